@@ -1,0 +1,11 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m local_edge`."""
+from __future__ import annotations
+
+import sys
+
+from local_edge.cli import main
+
+sys.exit(main())

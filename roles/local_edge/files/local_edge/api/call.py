@@ -1,0 +1,122 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a handler is given and what it gives back."""
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local_edge.errors import ApiError, bad_body, bad_parameter, unsupported_content
+from local_edge.model import scripts
+from local_edge.model.scripts import Place, Script
+from local_edge.runtime.base import Runtime
+from local_edge.settings import Settings, Switches
+from local_edge.store import Store
+
+
+@dataclass
+class Answer:
+    """A result for the envelope; or, with `content`, bytes that travel without one."""
+
+    result: Any = None
+    info: Mapping[str, Any] | None = None
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 200
+    content: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Call:
+    """One request that is allowed to be here.
+
+    `touched` collects what the traffic side must forget before the answer leaves: keys of Workers, prefixes of keys
+    (ending in a slash), or `routes`.
+    """
+
+    store: Store
+    settings: Settings
+    runtime: Runtime
+    method: str
+    params: dict[str, str]
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    touched: list[str] = field(default_factory=list)
+
+    @property
+    def switches(self) -> Switches:
+        return self.settings.switches
+
+    @property
+    def account(self) -> str:
+        return self.params["account"]
+
+    @property
+    def place(self) -> Place:
+        """Where the Workers of this path live."""
+        return Place(self.account, self.params.get("namespace", ""))
+
+    @property
+    def script(self) -> Script:
+        """The Worker of this path, which must be there."""
+        return scripts.get(self.store, self.place, self.params["script"])
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def json(self, refusal: Callable[[str], ApiError] = bad_body) -> Any:
+        """The body as JSON, whatever its declared type."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise refusal(str(error)) from None
+
+    def json_object(self, refusal: Callable[[str], ApiError] = bad_body) -> dict[str, Any]:
+        body = self.json(refusal)
+        if not isinstance(body, dict):
+            raise refusal("it must be a JSON object")
+        return body
+
+    def need_multipart(self) -> None:
+        if self.media_type != "multipart/form-data":
+            raise unsupported_content("multipart/form-data")
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        """A number from the query, within its bounds."""
+        text = self.query.get(name, "")
+        if not text:
+            return default
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise bad_parameter(name, f"{text!r} is not a number from {low} to {high}")
+        return int(text)
+
+    def cursor(self) -> str:
+        """Where a listing goes on: what `cursor_after` made of it."""
+        text = self.query.get("cursor", "")
+        try:
+            return base64.urlsafe_b64decode(text.encode()).decode()
+        except (binascii.Error, ValueError):
+            raise bad_parameter("cursor", f"{text!r} was not issued here") from None
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+def cursor_after(last: str) -> str:
+    """A cursor, opaque to clients; '' where nothing follows."""
+    return base64.urlsafe_b64encode(last.encode()).decode()
+
+
+def paged(call: Call, items: list[Any], default: int = 20, low: int = 5, high: int = 50) -> Answer:
+    """One page in page/per_page style, with its `result_info`."""
+    page, size = call.number("page", 1, 1, 1_000_000), call.number("per_page", default, low, high)
+    part = items[(page - 1) * size:page * size]
+    return Answer(part, info={"page": page, "per_page": size, "count": len(part), "total_count": len(items),
+                              "total_pages": -(-len(items) // size)})

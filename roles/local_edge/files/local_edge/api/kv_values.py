@@ -1,0 +1,143 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys and values of a KV namespace, one at a time and in bulk."""
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from local_edge.api import multipart
+from local_edge.api.call import Answer, Call, cursor_after
+from local_edge.api.kv_namespaces import find, refuse_body
+from local_edge.errors import ApiError
+from local_edge.model import kv
+from local_edge.model.kv import Pair
+
+MAX_BULK, MAX_BULK_GET = 10_000, 100
+
+
+def key_missing() -> ApiError:
+    return ApiError(404, 10009, "get: 'key not found'")
+
+
+def pair_of(call: Call) -> Pair:
+    pair = kv.get(call.store, find(call)["id"], kv.check_key(call.params["key"]))
+    if pair is None:
+        raise key_missing()
+    return pair
+
+
+async def list_keys(call: Call) -> Answer:
+    namespace, limit = find(call)["id"], call.number("limit", 1000, 10, 1000)
+    page, last = kv.keys(call.store, namespace, call.query.get("prefix", ""), call.cursor(), limit)
+    return Answer(page, info={"count": len(page), "cursor": cursor_after(last)})
+
+
+async def get_value(call: Call) -> Answer:
+    """The bare bytes, without an envelope."""
+    pair = pair_of(call)
+    headers = {"content-type": "application/octet-stream"}
+    if pair.expiration is not None:
+        headers["expiration"] = str(pair.expiration)
+    return Answer(content=pair.value, headers=headers)
+
+
+async def get_metadata(call: Call) -> Answer:
+    pair = pair_of(call)
+    return Answer(json.loads(pair.metadata) if pair.metadata else None)
+
+
+async def put_value(call: Call) -> Answer:
+    """A raw body, or the two parts `value` and `metadata`."""
+    namespace, key = find(call)["id"], kv.check_key(call.params["key"])
+    value, metadata = call.body, None
+    if call.media_type == "multipart/form-data":
+        parts = {part.name: part for part in await multipart.read(call)}
+        if "value" not in parts:
+            raise refuse_body("the part `value` is missing")
+        value = parts["value"].body
+        metadata = kv.encoded_metadata(read_metadata(parts["metadata"].body)) if "metadata" in parts else None
+    expiration = kv.expiry(call.query.get("expiration"), call.query.get("expiration_ttl"))
+    kv.put(call.store, namespace, [Pair(key, kv.check_value(value), metadata, expiration)])
+    return Answer()
+
+
+def read_metadata(text: bytes) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError as error:
+        raise refuse_body(f"metadata must be JSON: {error}") from None
+
+
+async def delete_value(call: Call) -> Answer:
+    kv.delete(call.store, find(call)["id"], [kv.check_key(call.params["key"])])
+    return Answer()
+
+
+def bulk_list(call: Call, least: int = 1) -> list[Any]:
+    body = call.json(refuse_body)
+    if not isinstance(body, list):
+        raise refuse_body("it must be a JSON array")
+    if len(body) < least:
+        raise ApiError(400, 10029, "minimum number of keys is 1")
+    if len(body) > MAX_BULK:
+        raise refuse_body(f"at most {MAX_BULK} entries a request, not {len(body)}")
+    return body
+
+
+def bulk_pair(raw: Any) -> Pair:
+    """One pair of a bulk write."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("value"), str):
+        raise refuse_body("each entry needs `key` and `value`, both strings")
+    try:
+        value = base64.b64decode(raw["value"], validate=True) if raw.get("base64") else raw["value"].encode()
+    except (binascii.Error, ValueError):
+        raise refuse_body(f"the value of {raw.get('key')!r} is not base64") from None
+    return Pair(kv.check_key(raw.get("key")), kv.check_value(value), kv.encoded_metadata(raw.get("metadata")),
+                kv.expiry(raw.get("expiration"), raw.get("expiration_ttl")))
+
+
+def bulk_answer(count: int) -> Answer:
+    return Answer({"successful_key_count": count, "unsuccessful_keys": []})
+
+
+async def bulk_put(call: Call) -> Answer:
+    namespace = find(call)["id"]
+    pairs = [bulk_pair(raw) for raw in bulk_list(call)]
+    kv.put(call.store, namespace, pairs)
+    return bulk_answer(len(pairs))
+
+
+async def bulk_delete(call: Call) -> Answer:
+    namespace = find(call)["id"]
+    # The deprecated form also took objects with a `name`, as the listing returns them.
+    names = [kv.check_key(raw.get("name") if isinstance(raw, dict) else raw) for raw in bulk_list(call)]
+    kv.delete(call.store, namespace, names)
+    return bulk_answer(len(names))
+
+
+async def bulk_get(call: Call) -> Answer:
+    namespace, body = find(call)["id"], call.json_object(refuse_body)
+    names, form = body.get("keys"), body.get("type", "text")
+    if not isinstance(names, list) or not 1 <= len(names) <= MAX_BULK_GET:
+        raise refuse_body(f"`keys` must list 1 to {MAX_BULK_GET} keys")
+    if form not in ("text", "json"):
+        raise refuse_body("`type` must be text or json")
+    found = {name: kv.get(call.store, namespace, kv.check_key(name)) for name in names}
+    return Answer({"values": {name: pair and read_value(pair, form, bool(body.get("withMetadata"))) for name, pair in found.items()}})
+
+
+def read_value(pair: Pair, form: str, with_metadata: bool) -> Any:
+    """A value as bulk get returns it."""
+    try:
+        value: Any = pair.value.decode()
+        value = json.loads(value) if form == "json" else value
+    except ValueError:
+        raise refuse_body(f"the value of {pair.key!r} is not {'JSON' if form == 'json' else 'text'}") from None
+    if not with_metadata:
+        return value
+    rest = {"metadata": json.loads(pair.metadata) if pair.metadata else None}
+    return {"value": value, **rest, **({"expiration": pair.expiration} if pair.expiration else {})}

@@ -1,0 +1,92 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dispatch namespaces."""
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from local_edge.api.call import Answer, Call
+from local_edge.errors import ApiError, bad_body, namespace_missing
+from local_edge.model import scripts
+from local_edge.store import now
+
+SELECT = ("select *, (select count(*) from scripts where scripts.account = namespaces.account and"
+          " scripts.namespace = namespaces.name) as scripts from namespaces where account = ?")
+DUPLICATE = "A dispatch namespace with this name already exists on this account."
+
+
+def shown(row: Any, account: str) -> dict[str, Any]:
+    return {"namespace_id": row["id"], "namespace_name": row["name"], "script_count": row["scripts"],
+            "trusted_workers": bool(row["trusted"]), "created_on": row["created_on"], "created_by": account,
+            "modified_on": row["modified_on"], "modified_by": account}
+
+
+def find(call: Call, name: str) -> dict[str, Any]:
+    row = call.store.one(f"{SELECT} and name = ?", call.account, name)
+    if row is None:
+        raise namespace_missing()
+    return shown(row, call.account)
+
+
+def check_name(name: Any) -> str:
+    if not isinstance(name, str) or not name.strip() or len(name) > 64 or "/" in name:
+        raise bad_body("name must be a string of 1 to 64 characters without a slash")
+    return name
+
+
+def read_trusted(body: dict[str, Any], default: bool) -> bool:
+    trusted = body.get("trusted_workers", default)
+    if not isinstance(trusted, bool):
+        raise bad_body("trusted_workers must be true or false")
+    return trusted
+
+
+def refuse_duplicate(call: Call, name: str) -> None:
+    if call.store.one("select 1 from namespaces where account = ? and name = ?", call.account, name):
+        raise ApiError(409, 100120, DUPLICATE)
+
+
+async def list_namespaces(call: Call) -> Answer:
+    return Answer([shown(row, call.account) for row in call.store.all(f"{SELECT} order by created_on, name", call.account)])
+
+
+async def get_namespace(call: Call) -> Answer:
+    return Answer(find(call, call.params["namespace"]))
+
+
+async def create_namespace(call: Call) -> Answer:
+    body = call.json_object()
+    name, time = check_name(body.get("name")), now()
+    trusted = read_trusted(body, False) and call.switches.create_namespace_trusted == "heed"
+    refuse_duplicate(call, name)
+    with call.store.write() as db:
+        db.execute("insert into namespaces values (?, ?, ?, ?, ?, ?)", (call.account, name, str(uuid.uuid4()), trusted, time, time))
+    return Answer(find(call, name))
+
+
+async def put_namespace(call: Call) -> Answer:
+    """Rename, and switch trusted mode."""
+    old, body = find(call, call.params["namespace"]), call.json_object()
+    name = check_name(body.get("name", old["namespace_name"]))
+    keep = call.switches.put_namespace_without_trusted == "keep"
+    trusted = read_trusted(body, old["trusted_workers"] if keep else False)
+    if name != old["namespace_name"]:
+        refuse_duplicate(call, name)
+    with call.store.write() as db:
+        db.execute("update namespaces set name = ?, trusted = ?, modified_on = ? where account = ? and name = ?",
+                   (name, trusted, now(), call.account, old["namespace_name"]))
+        db.execute("update scripts set namespace = ? where account = ? and namespace = ?", (name, call.account, old["namespace_name"]))
+    call.touched += [scripts.Place(call.account, each).key("") for each in (old["namespace_name"], name)]
+    return Answer(find(call, name))
+
+
+async def delete_namespace(call: Call) -> Answer:
+    """Delete a namespace, with every Worker in it."""
+    name = find(call, call.params["namespace"])["namespace_name"]
+    with call.store.write() as db:
+        scripts.delete(call.store, scripts.listing(call.store, call.place))
+        db.execute("delete from namespaces where account = ? and name = ?", (call.account, name))
+    call.touched.append(call.place.key(""))
+    return Answer()

@@ -1,0 +1,86 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Worker routes of a zone."""
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from local_edge.api.call import Answer, Call
+from local_edge.errors import ApiError, bad_body
+from local_edge.model import patterns, scripts
+from local_edge.settings import Zone
+from local_edge.store import now
+
+MAX_ROUTES = 1000
+
+
+def zone_of(call: Call) -> Zone:
+    zone = call.settings.zone(call.params["zone"])
+    assert zone, "the table's guard lets only known zones through"
+    return zone
+
+
+def shown(row: Any) -> dict[str, Any]:
+    """A route; without a Worker it has no key `script`."""
+    return {"id": row["id"], "pattern": row["pattern"], **({"script": row["script"]} if row["script"] else {})}
+
+
+def find(call: Call) -> dict[str, Any]:
+    row = call.store.one("select * from routes where zone = ? and id = ?", call.params["zone"], call.params["route"])
+    if row is None:
+        raise ApiError(404, 10009, "workers.api.error.route_not_found: this route does not exist in this zone.")
+    return shown(row)
+
+
+def read(call: Call, ident: str) -> tuple[str, str | None]:
+    """The pattern and the Worker of a body, once both are possible."""
+    body, zone = call.json_object(), zone_of(call)
+    pattern, script = patterns.normalized(body.get("pattern"), zone.name), body.get("script")
+    if script is not None and not isinstance(script, str):
+        raise bad_body("script must be a string")
+    if script and not scripts.find(call.store, scripts.Place(zone.account.id), script):
+        raise ApiError(400, 10019, "Cannot configure a route for a Worker which does not exist. Please ensure this Worker "
+                                   "exists and try again.")
+    if call.store.one("select 1 from routes where zone = ? and pattern = ? and id != ?", zone.id, pattern, ident):
+        raise ApiError(409, 10020, "A route with the same pattern already exists")
+    return pattern, script or None
+
+
+async def list_routes(call: Call) -> Answer:
+    rows = call.store.all("select * from routes where zone = ? order by created_on, id", call.params["zone"])
+    return Answer([shown(row) for row in rows])
+
+
+async def get_route(call: Call) -> Answer:
+    return Answer(find(call))
+
+
+async def create_route(call: Call) -> Answer:
+    ident = uuid.uuid4().hex
+    pattern, script = read(call, ident)
+    if call.store.count("select count(*) from routes where zone = ?", call.params["zone"]) >= MAX_ROUTES:
+        raise ApiError(400, 10021, f"a zone has at most {MAX_ROUTES} routes")
+    with call.store.write() as db:
+        db.execute("insert into routes values (?, ?, ?, ?, ?)", (ident, call.params["zone"], pattern, script, now()))
+    call.touched.append("routes")
+    row = {"id": ident, "pattern": pattern, "script": script}
+    return Answer({"id": ident} if call.switches.route_create_answer == "id" else shown(row))
+
+
+async def put_route(call: Call) -> Answer:
+    ident = find(call)["id"]
+    pattern, script = read(call, ident)
+    with call.store.write() as db:
+        db.execute("update routes set pattern = ?, script = ? where id = ?", (pattern, script, ident))
+    call.touched.append("routes")
+    return Answer(shown({"id": ident, "pattern": pattern, "script": script}))
+
+
+async def delete_route(call: Call) -> Answer:
+    ident = find(call)["id"]
+    with call.store.write() as db:
+        db.execute("delete from routes where id = ?", (ident,))
+    call.touched.append("routes")
+    return Answer({"id": ident})

@@ -1,0 +1,198 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control plane's door: one ASGI application from the socket to a handler and back."""
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from starlette.datastructures import Headers
+
+from local_edge import auth, control
+from local_edge.api import table
+from local_edge.api.call import Answer, Call, Handler
+from local_edge.errors import ApiError, no_route, not_allowed
+from local_edge.inspection import Fault, Faults, Journal, Seen
+from local_edge.quota import Meter
+from local_edge.runtime.base import NoRuntime, Runtime
+from local_edge.settings import Settings
+from local_edge.store import Store
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PREFIX = "/client/v4"
+MAX_BODY = 105 * 1024 * 1024
+SILENT = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came; `path` is still escaped and, under the API, without its prefix."""
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Response:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Response:
+    body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+    return Response(status, {"content-type": "application/json", **(headers or {})}, body)
+
+
+def enveloped(answer: Answer) -> Response:
+    """An answer as it travels."""
+    if answer.content is not None:
+        return Response(answer.status, answer.headers, answer.content)
+    value = {"success": True, "errors": [], "messages": answer.messages, "result": answer.result}
+    if answer.info is not None:
+        value["result_info"] = answer.info
+    return as_json(answer.status, value, answer.headers)
+
+
+def refused(error: ApiError) -> Response:
+    return as_json(error.status, {"success": False, "errors": [error.entry()], "messages": [], "result": None}, error.headers)
+
+
+class ControlPlane:
+    """Everything that answers on the API's port."""
+
+    def __init__(self, settings: Settings, store: Store, runtime: Runtime | None = None) -> None:
+        self.settings, self.store = settings, store
+        self.runtime: Runtime = runtime or NoRuntime()
+        self.journal, self.faults, self.meter = Journal(), Faults(), Meter(settings.quota)
+        self.tree = table.tree()
+        self.addresses: dict[str, str] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), Headers(raw=scope["headers"]),
+                          await read_body(receive))
+        if path.startswith(PREFIX + "/"):
+            response = await self.api(Request(request.method, path[len(PREFIX):], request.query, request.headers, request.body))
+        else:
+            response = self.edge(request)
+        if response.status == 0:
+            return await drop(send)
+        headers = {**response.headers, "content-length": str(len(response.body))}
+        await send({"type": "http.response.start", "status": response.status,
+                    "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]})
+        await send({"type": "http.response.body", "body": response.body})
+
+    def edge(self, request: Request) -> Response:
+        """The edge's own endpoints."""
+        address = (request.method, request.path.rstrip("/"))
+        try:
+            if address not in control.OPEN:
+                auth.check(self.settings, request.headers)
+            endpoint = control.OPEN.get(address) or control.ENDPOINTS.get(address)
+            if endpoint is None:
+                raise ApiError(404, 7003, f"Nothing is here. The API is under {PREFIX}, the edge's own endpoints under /_edge.")
+            return as_json(*endpoint(self, request.body))
+        except ApiError as error:
+            return refused(error)
+        except (ValueError, TypeError, KeyError) as error:
+            return refused(ApiError(400, 10026, str(error)))
+
+    async def api(self, request: Request) -> Response:
+        """One request to the API, with everything that accompanies it: faults, latency, budget, journal."""
+        begin = time.perf_counter()
+        if self.settings.latency_ms:
+            await asyncio.sleep(self.settings.latency_ms / 1000)
+        fault = self.faults.take(request.method, request.path)
+        response = None if fault and fault.when == "before" else await self.attempt(request)
+        if fault or response is None:
+            response = broken(fault or Fault(".*", ".*", 500))
+        spent = round((time.perf_counter() - begin) * 1000, 2)
+        self.journal.add(Seen(request.method, request.path, request.query, response.status, spent, self.writes(request)))
+        ray = {"cf-ray": os.urandom(8).hex() + "-EDGE"}
+        return Response(response.status, {**self.meter.headers(), **ray, **response.headers}, response.body)
+
+    async def attempt(self, request: Request) -> Response:
+        """The true answer, whatever happens on the way to it."""
+        try:
+            return enveloped(await self.answer(request))
+        except ApiError as error:
+            return refused(error)
+        except Exception as error:  # a bug of ours: the client gets what Cloudflare says of its own, the log gets the frames
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            # Without the error's own words: they may quote what was sent, secrets included.
+            print(f"local_edge: {request.method} {request.path}: {type(error).__name__}\n{frames}", file=sys.stderr, flush=True)
+            return refused(ApiError(500, 10002, "Unexpected internal server error; the log of the local edge says where"))
+
+    async def answer(self, request: Request) -> Answer:
+        auth.check(self.settings, request.headers)
+        self.meter.count()
+        if len(request.body) > MAX_BODY:
+            raise ApiError(413, 413, "Request Entity Too Large")
+        handlers, params = self.find(request.path)
+        if not handlers:
+            raise no_route(request.path)
+        auth.check_owner(self.settings, params, request.path)
+        handler = handlers.get(request.method)
+        if handler is None:
+            raise not_allowed(request.method)
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        call = Call(self.store, self.settings, self.runtime, request.method, params, query, request.headers, request.body)
+        answer = await handler(call)
+        if call.touched:
+            await self.runtime.forget(list(dict.fromkeys(call.touched)))
+        return answer
+
+    def find(self, path: str) -> tuple[Mapping[str, Handler], dict[str, str]]:
+        """What answers a path. Split before it is unescaped: a KV key may hold slashes."""
+        handlers, params = self.tree.find([unquote(segment) for segment in path.strip("/").split("/")])
+        return handlers, params
+
+    def writes(self, request: Request) -> bool:
+        handlers, _params = self.find(request.path)
+        return request.method not in SILENT and handlers.get(request.method) not in table.READING_POSTS
+
+
+def broken(fault: Fault) -> Response:
+    """The answer a test asked for."""
+    if fault.status < 300:
+        return as_json(fault.status, {"success": True, "errors": [], "messages": [], "result": None}, fault.headers)
+    return refused(ApiError(fault.status, fault.code, fault.message, headers=fault.headers))
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body; what is beyond the limit is read and dropped, so that the client hears the refusal."""
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        event = await receive()
+        chunk = event.get("body", b"")
+        size += len(chunk)
+        if size <= MAX_BODY:
+            chunks.append(chunk)
+        more = event.get("more_body", False)
+    return b"".join(chunks) if size <= MAX_BODY else b" " * (MAX_BODY + 1)
+
+
+async def drop(send: Send) -> None:
+    """Close the connection without a word. ASGI has no event for it; uvicorn's `send` is bound to what holds the transport."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        raise ConnectionAbortedError
+    transport.abort()
+    await asyncio.sleep(0.001)

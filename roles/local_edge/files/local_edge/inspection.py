@@ -1,0 +1,91 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For tests and for the curious: what was asked, and what is to go wrong."""
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+KEPT = 100_000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request to the API: its path as received, without /client/v4 and without the query."""
+
+    method: str
+    path: str
+    query: str
+    status: int
+    ms: float
+    write: bool
+
+
+class Journal:
+    """The latest requests, and counts of all since the last clearing."""
+
+    def __init__(self) -> None:
+        self.requests: deque[Seen] = deque(maxlen=KEPT)
+        self.reads = self.writes = 0
+
+    def add(self, seen: Seen) -> None:
+        self.requests.append(seen)
+        self.writes += seen.write
+        self.reads += not seen.write
+
+    def clear(self) -> None:
+        self.requests.clear()
+        self.reads = self.writes = 0
+
+    def shown(self) -> dict[str, Any]:
+        return {"reads": self.reads, "writes": self.writes, "requests": [asdict(seen) for seen in self.requests]}
+
+
+@dataclass
+class Fault:
+    """An answer to give instead of the real one. `after`: the request is carried out all the same. Status 0: no answer."""
+
+    method: str
+    path: str
+    status: int
+    code: int = 10002
+    message: str = "Fault injected by a test"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    times: int = 1
+    when: str = "before"
+
+    @classmethod
+    def read(cls, raw: Any) -> Fault:
+        """Check what a client sent; ValueError names what is wrong."""
+        if not isinstance(raw, dict) or set(raw) - set(cls.__dataclass_fields__):
+            raise ValueError(f"a fault is an object with {', '.join(cls.__dataclass_fields__)}")
+        raw = {"method": ".*", "path": ".*", **raw}
+        re.compile(raw["path"]), re.compile(raw["method"])
+        if raw.get("when", "before") not in ("before", "after"):
+            raise ValueError("`when` is before or after")
+        if not isinstance(raw.get("status"), int):
+            raise ValueError("`status` is a number; 0 drops the connection")
+        return cls(**raw)
+
+    def fits(self, method: str, path: str) -> bool:
+        return bool(re.fullmatch(self.method, method, re.IGNORECASE) and re.search(self.path, path))
+
+
+class Faults:
+    """The faults that wait for their request."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Fault] = []
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The first fault that fits, used up once."""
+        fault = next((fault for fault in self.waiting if fault.fits(method, path)), None)
+        if fault:
+            fault.times -= 1
+            if fault.times <= 0:
+                self.waiting.remove(fault)
+        return fault

@@ -1,0 +1,38 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Route patterns: what is one, and how it is compared."""
+from __future__ import annotations
+
+import re
+
+from local_edge.errors import ApiError
+
+PATTERN = re.compile(r"(?P<scheme>https?://)?(?P<host>[^/?#\s]+)(?P<path>/[^?#\s]*)?", re.IGNORECASE)
+
+
+def refuse(pattern: object, why: str) -> ApiError:
+    return ApiError(400, 10022, f"Invalid route pattern {pattern!r}: {why}")
+
+
+def normalized(pattern: object, zone: str) -> str:
+    """The pattern with its host in lower case, once it is one that this zone may have."""
+    if not isinstance(pattern, str) or not pattern:
+        raise refuse(pattern, "a pattern is a string such as *.example.com/*")
+    if "?" in pattern or "#" in pattern:
+        raise refuse(pattern, "a pattern has no query string and no fragment; end it with * instead")
+    match = PATTERN.fullmatch(pattern)
+    if not match:
+        raise refuse(pattern, "write [http[s]://]HOST[/PATH]")
+    scheme, host, path = (match["scheme"] or "").lower(), match["host"].lower(), match["path"] or ""
+    if "*" in host[1:]:
+        raise refuse(pattern, "* in a host name is only allowed at its beginning")
+    if "*" in path[:-1]:
+        raise refuse(pattern, "* in a path is only allowed at its end")
+    bare = host.lstrip("*").lstrip(".")
+    if host == "*":
+        if path != "/*":
+            raise refuse(pattern, "the only pattern without a host is */*")
+    elif bare != zone and not bare.endswith("." + zone):
+        raise refuse(pattern, f"the host must be of the zone {zone}")
+    return scheme + host + path

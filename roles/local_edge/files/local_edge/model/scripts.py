@@ -1,0 +1,234 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Workers, at both levels: of the account, and of a dispatch namespace."""
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local_edge.errors import ApiError, bad_parameter, invalid, namespace_missing, worker_missing
+from local_edge.model import bindings
+from local_edge.model.bindings import Binding
+from local_edge.store import Store, now
+
+NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
+MAX_TAGS = 8
+DEFAULT_DATE = "2021-11-02"
+#: What of a Worker's configuration its settings show, with the value of one that never gave it.
+CONFIG: Mapping[str, Any] = {
+    "compatibility_date": DEFAULT_DATE, "compatibility_flags": [], "limits": None, "logpush": False, "observability": None,
+    "placement": {}, "tail_consumers": None, "usage_model": "standard",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where Workers live: an account, or one of its dispatch namespaces ('' is the account itself)."""
+
+    account: str
+    namespace: str = ""
+
+    def key(self, name: str) -> str:
+        """The Worker's name among all: what the traffic side caches it under."""
+        return f"{self.account}/{self.namespace}/{name}"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file of a Worker: `kind` is what the runtime calls its type."""
+
+    name: str
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Worker's files."""
+
+    main: str
+    modules: Sequence[Module]
+
+    @property
+    def etag(self) -> str:
+        digest = hashlib.sha256(self.main.encode())
+        for module in self.modules:
+            digest.update(f"\0{module.name}\0{module.kind}\0{len(module.body)}\0".encode())
+            digest.update(module.body)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Script:
+    """A stored Worker without its files, bindings and tags."""
+
+    id: int
+    place: Place
+    name: str
+    tag: str
+    etag: str
+    main: str
+    version: int
+    config: Mapping[str, Any]
+    created_on: str
+    modified_on: str
+
+    @property
+    def key(self) -> str:
+        return self.place.key(self.name)
+
+    def settings(self) -> dict[str, Any]:
+        return {name: self.config.get(name, default) for name, default in CONFIG.items()}
+
+
+def check_place(store: Store, place: Place) -> Place:
+    """The place, unless its namespace is not there."""
+    if place.namespace and not store.one("select 1 from namespaces where account = ? and name = ?", place.account, place.namespace):
+        raise namespace_missing()
+    return place
+
+
+def check_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ApiError(400, 10016, f"Invalid Worker name {name!r}: lower-case letters, digits, - and _, at most 63, not "
+                                   "beginning with -")
+    return name
+
+
+def check_tags(tags: Any) -> list[str]:
+    """The tags of an upload; at most eight, and none that the filter's grammar could not name."""
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise invalid("tags must be a list of strings")
+    unique = list(dict.fromkeys(tags))
+    if len(unique) > MAX_TAGS:
+        raise invalid(f"a Worker has at most {MAX_TAGS} tags, not {len(unique)}")
+    wrong = [tag for tag in unique if not re.fullmatch(r"[^,&\s]{1,256}", tag)]
+    if wrong:
+        raise invalid(f"tag {wrong[0]!r}: a tag has 1 to 256 characters, without comma, ampersand or white space")
+    return unique
+
+
+def from_row(row: Any) -> Script:
+    fields = {name: row[name] for name in ("id", "name", "tag", "etag", "main", "version", "created_on", "modified_on")}
+    return Script(place=Place(row["account"], row["namespace"]), config=json.loads(row["config"]), **fields)
+
+
+def find(store: Store, place: Place, name: str) -> Script | None:
+    row = store.one("select * from scripts where account = ? and namespace = ? and name = ?", place.account, place.namespace, name)
+    return from_row(row) if row else None
+
+
+def get(store: Store, place: Place, name: str) -> Script:
+    """The Worker, or the refusal that fits: the namespace is not there, or the Worker is not."""
+    script = find(store, place, name)
+    if script is None:
+        check_place(store, place)
+        raise worker_missing()
+    return script
+
+
+def tag_filter(text: str) -> tuple[list[str], list[str]]:
+    """Read `a:yes,b:no` as the tags that must and those that must not be there."""
+    terms = [term.strip() for term in text.split(",") if term.strip()]
+    wrong = [term for term in terms if not re.fullmatch(r".+:(yes|no)", term)]
+    if wrong:
+        raise bad_parameter("tags", f"{wrong[0]!r} is not TAG:yes or TAG:no")
+    pairs = [term.rsplit(":", 1) for term in terms]
+    return [tag for tag, side in pairs if side == "yes"], [tag for tag, side in pairs if side == "no"]
+
+
+def listing(store: Store, place: Place, tags: str = "", after: str = "", limit: int | None = None) -> list[Script]:
+    """Workers of a place by name, beginning after `after`."""
+    wanted, unwanted = tag_filter(tags)
+    having = "exists (select 1 from tags where script = scripts.id and tag = ?)"
+    where = ["account = ?", "namespace = ?", "name > ?", *[having] * len(wanted), *[f"not {having}"] * len(unwanted)]
+    rows = store.all(f"select * from scripts where {' and '.join(where)} order by name limit ?",
+                     place.account, place.namespace, after, *wanted, *unwanted, -1 if limit is None else limit)
+    return [from_row(row) for row in rows]
+
+
+def tags_of(store: Store, script: int) -> list[str]:
+    return [row["tag"] for row in store.all("select tag from tags where script = ? order by position", script)]
+
+
+def save_tags(store: Store, script: int, tags: Iterable[str]) -> None:
+    """Replace a Worker's tags; inside `write()`."""
+    store.db.execute("delete from tags where script = ?", (script,))
+    store.db.executemany("insert into tags (script, tag, position) values (?, ?, ?)",
+                         [(script, tag, position) for position, tag in enumerate(tags)])
+
+
+def source_of(store: Store, script: Script) -> Source:
+    rows = store.all("select name, kind, body from modules where etag = ? order by position", script.etag)
+    return Source(script.main, [Module(row["name"], row["kind"], row["body"]) for row in rows])
+
+
+def save_source(store: Store, source: Source) -> str:
+    """Keep the files under their hash, once; inside `write()`."""
+    etag = source.etag
+    if not store.one("select 1 from modules where etag = ?", etag):
+        store.db.executemany("insert into modules values (?, ?, ?, ?, ?)", [
+            (etag, position, one.name, one.kind, one.body) for position, one in enumerate(source.modules)])
+    return etag
+
+
+def drop_source(store: Store, etag: str) -> None:
+    """Forget files that no Worker has any more; inside `write()`."""
+    store.db.execute("delete from modules where etag = ? and not exists (select 1 from scripts where etag = ?)", (etag, etag))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a write makes of a Worker; None leaves as it is."""
+
+    source: Source | None = None
+    config: Mapping[str, Any] | None = None
+    bindings: Sequence[Binding] | None = None
+    tags: Sequence[str] | None = None
+
+
+def write(store: Store, place: Place, name: str, change: Change, moves_modified_on: bool = True) -> Script:
+    """Create or change a Worker as a whole: either all of it is on disk, or nothing."""
+    with store.write() as db:
+        old, time = find(store, place, name), now()
+        etag = save_source(store, change.source) if change.source else old.etag if old else ""
+        main = change.source.main if change.source else old.main if old else ""
+        config = json.dumps(dict(change.config if change.config is not None else old.config if old else {}))
+        modified = time if moves_modified_on or old is None else old.modified_on
+        db.execute(
+            "insert into scripts (account, namespace, name, tag, etag, main, version, config, created_on, modified_on)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, namespace, name) do update set"
+            " etag = excluded.etag, main = excluded.main, version = excluded.version, config = excluded.config,"
+            " modified_on = excluded.modified_on",
+            (place.account, place.namespace, name, uuid.uuid4().hex, etag, main, store.next_version(), config, time, modified))
+        script = get(store, place, name)
+        if change.bindings is not None:
+            bindings.save(store, script.id, change.bindings)
+        if change.tags is not None:
+            save_tags(store, script.id, change.tags)
+        if old and old.etag != etag:
+            drop_source(store, old.etag)
+    return script
+
+
+def delete(store: Store, doomed: Iterable[Script]) -> None:
+    """Remove Workers; inside `write()`."""
+    for script in doomed:
+        store.db.execute("delete from scripts where id = ?", (script.id,))
+        drop_source(store, script.etag)
+
+
+def users_of(store: Store, script: Script) -> list[str]:
+    """Names of the Workers that bind to this one; only one of the account can be bound to."""
+    if script.place.namespace:
+        return []
+    rows = store.all("select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where"
+                     " bindings.type = 'service' and bindings.target = ? and scripts.account = ? and scripts.id != ?"
+                     " order by 1", script.name, script.place.account, script.id)
+    return [row["name"] for row in rows]

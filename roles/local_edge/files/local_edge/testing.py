@@ -1,0 +1,98 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A control plane inside a test: no process, no workerd, no file.
+
+    with running(zones=["example.com"]) as edge:
+        requests.get(f"{edge.api}/accounts", headers={"Authorization": f"Bearer {edge.token}"})
+"""
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import uvicorn
+
+from local_edge import sockets
+from local_edge.app import PREFIX, ControlPlane
+from local_edge.inspection import Fault
+from local_edge.settings import Quota, Settings, Switches, accounts_and_zones
+from local_edge.store import Store
+
+TOKEN = "local-edge-test-token-0123456789abcdefgh"
+
+
+class Edge:
+    """A running control plane, as a test sees it."""
+
+    def __init__(self, plane: ControlPlane, loop: asyncio.AbstractEventLoop, port: int) -> None:
+        self._plane, self._loop = plane, loop
+        self.api = f"http://127.0.0.1:{port}{PREFIX}"
+        self.token = plane.settings.token
+        self.account = plane.settings.accounts[0].id
+        self.zones = {zone.name: zone.id for zone in plane.settings.zones}
+        self.switches = plane.settings.switches
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request since the last `clear`, as `GET /_edge/requests` shows them."""
+        shown: list[dict[str, Any]] = self._plane.journal.shown()["requests"]
+        return shown
+
+    def writes(self) -> list[str]:
+        """The writes among them, such as `PUT /accounts/.../scripts/a`."""
+        return [f"{seen.method} {seen.path}" for seen in list(self._plane.journal.requests) if seen.write]
+
+    def clear(self) -> None:
+        """Forget the requests."""
+        self._plane.journal.clear()
+
+    def fault(self, **fault: Any) -> None:
+        """Let a request fail; the keys of `POST /_edge/faults`."""
+        self._plane.faults.waiting.append(Fault.read(fault))
+
+    def reset(self) -> None:
+        """Forget every object, request and fault, refill the budget, and turn the switches back."""
+        async def wipe() -> None:
+            self._plane.store.wipe()
+            self._plane.faults.waiting.clear()
+            self._plane.meter.reset()
+            self._plane.journal.clear()
+            vars(self.switches).update(vars(Switches()))
+        asyncio.run_coroutine_threadsafe(wipe(), self._loop).result()
+
+
+def configured(token: str, accounts: Sequence[str], zones: Sequence[str], settings: dict[str, Any]) -> Settings:
+    """Settings from what a test names; whatever is a switch is one."""
+    switches = Switches()
+    for name in [name for name in settings if hasattr(switches, name)]:
+        switches.set(name, settings.pop(name))
+    if "rate_limit" in settings:
+        settings["quota"] = Quota.parse(settings.pop("rate_limit"))
+    known, owned = accounts_and_zones(list(accounts), list(zones))
+    return Settings(token=token, accounts=known, zones=owned, **{"switches": switches, "quota": Quota(0), **settings})
+
+
+@contextlib.contextmanager
+def running(token: str = TOKEN, accounts: Sequence[str] = (), zones: Sequence[str] = (), **settings: Any) -> Iterator[Edge]:
+    """Serve the control plane on a free port in a thread. Settings and switches go by their names; without
+    `rate_limit` (such as "1200/300") there is none."""
+    told = configured(token, accounts, zones, settings)
+    plane = ControlPlane(told, Store(f"{told.data}/edge.db" if told.data else None))
+    listener = sockets.listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(plane, lifespan="off", log_level="error", access_log=False, loop="asyncio"))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=[server.serve(sockets=[listener])], daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.002)
+    try:
+        yield Edge(plane, loop, listener.getsockname()[1])
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(10)
+        plane.store.close()
+        loop.close()
