@@ -1,0 +1,138 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs every module of this collection: in this process where it can, the ordinary way where it must.
+
+Ansible packs, starts and unpacks a Python program for each run of a module, about half a second for each item of a loop. Here
+the module's own C(main()) is called instead, fed with the bytes it would have been sent, and what it prints is the result: both
+ways are one. Paths of sources are the controller's on both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import typing as t
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action.normal import ActionModule as Ordinary
+
+try:  # What direct execution needs of ansible-core and of this machine. Anything missing: the ordinary way.
+    import requests  # pylint: disable=unused-import
+    from ansible.module_utils import basic
+    from ansible.module_utils.common import warnings as collected
+    from ansible.module_utils.common.json import AnsibleJSONEncoder
+
+    HEAPS = [heap for name in ("_global_warnings", "_global_deprecations") if (heap := getattr(collected, name, None)) is not None]
+    ABLE = hasattr(basic, "_ANSIBLE_ARGS")
+except ImportError:
+    ABLE = False
+
+MODULES = "ansible_collections.tenantry.cloudflare_workers.plugins.modules."
+UTILS = "ansible_collections.tenantry.cloudflare_workers.plugins.module_utils."
+FILES = ("path", "entrypoint")  # the options of a Worker that name a file of the controller
+HOLDERS = ("defaults", "workers")  # the options that hold Workers
+
+
+class ActionModule(Ordinary):  # type: ignore[misc]  # Ansible is untyped
+    """The action plugin of every module of the collection."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Run the module of the task's name."""
+        variables = task_vars or {}
+        name = self._task.action.rpartition(".")[2]
+        direct = self._is_direct(variables)
+        if name != "api":
+            self._task.args = self._with_sources(self._task.args, packed=not direct)
+        if not direct:
+            return t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
+        super(Ordinary, self).run(tmp, task_vars)  # what every action does first: refuse async or check mode where it must
+        arguments = dict(self._task.args)
+        self._update_module_args(self._task.action, arguments, variables)
+        variables_of_task: dict[str, t.Any] = {}
+        self._compute_environment_string(variables_of_task)
+        with _environment(variables_of_task):
+            return _call(name, arguments)
+
+    def _is_direct(self, variables: t.Mapping[str, t.Any]) -> bool:
+        wanted = boolean(self._templar.template(variables.get("tenantry_direct", True)), strict=False)
+        elsewhere = self._connection.transport != "local" or self._play_context.become
+        return bool(ABLE and wanted and not elsewhere and not self._task.async_val)
+
+    def _with_sources(self, arguments: t.Mapping[str, t.Any], packed: bool) -> dict[str, t.Any]:
+        """Return the arguments with the paths of sources found as C(ansible.builtin.template) finds them.
+
+        Where the module runs in a process of its own, perhaps on another host, their contents travel with it (C(packed)).
+        """
+        found = self._located(arguments)
+        for holder in HOLDERS:
+            held = found.get(holder)
+            if isinstance(held, dict):
+                found[holder] = self._located(held)
+            elif isinstance(held, (list, tuple)):
+                found[holder] = [self._located(one) if isinstance(one, dict) else one for one in held]
+        if packed and (sources := _pack(found)):
+            found["controller_sources"] = sources
+        return found
+
+    def _located(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        paths = {key: options[key] for key in FILES if isinstance(options.get(key), str) and options[key]}
+        return {**options, **{key: self._find(key, path) for key, path in paths.items()}}
+
+    def _find(self, option: str, path: str) -> str:
+        try:
+            return str(self._find_needle("files", os.path.expanduser(path)))
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"{option}: there is no file {path}. {error}") from error
+
+
+def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the contents of all sources that the arguments name, for a module that cannot read them."""
+    source = importlib.import_module(UTILS + "_worker.source")
+    fleet = importlib.import_module(UTILS + "_resources.namespaced_workers")
+    defaults = arguments.get("defaults") or {}
+    workers = [fleet.merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict)]
+    sources: dict[str, t.Any] = {}
+    for options in (arguments, *workers):
+        if any(options.get(key) for key in FILES):
+            try:
+                sources.update(source.pack(options))
+            except Exception as error:  # pylint: disable=broad-exception-caught  # whatever it is, it is about this source
+                raise AnsibleActionFail(str(error)) from error
+    return sources
+
+
+def _call(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Call the module's main() as AnsiballZ would, and return what it prints."""
+    module = importlib.import_module(MODULES + name)
+    saved = {key: getattr(basic, key, None) for key in ("_ANSIBLE_ARGS", "_ANSIBLE_PROFILE")}
+    # The round trip through bytes makes everything plain: tagged strings, dates, vaulted values.
+    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=AnsibleJSONEncoder, vault_to_text=True).encode()
+    basic._ANSIBLE_PROFILE = "legacy"
+    for heap in HEAPS:
+        heap.clear()
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+            module.main()
+    finally:
+        for key, value in saved.items():
+            setattr(basic, key, value)
+    return t.cast("dict[str, t.Any]", json.loads(printed.getvalue()))
+
+
+@contextlib.contextmanager
+def _environment(extra: t.Mapping[str, t.Any]) -> t.Iterator[None]:
+    """Add the task's environment to this process's for a while."""
+    saved = dict(os.environ)
+    os.environ.update({str(key): str(value) for key, value in extra.items()})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)

@@ -1,0 +1,137 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every module that uploads Workers says of them."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of a Worker."""
+
+    DOCUMENTATION = r"""
+options:
+  content:
+    description:
+      - The code of the Worker itself, one JavaScript module.
+    type: str
+  path:
+    description:
+      - A file that is the Worker, one JavaScript module.
+      - It is a file of the controller; a relative path is looked for as M(ansible.builtin.template) looks for its source.
+    type: path
+  entrypoint:
+    description:
+      - A TypeScript or JavaScript file that C(esbuild) bundles with everything it imports.
+      - It is found as O(path) is.
+    type: path
+  main_module:
+    description:
+      - What the module is called in the Worker. Its ending says what kind of module it is.
+      - By default the name of the file, C(.ts) becoming C(.js); V(worker.js) with O(content).
+    type: str
+  esbuild_path:
+    description:
+      - The C(esbuild) to use for O(entrypoint).
+      - By default the nearest C(node_modules/.bin/esbuild) in a folder above the entrypoint, else the one on E(PATH).
+    type: path
+  compatibility_date:
+    description:
+      - The date whose behaviour of the Workers runtime the Worker was written for, in quotes, such as V('2026-11-01').
+      - Needed, because without one Cloudflare takes the behaviour of 2021-11-02.
+    type: str
+  compatibility_flags:
+    description:
+      - Single changes of the runtime to switch on or off, such as V(nodejs_compat).
+      - Left as they are if not given; null removes them.
+    type: list
+    elements: str
+  bindings:
+    description:
+      - What the Worker finds in its C(env), by name. With this option, or with O(vars), bindings that are not declared are
+        removed, unless O(unmanaged_bindings=keep). Without both, bindings stay as they are.
+      - Secrets are given as O(secrets).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name in C(env).
+        type: str
+        required: true
+      type:
+        description: What it is.
+        type: str
+        required: true
+        choices: [plain_text, json, kv_namespace, dispatch_namespace]
+      text:
+        description: The text of a C(plain_text).
+        type: str
+      json:
+        description: The value of a C(json), of any shape.
+        type: raw
+      namespace_id:
+        description: The id of the KV namespace of a C(kv_namespace).
+        type: str
+      title:
+        description: The title of the KV namespace of a C(kv_namespace), instead of its id.
+        type: str
+      namespace:
+        description: The name of the dispatch namespace of a C(dispatch_namespace).
+        type: str
+  vars:
+    description:
+      - Variables by name, the short form of bindings. A string becomes C(plain_text), everything else C(json); null removes one.
+      - Without O(bindings), only C(plain_text) and C(json) bindings that are not declared are removed.
+    type: dict
+  secrets:
+    description:
+      - Secret texts by name. Secrets that are not named stay as they are; null removes one, and null for the whole option all.
+      - Cloudflare never gives a secret back. O(update_secrets) says when a value is sent.
+    type: dict
+  tags:
+    description:
+      - Tags of the Worker, 6 at most. Cloudflare allows 8, and 2 are this collection's own.
+      - Left as they are if not given; null removes them.
+    type: list
+    elements: str
+  unmanaged_bindings:
+    description:
+      - What becomes of bindings that are not declared, see O(bindings). Secrets are never among them.
+    type: str
+    choices: [remove, keep]
+    default: remove
+  update_secrets:
+    description:
+      - When the values of secrets are sent that exist already.
+      - V(on_change) when they differ, by a keyed hash in one of the Worker's tags. Needs O(fingerprint_key), and is the default
+        with it.
+      - V(on_create) never. This is the default without a key, with a warning.
+      - V(always) in every run, which is then never without a change.
+    type: str
+    choices: [on_change, on_create, always]
+"""
+
+    OWNERSHIP = r"""
+options:
+  owner:
+    description:
+      - Whose Worker this is, 1 to 40 lower-case letters, digits and C(-). Kept in one of the Worker's tags.
+      - A Worker of another owner is refused, unless O(take_over=true). One without an owner is adopted.
+    type: str
+    default: default
+  take_over:
+    description: Whether a Worker of another owner may be changed or removed. It then becomes this owner's.
+    type: bool
+    default: false
+  fingerprint_key:
+    description:
+      - A secret by which secrets are hashed, so that changed values are noticed without being kept anywhere.
+      - If it is not given, the environment variable E(CLOUDFLARE_FINGERPRINT_KEY) is used. Use the same everywhere.
+    type: str
+  controller_sources:
+    description:
+      - The contents of the files that O(path) and O(entrypoint) name. Set by the collection itself where the module runs in a
+        process of its own; not for playbooks.
+    type: dict
+"""

@@ -1,0 +1,301 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How to speak to the Cloudflare v4 API: credentials, envelope, paging, retries, account and zone lookup.
+
+Nothing here knows a resource, or Ansible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import time
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+try:
+    import requests
+except ImportError:  # reported by the front end, in Ansible's words
+    requests = None  # type: ignore[assignment]
+
+from .errors import ApiError, CloudflareError, LostAnswer, Unreachable, read_errors
+from .pacing import Pacer
+
+DEFAULT_URL = "https://api.cloudflare.com/client/v4"
+URL_VARIABLES = ("CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_BASE_URL")
+ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
+REPEATABLE = ("GET", "PUT", "DELETE")  # doing it twice is doing it once; a POST or PATCH is never repeated blindly
+ATTEMPTS = 4
+TIMEOUT = (10, 120)  # seconds to connect, seconds between two bytes of the answer
+CONCURRENT_CHANGE = 10035  # refused before anything was done, as 429 is
+
+
+def first_of(environ: t.Mapping[str, str], names: t.Iterable[str]) -> str | None:
+    """Return the first of these variables that is set and not empty."""
+    return next((environ[name] for name in names if environ.get(name)), None)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The headers that authenticate. Options beat the environment; a token beats a key."""
+
+    headers: t.Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def resolve(cls, api_token: str | None, api_key: str | None, email: str | None, environ: t.Mapping[str, str]) -> Credentials:
+        """Take C(api_token), else C(api_key) with C(email), else the same from C(environ)."""
+        if api_token and api_key:
+            raise CloudflareError("Both api_token and api_key are given: give one of them. api_token is the better one.")
+        token = api_token or ("" if api_key else environ.get("CLOUDFLARE_API_TOKEN", ""))
+        if token:
+            return cls({"Authorization": f"Bearer {token.strip()}"})
+        key = api_key or environ.get("CLOUDFLARE_API_KEY", "")
+        email = email or environ.get("CLOUDFLARE_EMAIL", "")
+        if key and not email:
+            raise CloudflareError("api_key is given without email: give email (CLOUDFLARE_EMAIL) too, or an api_token instead.")
+        if not key:
+            raise CloudflareError("No credentials: give api_token, or set CLOUDFLARE_API_TOKEN in the environment of the play.")
+        return cls({"X-Auth-Key": key.strip(), "X-Auth-Email": email.strip()})
+
+    @property
+    def digest(self) -> str:
+        """Tell one set of credentials from another without keeping it."""
+        return hashlib.sha256(repr(sorted(self.headers.items())).encode()).hexdigest()
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values that must appear nowhere."""
+        return [value.removeprefix("Bearer ") for name, value in self.headers.items() if name != "X-Auth-Email"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: C(result) and C(info) of the envelope; C(content) and C(content_type) where the body is none."""
+
+    result: t.Any = None
+    info: t.Mapping[str, t.Any] = field(default_factory=dict)
+    content: bytes = b""
+    content_type: str = ""
+
+
+def join(*parts: str) -> str:
+    """Build a path of the API from its parts, each quoted whole: a key may hold a slash, a name anything."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+class Client:
+    """One connection to the API for one set of credentials.
+
+    Listings and lookups are remembered until the next write of this process: items of a loop share them.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        url: str = DEFAULT_URL,
+        account_id: str | None = None,
+        pacer: Pacer | None = None,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.credentials = credentials
+        self.pacer = pacer or Pacer(sleep=sleep)
+        self._account_id = account_id
+        self._session = requests.Session()
+        self._session.trust_env = True
+        self._session.auth = lambda request: request  # else ~/.netrc would replace our Authorization header
+        self._session.headers.update({**credentials.headers, "User-Agent": "tenantry.cloudflare_workers"})
+        self._listings: dict[tuple[str, str], list[t.Any]] = {}
+        self._zones: dict[str, dict[str, t.Any]] = {}
+
+    # -- one request ---------------------------------------------------------------------------------------------------
+
+    def call(self, method: str, path: str, repeatable: bool | None = None, **how: t.Any) -> Answer:
+        """Send one request, in as many attempts as are safe. C(how) is what C(requests) takes: C(params), C(json), C(files), ...
+
+        C(repeatable) says of a request whether doing it twice is doing it once, where the method does not tell.
+
+        Raises ApiError when the answer is no, LostAnswer when what happened is unknown, Unreachable when nothing was sent.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            self.pacer.take()
+            try:
+                return self._once(method, path, how)
+            except (ApiError, LostAnswer, Unreachable) as error:
+                delay = self._delay(method in REPEATABLE if repeatable is None else repeatable, error, attempt)
+                if delay is None:
+                    raise
+                self.pacer.pause(delay)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _delay(self, repeatable: bool, error: CloudflareError, attempt: int) -> float | None:
+        """Return how many seconds to wait before the next attempt, or None where there must be none."""
+        if attempt == ATTEMPTS:
+            return None
+        backoff = 0.5 * 2 ** (attempt - 1) + random.uniform(0, 0.2)
+        if isinstance(error, ApiError):
+            refused = error.status == 429 or error.code in (971, CONCURRENT_CHANGE)
+            return max(error.retry_after, backoff) if refused else None
+        return backoff if isinstance(error, Unreachable) or repeatable else None
+
+    def _once(self, method: str, path: str, how: t.Mapping[str, t.Any]) -> Answer:
+        where = f"{method} {self.url}{path}"
+        try:
+            response = self._session.request(method, self.url + path, **{"timeout": TIMEOUT, "allow_redirects": False, **how})
+        except requests.exceptions.ConnectTimeout as error:
+            raise Unreachable(f"No answer from {self.url} in {TIMEOUT[0]} s: check the network and api_url. [{where}]") from error
+        except requests.exceptions.SSLError as error:
+            raise CloudflareError(f"No trusted connection to {self.url}: {error}. Check api_url and the CA certificates.") from error
+        except requests.exceptions.ConnectionError as error:
+            if "refused" in str(error) or "resolve" in str(error):
+                raise Unreachable(
+                    f"Nothing answers at {self.url}: check api_url (CLOUDFLARE_API_BASE_URL)."
+                    f" If it is the local edge, start it with 'make edge' or the role local_edge. [{where}]"
+                ) from error
+            raise LostAnswer(f"The connection to {self.url} broke before the answer. [{where}]") from error
+        except requests.exceptions.Timeout as error:
+            raise LostAnswer(f"{self.url} did not answer within {TIMEOUT[1]} s. [{where}]") from error
+        except requests.exceptions.RequestException as error:
+            raise CloudflareError(f"Not a request that can be sent: {error}. Check api_url. [{where}]") from error
+        self.pacer.learn(response.headers)
+        return self._read(method, path, response)
+
+    def _read(self, method: str, path: str, response: requests.Response) -> Answer:
+        kind, ray = response.headers.get("Content-Type", ""), response.headers.get("CF-Ray", "")
+        envelope = _json_of(response) if "json" in kind else None
+        if isinstance(envelope, dict) and "success" in envelope:
+            if envelope["success"] and response.ok:
+                return Answer(envelope.get("result"), envelope.get("result_info") or {}, response.content, kind)
+            code, message = read_errors(envelope)
+        elif response.ok:
+            return Answer(envelope, {}, response.content, kind)
+        else:
+            code, message = 0, f"{response.reason or 'an error'}, without Cloudflare's envelope; check api_url"
+        if response.status_code >= 500:
+            raise LostAnswer(f"Cloudflare answered {response.status_code}: {message}. Run again. [{method} {path}, ray {ray or 'none'}]")
+        raise ApiError(method, path, response.status_code, code, message, ray, retry_after=_seconds(response.headers.get("Retry-After")))
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def find(self, path: str, **how: t.Any) -> Answer | None:
+        """Read one object; None where there is none."""
+        try:
+            return self.call("GET", path, **how)
+        except ApiError as error:
+            if error.absent:
+                return None
+            raise
+
+    def list(self, path: str, **params: t.Any) -> list[t.Any]:
+        """Read a collection to its last page, whichever of Cloudflare's paging styles it has. Remembered until a write.
+
+        Raises ApiError also where the collection's parent does not exist.
+        """
+        key = (path, repr(sorted(params.items())))
+        if key not in self._listings:
+            items: list[t.Any] = []
+            more: dict[str, t.Any] | None = {}
+            while more is not None:
+                answer = self.call("GET", path, params={**params, **more})
+                items += answer.result or []
+                more = _next_page(answer)
+            self._listings[key] = items
+        return self._listings[key]
+
+    def listed(self, path: str, **params: t.Any) -> list[t.Any]:
+        """Read a collection as C(list) does; a parent that does not exist holds nothing."""
+        try:
+            return self.list(path, **params)
+        except ApiError as error:
+            if error.absent:
+                return []
+            raise
+
+    def write(self, method: str, path: str, **how: t.Any) -> Answer:
+        """Send a request that changes something, and forget every listing."""
+        self.forget()
+        return self.call(method, path, **how)
+
+    def forget(self) -> None:
+        """Forget what was listed, so that the next look is a real one."""
+        self._listings.clear()
+
+    # -- where things live ---------------------------------------------------------------------------------------------
+
+    @property
+    def account_id(self) -> str:
+        """The account that was given, else the only one that these credentials see."""
+        if not self._account_id:
+            accounts = self.list("/accounts", per_page=50)
+            if len(accounts) != 1:
+                seen = ", ".join(f"{account['id']} ({account.get('name', 'no name')})" for account in accounts) or "none"
+                raise CloudflareError(f"account_id is needed: the credentials see {len(accounts)} accounts: {seen}. Set account_id or CLOUDFLARE_ACCOUNT_ID.")
+            self._account_id = str(accounts[0]["id"])
+        return self._account_id
+
+    def account(self, *parts: str) -> str:
+        """Build a path below the account."""
+        return join("accounts", self.account_id, *parts)
+
+    def zone_id(self, name: str) -> str | None:
+        """Return the id of the zone that has this very name; None where these credentials see none."""
+        if name not in self._zones:
+            mine = {"account.id": self._account_id} if self._account_id else {}
+            found = [zone for zone in self.list("/zones", name=name, per_page=50, **mine) if zone["name"] == name]
+            if not found:
+                return None
+            self._zones[name] = found[0]
+        return str(self._zones[name]["id"])
+
+    def zone_of(self, host: str) -> str | None:
+        """Return the id of the zone with the longest name that C(host) ends in; None where there is none."""
+        labels = host.lstrip("*.").split(".")
+        candidates = (".".join(labels[first:]) for first in range(len(labels) - 1))
+        return next((zone_id for name in candidates if (zone_id := self.zone_id(name))), None)
+
+
+_clients: dict[tuple[str, str, str], Client] = {}
+
+
+def connect(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] = os.environ) -> Client:
+    """Return this process's client for these options: the same one for the same URL, credentials and account."""
+    credentials = Credentials.resolve(options.get("api_token"), options.get("api_key"), options.get("email"), environ)
+    url = options.get("api_url") or first_of(environ, URL_VARIABLES) or DEFAULT_URL
+    if not re.match(r"https?://[^/]", url):
+        raise CloudflareError(f"api_url is {url!r}: it must begin with https:// (or http:// for a local edge) and end in /client/v4.")
+    account_id = options.get("account_id") or first_of(environ, ACCOUNT_VARIABLES) or ""
+    key = (url, credentials.digest, account_id)
+    if key not in _clients:
+        _clients[key] = Client(credentials, url=url, account_id=account_id)
+    return _clients[key]
+
+
+def disconnect() -> None:
+    """Forget every client of this process."""
+    _clients.clear()
+
+
+def _json_of(response: requests.Response) -> t.Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _seconds(header: str | None) -> float:
+    return float(header) if header and header.isdigit() else 0.0
+
+
+def _next_page(answer: Answer) -> dict[str, t.Any] | None:
+    info = answer.info
+    if info.get("cursor"):
+        return {"cursor": info["cursor"]}
+    if answer.result and int(info.get("page") or 1) < int(info.get("total_pages") or 1):
+        return {"page": int(info["page"]) + 1}
+    return None

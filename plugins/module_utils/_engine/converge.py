@@ -1,0 +1,118 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How anything converges: observe, plan, apply, verify, outcome. The only place that knows check mode and diff."""
+
+from __future__ import annotations
+
+import functools
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from .._cloudflare.errors import CloudflareError, LostAnswer
+from .plan import Plan, plan
+from .resource import Kind, Object, Resource
+
+PATIENCE = 20.0  # seconds: how long a read may lag behind a write
+FIRST_LOOK = 0.1  # seconds between the first look and the second; doubled each time
+LAST_LOOK = 2.0  # seconds: no longer than this between two looks
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How to converge. C(sleep) is there for the tests."""
+
+    state: str = "present"
+    check: bool = False
+    diff: bool = False
+    patience: float = PATIENCE
+    sleep: t.Callable[[float], None] = time.sleep
+
+    def looks(self) -> t.Iterator[float]:
+        """Yield the seconds waited so far, for as long as patience lasts."""
+        waited, delay = 0.0, FIRST_LOOK
+        yield waited
+        while waited < self.patience:
+            self.sleep(delay)
+            waited, delay = waited + delay, min(2 * delay, LAST_LOOK)
+            yield waited
+
+
+@dataclass
+class Outcome:
+    """What became of it: C(thing) is the object under C(name), null once absent."""
+
+    name: str
+    thing: t.Any
+    operations: list[str] = field(default_factory=list)
+    diff: t.Any = None
+    warnings: list[str] = field(default_factory=list)
+    extra: dict[str, t.Any] = field(default_factory=dict)
+    failure: str = ""
+
+    def result(self) -> dict[str, t.Any]:
+        """Return what Ansible is told. C(changed) is whether anything was written, or would be."""
+        told = {"changed": bool(self.operations), "operations": self.operations, self.name: self.thing, **self.extra}
+        return {**told, "diff": self.diff} if self.diff is not None else told
+
+
+@functools.singledispatch
+def converge(kind: Kind, mode: Mode) -> Outcome:
+    """Bring the world to what was asked, or say what that would take."""
+    raise TypeError(f"{type(kind).__name__} is nothing that converges")
+
+
+@converge.register
+def _(resource: Resource, mode: Mode) -> Outcome:
+    intended = plan(resource, resource.observe(), mode.state)
+    reached = intended.after if mode.check else carry_out(resource, intended, mode)
+    return Outcome(
+        resource.name,
+        reached,
+        intended.operations,
+        diff=render(resource, intended.before, reached) if mode.diff else None,
+        warnings=resource.warnings,
+    )
+
+
+def carry_out(resource: Resource, intended: Plan, mode: Mode) -> Object | None:
+    """Apply a plan and return the object as it then is. Without steps nothing is sent and nothing read."""
+    if not intended.steps:
+        return intended.after
+    problem = "Cloudflare accepted every write"
+    try:
+        apply(resource, intended)
+    except LostAnswer as lost:
+        # What was sent may have been carried out: look, instead of sending it again.
+        problem = str(lost)
+    else:
+        if not resource.reads_back:
+            return intended.after
+    return verify(resource, mode, problem)
+
+
+def apply(resource: Resource, intended: Plan) -> None:
+    """Send the steps of a plan, in order, unless something that they stand on is missing."""
+    if intended.steps and intended.after is not None and resource.missing:
+        raise CloudflareError(" ".join(resource.missing))
+    for step in intended.steps:
+        step.accept(resource.client.write(step.method, step.path, **step.how()))
+
+
+def verify(resource: Resource, mode: Mode, problem: str) -> Object | None:
+    """Read back until nothing is left to do: a 200 that stored nothing is a failure, not a change."""
+    resource.written()
+    for waited in mode.looks():
+        resource.client.forget()
+        left = plan(resource, resource.observe(), mode.state)
+        if not left.steps:
+            return left.after
+    todo = ", ".join(left.changed) or f"state={mode.state}"
+    raise CloudflareError(f"{resource.label} is not as it should be: {problem}, but {waited:.0f} s later it still differs in {todo}. Run again.")
+
+
+def render(resource: Resource, before: Object | None, after: Object | None) -> dict[str, t.Any]:
+    """Return a diff in Ansible's form, without what the server fills in."""
+    return {"before": resource.shown(before), "after": resource.shown(after), "before_header": resource.label, "after_header": resource.label}

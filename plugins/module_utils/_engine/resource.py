@@ -1,0 +1,156 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a thing must say of itself to be converged: its identity, the fields it owns, how it is read and written.
+
+Nothing here knows a Cloudflare object. Check mode, diff, retries and verification are the engine's: no resource knows them.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+from .._cloudflare.client import Answer, Client
+
+Object = dict[str, t.Any]
+Spec = t.Mapping[str, t.Any]
+
+UNKNOWN = "(known after apply)"  # what only the server can fill in; compares as different, never travels
+
+
+def same(value: t.Any) -> t.Any:
+    """Compare as it is."""
+    return value
+
+
+def unordered(value: t.Any) -> t.Any:
+    """Compare a list as a set of its values, whatever their order. Null is the empty list."""
+    return sorted(value or [], key=repr)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One attribute that a resource owns.
+
+    C(spec) is its Ansible option, None where other options make it; C(normalize) is what both sides pass through before they are compared; C(initial) is what a
+    new object has where the user is silent; C(removed) is what null makes of it.
+    """
+
+    name: str
+    spec: Spec | None
+    normalize: t.Callable[[t.Any], t.Any] = same
+    initial: t.Any = UNKNOWN
+    removed: t.Any = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One write: what the plan prints and what apply sends.
+
+    C(how) is called when it is sent, so that a plan of many uploads stays small; C(accept) reads the answer and may raise.
+    """
+
+    method: str
+    path: str
+    how: t.Callable[[], t.Mapping[str, t.Any]] = field(default=dict, compare=False)
+    accept: t.Callable[[Answer], None] = field(default=lambda answer: None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def body(value: t.Any) -> t.Callable[[], t.Mapping[str, t.Any]]:
+    """Send C(value) as JSON."""
+    return lambda: {"json": value}
+
+
+class Kind(ABC):
+    """What a module is about. An instance is what one task wants.
+
+    C(given) holds what the user gave, and only that; C(options) every option with its default.
+    """
+
+    name: t.ClassVar[str]
+    """The name of the module, and of the object in its result."""
+    identity: t.ClassVar[t.Mapping[str, Spec]] = {}
+    """The options that say which object is meant."""
+    fields: t.ClassVar[tuple[Field, ...]] = ()
+    """What is owned of it."""
+    controls: t.ClassVar[t.Mapping[str, Spec]] = {}
+    """The options that say how, not what."""
+    rules: t.ClassVar[t.Mapping[str, t.Any]] = {}
+    """What Ansible checks between options: mutually_exclusive, required_if, ..."""
+    stateful: t.ClassVar[bool] = True
+    """Whether there is an option C(state)."""
+
+    def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        self.client, self.given, self.options = client, given, options
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know of this run though it did not fail."""
+        return []
+
+    @classmethod
+    def spec(cls) -> dict[str, Spec]:
+        """Return the Ansible options of this kind."""
+        return {**cls.identity, **{field.name: field.spec for field in cls.fields if field.spec}, **cls.controls}
+
+
+class Resource(Kind):
+    """One object of the API."""
+
+    filled: t.ClassVar[tuple[str, ...]] = ()
+    """What the server fills in when the object is made."""
+    touched: t.ClassVar[tuple[str, ...]] = ()
+    """What the server fills in anew at every change."""
+    reads_back: t.ClassVar[bool] = True
+    """Whether a write is proven by reading it back; else by its answer."""
+
+    def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self.missing: list[str] = []
+        """What must exist before anything can be written, each with its remedy. Found by C(observe)."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """How the object is called in messages and diffs."""
+
+    @abstractmethod
+    def observe(self) -> Object | None:
+        """Read the object as it is; None where there is none, also where what it lives in is missing."""
+
+    @abstractmethod
+    def create(self, after: Object) -> t.Iterable[Step]:
+        """Return the writes that make the object."""
+
+    @abstractmethod
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        """Return the writes that turn C(before) into C(after), of which the fields C(changed) differ."""
+
+    @abstractmethod
+    def delete(self, before: Object) -> t.Iterable[Step]:
+        """Return the writes that remove the object."""
+
+    def wanted(self, before: Object | None) -> Object:
+        """Return the given fields as they shall be. C(before) is there for fields that are merged into what exists."""
+        return {
+            field.name: field.removed if self.given[field.name] is None else self.given[field.name]
+            for field in self.fields
+            if field.name in self.given
+        }
+
+    def guard(self, before: Object | None, after: Object | None) -> None:
+        """Refuse what must not be done to this object unasked. Runs before anything is written, in check mode too."""
+
+    def written(self) -> None:
+        """Called between the writes and the reading back."""
+
+    def shown(self, thing: Object | None) -> Object:
+        """Return what a diff shows of the object: identity and fields, not what the server fills in."""
+        own = (*self.identity, *(field.name for field in self.fields))
+        return {key: thing[key] for key in own if key in thing} if thing else {}

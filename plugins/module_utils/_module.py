@@ -1,0 +1,161 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The AnsibleModule front end of every module: the only exit_json, the only fail_json."""
+
+from __future__ import annotations
+
+import copy
+import os
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ._cloudflare.client import Client, connect, requests
+from ._cloudflare.errors import CloudflareError
+from ._engine.converge import Mode, Outcome, converge
+from ._engine.resource import Kind, Spec
+from ._engine import fleet as _fleet  # registers what converging a fleet is
+
+AUTH: dict[str, Spec] = {
+    "api_token": {"type": "str", "no_log": True},
+    "api_key": {"type": "str", "no_log": True},
+    "email": {"type": "str"},
+    "account_id": {"type": "str"},
+    "api_url": {"type": "str"},
+}
+STATE: dict[str, Spec] = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+VARIABLES = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # options that the environment may hold, besides the client's own
+NEVER_EMPTY = (*AUTH, "fingerprint_key")
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own word for it
+SHORTEST_SCRUBBED = 8  # characters: scrubbing shorter ones from every text would mangle it
+WITHHELD = ("controller_sources",)  # megabytes, and nobody gave them
+
+
+def _names(spec: t.Mapping[str, Spec]) -> dict[str, str]:
+    """Return every name by which an option may be given -> its own name."""
+    return {alias: name for name, option in spec.items() for alias in (name, *option.get("aliases", ()))}
+
+
+def given_options(values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], spec: t.Mapping[str, Spec]) -> dict[str, t.Any]:
+    """Return of the validated C(values) those that the user gave: C(raw), as it arrived, is the mask. At every depth."""
+    names = _names(spec)
+    return {names[key]: _given(values[names[key]], value, spec[names[key]]) for key, value in raw.items() if key in names}
+
+
+def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
+    inner = option.get("options")
+    match value, raw:
+        case dict(), dict() if inner:
+            return given_options(value, raw, inner)
+        case list(), list() if inner:
+            return [given_options(one, its, inner) if isinstance(its, dict) else one for one, its in zip(value, raw)]
+    return value
+
+
+def masked(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Any:
+    """Return the arguments for people to see: secrets hidden by where they stand, what is no option hidden altogether."""
+    if not isinstance(raw, dict):
+        return raw
+    names = _names(spec)
+    return {key: _masked(value, spec[names[key]]) if key in names else HIDDEN for key, value in raw.items() if key not in WITHHELD}
+
+
+def _masked(value: t.Any, option: Spec) -> t.Any:
+    if value is None:
+        return None
+    if option.get("no_log"):
+        return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN
+    inner = option.get("options")
+    if inner and isinstance(value, list):
+        return [masked(one, inner) for one in value]
+    return masked(value, inner) if inner else value
+
+
+def scrubbed(text: str, secrets: t.Iterable[str]) -> str:
+    """Return a text without these values, longest first: one may hold another."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "********")
+    return text
+
+
+class Module(AnsibleModule):
+    """AnsibleModule that keeps what the user gave apart from what it stands for, and hides secrets by structure."""
+
+    def __init__(self, kind: type[Kind]) -> None:
+        self.raw: dict[str, t.Any] = {}
+        states = STATE if kind.stateful else {}
+        super().__init__(argument_spec={**kind.spec(), **states, **AUTH}, supports_check_mode=True, **kind.rules)
+        for name, variable in VARIABLES.items():
+            if name in self.params and self.params[name] is None:
+                self.params[name] = os.environ.get(variable) or None
+        self.secrets = {value for value in (*self.no_log_values, self.params.get("fingerprint_key")) if value}
+        self._scrub_only_long_ones()
+
+    def _scrub_only_long_ones(self) -> None:
+        """Ansible scrubs every text of each of these, in time that grows with their square, and short ones mangle the result."""
+        self.no_log_values = {value for value in self.secrets if len(value) >= SHORTEST_SCRUBBED}
+
+    def connect(self) -> Client:
+        """Return the client, whose credentials may come from the environment and must be scrubbed all the same."""
+        client = connect(self.params)
+        self.secrets.update(client.credentials.secrets)
+        self._scrub_only_long_ones()
+        return client
+
+    def fail(self, message: str, **result: t.Any) -> t.NoReturn:
+        """Fail with a message from which our own scrubbing took the secrets, a server's echo included."""
+        self.fail_json(msg=scrubbed(message, self.secrets), **result)
+        raise AssertionError("fail_json does not return")
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.raw = copy.deepcopy({key: value for key, value in self.params.items() if not key.startswith("_ansible_")})
+        for key, value in self.raw.items():
+            if isinstance(value, str) and "datetime.date(" in value:
+                self.fail_json(msg=f"{key} holds a date that is not quoted, which this version of Ansible cannot pass on: write compatibility_date: '2026-11-01'")
+
+    def _log_invocation(self) -> None:
+        """Write nothing to the system log: it would be the arguments of every item of every loop."""
+
+    def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
+        kwargs["invocation"] = {"module_args": masked(self.raw, self.argument_spec)}
+        super()._return_formatted(kwargs)
+
+    def given(self) -> dict[str, t.Any]:
+        """Return what the user gave, after refusing names and credentials that are null or empty."""
+        given = given_options(self.params, self.raw, self.argument_spec)
+        required = [name for name, option in self.argument_spec.items() if option.get("required")]
+        for name in (*required, *NEVER_EMPTY):
+            if name in given and given[name] in (None, ""):
+                raise CloudflareError(f"{name} is {'null' if given[name] is None else 'empty'}: give it a value, or leave it out if it is optional.")
+        return given
+
+    def converge(self, kind: type[Kind], client: Client, given: dict[str, t.Any]) -> Outcome:
+        """Run the one flow."""
+        return converge(kind(client, given, self.params), Mode(self.params.get("state") or "present", self.check_mode, self._diff))
+
+
+def run(kind: type[Kind]) -> None:
+    """Be the module of this kind."""
+    module = Module(kind)
+    if requests is None:
+        module.fail(missing_required_lib("requests"))
+    try:
+        given = module.given()
+        client = module.connect()
+        outcome = module.converge(kind, client, given)
+    except CloudflareError as error:
+        module.fail(str(error))
+    except Exception as error:  # pylint: disable=broad-exception-caught  # a bug ends in one scrubbed message too
+        module.fail(f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=scrubbed(traceback.format_exc(), module.secrets))
+    for warning in outcome.warnings:
+        module.warn(warning)
+    if client.pacer.waited >= 1:
+        module.warn(f"Waited {client.pacer.waited:.0f} s for the API budget or for Cloudflare to recover.")
+        client.pacer.waited = 0.0
+    if outcome.failure:
+        module.fail(outcome.failure, **outcome.result())
+    module.exit_json(**outcome.result())

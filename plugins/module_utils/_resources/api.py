@@ -1,0 +1,48 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Any endpoint of the API, with our credentials, pacing, retries and paging: the way out for what no module covers."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._cloudflare.errors import CloudflareError
+from .._engine.converge import Mode, Outcome, converge
+from .._engine.resource import Kind
+
+READS = ("GET", "HEAD")
+METHODS = (*READS, "POST", "PUT", "PATCH", "DELETE")
+
+
+class Api(Kind):
+    """One request. What is not a read is a change, whatever it does."""
+
+    name = "api"
+    identity = {"path": {"type": "str", "required": True}}
+    controls = {
+        "method": {"type": "str", "choices": list(METHODS), "default": "GET"},
+        "query": {"type": "dict"},
+        "body": {"type": "raw"},
+        "headers": {"type": "dict"},
+        "paginate": {"type": "bool", "default": False},
+    }
+    stateful = False
+
+
+@converge.register
+def _(api: Api, mode: Mode) -> Outcome:
+    options, method = api.options, api.options["method"]
+    path = "/" + str(options["path"]).lstrip("/")
+    if "{account_id}" in path:
+        path = path.replace("{account_id}", api.client.account_id)
+    if options["paginate"] and method != "GET":
+        raise CloudflareError(f"paginate: only a GET has pages, not a {method}.")
+    how = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
+    if options["paginate"]:
+        return Outcome(api.name, api.client.list(path, **(options["query"] or {})))
+    if method in READS:
+        return Outcome(api.name, api.client.call(method, path, **how).result)
+    operation = f"{method} {path}"
+    return Outcome(api.name, None if mode.check else api.client.write(method, path, **how).result, [operation])

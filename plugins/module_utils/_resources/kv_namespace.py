@@ -1,0 +1,65 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A KV namespace: found by its title, which the API cannot search for, so the listing is read."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._cloudflare.client import Client
+from .._cloudflare.errors import CloudflareError
+from .._engine.resource import Field, Object, Resource, Step, body
+
+ROOT = ("storage", "kv", "namespaces")
+
+
+def find_by_title(client: Client, title: str) -> Object | None:
+    """Return the KV namespace of that title; None where there is none."""
+    return next((dict(namespace) for namespace in client.list(client.account(*ROOT), per_page=100) if namespace["title"] == title), None)
+
+
+class KVNamespace(Resource):
+    """A KV namespace as one task wants it. With C(id), C(title) is what it shall be called."""
+
+    name = "kv_namespace"
+    identity = {"id": {"type": "str"}}
+    fields = (Field("title", {"type": "str"}),)
+    controls = {"force": {"type": "bool", "default": False}}
+    rules = {"required_one_of": [("title", "id")]}
+    filled = ("id",)
+
+    @property
+    def label(self) -> str:
+        return f"KV namespace {self.options.get('title') or self.options['id']!r}"
+
+    def observe(self) -> Object | None:
+        found = self._find()
+        if found and self.options["state"] == "absent" and not self.options["force"]:
+            keys = self.client.call("GET", self.client.account(*ROOT, found["id"], "keys"), params={"limit": 10})
+            self._holds = len(keys.result or [])
+        return found
+
+    def _find(self) -> Object | None:
+        if self.options.get("id"):
+            found = self.client.find(self.client.account(*ROOT, self.options["id"]))
+            return dict(found.result) if found else None
+        return find_by_title(self.client, self.options["title"])
+
+    _holds = 0
+
+    def guard(self, before: Object | None, after: Object | None) -> None:
+        if before is None and after is not None and self.options.get("id"):
+            raise CloudflareError(f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to create one by title.")
+        if after is None and self._holds:
+            raise CloudflareError(f"{self.label} still holds keys: set force: true to delete it with them.")
+
+    def create(self, after: Object) -> t.Iterable[Step]:
+        return [Step("POST", self.client.account(*ROOT), body({"title": after["title"]}))]
+
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        return [Step("PUT", self.client.account(*ROOT, before["id"]), body({"title": after["title"]}))] if changed else []
+
+    def delete(self, before: Object) -> t.Iterable[Step]:
+        return [Step("DELETE", self.client.account(*ROOT, before["id"]))]

@@ -1,0 +1,65 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A user Worker: one tenant's, in a dispatch namespace."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._cloudflare.errors import ApiError
+from .._engine.resource import Object, Step
+from .dispatch_namespace import scripts_path
+from .script import FILLED, TOUCHED, Script
+
+NO_NAMESPACE = 100119
+
+
+class NamespacedWorker(Script):
+    """A user Worker as one task wants it. C(listed) is what a listing said of all of them, where one was read."""
+
+    name = "namespaced_worker"
+    identity = {
+        "dispatch_namespace": {"type": "str", "required": True, "aliases": ["namespace"]},
+        "name": {"type": "str", "required": True},
+    }
+    listed: t.Mapping[str, Object] | None = None
+    lacks_namespace = False
+
+    @property
+    def label(self) -> str:
+        return f"Worker {self.options['name']!r} in dispatch namespace {self.options['dispatch_namespace']!r}"
+
+    @property
+    def path(self) -> str:
+        return scripts_path(self.client, self.options["dispatch_namespace"], self.options["name"])
+
+    def head(self) -> Object | None:
+        if self.lacks_namespace:
+            self.missing.append(no_namespace(self.options["dispatch_namespace"]))
+        script = self._read() if self.listed is None else self.listed.get(self.options["name"])
+        if script is None:
+            return None
+        tags = script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/tags").result
+        return {"tags": tags, **{key: script.get(key) for key in (*FILLED, *TOUCHED)}}
+
+    def _read(self) -> Object | None:
+        try:
+            found = self.client.call("GET", self.path).result
+        except ApiError as error:
+            if not error.absent:
+                raise
+            if error.code == NO_NAMESPACE:
+                self.missing.append(no_namespace(self.options["dispatch_namespace"]))
+            return None
+        # A missing Worker may also be a success that holds nothing.
+        return found["script"] if found else None
+
+    def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
+        return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})
+
+
+def no_namespace(name: str) -> str:
+    """Say what to do about a dispatch namespace that does not exist."""
+    return f"There is no dispatch namespace {name!r}: create it first, with tenantry.cloudflare_workers.dispatch_namespace, or correct its name."

@@ -1,0 +1,148 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The whole fleet of one owner in a dispatch namespace, and the records by which the router finds it."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .._cloudflare.errors import ApiError, CloudflareError
+from .._engine.converge import Outcome
+from .._engine.fleet import Fleet, Member
+from .._engine.resource import Object, Resource, Step
+from .._worker import source
+from .._worker.fingerprint import OWNER, owner_in
+from .dispatch_namespace import scripts_path
+from .namespaced_worker import NO_NAMESPACE, NamespacedWorker
+from .registry import Registry
+from .script import Script, uncompared_secrets
+
+HOST = re.compile(r"^[a-z0-9_*]([a-z0-9_.-]{0,251}[a-z0-9])?$")
+SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", *source.TABLE)  # said once, for all of them
+MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
+
+TENANT: dict[str, t.Any] = {
+    **{field.name: field.spec for field in Script.fields if field.spec},
+    **{name: {key: value for key, value in spec.items() if key != "default"} for name, spec in Script.controls.items() if name not in SHARED},
+}
+
+
+def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code."""
+    own_code = any(tenant.get(way) is not None for way in source.WAYS)
+    base = {name: value for name, value in defaults.items() if not (own_code and name in source.SPEC)}
+    both = {name: {**base[name], **tenant[name]} for name in MERGED if base.get(name) and tenant.get(name)}
+    return {**base, **tenant, **both}
+
+
+class NamespacedWorkers(Fleet):
+    """The Workers of one owner, as one task wants them. Without C(workers), C(state=absent) means all of that owner's."""
+
+    name = "namespaced_workers"
+    identity = {"dispatch_namespace": {"type": "str", "required": True, "aliases": ["namespace"]}}
+    controls = {
+        "workers": {
+            "type": "list",
+            "elements": "dict",
+            "options": {"name": {"type": "str", "required": True}, "hostnames": {"type": "list", "elements": "str"}, **TENANT},
+        },
+        "defaults": {"type": "dict", "options": TENANT},
+        "registry": {
+            "type": "dict",
+            "options": {"title": {"type": "str"}, "namespace_id": {"type": "str"}},
+            "required_one_of": [("title", "namespace_id")],
+            "mutually_exclusive": [("title", "namespace_id")],
+        },
+        **{name: spec for name, spec in Script.controls.items() if name in SHARED},
+    }
+    rules: t.ClassVar[t.Mapping[str, t.Any]] = {"required_if": [("state", "present", ["workers"])]}
+
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._listed: dict[str, Object] = {}
+        self._built: list[NamespacedWorker] = []
+        self._lacking = False
+        self._workers: dict[str, t.Mapping[str, t.Any]] = {}
+        for worker in given.get("workers") or []:
+            name = worker.get("name")
+            if not name:
+                raise CloudflareError("workers: one of them has no name: give each its own.")
+            if name in self._workers:
+                raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
+            self._workers[name] = worker
+        if given.get("workers") is None and "owner" not in given:
+            raise CloudflareError("owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's.")
+        self._hosts = self._read_hosts()
+
+    def _read_hosts(self) -> dict[str, str]:
+        hosts: dict[str, str] = {}
+        for name, worker in self._workers.items():
+            for host in (str(host).lower() for host in worker.get("hostnames") or []):
+                if not HOST.match(host):
+                    raise CloudflareError(f"hostnames: {host!r} of {name} is no host name.")
+                if hosts.setdefault(host, name) != name:
+                    raise CloudflareError(f"hostnames: {host} is declared for {hosts[host]} and for {name}: a host name leads to one Worker.")
+        return hosts
+
+    @property
+    def label(self) -> str:
+        return f"Workers in dispatch namespace {self.options['dispatch_namespace']!r}"
+
+    @property
+    def warnings(self) -> list[str]:
+        return uncompared_secrets(sum(worker.uncompared for worker in self._built))
+
+    def _path(self) -> str:
+        return scripts_path(self.client, self.options["dispatch_namespace"])
+
+    def look(self) -> None:
+        try:
+            self._lacking = False
+            scripts = self.client.list(self._path(), limit=1000)
+        except ApiError as error:
+            if error.code != NO_NAMESPACE:
+                raise
+            self._lacking, scripts = True, []
+        # The members hold this very mapping: what they observe is always the latest look.
+        self._listed.clear()
+        self._listed.update((script["id"], script) for script in scripts)
+
+    def names(self) -> t.Iterable[str]:
+        if self.given.get("workers") is not None:
+            return list(self._workers)
+        return [name for name, script in self._listed.items() if owner_in(script.get("tags") or ()) == self.options["owner"]]
+
+    def member(self, name: str) -> Resource:
+        shared = {option: self.options[option] for option in ("dispatch_namespace", "state", *SHARED)}
+        given = {**merge(self.given.get("defaults") or {}, self._workers.get(name, {})), "name": name}
+        defaults = {option: spec["default"] for option, spec in Script.controls.items() if "default" in spec}
+        worker = NamespacedWorker(self.client, given, {**defaults, **given, **shared})
+        worker.listed = self._listed
+        worker.lacks_namespace = self._lacking
+        self._built.append(worker)
+        return worker
+
+    def companion(self, names: t.Collection[str]) -> Resource | None:
+        registry = self.options.get("registry")
+        if not registry:
+            return None
+        everyone = self.given.get("workers") is None
+        given = {"records": {host: name for host, name in self._hosts.items() if name in names}, "workers": None if everyone else set(names)}
+        return Registry(self.client, given, {**registry, "owner": self.options["owner"], "state": self.options["state"]})
+
+    def at_once(self, due: t.Sequence[Member]) -> Step | None:
+        if self.given.get("workers") is not None or len(due) < 2:
+            return None
+        # An unfiltered deletion of this collection would take every tenant: the filter is never empty and always positive.
+        mine = {"tags": f"{OWNER}{self.options['owner']}:yes"}
+        return Step("DELETE", self._path(), lambda: {"params": mine})
+
+    def extra(self, members: t.Sequence[Member], companion: Outcome | None) -> dict[str, t.Any]:
+        going = {member.name for member in members if member.due} if self.options["state"] == "absent" else set()
+        told: dict[str, t.Any] = {"remaining": len([name for name in self._listed if name not in going])}
+        if companion:
+            told["registry"] = companion.thing
+        return told

@@ -1,0 +1,72 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The records that the router reads: one key for each host name, in the KV namespace of the platform.
+
+A digest and the owner stand in the key's metadata, so that a listing shows what differs and what is not ours.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._cloudflare.errors import CloudflareError
+from .._engine.resource import UNKNOWN, Field, Object, Resource, Step
+from .._worker.fingerprint import canonical, fingerprint
+from .kv_entries import bulk_delete, bulk_put, find_namespace
+from .kv_namespace import ROOT
+
+OURS = "tenantry"  # the key of our own part in a record's metadata
+
+
+class Registry(Resource):
+    """The records of one owner. C(given) holds C(records), host name -> Worker, and C(workers), whose stale records go."""
+
+    name = "registry"
+    fields = (Field("records", None),)
+    reads_back = False
+
+    @property
+    def label(self) -> str:
+        return f"records in KV namespace {self.options.get('title') or self.options['namespace_id']!r}"
+
+    def _path(self) -> str:
+        return f"{self.client.account(*ROOT)}/{self._id}"
+
+    def observe(self) -> Object | None:
+        self._id, self.missing = find_namespace(self.client, self.options)
+        keys = [] if self._id == UNKNOWN else self.client.listed(f"{self._path()}/keys", limit=1000)
+        marks = {key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys}
+        self._digests = {host: mark.get("digest") for host, mark in marks.items()}
+        holders = {host: mark["owner"] for host, mark in marks.items() if mark.get("owner")}
+        taken = next((host for host in self.given["records"] if holders.get(host, self.options["owner"]) != self.options["owner"]), None)
+        if taken:
+            raise CloudflareError(f"hostnames: {taken} belongs to owner {holders[taken]!r} in {self.label}: remove it there first.")
+        ours = {host: mark.get("worker") for host, mark in marks.items() if mark.get("owner") == self.options["owner"]}
+        self.others = len(marks) - len(ours)
+        return {"namespace_id": self._id, "records": ours} if ours or self.options["state"] != "absent" else None
+
+    def wanted(self, before: Object | None) -> Object:
+        stay = {host: worker for host, worker in (before or {"records": {}})["records"].items() if worker not in self.given["workers"]}
+        return {"records": {**stay, **self.given["records"]}}
+
+    def create(self, after: Object) -> t.Iterable[Step]:
+        raise AssertionError("the records of an owner are always there, if none of them")
+
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        pairs = [self._pair(host, worker) for host, worker in self.given["records"].items()]
+        gone = [host for host in before["records"] if host not in after["records"]]
+        return [
+            *bulk_put(self._path(), [pair for pair in pairs if self._digests.get(pair["key"]) != pair["metadata"][OURS]["digest"]]),
+            *(bulk_delete(self._path(), gone) if gone else []),
+        ]
+
+    def delete(self, before: Object) -> t.Iterable[Step]:
+        gone = [host for host, worker in before["records"].items() if self.given["workers"] is None or worker in self.given["workers"]]
+        return bulk_delete(self._path(), gone)
+
+    def _pair(self, host: str, worker: str) -> Object:
+        value = {"worker": worker, "state": "active"}
+        mark = {"owner": self.options["owner"], "worker": worker, "digest": fingerprint(value)}
+        return {"key": host, "value": canonical(value).decode(), "metadata": {OURS: mark}}

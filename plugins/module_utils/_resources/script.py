@@ -1,0 +1,272 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Worker script, whether it lives in a dispatch namespace or on the account: what they share, which is nearly everything.
+
+Its stamp (a tag) says what it was made from. Where the stamp is the wanted one, nothing more is read; else settings and code
+are, so that the plan names what differs. What proves equal then is only stamped anew.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+from abc import abstractmethod
+
+from .._cloudflare.errors import CloudflareError
+from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, unordered
+from .._worker import bindings, metadata, source
+from .._worker.bindings import Binding
+from .._worker.fingerprint import NO_SECRETS, OURS, OWNER, Stamp, fingerprint, owner_in, secrets_segment, stamp_in, theirs
+from .kv_namespace import find_by_title
+
+NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
+DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
+TAG = re.compile(r"^[^\s,&:]{1,63}$")
+OWNER_NAME = re.compile(r"^[a-z0-9-]{1,40}$")
+MOST_TAGS = 8 - 2  # Cloudflare's limit, less our owner and our stamp
+HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
+FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
+
+
+def modules_alike(modules: t.Any) -> t.Any:
+    """Compare modules by name and bytes: the server may spell a content type differently."""
+    return [(module["name"], module["sha256"]) for module in modules or []]
+
+
+def uncompared_secrets(count: int) -> list[str]:
+    """Return the warning that C(count) secrets were left as they are, if any were."""
+    left = f"{count} secrets exist already and their values were not compared: give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
+    return [left] if count else []
+
+
+class Script(Resource):
+    """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
+
+    fields = (
+        Field("modules", None, modules_alike, initial=[]),
+        Field("compatibility_date", {"type": "str"}),
+        Field("compatibility_flags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
+        Field("bindings", bindings.SPEC, initial=[], removed=[]),
+        Field("secrets", {"type": "dict", "no_log": True}, initial={}, removed={}),
+        Field("tags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
+    )
+    controls = {
+        **source.SPEC,
+        "vars": {"type": "dict"},
+        "owner": {"type": "str", "default": "default"},
+        "fingerprint_key": {"type": "str", "no_log": True},
+        "update_secrets": {"type": "str", "choices": ["on_change", "on_create", "always"]},
+        "unmanaged_bindings": {"type": "str", "choices": ["remove", "keep"], "default": "remove"},
+        "take_over": {"type": "bool", "default": False},
+        **source.TABLE,
+    }
+    rules = {"mutually_exclusive": [source.WAYS]}
+    filled, touched = FILLED, TOUCHED
+
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._tags: list[str] = []
+        self._stamp: Stamp | None = None
+        self._declared: list[Binding] | None = None
+        self._resend = self._policy == "always"
+        self.uncompared = 0
+        """How many secrets exist whose values could not be compared, for want of a key."""
+        self._check_options()
+
+    @property
+    def warnings(self) -> list[str]:
+        return uncompared_secrets(self.uncompared)
+
+    # -- where it lives ------------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def path(self) -> str:
+        """Return the path of the script."""
+
+    @abstractmethod
+    def head(self) -> Object | None:
+        """Return tags, etag and dates of the script; None where there is none."""
+
+    @abstractmethod
+    def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
+        """Return the write that replaces the tags and nothing else."""
+
+    # -- what is wanted ------------------------------------------------------------------------------------------------
+
+    def _check_options(self) -> None:
+        name, owner, date = self.options["name"], self.options.get("owner") or "", self.given.get("compatibility_date")
+        if not NAME.match(name):
+            raise CloudflareError(f"name: {name!r} is no name for a Worker: lower-case letters, digits, - and _, at most 63, not beginning with -.")
+        if not OWNER_NAME.match(owner):
+            raise CloudflareError(f"owner: {owner!r} must be 1 to 40 lower-case letters, digits and -.")
+        if self.options.get("state") != "absent":
+            if not self._described:
+                raise CloudflareError(f"{self.label} has no code: give one of content, path and entrypoint.")
+            if len([way for way in source.WAYS if self.given.get(way) is not None]) > 1:
+                raise CloudflareError(f"{self.label} has more than one code: give one of content, path and entrypoint.")
+            if not date:
+                raise CloudflareError(f"{self.label}: compatibility_date is needed, a quoted date such as '2026-11-01': without it Cloudflare takes 2021-11-02.")
+        if date and date != UNKNOWN and not DATE.match(date):
+            raise CloudflareError(f"compatibility_date: {date!r} must be a quoted date, such as '2026-11-01'.")
+        tags = self.given.get("tags") or []
+        bad = [tag for tag in tags if not TAG.match(tag) or tag.startswith(OURS)]
+        if bad:
+            raise CloudflareError(f"tags: {bad[0]!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {OURS}")
+        if len(tags) > MOST_TAGS:
+            raise CloudflareError(f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own.")
+        empty = [name for name, value in (self.given.get("secrets") or {}).items() if value is not None and not str(value)]
+        if empty:
+            raise CloudflareError(f"secrets: {empty[0]} is empty: give it a value, or null to remove it.")
+        if self._policy == "on_change" and not self._key:
+            raise CloudflareError("update_secrets: on_change needs fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY), by which values are compared.")
+
+    @property
+    def _key(self) -> str | None:
+        return self.options.get("fingerprint_key")
+
+    @property
+    def _policy(self) -> str:
+        return self.options.get("update_secrets") or ("on_change" if self._key else "on_create")
+
+    @property
+    def _described(self) -> bool:
+        return any(self.given.get(way) is not None for way in source.WAYS)
+
+    @property
+    def _source(self) -> source.Source:
+        return source.load(self.options, self.options.get("controller_sources"))
+
+    @property
+    def _secrets(self) -> dict[str, str | None]:
+        return {name: None if value is None else str(value) for name, value in (self.given.get("secrets") or {}).items()}
+
+    def _find_kv(self, title: str) -> str:
+        found = find_by_title(self.client, title)
+        if found is None:
+            self.missing.append(f"There is no KV namespace titled {title!r}: create it first, with tenantry.cloudflare_workers.kv_namespace.")
+            return UNKNOWN
+        return str(found["id"])
+
+    def _settings(self) -> Object:
+        names = ("compatibility_date", "compatibility_flags")
+        return {name: self.given[name] or [] for name in names if name in self.given}
+
+    def _wanted_stamp(self) -> Stamp:
+        made_of = {"source": self._source.identity, **self._settings()}
+        if self._declared is not None:
+            made_of["bindings"] = self._declared
+        if "secrets" not in self.given:
+            return Stamp(fingerprint(made_of), self._stamp.secrets if self._stamp else NO_SECRETS)
+        return Stamp(fingerprint(made_of), secrets_segment(self._secrets, self._key if self._policy == "on_change" else None))
+
+    def wanted(self, before: Object | None) -> Object:
+        wanted = super().wanted(before)
+        wanted.pop("bindings", None)
+        if self._described:
+            wanted["modules"] = [module.summary for module in self._source.modules]
+        if self._declared is not None:
+            kept = bindings.keeps(self.given, self.options["unmanaged_bindings"])
+            wanted["bindings"] = bindings.merge((before or {}).get("bindings", []), self._declared, kept)
+        if "secrets" in self.given:
+            there = (before or {}).get("secrets", {}) if self.given["secrets"] is not None else {}
+            wanted["secrets"] = dict.fromkeys([name for name in there if name not in self._secrets], HIDDEN)
+            wanted["secrets"].update({name: HIDDEN for name, value in self._secrets.items() if value is not None})
+        return wanted
+
+    # -- what is -------------------------------------------------------------------------------------------------------
+
+    def observe(self) -> Object | None:
+        self.missing.clear()
+        head = self.head()
+        self._declared = bindings.declare(self.given, self._find_kv)
+        self._tags = list(head["tags"] or []) if head else []
+        self._stamp = stamp_in(self._tags)
+        if head is None:
+            return None
+        if not self._key and self._policy == "on_create":
+            self.uncompared = len([value for value in self._secrets.values() if value is not None])
+        thing = {name: self.options[name] for name in self.identity}
+        thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in (*FILLED, *TOUCHED)}}
+        return {**thing, **self._body()} if self._described else thing
+
+    def _body(self) -> Object:
+        wanted, stamp = self._wanted_stamp(), self._stamp
+        if stamp and stamp.fingerprint == wanted.fingerprint and (stamp.secrets == wanted.secrets) and not self._resend:
+            return {"secrets": {}, **self.wanted(None), "tags": theirs(self._tags)}
+        settings = self.client.call("GET", f"{self.path}/settings").result or {}
+        every = settings.get("bindings") or []
+        same_values = bool(stamp and stamp.secrets == wanted.secrets and not self._resend)
+        shown = OTHER if self._resend or (self._policy == "on_change" and not same_values) else HIDDEN
+        named = self.given.get("secrets") or {}
+        if stamp and stamp.fingerprint == wanted.fingerprint:
+            code = self.wanted(None)["modules"]
+        else:
+            content = self.client.call("GET", self.content_path, headers={"Accept": "*/*"})
+            code = [module.summary for module in metadata.read_modules(content.content, content.content_type)]
+        return {
+            "modules": code,
+            "compatibility_date": settings.get("compatibility_date"),
+            "compatibility_flags": settings.get("compatibility_flags") or [],
+            "bindings": bindings.by_name(binding for binding in every if binding["type"] not in bindings.SECRET_TYPES),
+            "secrets": {
+                binding["name"]: shown if binding["name"] in named else HIDDEN
+                for binding in bindings.by_name(every)
+                if binding["type"] in bindings.SECRET_TYPES
+            },
+        }
+
+    @property
+    def content_path(self) -> str:
+        """Return where the code is read."""
+        return f"{self.path}/content"
+
+    # -- what to do ----------------------------------------------------------------------------------------------------
+
+    def guard(self, before: Object | None, after: Object | None) -> None:
+        holder, owner = (before or {}).get("owner"), self.options["owner"]
+        if holder and holder != owner and not self.options["take_over"]:
+            raise CloudflareError(f"{self.label} belongs to owner {holder!r}, not to {owner!r}: set owner to {holder!r}, or take_over: true to make it yours.")
+        if after is not None and len(after["tags"]) > MOST_TAGS:
+            raise CloudflareError(f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay.")
+
+    def create(self, after: Object) -> t.Iterable[Step]:
+        return [self._upload(None, after)]
+
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        gone = {name: None for name in before.get("secrets", {}) if name not in after.get("secrets", {})} if "secrets" in changed else {}
+        if set(changed) - {"secrets", "tags"}:
+            return [*([self._patch_secrets(gone)] if gone else []), self._upload(before, after)]
+        steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
+        stamped = bool(self._stamp and self._stamp == self._wanted_stamp()) and owner_in(self._tags) == self.options["owner"]
+        return steps if not steps and stamped and "tags" not in changed else [*steps, self.put_tags(lambda: self._all_tags(after))]
+
+    def delete(self, before: Object) -> t.Iterable[Step]:
+        return [Step("DELETE", self.path)]
+
+    def written(self) -> None:
+        self._resend = False
+
+    def _all_tags(self, after: Object) -> list[str]:
+        return [*after["tags"], OWNER + self.options["owner"], self._wanted_stamp().tag(time.time())]
+
+    def _to_send(self, before: Object | None, after: Object) -> dict[str, str]:
+        there = (before or {}).get("secrets", {})
+        return {name: value for name, value in self._secrets.items() if value is not None and there.get(name) != after["secrets"][name]}
+
+    def _patch_secrets(self, values: t.Mapping[str, str | None]) -> Step:
+        patch = {name: None if value is None else {"name": name, "text": value, "type": "secret_text"} for name, value in values.items()}
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return Step("PATCH", f"{self.path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": headers})
+
+    def _upload(self, before: Object | None, after: Object) -> Step:
+        declared = {binding["name"] for binding in self._declared or []}
+        there = (before or {}).get("bindings", [])
+        stay = there if self._declared is None else [binding for binding in after["bindings"] if binding["name"] not in declared]
+        secrets = [{"name": name, "type": "secret_text", "text": value} for name, value in self._to_send(before, after).items()] if self._secrets else []
+        every = [*(self._declared or []), *map(metadata.inherit, stay), *secrets]
+        settings = {**{name: after[name] for name in ("compatibility_date", "compatibility_flags") if after.get(name) not in (None, UNKNOWN)}, **self._settings()}
+        return Step("PUT", self.path, lambda: metadata.upload(self._source, settings, every, self._all_tags(after)))

@@ -1,0 +1,99 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A route of a zone: which requests reach which Worker, or none."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .._cloudflare.errors import CloudflareError
+from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body
+
+PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
+
+
+def normal(pattern: str) -> str:
+    """Return the one spelling of a pattern: host in lower case, path at least a slash."""
+    parts = PATTERN.match(pattern)
+    if not parts:
+        return pattern
+    return (parts["scheme"] or "") + parts["host"].lower() + (parts["path"] or "/")
+
+
+class WorkerRoute(Resource):
+    """A route as one task wants it, known by its pattern: the id is Cloudflare's affair."""
+
+    name = "worker_route"
+    identity = {"pattern": {"type": "str", "required": True}}
+    fields = (Field("script", {"type": "str"}, lambda script: script or None),)
+    controls = {
+        "zone_id": {"type": "str"},
+        "zone": {"type": "str"},
+        "take_over": {"type": "bool", "default": False},
+    }
+    rules = {"mutually_exclusive": [("zone_id", "zone")]}
+    filled = ("id",)
+
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._zone = UNKNOWN
+        if not PATTERN.match(options["pattern"]):
+            raise CloudflareError(
+                f"pattern: {options['pattern']!r} is no route: a host, which may begin with *, and a path, which may end with *;"
+                " no other wildcard, no query string. For example *.example.com/*"
+            )
+
+    @property
+    def label(self) -> str:
+        return f"route {self.options['pattern']!r}"
+
+    def _path(self, *parts: str) -> str:
+        return "/".join((f"/zones/{self._zone}/workers/routes", *parts))
+
+    def _find_zone(self) -> str:
+        if self.options.get("zone_id"):
+            return str(self.options["zone_id"])
+        host = PATTERN.match(self.options["pattern"])["host"]  # type: ignore[index]  # checked in __init__
+        if host == "*" and not self.options.get("zone"):
+            raise CloudflareError(f"zone: {self.label} fits every zone: give zone or zone_id.")
+        name = self.options.get("zone")
+        found = self.client.zone_id(name) if name else self.client.zone_of(host.lower())
+        if found is None:
+            what = f"zone: there is no zone {name!r}" if name else f"zone: no zone fits {self.label}"
+            self.missing.append(f"{what} that these credentials can see: add it to the account, give zone_id, or allow the token Zone:Read.")
+        return found or UNKNOWN
+
+    def observe(self) -> Object | None:
+        self.missing.clear()
+        self._zone = self._find_zone()
+        routes = [] if self._zone == UNKNOWN else self.client.list(self._path())
+        wanted = normal(self.options["pattern"])
+        found = next((route for route in routes if normal(route["pattern"]) == wanted), None)
+        return {"id": found["id"], "pattern": found["pattern"], "script": found.get("script") or None, "zone_id": self._zone} if found else None
+
+    def guard(self, before: Object | None, after: Object | None) -> None:
+        if before is None:
+            if after is not None and "script" not in self.given:
+                raise CloudflareError(f"script: {self.label} does not exist yet: name its Worker, or set script: null for a route where none runs.")
+            return
+        holder = before["script"]
+        given = "script" in self.given
+        taken = holder and (after["script"] != holder if after else given and self.given["script"] != holder)
+        if taken and not self.options["take_over"]:
+            raise CloudflareError(f"script: {self.label} belongs to Worker {holder!r}: set take_over: true to take it from there.")
+
+    def create(self, after: Object) -> t.Iterable[Step]:
+        after["zone_id"] = self._zone
+        return [Step("POST", self._path(), body(self._body(after)))]
+
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        return [Step("PUT", self._path(before["id"]), body(self._body(after)))] if changed else []
+
+    def delete(self, before: Object) -> t.Iterable[Step]:
+        return [Step("DELETE", self._path(before["id"]))]
+
+    def _body(self, after: Object) -> Object:
+        return {key: after[key] for key in ("pattern", "script") if after[key]}

@@ -1,0 +1,79 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a Worker says by itself what it was made from: two of its eight tags are ours.
+
+C(tenantry.owner.<owner>) says whose it is. The stamp, C(tenantry.1.<16 hex>.<8 hex>.<time>), says what was uploaded: a hash of
+code and settings, a hash of the secrets, and when (seconds since 1970, base 36). A listing returns tags, so one request decides
+for a thousand Workers. C(1) is the version of the algorithm: a later one must still be able to compute it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import typing as t
+from dataclasses import dataclass
+
+VERSION = "1"
+OURS = "tenantry."
+OWNER = OURS + "owner."
+NO_SECRETS = "0" * 8
+STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})\.([0-9a-z]+)$")
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets."""
+
+    fingerprint: str
+    secrets: str = NO_SECRETS
+
+    def tag(self, now: float) -> str:
+        """Return the tag for an upload at C(now), seconds since 1970."""
+        return f"{OURS}{VERSION}.{self.fingerprint}.{self.secrets}.{_base36(int(now))}"
+
+
+def stamp_in(tags: t.Iterable[str]) -> Stamp | None:
+    """Return the stamp among a Worker's tags."""
+    return next((Stamp(found[1], found[2]) for tag in tags if (found := STAMP.match(tag))), None)
+
+
+def owner_in(tags: t.Iterable[str]) -> str | None:
+    """Return whose a Worker is, by its tags; None where nobody has said so."""
+    return next((tag.removeprefix(OWNER) for tag in tags if tag.startswith(OWNER)), None)
+
+
+def theirs(tags: t.Iterable[str]) -> list[str]:
+    """Return the tags that are the user's."""
+    return sorted(tag for tag in tags if not tag.startswith(OURS))
+
+
+def canonical(material: t.Any) -> bytes:
+    """Return the same bytes for the same value, whatever the order of its keys."""
+    return json.dumps(material, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def fingerprint(material: t.Any) -> str:
+    """Hash what a Worker is made of: 16 hex digits."""
+    return hashlib.sha256(canonical(material)).hexdigest()[:16]
+
+
+def secrets_segment(secrets: t.Mapping[str, str | None] | None, key: str | None) -> str:
+    """Hash the secrets: 8 hex digits. With a key their values count, as an HMAC; without one only their names do."""
+    if not secrets:
+        return NO_SECRETS
+    material = secrets if key else {name: value is not None for name, value in secrets.items()}
+    return hmac.new((key or "").encode(), canonical(material), hashlib.sha256).hexdigest()[:8]
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = DIGITS[digit] + digits
+    return digits or "0"

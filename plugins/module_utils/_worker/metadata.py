@@ -1,0 +1,45 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The body of an upload, and the reading of what was uploaded: multipart both ways."""
+
+from __future__ import annotations
+
+import email.parser
+import email.policy
+import json
+import typing as t
+
+from .bindings import SECRET_TYPES, Binding
+from .source import Module, Source
+
+# Always said, so that no secret is lost to a default: what is not listed here goes with the upload.
+KEEP = list(SECRET_TYPES)
+
+
+def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]) -> dict[str, t.Any]:
+    """Return the request of an upload. A part's name and file name are both the module's: readings of the API differ."""
+    metadata = {"main_module": source.main_module, **settings, "bindings": list(bindings), "keep_bindings": KEEP, "tags": list(tags)}
+    parts = [(module.name, (module.name, module.content, module.type)) for module in source.modules]
+    return {
+        "params": {"excludeScript": "true", "bindings_inherit": "strict"},
+        "files": [("metadata", (None, json.dumps(metadata), "application/json")), *parts],
+    }
+
+
+def inherit(binding: Binding) -> Binding:
+    """Return what tells the server to keep a binding as it is."""
+    return {"name": binding["name"], "type": "inherit"}
+
+
+def read_modules(content: bytes, content_type: str) -> list[Module]:
+    """Return the modules of a Worker as the API hands them back: multipart, or bare text for the old syntax."""
+    if not content_type.startswith("multipart/"):
+        return [Module("", content_type.partition(";")[0], content)] if content else []
+    # The parser reads bytes faithfully only as latin-1 text with the header in front.
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content)
+    return [
+        Module(part.get_filename() or str(part.get_param("name", "", "content-disposition")), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True)))
+        for part in message.iter_parts()
+    ]

@@ -1,0 +1,107 @@
+#!/usr/bin/python
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kv_entries
+short_description: Manage entries of a KV namespace
+version_added: 0.1.0
+description:
+  - Writes and removes entries of Workers KV in bulk. Only the entries that differ are written.
+  - Other entries of the KV namespace are left alone.
+options:
+  title:
+    description: The title of the KV namespace. Exactly one of this and O(namespace_id) is needed.
+    type: str
+  namespace_id:
+    description: The id of the KV namespace.
+    type: str
+  entries:
+    description: The entries.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      key:
+        description: The key, 1 to 512 bytes.
+        type: str
+        required: true
+      value:
+        description: The value. What is not a string is stored as JSON. Needed with O(state=present).
+        type: raw
+      metadata:
+        description: Metadata of the key, 1024 bytes as JSON at most. Left as it is if not given; null removes it.
+        type: dict
+  state:
+    description:
+      - V(present) makes sure that the entries exist with these values.
+      - V(absent) makes sure that the keys do not exist.
+    type: str
+    choices: [present, absent]
+    default: present
+extends_documentation_fragment:
+  - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.attributes
+  - tenantry.cloudflare_workers.attributes.action_group
+author:
+  - The tenantry maintainers (@tenantry)
+"""
+
+EXAMPLES = r"""
+- name: A KV namespace
+  tenantry.cloudflare_workers.kv_namespace:
+    title: Plans
+
+- name: What the plans allow
+  tenantry.cloudflare_workers.kv_entries:
+    title: Plans
+    entries:
+      - key: free
+        value: {cpuMs: 10, subRequests: 5}
+      - key: pro
+        value: {cpuMs: 50, subRequests: 50}
+        metadata: {since: "2026-11"}
+
+- name: One plan is no more
+  tenantry.cloudflare_workers.kv_entries:
+    title: Plans
+    entries:
+      - key: free
+    state: absent
+"""
+
+RETURN = r"""
+operations:
+  description: The writes that were sent, in order, or would be sent in check mode.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/storage/kv/namespaces/0f2ac74b498b48028cb68387c421e279/bulk
+kv_entries:
+  description: The declared entries, null once absent.
+  returned: success
+  type: dict
+  contains:
+    namespace_id: {description: The id of the KV namespace., type: str, returned: success}
+    entries:
+      description: Value and metadata by key.
+      type: dict
+      returned: success
+      sample: {free: {metadata: null, value: '{"cpuMs":10,"subRequests":5}'}}
+"""
+
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_entries import KVEntries
+
+
+def main() -> None:
+    """Run the module."""
+    run(KVEntries)
+
+
+if __name__ == "__main__":
+    main()

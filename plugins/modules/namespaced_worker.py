@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: namespaced_worker
+short_description: Manage a user Worker in a dispatch namespace
+version_added: 0.1.0
+description:
+  - Uploads, changes and deletes one tenant's Worker in a dispatch namespace of Workers for Platforms.
+  - A Worker is uploaded only when what it is made of has changed. A tag of the Worker holds a hash of it, so that one request
+    tells.
+  - For many Workers M(tenantry.cloudflare_workers.namespaced_workers) is the better choice.
+options:
+  dispatch_namespace:
+    description: The dispatch namespace that holds the Worker.
+    type: str
+    required: true
+    aliases: [namespace]
+  name:
+    description: The name of the Worker, unique in its dispatch namespace.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) makes sure that it exists. Exactly one of O(content), O(path) and O(entrypoint), and O(compatibility_date) are needed then.
+      - V(absent) makes sure that it does not.
+    type: str
+    choices: [present, absent]
+    default: present
+extends_documentation_fragment:
+  - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.worker
+  - tenantry.cloudflare_workers.worker.ownership
+  - tenantry.cloudflare_workers.attributes
+  - tenantry.cloudflare_workers.attributes.action_group
+author:
+  - The tenantry maintainers (@tenantry)
+"""
+
+EXAMPLES = r"""
+- name: A dispatch namespace
+  tenantry.cloudflare_workers.dispatch_namespace:
+    name: customer-workers
+
+- name: The Worker of customer A
+  tenantry.cloudflare_workers.namespaced_worker:
+    dispatch_namespace: customer-workers
+    name: customer-a-worker
+    content: |
+      export default {
+        fetch: (request, env) => Response.json(env.CONFIG),
+      };
+    compatibility_date: "2026-11-01"
+    bindings:
+      - name: CONFIG
+        type: json
+        json:
+          customerId: customer-a
+          features: [feature1, feature2]
+    vars:
+      PLAN: pro
+    secrets:
+      API_KEY: "{{ customer_a_key | default('a-secret-of-customer-a') }}"
+    tags: [plan-pro]
+
+- name: Customer A leaves
+  tenantry.cloudflare_workers.namespaced_worker:
+    dispatch_namespace: customer-workers
+    name: customer-a-worker
+    state: absent
+"""
+
+RETURN = r"""
+operations:
+  description: The writes that were sent, in order, or would be sent in check mode.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/dispatch/namespaces/customer-workers/scripts/customer-a-worker
+namespaced_worker:
+  description: The Worker, null once absent.
+  returned: success
+  type: dict
+  contains:
+    dispatch_namespace: {description: The dispatch namespace that holds it., type: str, returned: success, sample: customer-workers}
+    name: {description: Its name., type: str, returned: success, sample: customer-a-worker}
+    owner: {description: Whose it is., type: str, returned: success, sample: default}
+    modules:
+      description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.
+      type: list
+      elements: dict
+      returned: when it is present
+    compatibility_date: {description: Its compatibility date., type: str, returned: when it is present, sample: "2026-11-01"}
+    compatibility_flags: {description: Its compatibility flags., type: list, elements: str, returned: when it is present}
+    bindings: {description: Its bindings but for secrets., type: list, elements: dict, returned: when it is present}
+    secrets: {description: The names of its secrets; no values., type: dict, returned: when it is present, sample: {API_KEY: (secret)}}
+    tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}
+    etag: {description: Cloudflare's hash of the code., type: str, returned: success}
+    created_on: {description: When it was first uploaded., type: str, returned: success}
+    modified_on: {description: When it was last changed., type: str, returned: success}
+"""
+
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_worker import NamespacedWorker
+
+
+def main() -> None:
+    """Run the module."""
+    run(NamespacedWorker)
+
+
+if __name__ == "__main__":
+    main()

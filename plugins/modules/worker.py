@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: worker
+short_description: Manage a Worker of the account
+version_added: 0.1.0
+description:
+  - Uploads, changes and deletes a Worker that belongs to the account, such as the router in front of the tenants' Workers.
+  - A Worker is uploaded only when what it is made of has changed. A tag of the Worker holds a hash of it, so that one request
+    tells.
+  - A tenant's Worker is managed by M(tenantry.cloudflare_workers.namespaced_worker).
+options:
+  name:
+    description: The name of the Worker, unique in the account.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) makes sure that it exists. Exactly one of O(content), O(path) and O(entrypoint), and O(compatibility_date) are needed then.
+      - V(absent) makes sure that it does not.
+    type: str
+    choices: [present, absent]
+    default: present
+extends_documentation_fragment:
+  - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.worker
+  - tenantry.cloudflare_workers.worker.ownership
+  - tenantry.cloudflare_workers.attributes
+  - tenantry.cloudflare_workers.attributes.action_group
+author:
+  - The tenantry maintainers (@tenantry)
+"""
+
+EXAMPLES = r"""
+- name: A dispatch namespace
+  tenantry.cloudflare_workers.dispatch_namespace:
+    name: customer-workers
+
+- name: The router in front of it
+  tenantry.cloudflare_workers.worker:
+    name: platform-router
+    content: |
+      export default {
+        fetch: (request, env) => env.TENANTS.get(new URL(request.url).hostname.split(".")[0]).fetch(request),
+      };
+    compatibility_date: "2026-11-01"
+    bindings:
+      - name: TENANTS
+        type: dispatch_namespace
+        namespace: customer-workers
+
+- name: Remove the router
+  tenantry.cloudflare_workers.worker:
+    name: platform-router
+    state: absent
+"""
+
+RETURN = r"""
+operations:
+  description: The writes that were sent, in order, or would be sent in check mode.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/scripts/platform-router
+worker:
+  description: The Worker, null once absent.
+  returned: success
+  type: dict
+  contains:
+    name: {description: Its name., type: str, returned: success, sample: platform-router}
+    owner: {description: Whose it is., type: str, returned: success, sample: default}
+    modules:
+      description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.
+      type: list
+      elements: dict
+      returned: when it is present
+    compatibility_date: {description: Its compatibility date., type: str, returned: when it is present, sample: "2026-11-01"}
+    compatibility_flags: {description: Its compatibility flags., type: list, elements: str, returned: when it is present}
+    bindings: {description: Its bindings but for secrets., type: list, elements: dict, returned: when it is present}
+    secrets: {description: The names of its secrets; no values., type: dict, returned: when it is present, sample: {API_KEY: (secret)}}
+    tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}
+    etag: {description: Cloudflare's hash of the code., type: str, returned: success}
+    created_on: {description: When it was first uploaded., type: str, returned: success}
+    modified_on: {description: When it was last changed., type: str, returned: success}
+"""
+
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker import Worker
+
+
+def main() -> None:
+    """Run the module."""
+    run(Worker)
+
+
+if __name__ == "__main__":
+    main()
