@@ -1,0 +1,150 @@
+# `make help` lists the targets. What they install and leave lies in .venv and .cache.
+PYTHON    ?= python3
+API_PORT  ?= 8788
+HTTP_PORT ?= 8787
+
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+
+NAME   := tenantry.cloudflare_workers
+FOLDER := ansible_collections/tenantry/cloudflare_workers
+BIN    := $(CURDIR)/.venv/bin
+LIVE   := .cache/live/$(FOLDER)
+
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+export ANSIBLE_DISPLAY_SKIPPED_HOSTS := false
+export ANSIBLE_INVENTORY_UNPARSED_WARNING := false
+export ANSIBLE_LOCALHOST_WARNING := false
+export LC_ALL := C.UTF-8
+
+sources = git ls-files -z --cached --others --exclude-standard
+copy    = rm -rf $(1); mkdir -p $(1); $(sources) | tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | tar --extract --directory=$(1)
+pip     = $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
+
+# A stamp bears the digest of what it stands for: another branch, clone or Python is never mistaken for what is installed.
+digest = $(shell { $(1); } 2>/dev/null | sha256sum | head -c 12)
+RUN    := .venv/run-$(call digest,pwd; $(PYTHON) -c 'import sys; print(sys.executable, sys.version)'; cat requirements/run.txt)
+TEST   := .venv/test-$(call digest,cat requirements/test.txt)
+BUILT  := .cache/built-$(call digest,$(sources) -- . ':!tests' | xargs -0 sha256sum)
+
+##@ Use
+
+.PHONY: help install edge demo down clean
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(RUN) $(BUILT) ## ansible-playbook in .venv/bin, and the collection as its users have it in .cache/collections
+
+edge: install ## start the local edge; .cache/edge/env says how to reach it
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)'
+
+demo: edge ## run the quickstart on the local edge, and visit what it made
+	@source .cache/edge/env
+	PATH="$(CURDIR)/.cache/edge/bin:$$PATH" $(BIN)/ansible-playbook examples/quickstart/site.yml
+	$(PYTHON) tests/tools/visit.py $(HTTP_PORT) {customer-a,customer-b,nobody}.platform.localhost
+
+down: ## stop the edge; its data stay
+	@PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m local_edge stop --api 127.0.0.1:$(API_PORT)
+
+clean: down ## stop the edge, and wipe its data and all that was installed here
+	@rm -rf .venv .cache
+
+##@ Check
+
+CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs sanity package integration
+.PHONY: test lint $(CHECKS)
+test: ## all checks, and a line that counts them
+	@$(PYTHON) tests/tools/tally.py $(CHECKS)
+
+unit: $(TEST) $(LIVE) ## the inner loop
+	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/live $(BIN)/pytest tests/unit
+
+lint: $(filter lint-%,$(CHECKS)) ## all that follow by this name
+
+lint-types: $(TEST) $(LIVE) ## mypy
+	@cd .cache/live
+	MYPYPATH=.:$(FOLDER)/roles/local_edge/files $(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.cache/mypy \
+		-p ansible_collections.tenantry.cloudflare_workers.plugins -p local_edge
+
+lint-style: $(TEST) ## ruff
+	@$(BIN)/ruff check --cache-dir .cache/ruff .
+
+lint-playbooks: $(TEST) $(BUILT) ## ansible-lint
+	@PATH="$(BIN):$$PATH" ansible-lint --offline --profile production
+
+lint-changelog: $(TEST) ## antsibull-changelog
+	@PATH="$(BIN):$$PATH" antsibull-changelog lint
+
+lint-docs: $(TEST) ## antsibull-docs
+	@$(call copy,.cache/docs/$(FOLDER))
+	cd .cache/docs/$(FOLDER)
+	PATH="$(BIN):$$PATH" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+
+sanity: $(TEST) ## ansible-test sanity
+	@$(call copy,.cache/sanity/$(FOLDER))
+	cache=~/.ansible/test/cache
+	mkdir -p $$cache
+	for version in $$(sed -n "s/.*pip='\(.*\)',/\1/p" .venv/lib/*/site-packages/ansible_test/_internal/python_requirements.py); do
+		cp --no-clobber tests/tools/get_pip.py $$cache/get_pip_$${version//./_}.py
+	done
+	cd .cache/sanity/$(FOLDER)
+	PATH="$(BIN):$$PATH" ansible-test sanity --color no --python $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+package: install ## the artifact is what was built
+	@$(BIN)/ansible-galaxy collection verify --offline $(NAME)
+
+integration: $(TEST) install ## against a local edge with workerd
+	@$(BIN)/ansible localhost -e '$(edge)' -m ansible.builtin.include_role -a "name=$(NAME).local_edge tasks_from=install.yml"
+	PATH="$(CURDIR)/.cache/edge/bin:$(BIN):$$PATH" LOCAL_EDGE_WORKERD=$(CURDIR)/.cache/edge/bin/workerd $(BIN)/pytest tests/integration
+
+##@ Maintain
+
+.PHONY: lock changelog
+lock: ## lock anew what the .in files ask for
+	@$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/pip install -qq uv
+	lock() { .cache/uv/bin/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-header --no-annotate "$$@"; }
+	edge=roles/local_edge/files
+	lock $$edge/npm.in -o $$edge/npm.txt
+	lock $$edge/requirements.in -o $$edge/requirements.txt
+	lock requirements/run.in -o requirements/run.txt
+	lock requirements/test.in -c requirements/run.txt -c $$edge/requirements.txt -o requirements/test.txt
+
+changelog: $(TEST) install ## write the release that galaxy.yml names from changelogs/fragments
+	@PATH="$(BIN):$$PATH" antsibull-changelog release --reload-plugins
+
+# What the targets stand on
+
+edge = { "local_edge_api_port": $(API_PORT), "local_edge_http_port": $(HTTP_PORT), "local_edge_install_dir": "$(CURDIR)/.cache/edge", \
+	"local_edge_data_dir": "$(CURDIR)/.cache/edge/data", "local_edge_env_file": "$(CURDIR)/.cache/edge/env" }
+
+need = command -v $(1) >/dev/null || { echo "$(1) is missing: apt install $(1)" >&2; exit 1; }
+
+$(RUN):
+	@$(call need,git)
+	$(call need,$(PYTHON))
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make a virtual environment: apt install python3-venv" >&2; exit 1; }
+	echo "Installing ansible-core into .venv ..."
+	$(PYTHON) -m venv --clear .venv
+	$(pip) -r requirements/run.txt
+	touch $@
+
+$(TEST): $(RUN)
+	@echo "Installing the tools of the checks into .venv ..."
+	$(pip) -r requirements/test.txt
+	touch $@
+
+$(BUILT): $(RUN)
+	@$(call copy,.cache/source)
+	rm -rf .cache/artifact .cache/built-*
+	$(BIN)/ansible-galaxy collection build --output-path .cache/artifact .cache/source
+	$(BIN)/ansible-galaxy collection install --offline --force -p .cache/collections .cache/artifact/*.tar.gz
+	touch $@
+
+# This very tree, under the name by which Python imports it.
+$(LIVE):
+	@mkdir -p $(@D)
+	ln -sfn ../../../.. $@
