@@ -69,24 +69,25 @@ class ActionModule(Ordinary):  # type: ignore[misc]  # Ansible is untyped
 
         Where the module runs in a process of its own, perhaps on another host, their contents travel with it (C(packed)).
         """
-        found = self._located(arguments)
+        root = arguments.get("source_root")
+        found = self._located(arguments, root)
         for holder in HOLDERS:
             held = found.get(holder)
             if isinstance(held, dict):
-                found[holder] = self._located(held)
+                found[holder] = self._located(held, root)
             elif isinstance(held, (list, tuple)):
-                found[holder] = [self._located(one) if isinstance(one, dict) else one for one in held]
+                found[holder] = [self._located(one, root) if isinstance(one, dict) else one for one in held]
         if packed and (sources := _pack(found)):
             found["controller_sources"] = sources
         return found
 
-    def _located(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def _located(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:
         paths = {key: options[key] for key in FILES if isinstance(options.get(key), str) and options[key]}
-        return {**options, **{key: self._find(key, path) for key, path in paths.items()}}
+        return {**options, **{key: self._find(key, os.path.join(root or "", os.path.expanduser(path))) for key, path in paths.items()}}
 
     def _find(self, option: str, path: str) -> str:
         try:
-            return str(self._find_needle("files", os.path.expanduser(path)))
+            return str(self._find_needle("files", path))
         except AnsibleError as error:
             raise AnsibleActionFail(f"{option}: there is no file {path}. {error}") from error
 

@@ -129,6 +129,11 @@ options:
       - A secret by which secrets are hashed, so that changed values are noticed without being kept anywhere.
       - If it is not given, the environment variable E(CLOUDFLARE_FINGERPRINT_KEY) is used. Use the same everywhere.
     type: str
+  source_root:
+    description:
+      - The folder of the controller that relative paths in O(path) and O(entrypoint) start from.
+      - By default they are looked for as M(ansible.builtin.template) looks for its source.
+    type: path
   controller_sources:
     description:
       - The contents of the files that O(path) and O(entrypoint) name. Set by the collection itself where the module runs in a

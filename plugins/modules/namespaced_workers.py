@@ -222,10 +222,12 @@ namespaced_workers:
     fields: {description: What differed., type: list, elements: str, returned: when something did, sample: [bindings]}
     msg: {description: Why it failed., type: str, returned: when it did}
 remaining:
-  description: How many Workers the dispatch namespace holds afterwards, of any owner, apart from those created by this run.
+  description: What is left afterwards that this run did not create.
   returned: success
-  type: int
-  sample: 2
+  type: dict
+  contains:
+    workers: {description: How many Workers the dispatch namespace holds, of any owner., type: int, returned: success, sample: 0}
+    keys: {description: How many keys of the KV namespace are not this owner's., type: int, returned: when O(registry) is given, sample: 0}
 registry:
   description: The records of this owner, null once absent.
   returned: when O(registry) is given

@@ -90,7 +90,7 @@ def carry_out(resource: Resource, intended: Plan, mode: Mode) -> Object | None:
     else:
         if not resource.reads_back:
             return intended.after
-    return verify(resource, mode, problem)
+    return verify(resource, intended, mode, problem)
 
 
 def apply(resource: Resource, intended: Plan) -> None:
@@ -101,14 +101,17 @@ def apply(resource: Resource, intended: Plan) -> None:
         step.accept(resource.client.write(step.method, step.path, **step.how()))
 
 
-def verify(resource: Resource, mode: Mode, problem: str) -> Object | None:
-    """Read back until nothing is left to do: a 200 that stored nothing is a failure, not a change."""
+def verify(resource: Resource, intended: Plan, mode: Mode, problem: str) -> Object | None:
+    """Read back until nothing is left to do, and return the object: as planned, with what the server filled in.
+
+    A 200 that stored nothing is a failure, not a change.
+    """
     resource.written()
     for waited in mode.looks():
         resource.client.forget()
         left = plan(resource, resource.observe(), mode.state)
         if not left.steps:
-            return left.after
+            return {**(intended.after or {}), **left.after} if left.after else None
     todo = ", ".join(left.changed) or f"state={mode.state}"
     raise CloudflareError(f"{resource.label} is not as it should be: {problem}, but {waited:.0f} s later it still differs in {todo}. Run again.")
 

@@ -21,7 +21,7 @@ from .registry import Registry
 from .script import Script, uncompared_secrets
 
 HOST = re.compile(r"^[a-z0-9_*]([a-z0-9_.-]{0,251}[a-z0-9])?$")
-SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", *source.TABLE)  # said once, for all of them
+SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "source_root", *source.TABLE)  # said once, for all of them
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
 TENANT: dict[str, t.Any] = {
@@ -65,6 +65,7 @@ class NamespacedWorkers(Fleet):
         self._listed: dict[str, Object] = {}
         self._built: list[NamespacedWorker] = []
         self._lacking = False
+        self._registry: Registry | None = None
         self._workers: dict[str, t.Mapping[str, t.Any]] = {}
         for worker in given.get("workers") or []:
             name = worker.get("name")
@@ -130,8 +131,9 @@ class NamespacedWorkers(Fleet):
         if not registry:
             return None
         everyone = self.given.get("workers") is None
-        given = {"records": {host: name for host, name in self._hosts.items() if name in names}, "workers": None if everyone else set(names)}
-        return Registry(self.client, given, {**registry, "owner": self.options["owner"], "state": self.options["state"]})
+        given: dict[str, t.Any] = {"records": {host: name for host, name in self._hosts.items() if name in names}, "workers": None if everyone else set(names)}
+        self._registry = Registry(self.client, given, {**registry, "owner": self.options["owner"], "state": self.options["state"]})
+        return self._registry
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         if self.given.get("workers") is not None or len(due) < 2:
@@ -142,7 +144,7 @@ class NamespacedWorkers(Fleet):
 
     def extra(self, members: t.Sequence[Member], companion: Outcome | None) -> dict[str, t.Any]:
         going = {member.name for member in members if member.due} if self.options["state"] == "absent" else set()
-        told: dict[str, t.Any] = {"remaining": len([name for name in self._listed if name not in going])}
-        if companion:
-            told["registry"] = companion.thing
-        return told
+        remaining = {"workers": len([name for name in self._listed if name not in going])}
+        if self._registry is None:
+            return {"remaining": remaining}
+        return {"remaining": {**remaining, "keys": self._registry.others}, "registry": companion.thing if companion else None}

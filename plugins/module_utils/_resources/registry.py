@@ -27,6 +27,9 @@ class Registry(Resource):
     fields = (Field("records", None),)
     reads_back = False
 
+    others = 0
+    """How many keys of the KV namespace are not this owner's."""
+
     @property
     def label(self) -> str:
         return f"records in KV namespace {self.options.get('title') or self.options['namespace_id']!r}"

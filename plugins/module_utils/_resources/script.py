@@ -38,7 +38,7 @@ def modules_alike(modules: t.Any) -> t.Any:
 
 def uncompared_secrets(count: int) -> list[str]:
     """Return the warning that C(count) secrets were left as they are, if any were."""
-    left = f"{count} secrets exist already and their values were not compared: give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
+    left = f"Secrets whose values could not be compared with what exists: {count}. Give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
     return [left] if count else []
 
 
@@ -61,6 +61,7 @@ class Script(Resource):
         "update_secrets": {"type": "str", "choices": ["on_change", "on_create", "always"]},
         "unmanaged_bindings": {"type": "str", "choices": ["remove", "keep"], "default": "remove"},
         "take_over": {"type": "bool", "default": False},
+        "source_root": {"type": "path"},
         **source.TABLE,
     }
     rules = {"mutually_exclusive": [source.WAYS]}
@@ -71,7 +72,7 @@ class Script(Resource):
         self._tags: list[str] = []
         self._stamp: Stamp | None = None
         self._declared: list[Binding] | None = None
-        self._resend = self._policy == "always"
+        self._resend, self._written = self._policy == "always", False
         self.uncompared = 0
         """How many secrets exist whose values could not be compared, for want of a key."""
         self._check_options()
@@ -187,7 +188,7 @@ class Script(Resource):
         self._stamp = stamp_in(self._tags)
         if head is None:
             return None
-        if not self._key and self._policy == "on_create":
+        if not self._key and self._policy == "on_create" and not self._written:
             self.uncompared = len([value for value in self._secrets.values() if value is not None])
         thing = {name: self.options[name] for name in self.identity}
         thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in (*FILLED, *TOUCHED)}}
@@ -248,7 +249,7 @@ class Script(Resource):
         return [Step("DELETE", self.path)]
 
     def written(self) -> None:
-        self._resend = False
+        self._resend, self._written = False, True
 
     def _all_tags(self, after: Object) -> list[str]:
         return [*after["tags"], OWNER + self.options["owner"], self._wanted_stamp().tag(time.time())]

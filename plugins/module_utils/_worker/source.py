@@ -81,7 +81,7 @@ def load(options: t.Mapping[str, t.Any], table: t.Mapping[str, t.Any] | None = N
         return _unpack(packed)
     if way == "content":
         return _single(options.get("main_module") or "worker.js", options["content"].encode())
-    return _read(way, os.path.abspath(options[way]), options.get("main_module"), options.get("esbuild_path"))
+    return _read(way, os.path.abspath(os.path.join(options.get("source_root") or "", options[way])), options.get("main_module"), options.get("esbuild_path"))
 
 
 def pack(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
