@@ -90,7 +90,8 @@ sanity: $(TEST) ## ansible-test sanity
 		cp --no-clobber tests/tools/get_pip.py $$cache/get_pip_$${version//./_}.py
 	done
 	cd .cache/sanity/$(FOLDER)
-	PATH="$(BIN):$$PATH" ansible-test sanity --color no --python $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	git init --quiet # or ansible-test takes the tree around it, which ignores .cache
+	PATH="$(BIN):$$PATH" PIP_QUIET=2 ansible-test sanity --color no --python $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 package: install ## the artifact is what was built
 	@$(BIN)/ansible-galaxy collection verify --offline $(NAME)
