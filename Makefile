@@ -114,7 +114,7 @@ lock: ## lock anew what the .in files ask for
 	lock requirements/test.in -c requirements/run.txt -c $$edge/requirements.txt -o requirements/test.txt
 
 changelog: $(TEST) install ## write the release that galaxy.yml names from changelogs/fragments
-	@PATH="$(BIN):$$PATH" antsibull-changelog release --reload-plugins
+	@PATH="$(BIN):$$PATH" antsibull-changelog release --reload-plugins --refresh --update-existing
 
 # What the targets stand on
 
