@@ -136,7 +136,7 @@ def tags_after(call: Call, metadata: Mapping[str, Any]) -> list[str] | None:
 
 
 def with_handlers(config: Mapping[str, Any], handlers: Handlers) -> dict[str, Any]:
-    return {**config, "handlers": handlers.default, "named_handlers": handlers.named}
+    return {**config, "handlers": handlers.default, "named_handlers": handlers.named, "has_default": handlers.has_default}
 
 
 def bindings_after(call: Call, name: str, metadata: Mapping[str, Any]) -> list[Binding]:

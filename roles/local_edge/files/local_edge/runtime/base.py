@@ -19,6 +19,7 @@ class Handlers:
     default: list[str] = field(default_factory=lambda: ["fetch"])
     named: list[dict[str, Any]] = field(default_factory=list)
     startup_ms: int = 1
+    has_default: bool = True
 
 
 class Runtime(Protocol):

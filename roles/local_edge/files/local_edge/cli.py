@@ -1,0 +1,175 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: `serve` and `stop`."""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from local_edge import __version__, sockets
+from local_edge.runtime.workerd import Unusable
+from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, generated_token
+
+API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
+STOP_WITHIN = 15
+
+
+class Refusal(Exception):
+    """A start that cannot be; the text says why and what to do."""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="local_edge", description="Workers for Platforms on this machine.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="run in the foreground until SIGTERM")
+    add = serve.add_argument
+    add("--api", default=API, metavar="HOST:PORT", help=f"where the API answers (default {API}; port 0: any free one)")
+    add("--http", default=HTTP, metavar="HOST:PORT", help=f"where Workers answer (default {HTTP}; port 0: any free one)")
+    add("--data", required=True, metavar="DIR", help="where everything is kept")
+    add("--token", help="the API token; else LOCAL_EDGE_TOKEN, else one is made and kept in DIR/token")
+    add("--account", action="append", default=[], metavar="ID[:NAME]", help="an account the token sees; repeatable")
+    add("--zone", action="append", default=[], metavar="NAME", help="a zone of the first account; repeatable")
+    add("--key", help="a legacy global API key to accept as well, with --email")
+    add("--email", help="the address that belongs to --key")
+    add("--rate-limit", default="1200/300", metavar="N/SECONDS", help="the API's budget (default 1200/300; 0: none)")
+    add("--latency-ms", type=int, default=0, metavar="MS", help="how long every answer of the API is held back")
+    add("--egress", choices=["none", "internet"], default="none", help="whether Workers reach public addresses (default none)")
+    add("--max-isolates", type=int, default=400, metavar="N", help="how many Workers stay loaded (default 400)")
+    add("--workerd", metavar="PATH", help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's")
+    add("--switch", action="append", default=[], metavar="NAME=VALUE", help="an unsettled behaviour of Cloudflare; repeatable")
+    stop = commands.add_parser("stop", help="stop the edge that answers on a port")
+    stop.add_argument("--api", default=API, metavar="HOST:PORT")
+    return top
+
+
+def data_folder(path: str) -> Path:
+    """The folder, private and writable."""
+    folder = Path(path).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / f".write-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Refusal(f"the data folder {folder} cannot be written ({error.strerror}): choose another with --data") from None
+    return folder
+
+
+def kept_token(folder: Path) -> str:
+    """The token of this folder, made when there is none."""
+    path = folder / "token"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        token = generated_token()
+        file.write(token + "\n")
+    return token
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    switches = Switches()
+    for text in arguments.switch:
+        name, _, value = text.partition("=")
+        switches.set(name, value)
+    accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
+    folder = data_folder(arguments.data)
+    token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or kept_token(folder)
+    return Settings(token=token, accounts=accounts, zones=zones, key=arguments.key, email=arguments.email,
+                    quota=Quota.parse(arguments.rate_limit), latency_ms=arguments.latency_ms, egress=arguments.egress,
+                    max_isolates=arguments.max_isolates, workerd=arguments.workerd, data=str(folder), switches=switches)
+
+
+def bound(option: str, address: str) -> socket.socket:
+    host, port = sockets.parse(address)
+    try:
+        return sockets.listen(host, port)
+    except OSError as error:
+        raise Refusal(f"{option} {address}: {error.strerror}; stop what runs there (`python -m local_edge stop --api HOST:PORT` "
+                      f"if it is an edge) or choose another port with {option}") from None
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    from local_edge import serving  # uvicorn takes a while to import, and `stop` has no use for it
+
+    api, http = bound("--api", arguments.api), bound("--http", arguments.http)
+    asyncio.run(serving.serve(settings_of(arguments), api, http))
+    return 0
+
+
+def health(address: str) -> dict[str, Any] | None:
+    """What the edge on a port says of itself; None where nothing listens."""
+    host, port = sockets.parse(address)
+    try:
+        with socket.create_connection((host, port), timeout=5):
+            pass
+    except OSError:
+        return None
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://{host}:{port}/_edge/health", timeout=5) as response:
+            found: dict[str, Any] = json.loads(response.read())
+            return found if isinstance(found.get("pid"), int) else {}
+    except (OSError, ValueError, AttributeError, urllib.error.URLError):
+        return {}
+
+
+def is_ours(pid: int) -> bool:
+    """Whether a process is a local edge; where the system does not tell, the port's word is taken."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return not Path("/proc/self").exists()
+    return any(part == b"local_edge" or part.endswith(b"/local_edge/__main__.py") for part in command)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    try:  # ended, but its parent has not asked yet
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    found = health(arguments.api)
+    if found is None:
+        return 0
+    pid = found.get("pid")
+    if pid is None or not is_ours(pid):
+        raise Refusal(f"what listens on {arguments.api} is not a local edge: it was left alone; name the edge's port with --api")
+    os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + STOP_WITHIN
+    while not gone(pid):
+        if time.monotonic() > until:
+            raise Refusal(f"the edge on {arguments.api} (process {pid}) has not ended within {STOP_WITHIN} s: end it with `kill -9 {pid}`")
+        time.sleep(0.05)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parsed = parser().parse_args(arguments)
+    try:
+        return {"serve": serve, "stop": stop}[parsed.command](parsed)
+    except (Refusal, Unusable, ValueError) as error:
+        print(f"local_edge: {error}", file=sys.stderr)
+    except sqlite3.Error as error:
+        print(f"local_edge: the database in {parsed.data} cannot be used ({error}): choose another folder with --data", file=sys.stderr)
+    return 2

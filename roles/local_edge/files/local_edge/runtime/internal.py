@@ -1,0 +1,96 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the edge asks the control plane, over a socket in a folder that only we can enter."""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote
+
+from starlette.datastructures import Headers
+
+from local_edge.errors import ApiError
+from local_edge.model import bindings, kv, scripts
+from local_edge.model.kv import Pair
+from local_edge.model.scripts import Place
+from local_edge.runtime.definition import definition
+from local_edge.settings import Settings
+from local_edge.store import Store
+
+Reply = tuple[int, bytes, dict[str, str]]
+
+
+def as_json(value: Any) -> Reply:
+    return 200, json.dumps(value).encode(), {"content-type": "application/json"}
+
+
+class Internal:
+    """Questions of the edge: routes, one Worker, KV."""
+
+    def __init__(self, settings: Settings, store: Store, newest: str) -> None:
+        self.settings, self.store, self.newest = settings, store, newest
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            event = await receive()
+            body, more = body + event.get("body", b""), event.get("more_body", False)
+        try:
+            status, content, headers = self.answer(scope, body)
+        except ApiError as error:
+            status, content, headers = error.status, error.message.encode(), {}
+        headers = {**headers, "content-length": str(len(content))}
+        await send({"type": "http.response.start", "status": status,
+                    "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]})
+        await send({"type": "http.response.body", "body": content})
+
+    def answer(self, scope: Any, body: bytes) -> Reply:
+        segments = [unquote(segment) for segment in scope["raw_path"].decode().lstrip("/").split("/")]
+        query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
+        if segments == ["routes"]:
+            return self.routes()
+        if segments[0] == "script" and len(segments) == 4:
+            return self.script(Place(segments[1], segments[2]), segments[3])
+        if segments[0] == "kv" and segments[2:] == ["keys"]:
+            return self.keys(segments[1], query)
+        if segments[0] == "kv" and len(segments) == 2:
+            return self.pair(segments[1], scope["method"], query, Headers(raw=scope["headers"]), body)
+        return 404, b"", {}
+
+    def routes(self) -> Reply:
+        zones = {zone.id: zone for zone in self.settings.zones}
+        rows = [row for row in self.store.all("select * from routes") if row["zone"] in zones]
+        return as_json({
+            "routes": [{"pattern": row["pattern"], "script": row["script"], "account": zones[row["zone"]].account.id} for row in rows],
+            "zones": [{"id": zone.id, "name": zone.name} for zone in zones.values()]})
+
+    def script(self, place: Place, name: str) -> Reply:
+        script = scripts.find(self.store, place, name)
+        if script is None:
+            return 404, b"", {}
+        told = definition(scripts.source_of(self.store, script), script.config, bindings.load(self.store, script.id).values(),
+                          self.newest)
+        return as_json({**told, "account": place.account, "version": script.version})
+
+    def keys(self, namespace: str, query: Mapping[str, str]) -> Reply:
+        limit = min(1000, max(1, kv.integer(query.get("limit"), "limit") or 1000))
+        page, last = kv.keys(self.store, namespace, query.get("prefix", ""), query.get("cursor", ""), limit)
+        return as_json({"keys": page, "last": last})
+
+    def pair(self, namespace: str, method: str, query: Mapping[str, str], headers: Headers, body: bytes) -> Reply:
+        """One key. Metadata travels escaped in a header: it may hold any character, and no line may."""
+        key = kv.check_key(query.get("key"))
+        if method == "PUT":
+            metadata = json.loads(unquote(headers["x-metadata"])) if "x-metadata" in headers else None
+            expiration = kv.expiry(query.get("expiration"), query.get("expiration_ttl"))
+            kv.put(self.store, namespace, [Pair(key, kv.check_value(body), kv.encoded_metadata(metadata), expiration)])
+        elif method == "DELETE":
+            kv.delete(self.store, namespace, [key])
+        else:
+            found = kv.get(self.store, namespace, key)
+            if found is None:
+                return 404, b"", {}
+            return 200, found.value, {"x-metadata": quote(found.metadata)} if found.metadata else {}
+        return 200, b"", {}

@@ -1,0 +1,88 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * The edge: every request on the public socket comes here, is matched to a route, and goes to its Worker.
+ *
+ * The other exports are what a Worker's bindings lead to. `ctx.props` says which account and which object.
+ */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { forget, forward, lookUp } from "./tenants.js";
+import { match } from "./routes.js";
+import { broken, notRouted, pageFor } from "./pages.js";
+
+export { KV } from "./kv.js";
+
+const DISPATCH_HEADER = "x-edge-dispatch";
+
+export default {
+  async fetch(request, env, ctx) {
+    let route;
+    try {
+      route = await match(request, env);
+    } catch (error) {
+      return broken(502, "The control plane of the local edge did not answer", error);
+    }
+    if (!route?.script) return notRouted(request, env, route);
+    try {
+      const worker = await lookUp(`${route.account}//${route.script}`, env, ctx);
+      if (!worker) return pageFor(404, `The route ${route.pattern} names the Worker ${route.script}, which does not exist.`);
+      return await forward(worker.getEntrypoint(), request);
+    } catch (error) {
+      return broken(500, `Error 1101: the Worker ${route.script} threw an exception`, error);
+    }
+  },
+};
+
+/** What `env.NAMESPACE.get(name).fetch()` reaches: the shim in the router sends the name in a header. */
+export class Dispatch extends WorkerEntrypoint {
+  async fetch(request) {
+    const { account, namespace } = this.ctx.props;
+    const name = decodeURIComponent(request.headers.get(DISPATCH_HEADER) ?? "");
+    const worker = await lookUp(`${account}/${namespace}/${name}`, this.env, this.ctx);
+    if (!worker) throw new Error("Worker not found.");
+    const headers = new Headers(request.headers);
+    headers.delete(DISPATCH_HEADER);
+    return forward(worker.getEntrypoint(), request, headers);
+  }
+}
+
+/** What a service binding reaches. */
+export class Service extends WorkerEntrypoint {
+  async fetch(request) {
+    const { account, service, entrypoint, props } = this.ctx.props;
+    const worker = await lookUp(`${account}//${service}`, this.env, this.ctx);
+    if (!worker) throw new Error(`The Worker ${service} of this service binding does not exist.`);
+    return forward(worker.getEntrypoint(entrypoint, { props }), request);
+  }
+}
+
+/**
+ * The way out of every Worker, closed.
+ *
+ * It defines `fetch` and nothing else: with a `connect()` that throws, the Worker's socket opened all the same. And it
+ * is never left out (`globalOutbound: null`): a Worker that passes through on exception then ends the whole process.
+ */
+export class Blocked extends WorkerEntrypoint {
+  fetch(request) {
+    throw new Error(
+      `fetch of ${new URL(request.url).origin} was blocked: the local edge gives Workers no way out. ` +
+        "Start it with --egress internet to open one.",
+    );
+  }
+}
+
+/** The way out of every Worker, open: public addresses only, since the configuration allows no others. */
+export class Outbound extends WorkerEntrypoint {
+  fetch(request) {
+    return fetch(request);
+  }
+}
+
+/** The private socket: the supervisor's heartbeat, and the control plane telling what has changed. */
+export class Admin extends WorkerEntrypoint {
+  async fetch(request) {
+    if (request.method === "POST") forget(await request.json(), this.env, this.ctx);
+    return new Response("ok");
+  }
+}

@@ -1,0 +1,103 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * Workers by key (`account/namespace/name`, the namespace empty for a Worker of the account), loaded when first asked
+ * for and kept until they change or have gone unused the longest.
+ *
+ * The cache holds plain values only: a promise or a stub belongs to the request that made it.
+ */
+import { EVICT, assemble } from "./worker.js";
+import { forgetRoutes } from "./routes.js";
+
+/** Definitions by key, least recently used first. */
+const definitions = new Map();
+/** Look-ups under way, so that a change can tell those that began before it that what they bring is old. */
+const flights = new Set();
+
+/** The loaded Worker of a key, or null where there is none. */
+export async function lookUp(key, env, ctx) {
+  let definition = definitions.get(key);
+  if (definition) {
+    definitions.delete(key);
+    definitions.set(key, definition);
+  } else {
+    definition = await fetchDefinition(key, env, ctx);
+  }
+  return definition && isolateOf(key, definition, env, ctx);
+}
+
+async function fetchDefinition(key, env, ctx) {
+  for (;;) {
+    const flight = { key, stale: false };
+    flights.add(flight);
+    try {
+      const response = await env.CONTROL.fetch(`http://control/script/${key.split("/").map(encodeURIComponent).join("/")}`);
+      if (response.status === 404) return null;
+      if (!response.ok) throw new Error(`the control plane answered ${response.status} about a Worker`);
+      const definition = await response.json();
+      if (flight.stale) continue;
+      definitions.set(key, definition);
+      makeRoom(env, ctx);
+      return definition;
+    } finally {
+      flights.delete(flight);
+    }
+  }
+}
+
+/** The isolate of a definition. The code is at hand before the loader asks: one failed answer poisons a name for ever. */
+function isolateOf(key, definition, env, ctx) {
+  return env.LOADER.get(`${key}@${definition.version}`, () => ({
+    ...assemble(definition, (binding) => reach(binding, definition, ctx)),
+    globalOutbound: env.EGRESS === "internet" ? ctx.exports.Outbound({}) : ctx.exports.Blocked({}),
+  }));
+}
+
+/** What stands behind a binding that is more than a value. */
+function reach(binding, { account }, ctx) {
+  const { namespace_id, namespace, service, entrypoint, props } = binding;
+  switch (binding.type) {
+    case "kv_namespace":
+      return ctx.exports.KV({ props: { namespace: namespace_id } });
+    case "dispatch_namespace":
+      return ctx.exports.Dispatch({ props: { account, namespace } });
+    case "service":
+      return ctx.exports.Service({ props: { account, service, entrypoint, props } });
+    default:
+      throw new Error(`a binding of type ${binding.type} reached the edge`);
+  }
+}
+
+/** Drop what has changed: keys, prefixes of keys (ending in a slash), or `routes`. */
+export function forget(changes, env, ctx) {
+  for (const change of changes) {
+    if (change === "routes") {
+      forgetRoutes();
+      continue;
+    }
+    const concerns = (key) => (change.endsWith("/") ? key.startsWith(change) : key === change);
+    for (const flight of flights) if (concerns(flight.key)) flight.stale = true;
+    const doomed = change.endsWith("/") ? [...definitions.keys()].filter(concerns) : [change];
+    for (const key of doomed) evict(key, env, ctx);
+  }
+}
+
+function makeRoom(env, ctx) {
+  while (definitions.size > env.MAX_ISOLATES) evict(definitions.keys().next().value, env, ctx);
+}
+
+/** The loader never lets go of an isolate: it must be told to end itself. Requests in flight are still answered. */
+function evict(key, env, ctx) {
+  const definition = definitions.get(key);
+  if (!definition) return;
+  definitions.delete(key);
+  const isolate = isolateOf(key, definition, env, ctx);
+  ctx.waitUntil(isolate.getEntrypoint(EVICT).evict().catch(() => {}));
+}
+
+/** Pass a request on, rebuilt from its URL: otherwise it would carry `cf` with the client's address. */
+export function forward(target, request, headers = request.headers) {
+  const { url, method, body, signal } = request;
+  return target.fetch(url, { method, headers, body, redirect: "manual", signal });
+}

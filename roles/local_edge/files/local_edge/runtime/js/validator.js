@@ -1,0 +1,32 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * The validator: compiles an uploaded Worker, runs its top-level code and lists what it exports.
+ *
+ * In a process of its own, since top-level code may loop for ever; and never through the Worker's own handlers.
+ */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { PROBE, assemble } from "./worker.js";
+
+export default {
+  async fetch(request, env, ctx) {
+    if (request.method === "GET") return new Response("ok");
+    const definition = await request.json();
+    const begin = Date.now();
+    try {
+      const code = { ...assemble(definition, () => ({}), true), globalOutbound: ctx.exports.Nowhere({}) };
+      const found = await env.LOADER.load(code).getEntrypoint(PROBE).exports();
+      return Response.json({ ...found, startup_ms: Math.max(1, Date.now() - begin) });
+    } catch (error) {
+      return Response.json({ error: String(error?.message ?? error) });
+    }
+  },
+};
+
+/** No way out while validating; see `Blocked` of the edge for why it is not simply left out. */
+export class Nowhere extends WorkerEntrypoint {
+  fetch() {
+    throw new Error("there is no network while a Worker starts");
+  }
+}

@@ -1,0 +1,150 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real runtime: the edge and the validator as children, and what the control plane wants of them."""
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from local_edge.errors import ApiError, invalid
+from local_edge.model.bindings import Binding
+from local_edge.model.scripts import Source
+from local_edge.runtime import config, wire
+from local_edge.runtime.base import Handlers
+from local_edge.runtime.child import Child, cpu_seconds
+from local_edge.runtime.definition import definition
+from local_edge.settings import Settings
+
+STARTUP_LIMIT, STARTUP_WALL = 1.0, 10.0
+FORGET_WITHIN = 10.0
+REMEMBERED = 10_000
+PREFIX = "Failed to start Worker:\n"
+
+
+class Unusable(Exception):
+    """workerd is missing or does not run; the text says what to do."""
+
+
+def find_binary(given: str | None) -> str:
+    """The workerd to run: as given, from the environment, in the npm package beside us, or on the PATH."""
+    packaged = Path(__file__).parents[2] / "node_modules" / "@cloudflare"
+    candidates = [given or os.environ.get("LOCAL_EDGE_WORKERD"), *map(str, sorted(packaged.glob("workerd-*/bin/workerd"))),
+                  shutil.which("workerd")]
+    found = next((one for one in candidates if one), None)
+    if found is None or not os.access(found, os.X_OK):
+        what = f"there is no program at {found}" if found else "workerd was not found"
+        raise Unusable(f"{what}: give its path with --workerd or in LOCAL_EDGE_WORKERD; `npm ci` beside package.json installs it")
+    return found
+
+
+def newest_date(binary: str) -> str:
+    """The last compatibility date a workerd knows: a week after the date that is its version."""
+    try:
+        text = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+        return (date.fromisoformat(text.split()[-1]) + timedelta(days=7)).isoformat()
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        raise Unusable(f"{binary} does not run as workerd ({type(error).__name__}): install the version that package.json names") from None
+
+
+def unix_listener(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(1024)
+    return listener
+
+
+class Workerd:
+    """Two children and a private folder for their configuration and sockets."""
+
+    def __init__(self, settings: Settings, public: socket.socket, api: str) -> None:
+        self.binary = find_binary(settings.workerd)
+        self.newest = newest_date(self.binary)
+        self.folder = Path(tempfile.mkdtemp(prefix="local-edge-"))
+        self.control = self.folder / "control.sock"
+        self.admin, self.probe = self.folder / "admin.sock", self.folder / "validator.sock"
+        paths = config.write(config.Surroundings(self.folder, self.control, api, settings.egress, settings.max_isolates))
+        self.edge = Child("edge", self.binary, paths["edge"], {"http": public, "admin": unix_listener(self.admin)}, self.admin)
+        self.validator = Child("validator", self.binary, paths["validator"], {"http": unix_listener(self.probe)}, None)
+        self.validated: OrderedDict[str, Handlers] = OrderedDict()
+        self.one_at_a_time = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start both, and return when both answer."""
+        await asyncio.gather(self.edge.start(), self.validator.start())
+        await asyncio.wait_for(asyncio.gather(wire.exchange(self.admin, "GET", "/"), wire.exchange(self.probe, "GET", "/")), 20)
+
+    async def stop(self) -> None:
+        await asyncio.gather(self.edge.stop(), self.validator.stop())
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Tell the edge. If it dies instead of answering, it has forgotten everything; if it hangs, it will be killed."""
+        body, until = json.dumps(keys).encode(), time.monotonic() + FORGET_WITHIN
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError, EOFError, asyncio.TimeoutError):
+                await asyncio.wait_for(wire.exchange(self.admin, "POST", "/", body), until - time.monotonic())
+                return
+            await asyncio.sleep(0.05)
+        raise ApiError(500, 10002, "The write is stored, but the edge did not take notice of it in time")
+
+    async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
+        """Compile and start the Worker in the validator, once for each combination of code, settings and names."""
+        shape = [source.etag, config.get("compatibility_date"), config.get("compatibility_flags"),
+                 sorted((one.name, one.type) for one in bindings)]
+        key = hashlib.sha256(json.dumps(shape).encode()).hexdigest()
+        known = self.validated.get(key)
+        if known is None:
+            body = json.dumps(definition(source, config, bindings, self.newest)).encode()
+            async with self.one_at_a_time:
+                known = read_verdict(await self.ask(body))
+            self.validated[key] = known
+            if len(self.validated) > REMEMBERED:
+                self.validated.popitem(last=False)
+        return known
+
+    async def ask(self, body: bytes) -> Mapping[str, Any]:
+        """The validator's verdict; top-level code that uses up its time ends the validator, and that is the verdict."""
+        for _attempt in range(2):
+            task = asyncio.ensure_future(wire.exchange(self.probe, "POST", "/", body))
+            used = cpu_seconds(self.validator.pid) or 0.0
+            if not await self.in_time(task, used):
+                self.validator.kill()
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                return {"error": "Script startup exceeded CPU time limit."}
+            with contextlib.suppress(OSError, EOFError):
+                verdict: Mapping[str, Any] = json.loads((await task)[1])
+                return verdict
+        return {"error": "The Worker ended the runtime while it started."}
+
+    async def in_time(self, task: asyncio.Future[Any], used: float) -> bool:
+        """Wait for the task until the validator has spent its processor time on it."""
+        pid, began = self.validator.pid, time.monotonic()
+        while not (await asyncio.wait({task}, timeout=0.2))[0]:
+            elapsed, spent = time.monotonic() - began, cpu_seconds(pid)
+            if elapsed > STARTUP_WALL or (elapsed if spent is None else spent - used) > STARTUP_LIMIT:
+                return False
+        return True
+
+
+def read_verdict(verdict: Mapping[str, Any]) -> Handlers:
+    """What the validator said, as an answer or as the refusal Cloudflare has for it."""
+    if "error" in verdict:
+        raise invalid(str(verdict["error"]).removeprefix(PREFIX).strip())
+    if not verdict["handlers"] and not verdict["named"]:
+        raise ApiError(400, 10068, "The uploaded script has no registered event handlers.")
+    return Handlers(list(verdict["handlers"]), list(verdict["named"]), int(verdict["startup_ms"]), bool(verdict["has_default"]))

@@ -1,0 +1,48 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Edges to test against, each a process with real workerd."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from edge_process import Edge, Platform
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "integration: needs workerd and starts processes")
+
+
+@pytest.fixture(scope="module")
+def module_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    edge = Edge(tmp_path_factory.mktemp("edge") / "data")
+    yield edge
+    edge.stop()
+
+
+@pytest.fixture
+def edge(module_edge: Edge) -> Iterator[Edge]:
+    """An edge without objects."""
+    module_edge.wipe()
+    yield module_edge
+
+
+@pytest.fixture
+def platform(edge: Edge) -> Platform:
+    return Platform(edge)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Edge]]:
+    """Start an edge of one's own, ended with the test."""
+    started: list[Edge] = []
+
+    def begin(*options: str) -> Edge:
+        started.append(Edge(tmp_path / "data", *options))
+        return started[-1]
+    yield begin
+    for edge in started:
+        if edge.process.poll() is None:
+            edge.stop()

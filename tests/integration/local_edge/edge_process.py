@@ -1,0 +1,143 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole local edge as a process, with real workerd, and a client for both of its ports."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+FILES = Path(__file__).parents[3] / "roles" / "local_edge" / "files"
+TOKEN = "integration-token-0123456789"
+ECHO = "export default { async fetch(request, env) { return Response.json({ env, url: request.url, cf: request.cf ?? null }); } };"
+
+
+class Edge:
+    """A running `python -m local_edge serve`."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        self.data, self.options = data, options
+        self.log = data.parent / f"{data.name}.log"
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {TOKEN}"
+        self.start()
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "local_edge", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        assert os.environ.get("LOCAL_EDGE_WORKERD"), "set LOCAL_EDGE_WORKERD to the workerd to test with"
+        return {**os.environ, "PYTHONPATH": str(FILES), "LOCAL_EDGE_TOKEN": TOKEN}
+
+    def start(self) -> None:
+        arguments = ["serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--rate-limit", "0", "--data", str(self.data), *self.options]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(self.command(*arguments), env=self.environment(), stdout=subprocess.PIPE, stderr=log, text=True)
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, f"the edge did not start: {self.log.read_text()}"
+        self.ready = json.loads(line)
+        self.api, self.http = self.ready["api"], self.ready["http"]
+        self.account = f"{self.api}/accounts/{self.ready['accounts'][0]['id']}"
+        self.zone = {zone["name"]: f"{self.api}/zones/{zone['id']}" for zone in self.ready["zones"]}
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(10) == 0, self.log.read_text()
+
+    def children(self) -> dict[str, int]:
+        """Process ids of the workerd children by the name of their configuration."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            try:
+                stat, command = (entry / "stat").read_text(), (entry / "cmdline").read_bytes().split(b"\0")
+            except (OSError, ValueError):
+                continue
+            if int(stat.rpartition(")")[2].split()[1]) == self.process.pid and len(command) > 2:
+                found[Path(command[2].decode()).stem] = int(entry.name)
+        return found
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """The result of a call that must succeed."""
+        response = self.session.request(method, path if path.startswith("http") else f"{self.account}{path}", **options)
+        assert response.ok, response.text
+        return response.json()["result"]
+
+    def upload(self, name: str, code: str, namespace: str | None = None, bindings: list[dict[str, Any]] | None = None,
+               files: dict[str, tuple[str, Any]] | None = None, **metadata: Any) -> requests.Response:
+        """PUT a Worker; `files` are further modules as name -> (content type, body)."""
+        where = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
+        told = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": bindings or [], **metadata}
+        parts: dict[str, Any] = {"metadata": (None, json.dumps(told), "application/json"),
+                                 "index.js": ("index.js", code, "application/javascript+module")}
+        parts.update({key: (key, body, kind) for key, (kind, body) in (files or {}).items()})
+        return self.session.put(f"{self.account}{where}/{name}", files=parts)
+
+    def deploy(self, *arguments: Any, **options: Any) -> Any:
+        response = self.upload(*arguments, **options)
+        assert response.ok, response.text
+        return response.json()["result"]
+
+    def route(self, pattern: str, script: str | None, zone: str = "example.com") -> Any:
+        return self.ask("POST", f"{self.zone[zone]}/workers/routes", json={"pattern": pattern, "script": script})
+
+    def get(self, host: str, path: str = "/", **options: Any) -> requests.Response:
+        """A visitor's request."""
+        options.setdefault("timeout", 30)
+        return requests.request(options.pop("method", "GET"), f"{self.http}{path}",
+                                headers={"Host": host, **options.pop("headers", {})}, allow_redirects=False, **options)
+
+    def wipe(self) -> None:
+        """Remove every object the API lists."""
+        for zone in self.zone.values():
+            for route in self.ask("GET", f"{zone}/workers/routes"):
+                self.ask("DELETE", f"{zone}/workers/routes/{route['id']}")
+        for script in self.ask("GET", "/workers/scripts"):
+            self.ask("DELETE", f"/workers/scripts/{script['id']}?force=true")
+        for namespace in self.ask("GET", "/workers/dispatch/namespaces"):
+            self.ask("DELETE", f"/workers/dispatch/namespaces/{namespace['namespace_name']}")
+        for kv in self.ask("GET", "/storage/kv/namespaces"):
+            self.ask("DELETE", f"/storage/kv/namespaces/{kv['id']}")
+
+
+ROUTER = """
+export default { async fetch(request, env) {
+  const name = new URL(request.url).hostname.split(".")[0];
+  let target;
+  try { target = env.TENANTS.get(name); } catch (error) { return new Response(`get threw ${error.message}`, { status: 500 }); }
+  try { return await target.fetch(request); } catch (error) {
+    return new Response(`fetch rejected: ${error.message}`, { status: 404 });
+  }
+} };
+"""
+
+
+class Platform:
+    """A router at *.example.com in front of a namespace."""
+
+    def __init__(self, edge: Edge, namespace: str = "tenants") -> None:
+        self.edge, self.namespace = edge, namespace
+        edge.ask("POST", "/workers/dispatch/namespaces", json={"name": namespace})
+        edge.deploy("router", ROUTER, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": namespace}])
+        edge.route("*.example.com/*", "router")
+
+    def tenant(self, name: str, code: str, **options: Any) -> Any:
+        return self.edge.deploy(name, code, namespace=self.namespace, **options)
+
+    def get(self, name: str, path: str = "/", **options: Any) -> requests.Response:
+        return self.edge.get(f"{name}.example.com", path, **options)
+
+
+def eventually(check: Callable[[], bool], seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.05)

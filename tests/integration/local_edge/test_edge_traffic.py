@@ -1,0 +1,184 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests through workerd: routing, isolation, bindings."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from edge_process import ECHO, Edge, Platform
+
+pytestmark = pytest.mark.integration
+
+
+def test_two_tenants_see_their_own_bindings_only(platform: Platform) -> None:
+    for name in ("a", "b"):
+        platform.tenant(name, ECHO, bindings=[{"name": "CONFIG", "type": "json", "json": {"customer": name}},
+                                              {"name": f"SECRET_{name}", "type": "secret_text", "text": f"only-{name}"},
+                                              {"name": "PLAN", "type": "plain_text", "text": "pro"}])
+    seen = {name: platform.get(name).json() for name in ("a", "b")}
+    assert seen["a"]["env"] == {"CONFIG": {"customer": "a"}, "SECRET_a": "only-a", "PLAN": "pro"}
+    assert seen["b"]["env"] == {"CONFIG": {"customer": "b"}, "SECRET_b": "only-b", "PLAN": "pro"}
+    assert seen["a"]["cf"] is None
+    assert seen["a"]["url"] == "http://a.example.com/"
+
+
+def test_globals_of_one_tenant_are_not_those_of_another(platform: Platform) -> None:
+    count = "globalThis.n = (globalThis.n ?? 0) + 1;"
+    code = f"export default {{ fetch() {{ {count} return new Response(String(globalThis.n)); }} }};"
+    platform.tenant("a", code)
+    platform.tenant("b", code)
+    assert [platform.get(name).text for name in ("a", "a", "b")] == ["1", "2", "1"]
+
+
+def test_a_worker_that_is_not_there_is_a_rejection_of_fetch(platform: Platform) -> None:
+    assert platform.get("nobody").text == "fetch rejected: Worker not found."
+    platform.tenant("somebody", ECHO)
+    assert platform.get("somebody").status_code == 200
+    platform.edge.ask("DELETE", "/workers/dispatch/namespaces/tenants/scripts/somebody")
+    assert platform.get("somebody").text == "fetch rejected: Worker not found."
+
+
+def test_a_write_is_live_on_the_next_request(platform: Platform) -> None:
+    for number in range(100):
+        platform.tenant("a", f"export default {{ fetch() {{ return new Response('{number}'); }} }};")
+        assert platform.get("a").text == str(number)
+
+
+def test_secrets_settings_and_bindings_are_live_too(platform: Platform) -> None:
+    platform.tenant("a", ECHO)
+    where = "/workers/dispatch/namespaces/tenants/scripts/a"
+    for text in ("one", "two"):
+        platform.edge.ask("PUT", f"{where}/secrets", json={"name": "S", "text": text, "type": "secret_text"})
+        assert platform.get("a").json()["env"] == {"S": text}
+    platform.edge.ask("PATCH", f"{where}/settings", files={"settings": (None, '{"bindings": []}')})
+    assert platform.get("a").json()["env"] == {}
+
+
+KV_WORKER = """
+export default { async fetch(request, env) {
+  await env.DATA.put("plain", "text");
+  await env.DATA.put("with/slash and ü", JSON.stringify({ n: 1 }), { metadata: { m: "ü" }, expirationTtl: 3600 });
+  await env.DATA.put("bytes", new Uint8Array([0, 255, 1]));
+  await env.DATA.put("gone", "x");
+  await env.DATA.delete("gone");
+  const bytes = new Uint8Array(await env.DATA.get("bytes", "arrayBuffer"));
+  const several = await env.DATA.get(["plain", "missing"]);
+  const first = await env.DATA.list({ limit: 2 });
+  const rest = await env.DATA.list({ cursor: first.cursor });
+  let refused;
+  try { await env.DATA.get(""); } catch (error) { refused = `${error.name}: ${error.message}`; }
+  return Response.json({
+    api: await env.DATA.get("from-api"),
+    json: await env.DATA.get("with/slash and ü", { type: "json" }),
+    meta: await env.DATA.getWithMetadata("with/slash and ü", "text"),
+    bytes: [...bytes], stream: await new Response(await env.DATA.get("plain", "stream")).text(),
+    gone: await env.DATA.get("gone"), nothing: await env.DATA.getWithMetadata("gone"),
+    several: [...several], names: [...first.keys, ...rest.keys].map(({ name }) => name),
+    complete: [first.list_complete, rest.list_complete], refused,
+  });
+} };
+"""
+
+
+def test_kv_is_one_store_for_workers_and_for_the_api(edge: Edge) -> None:
+    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
+    values = f"{edge.account}/storage/kv/namespaces/{kv}/values"
+    edge.ask("PUT", f"{values}/from-api", data=b"hello")
+    edge.deploy("w", KV_WORKER, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
+    edge.route("example.com/*", "w")
+    seen: dict[str, Any] = edge.get("example.com").json()
+    assert seen["api"] == "hello"
+    assert seen["json"] == {"n": 1}
+    assert seen["meta"] == {"value": '{"n":1}', "metadata": {"m": "ü"}, "cacheStatus": None}
+    assert (seen["bytes"], seen["stream"], seen["gone"]) == ([0, 255, 1], "text", None)
+    assert seen["nothing"] == {"value": None, "metadata": None, "cacheStatus": None}
+    assert seen["several"] == [["plain", "text"], ["missing", None]]
+    assert seen["names"] == ["bytes", "from-api", "plain", "with/slash and ü"]
+    assert seen["complete"] == [False, True]
+    assert seen["refused"] == "TypeError: Key name cannot be empty."
+    assert edge.session.get(f"{values}/bytes").content == b"\x00\xff\x01"
+    assert edge.ask("GET", f"/storage/kv/namespaces/{kv}/metadata/with%2Fslash%20and%20%C3%BC") == {"m": "ü"}
+
+
+def test_service_bindings(edge: Edge) -> None:
+    edge.deploy("inner", "export default { async fetch(request) { return new Response(`inner got ${await request.text()}`); } };")
+    edge.deploy("outer", "export default { fetch(request, env) { return env.INNER.fetch(request); } };",
+                bindings=[{"name": "INNER", "type": "service", "service": "inner"}])
+    edge.route("example.com/*", "outer")
+    assert edge.get("example.com", method="POST", data="this").text == "inner got this"
+
+
+def test_every_kind_of_module(edge: Edge) -> None:
+    code = """
+    import { number } from "./lib/deep.js"; import text from "./note.txt"; import data from "./blob.bin";
+    import settings from "./settings.json"; import common from "./old.cjs"; import wasm from "./add.wasm";
+    const { exports } = await WebAssembly.instantiate(wasm);
+    export default { fetch: () => Response.json([number, text, [...new Uint8Array(data)], settings, common.answer, exports.add(2, 3)]) };
+    """
+    add = bytes.fromhex("0061736d0100000001070160027f7f017f03020100070701036164640000" "0a09010700200020016a0b")
+    edge.deploy("w", code, files={
+        "lib/deep.js": ("application/javascript+module", 'export { number } from "../number.js";'),
+        "number.js": ("application/javascript+module", "export const number = 7;"), "note.txt": ("text/plain", "Grüße"),
+        "blob.bin": ("application/octet-stream", b"\x00\xff"), "settings.json": ("application/json", '{"a": [1]}'),
+        "old.cjs": ("application/javascript", "module.exports = { answer: 42 };"), "add.wasm": ("application/wasm", add)})
+    edge.route("example.com/*", "w")
+    assert edge.get("example.com").json() == [7, "Grüße", [0, 255], {"a": [1]}, 42, 5]
+
+
+def test_the_most_specific_route_wins(edge: Edge) -> None:
+    for name in ("all", "wild", "host", "path"):
+        edge.deploy(name, f"export default {{ fetch: () => new Response('{name}') }};")
+    edge.route("*/*", "all", zone="platform.localhost")
+    edge.route("*.example.com/*", "wild")
+    edge.route("a.example.com/*", "host")
+    edge.route("a.example.com/deep/*", "path")
+    edge.route("a.example.com/deep/none*", None)
+    assert edge.get("shop.customer.test").text == "all"
+    assert edge.get("b.example.com").text == "wild"
+    assert edge.get("A.Example.COM:8787").text == "host"
+    assert edge.get("a.example.com", "/deep/er").text == "path"
+    nowhere = edge.get("a.example.com", "/deep/nonesuch")
+    assert nowhere.status_code == 404 and "has no Worker" in nowhere.text
+
+
+def test_no_route_says_how_to_list_them(edge: Edge) -> None:
+    page = edge.get("nobody.platform.localhost")
+    assert page.status_code == 404
+    assert "No route matches nobody.platform.localhost." in page.text
+    assert f"{edge.zone['platform.localhost']}/workers/routes" in page.text
+    assert "belongs to no zone" in edge.get("elsewhere.test").text
+
+
+def test_an_exception_is_a_page_that_names_it(edge: Edge) -> None:
+    edge.deploy("w", "export default { fetch() { throw new TypeError('broken on purpose'); } };")
+    edge.route("example.com/*", "w")
+    page = edge.get("example.com")
+    assert page.status_code == 500 and "1101" in page.text and "TypeError: broken on purpose" in page.text
+
+
+def test_there_is_no_way_out(platform: Platform) -> None:
+    platform.tenant("a", """import { connect } from "cloudflare:sockets";
+    export default { async fetch(request) {
+      const tries = { fetch: () => fetch("https://example.org/"), api: () => fetch(request.headers.get("x-api")),
+                      connect: async () => { const socket = connect("127.0.0.1:22"); await socket.opened; return "open"; } };
+      const seen = {};
+      for (const [name, go] of Object.entries(tries)) seen[name] = await go().then(() => "out", (error) => error.message);
+      return Response.json(seen);
+    } };""")
+    seen = platform.get("a", headers={"x-api": platform.edge.api}).json()
+    assert "blocked: the local edge" in seen["fetch"] and "https://example.org" in seen["fetch"]
+    assert "blocked: the local edge" in seen["api"]
+    assert seen["connect"] not in ("open", "out")
+
+
+def test_streams_bodies_and_redirects(platform: Platform) -> None:
+    platform.tenant("a", """export default { async fetch(request) {
+      if (new URL(request.url).pathname === "/away") return Response.redirect("https://example.org/", 302);
+      return new Response(request.body, { headers: { "x-method": request.method } });
+    } };""")
+    big = b"x" * 5_000_000
+    echoed = platform.get("a", method="PUT", data=big)
+    assert echoed.content == big and echoed.headers["x-method"] == "PUT"
+    assert platform.get("a", "/away").headers["location"] == "https://example.org/"
