@@ -31,6 +31,7 @@ URL_VARIABLES = ("CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_BASE_URL")
 ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
 REPEATABLE = ("GET", "PUT", "DELETE")  # doing it twice is doing it once; a POST or PATCH is never repeated blindly
 ATTEMPTS = 4
+BACKOFF = 0.5  # seconds before the second attempt; doubled each time
 TIMEOUT = (10, 120)  # seconds to connect, seconds between two bytes of the answer
 CONCURRENT_CHANGE = 10035  # refused before anything was done, as 429 is
 
@@ -138,7 +139,7 @@ class Client:
         """Return how many seconds to wait before the next attempt, or None where there must be none."""
         if attempt == ATTEMPTS:
             return None
-        backoff = 0.5 * 2 ** (attempt - 1) + random.uniform(0, 0.2)
+        backoff = BACKOFF * 2 ** (attempt - 1) * random.uniform(1, 1.2)
         if isinstance(error, ApiError):
             refused = error.status == 429 or error.code in (971, CONCURRENT_CHANGE)
             return max(error.retry_after, backoff) if refused else None

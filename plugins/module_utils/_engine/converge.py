@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._cloudflare.errors import CloudflareError, LostAnswer
-from .plan import Plan, plan
+from .plan import Plan, knowable, plan
 from .resource import Kind, Object, Resource
 
 PATIENCE = 20.0  # seconds: how long a read may lag behind a write
@@ -27,7 +27,7 @@ class Mode:
     state: str = "present"
     check: bool = False
     diff: bool = False
-    patience: float = PATIENCE
+    patience: float = field(default_factory=lambda: PATIENCE)
     sleep: t.Callable[[float], None] = time.sleep
 
     def looks(self) -> t.Iterator[float]:
@@ -111,9 +111,14 @@ def verify(resource: Resource, intended: Plan, mode: Mode, problem: str) -> Obje
         resource.client.forget()
         left = plan(resource, resource.observe(), mode.state)
         if not left.steps:
-            return {**(intended.after or {}), **left.after} if left.after else None
+            return fill_in(intended.after, left.after) if left.after else None
     todo = ", ".join(left.changed) or f"state={mode.state}"
     raise CloudflareError(f"{resource.label} is not as it should be: {problem}, but {waited:.0f} s later it still differs in {todo}. Run again.")
+
+
+def fill_in(intended: Object | None, seen: Object) -> Object:
+    """Return what was intended, with what only the server could fill in."""
+    return {**seen, **{key: value for key, value in (intended or {}).items() if key not in seen or knowable(value)}}
 
 
 def render(resource: Resource, before: Object | None, after: Object | None) -> dict[str, t.Any]:

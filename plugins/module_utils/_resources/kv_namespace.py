@@ -17,7 +17,11 @@ ROOT = ("storage", "kv", "namespaces")
 
 def find_by_title(client: Client, title: str) -> Object | None:
     """Return the KV namespace of that title; None where there is none."""
-    return next((dict(namespace) for namespace in client.list(client.account(*ROOT), per_page=100) if namespace["title"] == title), None)
+    return next((_read(namespace) for namespace in client.list(client.account(*ROOT), per_page=100) if namespace["title"] == title), None)
+
+
+def _read(namespace: t.Mapping[str, t.Any]) -> Object:
+    return {"id": namespace["id"], "title": namespace["title"]}
 
 
 class KVNamespace(Resource):
@@ -44,7 +48,7 @@ class KVNamespace(Resource):
     def _find(self) -> Object | None:
         if self.options.get("id"):
             found = self.client.find(self.client.account(*ROOT, self.options["id"]))
-            return dict(found.result) if found else None
+            return _read(found.result) if found else None
         return find_by_title(self.client, self.options["title"])
 
     _holds = 0

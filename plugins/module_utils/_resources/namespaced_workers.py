@@ -24,9 +24,9 @@ HOST = re.compile(r"^[a-z0-9_*]([a-z0-9_.-]{0,251}[a-z0-9])?$")
 SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "source_root", *source.TABLE)  # said once, for all of them
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
+# No defaults: what a tenant is silent about may be in the defaults of the fleet.
 TENANT: dict[str, t.Any] = {
-    **{field.name: field.spec for field in Script.fields if field.spec},
-    **{name: {key: value for key, value in spec.items() if key != "default"} for name, spec in Script.controls.items() if name not in SHARED},
+    name: {key: value for key, value in spec.items() if key != "default"} for name, spec in Script.spec().items() if name not in SHARED
 }
 
 
@@ -56,7 +56,7 @@ class NamespacedWorkers(Fleet):
             "required_one_of": [("title", "namespace_id")],
             "mutually_exclusive": [("title", "namespace_id")],
         },
-        **{name: spec for name, spec in Script.controls.items() if name in SHARED},
+        **{name: spec for name, spec in Script.spec().items() if name in SHARED},
     }
     rules: t.ClassVar[t.Mapping[str, t.Any]] = {"required_if": [("state", "present", ["workers"])]}
 
@@ -119,7 +119,7 @@ class NamespacedWorkers(Fleet):
     def member(self, name: str) -> Resource:
         shared = {option: self.options[option] for option in ("dispatch_namespace", "state", *SHARED)}
         given = {**merge(self.given.get("defaults") or {}, self._workers.get(name, {})), "name": name}
-        defaults = {option: spec["default"] for option, spec in Script.controls.items() if "default" in spec}
+        defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
         worker = NamespacedWorker(self.client, given, {**defaults, **given, **shared})
         worker.listed = self._listed
         worker.lacks_namespace = self._lacking

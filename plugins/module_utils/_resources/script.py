@@ -52,11 +52,11 @@ class Script(Resource):
         Field("bindings", bindings.SPEC, initial=[], removed=[]),
         Field("secrets", {"type": "dict", "no_log": True}, initial={}, removed={}),
         Field("tags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
+        Field("owner", {"type": "str", "default": "default"}),
     )
     controls = {
         **source.SPEC,
         "vars": {"type": "dict"},
-        "owner": {"type": "str", "default": "default"},
         "fingerprint_key": {"type": "str", "no_log": True},
         "update_secrets": {"type": "str", "choices": ["on_change", "on_create", "always"]},
         "unmanaged_bindings": {"type": "str", "choices": ["remove", "keep"], "default": "remove"},
@@ -165,7 +165,7 @@ class Script(Resource):
         return Stamp(fingerprint(made_of), secrets_segment(self._secrets, self._key if self._policy == "on_change" else None))
 
     def wanted(self, before: Object | None) -> Object:
-        wanted = super().wanted(before)
+        wanted = {**super().wanted(before), "owner": self.options["owner"]}
         wanted.pop("bindings", None)
         if self._described:
             wanted["modules"] = [module.summary for module in self._source.modules]
@@ -239,14 +239,18 @@ class Script(Resource):
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         gone = {name: None for name in before.get("secrets", {}) if name not in after.get("secrets", {})} if "secrets" in changed else {}
-        if set(changed) - {"secrets", "tags"}:
+        if set(changed) - {"secrets", "tags", "owner"}:
             return [*([self._patch_secrets(gone)] if gone else []), self._upload(before, after)]
         steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
-        stamped = bool(self._stamp and self._stamp == self._wanted_stamp()) and owner_in(self._tags) == self.options["owner"]
-        return steps if not steps and stamped and "tags" not in changed else [*steps, self.put_tags(lambda: self._all_tags(after))]
+        retag = bool(changed) or self._stamp != self._wanted_stamp()
+        return [*steps, self.put_tags(lambda: self._all_tags(after))] if retag else []
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.path)]
+
+    def shown(self, thing: Object | None) -> Object:
+        # Whose it is stands in a tag of ours, and those are nobody's business in a diff.
+        return {key: value for key, value in super().shown(thing).items() if key != "owner"}
 
     def written(self) -> None:
         self._resend, self._written = False, True

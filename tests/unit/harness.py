@@ -1,0 +1,42 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Modules run in this process, as direct execution runs them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.tenantry.cloudflare_workers.plugins.action import api as action
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import client
+from local_edge.testing import Edge
+
+Result = dict[str, t.Any]
+
+
+class Runner:
+    """Runs modules. Between two runs nothing is remembered, as between two tasks."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+
+    def __call__(self, module: str, /, check: bool = False, diff: bool = True, **options: t.Any) -> Result:
+        client.disconnect()
+        internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_inject_invocation": True}
+        return action._call(module, {**options, **internal})
+
+    def ok(self, module: str, /, **options: t.Any) -> Result:
+        """Run a module that must not fail."""
+        result = self(module, **options)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def refused(self, module: str, /, **options: t.Any) -> str:
+        """Run a module that must fail before it writes anything, and return its message."""
+        self.edge.clear()
+        result = self(module, **options)
+        assert result.get("failed"), result
+        assert "bug" not in result["msg"], result
+        assert self.edge.writes() == []
+        return str(result["msg"])
