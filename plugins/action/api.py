@@ -23,7 +23,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as Ordinary
 
 try:  # What direct execution needs of ansible-core and of this machine. Anything missing: the ordinary way.
-    import requests  # pylint: disable=unused-import
+    import requests  # noqa: F401  # pylint: disable=unused-import  # the modules need it here then
     from ansible.module_utils import basic
     from ansible.module_utils.common import warnings as collected
     from ansible.module_utils.common.json import AnsibleJSONEncoder
@@ -39,7 +39,7 @@ FILES = ("path", "entrypoint")  # the options of a Worker that name a file of th
 HOLDERS = ("defaults", "workers")  # the options that hold Workers
 
 
-class ActionModule(Ordinary):  # type: ignore[misc]  # Ansible is untyped
+class ActionModule(Ordinary):
     """The action plugin of every module of the collection."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:

@@ -13,11 +13,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._cloudflare.client import Client, connect, requests
+from ._cloudflare.client import CAN_SPEAK, Client, connect
 from ._cloudflare.errors import CloudflareError
 from ._engine.converge import Mode, Outcome, converge
 from ._engine.resource import Kind, Spec
-from ._engine import fleet as _fleet  # registers what converging a fleet is
 
 AUTH: dict[str, Spec] = {
     "api_token": {"type": "str", "no_log": True},
@@ -31,6 +30,7 @@ VARIABLES = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # options that th
 NEVER_EMPTY = (*AUTH, "fingerprint_key")
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own word for it
 SHORTEST_SCRUBBED = 8  # characters: scrubbing shorter ones from every text would mangle it
+SHORTEST_MASKED = 4  # characters: the same for the text of a failure, which a server may have written
 WITHHELD = ("controller_sources",)  # megabytes, and nobody gave them
 
 
@@ -51,7 +51,7 @@ def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
         case dict(), dict() if inner:
             return given_options(value, raw, inner)
         case list(), list() if inner:
-            return [given_options(one, its, inner) if isinstance(its, dict) else one for one, its in zip(value, raw)]
+            return [given_options(one, its, inner) if isinstance(its, dict) else one for one, its in zip(value, raw, strict=True)]
     return value
 
 
@@ -76,8 +76,9 @@ def _masked(value: t.Any, option: Spec) -> t.Any:
 
 def scrubbed(text: str, secrets: t.Iterable[str]) -> str:
     """Return a text without these values, longest first: one may hold another."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "********")
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= SHORTEST_MASKED:
+            text = text.replace(secret, "********")
     return text
 
 
@@ -91,12 +92,12 @@ class Module(AnsibleModule):
         for name, variable in VARIABLES.items():
             if name in self.params and self.params[name] is None:
                 self.params[name] = os.environ.get(variable) or None
-        self.secrets = {value for value in (*self.no_log_values, self.params.get("fingerprint_key")) if value}
+        self.secrets: set[str] = {value for value in (*self.no_log_values, self.params.get("fingerprint_key")) if value}
         self._scrub_only_long_ones()
 
     def _scrub_only_long_ones(self) -> None:
         """Ansible scrubs every text of each of these, in time that grows with their square, and short ones mangle the result."""
-        self.no_log_values = {value for value in self.secrets if len(value) >= SHORTEST_SCRUBBED}
+        self.no_log_values: set[str] = {value for value in self.secrets if len(value) >= SHORTEST_SCRUBBED}
 
     def connect(self) -> Client:
         """Return the client, whose credentials may come from the environment and must be scrubbed all the same."""
@@ -115,7 +116,7 @@ class Module(AnsibleModule):
         self.raw = copy.deepcopy({key: value for key, value in self.params.items() if not key.startswith("_ansible_")})
         for key, value in self.raw.items():
             if isinstance(value, str) and "datetime.date(" in value:
-                self.fail_json(msg=f"{key} holds a date that is not quoted, which this version of Ansible cannot pass on: write compatibility_date: '2026-11-01'")
+                self.fail_json(msg=f"{key} holds a date that is not quoted, which this Ansible cannot pass on: write compatibility_date: '2026-11-01'")
 
     def _log_invocation(self) -> None:
         """Write nothing to the system log: it would be the arguments of every item of every loop."""
@@ -141,7 +142,7 @@ class Module(AnsibleModule):
 def run(kind: type[Kind]) -> None:
     """Be the module of this kind."""
     module = Module(kind)
-    if requests is None:
+    if not CAN_SPEAK:
         module.fail(missing_required_lib("requests"))
     try:
         given = module.given()
@@ -150,7 +151,8 @@ def run(kind: type[Kind]) -> None:
     except CloudflareError as error:
         module.fail(str(error))
     except Exception as error:  # pylint: disable=broad-exception-caught  # a bug ends in one scrubbed message too
-        module.fail(f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=scrubbed(traceback.format_exc(), module.secrets))
+        trace = scrubbed(traceback.format_exc(), module.secrets)
+        module.fail(f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=trace)
     for warning in outcome.warnings:
         module.warn(warning)
     if client.pacer.waited >= 1:

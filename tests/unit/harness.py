@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import typing as t
+import unittest.mock
 
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import PASS_VARS
 from ansible_collections.tenantry.cloudflare_workers.plugins.action import api as action
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import client
 from local_edge.testing import Edge
@@ -23,8 +26,13 @@ class Runner:
 
     def __call__(self, module: str, /, check: bool = False, diff: bool = True, **options: t.Any) -> Result:
         client.disconnect()
-        internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_inject_invocation": True}
-        return action._call(module, {**options, **internal})
+        wanted = {"check_mode": check, "diff": diff, "inject_invocation": True, "module_name": module}
+        internal = {f"_ansible_{name}": value for name, value in wanted.items() if name in PASS_VARS}
+        said: list[str] = []
+        # ansible-core 2.19 and later shows the warnings of a module in the controller's process instead of returning them.
+        with unittest.mock.patch.object(AnsibleModule, "warn", lambda module, text: said.append(text)):
+            result = action._call(module, {**options, **internal})
+        return {**result, "warnings": said}
 
     def ok(self, module: str, /, **options: t.Any) -> Result:
         """Run a module that must not fail."""

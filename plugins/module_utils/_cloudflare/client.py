@@ -20,8 +20,10 @@ from urllib.parse import quote
 
 try:
     import requests
+
+    CAN_SPEAK = True
 except ImportError:  # reported by the front end, in Ansible's words
-    requests = None  # type: ignore[assignment]
+    CAN_SPEAK = False
 
 from .errors import ApiError, CloudflareError, LostAnswer, Unreachable, read_errors
 from .pacing import Pacer
@@ -82,6 +84,7 @@ class Answer:
     info: t.Mapping[str, t.Any] = field(default_factory=dict)
     content: bytes = b""
     content_type: str = ""
+    absent: int = 0
 
 
 def join(*parts: str) -> str:
@@ -184,16 +187,21 @@ class Client:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def find(self, path: str, **how: t.Any) -> Answer | None:
-        """Read one object; None where there is none."""
+    def look(self, path: str, **how: t.Any) -> Answer:
+        """Read one object. Where there is none, C(absent) of the answer is the code that says so."""
         try:
             return self.call("GET", path, **how)
         except ApiError as error:
             if error.absent:
-                return None
+                return Answer(absent=error.code or error.status)
             raise
 
-    def list(self, path: str, **params: t.Any) -> list[t.Any]:
+    def find(self, path: str, **how: t.Any) -> Answer | None:
+        """Read one object; None where there is none."""
+        answer = self.look(path, **how)
+        return None if answer.absent else answer
+
+    def listing(self, path: str, **params: t.Any) -> list[t.Any]:
         """Read a collection to its last page, whichever of Cloudflare's paging styles it has. Remembered until a write.
 
         Raises ApiError also where the collection's parent does not exist.
@@ -209,13 +217,13 @@ class Client:
             self._listings[key] = items
         return self._listings[key]
 
-    def listed(self, path: str, **params: t.Any) -> list[t.Any]:
-        """Read a collection as C(list) does; a parent that does not exist holds nothing."""
+    def listed(self, path: str, **params: t.Any) -> list[t.Any] | None:
+        """Read a collection as C(listing) does; None where its parent does not exist."""
         try:
-            return self.list(path, **params)
+            return self.listing(path, **params)
         except ApiError as error:
             if error.absent:
-                return []
+                return None
             raise
 
     def write(self, method: str, path: str, **how: t.Any) -> Answer:
@@ -233,7 +241,7 @@ class Client:
     def account_id(self) -> str:
         """The account that was given, else the only one that these credentials see."""
         if not self._account_id:
-            accounts = self.list("/accounts", per_page=50)
+            accounts = self.listing("/accounts", per_page=50)
             if len(accounts) != 1:
                 seen = ", ".join(f"{account['id']} ({account.get('name', 'no name')})" for account in accounts) or "none"
                 raise CloudflareError(f"account_id is needed: the credentials see {len(accounts)} accounts: {seen}. Set account_id or CLOUDFLARE_ACCOUNT_ID.")
@@ -248,7 +256,7 @@ class Client:
         """Return the id of the zone that has this very name; None where these credentials see none."""
         if name not in self._zones:
             mine = {"account.id": self._account_id} if self._account_id else {}
-            found = [zone for zone in self.list("/zones", name=name, per_page=50, **mine) if zone["name"] == name]
+            found = [zone for zone in self.listing("/zones", name=name, per_page=50, **mine) if zone["name"] == name]
             if not found:
                 return None
             self._zones[name] = found[0]

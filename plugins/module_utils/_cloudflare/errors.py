@@ -47,7 +47,8 @@ REMEDIES = {
     ("*", 9109): CREDENTIALS,
     ("*", 6003): CREDENTIALS,
     ("*", 1001): CREDENTIALS,
-    ("*", 7003): "Check account_id, zone_id and the other ids: one of them does not exist or is not visible to these credentials.",
+    ("*", 7003): "Check account_id, zone_id and the other ids: one of them does not exist or is not visible"
+    " to these credentials. And check that api_url ends in /client/v4.",
     ("*", 971): "The API budget of 1200 requests in 5 minutes is spent. Wait five minutes; fewer parallel jobs help.",
     ("*", 10121): PLAN,
     ("script", 10121): PLAN,

@@ -107,13 +107,14 @@ def verify(resource: Resource, intended: Plan, mode: Mode, problem: str) -> Obje
     A 200 that stored nothing is a failure, not a change.
     """
     resource.written()
-    for waited in mode.looks():
+    seconds = 0.0
+    for seconds in mode.looks():
         resource.client.forget()
         left = plan(resource, resource.observe(), mode.state)
         if not left.steps:
             return fill_in(intended.after, left.after) if left.after else None
     todo = ", ".join(left.changed) or f"state={mode.state}"
-    raise CloudflareError(f"{resource.label} is not as it should be: {problem}, but {waited:.0f} s later it still differs in {todo}. Run again.")
+    raise CloudflareError(f"{resource.label} is not as it should be: {problem}, but {seconds:.0f} s later it still differs in {todo}. Run again.")
 
 
 def fill_in(intended: Object | None, seen: Object) -> Object:

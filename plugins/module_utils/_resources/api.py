@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from .._cloudflare.errors import CloudflareError
 from .._engine.converge import Mode, Outcome, converge
 from .._engine.resource import Kind
@@ -41,7 +39,7 @@ def _(api: Api, mode: Mode) -> Outcome:
         raise CloudflareError(f"paginate: only a GET has pages, not a {method}.")
     how = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
     if options["paginate"]:
-        return Outcome(api.name, api.client.list(path, **(options["query"] or {})))
+        return Outcome(api.name, api.client.listing(path, **(options["query"] or {})))
     if method in READS:
         return Outcome(api.name, api.client.call(method, path, **how).result)
     operation = f"{method} {path}"

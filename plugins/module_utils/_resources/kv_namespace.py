@@ -17,7 +17,7 @@ ROOT = ("storage", "kv", "namespaces")
 
 def find_by_title(client: Client, title: str) -> Object | None:
     """Return the KV namespace of that title; None where there is none."""
-    return next((_read(namespace) for namespace in client.list(client.account(*ROOT), per_page=100) if namespace["title"] == title), None)
+    return next((_read(namespace) for namespace in client.listing(client.account(*ROOT), per_page=100) if namespace["title"] == title), None)
 
 
 def _read(namespace: t.Mapping[str, t.Any]) -> Object:

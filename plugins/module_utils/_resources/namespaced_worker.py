@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from .._cloudflare.errors import ApiError
 from .._engine.resource import Object, Step
 from .dispatch_namespace import scripts_path
 from .script import FILLED, TOUCHED, Script
@@ -45,16 +44,11 @@ class NamespacedWorker(Script):
         return {"tags": tags, **{key: script.get(key) for key in (*FILLED, *TOUCHED)}}
 
     def _read(self) -> Object | None:
-        try:
-            found = self.client.call("GET", self.path).result
-        except ApiError as error:
-            if not error.absent:
-                raise
-            if error.code == NO_NAMESPACE:
-                self.missing.append(no_namespace(self.options["dispatch_namespace"]))
-            return None
+        found = self.client.look(self.path)
+        if found.absent == NO_NAMESPACE:
+            self.missing.append(no_namespace(self.options["dispatch_namespace"]))
         # A missing Worker may also be a success that holds nothing.
-        return found["script"] if found else None
+        return found.result["script"] if found.result else None
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._cloudflare.errors import ApiError, CloudflareError
+from .._cloudflare.errors import CloudflareError
 from .._engine.converge import Outcome
 from .._engine.fleet import Fleet, Member
 from .._engine.resource import Object, Resource, Step
 from .._worker import source
 from .._worker.fingerprint import OWNER, owner_in
 from .dispatch_namespace import scripts_path
-from .namespaced_worker import NO_NAMESPACE, NamespacedWorker
+from .namespaced_worker import NamespacedWorker
 from .registry import Registry
 from .script import Script, uncompared_secrets
 
@@ -100,16 +100,11 @@ class NamespacedWorkers(Fleet):
         return scripts_path(self.client, self.options["dispatch_namespace"])
 
     def look(self) -> None:
-        try:
-            self._lacking = False
-            scripts = self.client.list(self._path(), limit=1000)
-        except ApiError as error:
-            if error.code != NO_NAMESPACE:
-                raise
-            self._lacking, scripts = True, []
+        scripts = self.client.listed(self._path(), limit=1000)
+        self._lacking = scripts is None
         # The members hold this very mapping: what they observe is always the latest look.
         self._listed.clear()
-        self._listed.update((script["id"], script) for script in scripts)
+        self._listed.update((script["id"], script) for script in scripts or ())
 
     def names(self) -> t.Iterable[str]:
         if self.given.get("workers") is not None:

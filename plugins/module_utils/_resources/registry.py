@@ -39,7 +39,7 @@ class Registry(Resource):
 
     def observe(self) -> Object | None:
         self._id, self.missing = find_namespace(self.client, self.options)
-        keys = [] if self._id == UNKNOWN else self.client.listed(f"{self._path()}/keys", limit=1000)
+        keys = [] if self._id == UNKNOWN else self.client.listed(f"{self._path()}/keys", limit=1000) or []
         marks = {key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys}
         self._digests = {host: mark.get("digest") for host, mark in marks.items()}
         holders = {host: mark["owner"] for host, mark in marks.items() if mark.get("owner")}

@@ -28,6 +28,7 @@ TAG = re.compile(r"^[^\s,&:]{1,63}$")
 OWNER_NAME = re.compile(r"^[a-z0-9-]{1,40}$")
 MOST_TAGS = 8 - 2  # Cloudflare's limit, less our owner and our stamp
 HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
+SETTINGS = ("compatibility_date", "compatibility_flags")
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
 
 
@@ -38,8 +39,8 @@ def modules_alike(modules: t.Any) -> t.Any:
 
 def uncompared_secrets(count: int) -> list[str]:
     """Return the warning that C(count) secrets were left as they are, if any were."""
-    left = f"Secrets whose values could not be compared with what exists: {count}. Give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
-    return [left] if count else []
+    remedy = "Give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
+    return [f"Secrets whose values could not be compared with what exists: {count}. {remedy}"] if count else []
 
 
 class Script(Resource):
@@ -64,7 +65,6 @@ class Script(Resource):
         "source_root": {"type": "path"},
         **source.TABLE,
     }
-    rules = {"mutually_exclusive": [source.WAYS]}
     filled, touched = FILLED, TOUCHED
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
@@ -110,7 +110,7 @@ class Script(Resource):
             if len([way for way in source.WAYS if self.given.get(way) is not None]) > 1:
                 raise CloudflareError(f"{self.label} has more than one code: give one of content, path and entrypoint.")
             if not date:
-                raise CloudflareError(f"{self.label}: compatibility_date is needed, a quoted date such as '2026-11-01': without it Cloudflare takes 2021-11-02.")
+                raise CloudflareError(f"{self.label}: compatibility_date is needed, quoted, such as '2026-11-01': without it Cloudflare takes 2021-11-02.")
         if date and date != UNKNOWN and not DATE.match(date):
             raise CloudflareError(f"compatibility_date: {date!r} must be a quoted date, such as '2026-11-01'.")
         tags = self.given.get("tags") or []
@@ -153,8 +153,7 @@ class Script(Resource):
         return str(found["id"])
 
     def _settings(self) -> Object:
-        names = ("compatibility_date", "compatibility_flags")
-        return {name: self.given[name] or [] for name in names if name in self.given}
+        return {name: self.given[name] or [] for name in SETTINGS if name in self.given}
 
     def _wanted_stamp(self) -> Stamp:
         made_of = {"source": self._source.identity, **self._settings()}
@@ -197,7 +196,8 @@ class Script(Resource):
     def _body(self) -> Object:
         wanted, stamp = self._wanted_stamp(), self._stamp
         if stamp and stamp.fingerprint == wanted.fingerprint and (stamp.secrets == wanted.secrets) and not self._resend:
-            return {"secrets": {}, **self.wanted(None), "tags": theirs(self._tags)}
+            attested = self.wanted(None)
+            return {"secrets": {}, **{name: attested[name] for name in attested if name not in ("owner", "tags")}}
         settings = self.client.call("GET", f"{self.path}/settings").result or {}
         every = settings.get("bindings") or []
         same_values = bool(stamp and stamp.secrets == wanted.secrets and not self._resend)
@@ -273,5 +273,5 @@ class Script(Resource):
         stay = there if self._declared is None else [binding for binding in after["bindings"] if binding["name"] not in declared]
         secrets = [{"name": name, "type": "secret_text", "text": value} for name, value in self._to_send(before, after).items()] if self._secrets else []
         every = [*(self._declared or []), *map(metadata.inherit, stay), *secrets]
-        settings = {**{name: after[name] for name in ("compatibility_date", "compatibility_flags") if after.get(name) not in (None, UNKNOWN)}, **self._settings()}
+        settings = {name: after[name] for name in SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._settings()
         return Step("PUT", self.path, lambda: metadata.upload(self._source, settings, every, self._all_tags(after)))

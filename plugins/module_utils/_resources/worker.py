@@ -35,7 +35,7 @@ class Worker(Script):
 
     def head(self) -> Object | None:
         # GET of one script answers with its source: the listing, which has no pages, is what tells of it.
-        script = next((script for script in self.client.list(self._path()) if script["id"] == self.options["name"]), None)
+        script = next((script for script in self.client.listing(self._path()) if script["id"] == self.options["name"]), None)
         if script is None:
             return None
         tags = script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/settings").result.get("tags")

@@ -69,7 +69,7 @@ class WorkerRoute(Resource):
     def observe(self) -> Object | None:
         self.missing.clear()
         self._zone = self._find_zone()
-        routes = [] if self._zone == UNKNOWN else self.client.list(self._path())
+        routes = [] if self._zone == UNKNOWN else self.client.listing(self._path())
         wanted = normal(self.options["pattern"])
         found = next((route for route in routes if normal(route["pattern"]) == wanted), None)
         return {"id": found["id"], "pattern": found["pattern"], "script": found.get("script") or None, "zone_id": self._zone} if found else None

@@ -39,7 +39,4 @@ def read_modules(content: bytes, content_type: str) -> list[Module]:
         return [Module("", content_type.partition(";")[0], content)] if content else []
     # The parser reads bytes faithfully only as latin-1 text with the header in front.
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content)
-    return [
-        Module(part.get_filename() or str(part.get_param("name", "", "content-disposition")), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True)))
-        for part in message.iter_parts()
-    ]
+    return [Module(str(part.get_filename()), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True))) for part in message.iter_parts()]

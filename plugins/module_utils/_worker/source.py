@@ -101,7 +101,7 @@ def _key(way: str, options: t.Mapping[str, t.Any]) -> str:
     return json.dumps([way, options[way], options.get("main_module"), options.get("esbuild_path")])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _read(way: str, path: str, main_module: str | None, esbuild_path: str | None) -> Source:
     if not os.path.exists(path):
         raise CloudflareError(f"{way}: there is no file {path}. Correct the path; a relative one is looked for beside the playbook.")

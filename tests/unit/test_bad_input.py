@@ -1,0 +1,154 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong is refused before anything is written, in one message that names the option and the remedy."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import pytest
+from harness import Runner
+from local_edge.testing import Edge, running
+
+CODE = "export default { fetch: () => new Response('one') };"
+GOOD: dict[str, t.Any] = {"dispatch_namespace": "tenants", "name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
+ROUTE = {"pattern": "*.platform.localhost/*", "script": "router"}
+
+
+def fleet(**options: t.Any) -> dict[str, t.Any]:
+    return {"dispatch_namespace": "tenants", "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, **options}
+
+
+WRONG = [
+    ("dispatch_namespace", {"name": ""}, "name is empty|name.*null"),
+    ("dispatch_namespace", {"name": None}, "name is (null|empty)|name.*required|None.*str"),
+    ("dispatch_namespace", {"name": "x", "api_token": ""}, "api_token is empty"),
+    ("dispatch_namespace", {"name": "x", "api_token": "t", "api_key": "k", "email": "e"}, "give one of them"),
+    ("dispatch_namespace", {"name": "x", "api_key": "k"}, "email"),
+    ("dispatch_namespace", {"name": "x", "api_url": "platform"}, "api_url is 'platform'.*/client/v4"),
+    ("dispatch_namespace", {"name": "x", "api_url": "http://127.0.0.1:9/client/v4"}, "Nothing answers at.*start it with 'make edge'"),
+    ("dispatch_namespace", {"name": "x", "api_token": "wrong-token-wrong-token"}, "code 9109.*Check api_token"),
+    ("dispatch_namespace", {"name": "x", "account_id": "f" * 32}, "code (7003|9109|10000)"),
+    ("namespaced_worker", {**GOOD, "name": "Customer A"}, "name: 'Customer A' is no name for a Worker"),
+    ("namespaced_worker", {**GOOD, "name": ""}, "name is empty"),
+    ("namespaced_worker", {**GOOD, "content": None}, "has no code: give one of content, path and entrypoint"),
+    ("namespaced_worker", {**GOOD, "path": "x.js"}, "more than one code"),
+    ("namespaced_worker", {key: GOOD[key] for key in GOOD if key != "compatibility_date"}, "compatibility_date is needed"),
+    ("namespaced_worker", {**GOOD, "compatibility_date": "yesterday"}, "compatibility_date: 'yesterday' must be a quoted date"),
+    ("namespaced_worker", {**GOOD, "tags": list("abcdefg")}, "tags: 7 are given and 6 fit"),
+    ("namespaced_worker", {**GOOD, "tags": ["a,b"]}, "tags: 'a,b' cannot be a tag"),
+    ("namespaced_worker", {**GOOD, "tags": ["tenantry.owner.x"]}, "cannot be a tag"),
+    ("namespaced_worker", {**GOOD, "owner": "A B"}, "owner: 'A B'"),
+    ("namespaced_worker", {**GOOD, "update_secrets": "on_change"}, "on_change needs fingerprint_key"),
+    ("namespaced_worker", {**GOOD, "secrets": {"K": ""}}, "secrets: K is empty"),
+    ("namespaced_worker", {**GOOD, "secrets": {"K": "secret-value"}, "vars": {"K": "v"}}, "K is declared 2 times"),
+    ("namespaced_worker", {**GOOD, "vars": {"a-b": "v"}}, "'a-b' is no name that a Worker can use"),
+    ("namespaced_worker", {**GOOD, "bindings": [{"name": "K", "type": "secret_text", "text": "s"}]}, "secret_text"),
+    ("namespaced_worker", {**GOOD, "bindings": [{"name": "K", "type": "plain_text"}]}, "text"),
+    ("namespaced_worker", {**GOOD, "bindings": [{"name": "K", "type": "plain_text", "text": "x", "title": "y"}]}, "does not take title"),
+    ("namespaced_worker", {**GOOD, "content": None, "path": "/nowhere/a.js"}, "path: there is no file /nowhere/a.js"),
+    ("namespaced_worker", {**GOOD, "content": None, "entrypoint": "/nowhere/a.ts"}, "entrypoint: there is no file /nowhere/a.ts"),
+    ("namespaced_worker", {**GOOD, "main_module": "a.rb"}, "main_module: 'a.rb' must end in one of"),
+    ("namespaced_workers", fleet(workers=[{"name": "a"}, {"name": "a"}]), "'a' is declared twice"),
+    ("namespaced_workers", fleet(workers=[{"name": None}]), "name"),
+    ("namespaced_workers", fleet(workers=[{"name": ""}]), "has no name"),
+    ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["x.y"]}, {"name": "b", "hostnames": ["X.Y"]}]), "x.y is declared for a and for b"),
+    ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["not a host"]}]), "'not a host' of a is no host name"),
+    ("namespaced_workers", fleet(state="absent"), "owner: say whose Workers"),
+    ("namespaced_workers", fleet(workers="[{'name': 'a', 'date': datetime.date(2026, 11, 1)}]"), "date that is not quoted"),
+    ("worker_route", {"pattern": "*.platform.localhost/*"}, "script: null"),
+    ("worker_route", {**ROUTE, "pattern": "*.nowhere.org/*"}, "zone: no zone fits"),
+    ("worker_route", {**ROUTE, "zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org'"),
+    ("worker_route", {**ROUTE, "pattern": "*/*"}, "fits every zone: give zone or zone_id"),
+    ("worker_route", {**ROUTE, "pattern": "a.*.example.com/?x=*"}, "is no route"),
+    ("worker_route", {**ROUTE, "zone_id": "f" * 32}, "code (7003|9109)"),
+    ("kv_namespace", {}, "title.*id"),
+    ("kv_namespace", {"id": "f" * 32, "title": "x"}, "id: there is no KV namespace"),
+    ("kv_entries", {"title": "nowhere", "entries": [{"key": "a", "value": "b"}]}, "There is no KV namespace titled 'nowhere'"),
+    ("kv_entries", {"title": "x", "entries": [{"key": "", "value": "b"}]}, "cannot be a key"),
+    ("kv_entries", {"title": "x", "entries": [{"key": "a"}]}, "'a' has no value"),
+    ("kv_entries", {"title": "x", "entries": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, "'a' is declared twice"),
+    ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: only a GET has pages"),
+]
+
+
+@pytest.mark.parametrize(("module", "options", "message"), WRONG, ids=[f"{module}-{message[:30]}" for module, _options, message in WRONG])
+def test_refused(run: Runner, module: str, options: dict[str, t.Any], message: str) -> None:
+    said = run.refused(module, **options)
+    assert re.search(message, said, re.DOTALL), said
+    assert "Traceback" not in said
+
+
+def test_several_accounts_are_listed(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(accounts=["a" * 32 + ":Red", "b" * 32 + ":Blue"]) as edge:
+        monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID")
+        message = run.refused("dispatch_namespace", name="x", api_url=edge.api, api_token=edge.token)
+    assert "see 2 accounts" in message and "a" * 32 + " (Red)" in message and "b" * 32 + " (Blue)" in message
+
+
+def test_the_only_account_is_found(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID")
+    assert run.ok("dispatch_namespace", name="x")["changed"]
+
+
+def test_no_credentials(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLOUDFLARE_API_TOKEN")
+    assert "No credentials: give api_token" in run.refused("dispatch_namespace", name="x")
+
+
+def test_a_namespace_that_holds_tenants_is_not_deleted_unasked(run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("namespaced_worker", **GOOD)
+    assert "still holds Workers (1 of them)" in run.refused("dispatch_namespace", name="tenants", state="absent")
+    assert run.ok("dispatch_namespace", name="tenants", state="absent", force=True)["dispatch_namespace"] is None
+
+
+def test_a_kv_namespace_that_holds_keys_is_not_deleted_unasked(run: Runner) -> None:
+    run.ok("kv_namespace", title="x")
+    run.ok("kv_entries", title="x", entries=[{"key": "a", "value": "b"}])
+    assert "still holds keys: set force: true" in run.refused("kv_namespace", title="x", state="absent")
+    assert run.ok("kv_namespace", title="x", state="absent", force=True)["changed"]
+
+
+def test_a_route_of_another_script_is_not_taken_unasked(run: Runner) -> None:
+    for name in ("router", "other"):
+        run.ok("worker", name=name, content=CODE, compatibility_date="2026-11-01")
+    run.ok("worker_route", **ROUTE)
+    for want in ({"script": "other"}, {"script": None}, {"script": "other", "state": "absent"}):
+        assert "belongs to Worker 'router': set take_over: true" in run.refused("worker_route", **{**ROUTE, **want})
+    assert run.ok("worker_route", **{**ROUTE, "script": "other", "take_over": True})["worker_route"]["script"] == "other"
+
+
+def test_a_worker_of_another_owner_is_not_touched_unasked(run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("namespaced_worker", **GOOD, owner="them")
+    assert "belongs to owner 'them', not to 'us'" in run.refused("namespaced_worker", **GOOD, owner="us")
+    assert "belongs to owner 'them'" in run.refused("namespaced_worker", dispatch_namespace="tenants", name="a", owner="us", state="absent")
+    assert "1 of 1 failed" in run.refused("namespaced_workers", **fleet(owner="us", workers=[{"name": "a"}]))
+    taken = run.ok("namespaced_worker", **GOOD, owner="us", take_over=True)
+    assert taken["namespaced_worker"]["owner"] == "us"
+    assert [operation.split()[0] for operation in taken["operations"]] == ["PUT"] and taken["operations"][0].endswith("/tags")
+
+
+def test_a_rename_onto_another_is_refused(run: Runner) -> None:
+    for name in ("a", "b"):
+        run.ok("dispatch_namespace", name=name)
+    assert "there is a dispatch namespace 'b' already" in run.refused("dispatch_namespace", name="a", new_name="b")
+
+
+def test_a_missing_tenant_code_does_not_stop_the_others(run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    workers = [{"name": "a"}, {"name": "b", "path": "/nowhere/b.js"}, {"name": "c"}]
+    result = run("namespaced_workers", **fleet(workers=workers))
+    assert result["failed"] and "1 of 3 failed. b: path: there is no file /nowhere/b.js" in result["msg"]
+    assert [(one["name"], one["changed"], one["failed"]) for one in result["namespaced_workers"]] == [
+        ("a", True, False),
+        ("b", False, True),
+        ("c", True, False),
+    ]
+    workers[1] = {"name": "b"}
+    finished = run.ok("namespaced_workers", **fleet(workers=workers))
+    assert [one["name"] for one in finished["namespaced_workers"] if one["changed"]] == ["b"]

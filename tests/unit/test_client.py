@@ -1,0 +1,158 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the API is spoken to: retries by safety, pacing before the limit, paging, zones."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+
+import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client, Credentials, connect, join
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import ApiError, CloudflareError, LostAnswer, family_of
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import Pacer
+from harness import Runner
+from local_edge.testing import Edge, running
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def client(edge: Edge, clock: Clock) -> Client:
+    credentials = Credentials.resolve(edge.token, None, None, {})
+    return Client(credentials, url=edge.api, account_id=edge.account, pacer=Pacer(clock=clock, sleep=clock.sleep))
+
+
+def test_a_refusal_is_waited_out_for_as_long_as_it_says(client: Client, edge: Edge, clock: Clock) -> None:
+    edge.fault(method="POST", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7"}, times=2)
+    client.write("POST", client.account("storage", "kv", "namespaces"), json={"title": "x"})
+    assert clock.slept == [7.0, 7.0]
+    assert len(client.listing(client.account("storage", "kv", "namespaces"))) == 1
+
+
+def test_concurrent_changes_are_tried_again(client: Client, edge: Edge) -> None:
+    edge.fault(method="POST", path=".*", status=409, code=10035, message="Multiple attempts to modify a resource", times=1)
+    client.write("POST", client.account("storage", "kv", "namespaces"), json={"title": "x"})
+
+
+def test_a_bad_token_is_not_tried_again(edge: Edge, clock: Clock) -> None:
+    wrong = Client(Credentials.resolve("wrong-token-wrong-token", None, None, {}), url=edge.api, pacer=Pacer(clock=clock, sleep=clock.sleep))
+    with pytest.raises(ApiError, match="Check api_token"):
+        wrong.listing("/accounts")
+    assert len(edge.requests()) == 1 and not clock.slept
+
+
+def test_reads_survive_lost_connections_and_bad_gateways(client: Client, edge: Edge, clock: Clock) -> None:
+    edge.fault(method="GET", path=".*", status=0, times=1)
+    edge.fault(method="GET", path=".*", status=503, times=1)
+    assert client.listing("/accounts")
+    assert len(clock.slept) == 2
+    edge.fault(method="GET", path=".*", status=503, times=9)
+    client.forget()
+    with pytest.raises(LostAnswer, match=r"answered 503.*Run again"):
+        client.listing("/accounts")
+
+
+def test_what_the_server_says_of_its_budget_is_obeyed(clock: Clock) -> None:
+    pacer = Pacer(clock=clock, sleep=clock.sleep)
+    pacer.learn({"Ratelimit-Policy": '"burst";q=100;w=60, "default";q=40;w=10', "Ratelimit": '"default";r=0;t=12'})
+    assert (pacer.quota, pacer.window) == (100, 60)
+    pacer.take()
+    assert clock.slept == [12.0] and pacer.waited == 12.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_window_ever_holds_more_than_the_quota(clock: Clock, seed: int) -> None:
+    chance, quota, window = random.Random(seed), 20, 7
+    pacer = Pacer(quota, window, clock=clock, sleep=clock.sleep)
+    sent: list[float] = []
+    for _ in range(200):
+        pacer.take()
+        sent.append(clock.now)
+        clock.now += chance.choice([0, 0, 0.01, 0.3, 2.0])
+    assert all(len([one for one in sent[first:] if one < sent[first] + window]) <= quota for first in range(len(sent)))
+    assert sent[-1] - sent[0] < (len(sent) / quota + 1) * (window + 1) + 100, "and no longer than it must"
+
+
+def test_every_style_of_paging_is_followed(client: Client, edge: Edge) -> None:
+    kv = client.account("storage", "kv", "namespaces")
+    for number in range(13):
+        client.write("POST", kv, json={"title": f"n{number}"})
+    assert len(client.listing(kv, per_page=5)) == 13
+    client.write("POST", client.account("workers", "dispatch", "namespaces"), json={"name": "x"})
+    namespace = client.listing(kv, per_page=5)[0]["id"]
+    client.write("PUT", f"{kv}/{namespace}/bulk", json=[{"key": f"k{number:02}", "value": "v"} for number in range(25)])
+    assert [key["name"] for key in client.listing(f"{kv}/{namespace}/keys", limit=10)] == [f"k{number:02}" for number in range(25)]
+
+
+def test_a_listing_is_remembered_until_a_write(client: Client, edge: Edge) -> None:
+    kv = client.account("storage", "kv", "namespaces")
+    client.listing(kv)
+    client.listing(kv)
+    assert len(edge.requests()) == 1
+    client.write("POST", kv, json={"title": "x"})
+    assert len(client.listing(kv)) == 1
+
+
+def test_the_longest_zone_wins(client: Client, edge: Edge) -> None:
+    assert client.zone_of("*.a.shop.example.com") == edge.zones["shop.example.com"]
+    assert client.zone_of("a.example.com") == edge.zones["example.com"]
+    assert client.zone_of("notexample.com") is None
+
+
+def test_options_beat_the_environment() -> None:
+    environ = {"CLOUDFLARE_API_TOKEN": "from-environment", "CLOUDFLARE_API_KEY": "k", "CLOUDFLARE_EMAIL": "e"}
+    assert Credentials.resolve(None, None, None, environ).headers == {"Authorization": "Bearer from-environment"}
+    assert Credentials.resolve("given", None, None, environ).headers == {"Authorization": "Bearer given"}
+    assert Credentials.resolve(None, "given", None, environ).headers == {"X-Auth-Key": "given", "X-Auth-Email": "e"}
+    with pytest.raises(CloudflareError, match="No credentials"):
+        Credentials.resolve(None, None, None, {})
+    assert "given" not in repr(Credentials.resolve("given", None, None, {}))
+
+
+def test_a_key_works_as_a_token_does(run: Runner) -> None:
+    with running(key="0123456789abcdef0123456789abcdef01234", email="ops@example.com") as edge:
+        options = {"api_url": edge.api, "account_id": edge.account, "api_key": "0123456789abcdef0123456789abcdef01234", "email": "ops@example.com"}
+        assert run.ok("kv_namespace", title="x", **options)["changed"]
+
+
+def test_one_client_for_one_set_of_credentials(edge: Edge) -> None:
+    options: dict[str, t.Any] = {"api_token": "a", "api_url": edge.api}
+    assert connect(options, {}) is connect(options, {})
+    assert connect(options, {}) is not connect({**options, "api_token": "b"}, {})
+    assert connect(options, {}) is not connect({**options, "account_id": "c"}, {})
+
+
+def test_codes_are_read_by_family() -> None:
+    assert join("accounts", "a", "storage", "kv", "namespaces", "n", "values", "a/b c") == "/accounts/a/storage/kv/namespaces/n/values/a%2Fb%20c"
+    script = "/accounts/a/workers/dispatch/namespaces/n/scripts/s"
+    assert family_of(script) == "script" and family_of("/zones/z/workers/routes") == "route"
+    assert ApiError("GET", script, 400, 10007, "").absent
+    assert not ApiError("GET", "/accounts/a/storage/kv/namespaces", 400, 10007, "").absent
+    assert not ApiError("GET", script, 404, 7003, "").absent, "a wrong account is not an absent Worker"
+
+
+def test_other_answers_than_the_envelope_are_told(edge: Edge, run: Runner) -> None:
+    site = edge.api.removesuffix("/client/v4")
+    assert "check that api_url ends in /client/v4" in run.refused("dispatch_namespace", name="x", api_url=site)

@@ -1,0 +1,235 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Workers: what changes them, what a change costs, what is never lost, and what nobody gets to see."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from harness import Runner
+from local_edge.testing import Edge
+
+CODE = "export default { fetch: () => new Response('one') };"
+SECRET = "hush-hush-do-not-tell-1"
+NAMESPACE: dict[str, t.Any] = {"dispatch_namespace": "tenants"}
+WORKER: dict[str, t.Any] = {**NAMESPACE, "name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
+SCRIPT = "/accounts/{account}/workers/dispatch/namespaces/tenants/scripts/a"
+
+
+@pytest.fixture(autouse=True)
+def _namespace(run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+
+
+def verbs(result: dict[str, t.Any]) -> list[str]:
+    """Shorten operations to what is done to which part of the script."""
+    return [operation.split()[0] + " " + operation.rsplit("scripts/a", 1)[1] for operation in result["operations"]]
+
+
+def get(run: Runner, edge: Edge, what: str = "") -> t.Any:
+    return run.ok("api", path=SCRIPT.format(account=edge.account) + what)["api"]
+
+
+def call(run: Runner, edge: Edge, method: str, what: str, **options: t.Any) -> t.Any:
+    return run.ok("api", method=method, path=SCRIPT.format(account=edge.account) + what, **options)["api"]
+
+
+def secret_names(run: Runner, edge: Edge) -> list[str]:
+    return sorted(secret["name"] for secret in get(run, edge, "/secrets"))
+
+
+def test_only_what_differs_is_sent(run: Runner) -> None:
+    with_secret = {**WORKER, "secrets": {"KEY": SECRET}, "fingerprint_key": "fingerprint-key-1", "vars": {"PLAN": "pro"}}
+    assert verbs(run.ok("namespaced_worker", **with_secret)) == ["PUT "]
+    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}})) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "tags": ["x"]})) == ["PUT /tags"]
+    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "vars": {"PLAN": "free"}})) == ["PUT "]
+    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": None}, "vars": {"PLAN": "free"}})) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": None}, "vars": {"PLAN": "free"}})) == []
+
+
+def test_what_each_path_costs(run: Runner, edge: Edge) -> None:
+    """Requests: the first number is reads, the second writes. A constant, whatever the fleet's size, when nothing changed."""
+
+    def cost(module: str, **options: t.Any) -> tuple[int, int]:
+        edge.clear()
+        run.ok(module, **options)
+        writes = len(edge.writes())
+        return len(edge.requests()) - writes, writes
+
+    assert cost("namespaced_worker", **WORKER) == (2, 1)
+    assert cost("namespaced_worker", **WORKER) == (1, 0)
+    assert cost("namespaced_worker", **{**WORKER, "vars": {"A": "b"}}) == (4, 1)
+    assert cost("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (2, 1)
+    assert cost("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (1, 0)
+    tenants = [{"name": f"t{number}"} for number in range(12)]
+    fleet = {**NAMESPACE, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, "workers": tenants, "owner": "mine"}
+    assert cost("namespaced_workers", **fleet) == (2, 12)
+    assert cost("namespaced_workers", **fleet) == (1, 0)
+    assert cost("namespaced_workers", **NAMESPACE, owner="mine", state="absent") == (2, 1)
+
+
+def test_a_lost_stamp_is_repaired_without_an_upload(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **WORKER, tags=["x"])
+    call(run, edge, "PUT", "/tags", body=["x"])
+    repaired = run.ok("namespaced_worker", **WORKER, tags=["x"])
+    assert verbs(repaired) == ["PUT /tags"]
+    assert repaired["diff"]["before"] == repaired["diff"]["after"]
+    assert not run.ok("namespaced_worker", **WORKER, tags=["x"])["changed"]
+
+
+def test_our_tags_are_in_no_diff(run: Runner, edge: Edge) -> None:
+    result = run.ok("namespaced_worker", **WORKER, tags=["x"])
+    assert "tenantry." not in json.dumps(result["diff"]) + json.dumps(result["namespaced_worker"])
+    ours = [tag for tag in get(run, edge, "/tags") if tag != "x"]
+    assert len(ours) == 2 and all(tag.startswith("tenantry.") for tag in ours)
+
+
+def test_tags_and_secrets_of_others_stay(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **WORKER)
+    call(run, edge, "PUT", "/tags", body=[*get(run, edge, "/tags"), "theirs"])
+    call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
+    run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, secrets={"OURS": SECRET})
+    assert "theirs" in get(run, edge, "/tags")
+    assert secret_names(run, edge) == ["BY_HAND", "OURS"]
+    run.ok("namespaced_worker", **WORKER, secrets=None)
+    assert secret_names(run, edge) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({}, {"CONFIG", "DATA", "PLAN"}),
+        ({"vars": {"PLAN": "free"}}, {"DATA", "PLAN"}),
+        ({"bindings": []}, set()),
+        ({"vars": None, "bindings": None}, set()),
+        ({"vars": {"PLAN": "free"}, "unmanaged_bindings": "keep"}, {"CONFIG", "DATA", "PLAN"}),
+        ({"vars": {"PLAN": None}, "unmanaged_bindings": "keep"}, {"CONFIG", "DATA"}),
+    ],
+)
+def test_which_bindings_stay(run: Runner, edge: Edge, given: dict[str, t.Any], left: set[str]) -> None:
+    run.ok("kv_namespace", title="Metadata")
+    bound = [{"name": "CONFIG", "type": "json", "json": {"a": 1}}, {"name": "DATA", "type": "kv_namespace", "title": "Metadata"}]
+    run.ok("namespaced_worker", **WORKER, bindings=bound, vars={"PLAN": "pro"})
+    result = run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//", **given})
+    assert {binding["name"] for binding in get(run, edge, "/bindings")} == left
+    assert {binding["name"] for binding in result["namespaced_worker"]["bindings"]} == left
+
+
+def test_secrets_without_a_key_are_sent_once_and_said_so(run: Runner, edge: Edge) -> None:
+    first = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET})
+    assert not first.get("warnings")
+    second = run.ok("namespaced_worker", **WORKER, secrets={"KEY": "another value than before"})
+    assert not second["changed"] and "could not be compared with what exists: 1" in str(second["warnings"])
+    third = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET, "NEW": SECRET})
+    assert verbs(third) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert secret_names(run, edge) == ["KEY", "NEW"]
+
+
+def test_secrets_always(run: Runner) -> None:
+    for _ in range(2):
+        result = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET}, update_secrets="always")
+        assert result["changed"] and not result.get("warnings")
+
+
+def test_a_key_from_the_environment(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLARE_FINGERPRINT_KEY", "fingerprint-key-from-environment")
+    run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET})
+    rotated = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET + "2"})
+    assert verbs(rotated) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert "fingerprint-key-from-environment" not in json.dumps(rotated)
+
+
+def test_a_run_killed_between_two_small_writes_is_finished(run: Runner, edge: Edge) -> None:
+    options = {**WORKER, "fingerprint_key": "fingerprint-key-1"}
+    run.ok("namespaced_worker", **options, secrets={"KEY": SECRET})
+    edge.fault(method="PUT", path=".*/tags", status=500, times=9, when="before")
+    assert run("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})["failed"]
+    edge.heal()
+    assert verbs(run.ok("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert not run.ok("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})["changed"]
+
+
+@pytest.mark.parametrize("module", ["namespaced_worker", "namespaced_workers", "worker"])
+@pytest.mark.parametrize("secret", [SECRET, "e", "1", "2026-11-01"])
+def test_secrets_are_in_no_result_and_mangle_none(run: Runner, edge: Edge, module: str, secret: str) -> None:
+    worker = {"name": "a", "content": CODE, "compatibility_date": "2026-11-01", "secrets": {"KEY": secret}}
+    options: dict[str, t.Any] = {
+        "namespaced_worker": {**NAMESPACE, **worker},
+        "worker": worker,
+        "namespaced_workers": {**NAMESPACE, "workers": [worker]},
+    }[module]
+    told = [run(module, check=True, **options), run(module, **options), run(module, **options, tags=1), run(module, **options, wrong={"KEY": secret})]
+    edge.fault(method="GET", path=".*", status=400, code=10021, message=f"echo {secret} echo", times=9)
+    told.append(run(module, **options))
+    told.append(run(module, **options, api_token="a-token-that-is-wrong-123"))
+    text = json.dumps(told)
+    assert "a-token-that-is-wrong-123" not in text
+    if len(secret) > 2 and secret != "2026-11-01":
+        assert secret not in text
+    assert told[1]["operations"] == [operation.replace("********", secret) for operation in told[1]["operations"]]
+    for result in told:
+        for options_told in (result["invocation"]["module_args"], *(result["invocation"]["module_args"].get("workers") or [])):
+            assert options_told.get("secrets", {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}) == {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
+            assert options_told.get("wrong", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER") == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+
+def test_every_way_of_being_absent_is_understood(run: Runner, edge: Edge) -> None:
+    for shape in ("10007", "null", "10092"):
+        edge.switches.absent_script = shape
+        assert run.ok("namespaced_worker", **WORKER)["changed"]
+        assert run.ok("namespaced_worker", **NAMESPACE, name="a", state="absent")["changed"]
+        assert not run.ok("namespaced_worker", **NAMESPACE, name="a", state="absent")["changed"]
+
+
+def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
+    run.ok("kv_namespace", title="Metadata")
+    run.ok("kv_entries", title="Metadata", entries=[{"key": "theirs", "value": "x"}])
+    fleet = {
+        **NAMESPACE,
+        "owner": "mine",
+        "registry": {"title": "Metadata"},
+        "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
+        "workers": [{"name": "a", "hostnames": ["A.example.com", "b.example.com"]}],
+    }
+    namespace = run.ok("namespaced_workers", **fleet)["registry"]["namespace_id"]
+
+    def keys() -> dict[str, t.Any]:
+        root = f"/accounts/{edge.account}/storage/kv/namespaces/{namespace}"
+        names = [key["name"] for key in run.ok("api", path=f"{root}/keys")["api"]]
+        seen = run.ok("kv_entries", check=True, title="Metadata", entries=[{"key": name, "value": ""} for name in names])["diff"]["before"]
+        return {name: entry["value"] for name, entry in seen.items()}
+
+    record = '{"state":"active","worker":"a"}'
+    assert keys() == {"a.example.com": record, "b.example.com": record, "theirs": "x"}
+    fleet["workers"] = [{"name": "a", "hostnames": ["b.example.com"]}]
+    run.ok("namespaced_workers", **fleet)
+    assert keys() == {"b.example.com": record, "theirs": "x"}
+    other = {**fleet, "owner": "yours", "workers": [{"name": "c", "hostnames": ["b.example.com"]}]}
+    assert "b.example.com belongs to owner 'mine'" in run("namespaced_workers", **other)["msg"]
+    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", registry={"title": "Metadata"}, state="absent")
+    assert keys() == {"theirs": "x"} and gone["remaining"]["keys"] == 1
+
+
+def test_another_owners_workers_are_never_removed(run: Runner, edge: Edge) -> None:
+    for owner in ("mine", "yours"):
+        workers = [{"name": f"{owner}{number}"} for number in range(3)]
+        run.ok("namespaced_workers", **NAMESPACE, owner=owner, defaults={"content": CODE, "compatibility_date": "2026-11-01"}, workers=workers)
+    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
+    assert gone["remaining"] == {"workers": 3}
+    assert len(gone["operations"]) == 1 and len(gone["namespaced_workers"]) == 3
+    root = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts"
+    assert sorted(script["id"] for script in run.ok("api", path=root)["api"]) == ["yours0", "yours1", "yours2"]
+
+
+def test_api_is_a_way_out(run: Runner, edge: Edge) -> None:
+    path = "/accounts/{account_id}/storage/kv/namespaces"
+    predicted = run.ok("api", check=True, method="POST", path=path, body={"title": "x"})
+    assert predicted["changed"] and predicted["api"] is None and edge.writes()[1:] == []
+    made = run.ok("api", method="POST", path=path, body={"title": "x"})
+    assert made["operations"] == predicted["operations"] and made["api"]["title"] == "x"
+    assert not run.ok("api", path=path, paginate=True, query={"per_page": 5})["changed"]
