@@ -26,7 +26,7 @@ def module_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
 def edge(module_edge: Edge) -> Iterator[Edge]:
     """An edge without objects."""
     module_edge.wipe()
-    yield module_edge
+    return module_edge
 
 
 @pytest.fixture

@@ -92,7 +92,8 @@ class ControlPlane:
         else:
             response = self.edge(request)
         if response.status == 0:
-            return await drop(send)
+            await drop(send)
+            return
         headers = {**response.headers, "content-length": str(len(response.body))}
         await send({"type": "http.response.start", "status": response.status,
                     "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]})

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -68,6 +69,16 @@ def data_folder(path: str) -> Path:
     return folder
 
 
+def lock(folder: Path) -> int:
+    """Take the folder for this process; the system lets go of it when we end, however that goes."""
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Refusal(f"another local edge uses {folder}: stop it, or choose another folder with --data") from None
+    return descriptor
+
+
 def kept_token(folder: Path) -> str:
     """The token of this folder, made when there is none."""
     path = folder / "token"
@@ -88,6 +99,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         switches.set(name, value)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
     folder = data_folder(arguments.data)
+    lock(folder)
     token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or kept_token(folder)
     return Settings(token=token, accounts=accounts, zones=zones, key=arguments.key, email=arguments.email,
                     quota=Quota.parse(arguments.rate_limit), latency_ms=arguments.latency_ms, egress=arguments.egress,

@@ -64,7 +64,11 @@ class Fault:
         if not isinstance(raw, dict) or set(raw) - set(cls.__dataclass_fields__):
             raise ValueError(f"a fault is an object with {', '.join(cls.__dataclass_fields__)}")
         raw = {"method": ".*", "path": ".*", **raw}
-        re.compile(raw["path"]), re.compile(raw["method"])
+        for name in ("method", "path"):
+            try:
+                re.compile(raw[name])
+            except (re.error, TypeError) as error:
+                raise ValueError(f"`{name}` is not a regular expression: {error}") from None
         if raw.get("when", "before") not in ("before", "after"):
             raise ValueError("`when` is before or after")
         if not isinstance(raw.get("status"), int):

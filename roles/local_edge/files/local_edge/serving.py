@@ -40,13 +40,6 @@ def server(application: Any) -> Server:
                                  timeout_graceful_shutdown=5))
 
 
-def unix_listener(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    listener.listen(1024)
-    return listener
-
-
 async def until_signalled() -> None:
     done, loop = asyncio.Event(), asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -68,24 +61,23 @@ def announcement(settings: Settings, addresses: dict[str, str]) -> str:
 
 
 async def serve(settings: Settings, api: socket.socket, http: socket.socket) -> None:
-    """Run until told to stop."""
+    """Run until told to stop. The API opens last: whoever gets an answer there finds everything running."""
     stopped = asyncio.create_task(until_signalled())
     addresses = {"api": sockets.url(api) + PREFIX, "http": sockets.url(http)}
     store = Store(str(Path(settings.data) / "edge.db") if settings.data else None)
     runtime = Workerd(settings, http, addresses["api"])
     plane = ControlPlane(settings, store, runtime)
     plane.addresses = addresses
-    doors = [(server(plane), api), (server(Internal(settings, store, runtime.newest)), unix_listener(runtime.control))]
-    running = [asyncio.create_task(door.serve(sockets=[listener])) for door, listener in doors]
-    running.append(asyncio.create_task(sweep(store)))
+    inner, outer = server(Internal(settings, store, runtime.newest)), server(plane)
+    running = [asyncio.create_task(inner.serve(sockets=[sockets.listen_unix(runtime.control)])), asyncio.create_task(sweep(store))]
     try:
         await runtime.start()
+        running.append(asyncio.create_task(outer.serve(sockets=[api])))
         print(announcement(settings, addresses), flush=True)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        running[-1].cancel()
-        for door, _listener in doors:
-            door.should_exit = True
+        running[1].cancel()
+        inner.should_exit = outer.should_exit = True
         await runtime.stop()
         await asyncio.gather(*running, return_exceptions=True)
         store.close()

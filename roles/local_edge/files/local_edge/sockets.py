@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from pathlib import Path
 
 
 def parse(address: str) -> tuple[str, int]:
@@ -31,6 +32,14 @@ def listen(host: str, port: int) -> socket.socket:
     # Inherited by every accepted connection. asyncio sets it only where the protocol number is given, and an answer
     # of two writes then waits 40 ms for the client's delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """A listening socket that only those can reach who may enter its folder."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(1024)
     return listener
 
 

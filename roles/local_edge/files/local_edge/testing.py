@@ -54,6 +54,10 @@ class Edge:
         """Let a request fail; the keys of `POST /_edge/faults`."""
         self._plane.faults.waiting.append(Fault.read(fault))
 
+    def heal(self) -> None:
+        """Let no request fail any more."""
+        self._plane.faults.waiting.clear()
+
     def reset(self) -> None:
         """Forget every object, request and fault, refill the budget, and turn the switches back."""
         async def wipe() -> None:

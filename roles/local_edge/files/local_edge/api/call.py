@@ -101,7 +101,7 @@ class Call:
         """Where a listing goes on: what `cursor_after` made of it."""
         text = self.query.get("cursor", "")
         try:
-            return base64.urlsafe_b64decode(text.encode()).decode()
+            return base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode()
         except (binascii.Error, ValueError):
             raise bad_parameter("cursor", f"{text!r} was not issued here") from None
 

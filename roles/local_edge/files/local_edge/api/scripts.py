@@ -25,8 +25,10 @@ def listed(call: Call, script: Script) -> dict[str, Any]:
         if call.switches.list_carries_tags == "no":
             del item["tags"], item["etag"]
         return item
-    rows = call.store.all("select id, pattern, script from routes where script = ? order by created_on", script.name)
-    return {**item, "routes": [dict(row) for row in rows] or None}
+    rows = call.store.all("select id, zone, pattern, script from routes where script = ? order by created_on", script.name)
+    owned = zones(call)
+    routes = [{"id": row["id"], "pattern": row["pattern"], "script": row["script"]} for row in rows if row["zone"] in owned]
+    return {**item, "routes": routes or None}
 
 
 async def list_namespaced(call: Call) -> Answer:
@@ -83,15 +85,15 @@ async def delete_script(call: Call) -> Answer:
         if not script.place.namespace:
             db.execute("delete from bindings where type = 'service' and target = ? and script in"
                        " (select id from scripts where account = ?)", (script.name, call.account))
-            db.execute("delete from routes where script = ? and zone in (%s)" % zones(call), (script.name,))
+            db.executemany("delete from routes where script = ? and zone = ?", [(script.name, zone) for zone in zones(call)])
             call.touched += ["routes", *(call.place.key(user) for user in users)]
     call.touched.append(script.key)
     return Answer()
 
 
-def zones(call: Call) -> str:
-    """The ids of the account's zones as a SQL list; they are hexadecimal digits."""
-    return ", ".join(f"'{zone.id}'" for zone in call.settings.zones if zone.account.id == call.account)
+def zones(call: Call) -> list[str]:
+    """The ids of the account's zones: Workers of two accounts may bear one name."""
+    return [zone.id for zone in call.settings.zones if zone.account.id == call.account]
 
 
 async def delete_by_tag(call: Call) -> Answer:

@@ -17,11 +17,13 @@ IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 SECRET_TYPES = ("secret_text", "secret_key")
 MAX_VALUE, MAX_COUNT = 5 * 1024, 128
 #: Types of the contract that this edge knows by name only.
-NOT_YET = frozenset(
-    "secret_key r2_bucket d1 queue durable_object_namespace analytics_engine ai browser images media stream version_metadata"
-    " assets worker_loader websearch vectorize hyperdrive mtls_certificate pipelines ratelimit secrets_store_secret"
-    " send_email workflow vpc_service vpc_network ai_search ai_search_namespace agent_memory messaging artifacts flagship"
-    " wasm_module text_blob data_blob tail_consumer".split())
+NOT_YET = frozenset((
+    "secret_key", "r2_bucket", "d1", "queue", "durable_object_namespace", "analytics_engine", "ai", "browser",
+    "images", "media", "stream", "version_metadata", "assets", "worker_loader", "websearch", "vectorize",
+    "hyperdrive", "mtls_certificate", "pipelines", "ratelimit", "secrets_store_secret", "send_email", "workflow",
+    "vpc_service", "vpc_network", "ai_search", "ai_search_namespace", "agent_memory", "messaging", "artifacts",
+    "flagship", "wasm_module", "text_blob", "data_blob", "tail_consumer",
+))
 
 
 @dataclass(frozen=True)

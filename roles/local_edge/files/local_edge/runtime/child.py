@@ -17,10 +17,12 @@ from pathlib import Path
 
 from local_edge.runtime import wire
 
-BEAT, PATIENCE, MISSES = 0.5, 0.5, 2
+BEAT, PATIENCE, MISSES = 0.25, 0.5, 2
+#: A child that uses little processor time is not looping but waiting for its turn: it gets so many times the patience.
+FORBEARANCE = 4
 PR_SET_PDEATHSIG = 1
 #: What workerd writes whenever an isolate ends itself on request, with a stack of a kilobyte and a half below it.
-NOISE = ("evicted by the local edge", "abortIsolate")
+NOISE = "failed: script terminated for unknown reasons"
 
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -85,7 +87,7 @@ class Child:
                 continue
             if not line:
                 return
-            quiet = any(noise in line for noise in NOISE) or (quiet and line.startswith(("stack:", " ", "\t")))
+            quiet = NOISE in line or (quiet and line.startswith("stack:"))
             if not quiet and line.strip():
                 self.say(line.rstrip())
 
@@ -94,18 +96,22 @@ class Child:
 
     async def listen_to_heart(self, pulse: Path) -> None:
         """Kill it when it misses two beats: a Worker that loops stops all others, and ignores a polite signal."""
-        missed = 0
+        missed = 0.0
         while not self.stopping:
             await asyncio.sleep(BEAT)
-            began, pid = time.monotonic(), self.pid
+            began, pid, used = time.monotonic(), self.pid, cpu_seconds(self.pid)
             alive = await answers(pulse)
+            took, spent = time.monotonic() - began, cpu_seconds(pid)
             # If this process itself was late, silence proves nothing.
-            late = time.monotonic() - began > PATIENCE + 0.25
-            missed = 0 if alive or late or pid != self.pid else missed + 1
+            if alive or took > PATIENCE + 0.25 or pid != self.pid:
+                missed = 0.0
+                continue
+            busy = used is None or spent is None or spent - used > took / 2
+            missed += 1 if busy else 1 / FORBEARANCE
             if missed >= MISSES:
                 self.say("does not answer, killing it")
                 self.kill()
-                missed = 0
+                missed = 0.0
 
     def kill(self) -> None:
         if self.process and self.process.returncode is None:

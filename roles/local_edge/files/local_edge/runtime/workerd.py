@@ -28,9 +28,10 @@ from local_edge.runtime.base import Handlers
 from local_edge.runtime.child import Child, cpu_seconds
 from local_edge.runtime.definition import definition
 from local_edge.settings import Settings
+from local_edge.sockets import listen_unix
 
 STARTUP_LIMIT, STARTUP_WALL = 1.0, 10.0
-FORGET_WITHIN = 10.0
+START_WITHIN, FORGET_WITHIN = 20.0, 10.0
 REMEMBERED = 10_000
 PREFIX = "Failed to start Worker:\n"
 
@@ -60,11 +61,10 @@ def newest_date(binary: str) -> str:
         raise Unusable(f"{binary} does not run as workerd ({type(error).__name__}): install the version that package.json names") from None
 
 
-def unix_listener(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    listener.listen(1024)
-    return listener
+def private_folder() -> Path:
+    """A folder that only we can enter, with a path short enough for the sockets in it."""
+    short = len(tempfile.gettempdir()) < 60
+    return Path(tempfile.mkdtemp(prefix="local-edge-", dir=None if short else "/tmp"))
 
 
 class Workerd:
@@ -73,19 +73,23 @@ class Workerd:
     def __init__(self, settings: Settings, public: socket.socket, api: str) -> None:
         self.binary = find_binary(settings.workerd)
         self.newest = newest_date(self.binary)
-        self.folder = Path(tempfile.mkdtemp(prefix="local-edge-"))
+        self.folder = private_folder()
         self.control = self.folder / "control.sock"
         self.admin, self.probe = self.folder / "admin.sock", self.folder / "validator.sock"
         paths = config.write(config.Surroundings(self.folder, self.control, api, settings.egress, settings.max_isolates))
-        self.edge = Child("edge", self.binary, paths["edge"], {"http": public, "admin": unix_listener(self.admin)}, self.admin)
-        self.validator = Child("validator", self.binary, paths["validator"], {"http": unix_listener(self.probe)}, None)
+        self.edge = Child("edge", self.binary, paths["edge"], {"http": public, "admin": listen_unix(self.admin)}, self.admin)
+        self.validator = Child("validator", self.binary, paths["validator"], {"http": listen_unix(self.probe)}, None)
         self.validated: OrderedDict[str, Handlers] = OrderedDict()
         self.one_at_a_time = asyncio.Lock()
 
     async def start(self) -> None:
         """Start both, and return when both answer."""
         await asyncio.gather(self.edge.start(), self.validator.start())
-        await asyncio.wait_for(asyncio.gather(wire.exchange(self.admin, "GET", "/"), wire.exchange(self.probe, "GET", "/")), 20)
+        greetings = asyncio.gather(wire.exchange(self.admin, "GET", "/"), wire.exchange(self.probe, "GET", "/"))
+        try:
+            await asyncio.wait_for(greetings, START_WITHIN)
+        except (OSError, EOFError, asyncio.TimeoutError):
+            raise Unusable(f"{self.binary} did not start; what it said is above. Install the version that package.json names") from None
 
     async def stop(self) -> None:
         await asyncio.gather(self.edge.stop(), self.validator.stop())

@@ -1,0 +1,155 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Envelope, credentials, paths, budget, faults, and what the in-process edge promises to tests."""
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+from control_plane import Client
+from local_edge.testing import running
+
+
+def test_every_answer_is_an_envelope_with_a_ray(client: Client) -> None:
+    good, bad = client.send("GET", "/accounts"), client.send("GET", "/nowhere")
+    assert set(good.json()) == {"success", "errors", "messages", "result", "result_info"}
+    assert set(bad.json()) == {"success", "errors", "messages", "result"}
+    for response in (good, bad):
+        assert re.fullmatch(r"[0-9a-f]{16}-\w+", response.headers["cf-ray"])
+
+
+@pytest.mark.parametrize(("headers", "expected"), [
+    ({}, (400, 9106)),
+    ({"X-Auth-Key": "k"}, (400, 9106)),
+    ({"Authorization": "Basic x"}, (400, 6003)),
+    ({"Authorization": "Bearer"}, (400, 6003)),
+    ({"Authorization": "Bearer wrong"}, (403, 9109)),
+    ({"X-Auth-Key": "k", "X-Auth-Email": "e@example.com"}, (403, 9103)),
+])
+def test_credentials(client: Client, headers: dict[str, str], expected: tuple[int, int]) -> None:
+    response = requests.get(f"{client.edge.api}/accounts", headers=headers, timeout=5)
+    assert (response.status_code, response.json()["errors"][0]["code"]) == expected
+
+
+def test_the_inner_error_of_a_malformed_header(client: Client) -> None:
+    error = requests.get(f"{client.edge.api}/accounts", headers={"Authorization": "x"}, timeout=5).json()["errors"][0]
+    assert error["error_chain"] == [{"code": 6111, "message": "Invalid format for Authorization header"}]
+
+
+def test_the_legacy_key() -> None:
+    with running(key="k3y", email="me@example.com") as edge:
+        headers = {"X-Auth-Key": "k3y", "X-Auth-Email": "me@example.com"}
+        assert requests.get(f"{edge.api}/accounts", headers=headers, timeout=5).ok
+
+
+@pytest.mark.parametrize(("method", "path", "expected"), [
+    ("GET", "/nowhere", (404, 7003)),
+    ("GET", "/accounts/short/workers/scripts", (404, 7003)),
+    ("GET", f"/accounts/{'a' * 32}/workers/scripts", (403, 9109)),
+    ("GET", f"/zones/{'a' * 32}/workers/routes", (403, 9109)),
+    ("PATCH", "/workers/scripts", (405, 10405)),
+    ("DELETE", "/workers/scripts", (405, 10405)),
+])
+def test_paths_that_lead_nowhere(client: Client, method: str, path: str, expected: tuple[int, int]) -> None:
+    assert client.error(method, path) == expected
+
+
+def test_tokens_accounts_and_zones(client: Client) -> None:
+    for path in ("/user/tokens/verify", "/tokens/verify"):
+        assert client.ask("GET", path)["status"] == "active"
+    assert [one["id"] for one in client.ask("GET", "/accounts")] == [client.edge.account]
+    assert client.ask("GET", "")["name"] == "Local Edge"
+    assert [one["name"] for one in client.ask("GET", "/zones")] == ["platform.localhost", "example.com"]
+    assert [one["name"] for one in client.ask("GET", "/zones?name=example.com")] == ["example.com"]
+    assert client.ask("GET", "/zones?name=contains:nothing") == []
+    assert client.ask("GET", f"/zones?account.id={'b' * 32}") == []
+    zone = client.edge.zones["example.com"]
+    assert client.ask("GET", f"/zones/{zone}")["account"]["id"] == client.edge.account
+
+
+def test_paging() -> None:
+    with running(zones=[f"z{number:02}.example" for number in range(12)]) as edge:
+        client = Client.__new__(Client)
+        session = requests.Session()
+        session.headers["Authorization"] = f"Bearer {edge.token}"
+        client.session = session
+        body = session.get(f"{edge.api}/zones?per_page=5&page=3").json()
+        assert [one["name"] for one in body["result"]] == ["z10.example", "z11.example"]
+        assert body["result_info"] == {"page": 3, "per_page": 5, "count": 2, "total_count": 12, "total_pages": 3}
+        assert session.get(f"{edge.api}/zones?per_page=4").json()["errors"][0]["code"] == 10004
+
+
+def test_the_budget() -> None:
+    with running(rate_limit="3/60/120") as edge:
+        headers = {"Authorization": f"Bearer {edge.token}"}
+        answers = [requests.get(f"{edge.api}/accounts", headers=headers, timeout=5) for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert answers[0].headers["Ratelimit-Policy"] == '"default";q=3;w=60'
+        assert re.fullmatch(r'"default";r=2;t=(59|60)', answers[0].headers["Ratelimit"])
+        assert answers[3].json()["errors"] == [{"code": 971, "message": "Please wait and consider throttling your request speed"}]
+        assert answers[3].headers["Retry-After"] == "120"
+        assert answers[4].headers["Ratelimit"].startswith('"default";r=0;t=1')
+        edge.reset()
+        assert requests.get(f"{edge.api}/accounts", headers=headers, timeout=5).ok
+
+
+def test_what_was_asked_is_told(client: Client) -> None:
+    client.ask("GET", "/accounts")
+    client.namespace("n")
+    kv = client.kv()
+    client.ask("POST", f"/storage/kv/namespaces/{kv}/bulk/get", json={"keys": ["a"]})
+    client.ask("PUT", f"/storage/kv/namespaces/{kv}/values/a%2Fb", data=b"x")
+    account = client.account
+    assert client.edge.writes() == [f"POST {account}/workers/dispatch/namespaces", f"POST {account}/storage/kv/namespaces",
+                                    f"PUT {account}/storage/kv/namespaces/{kv}/values/a%2Fb"]
+    first = client.edge.requests()[0]
+    assert (first["method"], first["path"], first["status"], first["write"]) == ("GET", "/accounts", 200, False)
+    shown = client.session.get(client.edge.api.replace("/client/v4", "/_edge/requests")).json()
+    assert (shown["reads"], shown["writes"]) == (2, 3)
+    client.session.delete(client.edge.api.replace("/client/v4", "/_edge/requests"))
+    assert client.edge.requests() == []
+
+
+def test_faults_before_and_after(client: Client) -> None:
+    client.edge.fault(method="POST", path="/namespaces$", status=502, code=10002, message="lost")
+    assert client.error("POST", "/workers/dispatch/namespaces", json={"name": "n"}) == (502, 10002)
+    assert client.ask("GET", "/workers/dispatch/namespaces") == []
+    client.edge.fault(method="POST", path="/namespaces$", status=502, when="after")
+    assert client.error("POST", "/workers/dispatch/namespaces", json={"name": "n"})[0] == 502
+    assert [one["namespace_name"] for one in client.ask("GET", "/workers/dispatch/namespaces")] == ["n"]
+
+
+def test_a_dropped_connection(client: Client) -> None:
+    client.edge.fault(path="/accounts$", status=0, times=2)
+    for _attempt in range(2):
+        with pytest.raises(requests.ConnectionError):
+            client.send("GET", "/accounts")
+    assert client.send("GET", "/accounts").ok
+
+
+def test_faults_over_the_wire_carry_headers(client: Client) -> None:
+    where = client.edge.api.replace("/client/v4", "/_edge/faults")
+    assert client.session.post(where, json={"path": "/accounts", "status": 429, "code": 971, "headers": {"Retry-After": "7"}}).ok
+    assert client.send("GET", "/accounts").headers["Retry-After"] == "7"
+    assert client.session.post(where, json={"path": "(", "status": 500}).status_code == 400
+    assert client.session.post(where, json={"when": "later", "status": 500}).json()["errors"][0]["message"] == "`when` is before or after"
+    client.session.delete(where)
+
+
+def test_switches_over_the_wire(client: Client) -> None:
+    where = client.edge.api.replace("/client/v4", "/_edge/switches")
+    assert client.session.get(where).json()["absent_script"]["choices"] == ["10007", "null", "10092"]
+    assert client.session.post(where, json={"absent_script": "null"}).json()["absent_script"]["value"] == "null"
+    assert "one of 10007" in client.session.post(where, json={"absent_script": "x"}).json()["errors"][0]["message"]
+
+
+def test_a_bug_is_an_answer_and_no_secret_is_logged(client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def burst(*_arguments: object) -> None:
+        raise RuntimeError("".join(["with s3", "cret inside"]))
+    monkeypatch.setattr("local_edge.model.kv.create_namespace", burst)
+    assert client.error("POST", "/storage/kv/namespaces", json={"title": "t"}) == (500, 10002)
+    logged = capfd.readouterr().err
+    assert "RuntimeError" in logged
+    assert "s3cret" not in logged

@@ -1,0 +1,171 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Worker routes and KV."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from control_plane import Client
+from local_edge.model import kv
+
+
+def test_the_life_of_a_route(client: Client) -> None:
+    client.upload("/workers/scripts/router")
+    made = client.ask("POST", client.routes, json={"pattern": "*.Example.com/A*", "script": "router"})
+    assert made == {"id": made["id"], "pattern": "*.example.com/A*", "script": "router"}
+    where = f"{client.routes}/{made['id']}"
+    assert client.ask("GET", where) == made
+    assert client.error("POST", client.routes, json={"pattern": "*.EXAMPLE.com/A*"}) == (409, 10020)
+    assert client.ask("GET", "/workers/scripts")[0]["routes"] == [made]
+    bare = client.ask("PUT", where, json={"pattern": "example.com/*"})
+    assert bare == {"id": made["id"], "pattern": "example.com/*"}
+    assert client.ask("GET", client.routes) == [bare]
+    assert client.ask("DELETE", where) == {"id": made["id"]}
+    for method in ("GET", "PUT", "DELETE"):
+        assert client.error(method, where, json={"pattern": "example.com/*"}) == (404, 10009)
+
+
+@pytest.mark.parametrize(("body", "expected"), [
+    ({"pattern": "example.com/*", "script": "nobody"}, (400, 10019)),
+    ({"pattern": "other.test/*"}, (400, 10022)),
+    ({"pattern": "notexample.com/*"}, (400, 10022)),
+    ({"pattern": "a.*.example.com/*"}, (400, 10022)),
+    ({"pattern": "example.com/*/x"}, (400, 10022)),
+    ({"pattern": "example.com/?q=1"}, (400, 10022)),
+    ({"pattern": "*"}, (400, 10022)),
+    ({"pattern": ""}, (400, 10022)),
+    ({"script": "router"}, (400, 10022)),
+    ([], (400, 10026)),
+])
+def test_routes_that_are_refused(client: Client, body: Any, expected: tuple[int, int]) -> None:
+    assert client.error("POST", client.routes, json=body) == expected
+
+
+@pytest.mark.parametrize("pattern", ["*/*", "example.com", "*example.com/*", "*.example.com/*", "https://a.b.example.com/x*", "example.com/a/"])
+def test_routes_that_are_fine(client: Client, pattern: str) -> None:
+    assert client.ask("POST", client.routes, json={"pattern": pattern})["pattern"] == pattern
+
+
+def test_creating_a_route_may_tell_its_id_only(client: Client) -> None:
+    client.edge.switches.set("route_create_answer", "id")
+    assert set(client.ask("POST", client.routes, json={"pattern": "example.com/*"})) == {"id"}
+
+
+SPACES = "/storage/kv/namespaces"
+
+
+def test_the_life_of_a_kv_namespace(client: Client) -> None:
+    ident = client.kv("one")
+    assert client.ask("GET", f"{SPACES}/{ident}") == {"id": ident, "title": "one", "supports_url_encoding": True}
+    assert client.error("POST", SPACES, json={"title": "one"}) == (400, 10014)
+    assert client.error("POST", SPACES, json={}) == (400, 10019)
+    assert client.error("POST", SPACES, data=b"x") == (400, 10012)
+    client.kv("two")
+    assert client.error("PUT", f"{SPACES}/{ident}", json={"title": "two"}) == (400, 10014)
+    client.ask("PUT", f"{SPACES}/{ident}", json={"title": "zero"})
+    body = client.send("GET", f"{SPACES}?per_page=1&page=2&order=title").json()
+    assert [one["title"] for one in body["result"]] == ["zero"]
+    assert body["result_info"]["total_count"] == 2
+    client.ask("DELETE", f"{SPACES}/{ident}")
+    assert client.error("GET", f"{SPACES}/{ident}") == (404, 10013)
+    assert client.error("GET", f"{SPACES}/{ident}/keys") == (404, 10013)
+
+
+def test_a_bound_namespace_stays(client: Client) -> None:
+    ident = client.kv()
+    client.upload("/workers/scripts/w", bindings=[{"name": "D", "type": "kv_namespace", "namespace_id": ident}])
+    assert client.error("DELETE", f"{SPACES}/{ident}") == (400, 10052)
+    client.ask("DELETE", "/workers/scripts/w")
+    client.ask("DELETE", f"{SPACES}/{ident}")
+
+
+@pytest.fixture
+def space(client: Client) -> str:
+    return f"{SPACES}/{client.kv()}"
+
+
+def test_values(client: Client, space: str) -> None:
+    for key in ("plain", "a%2Fb", "%C3%BC%20%3F", "a/b"):
+        client.ask("PUT", f"{space}/values/{key}", data=b"\x00" + key.encode())
+    assert client.send("GET", f"{space}/values/a%2Fb").content == b"\x00a/b", "escaped or not, it is one key"
+    assert [one["name"] for one in client.ask("GET", f"{space}/keys")] == ["a/b", "plain", "ü ?"]
+    assert client.error("GET", f"{space}/values/none") == (404, 10009)
+    client.ask("DELETE", f"{space}/values/plain")
+    client.ask("DELETE", f"{space}/values/plain")
+    assert client.error("GET", f"{space}/values/plain") == (404, 10009)
+
+
+def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> None:
+    client.ask("PUT", f"{space}/values/k", files={"value": (None, "v"), "metadata": (None, '{"a": 1}')}, params={"expiration_ttl": 60})
+    assert client.send("GET", f"{space}/values/k").text == "v"
+    assert client.ask("GET", f"{space}/metadata/k") == {"a": 1}
+    (listed,) = client.ask("GET", f"{space}/keys")
+    assert listed["metadata"] == {"a": 1}
+    assert listed["expiration"] > 0
+    client.ask("PUT", f"{space}/values/k", data=b"w")
+    assert client.ask("GET", f"{space}/keys") == [{"name": "k"}]
+    assert client.ask("GET", f"{space}/metadata/k") is None
+
+
+@pytest.mark.parametrize(("path", "options", "code"), [
+    ("/values/k?expiration_ttl=59", {"data": b"x"}, 10034),
+    ("/values/k?expiration_ttl=soon", {"data": b"x"}, 10034),
+    ("/values/k?expiration=1", {"data": b"x"}, 10034),
+    ("/values/" + "k" * 513, {"data": b"x"}, 10030),
+    ("/values/k", {"data": b"x" * (25 * 1024 * 1024 + 1)}, 10032),
+    ("/values/k", {"files": {"value": (None, "v"), "metadata": (None, "{")}}, 10012),
+    ("/values/k", {"files": {"value": (None, "v"), "metadata": (None, json.dumps("x" * 1025))}}, 10031),
+    ("/values/k", {"files": {"metadata": (None, "{}")}}, 10012),
+])
+def test_values_that_are_refused(client: Client, space: str, path: str, options: Any, code: int) -> None:
+    assert client.error("PUT", space + path, **options)[1] == code
+
+
+def test_expired_keys_vanish(client: Client, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.ask("PUT", f"{space}/values/k?expiration_ttl=60", data=b"x")
+    moment = kv.clock()
+    monkeypatch.setattr(kv, "clock", lambda: moment + 61)
+    assert client.error("GET", f"{space}/values/k") == (404, 10009)
+    assert client.ask("GET", f"{space}/keys") == []
+
+
+def test_listing_keys(client: Client, space: str) -> None:
+    client.ask("PUT", f"{space}/bulk", json=[{"key": f"{prefix}{number:02}", "value": "x"} for prefix in "ab" for number in range(15)])
+    first = client.send("GET", f"{space}/keys?prefix=b&limit=10").json()
+    assert len(first["result"]) == first["result_info"]["count"] == 10
+    second = client.send("GET", f"{space}/keys?prefix=b&limit=10&cursor={first['result_info']['cursor']}").json()
+    assert [one["name"] for one in second["result"]] == [f"b{number}" for number in range(10, 15)]
+    assert second["result_info"] == {"count": 5, "cursor": ""}
+    assert client.error("GET", f"{space}/keys?limit=9") == (400, 10004)
+
+
+def test_bulk(client: Client, space: str) -> None:
+    pairs = [{"key": "t", "value": "text"}, {"key": "b", "value": "AP8=", "base64": True}, {"key": "m", "value": "{\"n\":1}", "metadata": {"x": 1}}]
+    assert client.ask("PUT", f"{space}/bulk", json=pairs) == {"successful_key_count": 3, "unsuccessful_keys": []}
+    assert client.send("GET", f"{space}/values/b").content == b"\x00\xff"
+    got = client.ask("POST", f"{space}/bulk/get", json={"keys": ["t", "nope"]})
+    assert got == {"values": {"t": "text", "nope": None}}
+    got = client.ask("POST", f"{space}/bulk/get", json={"keys": ["m"], "type": "json", "withMetadata": True})
+    assert got == {"values": {"m": {"value": {"n": 1}, "metadata": {"x": 1}}}}
+    assert client.ask("POST", f"{space}/bulk/delete", json=["t", "nope"])["successful_key_count"] == 2
+    client.ask("DELETE", f"{space}/bulk", json=[{"name": "b"}])
+    assert [one["name"] for one in client.ask("GET", f"{space}/keys")] == ["m"]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "code"), [
+    ("PUT", "/bulk", [], 10029),
+    ("PUT", "/bulk", {}, 10012),
+    ("PUT", "/bulk", [{"key": "k"}], 10012),
+    ("PUT", "/bulk", [{"key": "ok", "value": "v"}, {"key": "", "value": "v"}], 10033),
+    ("PUT", "/bulk", [{"key": "k", "value": "!", "base64": True}], 10012),
+    ("PUT", "/bulk", [{"key": "k", "value": "v"}] * 10_001, 10012),
+    ("POST", "/bulk/get", {"keys": []}, 10012),
+    ("POST", "/bulk/get", {"keys": ["k"] * 101}, 10012),
+    ("POST", "/bulk/get", {"keys": ["k"], "type": "xml"}, 10012),
+])
+def test_bulk_that_is_refused_changes_nothing(client: Client, space: str, method: str, path: str, body: Any, code: int) -> None:
+    assert client.error(method, space + path, json=body)[1] == code
+    assert client.ask("GET", f"{space}/keys") == []

@@ -1,0 +1,310 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dispatch namespaces and Workers, at both levels."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from control_plane import CODE, Client, form, secret, settings, text
+
+SPACES = "/workers/dispatch/namespaces"
+
+
+@pytest.fixture(params=["account", "namespace"])
+def base(client: Client, request: pytest.FixtureRequest) -> str:
+    """Where Workers live: everything that uses this holds at both levels."""
+    return "/workers/scripts" if request.param == "account" else client.namespace()
+
+
+def test_the_life_of_a_namespace(client: Client) -> None:
+    scripts = client.namespace("prod")
+    assert client.error("POST", SPACES, json={"name": "prod"}) == (409, 100120)
+    client.upload(f"{scripts}/a")
+    found = client.ask("GET", f"{SPACES}/prod")
+    assert (found["namespace_name"], found["script_count"], found["trusted_workers"]) == ("prod", 1, False)
+    changed = client.ask("PUT", f"{SPACES}/prod", json={"name": "live", "trusted_workers": True})
+    assert (changed["namespace_name"], changed["script_count"], changed["trusted_workers"]) == ("live", 1, True)
+    assert changed["namespace_id"] == found["namespace_id"]
+    assert client.error("GET", f"{SPACES}/prod") == (404, 100119)
+    assert client.ask("DELETE", f"{SPACES}/live") is None
+    assert client.error("DELETE", f"{SPACES}/live") == (404, 100119)
+    client.namespace("live")
+    assert client.ask("GET", f"{SPACES}/live/scripts") == [], "deleting a namespace deletes what is in it"
+
+
+@pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": 3}, [], {"name": "x" * 65}])
+def test_namespaces_without_a_name(client: Client, body: Any) -> None:
+    assert client.error("POST", SPACES, json=body) == (400, 10026)
+
+
+def test_upload_and_read_back(client: Client, base: str) -> None:
+    uploaded = client.upload(f"{base}/a", tags=["x", "y"], bindings=[text("V"), secret("S"), {"name": "J", "type": "json", "json": None}],
+                             query="?excludeScript=true")
+    assert uploaded["id"] == "a"
+    assert uploaded["handlers"] == ["fetch"]
+    assert uploaded["tags"] == ["x", "y"]
+    assert len(uploaded["etag"]) == 64
+    shown = client.ask("GET", f"{base}/a/settings")
+    assert shown["bindings"] == [text("V"), {"name": "S", "type": "secret_text"}, {"name": "J", "type": "json", "json": None}]
+    assert shown["compatibility_date"] == "2026-11-01"
+    content = client.send("GET", f"{base}/a/content")
+    assert content.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert CODE in content.text
+    listed = client.ask("GET", base)
+    assert [(one["id"], one["tags"], one["etag"]) for one in listed] == [("a", ["x", "y"], uploaded["etag"])]
+
+
+def test_the_two_levels_differ_in_what_get_returns(client: Client) -> None:
+    scripts = client.namespace()
+    client.upload(f"{scripts}/a")
+    client.upload("/workers/scripts/a")
+    nested = client.ask("GET", f"{scripts}/a")
+    assert nested["dispatch_namespace"] == "prod"
+    assert nested["script"]["id"] == "a"
+    assert CODE in client.send("GET", "/workers/scripts/a").text
+    assert CODE in client.send("GET", "/workers/scripts/a/content/v2").text
+    assert client.ask("GET", "/workers/scripts")[0]["routes"] is None
+
+
+@pytest.mark.parametrize(("switch", "expected"), [("10007", (404, 10007)), ("10092", (404, 10092)), ("null", None)])
+def test_how_an_absent_worker_looks(client: Client, switch: str, expected: tuple[int, int] | None) -> None:
+    scripts = client.namespace()
+    client.edge.switches.set("absent_script", switch)
+    if expected:
+        assert client.error("GET", f"{scripts}/nobody") == expected
+    else:
+        assert client.ask("GET", f"{scripts}/nobody")["script"] is None
+    assert client.error("GET", f"{SPACES}/none/scripts/nobody") == (404, 100119)
+
+
+@pytest.mark.parametrize("path", ["/settings", "/bindings", "/secrets", "/tags", "/content"])
+def test_everything_of_an_absent_worker(client: Client, base: str, path: str) -> None:
+    assert client.error("GET", f"{base}/nobody{path}") == (404, 10007)
+
+
+@pytest.mark.parametrize("name", ["-a", "A", "a.b", "ä", "a" * 64])
+def test_names_that_are_none(client: Client, base: str, name: str) -> None:
+    assert client.error("PUT", f"{base}/{name}", files=form()) == (400, 10016)
+
+
+MODULE = ("index.js", CODE, "application/javascript+module")
+
+
+@pytest.mark.parametrize(("files", "code"), [
+    ({"metadata": (None, "{}"), "index.js": MODULE}, 10021),
+    ({"metadata": (None, "{"), "index.js": MODULE}, 10026),
+    ({"metadata": (None, "[]"), "index.js": MODULE}, 10026),
+    ({"index.js": MODULE}, 10021),
+    ({"metadata": (None, '{"main_module": "part"}'), "part": ("other.js", CODE, "application/javascript+module")}, 10021),
+    ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/x-python")}, 10021),
+    (form(compatibility_date="2999-01-01"), 10021),
+    (form(compatibility_date="1.1.2026"), 10021),
+    (form(compatibility_date=20260101), 10021),
+    (form(compatibility_flags="x"), 10021),
+    (form(keep_bindings=True), 10021),
+    (form(tags=[f"t{number}" for number in range(9)]), 10021),
+    (form(tags=["a,b"]), 10021),
+    (form(assets={"jwt": "x"}), 10021),
+    (form(bindings=[{"type": "plain_text", "text": "x"}]), 10052),
+    (form(bindings=[text("not an identifier")]), 10021),
+    (form(bindings=[text("A"), text("A")]), 10021),
+    (form(bindings=[{"name": "A", "type": "plain_text"}]), 10021),
+    (form(bindings=[{"name": "A", "type": "never_heard_of", "x": 1}]), 10021),
+    (form(bindings=[{"name": "A", "type": "d1", "id": "x"}]), 10021),
+    (form(bindings=[text("A", "x" * 6000)]), 10054),
+    (form(bindings=[text(f"A{number}") for number in range(129)]), 10055),
+    (form(bindings=[{"name": "A", "type": "kv_namespace", "namespace_id": "f" * 32}]), 10041),
+    (form(bindings=[{"name": "A", "type": "dispatch_namespace", "namespace": "none"}]), 100119),
+    (form(bindings=[{"name": "A", "type": "service", "service": "none"}]), 10144),
+])
+def test_uploads_that_are_refused(client: Client, base: str, files: dict[str, Any], code: int) -> None:
+    assert client.error("PUT", f"{base}/a", files=files) == (400, code)
+    assert client.ask("GET", base) == []
+
+
+def test_other_bodies(client: Client, base: str) -> None:
+    assert client.error("PUT", f"{base}/a", json={}) == (400, 10001)
+    assert client.error("PUT", f"{base}/a", data=b"x", headers={"Content-Type": "multipart/form-data"}) == (400, 10026)
+    garbled = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert client.error("PUT", f"{base}/a", data=b"--y\r\nnonsense", headers=garbled)[0] == 400
+
+
+def test_the_main_module_is_found_by_file_name(client: Client, base: str) -> None:
+    metadata = ("metadata", json.dumps({"main_module": "w.mjs"}), "application/json")
+    parts = [("metadata", metadata), ("files", ("w.mjs", CODE, "application/javascript+module")),
+             ("files", ("lib/a.txt", "hello", "text/plain"))]
+    assert client.ask("PUT", f"{base}/a", files=parts)["entry_point"] == "w.mjs"
+    assert 'name="lib/a.txt"; filename="lib/a.txt"' in client.send("GET", f"{base}/a/content").text
+
+
+@pytest.mark.parametrize(("metadata", "kept"), [
+    ({}, ["S"]),
+    ({"keep_bindings": ["secret_text"]}, ["S"]),
+    ({"keep_bindings": []}, []),
+    ({"keep_bindings": ["plain_text"]}, ["V"]),
+    ({"bindings": [text("N")]}, ["N", "S"]),
+    ({"bindings": [{"name": "V", "type": "inherit"}], "keep_bindings": []}, ["V"]),
+    ({"bindings": [{"name": "W", "type": "inherit", "old_name": "V"}], "keep_bindings": []}, ["W"]),
+    ({"bindings": [{"name": "X", "type": "inherit"}], "keep_bindings": []}, []),
+    ({"bindings": [text("S")]}, ["S"]),
+])
+def test_which_bindings_an_upload_leaves(client: Client, base: str, metadata: dict[str, Any], kept: list[str]) -> None:
+    client.upload(f"{base}/a", bindings=[text("V"), secret("S")])
+    client.upload(f"{base}/a", **metadata)
+    assert client.names(f"{base}/a") == kept
+
+
+def test_strict_inherit_and_its_switch(client: Client, base: str) -> None:
+    client.upload(f"{base}/a", bindings=[secret("S")])
+    lost = form(bindings=[{"name": "X", "type": "inherit"}])
+    assert client.error("PUT", f"{base}/a?bindings_inherit=strict", files=lost) == (400, 10057)
+    client.edge.switches.set("put_without_keep_bindings", "clear")
+    client.upload(f"{base}/a")
+    assert client.names(f"{base}/a") == []
+
+
+@pytest.mark.parametrize(("switch", "left"), [("keep", ["x"]), ("clear", [])])
+def test_an_upload_without_tags(client: Client, base: str, switch: str, left: list[str]) -> None:
+    client.edge.switches.set("put_without_tags", switch)
+    client.upload(f"{base}/a", tags=["x"])
+    client.upload(f"{base}/a")
+    assert client.ask("GET", f"{base}/a/tags") == (left or None)
+    client.upload(f"{base}/a", tags=[])
+    assert client.ask("GET", f"{base}/a/tags") is None
+
+
+def test_patching_settings(client: Client, base: str) -> None:
+    client.upload(f"{base}/a", bindings=[text("V"), secret("S"), secret("T")], tags=["x"], logpush=True)
+    path = f"{base}/a/settings"
+    assert client.error("PATCH", path, json={"tags": []}) == (400, 10001)
+    assert client.error("PATCH", path, files={"other": (None, "{}")}) == (400, 10021)
+    after = client.ask("PATCH", path, files=settings({"observability": {"enabled": True}}))
+    assert [one["name"] for one in after["bindings"]] == ["V", "S", "T"]
+    assert (after["logpush"], after["observability"], after["tags"]) == (True, {"enabled": True}, ["x"])
+    patch = {"bindings": [{"name": "S", "type": "secret_text"}, {"name": "V", "type": "inherit"}], "logpush": None}
+    after = client.ask("PATCH", path, files=settings(patch))
+    assert [one["name"] for one in after["bindings"]] == ["S", "V"], "a list of bindings replaces; a bare secret stays"
+    assert after["logpush"] is False
+    assert client.error("PATCH", path, files=settings({"bindings": [{"name": "N", "type": "secret_text"}]})) == (400, 10021)
+    assert client.names(f"{base}/a") == ["S", "V"]
+
+
+def test_script_settings_are_of_the_account_only(client: Client) -> None:
+    client.upload("/workers/scripts/a", tags=["x"])
+    changed = client.ask("PATCH", "/workers/scripts/a/script-settings", json={"logpush": True, "tags": ["y"]})
+    assert changed == {"logpush": True, "tail_consumers": None, "observability": None, "tags": ["y"]}
+    scripts = client.namespace()
+    client.upload(f"{scripts}/a")
+    assert client.error("GET", f"{scripts}/a/script-settings") == (404, 7003)
+
+
+def test_content_alone(client: Client, base: str) -> None:
+    before = client.upload(f"{base}/a", bindings=[text("V")], tags=["x"])
+    after = client.ask("PUT", f"{base}/a/content", files=form(CODE + "// new"))
+    assert after["etag"] != before["etag"]
+    assert (client.names(f"{base}/a"), client.ask("GET", f"{base}/a/tags")) == (["V"], ["x"])
+    bare = {"index.js": ("index.js", CODE, "application/javascript+module")}
+    again = client.ask("PUT", f"{base}/a/content", files=bare, headers={"CF-WORKER-MAIN-MODULE-PART": "index.js"})
+    assert again["etag"] == before["etag"]
+
+
+def test_secrets(client: Client, base: str) -> None:
+    client.upload(f"{base}/a", bindings=[text("V"), secret("OLD")])
+    path = f"{base}/a/secrets"
+    assert client.ask("PUT", path, json=secret("NEW")) == {"name": "NEW", "type": "secret_text"}
+    patch = {"secrets": {"OLD": None, "MORE": secret("MORE"), "GONE": None}}
+    headers = {"Content-Type": "application/merge-patch+json"}
+    assert client.ask("PATCH", f"{base}/a/secrets-bulk", data=json.dumps(patch), headers=headers) == {"MORE": {"name": "MORE", "type": "secret_text"}}
+    assert [one["name"] for one in client.ask("GET", path)] == ["NEW", "MORE"]
+    assert client.ask("GET", f"{path}/NEW") == {"name": "NEW", "type": "secret_text"}
+    assert client.ask("DELETE", f"{path}/NEW") is None
+    assert client.error("DELETE", f"{path}/NEW") == (404, 10056)
+    assert client.error("GET", f"{path}/V") == (404, 10056)
+    assert client.error("PUT", path, json=secret("V")) == (400, 10053)
+    assert client.error("PUT", path, json={"name": "X", "type": "secret_text"}) == (400, 10021)
+    assert client.error("PATCH", f"{base}/a/secrets-bulk", json={"secrets": {"A": secret("B")}}) == (400, 10026)
+    assert client.names(f"{base}/a") == ["V", "MORE"]
+
+
+def test_secrets_are_shown_by_nothing(client: Client, base: str) -> None:
+    client.upload(f"{base}/a", bindings=[secret("S", "do-not-show")])
+    client.ask("PUT", f"{base}/a/secrets", json=secret("T", "do-not-show"))
+    for path in ("", "/settings", "/bindings", "/secrets", "/secrets/S", "/content"):
+        assert "do-not-show" not in client.send("GET", f"{base}/a{path}").text
+
+
+def test_tags(client: Client, base: str) -> None:
+    client.upload(f"{base}/a")
+    path = f"{base}/a/tags"
+    assert client.ask("GET", path) is None
+    assert client.ask("PUT", path, json=["x", "y"]) == ["x", "y"]
+    assert client.ask("PUT", f"{path}/z", data=b"") == ["x", "y", "z"]
+    assert client.ask("DELETE", f"{path}/y") is None
+    assert client.ask("GET", path) == ["x", "z"]
+    assert client.error("PUT", path, json=[f"t{number}" for number in range(9)]) == (400, 10021)
+    assert client.ask("PUT", path, data=b"null") == []
+
+
+def test_listing_by_pages_and_tags(client: Client) -> None:
+    scripts = client.namespace()
+    for number in range(5):
+        client.upload(f"{scripts}/w{number}", tags=["even" if number % 2 == 0 else "odd", f"n{number}"])
+    names, cursor = [], ""
+    while True:
+        body = client.send("GET", f"{scripts}?limit=2&cursor={cursor}").json()
+        names += [one["id"] for one in body["result"]]
+        cursor = body["result_info"]["cursor"]
+        if not cursor:
+            break
+    assert names == ["w0", "w1", "w2", "w3", "w4"]
+
+    def found(expression: str) -> list[str]:
+        return [one["id"] for one in client.ask("GET", f"{scripts}?tags={expression}")]
+    assert found("even:yes") == ["w0", "w2", "w4"]
+    assert found("even:yes,n2:no") == ["w0", "w4"]
+    assert found("even:no") == ["w1", "w3"]
+    assert client.error("GET", f"{scripts}?tags=even") == (400, 10004)
+    assert client.error("GET", f"{scripts}?limit=1001") == (400, 10004)
+    assert client.error("GET", f"{scripts}?cursor=%25%25") == (400, 10004)
+    client.edge.switches.set("list_carries_tags", "no")
+    assert "tags" not in client.ask("GET", scripts)[0]
+
+
+def test_deleting_by_tag(client: Client) -> None:
+    scripts = client.namespace()
+    for name, tag in (("a", "x"), ("b", "x"), ("c", "y")):
+        client.upload(f"{scripts}/{name}", tags=[tag])
+    for expression in ("", "?tags=", "?tags=y:no"):
+        assert client.error("DELETE", f"{scripts}{expression}") == (400, 10004)
+    client.ask("DELETE", f"{scripts}?tags=x:yes")
+    assert [one["id"] for one in client.ask("GET", scripts)] == ["c"]
+
+
+def test_deleting_what_others_bind_to(client: Client) -> None:
+    client.upload("/workers/scripts/inner")
+    client.upload("/workers/scripts/outer", bindings=[{"name": "I", "type": "service", "service": "inner"}])
+    client.ask("POST", client.routes, json={"pattern": "example.com/*", "script": "inner"})
+    assert client.error("DELETE", "/workers/scripts/inner") == (400, 10064)
+    assert client.ask("DELETE", "/workers/scripts/inner?force=true") is None
+    assert client.names("/workers/scripts/outer") == []
+    assert client.ask("GET", client.routes) == []
+
+
+def test_the_same_source_is_kept_once(client: Client) -> None:
+    scripts = client.namespace()
+    etags = {client.upload(f"{scripts}/w{number}")["etag"] for number in range(3)}
+    assert len(etags) == 1
+    client.ask("DELETE", f"{scripts}/w0")
+    assert CODE in client.send("GET", f"{scripts}/w1/content").text
+
+
+@pytest.mark.parametrize(("switch", "moved"), [("all", True), ("content", False)])
+def test_what_moves_modified_on(client: Client, base: str, switch: str, moved: bool) -> None:
+    client.edge.switches.set("modified_on_moved_by", switch)
+    before = client.upload(f"{base}/a")["modified_on"]
+    client.ask("PUT", f"{base}/a/tags", json=["x"])
+    assert (client.ask("GET", base)[0]["modified_on"] != before) is moved
+    assert client.upload(f"{base}/a")["modified_on"] != before
