@@ -132,7 +132,8 @@ def run(edge: Edge, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def address(edge: Edge) -> str:
-    return edge.api.split("/")[2]
+    host: str = edge.api.split("/")[2]
+    return host
 
 
 def test_stop(start: Start) -> None:

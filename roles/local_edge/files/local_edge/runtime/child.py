@@ -58,7 +58,8 @@ class Child:
         self.process = await asyncio.create_subprocess_exec(
             self.binary, "serve", str(self.config), "--experimental", *fds, pass_fds=[one.fileno() for one in self.sockets.values()],
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            preexec_fn=die_with_parent, start_new_session=True, limit=1 << 20)
+            preexec_fn=die_with_parent, start_new_session=True, limit=1 << 20,
+            env={})  # it needs nothing of ours, and credentials may be there
 
     async def keep(self) -> None:
         """Start it again whenever it ends, a little later each time it ends at once."""
