@@ -14,6 +14,7 @@ LIVE   := .cache/live/$(FOLDER)
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+export ANSIBLE_REMOTE_TMP := $(ANSIBLE_HOME)/tmp
 export ANSIBLE_DISPLAY_SKIPPED_HOSTS := false
 export ANSIBLE_INVENTORY_UNPARSED_WARNING := false
 export ANSIBLE_LOCALHOST_WARNING := false
@@ -58,10 +59,10 @@ CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs san
 test: ## all checks, and a line that counts them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
-unit: $(TEST) $(LIVE) ## the inner loop
+unit: $(TEST) $(LIVE) ## the tests of the inner loop, under half a minute
 	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/live $(BIN)/pytest tests/unit
 
-lint: $(filter lint-%,$(CHECKS)) ## all that follow by this name
+lint: $(filter lint-%,$(CHECKS)) ## the checks whose names begin so
 
 lint-types: $(TEST) $(LIVE) ## mypy
 	@cd .cache/live
@@ -91,12 +92,12 @@ sanity: $(TEST) ## ansible-test sanity
 	done
 	cd .cache/sanity/$(FOLDER)
 	git init --quiet # or ansible-test takes the tree around it, which ignores .cache
-	PATH="$(BIN):$$PATH" PIP_QUIET=2 ansible-test sanity --color no --python $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	PATH="$(BIN):$$PATH" ansible-test sanity --color no --python $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 package: install ## the artifact is what was built
 	@$(BIN)/ansible-galaxy collection verify --offline $(NAME)
 
-integration: $(TEST) install ## against a local edge with workerd
+integration: $(TEST) install ## the tests that need a local edge with workerd
 	@$(BIN)/ansible localhost -e '$(edge)' -m ansible.builtin.include_role -a "name=$(NAME).local_edge tasks_from=install.yml"
 	PATH="$(CURDIR)/.cache/edge/bin:$(BIN):$$PATH" LOCAL_EDGE_WORKERD=$(CURDIR)/.cache/edge/bin/workerd $(BIN)/pytest tests/integration
 
