@@ -161,6 +161,7 @@ def test_stop_leaves_strangers_alone(start: Start) -> None:
     (["--zone", "nodots"], "two labels or more"),
     (["--rate-limit", "lots"], "1200/300"),
     (["--switch", "absent_script=maybe"], "10007, null, 10092"),
+    (["--max-isolates", "0"], "from 1"),
     (["--workerd", "/nonexistent/workerd"], "npm ci"),
     (["--workerd", "/bin/true"], "does not run as workerd"),
 ])

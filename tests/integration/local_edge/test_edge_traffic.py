@@ -4,6 +4,8 @@
 """Requests through workerd: routing, isolation, bindings."""
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -187,3 +189,37 @@ def test_streams_bodies_and_redirects(platform: Platform) -> None:
     assert echoed.content == big
     assert echoed.headers["x-method"] == "PUT"
     assert platform.get("a", "/away").headers["location"] == "https://example.org/"
+
+
+def test_an_open_way_out_leads_to_public_addresses_only(start: Callable[..., Edge]) -> None:
+    platform = Platform(start("--egress", "internet"))
+    platform.tenant("a", """export default { async fetch(request) {
+      return new Response(await fetch(request.headers.get("x-to")).then(() => "out", (error) => `refused: ${error.message}`));
+    } };""")
+    seen = platform.get("a", headers={"x-to": f"{platform.edge.api}/accounts"}).text
+    assert seen.startswith("refused")
+    assert "blocked" not in seen
+
+
+@pytest.mark.parametrize("host", ["a b", "[", "ex ample.com:x"])
+def test_hosts_that_are_none(edge: Edge, host: str) -> None:
+    assert edge.get(host).status_code == 400
+
+
+def test_web_sockets(platform: Platform) -> None:
+    platform.tenant("a", """export default { fetch() {
+      const { 0: client, 1: server } = new WebSocketPair();
+      server.accept();
+      server.addEventListener("message", ({ data }) => server.send(`echo ${data}`));
+      return new Response(null, { status: 101, webSocket: client });
+    } };""")
+    host, port = platform.edge.http.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+        stream = connection.makefile("rb")
+        assert b"101" in stream.readline()
+        while stream.readline() != b"\r\n":
+            pass
+        connection.sendall(b"\x81\x82\0\0\0\0hi")
+        assert stream.read(9) == b"\x81\x07echo hi"

@@ -98,6 +98,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         name, _, value = text.partition("=")
         switches.set(name, value)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
+    if arguments.max_isolates < 1 or arguments.latency_ms < 0:
+        raise ValueError("--max-isolates is a number from 1, --latency-ms one from 0")
     folder = data_folder(arguments.data)
     lock(folder)
     token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or kept_token(folder)
@@ -167,7 +169,12 @@ def stop(arguments: argparse.Namespace) -> int:
     pid = found.get("pid")
     if pid is None or not is_ours(pid):
         raise Refusal(f"what listens on {arguments.api} is not a local edge: it was left alone; name the edge's port with --api")
-    os.kill(pid, signal.SIGTERM)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return 0
+    except PermissionError:
+        raise Refusal(f"the edge on {arguments.api} (process {pid}) was started by another user, who must stop it") from None
     until = time.monotonic() + STOP_WITHIN
     while not gone(pid):
         if time.monotonic() > until:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_edge.errors import ApiError, bad_body, bad_parameter, unsupported_content
+from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.model import scripts
 from local_edge.model.scripts import Place, Script
 from local_edge.runtime.base import Runtime
@@ -83,10 +83,6 @@ class Call:
         if not isinstance(body, dict):
             raise refusal("it must be a JSON object")
         return body
-
-    def need_multipart(self) -> None:
-        if self.media_type != "multipart/form-data":
-            raise unsupported_content("multipart/form-data")
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """A number from the query, within its bounds."""

@@ -39,7 +39,6 @@ class Child:
     def __init__(self, name: str, binary: str, config: Path, sockets: Mapping[str, socket.socket], pulse: Path | None) -> None:
         self.name, self.binary, self.config, self.sockets, self.pulse = name, binary, config, sockets, pulse
         self.process: asyncio.subprocess.Process | None = None
-        self.restarts = 0
         self.stopping = False
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -74,7 +73,6 @@ class Child:
             delay = 0.0 if time.monotonic() - born > 2 else min(2.0, delay + 0.1)
             self.say(f"ended with status {status}, restarting")
             await asyncio.sleep(delay)
-            self.restarts += 1
             await self.spawn()
 
     async def forward_output(self, process: asyncio.subprocess.Process) -> None:

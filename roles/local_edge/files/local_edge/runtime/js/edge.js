@@ -17,6 +17,7 @@ const DISPATCH_HEADER = "x-edge-dispatch";
 
 export default {
   async fetch(request, env, ctx) {
+    if (!URL.canParse(request.url)) return pageFor(400, "The Host header of this request is not a host name.");
     let route;
     try {
       route = await match(request, env);
