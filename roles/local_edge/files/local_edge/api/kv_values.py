@@ -62,7 +62,7 @@ async def put_value(call: Call) -> Answer:
         metadata = kv.encoded_metadata(read_metadata(parts["metadata"].body)) if "metadata" in parts else None
     expiration = kv.expiry(call.query.get("expiration"), call.query.get("expiration_ttl"))
     kv.put(call.store, namespace, [Pair(key, kv.check_value(value), metadata, expiration)])
-    return Answer()
+    return Answer({})
 
 
 def read_metadata(text: bytes) -> Any:
@@ -74,7 +74,7 @@ def read_metadata(text: bytes) -> Any:
 
 async def delete_value(call: Call) -> Answer:
     kv.delete(call.store, find(call)["id"], [kv.check_key(call.params["key"])])
-    return Answer()
+    return Answer({})
 
 
 def bulk_list(call: Call, least: int = 1) -> list[Any]:

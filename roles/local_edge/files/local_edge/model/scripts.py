@@ -23,7 +23,7 @@ DEFAULT_DATE = "2021-11-02"
 #: What of a Worker's configuration its settings show, with the value of one that never gave it.
 CONFIG: Mapping[str, Any] = {
     "compatibility_date": DEFAULT_DATE, "compatibility_flags": [], "limits": None, "logpush": False, "observability": None,
-    "placement": {}, "tail_consumers": None, "usage_model": "standard",
+    "placement": None, "tail_consumers": None, "usage_model": "standard",
 }
 
 
