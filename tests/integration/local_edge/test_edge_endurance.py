@@ -36,6 +36,14 @@ def test_a_restart_keeps_everything(start: Start) -> None:
     assert (edge.data / "edge.db").stat().st_mode & 0o077 == 0
 
 
+def test_a_data_folder_with_a_long_name(tmp_path: Path) -> None:
+    folder = tmp_path / ("long-" * 20)
+    folder.mkdir()
+    edge = Edge(folder / "data")
+    assert Platform(edge).get("nobody").text == "fetch rejected: Worker not found."
+    edge.stop()
+
+
 def test_what_was_acknowledged_survives_a_kill(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
@@ -125,6 +133,7 @@ def test_no_child_outlives_sigterm(start: Start) -> None:
     assert set(children) == {"edge", "validator"}
     edge.stop()
     assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
+    assert not (edge.data / "run").exists()
 
 
 def run(edge: Edge, *arguments: str) -> subprocess.CompletedProcess[str]:

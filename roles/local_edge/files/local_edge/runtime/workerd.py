@@ -33,6 +33,8 @@ from local_edge.sockets import listen_unix
 STARTUP_LIMIT, STARTUP_WALL = 1.0, 10.0
 START_WITHIN, FORGET_WITHIN = 20.0, 10.0
 REMEMBERED = 10_000
+#: The name of a Unix socket has at most 107 bytes.
+MAX_FOLDER = 107 - len("/validator.sock")
 PREFIX = "Failed to start Worker:\n"
 
 
@@ -61,10 +63,15 @@ def newest_date(binary: str) -> str:
         raise Unusable(f"{binary} does not run as workerd ({type(error).__name__}): install the version that package.json names") from None
 
 
-def private_folder() -> Path:
-    """A folder that only we can enter, with a path short enough for the sockets in it."""
-    short = len(tempfile.gettempdir()) < 60
-    return Path(tempfile.mkdtemp(prefix="local-edge-", dir=None if short else "/tmp"))
+def private_folder(data: str | None) -> Path:
+    """An empty folder that only we can enter: `run` in the data folder, where the next start finds and clears what a
+    killed one left; elsewhere if its path is too long for a socket's name."""
+    folder = Path(data or tempfile.mkdtemp(prefix="local-edge-")) / "run"
+    if len(bytes(folder)) > MAX_FOLDER:
+        folder = Path(tempfile.mkdtemp(prefix="local-edge-", dir="/tmp")) / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 class Workerd:
@@ -73,7 +80,7 @@ class Workerd:
     def __init__(self, settings: Settings, public: socket.socket, api: str) -> None:
         self.binary = find_binary(settings.workerd)
         self.newest = newest_date(self.binary)
-        self.folder = private_folder()
+        self.folder = private_folder(settings.data)
         self.control = self.folder / "control.sock"
         self.admin, self.probe = self.folder / "admin.sock", self.folder / "validator.sock"
         paths = config.write(config.Surroundings(self.folder, self.control, api, settings.egress, settings.max_isolates))
