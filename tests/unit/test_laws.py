@@ -18,9 +18,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 import pytest
+from alike import alike
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _resources
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import Fleet
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import UNKNOWN, Kind, Resource
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Kind, Resource
 from harness import Runner
 from local_edge.testing import Edge
 
@@ -136,20 +137,6 @@ def kinds() -> dict[str, type[Kind]]:
         if hasattr(kind, "name"):
             found[kind.name] = kind
     return found
-
-
-def alike(predicted: t.Any, real: t.Any) -> bool:
-    """Whether a prediction came true, up to what only the server could fill in."""
-    match predicted, real:
-        case dict(), dict():
-            return predicted.keys() == real.keys() and all(alike(predicted[key], real[key]) for key in predicted)
-        case list(), list():
-            return len(predicted) == len(real) and all(map(alike, predicted, real))
-        case str(), _ if predicted == UNKNOWN:
-            return True
-        case str(), str():
-            return bool(re.fullmatch(re.escape(predicted).replace(re.escape(UNKNOWN), "[^/]+"), real))
-    return bool(predicted == real)
 
 
 def check_do_check_do(run: Runner, edge: Edge, module: str, **options: t.Any) -> dict[str, t.Any]:

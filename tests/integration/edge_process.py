@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-FILES = Path(__file__).parents[3] / "roles" / "local_edge" / "files"
+FILES = Path(__file__).parents[2] / "roles" / "local_edge" / "files"
 TOKEN = "integration-token-0123456789"
 ECHO = "export default { async fetch(request, env) { return Response.json({ env, url: request.url, cf: request.cf ?? null }); } };"
 

@@ -1,0 +1,50 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What only the runtime can refuse, as a person sees it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from plays import World
+
+WORKER = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01"}
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("export default { fetch( };", "code 10021: Uncaught SyntaxError: Unexpected token"),
+        ("while (true) {}\nexport default { fetch() {} };", "code 10021: Script startup exceeded CPU time limit"),
+        ("export const nothing = 1;", "code 10068"),
+        ("throw new Error('at start'); export default {};", "code 10021: Uncaught Error: at start"),
+    ],
+)
+def test_code_that_does_not_start(world: World, code: str, says: str) -> None:
+    world.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
+    play = world.play([{"tenantry.cloudflare_workers.namespaced_worker": {**WORKER, "content": code}}])
+    result: dict[str, t.Any] = play.tasks[-1][1]
+    assert play.code != 0 and says in result["msg"], result["msg"]
+    assert "Traceback" not in play.stdout
+    assert world.edge.ask("GET", "/workers/dispatch/namespaces/tenants/scripts") == []
+
+
+def test_no_edge(world: World) -> None:
+    world.variables["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:9/client/v4"
+    play = world.play()
+    assert play.code != 0 and "Nothing answers at http://127.0.0.1:9/client/v4" in play.stdout and "make edge" in play.stdout
+    assert "Traceback" not in play.stdout
+
+
+def test_unquoted_dates_in_a_template(world: World) -> None:
+    """ansible-core 2.16 turns them into text that no module can read; later ones pass them on."""
+    world.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
+    import datetime
+
+    tenants = [{"name": "a", "content": "export default { fetch() {} };", "compatibility_date": datetime.date(2026, 11, 1)}]
+    arguments = {"dispatch_namespace": "tenants", "workers": "{{ tenants }}"}
+    play = world.play([{"tenantry.cloudflare_workers.namespaced_workers": arguments}], tenants=tenants)
+    assert play.code == 0 or "write compatibility_date: '2026-11-01'" in play.tasks[-1][1]["msg"]

@@ -1,0 +1,47 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A secret is in nothing that a run leaves: output at any verbosity, events, artifacts, temporary files, the edge's log."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from edge_process import TOKEN
+from plays import World
+
+MARKS = ("hush-hush-tenant-secret", "hush-hush-router-secret", "hush-hush-fingerprint-key")
+
+
+@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize("broken", [False, True])
+def test_nothing_tells(world: World, direct: bool, broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    world.variables["TMPDIR"] = str(temporary)
+    site = world.folder / "project" / "site.yml"
+    text = site.read_text()
+    text = text.replace("          bindings:\n", '          secrets: {KEY: "{{ tenant_secret }}"}\n          bindings:\n', 1)
+    text = text.replace("        name: platform-router\n", '        name: platform-router\n        secrets: {KEY: "{{ router_secret }}"}\n')
+    text = text.replace("      platform_routes:\n", '      platform_fingerprint_key: "{{ fingerprint_key }}"\n      platform_routes:\n')
+    if broken:
+        (world.folder / "project" / "src" / "tenant-worker.ts").write_text("throw new Error('at start'); export default {};")
+    site.write_text(text)
+    # Kept beside the playbook, as a vault would be: variables on the command line are in the artifacts of every runner.
+    names = ("tenant_secret", "router_secret", "fingerprint_key")
+    folder = world.folder / "project" / "host_vars"
+    folder.mkdir()
+    (folder / "localhost.yml").write_text("".join(f"{name}: {mark}\n" for name, mark in zip(names, MARKS, strict=True)) + f"tenantry_direct: {str(direct).lower()}\n")
+    for _ in range(2):
+        play = world.play(options="-vvvv --diff")
+        assert bool(play.code) is broken, play.stdout
+        left = [file.read_text(errors="replace") for file in (*play.folder.rglob("*"), *temporary.rglob("*")) if file.is_file()]
+        for mark in MARKS:
+            assert mark not in play.stdout and not [text for text in left if mark in text]
+            assert mark not in world.edge.log.read_text()
+        # ansible-runner itself records the environment it was given, as AWX does, masked there.
+        assert TOKEN not in play.stdout
+    if not broken:
+        assert world.edge.ask("GET", "/workers/scripts/platform-router/secrets")[0]["name"] == "KEY"

@@ -1,0 +1,109 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Direct execution and the ordinary way are one: the same tasks both ways, compared result by result."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import pytest
+from edge_process import TOKEN
+from plays import Play, World
+
+PREFIX = "tenantry.cloudflare_workers."
+CODE = "export default { fetch: (request, env) => Response.json(env) };"
+SECRET = "hush-hush-do-not-tell-42"
+WORKER = {"dispatch_namespace": "tenants", "content": CODE, "compatibility_date": "2026-11-01"}
+
+
+def task(module: str, /, arguments: dict[str, t.Any] | None = None, **keywords: t.Any) -> dict[str, t.Any]:
+    return {"name": f"{module} {sorted(arguments or {})}", PREFIX + module: arguments or {}, "ignore_errors": True, **keywords}
+
+
+TASKS = [
+    task("dispatch_namespace", {"name": "tenants"}),
+    task("dispatch_namespace", {"namespace": "tenants"}, check_mode=True),
+    task("kv_namespace", {"title": "Metadata"}),
+    task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "vars": {"BIG": 12345678901234567890, "ACCENT": "é"}}),
+    task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}x"}, "fingerprint_key": "{{ secret }}y"}),
+    task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "tags": ["{{ omit }}", "x"]}),
+    task("namespaced_worker", {**WORKER, "name": "{{ item }}"}, loop=["b", "B A D", "c"]),
+    task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "d", "entrypoint": "src/tenant-worker.ts", "compatibility_date": "2026-11-01"}),
+    task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "e", "path": "nowhere.js", "compatibility_date": "2026-11-01"}),
+    task("namespaced_worker", {**WORKER, "name": "a", "secrts": {"KEY": "{{ secret }}"}}),
+    task("namespaced_worker", {**WORKER, "name": "a", "bindings": [{"name": "X", "type": "nothing"}]}),
+    task("namespaced_worker", {**WORKER, "name": "a", "content": "{{ none }}"}),
+    task(
+        "namespaced_workers",
+        {
+            "dispatch_namespace": "tenants",
+            "owner": "fleet",
+            "defaults": {"entrypoint": "src/tenant-worker.ts", "compatibility_date": "2026-11-01"},
+            "workers": [{"name": "f", "secrets": {"KEY": "{{ secret }}"}}, {"name": "g", "content": CODE}],
+            "registry": {"title": "Metadata"},
+        },
+    ),
+    task("worker", {"name": "router", "path": "router.js", "compatibility_date": "2026-11-01"}),
+    task("worker_route", {"pattern": "*.platform.localhost/*", "script": "router"}),
+    task("worker_route", {"pattern": "none.platform.localhost/*", "script": None}),
+    task("kv_entries", {"title": "Metadata", "entries": [{"key": "k", "value": {"nested": [1, None, True]}}]}),
+    task("api", {"path": "/accounts/{account_id}/workers/dispatch/namespaces"}, register="seen", until="seen.api | length > 0", retries=1, delay=0),
+    task("api", {"path": "/nowhere"}),
+    task("api", {"path": "/zones", "api_token": "{{ wrong }}"}),
+    task("kv_namespace", {"title": "Metadata", "api_token": ""}),
+    task("kv_namespace", {"title": "Metadata"}, environment={"CLOUDFLARE_API_TOKEN": "a-token-that-core-itself-shows-at-vvv"}),
+    task("kv_namespace", {"title": "Metadata", "state": "absent", "force": True}),
+    task("worker_route", {"pattern": "*.platform.localhost/*", "state": "absent"}, register="first"),
+    {"name": "is what was registered the same?", "ansible.builtin.assert": {"that": ["first is changed", "first.operations | length == 1"]}},
+]
+VARYING = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f-]{32,36}|ray [0-9a-f]{16}-EDGE")
+
+
+def settled(value: t.Any) -> t.Any:
+    """Leave out what differs from run to run: times, ids, where Ansible keeps its files."""
+    match value:
+        case dict():
+            skip = ("exception", "start", "end", "delta", "ansible_facts", "failed_when_result", "controller_sources")
+            return {key: settled(inner) for key, inner in value.items() if key not in skip and not key.startswith("_ansible")}
+        case list():
+            return [settled(inner) for inner in value]
+        case str():
+            return VARYING.sub("*", value)
+    return value
+
+
+def run(world: World, direct: bool) -> Play:
+    world.edge.wipe()
+    (world.folder / "project" / "router.js").write_text(CODE)
+    return world.play(TASKS, "-vvv --diff", secret=SECRET, wrong="wrong-token-of-no-one", tenantry_direct=direct)
+
+
+def test_both_ways_are_one(world: World) -> None:
+    direct, ordinary = run(world, True), run(world, False)
+    assert "AnsiballZ_" not in direct.stdout, "the direct way was not taken"
+    assert "AnsiballZ_" in ordinary.stdout
+    assert len(direct.tasks) == len(ordinary.tasks)
+    for (name, one), (_same, other) in zip(direct.tasks, ordinary.tasks, strict=True):
+        assert settled(one) == settled(other), name
+    for play in (direct, ordinary):
+        assert play.code == 0, play.stdout
+        assert SECRET not in play.stdout and "wrong-token-of-no-one" not in play.stdout
+        assert TOKEN not in play.stdout
+        assert not [name for name, result in play.tasks if "a bug in tenantry" in str(result)]
+
+
+@pytest.mark.parametrize("keywords", [{"async": 60, "poll": 1}, {"vars": {"tenantry_direct": "false"}}])
+def test_the_ordinary_way_is_taken_where_it_must(world: World, keywords: dict[str, t.Any]) -> None:
+    play = world.play([task("dispatch_namespace", {"name": "tenants"}, **keywords)], "-vvv").ok()
+    assert "AnsiballZ_" in play.stdout
+    assert [space["namespace_name"] for space in world.edge.ask("GET", "/workers/dispatch/namespaces")] == ["tenants"]
+
+
+def test_module_defaults(world: World) -> None:
+    del world.variables["CLOUDFLARE_API_TOKEN"]
+    defaults = {"group/tenantry.cloudflare_workers.all": {"api_token": "{{ token }}"}}
+    block = {"module_defaults": defaults, "block": [task("dispatch_namespace", {"name": "tenants"}), task("kv_namespace", {"title": "x"})]}
+    assert world.play([block], token=TOKEN).ok().changed == 2
