@@ -9,7 +9,7 @@ SHELL       := bash
 
 NAME   := tenantry.cloudflare_workers
 FOLDER := ansible_collections/tenantry/cloudflare_workers
-BIN    := $(CURDIR)/.venv/bin
+BIN    := .venv/bin
 LIVE   := .cache/live/$(FOLDER)
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
@@ -22,10 +22,11 @@ export LC_ALL := C.UTF-8
 
 sources = git ls-files -z --cached --others --exclude-standard
 copy    = rm -rf $(1); mkdir -p $(1); $(sources) | tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | tar --extract --directory=$(1)
+tools   = PATH="$(CURDIR)/$(BIN):$$PATH"
 pip     = $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
 
 # A stamp bears the digest of what it stands for: another branch, clone or Python is never mistaken for what is installed.
-digest = $(shell { $(1); } 2>/dev/null | sha256sum | head -c 12)
+digest = $(shell { $(1); } 2>/dev/null | sha256sum | head -c 12 || true)
 RUN    := .venv/run-$(call digest,pwd; $(PYTHON) -c 'import sys; print(sys.executable, sys.version)'; cat requirements/run.txt)
 TEST   := .venv/test-$(call digest,cat requirements/test.txt)
 BUILT  := .cache/built-$(call digest,$(sources) -- . ':!tests' | xargs -0 sha256sum)
@@ -60,28 +61,29 @@ test: ## all checks, and a line that counts them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
 unit: $(TEST) $(LIVE) ## the tests of the inner loop, under half a minute
-	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/live $(BIN)/pytest tests/unit
+	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest tests/unit
 
 lint: $(filter lint-%,$(CHECKS)) ## the checks whose names begin so
 
 lint-types: $(TEST) $(LIVE) ## mypy
 	@cd .cache/live
-	MYPYPATH=.:$(FOLDER)/roles/local_edge/files $(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.cache/mypy \
+	$(tools) MYPYPATH=.:$(FOLDER)/roles/local_edge/files mypy --config-file ../../pyproject.toml --cache-dir ../mypy \
 		-p ansible_collections.tenantry.cloudflare_workers.plugins -p local_edge
 
 lint-style: $(TEST) ## ruff
 	@$(BIN)/ruff check --cache-dir .cache/ruff .
 
 lint-playbooks: $(TEST) $(BUILT) ## ansible-lint
-	@PATH="$(BIN):$$PATH" ansible-lint --offline --profile production
+	@$(tools) ansible-lint --offline --profile production
 
 lint-changelog: $(TEST) ## antsibull-changelog
-	@PATH="$(BIN):$$PATH" antsibull-changelog lint
+	@$(tools) antsibull-changelog lint
 
 lint-docs: $(TEST) ## antsibull-docs
 	@$(call copy,.cache/docs/$(FOLDER))
 	cd .cache/docs/$(FOLDER)
-	PATH="$(BIN):$$PATH" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+	# It writes a log into the home directory.
+	HOME="$(CURDIR)/.cache" $(tools) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 
 sanity: $(TEST) ## ansible-test sanity
 	@$(call copy,.cache/sanity/$(FOLDER))
@@ -92,14 +94,14 @@ sanity: $(TEST) ## ansible-test sanity
 	done
 	cd .cache/sanity/$(FOLDER)
 	git init --quiet # or ansible-test takes the tree around it, which ignores .cache
-	PATH="$(BIN):$$PATH" ansible-test sanity --color no --python $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	$(tools) ansible-test sanity --color no --python $$($(tools) python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 package: install ## the artifact is what was built
 	@$(BIN)/ansible-galaxy collection verify --offline $(NAME)
 
 integration: $(TEST) install ## the tests that need a local edge with workerd
-	@$(BIN)/ansible localhost -e '$(edge)' -m ansible.builtin.include_role -a "name=$(NAME).local_edge tasks_from=install.yml"
-	PATH="$(CURDIR)/.cache/edge/bin:$(BIN):$$PATH" LOCAL_EDGE_WORKERD=$(CURDIR)/.cache/edge/bin/workerd $(BIN)/pytest tests/integration
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
+	PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/integration
 
 ##@ Maintain
 
@@ -115,7 +117,7 @@ lock: ## lock anew what the .in files ask for
 	lock requirements/test.in -c requirements/run.txt -c $$edge/requirements.txt -o requirements/test.txt
 
 changelog: $(TEST) install ## write the release that galaxy.yml names from changelogs/fragments
-	@PATH="$(BIN):$$PATH" antsibull-changelog release --reload-plugins --refresh --update-existing
+	@$(tools) antsibull-changelog release --reload-plugins --refresh --update-existing
 
 # What the targets stand on
 
