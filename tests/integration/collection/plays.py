@@ -85,6 +85,12 @@ class World:
         stdout = TERMINAL.sub("", "\n".join(event["stdout"] for event in events if event.get("stdout")))
         return Play(run.rc, stdout, tasks, run.stats or {}, pathlib.Path(run.config.artifact_dir))
 
+    def variable(self, name: str, value: t.Any) -> None:
+        """Set a variable beside the playbook, as a vault would: those on the command line are in the artifacts of every runner."""
+        folder = self.folder / "project" / "host_vars" / "localhost"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.yml").write_text(yaml.safe_dump({name: value}))
+
     def requests(self) -> list[dict[str, t.Any]]:
         """The requests that the edge has seen since it was last asked."""
         journal = f"{self.edge.api.removesuffix('/client/v4')}/_edge/requests"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 import pytest
@@ -42,9 +43,7 @@ def test_no_edge(world: World) -> None:
 def test_unquoted_dates_in_a_template(world: World) -> None:
     """ansible-core 2.16 turns them into text that no module can read; later ones pass them on."""
     world.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
-    import datetime
-
-    tenants = [{"name": "a", "content": "export default { fetch() {} };", "compatibility_date": datetime.date(2026, 11, 1)}]
+    world.variable("tenants", [{"name": "a", "content": "export default { fetch() {} };", "compatibility_date": datetime.date(2026, 11, 1)}])
     arguments = {"dispatch_namespace": "tenants", "workers": "{{ tenants }}"}
-    play = world.play([{"tenantry.cloudflare_workers.namespaced_workers": arguments}], tenants=tenants)
+    play = world.play([{"tenantry.cloudflare_workers.namespaced_workers": arguments}])
     assert play.code == 0 or "write compatibility_date: '2026-11-01'" in play.tasks[-1][1]["msg"]

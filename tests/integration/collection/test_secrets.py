@@ -29,11 +29,9 @@ def test_nothing_tells(world: World, direct: bool, broken: bool, monkeypatch: py
     if broken:
         (world.folder / "project" / "src" / "tenant-worker.ts").write_text("throw new Error('at start'); export default {};")
     site.write_text(text)
-    # Kept beside the playbook, as a vault would be: variables on the command line are in the artifacts of every runner.
-    names = ("tenant_secret", "router_secret", "fingerprint_key")
-    folder = world.folder / "project" / "host_vars"
-    folder.mkdir()
-    (folder / "localhost.yml").write_text("".join(f"{name}: {mark}\n" for name, mark in zip(names, MARKS, strict=True)) + f"tenantry_direct: {str(direct).lower()}\n")
+    for name, mark in zip(("tenant_secret", "router_secret", "fingerprint_key"), MARKS, strict=True):
+        world.variable(name, mark)
+    world.variable("tenantry_direct", direct)
     for _ in range(2):
         play = world.play(options="-vvvv --diff")
         assert bool(play.code) is broken, play.stdout

@@ -29,7 +29,7 @@ TASKS = [
     task("kv_namespace", {"title": "Metadata"}),
     task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "vars": {"BIG": 12345678901234567890, "ACCENT": "é"}}),
     task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}x"}, "fingerprint_key": "{{ secret }}y"}),
-    task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "tags": ["{{ omit }}", "x"]}),
+    task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "tags": ["x"], "vars": {"GONE": "{{ omit }}"}}),
     task("namespaced_worker", {**WORKER, "name": "{{ item }}"}, loop=["b", "B A D", "c"]),
     task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "d", "entrypoint": "src/tenant-worker.ts", "compatibility_date": "2026-11-01"}),
     task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "e", "path": "nowhere.js", "compatibility_date": "2026-11-01"}),
