@@ -103,6 +103,10 @@ integration: $(TEST) install ## the tests that need a local edge with workerd
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/integration
 
+bench: $(TEST) install ## what a loop costs, as ratios of one run
+	@$(BIN)/ansible localhost -e '$(edge)' -e local_edge_state=installed -m ansible.builtin.include_role -a "name=$(NAME).local_edge" >/dev/null
+	PATH="$(CURDIR)/.cache/edge/bin:$(BIN):$$PATH" LOCAL_EDGE_WORKERD=$(CURDIR)/.cache/edge/bin/workerd $(BIN)/python tests/bench/loop.py
+
 ##@ Maintain
 
 .PHONY: lock changelog

@@ -131,12 +131,12 @@ options:
     type: str
   source_root:
     description:
-      - The folder of the controller that relative paths in O(path) and O(entrypoint) start from.
+      - The folder of the controller that relative paths in C(path) and C(entrypoint) start from.
       - By default they are looked for as M(ansible.builtin.template) looks for its source.
     type: path
   controller_sources:
     description:
-      - The contents of the files that O(path) and O(entrypoint) name. Set by the collection itself where the module runs in a
+      - The contents of the files that C(path) and C(entrypoint) name. Set by the collection itself where the module runs in a
         process of its own; not for playbooks.
     type: dict
 """

@@ -226,8 +226,8 @@ remaining:
   returned: success
   type: dict
   contains:
-    workers: {description: How many Workers the dispatch namespace holds, of any owner., type: int, returned: success, sample: 0}
-    keys: {description: How many keys of the KV namespace are not this owner's., type: int, returned: when O(registry) is given, sample: 0}
+    workers: {description: Workers in the dispatch namespace whosever they are., type: int, returned: success, sample: 0}
+    entries: {description: Keys of the KV namespace that are not this owner's., type: int, returned: when O(registry) is given, sample: 0}
 registry:
   description: The records of this owner, null once absent.
   returned: when O(registry) is given

@@ -53,7 +53,7 @@ def main() -> None:
             seconds(folder, environment, "true", max(count for _name, _direct, count in WAYS))
             cost = {}
             for name, direct, count in WAYS:
-                runs = [seconds(folder, environment, direct, count) - seconds(folder, environment, direct, 1) for _ in range(ROUNDS)]
+                runs = [seconds(folder, environment, direct, count) - seconds(folder, environment, direct, 1) for _round in range(ROUNDS)]
                 cost[name] = 1000 * sorted(runs)[ROUNDS // 2] / (count - 1)
         finally:
             edge.stop()

@@ -87,7 +87,7 @@ def test_no_window_ever_holds_more_than_the_quota(clock: Clock, seed: int) -> No
     chance, quota, window = random.Random(seed), 20, 7
     pacer = Pacer(quota, window, clock=clock, sleep=clock.sleep)
     sent: list[float] = []
-    for _ in range(200):
+    for _request in range(200):
         pacer.take()
         sent.append(clock.now)
         clock.now += chance.choice([0, 0, 0.01, 0.3, 2.0])

@@ -131,7 +131,7 @@ def test_secrets_without_a_key_are_sent_once_and_said_so(run: Runner, edge: Edge
 
 
 def test_secrets_always(run: Runner) -> None:
-    for _ in range(2):
+    for _run in range(2):
         result = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET}, update_secrets="always")
         assert result["changed"] and not result.get("warnings")
 
@@ -212,7 +212,7 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
     other = {**fleet, "owner": "yours", "workers": [{"name": "c", "hostnames": ["b.example.com"]}]}
     assert "b.example.com belongs to owner 'mine'" in run("namespaced_workers", **other)["msg"]
     gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", registry={"title": "Metadata"}, state="absent")
-    assert keys() == {"theirs": "x"} and gone["remaining"]["keys"] == 1
+    assert keys() == {"theirs": "x"} and gone["remaining"]["entries"] == 1
 
 
 def test_another_owners_workers_are_never_removed(run: Runner, edge: Edge) -> None:

@@ -272,8 +272,9 @@ class Client:
 _clients: dict[tuple[str, str, str], Client] = {}
 
 
-def connect(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] = os.environ) -> Client:
+def connect(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Client:
     """Return this process's client for these options: the same one for the same URL, credentials and account."""
+    environ = os.environ if environ is None else environ
     credentials = Credentials.resolve(options.get("api_token"), options.get("api_key"), options.get("email"), environ)
     url = options.get("api_url") or first_of(environ, URL_VARIABLES) or DEFAULT_URL
     if not re.match(r"https?://[^/]", url):

@@ -65,7 +65,8 @@ def converge(kind: Kind, mode: Mode) -> Outcome:
 
 
 @converge.register
-def _(resource: Resource, mode: Mode) -> Outcome:
+def converge_resource(resource: Resource, mode: Mode) -> Outcome:
+    """Bring one object to what was asked."""
     intended = plan(resource, resource.observe(), mode.state)
     reached = intended.after if mode.check else carry_out(resource, intended, mode)
     return Outcome(

@@ -76,7 +76,8 @@ class Fleet(Kind):
 
 
 @converge.register
-def _(fleet: Fleet, mode: Mode) -> Outcome:
+def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
+    """Bring every member to what was asked, then what is kept in step with them; the other way round to remove them."""
     fleet.look()
     members = [_planned(fleet, name, mode) for name in fleet.names()]
     diffs = [render(member.resource, member.plan.before, member.plan.after) for member in members if member.due and member.resource and member.plan]

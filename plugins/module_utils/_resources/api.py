@@ -30,7 +30,8 @@ class Api(Kind):
 
 
 @converge.register
-def _(api: Api, mode: Mode) -> Outcome:
+def converge_api(api: Api, mode: Mode) -> Outcome:
+    """Send the request, unless it is a write and only a prediction is wanted."""
     options, method = api.options, api.options["method"]
     path = "/" + str(options["path"]).lstrip("/")
     if "{account_id}" in path:

@@ -142,4 +142,4 @@ class NamespacedWorkers(Fleet):
         remaining = {"workers": len([name for name in self._listed if name not in going])}
         if self._registry is None:
             return {"remaining": remaining}
-        return {"remaining": {**remaining, "keys": self._registry.others}, "registry": companion.thing if companion else None}
+        return {"remaining": {**remaining, "entries": self._registry.others}, "registry": companion.thing if companion else None}

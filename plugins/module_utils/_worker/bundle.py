@@ -72,7 +72,10 @@ def bundle(entrypoint: str, esbuild_path: str | None = None) -> Bundle:
         command = [esbuild, os.path.basename(entrypoint), *OPTIONS, f"--metafile={meta}", f"--outfile={out}"]
         try:
             # Run in the entrypoint's folder, so that the names in the output are the same on every machine.
-            run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+            # Not AnsibleModule.run_command: on the controller there is no module.
+            run = subprocess.run(  # pylint: disable=ansible-bad-function
+                command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise CloudflareError(f"entrypoint: esbuild did not finish {entrypoint} in {SECONDS} s.") from error
         except OSError as error:

@@ -32,7 +32,7 @@ def test_nothing_tells(world: World, direct: bool, broken: bool, monkeypatch: py
     for name, mark in zip(("tenant_secret", "router_secret", "fingerprint_key"), MARKS, strict=True):
         world.variable(name, mark)
     world.variable("tenantry_direct", direct)
-    for _ in range(2):
+    for _run in range(2):
         play = world.play(options="-vvvv --diff")
         assert bool(play.code) is broken, play.stdout
         left = [file.read_text(errors="replace") for file in (*play.folder.rglob("*"), *temporary.rglob("*")) if file.is_file()]

@@ -116,7 +116,7 @@ def test_requests_in_flight_survive_a_new_version(platform: Platform) -> None:
     platform.tenant("a", slow.format("old"))
     assert platform.get("a").text == "old"
     seen: list[str] = []
-    visitors = [threading.Thread(target=lambda: seen.append(platform.get("a").text)) for _ in range(5)]
+    visitors = [threading.Thread(target=lambda: seen.append(platform.get("a").text)) for _visitor in range(5)]
     for visitor in visitors:
         visitor.start()
     time.sleep(0.1)

@@ -84,7 +84,7 @@ def test_paging() -> None:
 def test_the_budget() -> None:
     with running(rate_limit="3/60/120") as edge:
         headers = {"Authorization": f"Bearer {edge.token}"}
-        answers = [requests.get(f"{edge.api}/accounts", headers=headers, timeout=5) for _ in range(5)]
+        answers = [requests.get(f"{edge.api}/accounts", headers=headers, timeout=5) for _try in range(5)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
         assert answers[0].headers["Ratelimit-Policy"] == '"default";q=3;w=60'
         assert re.fullmatch(r'"default";r=2;t=(59|60)', answers[0].headers["Ratelimit"])

@@ -95,7 +95,7 @@ def kept_token(folder: Path) -> str:
 def settings_of(arguments: argparse.Namespace) -> Settings:
     switches = Switches()
     for text in arguments.switch:
-        name, _, value = text.partition("=")
+        name, _separator, value = text.partition("=")
         switches.set(name, value)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
     if arguments.max_isolates < 1 or arguments.latency_ms < 0:

@@ -26,7 +26,7 @@ class Account:
     @classmethod
     def parse(cls, text: str) -> Account:
         """Read `ID` or `ID:NAME`."""
-        ident, _, name = text.partition(":")
+        ident, _separator, name = text.partition(":")
         if not re.fullmatch(r"[0-9a-f]{32}", ident):
             raise ValueError(f"--account {text}: an account id is 32 hexadecimal digits in lower case")
         return cls(ident, name or "Local Edge")
@@ -50,7 +50,7 @@ class Zone:
 
 def choice(doc: str, first: str, *others: str) -> Any:
     """A switch: its default, the other positions, and what it decides."""
-    return field(default=first, metadata={"choices": (first, *others), "doc": doc})
+    return field(default=first, metadata={"choices": (first, *others), "doc": doc})  # pylint: disable=invalid-field-call
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Quota:
         """Read `REQUESTS/SECONDS`, `REQUESTS/SECONDS/BLOCK` or `0`."""
         if not re.fullmatch(r"\d+(/[1-9]\d*){0,2}", text):
             raise ValueError(f"--rate-limit {text}: write REQUESTS/SECONDS, such as 1200/300, or 0 for none")
-        requests, window, block, *_ = *(int(part) for part in text.split("/")), 0, 0
+        requests, window, block, *_more = *(int(part) for part in text.split("/")), 0, 0
         return cls(requests, window or 300, block or window or 300)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 def parse(address: str) -> tuple[str, int]:
     """Read HOST:PORT; ValueError says what is wrong with it."""
-    host, _, port = address.rpartition(":")
+    host, _separator, port = address.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
     host = "127.0.0.1" if host == "localhost" else host
     try:
