@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 
-class ModuleDocFragment:
-    """Options of a Worker."""
-
-    DOCUMENTATION = r"""
-options:
+WORKER = r"""
   content:
     description:
       - The code of the Worker itself, one JavaScript module.
@@ -101,15 +99,45 @@ options:
     type: str
     choices: [remove, keep]
     default: remove
-  update_secrets:
+"""
+
+
+def within(options: str) -> str:
+    """Return options as those of a Worker in a list: deeper, and where O() would look for them outside."""
+    return textwrap.indent(re.sub(r"\bO\((\w+)(=\w+)?\)", r"C(\1\2)", options), "    ").replace("    default: remove\n", "")
+
+
+class ModuleDocFragment:
+    """Options of a Worker, and of many."""
+
+    DOCUMENTATION = "options:" + WORKER
+
+    FLEET = rf"""
+options:
+  defaults:
     description:
-      - When the values of secrets are sent that exist already.
-      - V(on_change) when they differ, by a keyed hash in one of the Worker's tags. Needs O(fingerprint_key), and is the default
-        with it.
-      - V(on_create) never. This is the default without a key, with a warning.
-      - V(always) in every run, which is then never without a change.
-    type: str
-    choices: [on_change, on_create, always]
+      - What applies to every Worker that does not say otherwise.
+      - C(vars) and C(secrets) are merged by key; everything else that a Worker gives replaces the default.
+    type: dict
+    suboptions: &worker
+{within(WORKER)}
+  workers:
+    description:
+      - The Workers, each with its name and what it does not share with the others.
+      - Needed with O(state=present). With O(state=absent) and without it, all Workers of O(owner) are meant, which must then be
+        given.
+    type: list
+    elements: dict
+    suboptions:
+      <<: *worker
+      name:
+        description: The name of the Worker, unique in its dispatch namespace.
+        type: str
+        required: true
+      hostnames:
+        description: The host names that lead to the Worker, by records in O(registry).
+        type: list
+        elements: str
 """
 
     OWNERSHIP = r"""
@@ -129,6 +157,15 @@ options:
       - A secret by which secrets are hashed, so that changed values are noticed without being kept anywhere.
       - If it is not given, the environment variable E(CLOUDFLARE_FINGERPRINT_KEY) is used. Use the same everywhere.
     type: str
+  update_secrets:
+    description:
+      - When the values of secrets are sent that exist already.
+      - V(on_change) when they differ, by a keyed hash in one of the Worker's tags. Needs O(fingerprint_key), and is the default
+        with it.
+      - V(on_create) never. This is the default without a key, with a warning.
+      - V(always) in every run, which is then never without a change.
+    type: str
+    choices: [on_change, on_create, always]
   source_root:
     description:
       - The folder of the controller that relative paths in C(path) and C(entrypoint) start from.

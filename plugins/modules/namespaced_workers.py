@@ -20,118 +20,6 @@ options:
     type: str
     required: true
     aliases: [namespace]
-  defaults:
-    description:
-      - What applies to every Worker that does not say otherwise.
-      - C(vars) and C(secrets) are merged by key; everything else that a Worker gives replaces the default.
-    type: dict
-    suboptions: &worker
-      content:
-        description:
-          - The code of the Worker itself, one JavaScript module.
-        type: str
-      path:
-        description:
-          - A file that is the Worker, one JavaScript module.
-          - It is a file of the controller; a relative path is looked for as M(ansible.builtin.template) looks for its source.
-        type: path
-      entrypoint:
-        description:
-          - A TypeScript or JavaScript file that C(esbuild) bundles with everything it imports.
-          - It is found as C(path) is.
-        type: path
-      main_module:
-        description:
-          - What the module is called in the Worker. Its ending says what kind of module it is.
-          - By default the name of the file, C(.ts) becoming C(.js); V(worker.js) with C(content).
-        type: str
-      esbuild_path:
-        description:
-          - The C(esbuild) to use for C(entrypoint).
-          - By default the nearest C(node_modules/.bin/esbuild) in a folder above the entrypoint, else the one on E(PATH).
-        type: path
-      compatibility_date:
-        description:
-          - The date whose behaviour of the Workers runtime the Worker was written for, in quotes, such as V('2026-11-01').
-          - Needed, because without one Cloudflare takes the behaviour of 2021-11-02.
-        type: str
-      compatibility_flags:
-        description:
-          - Single changes of the runtime to switch on or off, such as V(nodejs_compat).
-          - Left as they are if not given; null removes them.
-        type: list
-        elements: str
-      bindings:
-        description:
-          - What the Worker finds in its C(env), by name. With this option, or with C(vars), bindings that are not declared are
-            removed, unless C(unmanaged_bindings=keep). Without both, bindings stay as they are.
-          - Secrets are given as C(secrets).
-        type: list
-        elements: dict
-        suboptions:
-          name:
-            description: The name in C(env).
-            type: str
-            required: true
-          type:
-            description: What it is.
-            type: str
-            required: true
-            choices: [plain_text, json, kv_namespace, dispatch_namespace]
-          text:
-            description: The text of a C(plain_text).
-            type: str
-          json:
-            description: The value of a C(json), of any shape.
-            type: raw
-          namespace_id:
-            description: The id of the KV namespace of a C(kv_namespace).
-            type: str
-          title:
-            description: The title of the KV namespace of a C(kv_namespace), instead of its id.
-            type: str
-          namespace:
-            description: The name of the dispatch namespace of a C(dispatch_namespace).
-            type: str
-      vars:
-        description:
-          - Variables by name, the short form of bindings. A string becomes C(plain_text), everything else C(json); null removes one.
-          - Without C(bindings), only C(plain_text) and C(json) bindings that are not declared are removed.
-        type: dict
-      secrets:
-        description:
-          - Secret texts by name. Secrets that are not named stay as they are; null removes one, and null for the whole option all.
-          - Cloudflare never gives a secret back. C(update_secrets) says when a value is sent.
-        type: dict
-      tags:
-        description:
-          - Tags of the Worker, 6 at most. Cloudflare allows 8, and 2 are this collection's own.
-          - Left as they are if not given; null removes them.
-        type: list
-        elements: str
-      unmanaged_bindings:
-        description:
-          - What becomes of bindings that are not declared, see C(bindings). Secrets are never among them.
-          - By default V(remove).
-        type: str
-        choices: [remove, keep]
-  workers:
-    description:
-      - The Workers, each with its name and what it does not share with the others.
-      - Needed with O(state=present). With O(state=absent) and without it, all Workers of O(owner) are meant, which must then be
-        given.
-    type: list
-    elements: dict
-    suboptions:
-      <<: *worker
-      name:
-        description: The name of the Worker, unique in its dispatch namespace.
-        type: str
-        required: true
-      hostnames:
-        description: The host names that lead to the Worker, by records in O(registry).
-        type: list
-        elements: str
   registry:
     description:
       - The KV namespace in which the router looks up who answers for a host name.
@@ -146,11 +34,6 @@ options:
       namespace_id:
         description: The id of the KV namespace.
         type: str
-  update_secrets:
-    description:
-      - When the values of secrets are sent that exist already, see M(tenantry.cloudflare_workers.namespaced_worker).
-    type: str
-    choices: [on_change, on_create, always]
   state:
     description:
       - V(present) makes sure that they exist.
@@ -160,6 +43,7 @@ options:
     default: present
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.worker.fleet
   - tenantry.cloudflare_workers.worker.ownership
   - tenantry.cloudflare_workers.attributes
   - tenantry.cloudflare_workers.attributes.action_group
