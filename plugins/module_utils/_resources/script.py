@@ -10,7 +10,6 @@ are, so that the plan names what differs. What proves equal then is only stamped
 
 from __future__ import annotations
 
-import re
 import time
 import typing as t
 from abc import abstractmethod
@@ -19,14 +18,10 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, unordered
 from .._worker import bindings, metadata, source
 from .._worker.bindings import Binding
-from .._worker.fingerprint import NO_SECRETS, OURS, OWNER, Stamp, fingerprint, owner_in, secrets_segment, stamp_in, theirs
+from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, secrets_segment, stamp_in, theirs
+from .._worker.rules import MOST_TAGS, complaints
 from .kv_namespace import find_by_title
 
-NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
-DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
-TAG = re.compile(r"^[^\s,&:]{1,63}$")
-OWNER_NAME = re.compile(r"^[a-z0-9-]{1,40}$")
-MOST_TAGS = 8 - 2  # Cloudflare's limit, less our owner and our stamp
 HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
 SETTINGS = ("compatibility_date", "compatibility_flags")
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
@@ -75,7 +70,8 @@ class Script(Resource):
         self._resend, self._written = self._policy == "always", False
         self.uncompared = 0
         """How many secrets exist whose values could not be compared, for want of a key."""
-        self._check_options()
+        for complaint in complaints(given, options):
+            raise CloudflareError(complaint)
 
     @property
     def warnings(self) -> list[str]:
@@ -97,33 +93,6 @@ class Script(Resource):
         """Return the write that replaces the tags and nothing else."""
 
     # -- what is wanted ------------------------------------------------------------------------------------------------
-
-    def _check_options(self) -> None:
-        name, owner, date = self.options["name"], self.options.get("owner") or "", self.given.get("compatibility_date")
-        if not NAME.match(name):
-            raise CloudflareError(f"name: {name!r} is no name for a Worker: lower-case letters, digits, - and _, at most 63, not beginning with -.")
-        if not OWNER_NAME.match(owner):
-            raise CloudflareError(f"owner: {owner!r} must be 1 to 40 lower-case letters, digits and -.")
-        if self.options.get("state") != "absent":
-            if not self._described:
-                raise CloudflareError(f"{self.label} has no code: give one of content, path and entrypoint.")
-            if len([way for way in source.WAYS if self.given.get(way) is not None]) > 1:
-                raise CloudflareError(f"{self.label} has more than one code: give one of content, path and entrypoint.")
-            if not date:
-                raise CloudflareError(f"{self.label}: compatibility_date is needed, quoted, such as '2026-11-01': without it Cloudflare takes 2021-11-02.")
-        if date and date != UNKNOWN and not DATE.match(date):
-            raise CloudflareError(f"compatibility_date: {date!r} must be a quoted date, such as '2026-11-01'.")
-        tags = self.given.get("tags") or []
-        bad = [tag for tag in tags if not TAG.match(tag) or tag.startswith(OURS)]
-        if bad:
-            raise CloudflareError(f"tags: {bad[0]!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {OURS}")
-        if len(tags) > MOST_TAGS:
-            raise CloudflareError(f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own.")
-        empty = [name for name, value in (self.given.get("secrets") or {}).items() if value is not None and not str(value)]
-        if empty:
-            raise CloudflareError(f"secrets: {empty[0]} is empty: give it a value, or null to remove it.")
-        if self._policy == "on_change" and not self._key:
-            raise CloudflareError("update_secrets: on_change needs fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY), by which values are compared.")
 
     @property
     def _key(self) -> str | None:

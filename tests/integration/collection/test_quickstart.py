@@ -14,6 +14,7 @@ CONFIG = {
     "customer-b": {"customerId": "customer-b", "features": ["feature1", "feature3"], "path": "/"},
 }
 
+
 def test_the_whole_life_of_a_platform(world: World) -> None:
     predicted = world.play(options="--check --diff").ok()
     assert world.writes() == []

@@ -1,0 +1,61 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can be told of a Worker's options before anything is asked or sent."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .._engine.resource import UNKNOWN
+from .fingerprint import OURS
+from .source import WAYS
+
+NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
+OWNER = re.compile(r"^[a-z0-9-]{1,40}$")
+DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
+TAG = re.compile(r"^[^\s,&:]{1,63}$")
+MOST_TAGS = 8 - 2  # Cloudflare's limit, less our owner and our stamp
+
+Given = t.Mapping[str, t.Any]
+
+
+def complaints(given: Given, options: Given) -> t.Iterator[str]:
+    """Yield what is wrong with a Worker, each with the option, what was found and the remedy."""
+    yield from _of_identity(options["name"], options.get("owner") or "")
+    if options.get("state") != "absent":
+        yield from _of_what_it_needs(given)
+    yield from _of_values(given)
+    if options.get("update_secrets") == "on_change" and not options.get("fingerprint_key"):
+        yield "update_secrets: on_change needs fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY), by which values are compared."
+
+
+def _of_identity(name: str, owner: str) -> t.Iterator[str]:
+    if not NAME.match(name):
+        yield f"name: {name!r} is no name for a Worker: lower-case letters, digits, - and _, at most 63, not beginning with -."
+    if not OWNER.match(owner):
+        yield f"owner: {owner!r} must be 1 to 40 lower-case letters, digits and -."
+
+
+def _of_what_it_needs(given: Given) -> t.Iterator[str]:
+    ways = [way for way in WAYS if given.get(way) is not None]
+    if len(ways) != 1:
+        yield f"There is {'more than one' if ways else 'no'} code for the Worker: give one of content, path and entrypoint."
+    if not given.get("compatibility_date"):
+        yield "compatibility_date is needed, quoted, such as '2026-11-01': without it Cloudflare takes 2021-11-02."
+
+
+def _of_values(given: Given) -> t.Iterator[str]:
+    date, tags = given.get("compatibility_date"), given.get("tags") or []
+    if date and date != UNKNOWN and not DATE.match(date):
+        yield f"compatibility_date: {date!r} must be a quoted date, such as '2026-11-01'."
+    for tag in tags:
+        if not TAG.match(tag) or tag.startswith(OURS):
+            yield f"tags: {tag!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {OURS}"
+    if len(tags) > MOST_TAGS:
+        yield f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own."
+    for name, value in (given.get("secrets") or {}).items():
+        if value is not None and not str(value):
+            yield f"secrets: {name} is empty: give it a value, or null to remove it."
