@@ -51,6 +51,13 @@ def test_a_refusal_is_waited_out_for_as_long_as_it_says(client: Client, edge: Ed
     assert len(client.listing(client.account("storage", "kv", "namespaces"))) == 1
 
 
+def test_a_wait_of_hours_is_told_and_not_slept(client: Client, edge: Edge, clock: Clock) -> None:
+    edge.fault(method="GET", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7200"}, times=1)
+    with pytest.raises(ApiError, match="asks to wait 7200 s"):
+        client.listing("/accounts")
+    assert not clock.slept
+
+
 def test_concurrent_changes_are_tried_again(client: Client, edge: Edge) -> None:
     edge.fault(method="POST", path=".*", status=409, code=10035, message="Multiple attempts to modify a resource", times=1)
     client.write("POST", client.account("storage", "kv", "namespaces"), json={"title": "x"})

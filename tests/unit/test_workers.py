@@ -215,6 +215,15 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
     assert keys() == {"theirs": "x"} and gone["remaining"]["entries"] == 1
 
 
+def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
+    edge.switches.list_carries_tags = "no"
+    fleet = {**NAMESPACE, "owner": "mine", "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, "workers": [{"name": "a"}, {"name": "b"}]}
+    assert run.ok("namespaced_workers", **fleet)["changed"]
+    assert not run.ok("namespaced_workers", **fleet)["changed"]
+    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
+    assert len(gone["namespaced_workers"]) == 2 and gone["remaining"]["workers"] == 0
+
+
 def test_another_owners_workers_are_never_removed(run: Runner, edge: Edge) -> None:
     for owner in ("mine", "yours"):
         workers = [{"name": f"{owner}{number}"} for number in range(3)]

@@ -35,6 +35,7 @@ REPEATABLE = ("GET", "PUT", "DELETE")  # doing it twice is doing it once; a POST
 ATTEMPTS = 4
 BACKOFF = 0.5  # seconds before the second attempt; doubled each time
 TIMEOUT = (10, 120)  # seconds to connect, seconds between two bytes of the answer
+LONGEST_WAIT = 600  # seconds: who is asked to wait longer is told so instead; Cloudflare blocks for 300
 CONCURRENT_CHANGE = 10035  # refused before anything was done, as 429 is
 
 
@@ -145,7 +146,7 @@ class Client:
         backoff = BACKOFF * 2 ** (attempt - 1) * random.uniform(1, 1.2)
         if isinstance(error, ApiError):
             refused = error.status == 429 or error.code in (971, CONCURRENT_CHANGE)
-            return max(error.retry_after, backoff) if refused else None
+            return max(error.retry_after, backoff) if refused and error.retry_after <= LONGEST_WAIT else None
         return backoff if isinstance(error, Unreachable) or repeatable else None
 
     def _once(self, method: str, path: str, how: t.Mapping[str, t.Any]) -> Answer:

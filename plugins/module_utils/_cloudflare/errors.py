@@ -103,6 +103,8 @@ class ApiError(CloudflareError):
         family = family_of(self.path)
         remedy = REMEDIES.get((family, self.code)) or REMEDIES.get(("*", self.code)) or ""
         what = f"Cloudflare answered {self.status}" + (f", code {self.code}" if self.code else "") + f": {self.message.rstrip('.')}."
+        if self.retry_after:
+            what += f" It asks to wait {self.retry_after:.0f} s."
         where = f"[{self.method} {self.path}" + (f", ray {self.ray}]" if self.ray else "]")
         return " ".join(part for part in (what, remedy, where) if part)
 

@@ -109,7 +109,13 @@ class NamespacedWorkers(Fleet):
     def names(self) -> t.Iterable[str]:
         if self.given.get("workers") is not None:
             return list(self._workers)
-        return [name for name, script in self._listed.items() if owner_in(script.get("tags") or ()) == self.options["owner"]]
+        return [name for name in self._listed if owner_in(self._tags(name)) == self.options["owner"]]
+
+    def _tags(self, name: str) -> list[str]:
+        script = self._listed[name]
+        if "tags" not in script:  # a listing did not always carry them
+            script["tags"] = self.client.call("GET", f"{self._path()}/{name}/tags").result
+        return script["tags"] or []
 
     def member(self, name: str) -> Resource:
         shared = {option: self.options[option] for option in ("dispatch_namespace", "state", *SHARED)}
