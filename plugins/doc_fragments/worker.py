@@ -9,7 +9,18 @@ from __future__ import annotations
 import re
 import textwrap
 
-WORKER = r"""
+
+def within(documentation: str) -> str:
+    """Return options as those of a Worker in a list: deeper, and where O() would look for them outside."""
+    options = documentation.partition("options:\n")[2].replace("    default: remove\n", "")
+    return textwrap.indent(re.sub(r"\bO\((\w+)(=\w+)?\)", r"C(\1\2)", options), "    ")
+
+
+class ModuleDocFragment:
+    """Options of a Worker, and of many."""
+
+    DOCUMENTATION = r"""
+options:
   content:
     description:
       - The code of the Worker itself, one JavaScript module.
@@ -95,24 +106,14 @@ WORKER = r"""
     elements: str
   unmanaged_bindings:
     description:
-      - What becomes of bindings that are not declared, see O(bindings). Secrets are never among them.
+      - What becomes of bindings that are not declared, see O(bindings). Secrets are never among them. By default they are removed.
     type: str
     choices: [remove, keep]
     default: remove
 """
 
-
-def within(options: str) -> str:
-    """Return options as those of a Worker in a list: deeper, and where O() would look for them outside."""
-    return textwrap.indent(re.sub(r"\bO\((\w+)(=\w+)?\)", r"C(\1\2)", options), "    ").replace("    default: remove\n", "")
-
-
-class ModuleDocFragment:
-    """Options of a Worker, and of many."""
-
-    DOCUMENTATION = "options:" + WORKER
-
-    FLEET = rf"""
+    # Annotated, or ansible-test would want it literal: it is the same text again, deeper.
+    FLEET: str = rf"""
 options:
   defaults:
     description:
@@ -120,7 +121,7 @@ options:
       - C(vars) and C(secrets) are merged by key; everything else that a Worker gives replaces the default.
     type: dict
     suboptions: &worker
-{within(WORKER)}
+{within(DOCUMENTATION)}
   workers:
     description:
       - The Workers, each with its name and what it does not share with the others.
