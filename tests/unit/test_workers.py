@@ -82,6 +82,11 @@ def test_a_lost_stamp_is_repaired_without_an_upload(run: Runner, edge: Edge) -> 
     assert not run.ok("namespaced_worker", **WORKER, tags=["x"])["changed"]
 
 
+def test_a_tag_given_twice_is_one(run: Runner) -> None:
+    assert run.ok("namespaced_worker", **WORKER, tags=["x", "x"])["changed"]
+    assert not run.ok("namespaced_worker", **WORKER, tags=["x", "x"])["changed"]
+
+
 def test_our_tags_are_in_no_diff(run: Runner, edge: Edge) -> None:
     result = run.ok("namespaced_worker", **WORKER, tags=["x"])
     assert "tenantry." not in json.dumps(result["diff"]) + json.dumps(result["namespaced_worker"])

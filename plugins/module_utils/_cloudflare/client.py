@@ -89,7 +89,13 @@ class Answer:
 
 
 def join(*parts: str) -> str:
-    """Build a path of the API from its parts, each quoted whole: a key may hold a slash, a name anything."""
+    """Build a path of the API from its parts, each quoted whole: a key may hold a slash, a name anything.
+
+    What would turn the path into that of something else is refused: the parent of a thing holds all others.
+    """
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise CloudflareError(f"{part!r} cannot be a name: no request can ask for it alone.")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
@@ -188,10 +194,10 @@ class Client:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def look(self, path: str, **how: t.Any) -> Answer:
-        """Read one object. Where there is none, C(absent) of the answer is the code that says so."""
+    def look(self, path: str, method: str = "GET", **how: t.Any) -> Answer:
+        """Read one object, also by a POST that only asks. Where there is none, C(absent) of the answer is the code that says so."""
         try:
-            return self.call("GET", path, **how)
+            return self.call(method, path, repeatable=True, **how)
         except ApiError as error:
             if error.absent:
                 return Answer(absent=error.code or error.status)

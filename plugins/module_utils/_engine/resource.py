@@ -27,8 +27,8 @@ def same(value: t.Any) -> t.Any:
 
 
 def unordered(value: t.Any) -> t.Any:
-    """Compare a list as a set of its values, whatever their order. Null is the empty list."""
-    return sorted(value or [], key=repr)
+    """Compare a list of strings as a set. Null is the empty one."""
+    return sorted(set(value or []))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import typing as t
 from .._cloudflare.client import Answer, Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body
-from .kv_namespace import ROOT, find_by_title
+from .kv_namespace import NO_NAMESPACE, ROOT, find_by_title
 
 MOST_READ, MOST_WRITTEN = 100, 10_000  # keys in one request
 LONGEST_KEY = 512  # bytes
@@ -47,7 +47,7 @@ def find_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str,
     found = find_by_title(client, options["title"])
     if found:
         return found["id"], []
-    return UNKNOWN, [f"There is no KV namespace titled {options['title']!r}: create it first, with tenantry.cloudflare_workers.kv_namespace."]
+    return UNKNOWN, [NO_NAMESPACE.format(f"titled {options['title']!r}")]
 
 
 class KVEntries(Resource):
@@ -99,11 +99,14 @@ class KVEntries(Resource):
         self._id, self.missing = find_namespace(self.client, self.options)
         keys = list(self._declared)
         there: dict[str, Object] = {}
-        for at in range(0, len(keys) if self._id != UNKNOWN else 0, MOST_READ):
+        for at in range(0, 0 if self.missing else len(keys), MOST_READ):
             question = {"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True}
-            answer = self.client.call("POST", self._path("bulk", "get"), repeatable=True, json=question).result
-            there |= {key: entry for key, entry in answer["values"].items() if entry is not None}
-        exists = bool(there) if self.options["state"] == "absent" else self._id != UNKNOWN
+            answer = self.client.look(self._path("bulk", "get"), "POST", json=question)
+            if answer.absent:
+                self.missing = [NO_NAMESPACE.format(f"with the id {self._id}")]
+                break
+            there |= {key: entry for key, entry in answer.result["values"].items() if entry is not None}
+        exists = bool(there) if self.options["state"] == "absent" else not self.missing
         return {"namespace_id": self._id, "entries": {key: there[key] for key in keys if key in there}} if exists else None
 
     def wanted(self, before: Object | None) -> Object:

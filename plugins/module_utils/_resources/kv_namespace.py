@@ -12,6 +12,7 @@ from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Resource, Step, body
 
+NO_NAMESPACE = "There is no KV namespace {}: create it first, with tenantry.cloudflare_workers.kv_namespace."
 ROOT = ("storage", "kv", "namespaces")
 
 

@@ -58,8 +58,6 @@ class NamespacedWorkers(Fleet):
         },
         **{name: spec for name, spec in Script.spec().items() if name in SHARED},
     }
-    rules: t.ClassVar[t.Mapping[str, t.Any]] = {"required_if": [("state", "present", ["workers"])]}
-
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._listed: dict[str, Object] = {}
@@ -74,6 +72,8 @@ class NamespacedWorkers(Fleet):
             if name in self._workers:
                 raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
             self._workers[name] = worker
+        if given.get("workers") is None and options["state"] == "present":
+            raise CloudflareError("workers: give the Workers that there shall be, if only an empty list.")
         if given.get("workers") is None and "owner" not in given:
             raise CloudflareError("owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's.")
         self._hosts = self._read_hosts()

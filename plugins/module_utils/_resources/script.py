@@ -20,7 +20,7 @@ from .._worker import bindings, metadata, source
 from .._worker.bindings import Binding
 from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, secrets_segment, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
-from .kv_namespace import find_by_title
+from .kv_namespace import NO_NAMESPACE, find_by_title
 
 HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
 SETTINGS = ("compatibility_date", "compatibility_flags")
@@ -117,7 +117,7 @@ class Script(Resource):
     def _find_kv(self, title: str) -> str:
         found = find_by_title(self.client, title)
         if found is None:
-            self.missing.append(f"There is no KV namespace titled {title!r}: create it first, with tenantry.cloudflare_workers.kv_namespace.")
+            self.missing.append(NO_NAMESPACE.format(f"titled {title!r}"))
             return UNKNOWN
         return str(found["id"])
 

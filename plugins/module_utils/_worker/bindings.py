@@ -60,8 +60,6 @@ def declare(given: t.Mapping[str, t.Any], find_kv: t.Callable[[str], str]) -> li
 
     C(find_kv) turns the title of a KV namespace into its id.
     """
-    if "bindings" not in given and "vars" not in given:
-        return None
     declared = [_resolve(binding, find_kv) for binding in given.get("bindings") or []] + from_vars(given.get("vars") or {})
     names = [binding["name"] for binding in declared] + [name for name, value in (given.get("secrets") or {}).items() if value is not None]
     for name in names:
@@ -69,7 +67,7 @@ def declare(given: t.Mapping[str, t.Any], find_kv: t.Callable[[str], str]) -> li
             raise CloudflareError(f"bindings: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit.")
         if names.count(name) > 1:
             raise CloudflareError(f"bindings: {name} is declared {names.count(name)} times, in bindings, vars or secrets: keep one of them.")
-    return by_name(declared)
+    return by_name(declared) if "bindings" in given or "vars" in given else None
 
 
 def _resolve(binding: t.Mapping[str, t.Any], find_kv: t.Callable[[str], str]) -> Binding:
