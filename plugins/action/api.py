@@ -89,7 +89,8 @@ class ActionModule(Ordinary):
         try:
             return str(self._find_needle("files", path))
         except AnsibleError as error:
-            raise AnsibleActionFail(f"{option}: there is no file {path}. {error}") from error
+            where = "Correct the path" if os.path.isabs(path) else "Correct the path, which starts from the playbook's folder, or set source_root"
+            raise AnsibleActionFail(f"{option}: there is no file {path}. {where}.") from error
 
 
 def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -11,6 +11,7 @@ can fill in.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import importlib
 import pathlib
 import re
@@ -23,6 +24,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import Fleet
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Kind, Resource
 from harness import Runner
+from local_edge.settings import Switches
 from local_edge.testing import Edge
 
 Options = dict[str, t.Any]
@@ -238,6 +240,19 @@ def test_the_whole_can_be_predicted_on_an_empty_account(run: Runner, edge: Edge,
 def test_what_is_missing_is_named_before_anything_is_written(run: Runner, name: str) -> None:
     message = run(name, **CASES[name].create)["msg"]
     assert re.search("There is no dispatch namespace|There is no KV namespace|Upload the Worker first|Create the dispatch namespace first", message), message
+
+
+def switches() -> list[tuple[str, str]]:
+    return [(switch.name, position) for switch in dataclasses.fields(Switches) for position in switch.metadata["choices"]]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("switch", "position"), switches())
+def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, switch: str, position: str) -> None:
+    setattr(edge.switches, switch, position)
+    case = prepared(run, name)
+    for options in (case.create, case.change, {"state": "absent", **case.identity, **case.removal}):
+        check_do_check_do(run, edge, name, **options)
 
 
 @pytest.mark.parametrize("name", ["dispatch_namespace", "kv_namespace", "worker_route"])
