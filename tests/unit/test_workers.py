@@ -94,7 +94,9 @@ def test_our_tags_are_in_no_diff(run: Runner, edge: Edge) -> None:
     assert len(ours) == 2 and all(tag.startswith("tenantry.") for tag in ours)
 
 
-def test_tags_and_secrets_of_others_stay(run: Runner, edge: Edge) -> None:
+@pytest.mark.parametrize("unsaid", ["keep", "clear"])
+def test_tags_and_secrets_of_others_stay(run: Runner, edge: Edge, unsaid: str) -> None:
+    edge.switches.put_without_keep_bindings = edge.switches.put_without_tags = unsaid
     run.ok("namespaced_worker", **WORKER)
     call(run, edge, "PUT", "/tags", body=[*get(run, edge, "/tags"), "theirs"])
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
@@ -181,6 +183,12 @@ def test_secrets_are_in_no_result_and_mangle_none(run: Runner, edge: Edge, modul
         for options_told in (result["invocation"]["module_args"], *(result["invocation"]["module_args"].get("workers") or [])):
             assert options_told.get("secrets", {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}) == {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
             assert options_told.get("wrong", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER") == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+
+def test_credentials_from_the_environment_are_told_by_nobody(run: Runner, edge: Edge) -> None:
+    edge.fault(method="GET", path=".*", status=400, code=10021, message=f"echo {edge.token} echo", times=9)
+    result = run("namespaced_worker", **WORKER)
+    assert "echo ******** echo" in result["msg"] and edge.token not in json.dumps(result)
 
 
 def test_every_way_of_being_absent_is_understood(run: Runner, edge: Edge) -> None:
