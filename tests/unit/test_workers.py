@@ -189,6 +189,10 @@ def test_credentials_from_the_environment_are_told_by_nobody(run: Runner, edge: 
     edge.fault(method="GET", path=".*", status=400, code=10021, message=f"echo {edge.token} echo", times=9)
     result = run("namespaced_worker", **WORKER)
     assert "echo ******** echo" in result["msg"] and edge.token not in json.dumps(result)
+    edge.heal()
+    run.ok("kv_namespace", title="Metadata")
+    stored = run.ok("kv_entries", title="Metadata", entries=[{"key": "a", "value": f"a copy of {edge.token}"}])
+    assert stored["kv_entries"]["entries"]["a"]["value"] == "a copy of ********"
 
 
 def test_every_way_of_being_absent_is_understood(run: Runner, edge: Edge) -> None:
