@@ -58,6 +58,7 @@ class NamespacedWorkers(Fleet):
         },
         **{name: spec for name, spec in Script.spec().items() if name in SHARED},
     }
+
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._listed: dict[str, Object] = {}
