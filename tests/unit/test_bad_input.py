@@ -144,6 +144,13 @@ def test_a_rename_onto_another_is_refused(run: Runner) -> None:
     assert "there is a dispatch namespace 'b' already" in run.refused("dispatch_namespace", name="a", new_name="b")
 
 
+def test_records_without_a_place_are_told_before_the_tenants_are_written(run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    workers = [{"name": "a", "hostnames": ["a.example.com"]}]
+    for registry in ({"title": "nowhere"}, {"namespace_id": "f" * 32}):
+        assert "There is no KV namespace" in run.refused("namespaced_workers", **fleet(workers=workers, registry=registry))
+
+
 def test_a_missing_tenant_code_does_not_stop_the_others(run: Runner, edge: Edge) -> None:
     run.ok("dispatch_namespace", name="tenants")
     workers = [{"name": "a"}, {"name": "b", "path": "/nowhere/b.js"}, {"name": "c"}]

@@ -227,7 +227,7 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_workers", **fleet)
     assert keys() == {"b.example.com": record, "theirs": "x"}
     other = {**fleet, "owner": "yours", "workers": [{"name": "c", "hostnames": ["b.example.com"]}]}
-    assert "b.example.com belongs to owner 'mine'" in run("namespaced_workers", **other)["msg"]
+    assert "b.example.com belongs to owner 'mine'" in run.refused("namespaced_workers", **other)
     gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", registry={"title": "Metadata"}, state="absent")
     assert keys() == {"theirs": "x"} and gone["remaining"]["entries"] == 1
 
@@ -239,6 +239,37 @@ def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
     assert not run.ok("namespaced_workers", **fleet)["changed"]
     gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
     assert len(gone["namespaced_workers"]) == 2 and gone["remaining"]["workers"] == 0
+
+
+def test_some_of_the_tenants_leave(run: Runner, edge: Edge) -> None:
+    run.ok("kv_namespace", title="Metadata")
+    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}}
+    workers = [{"name": name, "hostnames": [f"{name}.example.com"], "content": CODE, "compatibility_date": "2026-11-01"} for name in ("a", "b")]
+    run.ok("namespaced_workers", **fleet, workers=workers)
+    gone = run.ok("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "never"}], state="absent")
+    assert gone["registry"]["records"] == {"b.example.com": "b"} and gone["remaining"] == {"workers": 1, "entries": 0}
+    assert [one["changed"] for one in gone["namespaced_workers"]] == [True, False]
+
+
+def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
+    run.ok("kv_namespace", title="Metadata")
+    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}}
+    workers = [{"name": name, "hostnames": [f"{name}.example.com"]} for name in ("a", "b")]
+    run.ok("namespaced_workers", **fleet, workers=workers)
+    edge.fault(method="PUT", path=".*/scripts/a$", status=400, code=10021, message="no", times=9)
+    moved = [{"name": name, "hostnames": [f"{name}2.example.com"], "vars": {"A": "b"}} for name in ("a", "b")]
+    result = run("namespaced_workers", **fleet, workers=moved)
+    assert "1 of 2 failed. a: Cloudflare answered 400, code 10021" in result["msg"]
+    assert result["registry"]["records"] == {"a.example.com": "a", "b2.example.com": "b"}
+    edge.heal()
+    assert run.ok("namespaced_workers", **fleet, workers=moved)["registry"]["records"] == {"a2.example.com": "a", "b2.example.com": "b"}
+    assert not run.ok("namespaced_workers", **fleet, workers=moved)["changed"]
+
+
+def test_what_is_gone_already_need_not_be_deleted(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **WORKER)
+    edge.fault(method="DELETE", path=".*", status=502, times=1, when="after")
+    assert run.ok("namespaced_worker", **NAMESPACE, name="a", state="absent")["changed"]
 
 
 def test_another_owners_workers_are_never_removed(run: Runner, edge: Edge) -> None:

@@ -13,10 +13,13 @@ import typing as t
 from abc import abstractmethod
 from dataclasses import dataclass
 
-from .._cloudflare.errors import ApiError, CloudflareError
-from .converge import Mode, Outcome, apply, carry_out, converge, render
+from .._cloudflare.errors import ApiError, CloudflareError, Unreachable
+from .converge import Mode, Outcome, apply, converge, render
 from .plan import Plan, plan
 from .resource import Kind, Resource, Step
+
+NOTHING = Plan(None, None)
+TOLD = 10  # failures in one message; the result names them all
 
 
 @dataclass
@@ -25,13 +28,19 @@ class Member:
 
     name: str
     resource: Resource | None = None
-    plan: Plan | None = None
+    plan: Plan = NOTHING
     failure: str = ""
+
+    @property
+    def the(self) -> Resource:
+        """The object, which every member has that did not fail while it was planned."""
+        assert self.resource is not None
+        return self.resource
 
     @property
     def due(self) -> bool:
         """Whether it is to be written."""
-        return bool(self.plan and self.plan.steps and not self.failure)
+        return bool(self.plan.steps and not self.failure)
 
     @property
     def result(self) -> dict[str, t.Any]:
@@ -39,11 +48,16 @@ class Member:
         told = {"name": self.name, "changed": self.due, "failed": bool(self.failure)}
         if self.failure:
             return {**told, "msg": self.failure}
-        return {**told, "fields": list(self.plan.changed)} if self.plan and self.plan.changed else told
+        return {**told, "fields": list(self.plan.changed)} if self.plan.changed else told
 
 
 class Fleet(Kind):
     """What a module that takes a whole list is about."""
+
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self.missing: list[str] = []
+        """What must exist before anything can be written, each with its remedy. Found by C(look)."""
 
     @property
     @abstractmethod
@@ -63,111 +77,112 @@ class Fleet(Kind):
         """Return one member. Raises where its options are wrong."""
 
     def companion(self, names: t.Collection[str]) -> Resource | None:
-        """Return what is kept in step with the members: written after they are, removed before."""
+        """Return what is kept in step with these members: written after they are, removed before. Its state is among its options."""
         return None
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         """Return one write that does what the plans of all C(due) members do, if there is one."""
         return None
 
-    def extra(self, members: t.Sequence[Member], companion: Outcome | None) -> dict[str, t.Any]:
+    def extra(self, members: t.Sequence[Member], companion: Member | None) -> dict[str, t.Any]:
         """Return what else the result says."""
         return {}
 
 
 @converge.register
 def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
-    """Bring every member to what was asked, then what is kept in step with them; the other way round to remove them."""
+    """Bring every member to what was asked, and what is kept in step with them."""
     fleet.look()
     members = [_planned(fleet, name, mode) for name in fleet.names()]
-    diffs = [render(member.resource, member.plan.before, member.plan.after) for member in members if member.due and member.resource and member.plan]
-    absent = mode.state == "absent"
-    companion = _companion(fleet, members, mode) if absent else None
-    operations = _write(fleet, members, mode)
-    companion = companion or _companion(fleet, members, mode)
-    beside = companion.operations if companion else []
-    failed = [member for member in members if member.failure]
-    if companion and companion.operations and companion.diff:
-        diffs.append(companion.diff)
+    companion = _accompanied(fleet, members)
+    if not mode.check:
+        _refuse_what_stands_on_nothing(fleet, members, companion)
+    # A record leads to a Worker: it is written after the Worker, and removed before it.
+    if mode.state == "absent":
+        written = [_write(fleet, companion, mode), _write(fleet, members, mode)]
+    else:
+        written = [_write(fleet, members, mode)]
+        companion = _accompanied(fleet, members) if any(member.failure for member in members) else companion
+        written.append(_write(fleet, companion, mode))
     return Outcome(
         fleet.name,
         [member.result for member in members],
-        [*beside, *operations] if absent else [*operations, *beside],
-        diff=diffs if mode.diff else None,
-        warnings=fleet.warnings,
-        extra=fleet.extra(members, companion),
-        failure=_summary(fleet, failed, len(members)),
+        [operation for operations, _late in written for operation in operations],
+        diff=[_diff(member) for member in (*members, *companion) if member.due] if mode.diff else None,
+        warnings=[*fleet.warnings, *(warning for _operations, late in written for warning in late)],
+        extra=fleet.extra(members, companion[0] if companion else None),
+        failure=_summary(fleet, members, companion),
     )
 
 
 def _planned(fleet: Fleet, name: str, mode: Mode) -> Member:
-    member = Member(name)
     try:
-        member.resource = fleet.member(name)
-        member.plan = plan(member.resource, member.resource.observe(), mode.state)
+        resource = fleet.member(name)
+        return Member(name, resource, plan(resource, resource.observe(), mode.state))
     except CloudflareError as error:
-        _note(member, error)
-    return member
+        return Member(name, failure=_failure(error))
 
 
-def _companion(fleet: Fleet, members: t.Sequence[Member], mode: Mode) -> Outcome | None:
+def _accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
+    """Return the companion of the members that have not failed, planned; none, or one."""
     resource = fleet.companion([member.name for member in members if not member.failure])
-    if resource is None:
-        return None
-    intended = plan(resource, resource.observe(), mode.state)
-    reached = intended.after if mode.check else carry_out(resource, intended, mode)
-    return Outcome(resource.name, reached, intended.operations, diff=render(resource, intended.before, reached))
+    return [Member(resource.name, resource, plan(resource, resource.observe(), resource.options["state"]))] if resource else []
 
 
-def _write(fleet: Fleet, members: t.Sequence[Member], mode: Mode) -> list[str]:
-    due = [member for member in members if member.due]
+def _refuse_what_stands_on_nothing(fleet: Fleet, members: t.Sequence[Member], companion: t.Sequence[Member]) -> None:
+    """Name what everything stands on and is not there, before the first write."""
+    wanted = [member for member in (*members, *companion) if member.due and member.plan.after]
+    missing = [*(fleet.missing if wanted else []), *(reason for member in wanted if member in companion for reason in member.the.missing)]
+    if missing:
+        raise CloudflareError(" ".join(missing))
+
+
+def _write(fleet: Fleet, group: t.Sequence[Member], mode: Mode) -> tuple[list[str], list[str]]:
+    """Write what is due, and return the operations, and a warning for each that a listing does not show yet."""
+    due = [member for member in group if member.due]
     step = fleet.at_once(due)
+    operations = [str(step)] if step else []
     if mode.check:
-        return [str(step)] if step else [operation for member in due for operation in _plan_of(member).operations]
-    operations = []
+        return operations or [operation for member in due for operation in member.plan.operations], []
     if step:
         fleet.client.write(step.method, step.path, **step.how())
-        operations.append(str(step))
         due = _unsettled(fleet, due, mode)
     for member in due:
         try:
-            apply(t.cast(Resource, member.resource), _plan_of(member))
-            operations += _plan_of(member).operations
+            apply(member.the, member.plan)
+            operations += member.plan.operations
         except CloudflareError as error:
-            _note(member, error)
-    for member in _unsettled(fleet, [member for member in due if member.due], mode):
-        _note(member, CloudflareError(f"{member.name}: Cloudflare accepted every write, but the listing does not show it yet. Run again."))
-    return operations
+            member.failure = _failure(error)
+    late = _unsettled(fleet, [member for member in due if member.due and member.the.reads_back], mode)
+    return operations, [f"{member.the.label}: Cloudflare accepted the write, but its listing does not show it yet." for member in late]
 
 
 def _unsettled(fleet: Fleet, due: t.Sequence[Member], mode: Mode) -> list[Member]:
     """Return the members that a fresh listing does not yet show as they should be, after patience."""
-    if not due:
-        return []
     left = list(due)
     for member in left:
-        t.cast(Resource, member.resource).written()
-    for _waited in mode.looks():
+        member.the.written()
+    for _waited in mode.looks() if left else ():
         fleet.client.forget()
         fleet.look()
-        left = [member for member in left if plan(t.cast(Resource, member.resource), t.cast(Resource, member.resource).observe(), mode.state).steps]
+        left = [member for member in left if plan(member.the, member.the.observe(), mode.state).steps]
         if not left:
             break
     return left
 
 
-def _plan_of(member: Member) -> Plan:
-    return t.cast(Plan, member.plan)
+def _diff(member: Member) -> dict[str, t.Any]:
+    return render(member.the, member.plan.before, member.plan.after)
 
 
-def _note(member: Member, error: CloudflareError) -> None:
-    """Keep a failure with its member, unless every other member would fail of it too."""
-    if isinstance(error, ApiError) and error.everywhere:
+def _failure(error: CloudflareError) -> str:
+    """Return why a member failed, unless every other would fail of it too: then the run ends."""
+    if isinstance(error, Unreachable) or (isinstance(error, ApiError) and error.everywhere):
         raise error
-    member.failure = str(error)
+    return str(error)
 
 
-def _summary(fleet: Fleet, failed: t.Sequence[Member], count: int) -> str:
-    if not failed:
-        return ""
-    return f"{fleet.label}: {len(failed)} of {count} failed. " + " ".join(f"{member.name}: {member.failure}" for member in failed[:10])
+def _summary(fleet: Fleet, members: t.Sequence[Member], companion: t.Sequence[Member]) -> str:
+    failed = [member for member in members if member.failure]
+    reasons = [f"{member.name}: {member.failure}" for member in (*failed[:TOLD], *companion) if member.failure]
+    return f"{fleet.label}: {len(failed)} of {len(members)} failed. " + " ".join(reasons) if reasons else ""

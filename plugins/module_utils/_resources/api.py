@@ -43,5 +43,5 @@ def converge_api(api: Api, mode: Mode) -> Outcome:
         return Outcome(api.name, api.client.listing(path, **(options["query"] or {})))
     if method in READS:
         return Outcome(api.name, api.client.call(method, path, **how).result)
-    operation = f"{method} {path}"
-    return Outcome(api.name, None if mode.check else api.client.write(method, path, **how).result, [operation])
+    api.client.forget()
+    return Outcome(api.name, None if mode.check else api.client.call(method, path, **how).result, [f"{method} {path}"])

@@ -24,7 +24,6 @@ class NamespacedWorker(Script):
         "name": {"type": "str", "required": True},
     }
     listed: t.Mapping[str, Object] | None = None
-    lacks_namespace = False
 
     @property
     def label(self) -> str:
@@ -35,8 +34,6 @@ class NamespacedWorker(Script):
         return scripts_path(self.client, self.options["dispatch_namespace"], self.options["name"])
 
     def head(self) -> Object | None:
-        if self.lacks_namespace:
-            self.missing.append(no_namespace(self.options["dispatch_namespace"]))
         script = self._read() if self.listed is None else self.listed.get(self.options["name"])
         if script is None:
             return None

@@ -10,13 +10,12 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.converge import Outcome
 from .._engine.fleet import Fleet, Member
 from .._engine.resource import Object, Resource, Step
 from .._worker import source
 from .._worker.fingerprint import OWNER, owner_in
 from .dispatch_namespace import scripts_path
-from .namespaced_worker import NamespacedWorker
+from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Registry
 from .script import Script, uncompared_secrets
 
@@ -63,7 +62,6 @@ class NamespacedWorkers(Fleet):
         super().__init__(client, given, options)
         self._listed: dict[str, Object] = {}
         self._built: list[NamespacedWorker] = []
-        self._lacking = False
         self._registry: Registry | None = None
         self._workers: dict[str, t.Mapping[str, t.Any]] = {}
         for worker in given.get("workers") or []:
@@ -102,7 +100,7 @@ class NamespacedWorkers(Fleet):
 
     def look(self) -> None:
         scripts = self.client.listed(self._path(), limit=1000)
-        self._lacking = scripts is None
+        self.missing = [no_namespace(self.options["dispatch_namespace"])] if scripts is None else []
         # The members hold this very mapping: what they observe is always the latest look.
         self._listed.clear()
         self._listed.update((script["id"], script) for script in scripts or ())
@@ -124,7 +122,6 @@ class NamespacedWorkers(Fleet):
         defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
         worker = NamespacedWorker(self.client, given, {**defaults, **given, **shared})
         worker.listed = self._listed
-        worker.lacks_namespace = self._lacking
         self._built.append(worker)
         return worker
 
@@ -132,9 +129,11 @@ class NamespacedWorkers(Fleet):
         registry = self.options.get("registry")
         if not registry:
             return None
-        everyone = self.given.get("workers") is None
-        given: dict[str, t.Any] = {"records": {host: name for host, name in self._hosts.items() if name in names}, "workers": None if everyone else set(names)}
-        self._registry = Registry(self.client, given, {**registry, "owner": self.options["owner"], "state": self.options["state"]})
+        absent, everyone = self.options["state"] == "absent", self.given.get("workers") is None
+        records = {} if absent else {host: name for host, name in self._hosts.items() if name in names}
+        state = "absent" if absent and everyone else "present"  # of some of them: the records of the others stay
+        options = {**registry, "owner": self.options["owner"], "state": state}
+        self._registry = Registry(self.client, {"records": records, "workers": set(names)}, options)
         return self._registry
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
@@ -144,9 +143,9 @@ class NamespacedWorkers(Fleet):
         mine = {"tags": f"{OWNER}{self.options['owner']}:yes"}
         return Step("DELETE", self._path(), lambda: {"params": mine})
 
-    def extra(self, members: t.Sequence[Member], companion: Outcome | None) -> dict[str, t.Any]:
+    def extra(self, members: t.Sequence[Member], companion: Member | None) -> dict[str, t.Any]:
         going = {member.name for member in members if member.due} if self.options["state"] == "absent" else set()
         remaining = {"workers": len([name for name in self._listed if name not in going])}
         if self._registry is None:
             return {"remaining": remaining}
-        return {"remaining": {**remaining, "entries": self._registry.others}, "registry": companion.thing if companion else None}
+        return {"remaining": {**remaining, "entries": self._registry.others}, "registry": companion.plan.after if companion else None}

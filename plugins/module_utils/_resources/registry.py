@@ -12,16 +12,19 @@ from __future__ import annotations
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Resource, Step
+from .._engine.resource import Field, Object, Resource, Step
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_entries import bulk_delete, bulk_put, find_namespace
-from .kv_namespace import ROOT
+from .kv_namespace import NO_NAMESPACE, ROOT
 
 OURS = "tenantry"  # the key of our own part in a record's metadata
 
 
 class Registry(Resource):
-    """The records of one owner. C(given) holds C(records), host name -> Worker, and C(workers), whose stale records go."""
+    """The records of one owner. C(given) holds C(records), host name -> Worker, and C(workers), whose other records go.
+
+    Absent, all of that owner's records go.
+    """
 
     name = "registry"
     fields = (Field("records", None),)
@@ -39,8 +42,10 @@ class Registry(Resource):
 
     def observe(self) -> Object | None:
         self._id, self.missing = find_namespace(self.client, self.options)
-        keys = [] if self._id == UNKNOWN else self.client.listed(f"{self._path()}/keys", limit=1000) or []
-        marks = {key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys}
+        keys = None if self.missing else self.client.listed(f"{self._path()}/keys", limit=1000)
+        if keys is None and not self.missing:
+            self.missing = [NO_NAMESPACE.format(f"with the id {self._id}")]
+        marks = {key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys or ()}
         self._digests = {host: mark.get("digest") for host, mark in marks.items()}
         holders = {host: mark["owner"] for host, mark in marks.items() if mark.get("owner")}
         taken = next((host for host in self.given["records"] if holders.get(host, self.options["owner"]) != self.options["owner"]), None)
@@ -66,8 +71,7 @@ class Registry(Resource):
         ]
 
     def delete(self, before: Object) -> t.Iterable[Step]:
-        gone = [host for host, worker in before["records"].items() if self.given["workers"] is None or worker in self.given["workers"]]
-        return bulk_delete(self._path(), gone)
+        return bulk_delete(self._path(), list(before["records"]))
 
     def _pair(self, host: str, worker: str) -> Object:
         value = {"worker": worker, "state": "active"}
