@@ -16,7 +16,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ._cloudflare.client import CAN_SPEAK, Client, connect
 from ._cloudflare.errors import CloudflareError
 from ._engine.converge import Mode, Outcome, converge
-from ._engine.resource import Kind, Spec
+from ._engine.plan import knowable
+from ._engine.resource import UNKNOWN, Kind, Spec
 
 AUTH: dict[str, Spec] = {
     "api_token": {"type": "str", "no_log": True},
@@ -132,6 +133,9 @@ class Module(AnsibleModule):
         for name in (*required, *NEVER_EMPTY):
             if name in given and given[name] in (None, ""):
                 raise CloudflareError(f"{name} is {'null' if given[name] is None else 'empty'}: give it a value, or leave it out if it is optional.")
+        foreseen = [name for name, value in given.items() if not knowable(value)]
+        if foreseen and not self.check_mode:
+            raise CloudflareError(f"{foreseen[0]} holds {UNKNOWN!r}, which is what check mode foresees and no value: register it in the same run.")
         return given
 
     def converge(self, kind: type[Kind], client: Client, given: dict[str, t.Any]) -> Outcome:

@@ -19,7 +19,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 import pytest
-from alike import alike
+from alike import UNKNOWN, alike
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _resources
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import Fleet
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Kind, Resource
@@ -234,6 +234,19 @@ def test_the_whole_can_be_predicted_on_an_empty_account(run: Runner, edge: Edge,
     predicted = run.ok(name, check=True, **CASES[name].create)
     assert predicted["changed"] and predicted["operations"]
     assert edge.writes() == []
+
+
+def test_a_prediction_may_stand_on_another(run: Runner, edge: Edge) -> None:
+    foreseen = run.ok("kv_namespace", check=True, title="Metadata")["kv_namespace"]["id"]
+    assert foreseen == UNKNOWN
+    entries = {"namespace_id": foreseen, "entries": [{"key": "a", "value": "b"}]}
+    assert run.ok("kv_entries", check=True, **entries)["operations"][0].endswith(f"/{UNKNOWN}/bulk")
+    worker = {"name": "a", "content": CODE, **DATE, "bindings": [{"name": "DATA", "type": "kv_namespace", "namespace_id": foreseen}]}
+    assert run.ok("worker", check=True, **worker)["changed"]
+    route = {"pattern": "a.example.com/*", "script": "a", "zone_id": foreseen}
+    assert run.ok("worker_route", check=True, **route)["changed"]
+    for module, options in (("kv_entries", entries), ("worker", worker), ("worker_route", route)):
+        assert "which is what check mode foresees and no value" in run.refused(module, **options)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.needs])

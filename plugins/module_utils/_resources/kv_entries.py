@@ -43,7 +43,8 @@ def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
 def find_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str, list[str]]:
     """Return the id of the KV namespace that C(namespace_id) or C(title) names, and what is missing where there is none."""
     if options.get("namespace_id"):
-        return options["namespace_id"], []
+        unknown = options["namespace_id"] == UNKNOWN
+        return options["namespace_id"], [NO_NAMESPACE.format("yet")] if unknown else []
     found = find_by_title(client, options["title"])
     if found:
         return found["id"], []
