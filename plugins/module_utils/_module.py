@@ -70,9 +70,11 @@ def _masked(value: t.Any, option: Spec) -> t.Any:
     if option.get("no_log"):
         return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN
     inner = option.get("options")
-    if inner and isinstance(value, list):
-        return [masked(one, inner) for one in value]
-    return masked(value, inner) if inner else value
+    if not inner:
+        return value
+    if isinstance(value, str):  # a list or a dictionary as JSON text, of which no part can be told from another
+        return HIDDEN
+    return [masked(one, inner) for one in value] if isinstance(value, list) else masked(value, inner)
 
 
 def scrubbed(text: str, secrets: t.Iterable[str]) -> str:

@@ -185,6 +185,12 @@ def test_secrets_are_in_no_result_and_mangle_none(run: Runner, edge: Edge, modul
             assert options_told.get("wrong", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER") == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
+def test_secrets_in_text_are_hidden_with_it(run: Runner) -> None:
+    workers = json.dumps([{"name": "a", "content": CODE, "compatibility_date": "2026-11-01", "secrets": {"KEY": "pin4"}}])
+    result = run("namespaced_workers", **NAMESPACE, workers=workers)
+    assert result["changed"] and "pin4" not in json.dumps(result)
+
+
 def test_credentials_from_the_environment_are_told_by_nobody(run: Runner, edge: Edge) -> None:
     edge.fault(method="GET", path=".*", status=400, code=10021, message=f"echo {edge.token} echo", times=9)
     result = run("namespaced_worker", **WORKER)
