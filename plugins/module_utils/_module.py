@@ -51,6 +51,8 @@ def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
     match value, raw:
         case dict(), dict() if inner:
             return given_options(value, raw, inner)
+        case dict(), str() if inner:  # as text: what is null in it cannot be told from what is not there
+            return {key: one for key, one in value.items() if one is not None}
         case list(), list() if inner:
             return [given_options(one, its, inner) if isinstance(its, dict) else one for one, its in zip(value, raw, strict=True)]
     return value
@@ -72,7 +74,7 @@ def _masked(value: t.Any, option: Spec) -> t.Any:
     inner = option.get("options")
     if not inner:
         return value
-    if isinstance(value, str):  # a list or a dictionary as JSON text, of which no part can be told from another
+    if isinstance(value, str):  # a dictionary as JSON text, of which no part can be told from another
         return HIDDEN
     return [masked(one, inner) for one in value] if isinstance(value, list) else masked(value, inner)
 

@@ -186,9 +186,13 @@ def test_secrets_are_in_no_result_and_mangle_none(run: Runner, edge: Edge, modul
 
 
 def test_secrets_in_text_are_hidden_with_it(run: Runner) -> None:
-    workers = json.dumps([{"name": "a", "content": CODE, "compatibility_date": "2026-11-01", "secrets": {"KEY": "pin4"}}])
-    result = run("namespaced_workers", **NAMESPACE, workers=workers)
+    defaults = json.dumps({"content": CODE, "compatibility_date": "2026-11-01", "secrets": {"KEY": "pin4"}})
+    result = run("namespaced_workers", **NAMESPACE, defaults=defaults, workers=[{"name": "a"}])
     assert result["changed"] and "pin4" not in json.dumps(result)
+    same = run("namespaced_workers", **NAMESPACE, defaults=json.loads(defaults), workers=[{"name": "a"}])
+    assert not same["changed"], "text means what the dictionary means"
+    broken = run("namespaced_workers", **NAMESPACE, workers=json.dumps([{"name": "a", "secrets": {"KEY": "pin4"}}]))
+    assert broken["failed"] and "pin4" not in json.dumps(broken)
 
 
 def test_credentials_from_the_environment_are_told_by_nobody(run: Runner, edge: Edge) -> None:
