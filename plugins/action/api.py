@@ -21,21 +21,22 @@ import typing as t
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as Ordinary
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import CAN_SPEAK
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 
 try:  # What direct execution needs of ansible-core and of this machine. Anything missing: the ordinary way.
-    import requests  # noqa: F401  # pylint: disable=unused-import  # the modules need it here then
     from ansible.module_utils import basic
     from ansible.module_utils.common import warnings as collected
     from ansible.module_utils.common.json import AnsibleJSONEncoder
 
     HEAPS = [heap for name in ("_global_warnings", "_global_deprecations") if (heap := getattr(collected, name, None)) is not None]
-    ABLE = hasattr(basic, "_ANSIBLE_ARGS")
+    ABLE = hasattr(basic, "_ANSIBLE_ARGS") and CAN_SPEAK
 except ImportError:
     ABLE = False
 
 MODULES = "ansible_collections.tenantry.cloudflare_workers.plugins.modules."
-UTILS = "ansible_collections.tenantry.cloudflare_workers.plugins.module_utils."
-FILES = ("path", "entrypoint")  # the options of a Worker that name a file of the controller
 HOLDERS = ("defaults", "workers")  # the options that hold Workers
 
 
@@ -82,7 +83,7 @@ class ActionModule(Ordinary):
         return found
 
     def _located(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:
-        paths = {key: options[key] for key in FILES if isinstance(options.get(key), str) and options[key]}
+        paths = {key: options[key] for key in source.FILES if isinstance(options.get(key), str) and options[key]}
         return {**options, **{key: self._find(key, os.path.join(root or "", os.path.expanduser(path))) for key, path in paths.items()}}
 
     def _find(self, option: str, path: str) -> str:
@@ -95,16 +96,14 @@ class ActionModule(Ordinary):
 
 def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the contents of all sources that the arguments name, for a module that cannot read them."""
-    source = importlib.import_module(UTILS + "_worker.source")
-    fleet = importlib.import_module(UTILS + "_resources.namespaced_workers")
     defaults = arguments.get("defaults") or {}
-    workers = [fleet.merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict)]
+    workers = [merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict)]
     sources: dict[str, t.Any] = {}
     for options in (arguments, *workers):
-        if any(options.get(key) for key in FILES):
+        if any(options.get(key) for key in source.FILES):
             try:
                 sources.update(source.pack(options))
-            except Exception as error:  # pylint: disable=broad-exception-caught  # whatever it is, it is about this source
+            except CloudflareError as error:
                 raise AnsibleActionFail(str(error)) from error
     return sources
 

@@ -30,7 +30,7 @@ SPEC: dict[str, t.Mapping[str, t.Any]] = {
 }
 TABLE: dict[str, t.Mapping[str, t.Any]] = {"controller_sources": {"type": "dict"}}
 WAYS = ("content", "path", "entrypoint")
-FILES = ("path", "entrypoint")
+FILES = ("path", "entrypoint")  # those that name a file of the controller
 
 MODULE_TYPES = {
     ".js": "application/javascript+module",
