@@ -34,8 +34,7 @@ class Member:
     @property
     def the(self) -> Resource:
         """The object, which every member has that did not fail while it was planned."""
-        assert self.resource is not None
-        return self.resource
+        return t.cast(Resource, self.resource)
 
     @property
     def due(self) -> bool:
