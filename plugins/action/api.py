@@ -96,14 +96,14 @@ class ActionModule(Ordinary):
 
 def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the contents of all sources that the arguments name, for a module that cannot read them."""
-    defaults = arguments.get("defaults") or {}
+    defaults = arguments["defaults"] if isinstance(arguments.get("defaults"), dict) else {}
     workers = [merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict)]
     sources: dict[str, t.Any] = {}
     for options in (arguments, *workers):
         if any(options.get(key) for key in source.FILES):
             try:
                 sources.update(source.pack(options))
-            except CloudflareError as error:
+            except (CloudflareError, OSError) as error:
                 raise AnsibleActionFail(str(error)) from error
     return sources
 

@@ -127,6 +127,43 @@ def test_which_bindings_stay(run: Runner, edge: Edge, given: dict[str, t.Any], l
     assert {binding["name"] for binding in result["namespaced_worker"]["bindings"]} == left
 
 
+def test_a_binding_never_destroys_a_secret_unasked(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})
+    assert "A of Worker 'a'" in run.refused("namespaced_worker", **WORKER, vars={"A": "plain"})
+    run.ok("namespaced_worker", **WORKER, vars={"A": "plain"}, secrets={"A": None})
+    assert secret_names(run, edge) == [] and get(run, edge, "/bindings") == [{"name": "A", "type": "plain_text", "text": "plain"}]
+    run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})
+    assert secret_names(run, edge) == ["A"] and [binding["type"] for binding in get(run, edge, "/bindings")] == ["secret_text"]
+    assert not run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})["changed"]
+
+
+def test_true_is_not_one(run: Runner, edge: Edge) -> None:
+    for value in (True, 1, 0, False):
+        assert verbs(run.ok("namespaced_worker", **WORKER, vars={"A": value})) == ["PUT "]
+        assert json.dumps(get(run, edge, "/bindings")[0]["json"]) == json.dumps(value)
+
+
+def test_null_means_no_secrets_whatever_was_said_before(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})
+    run.ok("namespaced_worker", **WORKER, secrets={})
+    assert secret_names(run, edge) == ["A"]
+    assert run.ok("namespaced_worker", **WORKER, secrets=None)["changed"] and secret_names(run, edge) == []
+    assert not run.ok("namespaced_worker", **WORKER, secrets=None)["changed"]
+
+
+def test_what_goes_is_decided_anew_when_the_rule_changes(run: Runner, edge: Edge) -> None:
+    def names() -> set[str]:
+        return {binding["name"] for binding in get(run, edge, "/bindings")}
+
+    run.ok("namespaced_worker", **WORKER, vars={"A": "1", "B": "2", "C": "3"})
+    run.ok("namespaced_worker", **WORKER, vars={"A": "1"}, unmanaged_bindings="keep")
+    assert names() == {"A", "B", "C"}
+    run.ok("namespaced_worker", **WORKER, vars={"A": "1", "B": None}, unmanaged_bindings="keep")
+    assert names() == {"A", "C"}
+    run.ok("namespaced_worker", **WORKER, vars={"A": "1"})
+    assert names() == {"A"}
+
+
 def test_secrets_without_a_key_are_sent_once_and_said_so(run: Runner, edge: Edge) -> None:
     first = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET})
     assert not first.get("warnings")
@@ -274,6 +311,15 @@ def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     edge.heal()
     assert run.ok("namespaced_workers", **fleet, workers=moved)["registry"]["records"] == {"a2.example.com": "a", "b2.example.com": "b"}
     assert not run.ok("namespaced_workers", **fleet, workers=moved)["changed"]
+
+
+def test_a_host_name_that_moves_to_what_fails_stays_where_it_was(run: Runner, edge: Edge) -> None:
+    run.ok("kv_namespace", title="Metadata")
+    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}}
+    run.ok("namespaced_workers", **fleet, workers=[{"name": "a", "hostnames": ["x.example.com"]}])
+    edge.fault(method="PUT", path=".*/scripts/b$", status=400, code=10021, message="no", times=9)
+    result = run("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b", "hostnames": ["x.example.com"]}])
+    assert result["failed"] and result["registry"]["records"] == {"x.example.com": "a"}
 
 
 def test_what_is_gone_already_need_not_be_deleted(run: Runner, edge: Edge) -> None:

@@ -25,7 +25,7 @@ try:
 except ImportError:  # reported by the front end, in Ansible's words
     CAN_SPEAK = False
 
-from .errors import ApiError, CloudflareError, LostAnswer, Unreachable, read_errors
+from .errors import NO_ENVELOPE, ApiError, CloudflareError, LostAnswer, Unreachable, read_errors
 from .pacing import Pacer
 
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
@@ -44,6 +44,13 @@ def first_of(environ: t.Mapping[str, str], names: t.Iterable[str]) -> str | None
     return next((environ[name] for name in names if environ.get(name)), None)
 
 
+def plain(name: str, value: str) -> str:
+    """Return a credential without the white space around it. What no header can carry is refused, unsaid."""
+    if not re.fullmatch(r"[!-~]+", value.strip()):
+        raise CloudflareError(f"{name} holds characters that no {name} has, such as a space or a line's end: copy it anew.")
+    return value.strip()
+
+
 @dataclass(frozen=True)
 class Credentials:
     """The headers that authenticate. Options beat the environment; a token beats a key."""
@@ -57,14 +64,14 @@ class Credentials:
             raise CloudflareError("Both api_token and api_key are given: give one of them. api_token is the better one.")
         token = api_token or ("" if api_key else environ.get("CLOUDFLARE_API_TOKEN", ""))
         if token:
-            return cls({"Authorization": f"Bearer {token.strip()}"})
+            return cls({"Authorization": f"Bearer {plain('api_token', token)}"})
         key = api_key or environ.get("CLOUDFLARE_API_KEY", "")
         email = email or environ.get("CLOUDFLARE_EMAIL", "")
         if key and not email:
             raise CloudflareError("api_key is given without email: give email (CLOUDFLARE_EMAIL) too, or an api_token instead.")
         if not key:
             raise CloudflareError("No credentials: give api_token, or set CLOUDFLARE_API_TOKEN in the environment of the play.")
-        return cls({"X-Auth-Key": key.strip(), "X-Auth-Email": email.strip()})
+        return cls({"X-Auth-Key": plain("api_key", key), "X-Auth-Email": plain("email", email)})
 
     @property
     def digest(self) -> str:
@@ -184,10 +191,10 @@ class Client:
             if envelope["success"] and response.ok:
                 return Answer(envelope.get("result"), envelope.get("result_info") or {}, response.content, kind)
             code, message = read_errors(envelope)
-        elif response.ok:
+        elif response.ok and "text/html" not in kind:
             return Answer(envelope, {}, response.content, kind)
         else:
-            code, message = 0, f"{response.reason or 'an error'}, without Cloudflare's envelope; check api_url"
+            code, message = NO_ENVELOPE, f"{response.reason or 'an error'}, and no answer of the API: check api_url"
         if response.status_code >= 500:
             raise LostAnswer(f"Cloudflare answered {response.status_code}: {message}. Run again. [{method} {path}, ray {ray or 'none'}]")
         raise ApiError(method, path, response.status_code, code, message, ray, retry_after=_seconds(response.headers.get("Retry-After")))
@@ -262,6 +269,7 @@ class Client:
 
     def zone_id(self, name: str) -> str | None:
         """Return the id of the zone that has this very name; None where these credentials see none."""
+        name = name.lower().rstrip(".")
         if name not in self._zones:
             mine = {"account.id": self._account_id} if self._account_id else {}
             found = [zone for zone in self.listing("/zones", name=name, per_page=50, **mine) if zone["name"] == name]
@@ -272,7 +280,7 @@ class Client:
 
     def zone_of(self, host: str) -> str | None:
         """Return the id of the zone with the longest name that C(host) ends in; None where there is none."""
-        labels = host.lstrip("*.").split(".")
+        labels = host.lstrip("*.").rstrip(".").split(".")
         candidates = (".".join(labels[first:]) for first in range(len(labels) - 1))
         return next((zone_id for name in candidates if (zone_id := self.zone_id(name))), None)
 

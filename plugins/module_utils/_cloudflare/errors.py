@@ -23,6 +23,8 @@ FAMILIES = (
     ("account", re.compile(r"^/accounts")),
 )
 
+NO_ENVELOPE = -1  # in place of a code: who answered was not the API
+
 # The codes by which a family says "there is no such object", besides HTTP 404.
 ABSENT = {
     "kv": {10009, 10013},
@@ -62,6 +64,9 @@ REMEDIES = {
     ("script", 10057): "A binding that was to be kept is gone: run again, so that it is read anew.",
     ("script", 10068): "The Worker handles nothing: its main module must export default { fetch }, or another handler.",
     ("script", 10144): "A service binding points at a Worker that does not exist: upload that one first.",
+    ("route", 7003): "Check zone_id: there is no such zone, or these credentials do not see it.",
+    ("route", 9109): "Check zone_id, and that the token may read and edit this zone's Workers Routes.",
+    ("script", 10053): "A secret and another binding have one name: rename one, or declare vars or bindings without it.",
     ("route", 10019): "Upload the Worker first, with tenantry.cloudflare_workers.worker, or correct script.",
     ("route", 10020): "The pattern is taken on this zone: run again, so that the route is found and adopted.",
     ("route", 10022): "Correct the pattern: wildcards only at the start of the host and at the end of the path, no query string.",
@@ -102,7 +107,7 @@ class ApiError(CloudflareError):
     def __str__(self) -> str:
         family = family_of(self.path)
         remedy = REMEDIES.get((family, self.code)) or REMEDIES.get(("*", self.code)) or ""
-        what = f"Cloudflare answered {self.status}" + (f", code {self.code}" if self.code else "") + f": {self.message.rstrip('.')}."
+        what = f"Cloudflare answered {self.status}" + (f", code {self.code}" if self.code > 0 else "") + f": {self.message.rstrip('.')}."
         if self.retry_after:
             what += f" It asks to wait {self.retry_after:.0f} s."
         where = f"[{self.method} {self.path}" + (f", ray {self.ray}]" if self.ray else "]")
@@ -111,7 +116,7 @@ class ApiError(CloudflareError):
     @property
     def absent(self) -> bool:
         """Whether this only says that the object does not exist. 7003 says more: that the account or the zone does not."""
-        return self.code in ABSENT.get(family_of(self.path), ()) or (self.status == 404 and self.code != 7003)
+        return self.code in ABSENT.get(family_of(self.path), ()) or (self.status == 404 and self.code not in (NO_ENVELOPE, 7003))
 
     @property
     def everywhere(self) -> bool:

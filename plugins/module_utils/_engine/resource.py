@@ -9,6 +9,7 @@ Nothing here knows a Cloudflare object. Check mode, diff, retries and verificati
 
 from __future__ import annotations
 
+import json
 import typing as t
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -24,6 +25,11 @@ UNKNOWN = "(known after apply)"  # what only the server can fill in; compares as
 def same(value: t.Any) -> t.Any:
     """Compare as it is."""
     return value
+
+
+def identical(one: t.Any, other: t.Any) -> bool:
+    """Whether two values are the same as JSON: true is not 1 there, as it is in Python."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def unordered(value: t.Any) -> t.Any:

@@ -11,7 +11,7 @@ import typing as t
 
 from .._cloudflare.client import Answer, Client
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body
+from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body, identical
 from .kv_namespace import NO_NAMESPACE, ROOT, find_by_title
 
 MOST_READ, MOST_WRITTEN = 100, 10_000  # keys in one request
@@ -119,7 +119,7 @@ class KVEntries(Resource):
         return self.update({"entries": {}}, {**after, "namespace_id": self._id}, ("entries",))
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        differing = {key: entry for key, entry in after["entries"].items() if entry != before["entries"].get(key)}
+        differing = {key: entry for key, entry in after["entries"].items() if not identical(entry, before["entries"].get(key))}
         pairs = [{"key": key, **{name: value for name, value in entry.items() if value is not None}} for key, entry in differing.items()]
         return bulk_put(self._path(), pairs)
 

@@ -33,7 +33,7 @@ def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dic
     """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code."""
     own_code = any(tenant.get(way) is not None for way in source.WAYS)
     base = {name: value for name, value in defaults.items() if not (own_code and name in source.SPEC)}
-    both = {name: {**base[name], **tenant[name]} for name in MERGED if base.get(name) and tenant.get(name)}
+    both = {name: {**base[name], **tenant[name]} for name in MERGED if isinstance(base.get(name), dict) and isinstance(tenant.get(name), dict)}
     return {**base, **tenant, **both}
 
 
@@ -71,9 +71,11 @@ class NamespacedWorkers(Fleet):
             if name in self._workers:
                 raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
             self._workers[name] = worker
-        if given.get("workers") is None and options["state"] == "present":
-            raise CloudflareError("workers: give the Workers that there shall be, if only an empty list.")
-        if given.get("workers") is None and "owner" not in given:
+        # A variable that came to nothing must not mean all of them: null is refused, only silence is everyone.
+        if ("workers" in given or options["state"] == "present") and given.get("workers") is None:
+            raise CloudflareError("workers: give the Workers that are meant, if only an empty list.")
+        self._everyone = "workers" not in given
+        if self._everyone and "owner" not in given:
             raise CloudflareError("owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's.")
         self._hosts = self._read_hosts()
 
@@ -81,7 +83,7 @@ class NamespacedWorkers(Fleet):
         hosts: dict[str, str] = {}
         for name, worker in self._workers.items():
             for host in (str(host).lower() for host in worker.get("hostnames") or []):
-                if not HOST.match(host):
+                if not HOST.fullmatch(host):
                     raise CloudflareError(f"hostnames: {host!r} of {name} is no host name.")
                 if hosts.setdefault(host, name) != name:
                     raise CloudflareError(f"hostnames: {host} is declared for {hosts[host]} and for {name}: a host name leads to one Worker.")
@@ -106,7 +108,7 @@ class NamespacedWorkers(Fleet):
         self._listed.update((script["id"], script) for script in scripts or ())
 
     def names(self) -> t.Iterable[str]:
-        if self.given.get("workers") is not None:
+        if not self._everyone:
             return list(self._workers)
         return [name for name in self._listed if owner_in(self._tags(name)) == self.options["owner"]]
 
@@ -129,15 +131,15 @@ class NamespacedWorkers(Fleet):
         registry = self.options.get("registry")
         if not registry:
             return None
-        absent, everyone = self.options["state"] == "absent", self.given.get("workers") is None
+        absent = self.options["state"] == "absent"
         records = {} if absent else {host: name for host, name in self._hosts.items() if name in names}
-        state = "absent" if absent and everyone else "present"  # of some of them: the records of the others stay
+        state = "absent" if absent and self._everyone else "present"  # of some of them: the records of the others stay
         options = {**registry, "owner": self.options["owner"], "state": state}
-        self._registry = Registry(self.client, {"records": records, "workers": set(names)}, options)
+        self._registry = Registry(self.client, {"records": records, "workers": set(names), "declared": set() if absent else set(self._hosts)}, options)
         return self._registry
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
-        if self.given.get("workers") is not None or len(due) < 2:
+        if not self._everyone or len(due) < 2:
             return None
         # An unfiltered deletion of this collection would take every tenant: the filter is never empty and always positive.
         mine = {"tags": f"{OWNER}{self.options['owner']}:yes"}

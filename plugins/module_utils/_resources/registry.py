@@ -21,7 +21,8 @@ OURS = "tenantry"  # the key of our own part in a record's metadata
 
 
 class Registry(Resource):
-    """The records of one owner. C(given) holds C(records), host name -> Worker, and C(workers), whose other records go.
+    """The records of one owner. C(given) holds C(records), host name -> Worker, and C(workers), whose other records go but for
+    those of host names that are C(declared).
 
     Absent, all of that owner's records go.
     """
@@ -56,7 +57,9 @@ class Registry(Resource):
         return {"namespace_id": self._id, "records": ours} if ours or self.options["state"] != "absent" else None
 
     def wanted(self, before: Object | None) -> Object:
-        stay = {host: worker for host, worker in (before or {"records": {}})["records"].items() if worker not in self.given["workers"]}
+        # A host name that moves to a Worker which failed keeps its record until that one is there.
+        there = (before or {"records": {}})["records"]
+        stay = {host: worker for host, worker in there.items() if worker not in self.given["workers"] or host in self.given["declared"]}
         return {"records": {**stay, **self.given["records"]}}
 
     def create(self, after: Object) -> t.Iterable[Step]:

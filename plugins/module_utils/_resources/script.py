@@ -128,18 +128,23 @@ class Script(Resource):
         made_of = {"source": self._source.identity, **self._settings()}
         if self._declared is not None:
             made_of["bindings"] = self._declared
+            made_of["owns"] = bindings.owns(self.given, self.options["unmanaged_bindings"])
         if "secrets" not in self.given:
             return Stamp(fingerprint(made_of), self._stamp.secrets if self._stamp else NO_SECRETS)
-        return Stamp(fingerprint(made_of), secrets_segment(self._secrets, self._key if self._policy == "on_change" else None))
+        secrets = None if self.given["secrets"] is None else self._secrets
+        return Stamp(fingerprint(made_of), secrets_segment(secrets, self._key if self._policy == "on_change" else None))
 
     def wanted(self, before: Object | None) -> Object:
         wanted = {**super().wanted(before), "owner": self.options["owner"]}
         wanted.pop("bindings", None)
         if self._described:
             wanted["modules"] = [module.summary for module in self._source.modules]
-        if self._declared is not None:
+        if self._declared is not None or self._secrets:
             kept = bindings.keeps(self.given, self.options["unmanaged_bindings"])
-            wanted["bindings"] = bindings.merge((before or {}).get("bindings", []), self._declared, kept)
+            there = (before or {}).get("bindings", [])
+            merged = bindings.merge(there, self._declared or [], kept)
+            if self._declared is not None or merged != there:
+                wanted["bindings"] = merged
         if "secrets" in self.given:
             there = (before or {}).get("secrets", {}) if self.given["secrets"] is not None else {}
             wanted["secrets"] = dict.fromkeys([name for name in there if name not in self._secrets], HIDDEN)
@@ -200,6 +205,9 @@ class Script(Resource):
         holder, owner = (before or {}).get("owner"), self.options["owner"]
         if holder and holder != owner and not self.options["take_over"]:
             raise CloudflareError(f"{self.label} belongs to owner {holder!r}, not to {owner!r}: set owner to {holder!r}, or take_over: true to make it yours.")
+        kept = set((before or {}).get("secrets", {})) & set((after or {}).get("secrets", {}))
+        for name in sorted(kept & {binding["name"] for binding in self._declared or []}):
+            raise CloudflareError(f"bindings: {name} of {self.label} is a secret, which this would destroy: set secrets: {{{name}: null}} too.")
         if after is not None and len(after["tags"]) > MOST_TAGS:
             raise CloudflareError(f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay.")
 
@@ -238,8 +246,8 @@ class Script(Resource):
 
     def _upload(self, before: Object | None, after: Object) -> Step:
         declared = {binding["name"] for binding in self._declared or []}
-        there = (before or {}).get("bindings", [])
-        stay = there if self._declared is None else [binding for binding in after["bindings"] if binding["name"] not in declared]
+        there: list[Binding] = (before or {}).get("bindings", [])
+        stay = [binding for binding in after.get("bindings", there) if binding["name"] not in declared]
         secrets = [{"name": name, "type": "secret_text", "text": value} for name, value in self._to_send(before, after).items()] if self._secrets else []
         every = [*(self._declared or []), *map(metadata.inherit, stay), *secrets]
         settings = {name: after[name] for name in SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._settings()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._cloudflare.client import join
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body
 
@@ -17,7 +18,7 @@ PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path
 
 def normal(pattern: str) -> str:
     """Return the one spelling of a pattern: host in lower case, path at least a slash."""
-    parts = PATTERN.match(pattern)
+    parts = PATTERN.fullmatch(pattern)
     if not parts:
         return pattern
     return (parts["scheme"] or "") + parts["host"].lower() + (parts["path"] or "/")
@@ -40,7 +41,7 @@ class WorkerRoute(Resource):
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._zone = UNKNOWN
-        if not PATTERN.match(options["pattern"]):
+        if not PATTERN.fullmatch(options["pattern"]):
             raise CloudflareError(
                 f"pattern: {options['pattern']!r} is no route: a host, which may begin with *, and a path, which may end with *;"
                 " no other wildcard, no query string. For example *.example.com/*"
@@ -51,12 +52,12 @@ class WorkerRoute(Resource):
         return f"route {self.options['pattern']!r}"
 
     def _path(self, *parts: str) -> str:
-        return "/".join((f"/zones/{self._zone}/workers/routes", *parts))
+        return "/".join((f"/zones/{UNKNOWN}/workers/routes", *parts)) if self._zone == UNKNOWN else join("zones", self._zone, "workers", "routes", *parts)
 
     def _find_zone(self) -> str:
         if self.options.get("zone_id"):
             return str(self.options["zone_id"])
-        host = PATTERN.match(self.options["pattern"])["host"]  # type: ignore[index]  # checked in __init__
+        host = PATTERN.fullmatch(self.options["pattern"])["host"]  # type: ignore[index]  # checked in __init__
         if host == "*" and not self.options.get("zone"):
             raise CloudflareError(f"zone: {self.label} fits every zone: give zone or zone_id.")
         name = self.options.get("zone")

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
+from .._engine.resource import identical
 
 Binding = dict[str, t.Any]  # as the API spells it, with name and type
 
@@ -63,7 +64,7 @@ def declare(given: t.Mapping[str, t.Any], find_kv: t.Callable[[str], str]) -> li
     declared = [_resolve(binding, find_kv) for binding in given.get("bindings") or []] + from_vars(given.get("vars") or {})
     names = [binding["name"] for binding in declared] + [name for name, value in (given.get("secrets") or {}).items() if value is not None]
     for name in names:
-        if not NAME.match(name):
+        if not NAME.fullmatch(name):
             raise CloudflareError(f"bindings: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit.")
         if names.count(name) > 1:
             raise CloudflareError(f"bindings: {name} is declared {names.count(name)} times, in bindings, vars or secrets: keep one of them.")
@@ -91,20 +92,28 @@ def merge(observed: t.Iterable[Binding], declared: t.Iterable[Binding], kept: t.
     there = {binding["name"]: binding for binding in observed}
     new = {binding["name"]: binding for binding in declared}
     matched = [
-        there[name] if name in there and all(there[name].get(key) == value for key, value in binding.items()) else binding
+        there[name] if name in there and all(identical(there[name].get(key), value) for key, value in binding.items()) else binding
         for name, binding in new.items()
     ]
     return by_name([*matched, *(binding for name, binding in there.items() if name not in new and kept(binding))])
 
 
+def owns(given: t.Mapping[str, t.Any], unmanaged: str) -> list[t.Any]:
+    """Return what decides which undeclared bindings go: where it changes, a Worker is read anew."""
+    removed = sorted(name for name, value in (given.get("vars") or {}).items() if value is None)
+    return ["bindings" in given, "vars" in given, unmanaged, removed]
+
+
 def keeps(given: t.Mapping[str, t.Any], unmanaged: str) -> t.Callable[[Binding], bool]:
     """Return which undeclared bindings stay: those of types that the given options do not own, and all of them with C(keep).
 
-    C(bindings) owns every type, C(vars) alone only its own two. What is set to null in C(vars) goes in any case.
+    C(bindings) owns every type, C(vars) alone only its own two, and without both nothing is owned. What is set to null in C(vars)
+    goes in any case.
     """
     removed = {name for name, value in (given.get("vars") or {}).items() if value is None}
-    owned: t.Container[str] = TYPES if "bindings" in given else VAR_TYPES
+    removed |= {name for name, value in (given.get("secrets") or {}).items() if value is not None}  # a secret takes its place
     everything = "bindings" in given
+    owned = VAR_TYPES if "vars" in given else ()
 
     def kept(binding: Binding) -> bool:
         if binding["name"] in removed:

@@ -46,6 +46,7 @@ class Bundle:
 def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
     """Return the esbuild to use: the one given, else the nearest in a node_modules above the entrypoint, else the one on PATH."""
     if esbuild_path:
+        esbuild_path = os.path.expanduser(esbuild_path)
         if not os.access(esbuild_path, os.X_OK):
             raise CloudflareError(f"esbuild_path: {esbuild_path} is no program that can be run. {HOW_TO_GET}")
         return esbuild_path
@@ -85,9 +86,18 @@ def bundle(entrypoint: str, esbuild_path: str | None = None) -> Bundle:
         with open(meta, encoding="utf-8") as file:
             inputs = sorted(json.load(file)["inputs"])
         with open(out, "rb") as code:
-            return Bundle(code.read(), [[name, _digest(os.path.join(folder, name))] for name in inputs] + [list(OPTIONS)])
+            return Bundle(code.read(), [[name, _digest(os.path.join(folder, name))] for name in [*inputs, *_settings(folder)]] + [list(OPTIONS)])
+
+
+def _settings(folder: str) -> list[str]:
+    """Return the tsconfig.json that esbuild obeys without saying so: the nearest above the entrypoint, relative to it."""
+    levels = folder.rstrip(os.sep).count(os.sep) + 1
+    names = (os.path.join(*[os.pardir] * level, "tsconfig.json") for level in range(levels))
+    return [name for name in names if os.path.isfile(os.path.join(folder, name))][:1]
 
 
 def _digest(path: str) -> str:
+    if not os.path.isfile(path):  # what is no file stands in its name, such as data: URLs
+        return ""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()

@@ -40,7 +40,7 @@ class Stamp:
 
 def stamp_in(tags: t.Iterable[str]) -> Stamp | None:
     """Return the stamp among a Worker's tags."""
-    return next((Stamp(found[1], found[2]) for tag in tags if (found := STAMP.match(tag))), None)
+    return next((Stamp(found[1], found[2]) for tag in tags if (found := STAMP.fullmatch(tag))), None)
 
 
 def owner_in(tags: t.Iterable[str]) -> str | None:
@@ -64,10 +64,13 @@ def fingerprint(material: t.Any) -> str:
 
 
 def secrets_segment(secrets: t.Mapping[str, str | None] | None, key: str | None) -> str:
-    """Hash the secrets: 8 hex digits. With a key their values count, as an HMAC; without one only their names do."""
-    if not secrets:
+    """Hash the secrets: 8 hex digits. With a key their values count, as an HMAC; without one only their names do.
+
+    C(None) is a Worker that shall have none, which is more than one of which none are managed.
+    """
+    if secrets is not None and not secrets:
         return NO_SECRETS
-    material = secrets if key else {name: value is not None for name, value in secrets.items()}
+    material = secrets if key or secrets is None else {name: value is not None for name, value in secrets.items()}
     return hmac.new((key or "").encode(), canonical(material), hashlib.sha256).hexdigest()[:8]
 
 

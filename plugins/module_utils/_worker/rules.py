@@ -33,9 +33,9 @@ def complaints(given: Given, options: Given) -> t.Iterator[str]:
 
 
 def _of_identity(name: str, owner: str) -> t.Iterator[str]:
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         yield f"name: {name!r} is no name for a Worker: lower-case letters, digits, - and _, at most 63, not beginning with -."
-    if not OWNER.match(owner):
+    if not OWNER.fullmatch(owner):
         yield f"owner: {owner!r} must be 1 to 40 lower-case letters, digits and -."
 
 
@@ -49,13 +49,15 @@ def _of_what_it_needs(given: Given) -> t.Iterator[str]:
 
 def _of_values(given: Given) -> t.Iterator[str]:
     date, tags = given.get("compatibility_date"), given.get("tags") or []
-    if date and date != UNKNOWN and not DATE.match(date):
+    if date and date != UNKNOWN and not DATE.fullmatch(date):
         yield f"compatibility_date: {date!r} must be a quoted date, such as '2026-11-01'."
     for tag in tags:
-        if not TAG.match(tag) or tag.startswith(OURS):
+        if not TAG.fullmatch(tag) or tag.startswith(OURS):
             yield f"tags: {tag!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {OURS}"
     if len(tags) > MOST_TAGS:
         yield f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own."
     for name, value in (given.get("secrets") or {}).items():
+        if isinstance(value, (dict, list)):
+            yield f"secrets: {name} is a {type(value).__name__}, and a secret is a text: give it as one, for example through to_json."
         if value is not None and not str(value):
             yield f"secrets: {name} is empty: give it a value, or null to remove it."
