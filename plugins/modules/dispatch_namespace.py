@@ -49,16 +49,16 @@ author:
 EXAMPLES = r"""
 - name: A dispatch namespace for all customers
   tenantry.cloudflare_workers.dispatch_namespace:
-    name: customer-workers
+    name: example-workers
 
 - name: Let its Workers see request.cf
   tenantry.cloudflare_workers.dispatch_namespace:
-    name: customer-workers
+    name: example-workers
     trusted_workers: true
 
 - name: Remove one that is empty
   tenantry.cloudflare_workers.dispatch_namespace:
-    name: customer-workers
+    name: example-workers
     state: absent
 """
 
@@ -75,7 +75,7 @@ dispatch_namespace:
   returned: success
   type: dict
   contains:
-    name: {description: Its name., type: str, returned: success, sample: customer-workers}
+    name: {description: Its name., type: str, returned: success, sample: example-workers}
     namespace_id: {description: Its id., type: str, returned: success, sample: 6446f71d-13b3-4bbc-a8a4-9e18760499c8}
     trusted_workers: {description: Whether its Workers trust each other., type: bool, returned: success}
     script_count: {description: How many Workers it holds., type: int, returned: success, sample: 2}

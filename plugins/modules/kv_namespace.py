@@ -42,7 +42,7 @@ author:
 EXAMPLES = r"""
 - name: A KV namespace for tenant metadata
   tenantry.cloudflare_workers.kv_namespace:
-    title: Tenant Configuration
+    title: Example Metadata
   register: metadata
 
 - name: Give it another title
@@ -71,7 +71,7 @@ kv_namespace:
   type: dict
   contains:
     id: {description: Its id., type: str, returned: success, sample: 0f2ac74b498b48028cb68387c421e279}
-    title: {description: Its title., type: str, returned: success, sample: Tenant Configuration}
+    title: {description: Its title., type: str, returned: success, sample: Example Metadata}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

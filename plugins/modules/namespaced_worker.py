@@ -44,12 +44,12 @@ author:
 EXAMPLES = r"""
 - name: A dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
-    name: customer-workers
+    name: example-workers
 
 - name: The Worker of customer A
   tenantry.cloudflare_workers.namespaced_worker:
-    dispatch_namespace: customer-workers
-    name: customer-a-worker
+    dispatch_namespace: example-workers
+    name: example-a
     content: |
       export default {
         fetch: (request, env) => Response.json(env.CONFIG),
@@ -69,8 +69,8 @@ EXAMPLES = r"""
 
 - name: Customer A leaves
   tenantry.cloudflare_workers.namespaced_worker:
-    dispatch_namespace: customer-workers
-    name: customer-a-worker
+    dispatch_namespace: example-workers
+    name: example-a
     state: absent
 """
 
@@ -81,14 +81,14 @@ operations:
   type: list
   elements: str
   sample:
-    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/dispatch/namespaces/customer-workers/scripts/customer-a-worker
+    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/dispatch/namespaces/example-workers/scripts/example-a
 namespaced_worker:
   description: The Worker, null once absent.
   returned: success
   type: dict
   contains:
-    dispatch_namespace: {description: The dispatch namespace that holds it., type: str, returned: success, sample: customer-workers}
-    name: {description: Its name., type: str, returned: success, sample: customer-a-worker}
+    dispatch_namespace: {description: The dispatch namespace that holds it., type: str, returned: success, sample: example-workers}
+    name: {description: Its name., type: str, returned: success, sample: example-a}
     owner: {description: Whose it is., type: str, returned: success, sample: default}
     modules:
       description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.

@@ -54,35 +54,35 @@ author:
 EXAMPLES = r"""
 - name: A dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
-    name: customer-workers
+    name: example-workers
 
 - name: A KV namespace for who answers for which host name
   tenantry.cloudflare_workers.kv_namespace:
-    title: Tenant Configuration
+    title: Example Metadata
 
 - name: All customers
   tenantry.cloudflare_workers.namespaced_workers:
-    dispatch_namespace: customer-workers
-    owner: customer-workers
+    dispatch_namespace: example-workers
+    owner: example-workers
     registry:
-      title: Tenant Configuration
+      title: Example Metadata
     defaults:
       content: "export default { fetch: (request, env) => Response.json(env.CONFIG) };"
       compatibility_date: "2026-11-01"
     workers:
-      - name: customer-a-worker
+      - name: example-a
         hostnames: [customer-a.platform.example.com]
         bindings: [{name: CONFIG, type: json, json: {customerId: customer-a}}]
-      - name: customer-b-worker
+      - name: example-b
         hostnames: [customer-b.platform.example.com]
         bindings: [{name: CONFIG, type: json, json: {customerId: customer-b}}]
 
 - name: No customers any more
   tenantry.cloudflare_workers.namespaced_workers:
-    dispatch_namespace: customer-workers
-    owner: customer-workers
+    dispatch_namespace: example-workers
+    owner: example-workers
     registry:
-      title: Tenant Configuration
+      title: Example Metadata
     state: absent
 """
 
@@ -93,14 +93,14 @@ operations:
   type: list
   elements: str
   sample:
-    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/dispatch/namespaces/customer-workers/scripts/customer-a-worker
+    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/dispatch/namespaces/example-workers/scripts/example-a
 namespaced_workers:
   description: What became of each Worker, in the order of O(workers).
   returned: success
   type: list
   elements: dict
   contains:
-    name: {description: Its name., type: str, returned: success, sample: customer-a-worker}
+    name: {description: Its name., type: str, returned: success, sample: example-a}
     changed: {description: Whether it was written., type: bool, returned: success}
     failed: {description: Whether it failed., type: bool, returned: success}
     fields: {description: What differed., type: list, elements: str, returned: when something did, sample: [bindings]}
@@ -122,7 +122,7 @@ registry:
       description: The Worker by host name.
       type: dict
       returned: success
-      sample: {customer-a.platform.example.com: customer-a-worker}
+      sample: {customer-a.platform.example.com: example-a}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

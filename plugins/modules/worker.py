@@ -39,11 +39,11 @@ author:
 EXAMPLES = r"""
 - name: A dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
-    name: customer-workers
+    name: example-workers
 
 - name: The router in front of it
   tenantry.cloudflare_workers.worker:
-    name: platform-router
+    name: example-router
     content: |
       export default {
         fetch: (request, env) => env.TENANTS.get(new URL(request.url).hostname.split(".")[0]).fetch(request),
@@ -52,11 +52,11 @@ EXAMPLES = r"""
     bindings:
       - name: TENANTS
         type: dispatch_namespace
-        namespace: customer-workers
+        namespace: example-workers
 
 - name: Remove the router
   tenantry.cloudflare_workers.worker:
-    name: platform-router
+    name: example-router
     state: absent
 """
 
@@ -67,13 +67,13 @@ operations:
   type: list
   elements: str
   sample:
-    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/scripts/platform-router
+    - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/scripts/example-router
 worker:
   description: The Worker, null once absent.
   returned: success
   type: dict
   contains:
-    name: {description: Its name., type: str, returned: success, sample: platform-router}
+    name: {description: Its name., type: str, returned: success, sample: example-router}
     owner: {description: Whose it is., type: str, returned: success, sample: default}
     modules:
       description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.

@@ -52,14 +52,14 @@ author:
 EXAMPLES = r"""
 - name: A Worker
   tenantry.cloudflare_workers.worker:
-    name: platform-router
+    name: example-router
     content: "export default { fetch: () => new Response('hello') };"
     compatibility_date: "2026-11-01"
 
 - name: Everything below platform.example.com goes to it
   tenantry.cloudflare_workers.worker_route:
     pattern: "*.platform.example.com/*"
-    script: platform-router
+    script: example-router
 
 - name: But for the status page, where no Worker runs
   tenantry.cloudflare_workers.worker_route:
@@ -87,7 +87,7 @@ worker_route:
   contains:
     id: {description: Its id., type: str, returned: success, sample: 9a7806061c88ada191ed06f989cc3dac}
     pattern: {description: Its pattern., type: str, returned: success, sample: "*.platform.example.com/*"}
-    script: {description: The Worker that answers; null where none runs., type: str, returned: success, sample: platform-router}
+    script: {description: The Worker that answers; null where none runs., type: str, returned: success, sample: example-router}
     zone_id: {description: The id of its zone., type: str, returned: success}
 """
 

@@ -11,7 +11,13 @@ import typing as t
 
 import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client, Credentials, connect, join
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import ApiError, CloudflareError, LostAnswer, family_of
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import (
+    NO_ENVELOPE,
+    ApiError,
+    CloudflareError,
+    LostAnswer,
+    family_of,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import Pacer
 from harness import Runner
 from local_edge.testing import Edge, running
@@ -157,6 +163,7 @@ def test_codes_are_read_by_family() -> None:
     assert family_of(script) == "script" and family_of("/zones/z/workers/routes") == "route"
     assert ApiError("GET", script, 400, 10007, "").absent
     assert not ApiError("GET", "/accounts/a/storage/kv/namespaces", 400, 10007, "").absent
+    assert not ApiError("GET", script, 404, NO_ENVELOPE, "").absent, "nor is what another server has not"
     assert not ApiError("GET", script, 404, 7003, "").absent, "a wrong account is not an absent Worker"
 
 

@@ -174,6 +174,13 @@ def test_secrets_without_a_key_are_sent_once_and_said_so(run: Runner, edge: Edge
     assert secret_names(run, edge) == ["KEY", "NEW"]
 
 
+def test_who_has_no_key_leaves_what_a_key_has_hashed(run: Runner) -> None:
+    keyed = {**WORKER, "secrets": {"KEY": SECRET}, "fingerprint_key": "fingerprint-key-1"}
+    run.ok("namespaced_worker", **keyed)
+    assert not run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET})["changed"]
+    assert not run.ok("namespaced_worker", **keyed)["changed"]
+
+
 def test_secrets_always(run: Runner) -> None:
     for _run in range(2):
         result = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET}, update_secrets="always")

@@ -19,7 +19,7 @@ from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Registry
 from .script import Script, uncompared_secrets
 
-HOST = re.compile(r"^[a-z0-9_*]([a-z0-9_.-]{0,251}[a-z0-9])?$")
+HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
 SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "source_root", *source.TABLE)  # said once, for all of them
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
@@ -84,7 +84,7 @@ class NamespacedWorkers(Fleet):
         for name, worker in self._workers.items():
             for host in (str(host).lower() for host in worker.get("hostnames") or []):
                 if not HOST.fullmatch(host):
-                    raise CloudflareError(f"hostnames: {host!r} of {name} is no host name.")
+                    raise CloudflareError(f"hostnames: {host!r} of {name} is no host name: each is looked up as it is, so a wildcard would never be found.")
                 if hosts.setdefault(host, name) != name:
                     raise CloudflareError(f"hostnames: {host} is declared for {hosts[host]} and for {name}: a host name leads to one Worker.")
         return hosts

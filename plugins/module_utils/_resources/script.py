@@ -219,8 +219,14 @@ class Script(Resource):
         if set(changed) - {"secrets", "tags", "owner"}:
             return [*([self._patch_secrets(gone)] if gone else []), self._upload(before, after)]
         steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
-        retag = bool(changed) or self._stamp != self._wanted_stamp()
+        retag = bool(changed) or not self._attested()
         return [*steps, self.put_tags(lambda: self._all_tags(after))] if retag else []
+
+    def _attested(self) -> bool:
+        """Whether the stamp says what is wanted. Whoever has no key leaves what another's key has hashed."""
+        wanted, stamp = self._wanted_stamp(), self._stamp
+        foreign = stamp and self._policy == "on_create" and stamp.secrets != NO_SECRETS
+        return stamp == (Stamp(wanted.fingerprint, stamp.secrets) if stamp and foreign else wanted)
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.path)]
