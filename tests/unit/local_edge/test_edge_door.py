@@ -140,7 +140,7 @@ def test_faults_over_the_wire_carry_headers(client: Client) -> None:
 
 def test_switches_over_the_wire(client: Client) -> None:
     where = client.edge.api.replace("/client/v4", "/_edge/switches")
-    assert client.session.get(where).json()["absent_script"]["choices"] == ["10007", "null", "10092"]
+    assert client.session.get(where).json()["absent_script"]["choices"] == ["10092", "null", "10007"]
     assert client.session.post(where, json={"absent_script": "null"}).json()["absent_script"]["value"] == "null"
     assert "one of 10007" in client.session.post(where, json={"absent_script": "x"}).json()["errors"][0]["message"]
 

@@ -99,7 +99,8 @@ MODULE = ("index.js", CODE, "application/javascript+module")
     ({"metadata": (None, "[]"), "index.js": MODULE}, 10026),
     ({"index.js": MODULE}, 10021),
     ({"metadata": (None, '{"main_module": "part"}'), "part": ("other.js", CODE, "application/javascript+module")}, 10021),
-    ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/x-python")}, 10021),
+    ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/html")}, 10021),
+    ({"metadata": (None, '{"main_module": "index.js", "body_part": "index.js"}'), "index.js": MODULE}, 10021),
     (form(compatibility_date="2999-01-01"), 10021),
     (form(compatibility_date="1.1.2026"), 10021),
     (form(compatibility_date=20260101), 10021),
@@ -113,15 +114,26 @@ MODULE = ("index.js", CODE, "application/javascript+module")
     (form(bindings=[text("A"), text("A")]), 10021),
     (form(bindings=[{"name": "A", "type": "plain_text"}]), 10021),
     (form(bindings=[{"name": "A", "type": "never_heard_of", "x": 1}]), 10021),
-    (form(bindings=[{"name": "A", "type": "d1", "id": "x"}]), 10021),
+    (form(bindings=[{"name": "A", "type": "d1"}]), 10021),
+    (form(bindings=[{"name": "A", "type": "vpc_network", "tunnel_id": "x", "network_id": "y"}]), 10021),
+    (form(bindings=[{"name": "A", "type": "assets"}]), 10021),
+    (form(migrations={"old_tag": "v1", "new_tag": "v2"}), 10079),
+    (form(bindings=[{"name": "A", "type": "durable_object_namespace", "class_name": "Room"}]), 10061),
     (form(bindings=[text("A", "x" * 6000)]), 10054),
     (form(bindings=[text(f"A{number}") for number in range(129)]), 10055),
     (form(bindings=[{"name": "A", "type": "kv_namespace", "namespace_id": "f" * 32}]), 10041),
     (form(bindings=[{"name": "A", "type": "dispatch_namespace", "namespace": "none"}]), 100119),
     (form(bindings=[{"name": "A", "type": "service", "service": "none"}]), 10144),
+    (form(bindings=[{"name": "A", "type": "r2_bucket", "bucket_name": "none"}]), 10085),
+    (form(bindings=[{"name": "A", "type": "d1", "database_id": "none"}]), 10181),
+    (form(bindings=[{"name": "A", "type": "queue", "queue_name": "none"}]), 11000),
+    (form(bindings=[{"name": "A", "type": "hyperdrive", "id": "none"}]), 10157),
+    (form(bindings=[{"name": "A", "type": "vectorize", "index_name": "none"}]), 10159),
+    (form(bindings=[{"name": "A", "type": "secrets_store_secret", "store_id": "none", "secret_name": "x"}]), 10182),
+    (form(bindings=[{"name": "A", "type": "mtls_certificate", "certificate_id": "none"}]), 100143),
 ])
 def test_uploads_that_are_refused(client: Client, base: str, files: dict[str, Any], code: int) -> None:
-    assert client.error("PUT", f"{base}/a", files=files) == (400, code)
+    assert client.error("PUT", f"{base}/a", files=files) == (412 if code == 10079 else 400, code)
     assert client.ask("GET", base) == []
 
 

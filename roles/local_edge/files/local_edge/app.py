@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from local_edge import auth, control
 from local_edge.api import table
 from local_edge.api.call import Answer, Call, Handler
+from local_edge.console import door
 from local_edge.errors import ApiError, no_route, not_allowed
 from local_edge.inspection import Fault, Faults, Journal, Seen
 from local_edge.quota import Meter
@@ -100,9 +101,12 @@ class ControlPlane:
         await send({"type": "http.response.body", "body": response.body})
 
     def edge(self, request: Request) -> Response:
-        """The edge's own endpoints."""
+        """The edge's own console and endpoints."""
         address = (request.method, request.path.rstrip("/"))
         try:
+            shown = door.answer(self, request)
+            if shown:
+                return Response(*shown)
             if address not in control.OPEN:
                 auth.check(self.settings, request.headers)
             endpoint = control.OPEN.get(address) or control.ENDPOINTS.get(address)
@@ -141,11 +145,12 @@ class ControlPlane:
             return refused(ApiError(500, 10002, "Unexpected internal server error; the log of the local edge says where"))
 
     async def answer(self, request: Request) -> Answer:
-        auth.check(self.settings, request.headers)
+        handlers, params = self.find(request.path)
+        if handlers.get(request.method) not in table.OWN_AUTHORIZATION:
+            auth.check(self.settings, request.headers)
         self.meter.count()
         if len(request.body) > MAX_BODY:
             raise ApiError(413, 413, "Request Entity Too Large")
-        handlers, params = self.find(request.path)
         if not handlers:
             raise no_route(request.path)
         auth.check_owner(self.settings, params, request.path)

@@ -22,6 +22,7 @@ from typing import Any
 from local_edge import __version__, sockets
 from local_edge.runtime.workerd import Unusable
 from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, generated_token
+from local_edge.store import Foreign
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
 STOP_WITHIN = 15
@@ -187,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     try:
         return {"serve": serve, "stop": stop}[parsed.command](parsed)
-    except (Refusal, Unusable, ValueError) as error:
+    except (Refusal, Unusable, Foreign, ValueError) as error:
         print(f"local_edge: {error}", file=sys.stderr)
     except sqlite3.Error as error:
         print(f"local_edge: the database in {parsed.data} cannot be used ({error}): choose another folder with --data", file=sys.stderr)

@@ -57,7 +57,7 @@ def choice(doc: str, first: str, *others: str) -> Any:
 class Switches:
     """Behaviour of the real API that no published source settles. The first position is the default."""
 
-    absent_script: str = choice("What GET of a namespaced Worker that is not there answers", "10007", "null", "10092")
+    absent_script: str = choice("What GET of a namespaced Worker that is not there answers", "10092", "null", "10007")
     put_without_tags: str = choice("What an upload without `tags` does to the tags it had", "keep", "clear")
     put_without_keep_bindings: str = choice("Whether an upload without `keep_bindings` keeps secrets", "keep", "clear")
     put_namespace_without_trusted: str = choice("What a namespace PUT without `trusted_workers` does to it", "keep", "reset")

@@ -9,11 +9,15 @@ Everything runs on the event loop's thread, so what happens between two awaits i
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
+
+from cryptography.fernet import Fernet
 
 SCHEMA = """
 create table if not exists namespaces (
@@ -24,7 +28,7 @@ create table if not exists namespaces (
 create table if not exists scripts (
   id integer primary key, account text not null, namespace text not null, name text not null,
   tag text not null, etag text not null, main text not null, version integer not null, config text not null,
-  created_on text not null, modified_on text not null, unique (account, namespace, name));
+  extras text not null, created_on text not null, modified_on text not null, unique (account, namespace, name));
 create index if not exists scripts_by_etag on scripts (etag);
 
 -- Sources by their hash: tenants that share a source share its rows.
@@ -32,7 +36,19 @@ create table if not exists modules (
   etag text not null, position integer not null, name text not null, kind text not null, body blob not null,
   primary key (etag, position));
 
--- `target` is what a binding points to (a KV namespace's id, a Worker's name ...), `value` what is never shown.
+-- What an account's Worker was: code, configuration and bindings (sealed) of each version, and what was deployed when.
+create table if not exists versions (
+  id text primary key, script integer not null references scripts on delete cascade, number integer not null,
+  etag text not null, main text not null, config text not null, bindings text not null, annotations text not null,
+  created_on text not null);
+create index if not exists versions_by_script on versions (script, number);
+create index if not exists versions_by_etag on versions (etag);
+create table if not exists deployments (
+  id text primary key, script integer not null references scripts on delete cascade, versions text not null,
+  annotations text not null, created_on text not null);
+create index if not exists deployments_by_script on deployments (script);
+
+-- `target` is what a binding points to (a KV namespace's id, a Worker's name ...), `value` (sealed) what is never shown.
 create table if not exists bindings (
   script integer not null references scripts on delete cascade, position integer not null, name text not null,
   type text not null, spec text not null, target text, value text, primary key (script, name));
@@ -52,24 +68,49 @@ create table if not exists kv (
   namespace text not null references kv_namespaces on delete cascade, key text not null, value blob not null,
   metadata text, expiration integer, unique (namespace, key));
 
+-- Files of static assets by hash, shared in the place of their Workers; a manifest is what one upload session asked for.
+create table if not exists assets (
+  account text not null, namespace text not null, hash text not null, content_type text, body blob not null,
+  primary key (account, namespace, hash));
+create table if not exists manifests (
+  id text primary key, account text not null, namespace text not null, files text not null, created_on text not null);
+
+-- Objects of other products, as far as a binding may point to them.
+create table if not exists products (
+  account text not null, kind text not null, id text not null, name text not null, spec text not null, created_on text not null,
+  primary key (account, kind, id), unique (account, kind, name));
+create table if not exists subdomains (account text primary key, name text not null);
+
 -- One number for every change of a Worker, so that no two versions ever share one.
 create table if not exists counter (version integer not null);
 """
-TABLES = ("routes", "kv", "kv_namespaces", "tags", "bindings", "modules", "scripts", "namespaces")
+TABLES = ("routes", "kv", "kv_namespaces", "tags", "bindings", "modules", "scripts", "namespaces",
+          "versions", "deployments", "assets", "manifests", "products", "subdomains")
+
+
+#: Counted up when the tables change, so that an older folder is refused instead of half understood.
+VERSION = 2
+
+
+class Foreign(Exception):
+    """A database, or a key, that this program cannot use; the text says why and what to do."""
 
 
 class Store:
-    """The database; `path` None keeps it in memory."""
+    """The database; `path` None keeps it in memory. Secrets in it are sealed with the key in the file `key` beside it."""
 
     def __init__(self, path: str | None = None) -> None:
         if path:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            os.chmod(path, 0o600)
+            private(Path(path))
+        key = kept_key(Path(path).with_name("key")) if path else Fernet.generate_key()
+        self.cipher, self.signing_key = Fernet(key), hashlib.sha256(b"signing " + key).digest()
         self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=256)
         self.db.row_factory = sqlite3.Row
         for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
             self.db.execute(f"pragma {pragma}")
-        self.db.executescript(SCHEMA)
+        if self.count("select count(*) from sqlite_master") and self.count("pragma user_version") != VERSION:
+            raise Foreign(f"{path} was written by another version of the local edge: move its folder away, or choose another with --data")
+        self.db.executescript(f"{SCHEMA}; pragma user_version = {VERSION}")
         if self.one("select 1 from counter") is None:
             self.db.execute("insert into counter values (0)")
 
@@ -94,6 +135,13 @@ class Store:
     def count(self, sql: str, *args: Any) -> int:
         return int(self.db.execute(sql, args).fetchone()[0])
 
+    def seal(self, text: str | None) -> str | None:
+        """What may be written of a secret."""
+        return None if text is None else self.cipher.encrypt(text.encode()).decode()
+
+    def unseal(self, text: str | None) -> str | None:
+        return None if text is None else self.cipher.decrypt(text.encode()).decode()
+
     def next_version(self) -> int:
         """The next number of a Worker's version; called inside `write()`."""
         return self.count("update counter set version = version + 1 returning version")
@@ -106,6 +154,25 @@ class Store:
 
     def close(self) -> None:
         self.db.close()
+
+
+def private(path: Path) -> None:
+    """The file, made if it is not there, for its owner alone."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    os.chmod(path, 0o600)
+
+
+def kept_key(path: Path) -> bytes:
+    """The key of a folder, made when there is none."""
+    private(path)
+    key = path.read_bytes()
+    if not key:
+        key = Fernet.generate_key()
+        with path.open("wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+    return key
 
 
 def now() -> str:

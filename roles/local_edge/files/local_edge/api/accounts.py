@@ -1,31 +1,53 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens, accounts and zones: who is asking, and about what."""
+"""Tokens, users, accounts and zones: who is asking, and about what."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from local_edge.api.call import Answer, Call, paged
-from local_edge.settings import Account, Zone
+from local_edge.settings import Account, Settings, Zone
 
 CREATED = "2024-01-01T00:00:00.000000Z"
 OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "equal": str.__eq__, "not_equal": str.__ne__, "starts_with": str.startswith, "ends_with": str.endswith,
     "contains": str.__contains__,
 }
+CASE_SENSITIVE = "_case_sensitive"
+#: Where an object of a listing has what a query asks for, as a path of keys.
+ACCOUNT_FIELDS = {"name": "name"}
+MEMBERSHIP_FIELDS = {"account.name": "account.name", "name": "account.name", "status": "status"}
+ZONE_FIELDS = {name: name for name in ("name", "account.id", "account.name", "status", "type")}
+#: The only role that a token's owner has here.
+ROLE = "Super Administrator - All Privileges"
+GRANTS = ("analytics", "billing", "cache_purge", "dns", "dns_records", "lb", "logs", "organization", "ssl", "waf", "zone_settings", "zones")
+
+
+def derived(kind: str, text: str) -> str:
+    """An id that follows from what it names, so that it survives everything."""
+    return hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()[:32]
 
 
 async def verify_token(call: Call) -> Answer:
-    """Reached only with a token that is right."""
-    ident = hashlib.sha256(call.settings.token.encode()).hexdigest()[:32]
-    return Answer({"id": ident, "status": "active"}, messages=[{"code": 10000, "message": "This API Token is valid and active"}])
+    """Reached only with a token that is right. It never expires, so it has neither `not_before` nor `expires_on`."""
+    message = {"code": 10000, "message": "This API Token is valid and active", "type": None}
+    return Answer({"id": derived("token", call.settings.token), "status": "active"}, messages=[message])
+
+
+def user_id(settings: Settings) -> str:
+    return derived("user", settings.accounts[0].id)
 
 
 def account_object(account: Account) -> dict[str, Any]:
     return {"id": account.id, "name": account.name, "type": "standard", "settings": {"enforce_twofactor": False}, "created_on": CREATED}
+
+
+def membership_object(account: Account, user: str) -> dict[str, Any]:
+    return {"id": derived("membership", f"{user}:{account.id}"), "code": "", "status": "accepted", "api_access_enabled": None,
+            "account": account_object(account), "roles": [ROLE], "permissions": {name: {"read": True, "write": True} for name in GRANTS}}
 
 
 def zone_object(zone: Zone) -> dict[str, Any]:
@@ -37,16 +59,52 @@ def zone_object(zone: Zone) -> dict[str, Any]:
 
 
 def matches(value: str, condition: str) -> bool:
-    """Whether a name meets a query such as `example.com` or `ends_with:.com`."""
-    operator, separator, wanted = condition.rpartition(":")
-    if not separator:
-        return value.lower() == condition.lower()
-    return OPERATORS.get(operator, str.__eq__)(value.lower(), wanted.lower())
+    """Whether a text meets a query such as `example.com`, `ends_with:.com` or `contains_case_sensitive:Local`."""
+    operator, _separator, wanted = condition.rpartition(":")
+    if operator.endswith(CASE_SENSITIVE):
+        operator = operator[:-len(CASE_SENSITIVE)]
+    else:
+        value, wanted = value.lower(), wanted.lower()
+    return OPERATORS.get(operator, str.__eq__)(value, wanted)
+
+
+def at(item: Mapping[str, Any], path: str) -> str:
+    """The text at a path of keys such as `account.name`."""
+    value: Any = item
+    for key in path.split("."):
+        value = value[key]
+    return str(value)
+
+
+def listed(call: Call, fields: Mapping[str, str], items: Iterable[dict[str, Any]]) -> Answer:
+    """A page of what the query asks for: filtered by `fields`, in the order that `order` and `direction` tell."""
+    asked = {path: call.query[name] for name, path in fields.items() if call.query.get(name)}
+    enough = any if call.query.get("match") == "any" and asked else all
+    found = [item for item in items if enough(matches(at(item, path), condition) for path, condition in asked.items())]
+    order = call.query.get("order", "name")
+    if order in fields and ("order" in call.query or "direction" in call.query):
+        found.sort(key=lambda item: at(item, fields[order]), reverse=call.query.get("direction") == "desc")
+    return paged(call, found)
+
+
+async def get_user(call: Call) -> Answer:
+    """Who owns the token: a member of every account."""
+    accounts = [{"id": account.id, "name": account.name, "status": "member", "roles": [ROLE], "permissions": []}
+                for account in call.settings.accounts]
+    return Answer({"id": user_id(call.settings), "email": call.settings.email or "user@local-edge.test", "first_name": None,
+                   "last_name": None, "telephone": None, "country": None, "zipcode": None, "suspended": False,
+                   "two_factor_authentication_enabled": False, "two_factor_authentication_locked": False, "has_pro_zones": False,
+                   "has_business_zones": False, "has_enterprise_zones": False, "betas": [], "organizations": accounts,
+                   "created_on": CREATED, "modified_on": CREATED})
+
+
+async def list_memberships(call: Call) -> Answer:
+    user = user_id(call.settings)
+    return listed(call, MEMBERSHIP_FIELDS, (membership_object(account, user) for account in call.settings.accounts))
 
 
 async def list_accounts(call: Call) -> Answer:
-    name = call.query.get("name", "")
-    return paged(call, [account_object(account) for account in call.settings.accounts if not name or matches(account.name, name)])
+    return listed(call, ACCOUNT_FIELDS, map(account_object, call.settings.accounts))
 
 
 async def get_account(call: Call) -> Answer:
@@ -56,13 +114,7 @@ async def get_account(call: Call) -> Answer:
 
 
 async def list_zones(call: Call) -> Answer:
-    query = call.query
-    found = [zone_object(zone) for zone in call.settings.zones
-             if (not query.get("name") or matches(zone.name, query["name"]))
-             and (not query.get("account.id") or zone.account.id == query["account.id"])
-             and (not query.get("account.name") or matches(zone.account.name, query["account.name"]))
-             and query.get("status", "active") == "active"]
-    return paged(call, found)
+    return listed(call, ZONE_FIELDS, map(zone_object, call.settings.zones))
 
 
 async def get_zone(call: Call) -> Answer:

@@ -68,6 +68,11 @@ class Call:
         return scripts.get(self.store, self.place, self.params["script"])
 
     @property
+    def client(self) -> str:
+        """Who deploys, as `last_deployed_from` has it."""
+        return "wrangler" if self.headers.get("user-agent", "").startswith("wrangler/") else "api"
+
+    @property
     def media_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 

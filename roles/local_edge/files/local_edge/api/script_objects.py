@@ -20,9 +20,10 @@ def shown(script: Script) -> dict[str, Any]:
     config = script.settings()
     names = ("compatibility_date", "compatibility_flags", "usage_model", "logpush", "observability", "placement", "tail_consumers")
     return {"id": script.name, "tag": script.tag, "etag": script.etag, "created_on": script.created_on,
-            "modified_on": script.modified_on, "has_assets": False, "has_modules": True, "migration_tag": None,
+            "modified_on": script.modified_on, "has_assets": bool(script.config.get("assets")),
+            "has_modules": script.config.get("has_modules", True), "migration_tag": script.migrations["tag"],
             "handlers": script.config.get("handlers", []), "named_handlers": script.config.get("named_handlers", []),
-            "last_deployed_from": "api", **{name: config[name] for name in names}}
+            "last_deployed_from": script.config.get("last_deployed_from", "api"), **{name: config[name] for name in names}}
 
 
 def settings_shown(store: Store, script: Script, bindings: list[dict[str, Any]]) -> dict[str, Any]:

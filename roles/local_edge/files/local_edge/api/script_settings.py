@@ -10,9 +10,9 @@ from typing import Any
 from local_edge.api import multipart
 from local_edge.api.call import Answer, Call
 from local_edge.api.script_objects import settings_shown, tags_shown
-from local_edge.api.uploads import check_config, json_part, with_handlers
+from local_edge.api.uploads import check_config, json_part, validated, with_handlers
 from local_edge.errors import ApiError, bad_body, invalid, unsupported_content
-from local_edge.model import bindings, scripts
+from local_edge.model import bindings, migrations, scripts
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.scripts import Change, Script
 
@@ -53,13 +53,17 @@ async def patch_settings(call: Call) -> Answer:
     if raw.get("bindings") is not None:
         before = bindings.load(call.store, script.id)
         after = bindings.resolve(call.store, call.account, raw["bindings"], before, Rules(strict=True, valueless=True))
+    state = migrations.migrated(script.migrations, raw.get("migrations"))
+    if after is not None:
+        migrations.check_bindings(state, script.name, after)
+        after = migrations.with_ids(state, after)
     if {"compatibility_date", "compatibility_flags", "bindings"} & set(raw):
-        handlers = await call.runtime.validate(scripts.source_of(call.store, script), config,
-                                               after if after is not None else list(bindings.load(call.store, script.id).values()))
-        config = with_handlers(config, handlers)
+        source = scripts.source_of(call.store, script)
+        bound = after if after is not None else list(bindings.load(call.store, script.id).values())
+        config = with_handlers(config, await validated(call, source, config, bound), source)
         if call.script.version != script.version:
             raise ApiError(409, 10035, "Multiple attempts to modify a resource occurred at the same time. Please retry.")
-    return answer(call, change(call, script, Change(config=config, bindings=after,
+    return answer(call, change(call, script, Change(config=config, bindings=after, extras={"migrations": state},
                                                     tags=None if tags is None else scripts.check_tags(tags))))
 
 

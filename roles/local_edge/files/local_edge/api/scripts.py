@@ -68,6 +68,10 @@ def absent(call: Call) -> Answer:
 async def get_content(call: Call) -> Answer:
     """The code: a multipart body with one part per module, the main one first."""
     source = scripts.source_of(call.store, call.script)
+    if not source.modules:
+        return Answer(content=b"", status=204)
+    if source.modules[0].kind == "script" and len(source.modules) == 1:
+        return Answer(content=source.modules[0].body, headers={"content-type": CONTENT_TYPES["script"]})
     ordered = sorted(source.modules, key=lambda module: module.name != source.main)
     body, content_type = multipart.written([Part(one.name, one.body, one.name, CONTENT_TYPES[one.kind]) for one in ordered])
     return Answer(content=body, headers={"content-type": content_type, "cf-entrypoint": source.main})

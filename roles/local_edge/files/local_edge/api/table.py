@@ -7,13 +7,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from local_edge.api import accounts, kv_namespaces, kv_values, namespaces, script_settings, scripts, uploads, zone_routes
+from local_edge.api import (
+    account_scripts,
+    accounts,
+    assets,
+    kv_namespaces,
+    kv_values,
+    namespaces,
+    products,
+    script_settings,
+    scripts,
+    uploads,
+    versions,
+    zone_routes,
+)
 from local_edge.api.call import Handler
 
 ACCOUNT = "/accounts/{account}"
 SPACES = f"{ACCOUNT}/workers/dispatch/namespaces"
 SPACED = f"{SPACES}/{{namespace}}/scripts"
-SCRIPTS = f"{ACCOUNT}/workers/scripts"
+WORKERS = f"{ACCOUNT}/workers"
+SCRIPTS = f"{WORKERS}/scripts"
+SERVICE = f"{WORKERS}/services/{{script}}"
 ROUTES = "/zones/{zone}/workers/routes"
 KV = f"{ACCOUNT}/storage/kv/namespaces"
 
@@ -35,15 +50,35 @@ def common(base: str) -> Iterator[Entry]:
     yield "PATCH", f"{one}/secrets-bulk", script_settings.patch_secrets
     yield "GET", f"{one}/secrets/{{secret}}", script_settings.get_secret
     yield "DELETE", f"{one}/secrets/{{secret}}", script_settings.delete_secret
+    yield "POST", f"{one}/assets-upload-session", assets.create_session
     yield "GET", f"{one}/tags", script_settings.get_tags
     yield "PUT", f"{one}/tags", script_settings.put_tags
     yield "PUT", f"{one}/tags/{{tag}}", script_settings.put_tag
     yield "DELETE", f"{one}/tags/{{tag}}", script_settings.delete_tag
 
 
+def of_account(one: str) -> Iterator[Entry]:
+    """What Workers of a namespace have not."""
+    yield "GET", f"{one}/schedules", account_scripts.get_schedules
+    yield "PUT", f"{one}/schedules", account_scripts.put_schedules
+    yield "GET", f"{one}/subdomain", account_scripts.get_subdomain
+    yield "POST", f"{one}/subdomain", account_scripts.post_subdomain
+    yield "DELETE", f"{one}/subdomain", account_scripts.delete_subdomain
+    yield "GET", f"{one}/usage-model", account_scripts.get_usage_model
+    yield "GET", f"{one}/references", account_scripts.references
+    yield "GET", f"{one}/versions", versions.list_versions
+    yield "POST", f"{one}/versions", versions.create_version
+    yield "GET", f"{one}/versions/{{version}}", versions.get_version
+    yield "GET", f"{one}/deployments", versions.list_deployments
+    yield "POST", f"{one}/deployments", versions.create_deployment
+    yield "GET", f"{one}/deployments/{{deployment}}", versions.get_deployment
+
+
 #: `{name}` is one segment, `{name+}` all that remain: clients differ in whether they escape the slashes of a KV key.
 ENTRIES: tuple[Entry, ...] = (
+    ("GET", "/user", accounts.get_user),
     ("GET", "/user/tokens/verify", accounts.verify_token),
+    ("GET", "/memberships", accounts.list_memberships),
     ("GET", f"{ACCOUNT}/tokens/verify", accounts.verify_token),
     ("GET", "/accounts", accounts.list_accounts),
     ("GET", ACCOUNT, accounts.get_account),
@@ -64,6 +99,19 @@ ENTRIES: tuple[Entry, ...] = (
     ("GET", f"{SCRIPTS}/{{script}}/script-settings", script_settings.get_script_settings),
     ("PATCH", f"{SCRIPTS}/{{script}}/script-settings", script_settings.patch_script_settings),
     *common(SCRIPTS),
+    ("POST", f"{WORKERS}/assets/upload", assets.upload),
+    *of_account(f"{SCRIPTS}/{{script}}"),
+    ("GET", f"{WORKERS}/scripts-search", account_scripts.search),
+    ("GET", f"{WORKERS}/subdomain", account_scripts.get_account_subdomain),
+    ("PUT", f"{WORKERS}/subdomain", account_scripts.put_account_subdomain),
+    ("DELETE", f"{WORKERS}/subdomain", account_scripts.delete_account_subdomain),
+    ("GET", f"{WORKERS}/workers/{{script}}", account_scripts.get_worker),
+    ("GET", f"{WORKERS}/tails/by-consumer/{{script}}", account_scripts.list_tails),
+    ("GET", SERVICE, account_scripts.get_service),
+    ("DELETE", SERVICE, account_scripts.delete_service),
+    ("GET", f"{SERVICE}/environments/{{environment}}", account_scripts.get_environment),
+    ("GET", f"{SERVICE}/environments/{{environment}}/bindings", account_scripts.get_service_bindings),
+    ("GET", f"{SERVICE}/environments/{{environment}}/routes", account_scripts.get_service_routes),
     ("GET", ROUTES, zone_routes.list_routes),
     ("POST", ROUTES, zone_routes.create_route),
     ("GET", f"{ROUTES}/{{route}}", zone_routes.get_route),
@@ -83,9 +131,12 @@ ENTRIES: tuple[Entry, ...] = (
     ("DELETE", f"{KV}/{{kv}}/bulk", kv_values.bulk_delete),
     ("POST", f"{KV}/{{kv}}/bulk/delete", kv_values.bulk_delete),
     ("POST", f"{KV}/{{kv}}/bulk/get", kv_values.bulk_get),
+    *(entry for product in products.PRODUCTS for entry in product.entries(ACCOUNT)),
 )
 #: POST, but nothing is written.
 READING_POSTS = frozenset({kv_values.bulk_get})
+#: What checks an authorization of its own, which is not the token of the API.
+OWN_AUTHORIZATION = frozenset({assets.upload})
 
 
 @dataclass

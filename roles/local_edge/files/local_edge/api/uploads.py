@@ -7,6 +7,8 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,21 +18,24 @@ from local_edge.api.call import Answer, Call
 from local_edge.api.multipart import Part
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.errors import ApiError, invalid, unsupported_content
-from local_edge.model import bindings, scripts
+from local_edge.model import assets, bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.scripts import Change, Module, Script, Source
 from local_edge.runtime.base import Handlers
 
-MAX_SIZE = 64 * 1024 * 1024
+#: Of the modules together: plain, and compressed as on the way to the machines that run them.
+MAX_SIZE, MAX_COMPRESSED = 64 * 1024 * 1024, 10 * 1024 * 1024
 KINDS = {
     "application/javascript+module": "js", "text/javascript+module": "js", "application/javascript": "cjs", "text/javascript": "cjs",
     "application/wasm": "wasm", "text/plain": "text", "application/octet-stream": "data", "application/json": "json",
+    "text/x-python": "python", "text/x-python-requirement": "requirement",
 }
-CONTENT_TYPES = {"js": "application/javascript+module", "cjs": "application/javascript", "wasm": "application/wasm",
-                 "text": "text/plain", "data": "application/octet-stream", "json": "application/json"}
-#: Keys of the metadata that would change what a Worker does, and that this edge cannot do yet.
-NOT_YET = ("body_part", "assets", "migrations", "exports")
+CONTENT_TYPES = {"js": "application/javascript+module", "cjs": "application/javascript", "script": "application/javascript",
+                 "wasm": "application/wasm", "text": "text/plain", "data": "application/octet-stream", "json": "application/json",
+                 "python": "text/x-python", "requirement": "text/x-python-requirement"}
 SOURCE_MAP = "application/source-map"
+#: How an upload of the code alone may name its main file.
+MAIN_HEADERS = {"main_module": "cf-worker-main-module-part", "body_part": "cf-worker-body-part"}
 
 
 @dataclass(frozen=True)
@@ -40,28 +45,44 @@ class Upload:
     metadata: Mapping[str, Any]
     files: Sequence[Part]
 
+    @property
+    def main(self) -> tuple[str, str | None]:
+        """What the main file is called, and the kind it has whatever its Content-Type says: `body_part` is the syntax from before modules."""
+        main, body = self.metadata.get("main_module"), self.metadata.get("body_part")
+        if (main is None) == (body is None):
+            raise invalid("metadata must name its `main_module`, or else its `body_part`, and not both")
+        name = body if main is None else main
+        if not isinstance(name, str) or not name:
+            raise invalid("main_module must be the file name of an uploaded part")
+        return name, None if main else "script"
+
     def source(self) -> Source:
-        """The modules. The main one is found by file name, never by the name of its part."""
-        main = self.metadata.get("main_module")
-        refused = [key for key in NOT_YET if self.metadata.get(key)]
-        if refused:
-            raise invalid(f"metadata `{refused[0]}` is not supported by the local edge yet")
-        if not isinstance(main, str) or not main:
-            raise invalid("metadata must name its `main_module`")
+        """The modules. The main one is found by file name, never by the name of its part. A Worker of assets alone has none."""
+        if self.metadata.get("assets") and not self.files and not {"main_module", "body_part"} & set(self.metadata):
+            return Source("", [])
+        main, kind = self.main
         names = [str(file.filename) for file in self.files]
         if main not in names:
             raise invalid(f"main_module {main!r} is not the file name of any uploaded part; there are {', '.join(names) or 'none'}")
-        if sum(len(file.body) for file in self.files) > MAX_SIZE:
-            raise ApiError(413, 10027, f"workers.api.error.script_too_large: the modules exceed {MAX_SIZE} bytes")
-        return Source(main, [self.module(file, main) for file in self.files if file.content_type != SOURCE_MAP])
+        modules = [self.module(file, main, kind) for file in self.files if file.content_type != SOURCE_MAP]
+        check_size(modules)
+        return Source(main, modules)
 
     @staticmethod
-    def module(file: Part, main: str) -> Module:
+    def module(file: Part, main: str, main_kind: str | None) -> Module:
         name, kind = str(file.filename), KINDS.get(file.content_type)
         if kind is None:
-            raise invalid(f"module {name!r} has Content-Type {file.content_type!r}, which the local edge cannot run; it takes "
-                          + ", ".join(KINDS))
-        return Module(name, "js" if name == main and kind == "cjs" else kind, file.body)
+            raise invalid(f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(KINDS)}")
+        if name == main:
+            kind = main_kind or ("js" if kind == "cjs" else kind)
+        return Module(name, kind, file.body)
+
+
+def check_size(modules: Sequence[Module]) -> None:
+    """Refuse what is too large; what is small enough uncompressed is not compressed to find out."""
+    size = sum(len(module.body) for module in modules)
+    if size > MAX_SIZE or (size > MAX_COMPRESSED and sum(len(zlib.compress(one.body, 1)) for one in modules) > MAX_COMPRESSED):
+        raise ApiError(413, 10027, f"workers.api.error.script_too_large: {size} bytes; a Worker has at most {MAX_COMPRESSED} compressed")
 
 
 def json_part(text: bytes, name: str) -> dict[str, Any]:
@@ -77,18 +98,18 @@ def json_part(text: bytes, name: str) -> dict[str, Any]:
 async def read(call: Call) -> Upload:
     """Take the body apart; metadata may come as a file, as a field, or (content only) as a header."""
     if call.media_type in ("application/javascript", "text/javascript"):
-        raise invalid("a bare script cannot carry metadata, and the local edge runs ES modules only: upload multipart/form-data")
+        return Upload({"body_part": "worker.js"}, [Part("worker.js", call.body, "worker.js", "application/javascript")])
     if call.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data")
     parts = await multipart.read(call)
     files = [part for part in parts if part.filename is not None and part.name != "metadata"]
     described = [part for part in parts if part.name == "metadata"]
-    header = call.headers.get("cf-worker-main-module-part")
-    if header and not described:
-        return Upload({"main_module": header}, files)
-    if not described:
-        raise invalid("could not read content for part metadata")
-    return Upload(json_part(described[0].body, "metadata"), files)
+    if described:
+        return Upload(json_part(described[0].body, "metadata"), files)
+    named = {key: call.headers[header] for key, header in MAIN_HEADERS.items() if header in call.headers}
+    if named:
+        return Upload(named, files)
+    raise invalid("could not read content for part metadata")
 
 
 def check_date(date: Any) -> str:
@@ -112,9 +133,11 @@ def check_config(raw: Mapping[str, Any]) -> dict[str, Any]:
     flags = config.get("compatibility_flags", [])
     if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
         raise invalid("compatibility_flags must be a list of strings")
-    for name in ("limits", "observability", "placement"):
+    for name in ("limits", "observability", "placement", "cache_options"):
         if not isinstance(config.get(name, {}), dict):
             raise invalid(f"{name} must be an object")
+    if not isinstance(config.get("tail_consumers", []), list):
+        raise invalid("tail_consumers must be a list")
     return config
 
 
@@ -135,20 +158,65 @@ def tags_after(call: Call, metadata: Mapping[str, Any]) -> list[str] | None:
     return scripts.check_tags(metadata["tags"])
 
 
-def with_handlers(config: Mapping[str, Any], handlers: Handlers) -> dict[str, Any]:
-    return {**config, "handlers": handlers.default, "named_handlers": handlers.named, "has_default": handlers.has_default}
+def with_handlers(config: Mapping[str, Any], handlers: Handlers, source: Source) -> dict[str, Any]:
+    return {**config, "handlers": handlers.default, "named_handlers": handlers.named, "has_default": handlers.has_default,
+            "has_modules": any(module.kind == "js" for module in source.modules)}
 
 
-def bindings_after(call: Call, name: str, metadata: Mapping[str, Any]) -> list[Binding]:
+@dataclass(frozen=True)
+class Settled:
+    """What an upload comes to, given what the Worker was."""
+
+    config: Mapping[str, Any]
+    bindings: list[Binding]
+    migrations: Mapping[str, Any]
+
+
+def settled(call: Call, name: str, metadata: Mapping[str, Any]) -> Settled:
+    """Bindings, assets and migrations, checked against what there is now."""
+    scripts.check_place(call.store, call.place)
     old = scripts.find(call.store, call.place, name)
     before = bindings.load(call.store, old.id) if old else {}
-    return bindings.resolve(call.store, call.account, metadata.get("bindings") or [], before, rules_of(call, metadata))
+    after = bindings.resolve(call.store, call.account, metadata.get("bindings") or [], before, rules_of(call, metadata))
+    if metadata.get("exports") and metadata.get("migrations"):
+        raise ApiError(400, 100402, "`exports` and `migrations` cannot be used together")
+    state = migrations.migrated(old.migrations if old else migrations.EMPTY, metadata.get("migrations"))
+    if not metadata.get("exports"):
+        migrations.check_bindings(state, name, after)
+    served = assets_after(call, old, metadata)
+    if not served and any(one.type == "assets" for one in after):
+        raise invalid("a binding of type assets needs `assets` in the metadata")
+    config = {**check_config(metadata), "last_deployed_from": call.client, **({"assets": served} if served else {})}
+    return Settled(config, migrations.with_ids(state, after), state)
+
+
+def assets_after(call: Call, old: Script | None, metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The static assets `{"manifest", "config"}` of a Worker after this upload."""
+    before = old.config.get("assets") if old else None
+    wanted = metadata.get("assets")
+    if wanted is not None and not isinstance(wanted, dict):
+        raise invalid("assets must be an object")
+    if wanted and wanted.get("jwt"):
+        return {"manifest": assets.completed(call.store, call.place, wanted["jwt"]), "config": assets.check_config(wanted.get("config"))}
+    if metadata.get("keep_assets") and before:
+        return {**before, "config": assets.check_config(wanted["config"])} if wanted and "config" in wanted else before
+    if wanted:
+        raise invalid("assets need the `jwt` that completed their upload")
+    return None
+
+
+async def validated(call: Call, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]) -> Handlers:
+    """What the Worker handles; one of assets alone has nothing to start."""
+    return await call.runtime.validate(source, config, bound) if source.modules else Handlers([], has_default=False)
 
 
 def uploaded(call: Call, script: Script, startup_ms: int) -> Answer:
     """What an upload answers: the Worker without its bindings."""
     call.touched.append(script.key)
-    version = f"{script.version:032x}"
+    if script.place.namespace:
+        version = uuid.uuid5(uuid.UUID(script.tag), str(script.version)).hex
+    else:
+        version = versions.newest(call.store, script.id).id.replace("-", "")
     return Answer({**shown(script), "tags": tags_shown(call.store, script), "startup_time_ms": startup_ms, "entry_point": script.main,
                    "deployment_id": version, "pipeline_hash": script.etag, "mutable_pipeline_id": script.tag})
 
@@ -158,20 +226,20 @@ async def put_script(call: Call) -> Answer:
     name = scripts.check_name(call.params["script"])
     scripts.check_place(call.store, call.place)
     upload = await read(call)
-    source, config, tags = upload.source(), check_config(upload.metadata), tags_after(call, upload.metadata)
-    handlers = await call.runtime.validate(source, config, bindings_after(call, name, upload.metadata))
+    source, tags, first = upload.source(), tags_after(call, upload.metadata), settled(call, name, upload.metadata)
+    handlers = await validated(call, source, first.config, first.bindings)
     # Validation let others write: what is kept, and what bindings point to, is settled only now.
-    scripts.check_place(call.store, call.place)
-    after = bindings_after(call, name, upload.metadata)
-    return uploaded(call, scripts.write(call.store, call.place, name, Change(source, with_handlers(config, handlers), after, tags)),
-                    handlers.startup_ms)
+    after = settled(call, name, upload.metadata)
+    change = Change(source, with_handlers(after.config, handlers, source), after.bindings, tags, {"migrations": after.migrations},
+                    upload.metadata.get("annotations") or {})
+    return uploaded(call, scripts.write(call.store, call.place, name, change), handlers.startup_ms)
 
 
 async def put_content(call: Call) -> Answer:
     """Replace the code and nothing else."""
     script, upload = call.script, await read(call)
     source = upload.source()
-    handlers = await call.runtime.validate(source, script.config, list(bindings.load(call.store, script.id).values()))
+    handlers = await validated(call, source, script.config, list(bindings.load(call.store, script.id).values()))
     script = call.script
     return uploaded(call, scripts.write(call.store, call.place, script.name,
-                                        Change(source, with_handlers(script.config, handlers))), handlers.startup_ms)
+                                        Change(source, with_handlers(script.config, handlers, source))), handlers.startup_ms)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from local_edge.errors import ApiError, invalid
@@ -15,15 +15,9 @@ from local_edge.store import Store
 
 IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 SECRET_TYPES = ("secret_text", "secret_key")
+#: Types that count as environment variables.
+VARIABLES = ("plain_text", "json", *SECRET_TYPES)
 MAX_VALUE, MAX_COUNT = 5 * 1024, 128
-#: Types of the contract that this edge knows by name only.
-NOT_YET = frozenset((
-    "secret_key", "r2_bucket", "d1", "queue", "durable_object_namespace", "analytics_engine", "ai", "browser",
-    "images", "media", "stream", "version_metadata", "assets", "worker_loader", "websearch", "vectorize",
-    "hyperdrive", "mtls_certificate", "pipelines", "ratelimit", "secrets_store_secret", "send_email", "workflow",
-    "vpc_service", "vpc_network", "ai_search", "ai_search_namespace", "agent_memory", "messaging", "artifacts",
-    "flagship", "wasm_module", "text_blob", "data_blob", "tail_consumer",
-))
 
 
 @dataclass(frozen=True)
@@ -38,63 +32,151 @@ class Binding:
 
     def shown(self) -> dict[str, Any]:
         """The binding as the API returns it."""
-        return {"name": self.name, "type": self.type, **self.spec}
+        renamed = {old: self.spec[new] for old, new in RENAMED.get(self.type, {}).items() if new in self.spec}
+        return {"name": self.name, "type": self.type, **self.spec, **renamed}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a binding points to: the key that names it, and how its absence is refused.
+
+    `find` is SQL that takes the account and the value; the message may use `{value}`, `{name}` and the binding's own keys.
+    """
+
+    key: str
+    find: str
+    code: int
+    message: str
+
+    def check(self, store: Store, account: str, raw: Mapping[str, Any]) -> str:
+        value = str(raw[self.key])
+        if not store.one(self.find, account, value):
+            raise ApiError(400, self.code, self.message.format(value=value, name=raw["name"],
+                                                               environment=raw.get("environment") or "production"))
+        return value
+
+
+def product(kind: str, key: str, code: int, message: str) -> Target:
+    """A target among the objects of another product, by its id or its name."""
+    return Target(key, f"select 1 from products where kind = '{kind}' and account = ?1 and ?2 in (id, name)", code, message)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of binding: its own keys, the one that names its target, and the check that the target is there."""
+    """A type of binding: the keys it must have, those it may have, and those that are kept but never shown.
 
-    required: str
+    `shapes` names the JSON type of a key that is not a string. Of the keys in `either` exactly one is given.
+    """
+
+    required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
-    target: Callable[[Store, str, Mapping[str, Any]], None] | None = None
-    secret: bool = False
-    any_value: bool = False
+    hidden: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
+    shapes: Mapping[str, type | tuple[type, ...]] = field(default_factory=dict)
+    target: Target | None = None
+    also: Callable[[Store, str, Mapping[str, Any]], None] | None = None
+
+    def check(self, raw: Mapping[str, Any]) -> None:
+        """Refuse a key that is missing or of the wrong type."""
+        name, label = raw["name"], raw["type"]
+        given = [key for key in self.either if raw.get(key)]
+        if self.either and len(given) != 1:
+            raise invalid(f"binding {name} of type {label} must have exactly one of `{'`, `'.join(self.either)}` specified")
+        for key in (*self.required, *given):
+            value, shape = raw.get(key), self.shapes.get(key, str)
+            if key not in raw or not isinstance(value, shape) or (value == "" and key not in EMPTY_ALLOWED):
+                raise invalid(f"binding {name} of type {label} must have a valid `{key}` specified")
+        for key in self.optional:
+            if raw.get(key) is not None and not isinstance(raw[key], self.shapes.get(key, str)):
+                raise invalid(f"binding {name} of type {label} has an invalid `{key}`")
 
     def read(self, store: Store, account: str, raw: Mapping[str, Any]) -> Binding:
         """Check one uploaded binding of this type."""
+        self.check(raw)
+        if self.also:
+            self.also(store, account, raw)
         name, label = raw["name"], raw["type"]
-        value = raw.get(self.required)
-        if self.required not in raw or not (self.any_value or (isinstance(value, str) and (value or not self.target))):
-            raise invalid(f"binding {name} of type {label} must have a valid `{self.required}` specified")
-        if len(value if isinstance(value, str) else json.dumps(value)) > MAX_VALUE and not self.target:
+        shown = {key: raw[key] for key in (*self.required, *self.optional, *self.either)
+                 if key not in self.hidden and (raw.get(key) is not None or key in self.required)}
+        hidden = {key: raw[key] for key in self.hidden if raw.get(key) is not None}
+        if label in VARIABLES and sum(map(size, (*shown.values(), *hidden.values()))) > MAX_VALUE:
             raise ApiError(400, 10054, f"binding {name}: the value is larger than {MAX_VALUE} bytes")
-        if self.target:
-            self.target(store, account, raw)
-        if self.secret:
-            return Binding(name, label, {}, value=str(value))
-        spec = {key: raw[key] for key in (self.required, *self.optional) if raw.get(key) is not None or key == self.required}
-        return Binding(name, label, spec, target=str(value) if self.target else None)
+        return Binding(name, label, shown, target=self.target.check(store, account, raw) if self.target else None,
+                       value=(hidden.get("text") if "text" in hidden else json.dumps(hidden)) if hidden else None)
 
 
-def kv_target(store: Store, account: str, raw: Mapping[str, Any]) -> None:
-    ident = raw["namespace_id"]
-    if not store.one("select 1 from kv_namespaces where account = ? and id = ?", account, ident):
-        raise ApiError(400, 10041, f"KV namespace '{ident}' not found. Verify the namespace exists in your account and "
-                                   "that the namespace_id is correct.")
+def size(value: Any) -> int:
+    """The bytes of a value as it would be written."""
+    return len((value if isinstance(value, str) else json.dumps(value)).encode())
 
 
-def dispatch_target(store: Store, account: str, raw: Mapping[str, Any]) -> None:
-    if not store.one("select 1 from namespaces where account = ? and name = ?", account, raw["namespace"]):
-        raise ApiError(400, 100119, "The specified dispatch namespace does not exist on this account.")
-    if raw.get("outbound"):
-        raise invalid(f"binding {raw['name']}: an outbound Worker is not supported by the local edge yet")
+#: Keys with two names: what is read as what.
+RENAMED: Mapping[str, Mapping[str, str]] = {"d1": {"database_id": "id"}}
+EMPTY_ALLOWED = ("text", "json")
+ANY = (object,)
+SCRIPT_MISSING = "Service binding '{name}' references environment '{environment}' on Worker '{value}' which was not found."
+DISPATCH_MISSING = "The specified dispatch namespace does not exist on this account."
+SCRIPT = "select 1 from scripts where account = ? and namespace = '' and name = ?"
+
+SERVICE = Target("service", SCRIPT, 10144, SCRIPT_MISSING)
 
 
-def service_target(store: Store, account: str, raw: Mapping[str, Any]) -> None:
-    service = raw["service"]
-    if not store.one("select 1 from scripts where account = ? and namespace = '' and name = ?", account, service):
-        raise ApiError(400, 10144, f"Service binding '{raw['name']}' references environment "
-                                   f"'{raw.get('environment') or 'production'}' on Worker '{service}' which was not found.")
+def check_outbound(store: Store, account: str, raw: Mapping[str, Any]) -> None:
+    """The outbound Worker of a dispatch namespace binding: `{"worker": {"service"}, "params": [{"name"}]}`."""
+    outbound = raw.get("outbound")
+    if outbound is None:
+        return
+    worker, params = outbound.get("worker"), outbound.get("params") or []
+    if not isinstance(worker, dict) or not isinstance(worker.get("service"), str):
+        raise invalid(f"binding {raw['name']}: `outbound.worker` must be an object with the `service` that all requests go through")
+    if not isinstance(params, list) or not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in params):
+        raise invalid(f"binding {raw['name']}: `outbound.params` must be a list of objects with a `name`")
+    SERVICE.check(store, account, {**worker, "name": raw["name"]})
 
 
+#: Every type the API knows. What the runtime can make of it is the runtime's to say.
 KINDS: Mapping[str, Kind] = {
-    "plain_text": Kind("text"),
-    "secret_text": Kind("text", secret=True),
-    "json": Kind("json", any_value=True),
-    "kv_namespace": Kind("namespace_id", target=kv_target),
-    "dispatch_namespace": Kind("namespace", target=dispatch_target),
-    "service": Kind("service", ("environment", "entrypoint", "props"), target=service_target),
+    "plain_text": Kind(("text",)),
+    "json": Kind(("json",), shapes={"json": ANY}),
+    "secret_text": Kind(("text",), hidden=("text",)),
+    "secret_key": Kind(("algorithm", "format", "usages"), hidden=("key_base64", "key_jwk"), either=("key_base64", "key_jwk"),
+                       shapes={"algorithm": (str, dict), "usages": list, "key_jwk": dict}),
+    "kv_namespace": Kind(("namespace_id",), target=Target(
+        "namespace_id", "select 1 from kv_namespaces where account = ? and id = ?", 10041,
+        "KV namespace '{value}' not found. Verify the namespace exists in your account and that the namespace_id is correct.")),
+    "dispatch_namespace": Kind(("namespace",), ("outbound",), shapes={"outbound": dict}, also=check_outbound, target=Target(
+        "namespace", "select 1 from namespaces where account = ? and name = ?", 100119, DISPATCH_MISSING)),
+    "service": Kind(("service",), ("environment", "entrypoint", "props"), shapes={"props": dict}, target=SERVICE),
+    "r2_bucket": Kind(("bucket_name",), ("jurisdiction",), target=product(
+        "r2_bucket", "bucket_name", 10085, "R2 bucket '{value}' not found. Please verify that the bucket exists in your account.")),
+    "d1": Kind(("id",), target=product("d1", "id", 10181, "D1 database '{value}' not found.")),
+    "queue": Kind(("queue_name",), ("delivery_delay",), shapes={"delivery_delay": (int, float)}, target=product(
+        "queue", "queue_name", 11000, "Queue '{value}' does not exist.")),
+    "hyperdrive": Kind(("id",), target=product("hyperdrive", "id", 10157, "Hyperdrive config '{value}' not found.")),
+    "vectorize": Kind(("index_name",), target=product("vectorize", "index_name", 10159, "Vectorize index '{value}' not found.")),
+    "secrets_store_secret": Kind(("store_id", "secret_name"), target=product(
+        "secrets_store", "store_id", 10182, "Secrets Store '{value}' not found.")),
+    "mtls_certificate": Kind(("certificate_id",), target=product(
+        "mtls_certificate", "certificate_id", 100143, "mTLS certificate '{value}' not found.")),
+    "durable_object_namespace": Kind(("class_name",), ("script_name", "environment", "namespace_id", "dispatch_namespace")),
+    "workflow": Kind(("workflow_name",), ("class_name", "script_name")),
+    "analytics_engine": Kind(("dataset",)),
+    "ratelimit": Kind(("namespace_id", "simple"), shapes={"simple": dict}),
+    "send_email": Kind((), ("destination_address", "allowed_destination_addresses", "allowed_sender_addresses"),
+                       shapes={"allowed_destination_addresses": list, "allowed_sender_addresses": list}),
+    "pipelines": Kind(either=("pipeline", "stream")),
+    "vpc_service": Kind(("service_id",)),
+    "vpc_network": Kind(either=("tunnel_id", "network_id")),
+    "ai_search": Kind(("instance_name",), ("namespace",)),
+    "ai_search_namespace": Kind(("namespace",)),
+    "agent_memory": Kind(("namespace",)),
+    "messaging": Kind(("namespace",)),
+    "artifacts": Kind(("namespace",)),
+    "flagship": Kind(("app_id",)),
+    "tail_consumer": Kind(("service",), ("environment",)),
+    **{label: Kind(("part",)) for label in ("wasm_module", "text_blob", "data_blob")},
+    **{label: Kind() for label in ("ai", "browser", "images", "media", "stream", "version_metadata", "assets", "worker_loader",
+                                   "websearch")},
 }
 
 
@@ -112,9 +194,7 @@ def read(store: Store, account: str, raw: Mapping[str, Any]) -> Binding:
     """Check one uploaded binding whose name is right already."""
     label = raw.get("type")
     if isinstance(label, str) and label in KINDS:
-        return KINDS[label].read(store, account, raw)
-    if label in NOT_YET:
-        raise invalid(f"binding {raw['name']} of type {label} is not supported by the local edge yet")
+        return KINDS[label].read(store, account, {**raw, **{new: raw[old] for old, new in RENAMED.get(label, {}).items() if raw.get(old)}})
     raise invalid(f"binding {raw['name']} has unknown type {label!r}")
 
 
@@ -150,7 +230,7 @@ def resolve(store: Store, account: str, uploaded: Any, before: Mapping[str, Bind
         old = before.get(name)
         if raw.get("type") == "inherit":
             after[name] = inherited(raw, before, rules.strict)
-        elif rules.valueless and raw.get("type") in SECRET_TYPES and "text" not in raw and old and old.type == raw["type"]:
+        elif rules.valueless and old and old.type == raw.get("type") in SECRET_TYPES and not set(KINDS[old.type].hidden) & set(raw):
             after[name] = old
         else:
             after[name] = read(store, account, raw)
@@ -160,7 +240,7 @@ def resolve(store: Store, account: str, uploaded: Any, before: Mapping[str, Bind
 
 def counted(bindings: list[Binding]) -> list[Binding]:
     """Refuse more variables and secrets than a Worker may have."""
-    if sum(binding.type in ("plain_text", "json", *SECRET_TYPES) for binding in bindings) > MAX_COUNT:
+    if sum(binding.type in VARIABLES for binding in bindings) > MAX_COUNT:
         raise ApiError(400, 10055, f"a Worker has at most {MAX_COUNT} environment variables and secrets")
     return bindings
 
@@ -168,12 +248,13 @@ def counted(bindings: list[Binding]) -> list[Binding]:
 def load(store: Store, script: int) -> dict[str, Binding]:
     """A Worker's bindings by name."""
     rows = store.all("select name, type, spec, target, value from bindings where script = ? order by position", script)
-    return {row["name"]: Binding(row["name"], row["type"], json.loads(row["spec"]), row["target"], row["value"]) for row in rows}
+    return {row["name"]: Binding(row["name"], row["type"], json.loads(row["spec"]), row["target"], store.unseal(row["value"]))
+            for row in rows}
 
 
 def save(store: Store, script: int, bindings: Iterable[Binding]) -> None:
     """Replace a Worker's bindings; inside `write()`."""
     store.db.execute("delete from bindings where script = ?", (script,))
     store.db.executemany("insert into bindings values (?, ?, ?, ?, ?, ?, ?)", [
-        (script, position, one.name, one.type, json.dumps(dict(one.spec)), one.target, one.value)
+        (script, position, one.name, one.type, json.dumps(dict(one.spec)), one.target, store.seal(one.value))
         for position, one in enumerate(bindings)])

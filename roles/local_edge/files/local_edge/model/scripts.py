@@ -9,11 +9,11 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from local_edge.errors import ApiError, bad_parameter, invalid, namespace_missing, worker_missing
-from local_edge.model import bindings
+from local_edge.model import bindings, migrations, versions
 from local_edge.model.bindings import Binding
 from local_edge.store import Store, now
 
@@ -23,8 +23,10 @@ DEFAULT_DATE = "2021-11-02"
 #: What of a Worker's configuration its settings show, with the value of one that never gave it.
 CONFIG: Mapping[str, Any] = {
     "compatibility_date": DEFAULT_DATE, "compatibility_flags": [], "limits": None, "logpush": False, "observability": None,
-    "placement": None, "tail_consumers": None, "usage_model": "standard",
+    "placement": None, "tail_consumers": None, "usage_model": "standard", "cache_options": None,
 }
+#: What of it belongs to the Worker and not to a version of it.
+UNVERSIONED = ("logpush", "observability", "tail_consumers")
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,15 @@ class Script:
     main: str
     version: int
     config: Mapping[str, Any]
+    extras: Mapping[str, Any]
     created_on: str
     modified_on: str
+
+    @property
+    def migrations(self) -> Mapping[str, Any]:
+        """How far its Durable Object migrations have come: `{"tag", "classes"}`."""
+        state: Mapping[str, Any] = self.extras.get("migrations", migrations.EMPTY)
+        return state
 
     @property
     def key(self) -> str:
@@ -116,7 +125,7 @@ def check_tags(tags: Any) -> list[str]:
 
 def from_row(row: Any) -> Script:
     fields = {name: row[name] for name in ("id", "name", "tag", "etag", "main", "version", "created_on", "modified_on")}
-    return Script(place=Place(row["account"], row["namespace"]), config=json.loads(row["config"]), **fields)
+    return Script(place=Place(row["account"], row["namespace"]), config=json.loads(row["config"]), extras=json.loads(row["extras"]), **fields)
 
 
 def find(store: Store, place: Place, name: str) -> Script | None:
@@ -180,55 +189,96 @@ def save_source(store: Store, source: Source) -> str:
 
 def drop_source(store: Store, etag: str) -> None:
     """Forget files that no Worker has any more; inside `write()`."""
-    store.db.execute("delete from modules where etag = ? and not exists (select 1 from scripts where etag = ?)", (etag, etag))
+    store.db.execute("delete from modules where etag = ?1 and not exists (select 1 from scripts where etag = ?1)"
+                     " and not exists (select 1 from versions where etag = ?1)", (etag,))
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a write makes of a Worker; None leaves as it is."""
+    """What a write makes of a Worker; None leaves as it is.
+
+    `extras` is merged: what belongs to a Worker beside its configuration (`schedules`, `subdomain`, `migrations`). `version` is
+    one that exists already and is deployed by this write; otherwise the write makes one.
+    """
 
     source: Source | None = None
     config: Mapping[str, Any] | None = None
     bindings: Sequence[Binding] | None = None
     tags: Sequence[str] | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    version: versions.Version | None = None
 
 
 def write(store: Store, place: Place, name: str, change: Change, moves_modified_on: bool = True) -> Script:
     """Create or change a Worker as a whole: either all of it is on disk, or nothing."""
     with store.write() as db:
         old, time = find(store, place, name), now()
-        etag = save_source(store, change.source) if change.source else old.etag if old else ""
-        main = change.source.main if change.source else old.main if old else ""
-        config = json.dumps(dict(change.config if change.config is not None else old.config if old else {}))
+        kept = change.version.content if change.version else old
+        etag = save_source(store, change.source) if change.source else kept.etag if kept else ""
+        main = change.source.main if change.source else kept.main if kept else ""
+        config = json.dumps(dict(change.config if change.config is not None else kept.config if kept else {}))
+        extras = json.dumps({**(old.extras if old else {}), **change.extras})
         modified = time if moves_modified_on or old is None else old.modified_on
         db.execute(
-            "insert into scripts (account, namespace, name, tag, etag, main, version, config, created_on, modified_on)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, namespace, name) do update set"
+            "insert into scripts (account, namespace, name, tag, etag, main, version, config, extras, created_on, modified_on)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, namespace, name) do update set"
             " etag = excluded.etag, main = excluded.main, version = excluded.version, config = excluded.config,"
-            " modified_on = excluded.modified_on",
-            (place.account, place.namespace, name, uuid.uuid4().hex, etag, main, store.next_version(), config, time, modified))
+            " extras = excluded.extras, modified_on = excluded.modified_on",
+            (place.account, place.namespace, name, uuid.uuid4().hex, etag, main, store.next_version(), config, extras, time, modified))
         script = get(store, place, name)
         if change.bindings is not None:
             bindings.save(store, script.id, change.bindings)
         if change.tags is not None:
             save_tags(store, script.id, change.tags)
+        if not place.namespace:
+            deploy(store, script, change)
         if old and old.etag != etag:
             drop_source(store, old.etag)
     return script
 
 
+def deploy(store: Store, script: Script, change: Change) -> None:
+    """Keep what an account's Worker has become as a version, and note that it answers; inside `write()`."""
+    if change.version:
+        ident = change.version.id
+    elif change.source is None and change.config is None and change.bindings is None:
+        return
+    else:
+        ident = versions.record(store, script.id, content_of(store, script), change.annotations)
+    versions.deploy(store, script.id, [{"version_id": ident, "percentage": 100}], change.annotations)
+    for etag in versions.prune(store, script.id):
+        drop_source(store, etag)
+
+
+def content_of(store: Store, script: Script) -> versions.Content:
+    """What the Worker consists of now."""
+    return versions.Content(script.etag, script.main, script.config, list(bindings.load(store, script.id).values()))
+
+
+def add_version(store: Store, script: Script, source: Source, content: versions.Content, annotations: Mapping[str, str]) -> str:
+    """Keep a version that does not answer yet; its id."""
+    with store.write():
+        save_source(store, source)
+        return versions.record(store, script.id, content, annotations)
+
+
 def delete(store: Store, doomed: Iterable[Script]) -> None:
     """Remove Workers; inside `write()`."""
     for script in doomed:
+        kept = [row["etag"] for row in store.all("select distinct etag from versions where script = ?", script.id)]
         store.db.execute("delete from scripts where id = ?", (script.id,))
-        drop_source(store, script.etag)
+        for etag in {script.etag, *kept}:
+            drop_source(store, etag)
 
 
 def users_of(store: Store, script: Script) -> list[str]:
-    """Names of the Workers that bind to this one; only one of the account can be bound to."""
+    """Names of the Workers that bind to this one, as a service or as the outbound Worker of a dispatch namespace; only one of the
+    account can be bound to."""
     if script.place.namespace:
         return []
     rows = store.all("select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where"
-                     " bindings.type = 'service' and bindings.target = ? and scripts.account = ? and scripts.id != ?"
+                     " (bindings.type = 'service' and bindings.target = ?1 or bindings.type = 'dispatch_namespace' and"
+                     " json_extract(bindings.spec, '$.outbound.worker.service') = ?1) and scripts.account = ?2 and scripts.id != ?3"
                      " order by 1", script.name, script.place.account, script.id)
     return [row["name"] for row in rows]

@@ -8,6 +8,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from local_edge.errors import invalid
 from local_edge.model import scripts
 from local_edge.model.bindings import Binding
 from local_edge.model.scripts import Module, Source
@@ -15,6 +16,21 @@ from local_edge.model.scripts import Module, Source
 TEXTUAL = ("js", "cjs", "text", "json")
 #: Bindings that are nothing but a value in `env`.
 VALUES = {"plain_text": "text", "json": "json"}
+#: What the JavaScript side can make work. Anything else is refused at upload, never ignored.
+KINDS = ("js", "cjs", "text", "json", "wasm", "data")
+TYPES = ("plain_text", "json", "secret_text", "kv_namespace", "dispatch_namespace", "service")
+
+
+def check(source: Source, config: Mapping[str, Any], bindings: Iterable[Binding]) -> None:
+    """Refuse what would not run."""
+    for module in source.modules:
+        if module.kind not in KINDS:
+            raise invalid(f"module {module.name!r}: the local edge does not run {module.kind} modules yet")
+    for one in bindings:
+        if one.type not in TYPES:
+            raise invalid(f"binding {one.name} of type {one.type} is not supported by the local edge yet")
+        if one.spec.get("outbound"):
+            raise invalid(f"binding {one.name}: an outbound Worker is not supported by the local edge yet")
 
 
 def module_of(module: Module) -> dict[str, str]:

@@ -26,7 +26,7 @@ from local_edge.model.scripts import Source
 from local_edge.runtime import config, wire
 from local_edge.runtime.base import Handlers
 from local_edge.runtime.child import Child, cpu_seconds
-from local_edge.runtime.definition import definition
+from local_edge.runtime.definition import check, definition
 from local_edge.settings import Settings
 from local_edge.sockets import listen_unix
 
@@ -114,6 +114,7 @@ class Workerd:
 
     async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
         """Compile and start the Worker in the validator, once for each combination of code, settings and names."""
+        check(source, config, bindings)
         shape = [source.etag, config.get("compatibility_date"), config.get("compatibility_flags"),
                  sorted((one.name, one.type) for one in bindings)]
         key = hashlib.sha256(json.dumps(shape).encode()).hexdigest()

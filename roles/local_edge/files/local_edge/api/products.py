@@ -1,0 +1,96 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects of other products, as far as a binding may point to them: made, listed, looked up and deleted, one table for all."""
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local_edge.api.call import Answer, Call, Handler, paged
+from local_edge.errors import ApiError, bad_body
+from local_edge.store import now
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product: where it is, how its objects call their name and their id, and how it says that one is missing or taken.
+
+    Without `ident` the name identifies. `wrapped` is the key under which its listing puts the objects.
+    """
+
+    kind: str
+    path: str
+    name: str
+    missing: tuple[int, int, str]
+    ident: str | None = None
+    taken: tuple[int, int, str] = (409, 10004, "an object of this name already exists")
+    wrapped: str | None = None
+
+    def shown(self, row: Any) -> dict[str, Any]:
+        ident = {self.ident: row["id"]} if self.ident else {}
+        return {**json.loads(row["spec"]), **ident, self.name: row["name"], **self.dates(row)}
+
+    def dates(self, row: Any) -> Mapping[str, Any]:
+        return {"creation_date": row["created_on"]} if self.kind == "r2_bucket" else {"created_at": row["created_on"], "created_on": row["created_on"]}
+
+    def find(self, call: Call) -> Any:
+        row = call.store.one("select * from products where account = ? and kind = ? and ? in (id, name)", call.account, self.kind, call.params["object"])
+        if row is None:
+            raise ApiError(*self.missing)
+        return row
+
+    async def list_objects(self, call: Call) -> Answer:
+        rows = call.store.all("select * from products where account = ? and kind = ? order by name", call.account, self.kind)
+        found = [self.shown(row) for row in rows if call.query.get("name", row["name"]) == row["name"]]
+        answer = paged(call, found, default=100, low=1, high=1000)
+        return Answer({self.wrapped: answer.result}) if self.wrapped else answer
+
+    async def create_object(self, call: Call) -> Answer:
+        body = call.json_object()
+        name = body.get(self.name)
+        if not isinstance(name, str) or not name:
+            raise bad_body(f"`{self.name}` must be a string")
+        if call.store.one("select 1 from products where account = ? and kind = ? and name = ?", call.account, self.kind, name):
+            raise ApiError(*self.taken)
+        ident = name if self.ident is None else str(uuid.uuid4())
+        spec = {key: value for key, value in body.items() if key != self.name and key not in HIDDEN}
+        with call.store.write() as db:
+            db.execute("insert into products values (?, ?, ?, ?, ?, ?)", (call.account, self.kind, ident, name, json.dumps(spec), now()))
+        call.params["object"] = ident
+        return await self.get_object(call)
+
+    async def get_object(self, call: Call) -> Answer:
+        return Answer(self.shown(self.find(call)))
+
+    async def delete_object(self, call: Call) -> Answer:
+        row = self.find(call)
+        with call.store.write() as db:
+            db.execute("delete from products where account = ? and kind = ? and id = ?", (call.account, self.kind, row["id"]))
+        return Answer({})
+
+    def entries(self, account: str) -> list[tuple[str, str, Handler]]:
+        """Its lines in the table of paths."""
+        base = f"{account}/{self.path}"
+        return [("GET", base, self.list_objects), ("POST", base, self.create_object), ("GET", f"{base}/{{object}}", self.get_object),
+                ("DELETE", f"{base}/{{object}}", self.delete_object)]
+
+
+#: Credentials that come with an object and are of no use here: not kept.
+HIDDEN = ("origin", "private_key", "certificates")
+PRODUCTS = (
+    Product("r2_bucket", "r2/buckets", "name", (404, 10006, "The specified bucket does not exist."), wrapped="buckets",
+            taken=(409, 10004, "The bucket you tried to create already exists, and you own it.")),
+    Product("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid",
+            taken=(400, 7502, "A database with that name already exists")),
+    Product("queue", "queues", "queue_name", (404, 11000, "The specified queue does not exist."), ident="queue_id",
+            taken=(409, 11009, "Queue name is already taken. Please choose a different name and try again.")),
+    Product("hyperdrive", "hyperdrive/configs", "name", (404, 2001, "The specified Hyperdrive config does not exist."), ident="id"),
+    Product("vectorize", "vectorize/v2/indexes", "name", (404, 3000, "vectorize.index.not_found"),
+            taken=(409, 3002, "vectorize.index.duplicate_name")),
+    Product("secrets_store", "secrets_store/stores", "name", (404, 1001, "store_not_found"), ident="id"),
+    Product("mtls_certificate", "mtls_certificates", "name", (404, 1403, "The specified certificate does not exist."), ident="id"),
+)

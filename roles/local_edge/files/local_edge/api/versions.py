@@ -1,0 +1,119 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Versions and deployments of an account's Workers: uploads that do not answer yet, and the choice of what does."""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from local_edge.api import uploads
+from local_edge.api.call import Answer, Call
+from local_edge.errors import ApiError, bad_body, invalid
+from local_edge.model import bindings, scripts, versions
+from local_edge.model.scripts import Change, Script
+from local_edge.model.versions import Content, Deployment, Version
+
+AUTHOR = "local@edge.test"
+#: Metadata that belongs to the Worker, not to a version of it.
+REFUSED = ("migrations", "logpush", "tail_consumers", "tags")
+
+
+def shown(version: Version) -> dict[str, Any]:
+    """A version as its listing shows it."""
+    annotations = {"workers/triggered_by": "upload", **version.annotations}
+    return {"id": version.id, "number": version.number, "annotations": annotations,
+            "metadata": {"author_email": AUTHOR, "author_id": "", "created_on": version.created_on, "modified_on": version.created_on,
+                         "hasPreview": False, "source": "api"}}
+
+
+def in_full(call: Call, version: Version) -> dict[str, Any]:
+    """A version with what it consists of."""
+    content = version.content
+    config = {name: content.config.get(name, default) for name, default in scripts.CONFIG.items()}
+    handlers = content.config.get("handlers", [])
+    return {**shown(version), "startup_time_ms": 1, "resources": {
+        "bindings": [one.shown() for one in content.bindings],
+        "script": {"etag": content.etag, "handlers": handlers, "named_handlers": content.config.get("named_handlers", []),
+                   "placement_mode": None, "last_deployed_from": "api"},
+        "script_runtime": {**{name: config[name] for name in ("compatibility_date", "compatibility_flags", "usage_model", "limits")},
+                           "migration_tag": call.script.migrations["tag"]}}}
+
+
+def deployed(deployment: Deployment) -> dict[str, Any]:
+    return {"id": deployment.id, "source": "api", "strategy": "percentage", "author_email": AUTHOR, "created_on": deployment.created_on,
+            "annotations": {"workers/triggered_by": "deployment", **deployment.annotations}, "versions": list(deployment.versions)}
+
+
+async def list_versions(call: Call) -> Answer:
+    """All versions that could be deployed, which are all there are."""
+    found = [shown(version) for version in versions.listing(call.store, call.script.id)]
+    page, size = call.number("page", 1, 1, 1_000_000), call.number("per_page", 10, 1, 100)
+    return Answer({"items": found if call.query.get("deployable") == "true" else found[(page - 1) * size:page * size]},
+                  info={"page": page, "per_page": size, "count": len(found), "total_count": len(found), "total_pages": -(-len(found) // size)})
+
+
+async def get_version(call: Call) -> Answer:
+    return Answer(in_full(call, versions.get(call.store, call.script.id, call.params["version"])))
+
+
+async def create_version(call: Call) -> Answer:
+    """An upload that nothing answers with until it is deployed. What it inherits comes from the newest version."""
+    script, upload = call.script, await uploads.read(call)
+    refused = [key for key in REFUSED if upload.metadata.get(key)]
+    if refused:
+        raise invalid(f"metadata `{refused[0]}` belongs to the Worker and not to a version: send it with the Worker's settings")
+    source, newest = upload.source(), versions.newest(call.store, script.id)
+    before = {one.name: one for one in newest.content.bindings}
+    after = bindings.resolve(call.store, call.account, upload.metadata.get("bindings") or [], before, uploads.rules_of(call, upload.metadata))
+    served = uploads.assets_after(call, script, upload.metadata)
+    config = {**uploads.check_config(upload.metadata), "last_deployed_from": call.client, **({"assets": served} if served else {})}
+    handlers = await uploads.validated(call, source, config, after)
+    content = Content(source.etag, source.main, uploads.with_handlers(config, handlers, source), after)
+    ident = scripts.add_version(call.store, script, source, content, read_annotations(upload.metadata))
+    return Answer({**in_full(call, versions.get(call.store, script.id, ident)), "startup_time_ms": handlers.startup_ms})
+
+
+async def list_deployments(call: Call) -> Answer:
+    return Answer({"deployments": [deployed(one) for one in versions.deployments(call.store, call.script.id)]})
+
+
+async def get_deployment(call: Call) -> Answer:
+    found = [one for one in versions.deployments(call.store, call.script.id) if one.id == call.params["deployment"]]
+    if not found:
+        raise ApiError(404, 10336, "Deployment not found.")
+    return Answer(deployed(found[0]))
+
+
+async def create_deployment(call: Call) -> Answer:
+    """Let versions answer. Of several, the one with the largest share does: a local edge has too few visitors to divide."""
+    script, body = call.script, call.json_object()
+    shares = read_shares(call, script, body)
+    chosen = versions.get(call.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
+    annotations = read_annotations(body)
+    kept = {name: script.config[name] for name in scripts.UNVERSIONED if name in script.config}
+    change = Change(config={**chosen.content.config, **kept}, bindings=chosen.content.bindings, annotations=annotations, version=chosen)
+    scripts.write(call.store, call.place, script.name, change)
+    if len(shares) > 1:
+        versions.amend(call.store, script.id, shares)
+    call.touched.append(script.key)
+    return Answer(deployed(versions.deployments(call.store, script.id)[0]))
+
+
+def read_shares(call: Call, script: Script, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The versions of a deployment with their percentages."""
+    shares = body.get("versions")
+    if body.get("strategy", "percentage") != "percentage" or not isinstance(shares, list) or not 1 <= len(shares) <= 2:
+        raise bad_body("a deployment has the strategy `percentage` and one or two `versions`")
+    wrong = [one for one in shares if not isinstance(one, dict) or not isinstance(one.get("percentage"), (int, float))]
+    if wrong or sum(one["percentage"] for one in shares) != 100:
+        raise bad_body("each of `versions` has a `version_id` and a `percentage`, and these sum up to 100")
+    return [{"version_id": versions.get(call.store, script.id, str(one.get("version_id"))).id, "percentage": one["percentage"]} for one in shares]
+
+
+def read_annotations(body: Mapping[str, Any]) -> dict[str, str]:
+    raw = body.get("annotations") or {}
+    if not isinstance(raw, dict) or not all(isinstance(value, str) for value in raw.values()):
+        raise bad_body(f"annotations must be an object of strings, not {json.dumps(raw)[:80]}")
+    return raw

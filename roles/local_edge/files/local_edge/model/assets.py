@@ -1,0 +1,139 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Static assets: what an upload session asks for, what it already finds, and the proof that it is complete."""
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jwt
+
+from local_edge.errors import ApiError, bad_body, invalid
+from local_edge.model.scripts import Place
+from local_edge.store import Store, now
+
+MAX_FILES, MAX_SIZE, LIFETIME = 100_000, 25 * 1024 * 1024, 3600
+MAX_BUCKET, MAX_BUCKET_FILES = 50 * 1024 * 1024, 1000
+ALGORITHM = "HS256"
+HTML_HANDLING = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
+NOT_FOUND_HANDLING = ("none", "404-page", "single-page-application")
+
+
+def check_manifest(raw: Any) -> dict[str, dict[str, Any]]:
+    """The files by path: `{"/index.html": {"hash": "<32 hexadecimal digits>", "size": 12}}`."""
+    if not isinstance(raw, dict):
+        raise bad_body("`manifest` must be an object of files by path")
+    if len(raw) > MAX_FILES:
+        raise ApiError(413, 10304, f"a manifest has at most {MAX_FILES} files, not {len(raw)}")
+    for path, entry in raw.items():
+        if not path.startswith("/") or not isinstance(entry, dict) or not is_hash(entry.get("hash")) or not isinstance(entry.get("size"), int):
+            raise bad_body(f"manifest entry {path!r}: a path begins with /, and has a `hash` of 32 hexadecimal digits and a `size`")
+        if entry["size"] > MAX_SIZE:
+            raise ApiError(413, 10304, f"asset {path!r} is larger than {MAX_SIZE} bytes")
+    return raw
+
+
+def is_hash(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 32 and set(value) <= set("0123456789abcdef")
+
+
+def begin(store: Store, place: Place, manifest: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A session: its token, and what is missing in buckets of a bearable size; with nothing missing the token completes already."""
+    session = uuid.uuid4().hex
+    with store.write() as db:
+        db.execute("insert into manifests values (?, ?, ?, ?, ?)",
+                   (session, place.account, place.namespace, json.dumps({path: one["hash"] for path, one in manifest.items()}), now()))
+    sizes = {one["hash"]: one["size"] for one in manifest.values()}
+    wanted = missing(store, place, sizes)
+    return {"jwt": signed(store, session, "session" if wanted else "complete"), "buckets": buckets({one: sizes[one] for one in wanted})}
+
+
+def missing(store: Store, place: Place, hashes: Iterable[str]) -> list[str]:
+    """Which of these files are not here yet."""
+    return [one for one in hashes if not store.one("select 1 from assets where account = ? and namespace = ? and hash = ?",
+                                                   place.account, place.namespace, one)]
+
+
+def buckets(sizes: Mapping[str, int]) -> list[list[str]]:
+    found: list[list[str]] = []
+    room = 0
+    for each, size in sizes.items():
+        if not found or size > room or len(found[-1]) >= MAX_BUCKET_FILES:
+            found.append([])
+            room = MAX_BUCKET
+        found[-1].append(each)
+        room -= size
+    return found
+
+
+def signed(store: Store, session: str, state: str) -> str:
+    claims = {"session": session, "state": state, "iat": int(time.time()), "exp": int(time.time()) + LIFETIME}
+    return jwt.encode(claims, store.signing_key, ALGORITHM)
+
+
+def session_of(store: Store, token: Any) -> tuple[str, str]:
+    """The session a token speaks of, and its state; jwt.InvalidTokenError if it was not issued here or is too old."""
+    claims = jwt.decode(str(token), store.signing_key, [ALGORITHM], options={"require": ["exp", "session", "state"]})
+    return str(claims["session"]), str(claims["state"])
+
+
+def authorized(store: Store, token: str) -> str:
+    """The session that a token allows to upload to."""
+    try:
+        return session_of(store, token)[0]
+    except jwt.InvalidTokenError as error:
+        raise ApiError(401, 10000, f"Authentication error: the token of this asset upload is not valid ({error})") from None
+
+
+def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]]) -> str | None:
+    """Keep files, as hash -> (bytes, content type); the completing token once nothing is missing."""
+    row = store.one("select * from manifests where id = ?", session)
+    if row is None:
+        raise ApiError(401, 10000, "Authentication error: this asset upload session does not exist any more")
+    place, hashes = Place(row["account"], row["namespace"]), set(json.loads(row["files"]).values())
+    foreign = [name for name in files if name not in hashes]
+    if foreign:
+        raise bad_body(f"asset {foreign[0]!r} is not in the manifest of this session")
+    with store.write() as db:
+        db.executemany("insert or replace into assets values (?, ?, ?, ?, ?)", [
+            (place.account, place.namespace, name, content_type, body) for name, (body, content_type) in files.items()])
+    return None if missing(store, place, hashes) else signed(store, session, "complete")
+
+
+def completed(store: Store, place: Place, token: Any) -> str:
+    """The manifest of a completed session of this place."""
+    try:
+        session, state = session_of(store, token)
+    except jwt.InvalidTokenError as error:
+        raise invalid(f"the `jwt` of assets is not valid: {error}") from None
+    if state != "complete":
+        raise invalid("the `jwt` of assets is that of a session whose upload is not complete")
+    if not store.one("select 1 from manifests where id = ? and account = ? and namespace = ?", session, place.account, place.namespace):
+        raise invalid("the `jwt` of assets belongs to another account or dispatch namespace")
+    return session
+
+
+def check_config(raw: Any) -> dict[str, Any]:
+    """How the files are served."""
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise invalid("assets.config must be an object")
+    for key, known in (("html_handling", HTML_HANDLING), ("not_found_handling", NOT_FOUND_HANDLING)):
+        if raw.get(key) is not None and raw[key] not in known:
+            raise invalid(f"assets.config.{key} is one of {', '.join(known)}, not {raw[key]!r}")
+    return {key: value for key, value in raw.items() if value is not None}
+
+
+def sweep(store: Store) -> None:
+    """Forget manifests that no Worker uses and whose session is over, and the files that none names any more."""
+    with store.write() as db:
+        db.execute("delete from manifests where julianday('now') - julianday(created_on) > ? / 86400.0 and id not in"
+                   " (select json_extract(config, '$.assets.manifest') from scripts where json_extract(config, '$.assets') is not null)"
+                   " and id not in (select json_extract(config, '$.assets.manifest') from versions"
+                   " where json_extract(config, '$.assets') is not null)", (2 * LIFETIME,))
+        db.execute("delete from assets where hash not in (select value from manifests, json_each(files))")

@@ -1,0 +1,68 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Durable Object migrations: which classes of a Worker have storage, and the tag that says how far it has come."""
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from local_edge.errors import ApiError, invalid
+from local_edge.model.bindings import Binding
+
+#: Each class has the id of its storage and its kind.
+Classes = dict[str, dict[str, Any]]
+EMPTY: Mapping[str, Any] = {"tag": None, "classes": {}}
+STEPS = ("new_classes", "new_sqlite_classes", "deleted_classes", "renamed_classes", "transferred_classes")
+
+
+def migrated(state: Mapping[str, Any], raw: Any) -> dict[str, Any]:
+    """The state `{"tag", "classes"}` after the migrations of an upload."""
+    if raw is None:
+        return dict(state)
+    if not isinstance(raw, Mapping):
+        raise invalid("migrations must be an object")
+    if raw.get("old_tag", state["tag"]) != state["tag"]:
+        raise ApiError(412, 10079, f"Actor migration tag precondition failed; expected tag {state['tag']!r} but got {raw['old_tag']!r}")
+    classes: Classes = dict(state["classes"])
+    for step in raw.get("steps", [raw]):
+        apply(classes, step)
+    return {"tag": raw.get("new_tag", state["tag"]), "classes": classes}
+
+
+def apply(classes: Classes, step: Mapping[str, Any]) -> None:
+    """One step: classes come, go, and change their names."""
+    for key, sqlite in (("new_classes", False), ("new_sqlite_classes", True)):
+        for name in step.get(key) or []:
+            if name in classes:
+                raise ApiError(400, 10074, f"Cannot apply new-class migration to class '{name}' that is already depended on by "
+                                           "existing Durable Objects")
+            classes[name] = {"id": uuid.uuid4().hex, "sqlite": sqlite}
+    for name in step.get("deleted_classes") or []:
+        take(classes, name)
+    for renamed in step.get("renamed_classes") or []:
+        classes[renamed["to"]] = take(classes, renamed["from"])
+    for transferred in step.get("transferred_classes") or []:
+        classes[transferred["to"]] = {"id": uuid.uuid4().hex, "sqlite": True}
+
+
+def take(classes: Classes, name: str) -> dict[str, Any]:
+    if name not in classes:
+        raise ApiError(400, 10072, f"Cannot migrate class '{name}': no Durable Object namespace exists for it")
+    return classes.pop(name)
+
+
+def check_bindings(state: Mapping[str, Any], script: str, bindings: Iterable[Binding]) -> None:
+    """Refuse a binding to a class of this Worker that was never made one with storage."""
+    for one in bindings:
+        own = one.type == "durable_object_namespace" and one.spec.get("script_name") in (None, script)
+        if own and one.spec["class_name"] not in state["classes"]:
+            raise ApiError(400, 10061, f"Cannot create binding for class '{one.spec['class_name']}' because it is not currently configured to "
+                                       "implement Durable Objects. Did you forget to apply a new-class migration to this script?")
+
+
+def with_ids(state: Mapping[str, Any], bindings: Iterable[Binding]) -> list[Binding]:
+    """The bindings, each of a class of this Worker with the `namespace_id` that the server fills in."""
+    return [Binding(one.name, one.type, {**one.spec, "namespace_id": state["classes"][one.spec["class_name"]]["id"]}, one.target, one.value)
+            if one.type == "durable_object_namespace" and one.spec["class_name"] in state["classes"] else one for one in bindings]

@@ -1,0 +1,118 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Versions and deployments of an account's Workers. Workers of a namespace have neither: each write replaces them whole."""
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from local_edge.errors import ApiError
+from local_edge.model.bindings import Binding
+from local_edge.store import Store, now
+
+KEPT = 100
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a version consists of."""
+
+    etag: str
+    main: str
+    config: Mapping[str, Any]
+    bindings: Sequence[Binding]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A stored version; `number` counts from 1 for each Worker."""
+
+    id: str
+    number: int
+    created_on: str
+    content: Content
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Which versions answer; `versions` are the API's `{"version_id", "percentage"}`."""
+
+    id: str
+    created_on: str
+    versions: Sequence[Mapping[str, Any]]
+    annotations: Mapping[str, str]
+
+
+def missing() -> ApiError:
+    return ApiError(404, 100146, "Version not found.")
+
+
+def record(store: Store, script: int, content: Content, annotations: Mapping[str, str]) -> str:
+    """Keep a version; its id. Inside `write()`."""
+    ident = str(uuid.uuid4())
+    number = store.count("select coalesce(max(number), 0) + 1 from versions where script = ?", script)
+    bindings = json.dumps([vars(one) for one in content.bindings])
+    store.db.execute("insert into versions values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (
+        ident, script, number, content.etag, content.main, json.dumps(dict(content.config)), store.seal(bindings),
+        json.dumps(dict(annotations)), now()))
+    return ident
+
+
+def prune(store: Store, script: int) -> list[str]:
+    """Forget the oldest; the hashes of their code. Inside `write()`."""
+    rows = store.all("select id, etag from versions where script = ? order by number desc limit -1 offset ?", script, KEPT)
+    store.db.executemany("delete from versions where id = ?", [(row["id"],) for row in rows])
+    return [row["etag"] for row in rows]
+
+
+def deploy(store: Store, script: int, versions: Sequence[Mapping[str, Any]], annotations: Mapping[str, str]) -> str:
+    """Note that these versions answer from now on; the id of the deployment. Inside `write()`."""
+    ident = str(uuid.uuid4())
+    store.db.execute("insert into deployments values (?, ?, ?, ?, ?)",
+                     (ident, script, json.dumps([dict(one) for one in versions]), json.dumps(dict(annotations)), now()))
+    store.db.execute("delete from deployments where script = ?1 and rowid not in"
+                     " (select rowid from deployments where script = ?1 order by rowid desc limit ?2)", (script, KEPT))
+    return ident
+
+
+def amend(store: Store, script: int, shares: Sequence[Mapping[str, Any]]) -> None:
+    """Note that the newest deployment divides its requests."""
+    with store.write() as db:
+        db.execute("update deployments set versions = ? where rowid = (select max(rowid) from deployments where script = ?)",
+                   (json.dumps([dict(one) for one in shares]), script))
+
+
+def from_row(store: Store, row: Any) -> Version:
+    bindings = [Binding(**one) for one in json.loads(store.unseal(row["bindings"]) or "[]")]
+    content = Content(row["etag"], row["main"], json.loads(row["config"]), bindings)
+    return Version(row["id"], row["number"], row["created_on"], content, json.loads(row["annotations"]))
+
+
+def listing(store: Store, script: int) -> list[Version]:
+    """The versions, newest first."""
+    return [from_row(store, row) for row in store.all("select * from versions where script = ? order by number desc", script)]
+
+
+def get(store: Store, script: int, ident: str) -> Version:
+    row = store.one("select * from versions where script = ? and id = ?", script, ident)
+    if row is None:
+        raise missing()
+    return from_row(store, row)
+
+
+def newest(store: Store, script: int) -> Version:
+    row = store.one("select * from versions where script = ? order by number desc limit 1", script)
+    if row is None:
+        raise missing()
+    return from_row(store, row)
+
+
+def deployments(store: Store, script: int) -> list[Deployment]:
+    """The deployments, the active one first."""
+    rows = store.all("select * from deployments where script = ? order by rowid desc", script)
+    return [Deployment(row["id"], row["created_on"], json.loads(row["versions"]), json.loads(row["annotations"])) for row in rows]
