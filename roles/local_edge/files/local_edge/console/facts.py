@@ -1,0 +1,176 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the page shows. Every list is cut, and every cut says what there is in all: thousands of Workers cost what a hundred do."""
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from local_edge import __version__
+from local_edge.console.asked import ACCOUNT, Asked
+from local_edge.inspection import Seen
+from local_edge.quota import Meter
+from local_edge.settings import Account, Zone
+from local_edge.store import Store
+
+if TYPE_CHECKING:
+    from local_edge.app import ControlPlane
+
+#: How many are shown: namespaces; Workers of each where all are shown, and of one that is asked for; routes of a zone; requests.
+NAMESPACES, GLANCE, PAGE, ROUTES, REQUESTS = 50, 10, 100, 100, 30
+
+OWN = "from namespaces where account = ?"
+#: Workers of ?1 in ?2 whose names begin with ?3 and, if ?4 is not empty, that have this tag.
+MATCHING = ("from scripts where account = ?1 and namespace = ?2 and name >= ?3 and name < ?3 || char(1114111)"
+            " and (?4 = '' or exists (select 1 from tags where script = scripts.id and tag = ?4))")
+
+
+@dataclass(frozen=True)
+class Namespace:
+    name: str
+    scripts: int
+    trusted: bool
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A Worker; of its bindings name and type, never what they hold."""
+
+    id: int
+    name: str
+    modified: datetime
+    tags: Sequence[str]
+    bindings: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The account (as `ACCOUNT`) or a namespace, with the Workers of it that are shown: from the `first` on, of `total` that match."""
+
+    namespace: str
+    workers: Sequence[Worker]
+    first: int
+    total: int
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.workers) - 1
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Routes of a zone as pattern and Worker, those that are shown."""
+
+    zone: Zone
+    routes: Sequence[tuple[str, str | None]]
+    total: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is left of the API's requests. `limit` 0: there is no limit."""
+
+    limit: int
+    window: int
+    left: int
+    blocked_until: datetime | None
+
+    @classmethod
+    def of(cls, meter: Meter) -> Budget:
+        moment = time.monotonic()
+        meter.expire(moment)
+        blocked_for = meter.blocked_until - moment
+        until = datetime.fromtimestamp(round(time.time() + blocked_for)) if blocked_for > 0 else None
+        return cls(meter.quota.requests, meter.quota.window, 0 if until else meter.quota.requests - meter.used, until)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All of the page."""
+
+    version: str
+    moment: datetime
+    addresses: Mapping[str, str]
+    accounts: Sequence[Account]
+    account: Account
+    budget: Budget
+    namespaces: Sequence[Namespace]
+    namespaces_total: int
+    places: Sequence[Place]
+    zones: Sequence[Routes]
+    requests: Sequence[Seen]
+    reads: int
+    writes: int
+
+
+def local(text: str) -> datetime:
+    """A stored time as the clock of this machine shows it, where the browser is too."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
+
+
+def namespaces(store: Store, account: str) -> list[Namespace]:
+    rows = store.all("select name, trusted, created_on, (select count(*) from scripts where scripts.account = namespaces.account and"
+                     " scripts.namespace = namespaces.name) as scripts from namespaces where account = ? order by name limit ?",
+                     account, NAMESPACES)
+    return [Namespace(row["name"], row["scripts"], bool(row["trusted"]), local(row["created_on"])) for row in rows]
+
+
+def listed(store: Store, sql: str, scripts: Sequence[int]) -> Mapping[int, list[Any]]:
+    """What many Workers have, in one query."""
+    found = defaultdict(list)
+    for row in store.all(sql, json.dumps(scripts)):
+        found[row["script"]].append(tuple(row)[1:])
+    return found
+
+
+def places(store: Store, asked: Asked, names: Sequence[str]) -> list[Place]:
+    """The Workers of each place: a few of every one, or a page of the one that is asked for."""
+    limit, after = (PAGE, asked.after) if asked.namespace else (GLANCE, "")
+    found = []
+    for name in names:
+        which = (asked.account, "" if name == ACCOUNT else name, asked.q, asked.tag)
+        rows = store.all(f"select id, name, modified_on {MATCHING} and name > ?5 order by name limit ?6", *which, after, limit)
+        before = store.count(f"select count(*) {MATCHING} and name <= ?5", *which, after) if after else 0
+        found.append((name, rows, before + 1, store.count(f"select count(*) {MATCHING}", *which)))
+    ids = [row["id"] for _name, rows, _first, _total in found for row in rows]
+    chosen = "where script in (select value from json_each(?)) order by script, position"
+    tags = listed(store, f"select script, tag from tags {chosen}", ids)
+    bindings = listed(store, f"select script, name, type from bindings {chosen}", ids)
+    return [Place(name, [Worker(row["id"], row["name"], local(row["modified_on"]), [tag for tag, in tags.get(row["id"], ())],
+                                bindings.get(row["id"], ())) for row in rows], first, total) for name, rows, first, total in found]
+
+
+def routes(store: Store, zones: Sequence[Zone]) -> list[Routes]:
+    """The routes of every zone, by pattern."""
+    rows = store.all("select * from (select zone, pattern, script, count(*) over (partition by zone) as total,"
+                     " row_number() over (partition by zone order by pattern) as place from routes"
+                     " where zone in (select value from json_each(?))) where place <= ? order by place",
+                     json.dumps([zone.id for zone in zones]), ROUTES)
+    found = {zone.id: [row for row in rows if row["zone"] == zone.id] for zone in zones}
+    return [Routes(zone, [(row["pattern"], row["script"]) for row in found[zone.id]], found[zone.id][0]["total"] if found[zone.id] else 0)
+            for zone in zones]
+
+
+def gather(plane: ControlPlane, asked: Asked) -> Facts:
+    """Everything the page needs, at one moment: nothing here waits."""
+    settings, store, journal = plane.settings, plane.store, plane.journal
+    account = settings.account(asked.account) or settings.accounts[0]
+    known = namespaces(store, account.id)
+    names = [asked.namespace] if asked.namespace else [ACCOUNT, *(one.name for one in known)]
+    if asked.namespace not in ("", ACCOUNT) and not store.one(f"select 1 {OWN} and name = ?", account.id, asked.namespace):
+        names = []
+    return Facts(
+        version=__version__, moment=datetime.now().astimezone(), addresses=plane.addresses, accounts=settings.accounts, account=account,
+        budget=Budget.of(plane.meter), namespaces=known,
+        namespaces_total=store.count(f"select count(*) {OWN}", account.id),
+        places=places(store, replace(asked, account=account.id), names),
+        zones=routes(store, [zone for zone in settings.zones if zone.account.id == account.id]),
+        requests=list(islice(reversed(journal.requests), REQUESTS)), reads=journal.reads, writes=journal.writes)
