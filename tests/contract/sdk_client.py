@@ -1,0 +1,117 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cloudflare's own Python SDK, unchanged, against the control plane; and what the SDK knows of the API.
+
+Every answer is validated strictly: what the SDK declares and the edge does not send fails where it is called.
+"""
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloudflare import Cloudflare
+from cloudflare._compat import cached_property
+from cloudflare._resource import SyncAPIResource
+from local_edge import testing
+from local_edge.testing import Edge
+
+CODE = "export default { fetch() { return new Response('ok'); } };"
+DATE = "2026-11-01"
+MODULE = "application/javascript+module"
+#: How the SDK's resources send; a listing is a GET unless it says otherwise.
+VERBS = {"_get": "GET", "_post": "POST", "_put": "PUT", "_patch": "PATCH", "_delete": "DELETE", "_get_api_list": "GET"}
+
+
+@contextlib.contextmanager
+def opened(**settings: Any) -> Iterator[tuple[Edge, Cloudflare]]:
+    """A control plane and the SDK that talks to it; without retries, which would hide a refusal."""
+    with testing.running(**settings) as edge, client(edge) as sdk:
+        yield edge, sdk
+
+
+def client(edge: Edge, token: str = "") -> Cloudflare:
+    return Cloudflare(api_token=token or edge.token, base_url=edge.api, max_retries=0, _strict_response_validation=True)
+
+
+def module(name: str = "index.js", code: str = CODE, kind: str = MODULE) -> tuple[str, bytes, str]:
+    """One of the SDK's `files`: all parts are called `files`, and only the file name says which module it is."""
+    return name, code.encode(), kind
+
+
+def metadata(**more: Any) -> Any:
+    return {"main_module": "index.js", "compatibility_date": DATE, **more}
+
+
+def text(name: str, value: str = "v") -> dict[str, str]:
+    return {"name": name, "type": "plain_text", "text": value}
+
+
+def secret(name: str, value: str = "hush") -> dict[str, str]:
+    return {"name": name, "type": "secret_text", "text": value}
+
+
+def shown(bindings: Any) -> Mapping[str, dict[str, Any]]:
+    """Bindings by name, as they travelled."""
+    return {one.name: one.to_dict(exclude_unset=True) for one in bindings}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A method of the SDK, such as `kv.namespaces.create`, and the request it sends."""
+
+    name: str
+    method: str
+    path: str
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """The request without the names of its parameters, which differ between the SDK and the edge."""
+        return self.method, nameless(self.path)
+
+
+def nameless(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+def known(sdk: Cloudflare, families: tuple[str, ...]) -> list[Endpoint]:
+    """Every endpoint of these families, read from the SDK's own source."""
+    return [endpoint for family in families for endpoint in endpoints(getattr(sdk, family), family)]
+
+
+def endpoints(resource: SyncAPIResource, name: str) -> Iterator[Endpoint]:
+    for attribute, value in vars(type(resource)).items():
+        if attribute.startswith(("_", "with_")):
+            continue
+        if isinstance(value, cached_property):
+            yield from endpoints(getattr(resource, attribute), f"{name}.{attribute}")
+        elif inspect.isfunction(value):
+            yield sent(f"{name}.{attribute}", inspect.getsource(inspect.unwrap(value)))
+
+
+def sent(name: str, source: str) -> Endpoint:
+    """What a method sends, from the one call in its body: `self._post(path_template("/zones/{zone_id}/...", ...), ...)`."""
+    for node in ast.walk(ast.parse(textwrap.dedent(source))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in VERBS:
+            paths = [one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant) and str(one.value).startswith("/")]
+            told = [word.value.value for word in node.keywords if word.arg == "method" and isinstance(word.value, ast.Constant)]
+            return Endpoint(name, str(*told or [VERBS[node.func.attr]]).upper(), str(*paths))
+    raise LookupError(f"{name} sends nothing that can be read")
+
+
+def called(folder: Path) -> set[str]:
+    """The SDK's methods that tests call, by the chain of attributes after `sdk`."""
+    chains = set()
+    for file in folder.glob("test_python_sdk*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                root, _dot, chain = ast.unparse(node.func).partition(".")
+                chains |= {chain.replace("with_raw_response.", "")} if root == "sdk" else set()
+    return chains
