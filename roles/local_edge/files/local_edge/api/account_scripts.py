@@ -117,6 +117,13 @@ async def get_worker(call: Call) -> Answer:
         "references": {"workers": incoming, "dispatch_namespace_outbounds": [], "domains": [], "durable_objects": [], "queues": []}})
 
 
+async def list_durable_objects(call: Call) -> Answer:
+    """The storage of Durable Objects, one for each class that a migration has made."""
+    found = [{"id": one["id"], "name": f"{script.name}_{name}", "class": name, "script": script.name, "use_sqlite": one["sqlite"]}
+             for script in scripts.listing(call.store, call.place) for name, one in script.migrations["classes"].items()]
+    return paged(call, found, low=1, high=1000)
+
+
 async def list_tails(call: Call) -> Answer:
     """Whose logs this Worker is sent: the local edge has no such deliveries."""
     return Answer([])

@@ -107,6 +107,7 @@ ENTRIES: tuple[Entry, ...] = (
     ("DELETE", f"{WORKERS}/subdomain", account_scripts.delete_account_subdomain),
     ("GET", f"{WORKERS}/workers/{{script}}", account_scripts.get_worker),
     ("GET", f"{WORKERS}/tails/by-consumer/{{script}}", account_scripts.list_tails),
+    ("GET", f"{WORKERS}/durable_objects/namespaces", account_scripts.list_durable_objects),
     ("GET", SERVICE, account_scripts.get_service),
     ("DELETE", SERVICE, account_scripts.delete_service),
     ("GET", f"{SERVICE}/environments/{{environment}}", account_scripts.get_environment),

@@ -43,7 +43,7 @@ def in_full(call: Call, version: Version) -> dict[str, Any]:
 
 def deployed(deployment: Deployment) -> dict[str, Any]:
     return {"id": deployment.id, "source": "api", "strategy": "percentage", "author_email": AUTHOR, "created_on": deployment.created_on,
-            "annotations": {"workers/triggered_by": "deployment", **deployment.annotations}, "versions": list(deployment.versions)}
+            "annotations": dict(deployment.annotations), "versions": list(deployment.versions)}
 
 
 async def list_versions(call: Call) -> Answer:

@@ -246,7 +246,8 @@ def deploy(store: Store, script: Script, change: Change) -> None:
         return
     else:
         ident = versions.record(store, script.id, content_of(store, script), change.annotations)
-    versions.deploy(store, script.id, [{"version_id": ident, "percentage": 100}], change.annotations)
+    trigger = {"workers/triggered_by": "deployment" if change.version else "secret" if change.config is None else "upload"}
+    versions.deploy(store, script.id, [{"version_id": ident, "percentage": 100}], {**trigger, **change.annotations})
     for etag in versions.prune(store, script.id):
         drop_source(store, etag)
 

@@ -8,6 +8,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SCRIPTS = Path(__file__).parent / "js"
 FLAGS = ("experimental",)
@@ -67,12 +68,15 @@ def render(main: str, modules: tuple[str, ...], services: list[str], sockets: li
 
 
 def edge(around: Surroundings) -> str:
-    """The edge: its way to the control plane is a socket in a folder of ours; its way out is public addresses or none."""
+    """The edge: its way to the control plane is a socket in a folder of ours; its way out is public addresses or none, and always the API,
+    which is what Workers reach under the name of Cloudflare's."""
     services = [f'(name = "control", external = (address = {quoted(f"unix:{around.control}")}, http = ()))',
+                f'(name = "cloudflare", external = (address = {quoted(urlsplit(around.api).netloc)}, http = ()))',
                 '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))']
     sockets = ['(name = "http", http = (), service = "main")',
                '(name = "admin", http = (), service = (name = "main", entrypoint = "Admin"))']
     bindings = ['(name = "LOADER", workerLoader = ())', '(name = "CONTROL", service = "control")',
+                '(name = "CLOUDFLARE", service = "cloudflare")',
                 f'(name = "API", text = {quoted(around.api)})', f'(name = "EGRESS", text = {quoted(around.egress)})',
                 f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")']
     return render("edge.js", ("tenants.js", "routes.js", "pages.js", "kv.js", "worker.js"), services, sockets, bindings)

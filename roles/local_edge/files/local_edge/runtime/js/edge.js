@@ -58,6 +58,9 @@ export class Service extends WorkerEntrypoint {
   }
 }
 
+/** Where Cloudflare's API answers: a Worker that sends something there, with whatever client, reaches the local one. */
+const API_HOST = "api.cloudflare.com";
+
 /**
  * The way out of every Worker, closed.
  *
@@ -66,8 +69,10 @@ export class Service extends WorkerEntrypoint {
  */
 export class Blocked extends WorkerEntrypoint {
   fetch(request) {
+    const { hostname, origin } = new URL(request.url);
+    if (hostname === API_HOST) return this.env.CLOUDFLARE.fetch(request);
     throw new Error(
-      `fetch of ${new URL(request.url).origin} was blocked: the local edge gives Workers no way out. ` +
+      `fetch of ${origin} was blocked: the local edge gives Workers no way out. ` +
         "Start it with --egress internet to open one.",
     );
   }
@@ -76,7 +81,7 @@ export class Blocked extends WorkerEntrypoint {
 /** The way out of every Worker, open: public addresses only, since the configuration allows no others. */
 export class Outbound extends WorkerEntrypoint {
   fetch(request) {
-    return fetch(request);
+    return new URL(request.url).hostname === API_HOST ? this.env.CLOUDFLARE.fetch(request) : fetch(request);
   }
 }
 
