@@ -8,7 +8,9 @@ Every answer is validated strictly: what the SDK declares and the edge does not 
 from __future__ import annotations
 
 import ast
+import base64
 import contextlib
+import hashlib
 import inspect
 import re
 import textwrap
@@ -26,6 +28,8 @@ from local_edge.testing import Edge
 CODE = "export default { fetch() { return new Response('ok'); } };"
 DATE = "2026-11-01"
 MODULE = "application/javascript+module"
+#: What tests call a client: their own, and one whose token is a session's.
+ROOTS = ("sdk", "uploader")
 #: How the SDK's resources send; a listing is a GET unless it says otherwise.
 VERBS = {"_get": "GET", "_post": "POST", "_put": "PUT", "_patch": "PATCH", "_delete": "DELETE", "_get_api_list": "GET"}
 
@@ -61,6 +65,29 @@ def secret(name: str, value: str = "hush") -> dict[str, str]:
 def shown(bindings: Any) -> Mapping[str, dict[str, Any]]:
     """Bindings by name, as they travelled."""
     return {one.name: one.to_dict(exclude_unset=True) for one in bindings}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A static file, as a manifest and an upload name it."""
+
+    content: bytes
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()[:32]
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        return {"hash": self.hash, "size": len(self.content)}
+
+    @property
+    def base64(self) -> str:
+        return base64.b64encode(self.content).decode()
+
+
+def asset(content: str) -> Asset:
+    return Asset(content.encode())
 
 
 @dataclass(frozen=True)
@@ -113,5 +140,5 @@ def called(folder: Path) -> set[str]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call):
                 root, _dot, chain = ast.unparse(node.func).partition(".")
-                chains |= {chain.replace("with_raw_response.", "")} if root == "sdk" else set()
+                chains |= {chain.replace("with_raw_response.", "")} if root in ROOTS else set()
     return chains

@@ -1,0 +1,223 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dispatch namespaces and their Workers, as the official Python SDK writes and reads them."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cloudflare
+import pytest
+import sdk_client
+from cloudflare import Cloudflare
+from local_edge.testing import Edge
+from sdk_client import asset, metadata, module, secret, text
+
+WHERE = {"dispatch_namespace": "prod"}
+
+
+@pytest.fixture(name="edge", scope="module")
+def _edge() -> Iterator[Edge]:
+    with sdk_client.testing.running() as edge:
+        yield edge
+
+
+@pytest.fixture(name="sdk")
+def _sdk(edge: Edge) -> Iterator[Cloudflare]:
+    """The SDK, and an account with one namespace."""
+    edge.reset()
+    with sdk_client.client(edge) as sdk:
+        sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="prod")
+        yield sdk
+
+
+@pytest.fixture(name="at")
+def _at(edge: Edge) -> dict[str, str]:
+    """Where the Workers of these tests are."""
+    return {"account_id": edge.account, **WHERE}
+
+
+def upload(sdk: Cloudflare, at: dict[str, str], name: str = "shop", code: str = sdk_client.CODE, **more: Any) -> Any:
+    return sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
+        name, **at, metadata=metadata(**more), files=[module(code=code)])
+
+
+def bindings(sdk: Cloudflare, at: dict[str, str], name: str = "shop") -> Any:
+    return sdk_client.shown(sdk.workers_for_platforms.dispatch.namespaces.scripts.bindings.get(name, **at))
+
+
+def test_namespaces(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="staging")
+    found = sdk.workers_for_platforms.dispatch.namespaces.get("staging", account_id=edge.account)
+    assert made and found
+    assert made.namespace_id == found.namespace_id
+    assert (found.namespace_name, found.script_count, found.trusted_workers) == ("staging", 0, False)
+    upload(sdk, at)
+    listed = sdk.workers_for_platforms.dispatch.namespaces.list(account_id=edge.account)
+    assert {one.namespace_name: one.script_count for one in listed} == {"prod": 1, "staging": 0}
+    with pytest.raises(cloudflare.ConflictError) as taken:
+        sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="staging")
+    assert taken.value.errors[0].code == 100120
+    assert sdk.workers_for_platforms.dispatch.namespaces.delete("staging", account_id=edge.account) is None
+    with pytest.raises(cloudflare.NotFoundError) as missing:
+        sdk.workers_for_platforms.dispatch.namespaces.get("staging", account_id=edge.account)
+    assert missing.value.errors[0].code == 100119
+
+
+def test_a_worker_is_uploaded_found_and_deleted(sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = upload(sdk, at, tags=["customer-1", "pro"], compatibility_flags=["nodejs_compat"], limits={"cpu_ms": 50, "subrequests": 5},
+                  observability={"enabled": True, "logs": {"enabled": True, "invocation_logs": False}}, placement={"mode": "smart"},
+                  logpush=True, usage_model="standard")
+    assert made.startup_time_ms >= 0
+    found = sdk.workers_for_platforms.dispatch.namespaces.scripts.get("shop", **at)
+    assert found.dispatch_namespace == "prod"
+    assert found.script
+    assert (found.script.id, found.script.etag, found.script.tag) == ("shop", made.etag, made.tag)
+    assert found.script.tags == ["customer-1", "pro"]
+    assert found.script.compatibility_flags == ["nodejs_compat"]
+    assert found.script.logpush
+    assert found.script.has_modules
+    assert sdk.workers_for_platforms.dispatch.namespaces.scripts.delete("shop", **at, force=True) is None
+    with pytest.raises(cloudflare.NotFoundError) as missing:
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.get("shop", **at)
+    assert missing.value.errors[0].code == 10007
+
+
+@pytest.mark.parametrize(("shape", "code"), [("10007", 10007), ("10092", 10092), ("null", None)])
+def test_every_shape_of_a_missing_worker(edge: Edge, sdk: Cloudflare, at: dict[str, str], shape: str, code: int | None) -> None:
+    edge.switches.set("absent_script", shape)
+    if code is None:
+        assert sdk.workers_for_platforms.dispatch.namespaces.scripts.get("nobody", **at).script is None
+        return
+    with pytest.raises(cloudflare.NotFoundError) as missing:
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.get("nobody", **at)
+    assert missing.value.errors[0].code == code
+
+
+def test_modules_are_found_by_file_name(sdk: Cloudflare, at: dict[str, str]) -> None:
+    """The SDK calls every part `files`; which module it is, only the file name says."""
+    sdk.workers_for_platforms.dispatch.namespaces.scripts.update("shop", **at, metadata=metadata(main_module="src/app.js"), files=[
+        module("lib/text.txt", "hello", "text/plain"), module("src/app.js", "import '../lib/text.txt'; export default {}"),
+        module("lib/add.wasm", "\0asm", "application/wasm")])
+    content = sdk.workers_for_platforms.dispatch.namespaces.scripts.content.get("shop", **at)
+    body = content.read()
+    assert content.headers["content-type"].startswith("multipart/form-data")
+    assert body.index(b'"src/app.js"') < body.index(b'"lib/text.txt"') < body.index(b'"lib/add.wasm"')
+    assert b"hello" in body
+    with pytest.raises(cloudflare.BadRequestError, match="not the file name of any uploaded part"):
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.update("shop", **at, metadata=metadata(main_module="files"), files=[module()])
+
+
+def test_content_alone(sdk: Cloudflare, at: dict[str, str]) -> None:
+    before = upload(sdk, at, bindings=[text("A")], tags=["kept"])
+    after = sdk.workers_for_platforms.dispatch.namespaces.scripts.content.update(
+        "shop", **at, metadata={"main_module": "index.js"}, files=[module(code="export default { fetch() { return new Response('new') } }")])
+    assert after.etag != before.etag
+    assert b"'new'" in sdk.workers_for_platforms.dispatch.namespaces.scripts.content.get("shop", **at).read()
+    assert list(bindings(sdk, at)) == ["A"]
+    assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)] == ["kept"]
+
+
+def test_settings(sdk: Cloudflare, at: dict[str, str]) -> None:
+    upload(sdk, at, bindings=[text("A", "1"), secret("S")], tags=["one"])
+    changed = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.edit("shop", **at, settings={
+        "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}], "tags": ["one", "two"], "compatibility_date": "2026-10-01",
+        "limits": {"cpu_ms": 20}, "logpush": True, "observability": {"enabled": True}})
+    found = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.get("shop", **at)
+    assert changed and found
+    assert changed.to_dict() == found.to_dict()
+    assert found.bindings and found.limits and found.observability
+    assert sdk_client.shown(found.bindings) == {"A": text("A", "2"), "S": {"name": "S", "type": "secret_text"}}
+    assert (found.tags, found.compatibility_date, found.limits.cpu_ms, found.logpush) == (["one", "two"], "2026-10-01", 20, True)
+    assert found.observability.enabled
+
+
+def test_what_an_upload_keeps(sdk: Cloudflare, at: dict[str, str]) -> None:
+    upload(sdk, at, bindings=[text("A"), secret("S")])
+    upload(sdk, at, bindings=[text("B")], keep_bindings=["secret_text"])
+    assert sorted(bindings(sdk, at)) == ["B", "S"]
+    upload(sdk, at, bindings=[{"type": "inherit", "name": "S"}], keep_bindings=[])
+    assert sorted(bindings(sdk, at)) == ["S"]
+    with pytest.raises(cloudflare.BadRequestError) as refused:
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
+            "shop", **at, bindings_inherit="strict", metadata=metadata(bindings=[{"type": "inherit", "name": "NONE"}]), files=[module()])
+    assert refused.value.errors[0].code == 10057
+
+
+def test_bindings_come_back_as_they_were_sent(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+    data = sdk.kv.namespaces.create(account_id=edge.account, title="data")
+    assert data
+    sent = [text("A", "1"), {"name": "J", "type": "json", "json": {"a": [1, None]}},
+            {"name": "KV", "type": "kv_namespace", "namespace_id": data.id}, {"name": "AI", "type": "ai"},
+            {"name": "DISPATCH", "type": "dispatch_namespace", "namespace": "prod"},
+            {"name": "DO", "type": "durable_object_namespace", "class_name": "Room", "script_name": "rooms"},
+            {"name": "LIMIT", "type": "ratelimit", "namespace_id": "1001", "simple": {"limit": 10, "period": 60}}]
+    upload(sdk, at, bindings=sent)
+    found = bindings(sdk, at)
+    assert {name: {key: value for key, value in found[name].items() if key in one} for one in sent for name in [one["name"]]} == {
+        one["name"]: one for one in sent}
+    with pytest.raises(cloudflare.BadRequestError) as missing:
+        upload(sdk, at, bindings=[{"name": "KV", "type": "kv_namespace", "namespace_id": "0" * 32}])
+    assert missing.value.errors[0].code == 10041
+
+
+def test_secrets(sdk: Cloudflare, at: dict[str, str]) -> None:
+    upload(sdk, at)
+    put = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.update(
+        "shop", **at, name="ONE", text="never shown", type="secret_text")
+    assert put.to_dict() == {"name": "ONE", "type": "secret_text"}
+    key = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.update(
+        "shop", **at, name="KEY", type="secret_key", algorithm={"name": "HMAC", "hash": "SHA-256"}, format="raw", usages=["sign"],
+        key_base64="bmV2ZXIgc2hvd24=")
+    assert "key_base64" not in key.to_dict()
+    sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.bulk_update("shop", **at, secrets={
+        "ONE": None, "TWO": {"name": "TWO", "text": "never shown", "type": "secret_text"}})
+    listed = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.list("shop", **at)
+    assert sorted(one.name for one in listed) == ["KEY", "TWO"]
+    found = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.get("TWO", **at, script_name="shop")
+    assert found.to_dict() == {"name": "TWO", "type": "secret_text"}
+    assert sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.delete("TWO", **at, script_name="shop") is None
+    with pytest.raises(cloudflare.NotFoundError) as missing:
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.get("TWO", **at, script_name="shop")
+    assert missing.value.errors[0].code == 10056
+    for answer in (sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.with_raw_response.get("shop", **at),
+                   sdk.workers_for_platforms.dispatch.namespaces.scripts.bindings.with_raw_response.get("shop", **at),
+                   sdk.workers_for_platforms.dispatch.namespaces.scripts.with_raw_response.get("shop", **at)):
+        assert "never" not in answer.text()
+        assert "bmV2ZXI" not in answer.text()
+
+
+def test_tags(sdk: Cloudflare, at: dict[str, str]) -> None:
+    upload(sdk, at, tags=["a"])
+    assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=["a", "b", "c=d"])] == ["a", "b", "c=d"]
+    assert sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.delete("b", **at, script_name="shop") is None
+    assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)] == ["a", "c=d"]
+    with pytest.raises(cloudflare.BadRequestError):
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=[str(number) for number in range(9)])
+    sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=[])
+    assert not [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)]
+
+
+def test_assets(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+    """A session, the missing files, the token that completes it, and a Worker that has assets."""
+    page, style = asset("<h1>shop</h1>"), asset("h1 { color: teal }")
+    manifest: Any = {"/index.html": page.entry, "/style.css": style.entry}
+    session = sdk.workers_for_platforms.dispatch.namespaces.scripts.asset_upload.create("shop", **at, manifest=manifest)
+    assert session and session.jwt and session.buckets
+    assert {ident for bucket in session.buckets for ident in bucket} == {page.hash, style.hash}
+    with sdk_client.client(edge, token=session.jwt) as uploader:
+        done = uploader.workers.assets.upload.create(account_id=edge.account, base64=True, body={page.hash: page.base64, style.hash: style.base64})
+    assert done and done.jwt
+    assert upload(sdk, at, assets={"jwt": done.jwt, "config": {"html_handling": "auto-trailing-slash"}}).has_assets
+    again = sdk.workers_for_platforms.dispatch.namespaces.scripts.asset_upload.create("other", **at, manifest=manifest)
+    assert again and again.jwt
+    assert not [ident for bucket in again.buckets or [] for ident in bucket], "the files are there already"
+
+
+def test_a_namespace_takes_its_workers_along(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+    upload(sdk, at)
+    sdk.workers_for_platforms.dispatch.namespaces.delete("prod", account_id=edge.account)
+    with pytest.raises(cloudflare.NotFoundError) as missing:
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.get("shop", **at)
+    assert missing.value.errors[0].code == 100119
