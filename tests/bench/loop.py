@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "integration"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 from edge_process import TOKEN, Edge
 
 PLAY = """
