@@ -34,9 +34,17 @@ class DispatchNamespace(Resource):
     controls = {"new_name": {"type": "str"}, "force": {"type": "bool", "default": False}}
     filled, touched = FILLED, TOUCHED
 
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._uncompared, self._written = False, False
+
     @property
     def label(self) -> str:
         return f"dispatch namespace {self.options['name']!r}"
+
+    @property
+    def warnings(self) -> list[str]:
+        return [f"Cloudflare does not say whether {self.label} trusts its Workers: trusted_workers could not be compared."] if self._uncompared else []
 
     def _path(self, *name: str) -> str:
         return self.client.account(*ROOT, *name)
@@ -58,7 +66,15 @@ class DispatchNamespace(Resource):
         return found
 
     def wanted(self, before: Object | None) -> Object:
-        return {"name": self.options.get("new_name") or self.options["name"], **super().wanted(before)}
+        wanted = {"name": self.options.get("new_name") or self.options["name"], **super().wanted(before)}
+        if before and before["trusted_workers"] is None and "trusted_workers" in wanted:
+            # Not every answer tells it. What cannot be compared is left alone.
+            del wanted["trusted_workers"]
+            self._uncompared |= not self._written
+        return wanted
+
+    def written(self) -> None:
+        self._written = True
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before and after is None and before["script_count"] and not self.options["force"]:
@@ -74,7 +90,8 @@ class DispatchNamespace(Resource):
             yield from self.update(after, after, ("trusted_workers",))
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        whole = {"name": after["name"], "trusted_workers": bool(after["trusted_workers"])}
+        trusted = self.given.get("trusted_workers") if after["trusted_workers"] is None else after["trusted_workers"]
+        whole = {"name": after["name"], **({} if trusted is None else {"trusted_workers": trusted})}
         return [Step("PUT", self._path(before["name"]), body(whole))] if changed else []
 
     def delete(self, before: Object) -> t.Iterable[Step]:

@@ -25,7 +25,7 @@ from local_edge.errors import ApiError, no_route, not_allowed
 from local_edge.inspection import Fault, Faults, Journal, Seen
 from local_edge.quota import Meter
 from local_edge.runtime.base import NoRuntime, Runtime
-from local_edge.settings import Settings
+from local_edge.settings import Settings, Switches
 from local_edge.store import Store
 
 Scope = MutableMapping[str, Any]
@@ -72,6 +72,13 @@ def enveloped(answer: Answer) -> Response:
 
 def refused(error: ApiError) -> Response:
     return as_json(error.status, {"success": False, "errors": [error.entry()], "messages": [], "result": None}, error.headers)
+
+
+def spelled(error: ApiError, switches: Switches) -> ApiError:
+    """A refusal with the code and the status that the switches give it."""
+    error.code = int(switches.code_of_429) if error.status == 429 else error.code
+    error.status = int(getattr(switches, f"status_of_{error.code}", error.status))
+    return error
 
 
 class ControlPlane:
@@ -137,7 +144,7 @@ class ControlPlane:
         try:
             return enveloped(await self.answer(request))
         except ApiError as error:
-            return refused(error)
+            return refused(spelled(error, self.settings.switches))
         except Exception as error:  # a bug of ours: the client gets what Cloudflare says of its own, the log gets the frames
             frames = "".join(traceback.format_tb(error.__traceback__))
             # Without the error's own words: they may quote what was sent, secrets included.

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 #: The account of an edge that was not told another: "local edge", as far as hexadecimal can spell it.
@@ -53,27 +55,65 @@ def choice(doc: str, first: str, *others: str) -> Any:
     return field(default=first, metadata={"choices": (first, *others), "doc": doc})  # pylint: disable=invalid-field-call
 
 
+#: What YAML makes of three positions that are written without quotes.
+SPELLED = {"True": "yes", "False": "no", "None": "null"}
+
+
 @dataclass
 class Switches:
-    """Behaviour of the real API that no published source settles. The first position is the default."""
+    """Behaviour of the real API that no published source settles. The first position is the default.
+
+    `python -m local_edge probe` asks a real account where each of them stands.
+    """
 
     absent_script: str = choice("What GET of a namespaced Worker that is not there answers", "10092", "null", "10007")
     put_without_tags: str = choice("What an upload without `tags` does to the tags it had", "keep", "clear")
     put_without_keep_bindings: str = choice("Whether an upload without `keep_bindings` keeps secrets", "keep", "clear")
+    put_without_code: str = choice("What an upload without a code part does to a Worker that has code", "refuse", "keep")
+    inherit_with_keep_bindings: str = choice("Whether one upload may have both `inherit` and `keep_bindings`", "accept", "refuse")
     put_namespace_without_trusted: str = choice("What a namespace PUT without `trusted_workers` does to it", "keep", "reset")
     create_namespace_trusted: str = choice("Whether creating a namespace heeds `trusted_workers`", "heed", "ignore")
+    namespace_carries: str = choice("Which of `script_count` and `trusted_workers` a namespace shows",
+                                    "both", "trusted_workers", "script_count", "neither")
+    rename_in_bindings: str = choice("Whether a binding to a namespace follows when that is renamed", "stay", "follow")
+    delete_full_namespace: str = choice("What deleting a namespace does that holds Workers", "cascade", "refuse")
     route_create_answer: str = choice("What creating a route returns", "object", "id")
-    list_carries_tags: str = choice("Whether the listing of a namespace carries `tags` and `etag`", "yes", "no")
-    modified_on_moved_by: str = choice("Which writes move `modified_on`", "all", "content")
+    list_carries_tags: str = choice("Whether the listing of a namespace carries `tags` and `etag`, or which of them",
+                                    "yes", "no", "tags", "etag")
+    list_end: str = choice("How `cursor` looks on the last page of a namespace's listing", "empty", "absent", "null", "without_info")
+    modified_on_moved_by: str = choice("Which writes move `modified_on`", "all", "content", "all_but_tags", "all_but_secrets")
+    longest_tag: str = choice("How many characters a tag may have", "256", "64", "1024")
+    odd_tags: str = choice("Whether a tag may have a comma, an ampersand or a space", "refuse", "accept")
+    service_props_shown: str = choice("Whether a service binding is read back with its `props`", "yes", "no")
+    delete_answer: str = choice("The body that deleting a Worker answers with: `result` null, or none at all", "null", "empty")
+    bulk_delete_answer: str = choice("What deleting by tag answers: objects with `id`, names, null, or no body",
+                                     "objects", "names", "null", "empty")
+    status_of_100120: str = choice("The HTTP status of a namespace name that is taken", "409", "400")
+    status_of_10035: str = choice("The HTTP status of a write that another one overtook", "409", "400")
+    status_of_10018: str = choice("The HTTP status of an upload whose If-Match or If-None-Match fails", "412", "400", "ignored")
+    code_of_429: str = choice("The code of a request beyond the budget", "971", "10429")
 
     def set(self, name: str, value: str) -> None:
         """Turn one switch; the refusal names what there is."""
+        value = SPELLED.get(value, value)
         known = {entry.name: entry.metadata["choices"] for entry in dataclasses.fields(self)}
         if name not in known:
             raise ValueError(f"there is no switch {name!r}; there are {', '.join(sorted(known))}")
         if value not in known[name]:
             raise ValueError(f"switch {name} is one of {', '.join(known[name])}, not {value!r}")
         setattr(self, name, value)
+
+    def load(self, path: str) -> None:
+        """Turn what a JSON file names: positions by switch, by themselves or, as the probe writes them, under `switches`."""
+        try:
+            told = json.loads(Path(path).read_text())
+            named = dict(told.get("switches", told))
+        except OSError as error:
+            raise ValueError(f"--switches {path}: {error.strerror}") from None
+        except (ValueError, AttributeError, TypeError):
+            raise ValueError(f"--switches {path}: it must be a JSON object of positions by switch") from None
+        for name, value in named.items():
+            self.set(name, str(value))
 
 
 @dataclass(frozen=True)

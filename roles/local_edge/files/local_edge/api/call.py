@@ -89,6 +89,10 @@ class Call:
             raise refusal("it must be a JSON object")
         return body
 
+    def tags(self, given: Any) -> list[str]:
+        """Tags of a Worker, once they may be."""
+        return scripts.check_tags(given, int(self.switches.longest_tag), self.switches.odd_tags == "accept")
+
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """A number from the query, within its bounds."""
         text = self.query.get(name, "")

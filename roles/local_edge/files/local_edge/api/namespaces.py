@@ -14,6 +14,13 @@ from local_edge.store import now
 
 SELECT = ("select *, (select count(*) from scripts where scripts.account = namespaces.account and"
           " scripts.namespace = namespaces.name) as scripts from namespaces where account = ?")
+#: By position of the switch `namespace_carries`: what a namespace does not show.
+HIDDEN = {"both": (), "trusted_workers": ("script_count",), "script_count": ("trusted_workers",),
+          "neither": ("script_count", "trusted_workers")}
+BOUND = ("select * from scripts where account = ? and id in"
+         " (select script from bindings where type = 'dispatch_namespace' and target = ?)")
+FOLLOW = ("update bindings set target = ?1, spec = json_set(spec, '$.namespace', ?1) where script = ?2 and"
+          " type = 'dispatch_namespace' and target = ?3")
 DUPLICATE = "A dispatch namespace with this name already exists on this account."
 
 
@@ -21,6 +28,11 @@ def shown(row: Any, account: str) -> dict[str, Any]:
     return {"namespace_id": row["id"], "namespace_name": row["name"], "script_count": row["scripts"],
             "trusted_workers": bool(row["trusted"]), "created_on": row["created_on"], "created_by": account,
             "modified_on": row["modified_on"], "modified_by": account}
+
+
+def answered(call: Call, namespace: dict[str, Any]) -> dict[str, Any]:
+    """A namespace as it travels."""
+    return {key: value for key, value in namespace.items() if key not in HIDDEN[call.switches.namespace_carries]}
 
 
 def find(call: Call, name: str) -> dict[str, Any]:
@@ -49,11 +61,11 @@ def refuse_duplicate(call: Call, name: str) -> None:
 
 
 async def list_namespaces(call: Call) -> Answer:
-    return Answer([shown(row, call.account) for row in call.store.all(f"{SELECT} order by created_on, name", call.account)])
+    return Answer([answered(call, shown(row, call.account)) for row in call.store.all(f"{SELECT} order by created_on, name", call.account)])
 
 
 async def get_namespace(call: Call) -> Answer:
-    return Answer(find(call, call.params["namespace"]))
+    return Answer(answered(call, find(call, call.params["namespace"])))
 
 
 async def create_namespace(call: Call) -> Answer:
@@ -63,7 +75,7 @@ async def create_namespace(call: Call) -> Answer:
     refuse_duplicate(call, name)
     with call.store.write() as db:
         db.execute("insert into namespaces values (?, ?, ?, ?, ?, ?)", (call.account, name, str(uuid.uuid4()), trusted, time, time))
-    return Answer(find(call, name))
+    return Answer(answered(call, find(call, name)))
 
 
 async def put_namespace(call: Call) -> Answer:
@@ -78,13 +90,26 @@ async def put_namespace(call: Call) -> Answer:
         db.execute("update namespaces set name = ?, trusted = ?, modified_on = ? where account = ? and name = ?",
                    (name, trusted, now(), call.account, old["namespace_name"]))
         db.execute("update scripts set namespace = ? where account = ? and namespace = ?", (name, call.account, old["namespace_name"]))
+        if call.switches.rename_in_bindings == "follow":
+            follow(call, old["namespace_name"], name)
     call.touched += [scripts.Place(call.account, each).key("") for each in (old["namespace_name"], name)]
-    return Answer(find(call, name))
+    return Answer(answered(call, find(call, name)))
+
+
+def follow(call: Call, old: str, new: str) -> None:
+    """Let the bindings to a namespace name it as it is called now; inside `write()`."""
+    for bound in map(scripts.from_row, call.store.all(BOUND, call.account, old)):
+        call.store.db.execute(FOLLOW, (new, bound.id, old))
+        call.store.db.execute("update scripts set version = ? where id = ?", (call.store.next_version(), bound.id))
+        call.touched.append(bound.key)
 
 
 async def delete_namespace(call: Call) -> Answer:
     """Delete a namespace, with every Worker in it."""
-    name = find(call, call.params["namespace"])["namespace_name"]
+    namespace = find(call, call.params["namespace"])
+    name = namespace["namespace_name"]
+    if namespace["script_count"] and call.switches.delete_full_namespace == "refuse":
+        raise ApiError(400, 10064, f"Dispatch namespace {name!r} still holds {namespace['script_count']} Workers; delete those first")
     with call.store.write() as db:
         scripts.delete(call.store, scripts.listing(call.store, call.place))
         db.execute("delete from namespaces where account = ? and name = ?", (call.account, name))

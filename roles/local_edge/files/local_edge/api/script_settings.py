@@ -10,8 +10,9 @@ from typing import Any
 from local_edge.api import multipart
 from local_edge.api.call import Answer, Call
 from local_edge.api.script_objects import settings_shown, tags_shown
+from local_edge.api.unsettled import bindings_shown, moves_modified_on
 from local_edge.api.uploads import check_config, json_part, validated, with_handlers
-from local_edge.errors import ApiError, bad_body, invalid, unsupported_content
+from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
 from local_edge.model import bindings, migrations, scripts
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.scripts import Change, Script
@@ -21,13 +22,12 @@ SCRIPT_SETTINGS = ("logpush", "tail_consumers", "observability", "tags")
 
 def change(call: Call, script: Script, what: Change) -> Script:
     """Write a change that is not the code."""
-    moves = call.switches.modified_on_moved_by == "all"
     call.touched.append(script.key)
-    return scripts.write(call.store, script.place, script.name, what, moves)
+    return scripts.write(call.store, script.place, script.name, what, moves_modified_on(call, what))
 
 
 def answer(call: Call, script: Script) -> Answer:
-    shown = [one.shown() for one in bindings.load(call.store, script.id).values()]
+    shown = bindings_shown(call, script)
     return Answer(settings_shown(call.store, script, shown))
 
 
@@ -36,7 +36,7 @@ async def get_settings(call: Call) -> Answer:
 
 
 async def get_bindings(call: Call) -> Answer:
-    return Answer([one.shown() for one in bindings.load(call.store, call.script.id).values()])
+    return Answer(bindings_shown(call, call.script))
 
 
 async def patch_settings(call: Call) -> Answer:
@@ -62,9 +62,9 @@ async def patch_settings(call: Call) -> Answer:
         bound = after if after is not None else list(bindings.load(call.store, script.id).values())
         config = with_handlers(config, await validated(call, source, config, bound), source)
         if call.script.version != script.version:
-            raise ApiError(409, 10035, "Multiple attempts to modify a resource occurred at the same time. Please retry.")
+            raise overtaken()
     return answer(call, change(call, script, Change(config=config, bindings=after, extras={"migrations": state},
-                                                    tags=None if tags is None else scripts.check_tags(tags))))
+                                                    tags=None if tags is None else call.tags(tags))))
 
 
 def merged(script: Script, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ async def get_script_settings(call: Call) -> Answer:
 async def patch_script_settings(call: Call) -> Answer:
     script, raw = call.script, call.json_object()
     wanted = {name: raw[name] for name in SCRIPT_SETTINGS if name in raw}
-    tags = scripts.check_tags(wanted.pop("tags") or []) if "tags" in wanted else None
+    tags = call.tags(wanted.pop("tags") or []) if "tags" in wanted else None
     change(call, script, Change(config=merged(script, wanted), tags=tags))
     return await get_script_settings(call)
 
@@ -151,13 +151,13 @@ async def get_tags(call: Call) -> Answer:
 
 
 async def put_tags(call: Call) -> Answer:
-    tags = scripts.check_tags(call.json() or [])
+    tags = call.tags(call.json() or [])
     return Answer(tags_shown(call.store, change(call, call.script, Change(tags=tags))))
 
 
 async def put_tag(call: Call) -> Answer:
     script = call.script
-    tags = scripts.check_tags([*tags_shown(call.store, script), call.params["tag"]])
+    tags = call.tags([*tags_shown(call.store, script), call.params["tag"]])
     return Answer(tags_shown(call.store, change(call, script, Change(tags=tags))))
 
 

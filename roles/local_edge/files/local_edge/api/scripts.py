@@ -4,6 +4,7 @@
 """Workers: listing, looking up, reading the code, deleting. One code for both levels."""
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from local_edge.api import multipart
@@ -16,15 +17,17 @@ from local_edge.model import scripts
 from local_edge.model.scripts import Script
 
 MAX_PAGE = 1000
+#: By position of the switch `list_carries_tags`: what the listing of a namespace leaves out.
+UNLISTED = {"yes": (), "no": ("tags", "etag"), "tags": ("etag",), "etag": ("tags",)}
+#: By position of the switch `list_end`: the `result_info` of the last page, beside its count.
+LAST_PAGE: Mapping[str, Mapping[str, Any]] = {"empty": {"cursor": ""}, "absent": {}, "null": {"cursor": None}}
 
 
 def listed(call: Call, script: Script) -> dict[str, Any]:
     """A Worker in the listing of its place."""
     item = {**shown(script), "tags": tags_shown(call.store, script)}
     if call.place.namespace:
-        if call.switches.list_carries_tags == "no":
-            del item["tags"], item["etag"]
-        return item
+        return {key: value for key, value in item.items() if key not in UNLISTED[call.switches.list_carries_tags]}
     rows = call.store.all("select id, zone, pattern, script from routes where script = ? order by created_on", script.name)
     owned = zones(call)
     routes = [{"id": row["id"], "pattern": row["pattern"], "script": row["script"]} for row in rows if row["zone"] in owned]
@@ -37,8 +40,8 @@ async def list_namespaced(call: Call) -> Answer:
     limit, tags = call.number("limit", MAX_PAGE, 1, MAX_PAGE), call.query.get("tags", "")
     found = scripts.listing(call.store, call.place, tags, call.cursor(), limit + 1)
     page = found[:limit]
-    following = cursor_after(page[-1].name) if len(found) > limit else ""
-    return Answer([listed(call, script) for script in page], info={"count": len(page), "cursor": following})
+    more = {"cursor": cursor_after(page[-1].name)} if len(found) > limit else LAST_PAGE.get(call.switches.list_end)
+    return Answer([listed(call, script) for script in page], info=None if more is None else {"count": len(page), **more})
 
 
 async def list_account(call: Call) -> Answer:
@@ -92,7 +95,7 @@ async def delete_script(call: Call) -> Answer:
             db.executemany("delete from routes where script = ? and zone = ?", [(script.name, zone) for zone in zones(call)])
             call.touched += ["routes", *(call.place.key(user) for user in users)]
     call.touched.append(script.key)
-    return Answer()
+    return Answer(content=b"" if call.switches.delete_answer == "empty" else None)
 
 
 def zones(call: Call) -> list[str]:
@@ -111,4 +114,13 @@ async def delete_by_tag(call: Call) -> Answer:
     with call.store.write():
         scripts.delete(call.store, doomed)
     call.touched += [script.key for script in doomed]
-    return Answer([{"id": script.name} for script in doomed])
+    return DELETED[call.switches.bulk_delete_answer]([script.name for script in doomed])
+
+
+#: By position of the switch `bulk_delete_answer`.
+DELETED: Mapping[str, Callable[[list[str]], Answer]] = {
+    "objects": lambda names: Answer([{"id": name} for name in names]),
+    "names": Answer,
+    "null": lambda names: Answer(),
+    "empty": lambda names: Answer(content=b""),
+}

@@ -17,7 +17,8 @@ from local_edge.api import multipart
 from local_edge.api.call import Answer, Call
 from local_edge.api.multipart import Part
 from local_edge.api.script_objects import shown, tags_shown
-from local_edge.errors import ApiError, invalid, unsupported_content
+from local_edge.api.unsettled import check_etag, kept_source, refuse_two_ways
+from local_edge.errors import ApiError, invalid, overtaken, unsupported_content
 from local_edge.model import assets, bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.scripts import Change, Module, Script, Source
@@ -155,7 +156,7 @@ def tags_after(call: Call, metadata: Mapping[str, Any]) -> list[str] | None:
     """The tags this upload sets; None leaves them."""
     if metadata.get("tags") is None:
         return None if call.switches.put_without_tags == "keep" else []
-    return scripts.check_tags(metadata["tags"])
+    return call.tags(metadata["tags"])
 
 
 def with_handlers(config: Mapping[str, Any], handlers: Handlers, source: Source) -> dict[str, Any]:
@@ -170,6 +171,7 @@ class Settled:
     config: Mapping[str, Any]
     bindings: list[Binding]
     migrations: Mapping[str, Any]
+    version: int | None
 
 
 def settled(call: Call, name: str, metadata: Mapping[str, Any]) -> Settled:
@@ -187,7 +189,7 @@ def settled(call: Call, name: str, metadata: Mapping[str, Any]) -> Settled:
     if not served and any(one.type == "assets" for one in after):
         raise invalid("a binding of type assets needs `assets` in the metadata")
     config = {**check_config(metadata), "last_deployed_from": call.client, **({"assets": served} if served else {})}
-    return Settled(config, migrations.with_ids(state, after), state)
+    return Settled(config, migrations.with_ids(state, after), state, old.version if old else None)
 
 
 def assets_after(call: Call, old: Script | None, metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -226,10 +228,15 @@ async def put_script(call: Call) -> Answer:
     name = scripts.check_name(call.params["script"])
     scripts.check_place(call.store, call.place)
     upload = await read(call)
-    source, tags, first = upload.source(), tags_after(call, upload.metadata), settled(call, name, upload.metadata)
+    check_etag(call, name)
+    refuse_two_ways(call, upload.metadata)
+    source = kept_source(call, name, upload.files) or upload.source()
+    tags, first = tags_after(call, upload.metadata), settled(call, name, upload.metadata)
     handlers = await validated(call, source, first.config, first.bindings)
-    # Validation let others write: what is kept, and what bindings point to, is settled only now.
+    # Validation let others write: what bindings point to is settled only now.
     after = settled(call, name, upload.metadata)
+    if after.version != first.version:
+        raise overtaken()
     change = Change(source, with_handlers(after.config, handlers, source), after.bindings, tags, {"migrations": after.migrations},
                     upload.metadata.get("annotations") or {})
     return uploaded(call, scripts.write(call.store, call.place, name, change), handlers.startup_ms)
@@ -240,6 +247,7 @@ async def put_content(call: Call) -> Answer:
     script, upload = call.script, await read(call)
     source = upload.source()
     handlers = await validated(call, source, script.config, list(bindings.load(call.store, script.id).values()))
-    script = call.script
+    if call.script.version != script.version:
+        raise overtaken()
     return uploaded(call, scripts.write(call.store, call.place, script.name,
                                         Change(source, with_handlers(script.config, handlers, source))), handlers.startup_ms)

@@ -110,16 +110,17 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_tags(tags: Any) -> list[str]:
-    """The tags of an upload; at most eight, and none that the filter's grammar could not name."""
+def check_tags(tags: Any, longest: int, odd: bool) -> list[str]:
+    """The tags of an upload; at most eight, none too long, and unless `odd` none that the filter's grammar could not name."""
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise invalid("tags must be a list of strings")
     unique = list(dict.fromkeys(tags))
     if len(unique) > MAX_TAGS:
         raise invalid(f"a Worker has at most {MAX_TAGS} tags, not {len(unique)}")
-    wrong = [tag for tag in unique if not re.fullmatch(r"[^,&\s]{1,256}", tag)]
+    wrong = [tag for tag in unique if not 1 <= len(tag) <= longest or (not odd and re.search(r"[,&\s]", tag))]
     if wrong:
-        raise invalid(f"tag {wrong[0]!r}: a tag has 1 to 256 characters, without comma, ampersand or white space")
+        limits = f"1 to {longest} characters" + ("" if odd else ", without comma, ampersand or white space")
+        raise invalid(f"tag {wrong[0]!r}: a tag has {limits}")
     return unique
 
 
