@@ -103,9 +103,11 @@ integration: $(TEST) install ## the tests that need a local edge with workerd
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/integration
 
-bench: $(TEST) install ## what an item of a loop costs
+bench: $(TEST) install ## what an item of a loop costs, and how many uploads the edge takes
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
-	PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" $(BIN)/python tests/bench/loop.py
+	for each in loop uploads; do
+		PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" $(BIN)/python tests/bench/$$each.py
+	done
 
 ##@ Maintain
 

@@ -68,7 +68,7 @@ async def serve(settings: Settings, api: socket.socket, http: socket.socket) -> 
     runtime = Workerd(settings, http, addresses["api"])
     plane = ControlPlane(settings, store, runtime)
     plane.addresses = addresses
-    inner, outer = server(Internal(settings, store, runtime.newest)), server(plane)
+    inner, outer = server(Internal(settings, store, runtime.newest, runtime.asked)), server(plane)
     running = [asyncio.create_task(inner.serve(sockets=[sockets.listen_unix(runtime.control)])), asyncio.create_task(sweep(store))]
     try:
         await runtime.start()

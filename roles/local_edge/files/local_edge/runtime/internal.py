@@ -29,8 +29,8 @@ def as_json(value: Any) -> Reply:
 class Internal:
     """Questions of the edge: routes, one Worker, KV."""
 
-    def __init__(self, settings: Settings, store: Store, newest: str) -> None:
-        self.settings, self.store, self.newest = settings, store, newest
+    def __init__(self, settings: Settings, store: Store, newest: str, asked: set[str]) -> None:
+        self.settings, self.store, self.newest, self.asked = settings, store, newest, asked
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body, more = b"", True
@@ -67,6 +67,7 @@ class Internal:
             "zones": [{"id": zone.id, "name": zone.name} for zone in zones.values()]})
 
     def script(self, place: Place, name: str) -> Reply:
+        self.asked.add(place.key(name))
         script = scripts.find(self.store, place, name)
         if script is None:
             return 404, b"", {}

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real runtime: the edge and the validator as children, and what the control plane wants of them."""
+"""The real runtime: the edge and the validators as children, and what the control plane wants of them."""
 from __future__ import annotations
 
 import asyncio
@@ -25,16 +25,18 @@ from local_edge.model.bindings import Binding
 from local_edge.model.scripts import Source
 from local_edge.runtime import config, wire
 from local_edge.runtime.base import Handlers
-from local_edge.runtime.child import Child, cpu_seconds
+from local_edge.runtime.child import Child
 from local_edge.runtime.definition import check, definition
+from local_edge.runtime.validator import Validator
 from local_edge.settings import Settings
 from local_edge.sockets import listen_unix
 
-STARTUP_LIMIT, STARTUP_WALL = 1.0, 10.0
+#: A validation takes one core for some milliseconds: a second validator gives a second core its share.
+VALIDATORS = 2
 START_WITHIN, FORGET_WITHIN = 20.0, 10.0
 REMEMBERED = 10_000
 #: The name of a Unix socket has at most 107 bytes.
-MAX_FOLDER = 107 - len("/validator.sock")
+MAX_FOLDER = 107 - len("/validator0.sock")
 PREFIX = "Failed to start Worker:\n"
 
 
@@ -75,35 +77,44 @@ def private_folder(data: str | None) -> Path:
 
 
 class Workerd:
-    """Two children and a private folder for their configuration and sockets."""
+    """The children and a private folder for their configuration and sockets."""
 
     def __init__(self, settings: Settings, public: socket.socket, api: str) -> None:
         self.binary = find_binary(settings.workerd)
         self.newest = newest_date(self.binary)
         self.folder = private_folder(settings.data)
         self.control = self.folder / "control.sock"
-        self.admin, self.probe = self.folder / "admin.sock", self.folder / "validator.sock"
+        self.admin = self.folder / "admin.sock"
         paths = config.write(config.Surroundings(self.folder, self.control, api, settings.egress, settings.max_isolates))
         self.edge = Child("edge", self.binary, paths["edge"], {"http": public, "admin": listen_unix(self.admin)}, self.admin)
-        self.validator = Child("validator", self.binary, paths["validator"], {"http": listen_unix(self.probe)}, None)
+        self.validators = [Validator(self.binary, paths["validator"], self.folder / f"validator{number}.sock")
+                           for number in range(min(VALIDATORS, os.cpu_count() or 1))]
+        self.idle: asyncio.Queue[Validator] = asyncio.Queue()
         self.validated: OrderedDict[str, Handlers] = OrderedDict()
-        self.one_at_a_time = asyncio.Lock()
+        #: Keys of the Workers that the edge has ever asked for.
+        self.asked: set[str] = set()
 
     async def start(self) -> None:
-        """Start both, and return when both answer."""
-        await asyncio.gather(self.edge.start(), self.validator.start())
-        greetings = asyncio.gather(wire.exchange(self.admin, "GET", "/"), wire.exchange(self.probe, "GET", "/"))
+        """Start all, and return when all answer."""
+        await asyncio.gather(self.edge.start(), *(one.child.start() for one in self.validators))
+        sockets = [self.admin, *(one.socket for one in self.validators)]
         try:
-            await asyncio.wait_for(greetings, START_WITHIN)
+            await asyncio.wait_for(asyncio.gather(*(wire.exchange(each, "GET", "/") for each in sockets)), START_WITHIN)
         except (OSError, EOFError, asyncio.TimeoutError):
             raise Unusable(f"{self.binary} did not start; what it said is above. Install the version that package.json names") from None
+        for one in self.validators:
+            self.idle.put_nowait(one)
 
     async def stop(self) -> None:
-        await asyncio.gather(self.edge.stop(), self.validator.stop())
+        await asyncio.gather(self.edge.stop(), *(one.child.stop() for one in self.validators))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def forget(self, keys: Sequence[str]) -> None:
-        """Tell the edge. If it dies instead of answering, it has forgotten everything; if it hangs, it will be killed."""
+        """Tell the edge, unless it never asked for any of these. If it dies instead of answering, it has forgotten everything; if it hangs,
+        it will be killed."""
+        keys = [key for key in keys if key in self.asked or key.endswith("/") or key == "routes"]
+        if not keys:
+            return
         body, until = json.dumps(keys).encode(), time.monotonic() + FORGET_WITHIN
         while time.monotonic() < until:
             with contextlib.suppress(OSError, EOFError, asyncio.TimeoutError):
@@ -113,7 +124,7 @@ class Workerd:
         raise ApiError(500, 10002, "The write is stored, but the edge did not take notice of it in time")
 
     async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
-        """Compile and start the Worker in the validator, once for each combination of code, settings and names."""
+        """Compile and start the Worker in a validator, once for each combination of code, settings and names."""
         check(source, config, bindings)
         shape = [source.etag, config.get("compatibility_date"), config.get("compatibility_flags"),
                  sorted((one.name, one.type) for one in bindings)]
@@ -121,36 +132,15 @@ class Workerd:
         known = self.validated.get(key)
         if known is None:
             body = json.dumps(definition(source, config, bindings, self.newest)).encode()
-            async with self.one_at_a_time:
-                known = read_verdict(await self.ask(body))
+            validator = await self.idle.get()
+            try:
+                known = read_verdict(await validator.ask(body))
+            finally:
+                self.idle.put_nowait(validator)
             self.validated[key] = known
             if len(self.validated) > REMEMBERED:
                 self.validated.popitem(last=False)
         return known
-
-    async def ask(self, body: bytes) -> Mapping[str, Any]:
-        """The validator's verdict; top-level code that uses up its time ends the validator, and that is the verdict."""
-        for _attempt in range(2):
-            task = asyncio.ensure_future(wire.exchange(self.probe, "POST", "/", body))
-            used = cpu_seconds(self.validator.pid) or 0.0
-            if not await self.in_time(task, used):
-                self.validator.kill()
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                return {"error": "Script startup exceeded CPU time limit."}
-            with contextlib.suppress(OSError, EOFError):
-                verdict: Mapping[str, Any] = json.loads((await task)[1])
-                return verdict
-        return {"error": "The Worker ended the runtime while it started."}
-
-    async def in_time(self, task: asyncio.Future[Any], used: float) -> bool:
-        """Wait for the task until the validator has spent its processor time on it."""
-        pid, began = self.validator.pid, time.monotonic()
-        while not (await asyncio.wait({task}, timeout=0.2))[0]:
-            elapsed, spent = time.monotonic() - began, cpu_seconds(pid)
-            if elapsed > STARTUP_WALL or (elapsed if spent is None else spent - used) > STARTUP_LIMIT:
-                return False
-        return True
 
 
 def read_verdict(verdict: Mapping[str, Any]) -> Handlers:
