@@ -9,6 +9,7 @@ Rooms, each importing only from those above it:
     model                     the objects and their rules, without HTTP
     runtime                   workerd: the edge and the validator, and who watches them
     api                       one file per product of the Cloudflare API
+    console                   the page that shows what there is
     app, cli, testing         the doors
 """
 from __future__ import annotations

@@ -26,7 +26,8 @@ class Asked:
     def read(cls, query: str) -> Asked:
         """What is not known is ignored, as any page does."""
         given = dict(parse_qsl(query))
-        return cls(**{name: given[name].strip() for name in cls.__dataclass_fields__ if name in given})
+        typed = {name: given[name].strip() for name in ("tag", "q") if name in given}
+        return cls(**{name: given[name] for name in cls.__dataclass_fields__ if name in given} | typed)
 
     @property
     def filtered(self) -> bool:
