@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from local_edge.api.call import Answer, Call, Handler, paged
@@ -19,7 +19,8 @@ from local_edge.store import now
 class Product:
     """One product: where it is, how its objects call their name and their id, and how it says that one is missing or taken.
 
-    Without `ident` the name identifies. `wrapped` is the key under which its listing puts the objects.
+    Without `ident` the name identifies. `wrapped` is the key under which its listing puts the objects, `dated` what its dates are called,
+    `defaults` what an object has that was made without it.
     """
 
     kind: str
@@ -29,13 +30,12 @@ class Product:
     ident: str | None = None
     taken: tuple[int, int, str] = (409, 10004, "an object of this name already exists")
     wrapped: str | None = None
+    dated: tuple[str, ...] = ("created_on", "modified_on")
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def shown(self, row: Any) -> dict[str, Any]:
         ident = {self.ident: row["id"]} if self.ident else {}
-        return {**json.loads(row["spec"]), **ident, self.name: row["name"], **self.dates(row)}
-
-    def dates(self, row: Any) -> Mapping[str, Any]:
-        return {"creation_date": row["created_on"]} if self.kind == "r2_bucket" else {"created_at": row["created_on"], "created_on": row["created_on"]}
+        return {**self.defaults, **json.loads(row["spec"]), **ident, self.name: row["name"], **dict.fromkeys(self.dated, row["created_on"])}
 
     def find(self, call: Call) -> Any:
         row = call.store.one("select * from products where account = ? and kind = ? and ? in (id, name)", call.account, self.kind, call.params["object"])
@@ -57,7 +57,7 @@ class Product:
         if call.store.one("select 1 from products where account = ? and kind = ? and name = ?", call.account, self.kind, name):
             raise ApiError(*self.taken)
         ident = name if self.ident is None else str(uuid.uuid4())
-        spec = {key: value for key, value in body.items() if key != self.name and key not in HIDDEN}
+        spec = {key: without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}
         with call.store.write() as db:
             db.execute("insert into products values (?, ?, ?, ?, ?, ?)", (call.account, self.kind, ident, name, json.dumps(spec), now()))
         call.params["object"] = ident
@@ -79,18 +79,28 @@ class Product:
                 ("DELETE", f"{base}/{{object}}", self.delete_object)]
 
 
-#: Credentials that come with an object and are of no use here: not kept.
-HIDDEN = ("origin", "private_key", "certificates")
+#: What comes with an object, is never shown and is of no use here: not kept.
+CREDENTIALS = ("password", "access_client_secret", "private_key")
+
+
+def without_credentials(value: Any) -> Any:
+    return {key: part for key, part in value.items() if key not in CREDENTIALS} if isinstance(value, dict) else value
+
+
 PRODUCTS = (
-    Product("r2_bucket", "r2/buckets", "name", (404, 10006, "The specified bucket does not exist."), wrapped="buckets",
+    Product("r2_bucket", "r2/buckets", "name", (404, 10006, "The specified bucket does not exist."), wrapped="buckets", dated=("creation_date",),
             taken=(409, 10004, "The bucket you tried to create already exists, and you own it.")),
-    Product("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid",
+    Product("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid", dated=("created_at",),
+            defaults={"version": "production", "num_tables": 0, "file_size": 0},
             taken=(400, 7502, "A database with that name already exists")),
     Product("queue", "queues", "queue_name", (404, 11000, "The specified queue does not exist."), ident="queue_id",
+            defaults={"producers": [], "producers_total_count": 0, "consumers": [], "consumers_total_count": 0},
             taken=(409, 11009, "Queue name is already taken. Please choose a different name and try again.")),
-    Product("hyperdrive", "hyperdrive/configs", "name", (404, 2001, "The specified Hyperdrive config does not exist."), ident="id"),
+    Product("hyperdrive", "hyperdrive/configs", "name", (404, 2001, "The specified Hyperdrive config does not exist."), ident="id",
+            defaults={"caching": {"disabled": False}}),
     Product("vectorize", "vectorize/v2/indexes", "name", (404, 3000, "vectorize.index.not_found"),
             taken=(409, 3002, "vectorize.index.duplicate_name")),
-    Product("secrets_store", "secrets_store/stores", "name", (404, 1001, "store_not_found"), ident="id"),
-    Product("mtls_certificate", "mtls_certificates", "name", (404, 1403, "The specified certificate does not exist."), ident="id"),
+    Product("secrets_store", "secrets_store/stores", "name", (404, 1001, "store_not_found"), ident="id", dated=("created", "modified")),
+    Product("mtls_certificate", "mtls_certificates", "name", (404, 1403, "The specified certificate does not exist."), ident="id",
+            dated=("uploaded_on",), defaults={"type": "custom"}),
 )

@@ -1,0 +1,133 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What bindings point to, made, listed, found and deleted by the official Python SDK; and a Worker that is bound to it."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cloudflare
+import pytest
+import sdk_client
+from cloudflare import Cloudflare
+from local_edge.testing import Edge
+from sdk_client import metadata, module
+
+
+@pytest.fixture(name="edge", scope="module")
+def _edge() -> Iterator[Edge]:
+    with sdk_client.testing.running() as edge:
+        yield edge
+
+
+@pytest.fixture(name="sdk")
+def _sdk(edge: Edge) -> Iterator[Cloudflare]:
+    edge.reset()
+    with sdk_client.client(edge) as sdk:
+        yield sdk
+
+
+@pytest.fixture(name="at")
+def _at(edge: Edge) -> dict[str, str]:
+    return {"account_id": edge.account}
+
+
+def bind(sdk: Cloudflare, at: dict[str, str], **binding: str) -> None:
+    """Upload a Worker with this one binding."""
+    sdk.workers.scripts.update("bound", **at, metadata=metadata(bindings=[{"name": "IT", **binding}]), files=[module()])
+
+
+def refused(sdk: Cloudflare, at: dict[str, str], **binding: str) -> int:
+    """The code of an upload whose binding points to what is gone."""
+    with pytest.raises(cloudflare.BadRequestError) as caught:
+        bind(sdk, at, **binding)
+    code: int = caught.value.errors[0].code
+    return code
+
+
+def test_r2_buckets(sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = sdk.r2.buckets.create(**at, name="files", storage_class="Standard")
+    assert sdk.r2.buckets.get("files", **at).to_dict() == made.to_dict()
+    assert [one.name for one in sdk.r2.buckets.list(**at).buckets or []] == ["files"]
+    with pytest.raises(cloudflare.ConflictError):
+        sdk.r2.buckets.create(**at, name="files")
+    bind(sdk, at, type="r2_bucket", bucket_name="files")
+    sdk.r2.buckets.delete("files", **at)
+    with pytest.raises(cloudflare.NotFoundError):
+        sdk.r2.buckets.get("files", **at)
+    assert refused(sdk, at, type="r2_bucket", bucket_name="files") == 10085
+
+
+def test_d1_databases(sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = sdk.d1.database.create(**at, name="orders")
+    assert made.uuid
+    assert sdk.d1.database.get(made.uuid, **at).to_dict() == made.to_dict()
+    assert [one.uuid for one in sdk.d1.database.list(**at, name="orders")] == [made.uuid]
+    bind(sdk, at, type="d1", database_id=made.uuid)
+    sdk.d1.database.delete(made.uuid, **at)
+    assert not list(sdk.d1.database.list(**at))
+    assert refused(sdk, at, type="d1", database_id=made.uuid) == 10181
+
+
+def test_queues(sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = sdk.queues.create(**at, queue_name="mails")
+    assert made and made.queue_id
+    found = sdk.queues.get(made.queue_id, **at)
+    assert found and found.to_dict() == made.to_dict()
+    assert [one.queue_name for one in sdk.queues.list(**at)] == ["mails"]
+    bind(sdk, at, type="queue", queue_name="mails")
+    sdk.queues.delete(made.queue_id, **at)
+    assert not list(sdk.queues.list(**at))
+    assert refused(sdk, at, type="queue", queue_name="mails") == 11000
+
+
+def test_hyperdrive_configurations(sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = sdk.hyperdrive.configs.create(**at, name="main", origin={
+        "scheme": "postgres", "host": "db.example.com", "port": 5432, "database": "main", "user": "edge", "password": "never shown"})
+    found = sdk.hyperdrive.configs.get(made.id, **at)
+    assert found.to_dict() == made.to_dict()
+    assert (found.origin.database, found.caching.disabled) == ("main", False)
+    assert "never" not in found.to_json()
+    assert [one.name for one in sdk.hyperdrive.configs.list(**at)] == ["main"]
+    bind(sdk, at, type="hyperdrive", id=made.id)
+    sdk.hyperdrive.configs.delete(made.id, **at)
+    assert not list(sdk.hyperdrive.configs.list(**at))
+    assert refused(sdk, at, type="hyperdrive", id=made.id) == 10157
+
+
+def test_vectorize_indexes(sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = sdk.vectorize.indexes.create(**at, name="texts", config={"dimensions": 32, "metric": "cosine"})
+    found = sdk.vectorize.indexes.get("texts", **at)
+    assert made and found and found.config
+    assert found.to_dict() == made.to_dict()
+    assert found.config.dimensions == 32
+    assert [one.name for one in sdk.vectorize.indexes.list(**at)] == ["texts"]
+    bind(sdk, at, type="vectorize", index_name="texts")
+    sdk.vectorize.indexes.delete("texts", **at)
+    assert not list(sdk.vectorize.indexes.list(**at))
+    assert refused(sdk, at, type="vectorize", index_name="texts") == 10159
+
+
+def test_secrets_stores(sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = sdk.secrets_store.stores.create(**at, name="default")
+    assert made
+    found = sdk.secrets_store.stores.get(made.id, **at)
+    assert found and found.to_dict() == made.to_dict()
+    assert [one.name for one in sdk.secrets_store.stores.list(**at)] == ["default"]
+    bind(sdk, at, type="secrets_store_secret", store_id=made.id, secret_name="any")
+    sdk.secrets_store.stores.delete(made.id, **at)
+    assert not list(sdk.secrets_store.stores.list(**at))
+    assert refused(sdk, at, type="secrets_store_secret", store_id=made.id, secret_name="any") == 10182
+
+
+def test_mtls_certificates(sdk: Cloudflare, at: dict[str, str]) -> None:
+    made = sdk.mtls_certificates.create(**at, name="client", ca=False, certificates="-----BEGIN CERTIFICATE-----", private_key="never shown")
+    assert made and made.id
+    found = sdk.mtls_certificates.get(made.id, **at)
+    assert found and found.to_dict() == made.to_dict()
+    assert "never" not in found.to_json()
+    assert [one.name for one in sdk.mtls_certificates.list(**at)] == ["client"]
+    bind(sdk, at, type="mtls_certificate", certificate_id=made.id)
+    sdk.mtls_certificates.delete(made.id, **at)
+    assert not list(sdk.mtls_certificates.list(**at))
+    assert refused(sdk, at, type="mtls_certificate", certificate_id=made.id) == 100143
