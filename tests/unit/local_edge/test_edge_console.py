@@ -38,8 +38,8 @@ def names(client: Client, query: str = "") -> list[str]:
 
 def test_an_empty_edge(client: Client) -> None:
     words = seen(client)
-    for part in (client.edge.account, "No limit", "No dispatch namespace yet", "No Worker yet", "No route in platform.localhost, example.com",
-                 "No request yet"):
+    for part in (client.edge.account, "No limit", "No dispatch namespace yet", "No Worker yet",
+                 "No route in platform.localhost, example.com", "No request yet"):
         assert part in words
 
 
