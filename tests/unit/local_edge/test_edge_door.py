@@ -142,7 +142,7 @@ def test_switches_over_the_wire(client: Client) -> None:
     where = client.edge.api.replace("/client/v4", "/_edge/switches")
     assert client.session.get(where).json()["absent_script"]["choices"] == ["10092", "null", "10007"]
     assert client.session.post(where, json={"absent_script": "null"}).json()["absent_script"]["value"] == "null"
-    assert "one of 10007" in client.session.post(where, json={"absent_script": "x"}).json()["errors"][0]["message"]
+    assert "one of 10092" in client.session.post(where, json={"absent_script": "x"}).json()["errors"][0]["message"]
 
 
 def test_a_bug_is_an_answer_and_no_secret_is_logged(client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -54,6 +54,11 @@ def namespace_missing() -> ApiError:
     return ApiError(404, 100119, "The specified dispatch namespace does not exist on this account.")
 
 
+def overtaken() -> ApiError:
+    """A write that began before another one ended."""
+    return ApiError(409, 10035, "Multiple attempts to modify a resource occurred at the same time. Please retry.")
+
+
 def invalid(message: str) -> ApiError:
     """The validation error of an upload."""
     return ApiError(400, 10021, message)

@@ -18,7 +18,7 @@ import uvicorn
 
 from local_edge import sockets
 from local_edge.app import PREFIX, ControlPlane
-from local_edge.model import kv
+from local_edge.model import assets, kv
 from local_edge.runtime.internal import Internal
 from local_edge.runtime.workerd import Workerd
 from local_edge.settings import Settings
@@ -48,10 +48,11 @@ async def until_signalled() -> None:
 
 
 async def sweep(store: Store) -> None:
-    """Give back the room of expired keys."""
+    """Give back the room of expired keys and of assets that nothing serves."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         kv.sweep(store)
+        assets.sweep(store)
 
 
 def announcement(settings: Settings, addresses: dict[str, str]) -> str:

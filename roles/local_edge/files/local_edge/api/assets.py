@@ -49,4 +49,4 @@ def content(call: Call, part: Part) -> bytes:
 
 
 def content_type(part: Part) -> str | None:
-    return part.content_type if part.content_type not in ("", NO_TYPE) else None
+    return part.content_type if part.media_type not in ("", NO_TYPE) else None

@@ -26,6 +26,11 @@ class Part:
     filename: str | None = None
     content_type: str = ""
 
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters."""
+        return self.content_type.partition(";")[0].strip().lower()
+
 
 async def read(call: Call) -> list[Part]:
     """The parts of a request in their order."""
@@ -48,8 +53,7 @@ async def parsed(call: Call) -> FormData:
 async def part(name: str, value: UploadFile | str) -> Part:
     if isinstance(value, str):
         return Part(name, value.encode())
-    content_type = (value.content_type or "").partition(";")[0].strip().lower()
-    return Part(name, await value.read(), value.filename, content_type)
+    return Part(name, await value.read(), value.filename, value.content_type or "")
 
 
 def written(parts: Iterable[Part]) -> tuple[bytes, str]:

@@ -65,13 +65,13 @@ class Upload:
         names = [str(file.filename) for file in self.files]
         if main not in names:
             raise invalid(f"main_module {main!r} is not the file name of any uploaded part; there are {', '.join(names) or 'none'}")
-        modules = [self.module(file, main, kind) for file in self.files if file.content_type != SOURCE_MAP]
+        modules = [self.module(file, main, kind) for file in self.files if file.media_type != SOURCE_MAP]
         check_size(modules)
         return Source(main, modules)
 
     @staticmethod
     def module(file: Part, main: str, main_kind: str | None) -> Module:
-        name, kind = str(file.filename), KINDS.get(file.content_type)
+        name, kind = str(file.filename), KINDS.get(file.media_type)
         if kind is None:
             raise invalid(f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(KINDS)}")
         if name == main:

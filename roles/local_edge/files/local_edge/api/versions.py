@@ -20,12 +20,17 @@ AUTHOR = "local@edge.test"
 REFUSED = ("migrations", "logpush", "tail_consumers", "tags")
 
 
+def source_of(version: Version) -> str:
+    """Who made it."""
+    return str(version.content.config.get("last_deployed_from", "api"))
+
+
 def shown(version: Version) -> dict[str, Any]:
     """A version as its listing shows it."""
     annotations = {"workers/triggered_by": "upload", **version.annotations}
     return {"id": version.id, "number": version.number, "annotations": annotations,
             "metadata": {"author_email": AUTHOR, "author_id": "", "created_on": version.created_on, "modified_on": version.created_on,
-                         "hasPreview": False, "source": "api"}}
+                         "hasPreview": False, "source": source_of(version)}}
 
 
 def in_full(call: Call, version: Version) -> dict[str, Any]:
@@ -41,8 +46,9 @@ def in_full(call: Call, version: Version) -> dict[str, Any]:
                            "migration_tag": call.script.migrations["tag"]}}}
 
 
-def deployed(deployment: Deployment) -> dict[str, Any]:
-    return {"id": deployment.id, "source": "api", "strategy": "percentage", "author_email": AUTHOR, "created_on": deployment.created_on,
+def deployed(call: Call, deployment: Deployment) -> dict[str, Any]:
+    source = source_of(versions.get(call.store, call.script.id, deployment.versions[0]["version_id"]))
+    return {"id": deployment.id, "source": source, "strategy": "percentage", "author_email": AUTHOR, "created_on": deployment.created_on,
             "annotations": dict(deployment.annotations), "versions": list(deployment.versions)}
 
 
@@ -76,14 +82,14 @@ async def create_version(call: Call) -> Answer:
 
 
 async def list_deployments(call: Call) -> Answer:
-    return Answer({"deployments": [deployed(one) for one in versions.deployments(call.store, call.script.id)]})
+    return Answer({"deployments": [deployed(call, one) for one in versions.deployments(call.store, call.script.id)]})
 
 
 async def get_deployment(call: Call) -> Answer:
     found = [one for one in versions.deployments(call.store, call.script.id) if one.id == call.params["deployment"]]
     if not found:
         raise ApiError(404, 10336, "Deployment not found.")
-    return Answer(deployed(found[0]))
+    return Answer(deployed(call, found[0]))
 
 
 async def create_deployment(call: Call) -> Answer:
@@ -98,7 +104,7 @@ async def create_deployment(call: Call) -> Answer:
     if len(shares) > 1:
         versions.amend(call.store, script.id, shares)
     call.touched.append(script.key)
-    return Answer(deployed(versions.deployments(call.store, script.id)[0]))
+    return Answer(deployed(call, versions.deployments(call.store, script.id)[0]))
 
 
 def read_shares(call: Call, script: Script, body: Mapping[str, Any]) -> list[dict[str, Any]]:

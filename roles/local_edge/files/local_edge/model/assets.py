@@ -117,6 +117,19 @@ def completed(store: Store, place: Place, token: Any) -> str:
     return session
 
 
+def files(store: Store, manifest: str) -> dict[str, str]:
+    """The hashes of a manifest's files by path."""
+    row = store.one("select files from manifests where id = ?", manifest)
+    found: dict[str, str] = json.loads(row["files"]) if row else {}
+    return found
+
+
+def get(store: Store, place: Place, digest: str) -> tuple[bytes, str | None] | None:
+    """The bytes and the content type of a file."""
+    row = store.one("select body, content_type from assets where account = ? and namespace = ? and hash = ?", place.account, place.namespace, digest)
+    return (row["body"], row["content_type"]) if row else None
+
+
 def check_config(raw: Any) -> dict[str, Any]:
     """How the files are served."""
     if raw is None:

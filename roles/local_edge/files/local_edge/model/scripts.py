@@ -241,16 +241,24 @@ def write(store: Store, place: Place, name: str, change: Change, moves_modified_
 
 def deploy(store: Store, script: Script, change: Change) -> None:
     """Keep what an account's Worker has become as a version, and note that it answers; inside `write()`."""
+    latest = versions.latest(store, script.id)
     if change.version:
         ident = change.version.id
-    elif change.source is None and change.config is None and change.bindings is None:
+    elif latest and change.source is None and change.bindings is None and versioned(script.config) == versioned(latest.content.config):
         return
     else:
         ident = versions.record(store, script.id, content_of(store, script), change.annotations)
-    trigger = {"workers/triggered_by": "deployment" if change.version else "secret" if change.config is None else "upload"}
-    versions.deploy(store, script.id, [{"version_id": ident, "percentage": 100}], {**trigger, **change.annotations})
+    cause = "deployment" if change.version else "secret" if change.config is None else "upload"
+    message = {"workers/message": "Automatic deployment on upload."} if cause == "upload" else {}
+    versions.deploy(store, script.id, [{"version_id": ident, "percentage": 100}],
+                    {"workers/triggered_by": cause, **message, **change.annotations})
     for etag in versions.prune(store, script.id):
         drop_source(store, etag)
+
+
+def versioned(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration a version holds."""
+    return {name: value for name, value in config.items() if name not in UNVERSIONED}
 
 
 def content_of(store: Store, script: Script) -> versions.Content:

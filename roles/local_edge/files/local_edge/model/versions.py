@@ -105,11 +105,17 @@ def get(store: Store, script: int, ident: str) -> Version:
     return from_row(store, row)
 
 
-def newest(store: Store, script: int) -> Version:
+def latest(store: Store, script: int) -> Version | None:
     row = store.one("select * from versions where script = ? order by number desc limit 1", script)
-    if row is None:
+    return from_row(store, row) if row else None
+
+
+def newest(store: Store, script: int) -> Version:
+    """The latest version, which must be there."""
+    found = latest(store, script)
+    if found is None:
         raise missing()
-    return from_row(store, row)
+    return found
 
 
 def deployments(store: Store, script: int) -> list[Deployment]:

@@ -18,7 +18,7 @@ TEXTUAL = ("js", "cjs", "text", "json")
 VALUES = {"plain_text": "text", "json": "json"}
 #: What the JavaScript side can make work. Anything else is refused at upload, never ignored.
 KINDS = ("js", "cjs", "text", "json", "wasm", "data")
-TYPES = ("plain_text", "json", "secret_text", "kv_namespace", "dispatch_namespace", "service")
+TYPES = ("plain_text", "json", "secret_text", "kv_namespace", "dispatch_namespace", "service", "assets")
 
 
 def check(source: Source, config: Mapping[str, Any], bindings: Iterable[Binding]) -> None:

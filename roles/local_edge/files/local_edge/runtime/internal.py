@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from starlette.datastructures import Headers
 
 from local_edge.errors import ApiError
-from local_edge.model import bindings, kv, scripts
+from local_edge.model import assets, bindings, kv, scripts
 from local_edge.model.kv import Pair
 from local_edge.model.scripts import Place
 from local_edge.runtime.definition import definition
@@ -53,6 +53,8 @@ class Internal:
             return self.routes()
         if segments[0] == "script" and len(segments) == 4:
             return self.script(Place(segments[1], segments[2]), segments[3])
+        if segments[0] == "asset" and len(segments) == 4:
+            return self.asset(Place(segments[1], segments[2]), segments[3])
         if segments[0] == "kv" and segments[2:] == ["keys"]:
             return self.keys(segments[1], query)
         if segments[0] == "kv" and len(segments) == 2:
@@ -73,7 +75,16 @@ class Internal:
             return 404, b"", {}
         told = definition(scripts.source_of(self.store, script), script.config, bindings.load(self.store, script.id).values(),
                           self.newest)
-        return as_json({**told, "account": place.account, "version": script.version})
+        if script.config.get("assets"):
+            told["assets"] = {**script.config["assets"], "files": assets.files(self.store, script.config["assets"]["manifest"])}
+        return as_json({**told, "account": place.account, "namespace": place.namespace, "version": script.version})
+
+    def asset(self, place: Place, digest: str) -> Reply:
+        found = assets.get(self.store, place, digest)
+        if found is None:
+            return 404, b"", {}
+        body, content_type = found
+        return 200, body, {"content-type": content_type} if content_type else {}
 
     def keys(self, namespace: str, query: Mapping[str, str]) -> Reply:
         limit = min(1000, max(1, kv.integer(query.get("limit"), "limit") or 1000))

@@ -7,7 +7,8 @@
  * The other exports are what a Worker's bindings lead to. `ctx.props` says which account and which object.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { forget, forward, lookUp } from "./tenants.js";
+import { forget, forward, lookUp, serve } from "./tenants.js";
+import { answer, notFound } from "./assets.js";
 import { match } from "./routes.js";
 import { broken, notRouted, pageFor } from "./pages.js";
 
@@ -28,7 +29,7 @@ export default {
     try {
       const worker = await lookUp(`${route.account}//${route.script}`, env, ctx);
       if (!worker) return pageFor(404, `The route ${route.pattern} names the Worker ${route.script}, which does not exist.`);
-      return await forward(worker.getEntrypoint(), request);
+      return await serve(worker, request, env);
     } catch (error) {
       return broken(500, `Error 1101: the Worker ${route.script} threw an exception`, error);
     }
@@ -44,7 +45,15 @@ export class Dispatch extends WorkerEntrypoint {
     if (!worker) throw new Error("Worker not found.");
     const headers = new Headers(request.headers);
     headers.delete(DISPATCH_HEADER);
-    return forward(worker.getEntrypoint(), request, headers);
+    return serve(worker, request, this.env, headers);
+  }
+}
+
+/** What a Worker's own binding of type assets reaches: its files, whatever comes first for visitors. */
+export class Assets extends WorkerEntrypoint {
+  async fetch(request) {
+    const { definition } = await lookUp(this.ctx.props.key, this.env, this.ctx);
+    return (await answer(definition, request, this.env)) ?? notFound(definition, request, this.env);
   }
 }
 
@@ -54,7 +63,8 @@ export class Service extends WorkerEntrypoint {
     const { account, service, entrypoint, props } = this.ctx.props;
     const worker = await lookUp(`${account}//${service}`, this.env, this.ctx);
     if (!worker) throw new Error(`The Worker ${service} of this service binding does not exist.`);
-    return forward(worker.getEntrypoint(entrypoint, { props }), request);
+    if (!entrypoint) return serve(worker, request, this.env);
+    return forward(worker.isolate.getEntrypoint(entrypoint, { props }), request);
   }
 }
 

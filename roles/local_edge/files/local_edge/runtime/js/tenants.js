@@ -7,6 +7,7 @@
  *
  * The cache holds plain values only: a promise or a stub belongs to the request that made it.
  */
+import { answer, notFound, workerFirst } from "./assets.js";
 import { EVICT, assemble } from "./worker.js";
 import { forgetRoutes } from "./routes.js";
 
@@ -15,7 +16,7 @@ const definitions = new Map();
 /** Look-ups under way, so that a change can tell those that began before it that what they bring is old. */
 const flights = new Set();
 
-/** The loaded Worker of a key, or null where there is none. */
+/** The Worker of a key as `{definition, isolate}`, or null where there is none; one of assets alone has no isolate. */
 export async function lookUp(key, env, ctx) {
   let definition = definitions.get(key);
   if (definition) {
@@ -24,7 +25,7 @@ export async function lookUp(key, env, ctx) {
   } else {
     definition = await fetchDefinition(key, env, ctx);
   }
-  return definition && isolateOf(key, definition, env, ctx);
+  return definition && { definition, isolate: definition.main ? isolateOf(key, definition, env, ctx) : null };
 }
 
 async function fetchDefinition(key, env, ctx) {
@@ -49,19 +50,21 @@ async function fetchDefinition(key, env, ctx) {
 /** The isolate of a definition. The code is at hand before the loader asks: one failed answer poisons a name for ever. */
 function isolateOf(key, definition, env, ctx) {
   return env.LOADER.get(`${key}@${definition.version}`, () => ({
-    ...assemble(definition, (binding) => reach(binding, definition, ctx)),
+    ...assemble(definition, (binding) => reach(binding, key, definition, ctx)),
     globalOutbound: env.EGRESS === "internet" ? ctx.exports.Outbound({}) : ctx.exports.Blocked({}),
   }));
 }
 
 /** What stands behind a binding that is more than a value. */
-function reach(binding, { account }, ctx) {
+function reach(binding, key, { account }, ctx) {
   const { namespace_id, namespace, service, entrypoint, props } = binding;
   switch (binding.type) {
     case "kv_namespace":
       return ctx.exports.KV({ props: { namespace: namespace_id } });
     case "dispatch_namespace":
       return ctx.exports.Dispatch({ props: { account, namespace } });
+    case "assets":
+      return ctx.exports.Assets({ props: { key } });
     case "service":
       return ctx.exports.Service({ props: { account, service, entrypoint, props } });
     default:
@@ -92,8 +95,18 @@ function evict(key, env, ctx) {
   const definition = definitions.get(key);
   if (!definition) return;
   definitions.delete(key);
+  if (!definition.main) return;
   const isolate = isolateOf(key, definition, env, ctx);
   ctx.waitUntil(isolate.getEntrypoint(EVICT).evict().catch(() => {}));
+}
+
+/** The answer of a Worker: of its files where they come first and one is meant, else of its code. */
+export async function serve({ definition, isolate }, request, env, headers = request.headers) {
+  if (definition.assets && !(isolate && workerFirst(definition.assets, new URL(request.url).pathname))) {
+    const found = await answer(definition, request, env);
+    if (found ?? !isolate) return found ?? notFound(definition, request, env);
+  }
+  return forward(isolate.getEntrypoint(), request, headers);
 }
 
 /** Pass a request on, rebuilt from its URL: otherwise it would carry `cf` with the client's address. */
