@@ -29,6 +29,7 @@ pip     = $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
 digest = $(shell { $(1); } 2>/dev/null | sha256sum | head -c 12 || true)
 RUN    := .venv/run-$(call digest,pwd; $(PYTHON) -c 'import sys; print(sys.executable, sys.version)'; cat requirements/run.txt)
 TEST   := .venv/test-$(call digest,cat requirements/test.txt)
+CLIENT := .cache/contract/installed-$(call digest,cat tests/contract/package-lock.json)
 BUILT  := .cache/built-$(call digest,$(sources) -- . ':!tests' | xargs -0 sha256sum)
 
 ##@ Use
@@ -55,7 +56,7 @@ clean: down ## stop the edge, and wipe its data and all that was installed here
 
 ##@ Check
 
-CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs sanity package integration
+CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs sanity package integration contract
 .PHONY: test lint bench $(CHECKS)
 test: ## all checks, and a line that counts them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
@@ -103,6 +104,10 @@ integration: $(TEST) install ## the tests that need a local edge with workerd
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/integration
 
+contract: $(TEST) install $(CLIENT) ## foreign clients, unchanged, on the local edge
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/contract
+
 bench: $(TEST) install ## what an item of a loop costs, and how many uploads the edge takes
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
 	for each in loop uploads; do
@@ -121,6 +126,8 @@ lock: ## lock anew what the .in files ask for
 	lock $$edge/requirements.in -o $$edge/requirements.txt
 	lock requirements/run.in -o requirements/run.txt
 	lock requirements/test.in -c requirements/run.txt -c $$edge/requirements.txt -o requirements/test.txt
+	cd tests/contract
+	$(tools) npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 changelog: $(TEST) install ## write the release that galaxy.yml names from changelogs/fragments
 	@$(tools) antsibull-changelog release --reload-plugins --refresh --update-existing
@@ -145,6 +152,14 @@ $(RUN):
 $(TEST): $(RUN)
 	@echo "Installing the tools of the checks into .venv ..."
 	$(pip) -r requirements/test.txt
+	touch $@
+
+$(CLIENT): $(TEST)
+	@echo "Installing foreign clients into .cache/contract ..."
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	cp tests/contract/package*.json $(@D)
+	$(tools) npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund
 	touch $@
 
 $(BUILT): $(RUN)

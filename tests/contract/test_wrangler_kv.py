@@ -1,0 +1,51 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""wrangler: KV namespaces, their pairs one by one and in bulk."""
+from __future__ import annotations
+
+import time
+
+import pytest
+from foreign import Project
+
+
+@pytest.fixture
+def kv(project: Project) -> str:
+    """The id of a namespace."""
+    return str(project.edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"])
+
+
+def test_namespaces_are_made_listed_renamed_and_deleted(project: Project) -> None:
+    project.wrangler("kv", "namespace", "create", "settings")
+    assert "already exists" in project.wrangler("kv", "namespace", "create", "settings", fails=True)
+    (made,) = project.read("kv", "namespace", "list")
+    assert made["title"] == "settings"
+    project.wrangler("kv", "namespace", "rename", "--namespace-id", made["id"], "--new-name", "preferences")
+    assert project.edge.ask("GET", f"/storage/kv/namespaces/{made['id']}")["title"] == "preferences"
+    project.wrangler("kv", "namespace", "delete", "--namespace-id", made["id"], "--skip-confirmation")
+    assert project.edge.ask("GET", "/storage/kv/namespaces") == []
+
+
+def test_a_pair_is_written_with_all_that_belongs_to_it_read_listed_and_deleted(project: Project, kv: str) -> None:
+    at, key = ("--namespace-id", kv, "--remote"), "a folder/ä key?"
+    project.wrangler("kv", "key", "put", *at, key, "the value", "--metadata", '{"owner":"me"}', "--ttl", "600")
+    assert project.wrangler("kv", "key", "get", *at, key, "--text").strip() == "the value"
+    (listed,) = project.read("kv", "key", "list", *at, "--prefix", "a folder/")
+    assert listed["name"] == key and listed["metadata"] == {"owner": "me"} and 0 < listed["expiration"] - time.time() <= 600
+    project.wrangler("kv", "key", "delete", *at, key)
+    assert "404" in project.wrangler("kv", "key", "get", *at, key, "--text", fails=True)
+
+
+def test_pairs_travel_in_bulk(project: Project, kv: str) -> None:
+    at = ("--namespace-id", kv, "--remote")
+    project.write("pairs.json", [{"key": "plain", "value": "one"}, {"key": "bytes", "value": "AP8=", "base64": True, "metadata": {"n": 2}}])
+    project.wrangler("kv", "bulk", "put", *at, "pairs.json")
+    value = project.edge.session.get(f"{project.edge.account}/storage/kv/namespaces/{kv}/values/bytes")
+    assert value.content == b"\x00\xff"
+    project.write("keys.json", ["plain", "absent"])
+    said = project.wrangler("kv", "bulk", "get", *at, "keys.json")
+    assert '"plain": "one"' in said and '"absent": null' in said
+    project.write("keys.json", ["plain", "bytes"])
+    project.wrangler("kv", "bulk", "delete", *at, "keys.json", "--force")
+    assert project.edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys") == []
