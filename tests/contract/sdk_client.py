@@ -22,8 +22,7 @@ from typing import Any
 from cloudflare import Cloudflare
 from cloudflare._compat import cached_property
 from cloudflare._resource import SyncAPIResource
-from local_edge import testing
-from local_edge.testing import Edge
+from local_edge.testing import Edge, running
 
 CODE = "export default { fetch() { return new Response('ok'); } };"
 DATE = "2026-11-01"
@@ -34,10 +33,14 @@ ROOTS = ("sdk", "uploader")
 VERBS = {"_get": "GET", "_post": "POST", "_put": "PUT", "_patch": "PATCH", "_delete": "DELETE", "_get_api_list": "GET"}
 
 
+#: The arguments that say in which account, namespace ... a call acts.
+Place = dict[str, Any]
+
+
 @contextlib.contextmanager
 def opened(**settings: Any) -> Iterator[tuple[Edge, Cloudflare]]:
     """A control plane and the SDK that talks to it; without retries, which would hide a refusal."""
-    with testing.running(**settings) as edge, client(edge) as sdk:
+    with running(**settings) as edge, client(edge) as sdk:
         yield edge, sdk
 
 
@@ -61,11 +64,11 @@ def metadata(**more: Any) -> Any:
     return {"main_module": "index.js", "compatibility_date": DATE, **more}
 
 
-def text(name: str, value: str = "v") -> dict[str, str]:
+def text(name: str, value: str = "v") -> Any:
     return {"name": name, "type": "plain_text", "text": value}
 
 
-def secret(name: str, value: str = "hush") -> dict[str, str]:
+def secret(name: str, value: str = "hush") -> Any:
     return {"name": name, "type": "secret_text", "text": value}
 
 

@@ -12,7 +12,7 @@ import pytest
 import sdk_client
 from cloudflare import Cloudflare
 from local_edge.api import table
-from local_edge.testing import Edge
+from local_edge.testing import Edge, running
 from sdk_client import Endpoint
 
 FAMILIES = ("user", "memberships", "accounts", "zones", "workers", "workers_for_platforms", "kv", "custom_hostnames", "dns",
@@ -51,7 +51,7 @@ OUT: dict[str, str] = {
 @pytest.fixture(name="edge", scope="module")
 def _edge() -> Iterator[Edge]:
     accounts = [f"{number:032x}:Company {number}" for number in range(1, 13)]
-    with sdk_client.testing.running(accounts=accounts, zones=[f"zone{number}.example" for number in range(7)]) as edge:
+    with running(accounts=accounts, zones=[f"zone{number}.example" for number in range(7)]) as edge:
         yield edge
 
 
@@ -143,7 +143,7 @@ def test_zones(edge: Edge, sdk: Cloudflare) -> None:
     (400, cloudflare.BadRequestError), (401, cloudflare.AuthenticationError), (403, cloudflare.PermissionDeniedError),
     (404, cloudflare.NotFoundError), (409, cloudflare.ConflictError), (422, cloudflare.UnprocessableEntityError),
     (429, cloudflare.RateLimitError), (500, cloudflare.InternalServerError), (503, cloudflare.InternalServerError)])
-def test_each_status_is_the_refusal_that_the_sdk_has_for_it(edge: Edge, sdk: Cloudflare, status: int, refusal: type[Exception]) -> None:
+def test_each_status_is_the_refusal_that_the_sdk_has_for_it(edge: Edge, sdk: Cloudflare, status: int, refusal: type[cloudflare.APIStatusError]) -> None:
     edge.fault(status=status, code=4711, message="as told")
     with pytest.raises(refusal) as caught:
         sdk.user.tokens.verify()

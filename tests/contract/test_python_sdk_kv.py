@@ -13,13 +13,13 @@ import cloudflare
 import pytest
 import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge
-from sdk_client import bare, metadata, module
+from local_edge.testing import Edge, running
+from sdk_client import Place, bare, metadata, module
 
 
 @pytest.fixture(name="edge", scope="module")
 def _edge() -> Iterator[Edge]:
-    with sdk_client.testing.running() as edge:
+    with running() as edge:
         yield edge
 
 
@@ -31,19 +31,19 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
 
 
 @pytest.fixture(name="at")
-def _at(edge: Edge, sdk: Cloudflare) -> dict[str, str]:
+def _at(edge: Edge, sdk: Cloudflare) -> Place:
     """A namespace."""
     made = sdk.kv.namespaces.create(account_id=edge.account, title="data")
     assert made
     return {"account_id": edge.account, "namespace_id": made.id}
 
 
-def stored(sdk: Cloudflare, at: dict[str, str]) -> dict[str, bytes]:
+def stored(sdk: Cloudflare, at: Place) -> dict[str, bytes]:
     """All there is."""
     return {key.name: sdk.kv.namespaces.values.get(key.name, **at).read() for key in sdk.kv.namespaces.keys.list(**at)}
 
 
-def test_namespaces(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_namespaces(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     assert sdk.kv.namespaces.update(**at, title="renamed").title == "renamed"
     found = sdk.kv.namespaces.get(**at)
     assert found
@@ -67,7 +67,7 @@ def test_namespaces_over_pages(edge: Edge, sdk: Cloudflare) -> None:
     assert len(edge.requests()) == 7, "each listing ends with the empty page that tells the SDK to stop"
 
 
-def test_a_namespace_in_use_stays(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_a_namespace_in_use_stays(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     sdk.workers.scripts.update("router", account_id=edge.account, files=[module()], metadata=metadata(
         bindings=[{"name": "KV", "type": "kv_namespace", "namespace_id": at["namespace_id"]}]))
     with pytest.raises(cloudflare.BadRequestError, match="namespace has associated scripts: router") as refused:
@@ -76,7 +76,7 @@ def test_a_namespace_in_use_stays(edge: Edge, sdk: Cloudflare, at: dict[str, str
 
 
 @pytest.mark.parametrize("key", ["plain", "with/slash", "with space & ? # %", "ümläut/日本", "a=b:c"])
-def test_one_value(sdk: Cloudflare, at: dict[str, str], key: str) -> None:
+def test_one_value(sdk: Cloudflare, at: Place, key: str) -> None:
     until = int(time.time()) + 3600
     sdk.kv.namespaces.values.update(key, **at, value=b"\x00\xffbytes", metadata={"hash": "h"}, expiration=until)
     answer = sdk.kv.namespaces.values.get(key, **at)
@@ -91,7 +91,7 @@ def test_one_value(sdk: Cloudflare, at: dict[str, str], key: str) -> None:
     assert missing.value.errors[0].code == 10009
 
 
-def test_a_later_value_replaces_everything(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_a_later_value_replaces_everything(sdk: Cloudflare, at: Place) -> None:
     sdk.kv.namespaces.values.update("k", **at, value=b"one", metadata={"a": 1}, expiration_ttl=3600)
     sdk.kv.namespaces.values.update("k", **at, value=b"two")
     (listed,) = sdk.kv.namespaces.keys.list(**at)
@@ -100,7 +100,7 @@ def test_a_later_value_replaces_everything(sdk: Cloudflare, at: dict[str, str]) 
     assert stored(sdk, at) == {"k": b"two"}
 
 
-def test_keys_over_cursors(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_keys_over_cursors(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     names = [f"{letter}/{number:03}" for letter in "ab" for number in range(60)]
     sdk.kv.namespaces.bulk_update(**at, body=[{"key": name, "value": name} for name in reversed(names)])
     edge.clear()
@@ -111,7 +111,7 @@ def test_keys_over_cursors(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> N
         sdk.kv.namespaces.keys.list(**at, cursor="never issued")
 
 
-def test_bulk(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_bulk(sdk: Cloudflare, at: Place) -> None:
     pairs: Any = [{"key": "text", "value": "v", "metadata": {"a": 1}, "expiration_ttl": 600}, {"key": "json", "value": '{"b": [2]}'},
                   {"key": "bytes", "value": base64.b64encode(b"\x00\xff").decode(), "base64": True}]
     written = sdk.kv.namespaces.bulk_update(**at, body=pairs)
@@ -122,7 +122,8 @@ def test_bulk(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert plain and plain.to_dict() == {"values": {"text": "v", "json": '{"b": [2]}'}}
     parsed = sdk.kv.namespaces.bulk_get(**at, keys=["json"], type="json")
     assert parsed and parsed.to_dict() == {"values": {"json": {"b": [2]}}}
-    full = sdk.kv.namespaces.bulk_get(**at, keys=["text", "none"], with_metadata=True).to_dict()["values"]
+    answer = sdk.kv.namespaces.bulk_get(**at, keys=["text", "none"], with_metadata=True)
+    full: Any = answer and answer.to_dict()["values"]
     assert (full["text"]["value"], full["text"]["metadata"], full["none"]) == ("v", {"a": 1}, None)
     assert full["text"]["expiration"] > time.time()
     gone = sdk.kv.namespaces.bulk_delete(**at, body=["text", "bytes", "never there"])
@@ -130,7 +131,7 @@ def test_bulk(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert list(stored(sdk, at)) == ["json"]
 
 
-def test_a_bulk_get_of_what_is_not_there(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_a_bulk_get_of_what_is_not_there(sdk: Cloudflare, at: Place) -> None:
     """A key that is missing is null (contract §6). The SDK declares that for values with metadata only, and is wrong about the others."""
     sdk.kv.namespaces.values.update("k", **at, value=b"v")
     with pytest.raises(cloudflare.APIResponseValidationError):
@@ -138,7 +139,7 @@ def test_a_bulk_get_of_what_is_not_there(sdk: Cloudflare, at: dict[str, str]) ->
     assert bare(sdk.kv.namespaces.with_raw_response.bulk_get(**at, keys=["k", "none"])) == {"values": {"k": "v", "none": None}}
 
 
-def test_the_older_names_of_bulk(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_the_older_names_of_bulk(sdk: Cloudflare, at: Place) -> None:
     """The same endpoints; the SDK keeps the methods that it had before."""
     with pytest.deprecated_call():
         sdk.kv.namespaces.keys.bulk_update(**at, body=[{"key": "k", "value": "v"}])
@@ -153,7 +154,7 @@ def test_the_older_names_of_bulk(sdk: Cloudflare, at: dict[str, str]) -> None:
 @pytest.mark.parametrize(("wrong", "code"), [
     ({"key_name": "k", "value": b"v", "expiration_ttl": 5}, 10034), ({"key_name": "k", "value": b"v", "metadata": {"x": "x" * 2000}}, 10031),
     ({"key_name": "k" * 513, "value": b"v"}, 10030)])
-def test_values_that_are_refused(sdk: Cloudflare, at: dict[str, str], wrong: dict[str, Any], code: int) -> None:
+def test_values_that_are_refused(sdk: Cloudflare, at: Place, wrong: dict[str, Any], code: int) -> None:
     with pytest.raises(cloudflare.APIStatusError) as refused:
         sdk.kv.namespaces.values.update(**at, **wrong)
     assert refused.value.errors[0].code == code

@@ -11,15 +11,15 @@ import cloudflare
 import pytest
 import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge
-from sdk_client import asset, metadata, module, secret, text
+from local_edge.testing import Edge, running
+from sdk_client import Place, asset, metadata, module, secret, text
 
 WHERE = {"dispatch_namespace": "prod"}
 
 
 @pytest.fixture(name="edge", scope="module")
 def _edge() -> Iterator[Edge]:
-    with sdk_client.testing.running() as edge:
+    with running() as edge:
         yield edge
 
 
@@ -33,21 +33,21 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
 
 
 @pytest.fixture(name="at")
-def _at(edge: Edge) -> dict[str, str]:
+def _at(edge: Edge) -> Place:
     """Where the Workers of these tests are."""
     return {"account_id": edge.account, **WHERE}
 
 
-def upload(sdk: Cloudflare, at: dict[str, str], name: str = "shop", code: str = sdk_client.CODE, **more: Any) -> Any:
+def upload(sdk: Cloudflare, at: Place, name: str = "shop", code: str = sdk_client.CODE, **more: Any) -> Any:
     return sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
         name, **at, metadata=metadata(**more), files=[module(code=code)])
 
 
-def bindings(sdk: Cloudflare, at: dict[str, str], name: str = "shop") -> Any:
+def bindings(sdk: Cloudflare, at: Place, name: str = "shop") -> Any:
     return sdk_client.shown(sdk.workers_for_platforms.dispatch.namespaces.scripts.bindings.get(name, **at))
 
 
-def test_namespaces(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_namespaces(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     made = sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="staging")
     found = sdk.workers_for_platforms.dispatch.namespaces.get("staging", account_id=edge.account)
     assert made and found
@@ -65,7 +65,7 @@ def test_namespaces(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
     assert missing.value.errors[0].code == 100119
 
 
-def test_a_worker_is_uploaded_found_and_deleted(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_a_worker_is_uploaded_found_and_deleted(sdk: Cloudflare, at: Place) -> None:
     made = upload(sdk, at, tags=["customer-1", "pro"], compatibility_flags=["nodejs_compat"], limits={"cpu_ms": 50, "subrequests": 5},
                   observability={"enabled": True, "logs": {"enabled": True, "invocation_logs": False}}, placement={"mode": "smart"},
                   logpush=True, usage_model="standard")
@@ -84,7 +84,7 @@ def test_a_worker_is_uploaded_found_and_deleted(sdk: Cloudflare, at: dict[str, s
 
 
 @pytest.mark.parametrize(("shape", "code"), [("10007", 10007), ("10092", 10092), ("null", None)])
-def test_every_shape_of_a_missing_worker(edge: Edge, sdk: Cloudflare, at: dict[str, str], shape: str, code: int | None) -> None:
+def test_every_shape_of_a_missing_worker(edge: Edge, sdk: Cloudflare, at: Place, shape: str, code: int | None) -> None:
     edge.switches.set("absent_script", shape)
     if code is None:
         assert sdk.workers_for_platforms.dispatch.namespaces.scripts.get("nobody", **at).script is None
@@ -94,7 +94,7 @@ def test_every_shape_of_a_missing_worker(edge: Edge, sdk: Cloudflare, at: dict[s
     assert missing.value.errors[0].code == code
 
 
-def test_modules_are_found_by_file_name(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_modules_are_found_by_file_name(sdk: Cloudflare, at: Place) -> None:
     """The SDK calls every part `files`; which module it is, only the file name says."""
     sdk.workers_for_platforms.dispatch.namespaces.scripts.update("shop", **at, metadata=metadata(main_module="src/app.js"), files=[
         module("lib/text.txt", "hello", "text/plain"), module("src/app.js", "import '../lib/text.txt'; export default {}"),
@@ -108,7 +108,7 @@ def test_modules_are_found_by_file_name(sdk: Cloudflare, at: dict[str, str]) -> 
         sdk.workers_for_platforms.dispatch.namespaces.scripts.update("shop", **at, metadata=metadata(main_module="files"), files=[module()])
 
 
-def test_content_alone(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_content_alone(sdk: Cloudflare, at: Place) -> None:
     before = upload(sdk, at, bindings=[text("A")], tags=["kept"])
     after = sdk.workers_for_platforms.dispatch.namespaces.scripts.content.update(
         "shop", **at, metadata={"main_module": "index.js"}, files=[module(code="export default { fetch() { return new Response('new') } }")])
@@ -118,11 +118,12 @@ def test_content_alone(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)] == ["kept"]
 
 
-def test_settings(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_settings(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, bindings=[text("A", "1"), secret("S")], tags=["one"])
-    changed = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.edit("shop", **at, settings={
+    wanted: Any = {
         "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}], "tags": ["one", "two"], "compatibility_date": "2026-10-01",
-        "limits": {"cpu_ms": 20}, "logpush": True, "observability": {"enabled": True}})
+        "limits": {"cpu_ms": 20}, "logpush": True, "observability": {"enabled": True}}
+    changed = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.edit("shop", **at, settings=wanted)
     found = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.get("shop", **at)
     assert changed and found
     assert changed.to_dict() == found.to_dict()
@@ -132,7 +133,7 @@ def test_settings(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert found.observability.enabled
 
 
-def test_what_an_upload_keeps(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_what_an_upload_keeps(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, bindings=[text("A"), secret("S")])
     upload(sdk, at, bindings=[text("B")], keep_bindings=["secret_text"])
     assert sorted(bindings(sdk, at)) == ["B", "S"]
@@ -144,10 +145,10 @@ def test_what_an_upload_keeps(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert refused.value.errors[0].code == 10057
 
 
-def test_bindings_come_back_as_they_were_sent(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_bindings_come_back_as_they_were_sent(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     data = sdk.kv.namespaces.create(account_id=edge.account, title="data")
     assert data
-    sent = [text("A", "1"), {"name": "J", "type": "json", "json": {"a": [1, None]}},
+    sent: list[dict[str, Any]] = [text("A", "1"), {"name": "J", "type": "json", "json": {"a": [1, None]}},
             {"name": "KV", "type": "kv_namespace", "namespace_id": data.id}, {"name": "AI", "type": "ai"},
             {"name": "DISPATCH", "type": "dispatch_namespace", "namespace": "prod"},
             {"name": "DO", "type": "durable_object_namespace", "class_name": "Room", "script_name": "rooms"},
@@ -161,7 +162,7 @@ def test_bindings_come_back_as_they_were_sent(edge: Edge, sdk: Cloudflare, at: d
     assert missing.value.errors[0].code == 10041
 
 
-def test_secrets(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_secrets(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at)
     put = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.update(
         "shop", **at, name="ONE", text="never shown", type="secret_text")
@@ -187,7 +188,7 @@ def test_secrets(sdk: Cloudflare, at: dict[str, str]) -> None:
         assert "bmV2ZXI" not in answer.text()
 
 
-def test_tags(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_tags(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, tags=["a"])
     assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=["a", "b", "c=d"])] == ["a", "b", "c=d"]
     assert sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.delete("b", **at, script_name="shop") is None
@@ -201,7 +202,7 @@ def test_tags(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert found and found.tags == []
 
 
-def test_assets(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_assets(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     """A session, the missing files, the token that completes it, and a Worker that has assets."""
     page, style = asset("<h1>shop</h1>"), asset("h1 { color: teal }")
     manifest: Any = {"/index.html": page.entry, "/style.css": style.entry}
@@ -217,7 +218,7 @@ def test_assets(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
     assert not [ident for bucket in again.buckets or [] for ident in bucket], "the files are there already"
 
 
-def test_a_namespace_takes_its_workers_along(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_a_namespace_takes_its_workers_along(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at)
     sdk.workers_for_platforms.dispatch.namespaces.delete("prod", account_id=edge.account)
     with pytest.raises(cloudflare.NotFoundError) as missing:

@@ -10,13 +10,13 @@ import cloudflare
 import pytest
 import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge
-from sdk_client import metadata, module
+from local_edge.testing import Edge, running
+from sdk_client import Place, metadata, module
 
 
 @pytest.fixture(name="edge", scope="module")
 def _edge() -> Iterator[Edge]:
-    with sdk_client.testing.running() as edge:
+    with running() as edge:
         yield edge
 
 
@@ -28,24 +28,23 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
 
 
 @pytest.fixture(name="at")
-def _at(edge: Edge) -> dict[str, str]:
+def _at(edge: Edge) -> Place:
     return {"account_id": edge.account}
 
 
-def bind(sdk: Cloudflare, at: dict[str, str], **binding: str) -> None:
+def bind(sdk: Cloudflare, at: Place, **binding: str) -> None:
     """Upload a Worker with this one binding."""
     sdk.workers.scripts.update("bound", **at, metadata=metadata(bindings=[{"name": "IT", **binding}]), files=[module()])
 
 
-def refused(sdk: Cloudflare, at: dict[str, str], **binding: str) -> int:
+def refused(sdk: Cloudflare, at: Place, **binding: str) -> int | None:
     """The code of an upload whose binding points to what is gone."""
     with pytest.raises(cloudflare.BadRequestError) as caught:
         bind(sdk, at, **binding)
-    code: int = caught.value.errors[0].code
-    return code
+    return caught.value.errors[0].code
 
 
-def test_r2_buckets(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_r2_buckets(sdk: Cloudflare, at: Place) -> None:
     made = sdk.r2.buckets.create(**at, name="files", storage_class="Standard")
     assert sdk.r2.buckets.get("files", **at).to_dict() == made.to_dict()
     assert [one.name for one in sdk.r2.buckets.list(**at).buckets or []] == ["files"]
@@ -58,7 +57,7 @@ def test_r2_buckets(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert refused(sdk, at, type="r2_bucket", bucket_name="files") == 10085
 
 
-def test_d1_databases(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_d1_databases(sdk: Cloudflare, at: Place) -> None:
     made = sdk.d1.database.create(**at, name="orders")
     assert made.uuid
     assert sdk.d1.database.get(made.uuid, **at).to_dict() == made.to_dict()
@@ -69,7 +68,7 @@ def test_d1_databases(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert refused(sdk, at, type="d1", database_id=made.uuid) == 10181
 
 
-def test_queues(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_queues(sdk: Cloudflare, at: Place) -> None:
     made = sdk.queues.create(**at, queue_name="mails")
     assert made and made.queue_id
     found = sdk.queues.get(made.queue_id, **at)
@@ -81,7 +80,7 @@ def test_queues(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert refused(sdk, at, type="queue", queue_name="mails") == 11000
 
 
-def test_hyperdrive_configurations(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_hyperdrive_configurations(sdk: Cloudflare, at: Place) -> None:
     made = sdk.hyperdrive.configs.create(**at, name="main", origin={
         "scheme": "postgres", "host": "db.example.com", "port": 5432, "database": "main", "user": "edge", "password": "never shown"})
     found = sdk.hyperdrive.configs.get(made.id, **at)
@@ -95,7 +94,7 @@ def test_hyperdrive_configurations(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert refused(sdk, at, type="hyperdrive", id=made.id) == 10157
 
 
-def test_vectorize_indexes(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_vectorize_indexes(sdk: Cloudflare, at: Place) -> None:
     made = sdk.vectorize.indexes.create(**at, name="texts", config={"dimensions": 32, "metric": "cosine"})
     found = sdk.vectorize.indexes.get("texts", **at)
     assert made and found and found.config
@@ -108,7 +107,7 @@ def test_vectorize_indexes(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert refused(sdk, at, type="vectorize", index_name="texts") == 10159
 
 
-def test_secrets_stores(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_secrets_stores(sdk: Cloudflare, at: Place) -> None:
     made = sdk.secrets_store.stores.create(**at, name="default")
     assert made
     found = sdk.secrets_store.stores.get(made.id, **at)
@@ -120,7 +119,7 @@ def test_secrets_stores(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert refused(sdk, at, type="secrets_store_secret", store_id=made.id, secret_name="any") == 10182
 
 
-def test_mtls_certificates(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_mtls_certificates(sdk: Cloudflare, at: Place) -> None:
     made = sdk.mtls_certificates.create(**at, name="client", ca=False, certificates="-----BEGIN CERTIFICATE-----", private_key="never shown")
     assert made and made.id
     found = sdk.mtls_certificates.get(made.id, **at)

@@ -11,15 +11,15 @@ import cloudflare
 import pytest
 import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge
-from sdk_client import asset, bare, metadata, module, secret, text
+from local_edge.testing import Edge, running
+from sdk_client import Place, asset, bare, metadata, module, secret, text
 
 NEW = "export default { fetch() { return new Response('new') } }"
 
 
 @pytest.fixture(name="edge", scope="module")
 def _edge() -> Iterator[Edge]:
-    with sdk_client.testing.running() as edge:
+    with running() as edge:
         yield edge
 
 
@@ -33,23 +33,23 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
 
 
 @pytest.fixture(name="at")
-def _at(edge: Edge) -> dict[str, str]:
+def _at(edge: Edge) -> Place:
     return {"account_id": edge.account}
 
 
-def upload(sdk: Cloudflare, at: dict[str, str], name: str = "router", code: str = sdk_client.CODE, **more: Any) -> Any:
+def upload(sdk: Cloudflare, at: Place, name: str = "router", code: str = sdk_client.CODE, **more: Any) -> Any:
     return sdk.workers.scripts.update(name, **at, metadata=metadata(**more), files=[module(code=code)])
 
 
-def settings(sdk: Cloudflare, at: dict[str, str]) -> Any:
+def settings(sdk: Cloudflare, at: Place) -> Any:
     return sdk.workers.scripts.script_and_version_settings.get("router", **at)
 
 
-def test_a_worker_is_uploaded_listed_and_deleted(edge: Edge, sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_a_worker_is_uploaded_listed_and_deleted(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     made = upload(sdk, at, "egress", tags=["team-a"], compatibility_flags=["nodejs_compat"], logpush=True)
     assert (made.id, made.tags, made.logpush, made.compatibility_flags) == ("egress", ["team-a"], True, ["nodejs_compat"])
     route = sdk.workers.routes.create(zone_id=edge.zones["example.com"], pattern="example.com/*", script="egress")
-    listed = {one.id: one for one in sdk.workers.scripts.list(**at)}
+    listed = {str(one.id): one for one in sdk.workers.scripts.list(**at)}
     assert sorted(listed) == ["egress", "router"]
     assert listed["egress"].etag == made.etag
     assert [(one.id, one.pattern, one.script) for one in listed["egress"].routes or []] == [(route.id, "example.com/*", "egress")]
@@ -62,7 +62,7 @@ def test_a_worker_is_uploaded_listed_and_deleted(edge: Edge, sdk: Cloudflare, at
     assert missing.value.errors[0].code == 10007
 
 
-def test_search(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_search(sdk: Cloudflare, at: Place) -> None:
     for name in ("router-test", "egress"):
         upload(sdk, at, name)
     found = sdk.workers.scripts.search(**at, name="router")
@@ -70,7 +70,7 @@ def test_search(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert [one.script_name for one in sdk.workers.scripts.search(**at, id=found[0].id)] == [found[0].script_name]
 
 
-def test_a_worker_that_others_use_stays(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_a_worker_that_others_use_stays(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, "egress")
     upload(sdk, at, bindings=[{"name": "OUT", "type": "service", "service": "egress"}])
     with pytest.raises(cloudflare.BadRequestError, match="router"):
@@ -79,7 +79,7 @@ def test_a_worker_that_others_use_stays(sdk: Cloudflare, at: dict[str, str]) -> 
     assert list(sdk_client.shown(settings(sdk, at).bindings)) == ["S"]
 
 
-def test_the_code(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_the_code(sdk: Cloudflare, at: Place) -> None:
     content = sdk.workers.scripts.content.get("router", **at)
     assert content.headers["content-type"].startswith("multipart/form-data")
     assert sdk_client.CODE.encode() in content.read()
@@ -90,10 +90,11 @@ def test_the_code(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert sorted(sdk_client.shown(settings(sdk, at).bindings)) == ["A", "S"]
 
 
-def test_settings_with_and_without_a_version(sdk: Cloudflare, at: dict[str, str]) -> None:
-    changed = sdk.workers.scripts.script_and_version_settings.edit("router", **at, settings={
+def test_settings_with_and_without_a_version(sdk: Cloudflare, at: Place) -> None:
+    wanted: Any = {
         "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}], "compatibility_date": "2026-10-01", "placement": {"mode": "smart"},
-        "limits": {"cpu_ms": 30}})
+        "limits": {"cpu_ms": 30}}
+    changed: Any = sdk.workers.scripts.script_and_version_settings.edit("router", **at, settings=wanted)
     assert changed.to_dict() == settings(sdk, at).to_dict()
     assert sdk_client.shown(changed.bindings) == {"A": text("A", "2"), "S": {"name": "S", "type": "secret_text"}}
     assert (changed.compatibility_date, changed.placement.mode, changed.limits.cpu_ms) == ("2026-10-01", "smart", 30)
@@ -106,7 +107,7 @@ def test_settings_with_and_without_a_version(sdk: Cloudflare, at: dict[str, str]
     assert sdk_client.shown(settings(sdk, at).bindings)["A"] == text("A", "2")
 
 
-def test_secrets(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_secrets(sdk: Cloudflare, at: Place) -> None:
     put = sdk.workers.scripts.secrets.update("router", **at, name="ONE", text="never shown", type="secret_text")
     assert put and put.to_dict() == {"name": "ONE", "type": "secret_text"}
     sdk.workers.scripts.secrets.bulk_update("router", **at, secrets={
@@ -122,7 +123,7 @@ def test_secrets(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert "never" not in answer.text()
 
 
-def test_schedules(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_schedules(sdk: Cloudflare, at: Place) -> None:
     assert sdk.workers.scripts.schedules.get("router", **at).schedules == []
     sdk.workers.scripts.schedules.update("router", **at, body=[{"cron": "*/30 * * * *"}, {"cron": "0 0 * * SUN"}])
     found = sdk.workers.scripts.schedules.get("router", **at).schedules
@@ -133,7 +134,7 @@ def test_schedules(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert sdk.workers.scripts.schedules.update("router", **at, body=[]).schedules == []
 
 
-def test_the_workers_dev_host(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_the_workers_dev_host(sdk: Cloudflare, at: Place) -> None:
     assert sdk.workers.subdomains.update(**at, subdomain="company").subdomain == "company"
     assert sdk.workers.subdomains.get(**at).subdomain == "company"
     on = sdk.workers.scripts.subdomain.create("router", **at, enabled=True, previews_enabled=True)
@@ -148,12 +149,12 @@ def test_the_workers_dev_host(sdk: Cloudflare, at: dict[str, str]) -> None:
     assert missing.value.errors[0].code == 10007
 
 
-def test_versions_and_deployments(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_versions_and_deployments(sdk: Cloudflare, at: Place) -> None:
     """A version changes nothing until it is deployed; a deployment goes back as well as forth.
 
     Answers with a version's bindings are read bare: the SDK declares those as a class that pydantic cannot validate at all.
     """
-    (first,) = sdk.workers.scripts.versions.list("router", **at).result.items
+    (first,) = sdk.workers.scripts.versions.list("router", **at, per_page=10)
     made = bare(sdk.workers.scripts.versions.with_raw_response.create("router", **at, files=[module(code=NEW)], metadata={
         "main_module": "index.js", "bindings": [text("A", "2")], "keep_bindings": ["secret_text"],
         "annotations": {"workers_message": "second", "workers_tag": "v2"}}))
@@ -178,20 +179,20 @@ def test_versions_and_deployments(sdk: Cloudflare, at: dict[str, str]) -> None:
         assert missing.value.errors[0].code == 100146
 
 
-def test_versions_over_pages(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_versions_over_pages(sdk: Cloudflare, at: Place) -> None:
     for number in range(6):
         upload(sdk, at, bindings=[text("A", str(number))])
     assert [one.number for one in sdk.workers.scripts.versions.list("router", **at, per_page=3)] == [7, 6, 5, 4, 3, 2, 1]
 
 
-def test_deployments_listed(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_deployments_listed(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, code=NEW)
     latest = bare(sdk.workers.scripts.deployments.with_raw_response.list("router", **at))["deployments"]
     assert len(latest) == 2
     assert latest[0]["created_on"] > latest[1]["created_on"]
 
 
-def test_assets(sdk: Cloudflare, edge: Edge, at: dict[str, str]) -> None:
+def test_assets(sdk: Cloudflare, edge: Edge, at: Place) -> None:
     page = asset("<h1>docs</h1>")
     session = sdk.workers.scripts.assets.upload.create("docs", **at, manifest={"/index.html": page.entry})  # type: ignore[dict-item]
     assert session and session.jwt
@@ -206,7 +207,7 @@ def test_assets(sdk: Cloudflare, edge: Edge, at: dict[str, str]) -> None:
         upload(sdk, at, "docs", assets={"jwt": "never issued"})
 
 
-def test_the_beta_lookup(sdk: Cloudflare, at: dict[str, str]) -> None:
+def test_the_beta_lookup(sdk: Cloudflare, at: Place) -> None:
     """The one endpoint of the newer API that clients ask."""
     found = sdk.workers.beta.workers.get("router", **at)
     assert found.name == "router"

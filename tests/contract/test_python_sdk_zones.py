@@ -11,13 +11,13 @@ import cloudflare
 import pytest
 import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge
+from local_edge.testing import Edge, running
 from sdk_client import metadata, module
 
 
 @pytest.fixture(name="edge", scope="module")
 def _edge() -> Iterator[Edge]:
-    with sdk_client.testing.running(zones=["platform.test", "other.test"]) as edge:
+    with running(zones=["platform.test", "other.test"]) as edge:
         yield edge
 
 
@@ -49,7 +49,8 @@ def test_routes(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     with pytest.raises(cloudflare.ConflictError) as taken:
         sdk.workers.routes.create(zone_id=zone, pattern="app.platform.test/*")
     assert taken.value.errors[0].code == 10020
-    for wrong, code in (({"pattern": "x.platform.test/*", "script": "nobody"}, 10019), ({"pattern": "x.*.platform.test/"}, 10022)):
+    refusals: list[tuple[dict[str, Any], int]] = [({"pattern": "x.platform.test/*", "script": "nobody"}, 10019), ({"pattern": "x.*.platform.test/"}, 10022)]
+    for wrong, code in refusals:
         with pytest.raises(cloudflare.APIStatusError) as refused:
             sdk.workers.routes.create(zone_id=zone, **wrong)
         assert refused.value.errors[0].code == code
