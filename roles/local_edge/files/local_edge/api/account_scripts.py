@@ -11,14 +11,13 @@ from local_edge.api.call import Answer, Call, paged
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.scripts import delete_script
 from local_edge.errors import ApiError, bad_body
-from local_edge.model import bindings, scripts
+from local_edge.model import bindings, scripts, subdomains
 from local_edge.model.scripts import Change, Script
 from local_edge.store import now
 
 ENVIRONMENT = "production"
 #: Minute, hour, day of month, month, day of week, as Cloudflare reads them.
 CRON = re.compile(r"[\d*/,LW#A-Za-z-]+( [\d*/,LW#A-Za-z-]+){4}")
-FIRST_SUBDOMAIN = "local-edge"
 SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
 
@@ -53,7 +52,7 @@ async def post_subdomain(call: Call) -> Answer:
     body = call.json_object()
     if not isinstance(body.get("enabled"), bool) or not isinstance(body.get("previews_enabled", False), bool):
         raise bad_body("`enabled` and `previews_enabled` must be true or false")
-    if body["enabled"] and not account_subdomain(call):
+    if body["enabled"] and not subdomains.of(call.store, call.account):
         raise ApiError(400, 10063, "You need a workers.dev subdomain in order to proceed.")
     keep(call, subdomain={key: body[key] for key in SUBDOMAIN_OFF if key in body})
     call.touched.append("routes")
@@ -66,15 +65,8 @@ async def delete_subdomain(call: Call) -> Answer:
     return await get_subdomain(call)
 
 
-def account_subdomain(call: Call) -> str:
-    """The label under which an account's Workers answer on workers.dev: the one every account begins with, until it is changed; '' when
-    it was given up."""
-    row = call.store.one("select name from subdomains where account = ?", call.account)
-    return str(row["name"]) if row else FIRST_SUBDOMAIN
-
-
 async def get_account_subdomain(call: Call) -> Answer:
-    name = account_subdomain(call)
+    name = subdomains.of(call.store, call.account)
     if not name:
         raise ApiError(404, 10007, "You do not have a workers.dev subdomain.")
     return Answer({"subdomain": name})
@@ -85,19 +77,15 @@ async def put_account_subdomain(call: Call) -> Answer:
     name = call.json_object().get("subdomain")
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
         raise ApiError(400, 10031, "`subdomain` must be a label of a host name")
-    name_account(call, name)
+    subdomains.save(call.store, call.account, name)
+    call.touched.append("routes")
     return Answer({"subdomain": name})
 
 
 async def delete_account_subdomain(call: Call) -> Answer:
-    name_account(call, "")
-    return Answer()
-
-
-def name_account(call: Call, name: str) -> None:
-    with call.store.write() as db:
-        db.execute("insert into subdomains values (?, ?) on conflict (account) do update set name = excluded.name", (call.account, name))
+    subdomains.save(call.store, call.account, "")
     call.touched.append("routes")
+    return Answer()
 
 
 async def get_worker(call: Call) -> Answer:

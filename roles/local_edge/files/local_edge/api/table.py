@@ -64,6 +64,7 @@ def of_account(one: str) -> Iterator[Entry]:
     yield "GET", f"{one}/subdomain", account_scripts.get_subdomain
     yield "POST", f"{one}/subdomain", account_scripts.post_subdomain
     yield "DELETE", f"{one}/subdomain", account_scripts.delete_subdomain
+    yield "PUT", f"{one}/routes", zone_routes.put_script_routes
     yield "GET", f"{one}/usage-model", account_scripts.get_usage_model
     yield "GET", f"{one}/references", account_scripts.references
     yield "GET", f"{one}/versions", versions.list_versions

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from local_edge.api.call import Answer, Call
@@ -46,6 +47,39 @@ def read(call: Call, ident: str) -> tuple[str, str | None]:
     if call.store.one("select 1 from routes where zone = ? and pattern = ? and id != ?", zone.id, pattern, ident):
         raise ApiError(409, 10020, "A route with the same pattern already exists")
     return pattern, script or None
+
+
+def zone_named(call: Call, raw: Mapping[str, Any]) -> Zone:
+    """The zone of a route that names it by id, by name, or by nothing but the host of its pattern."""
+    owned = [zone for zone in call.settings.zones if zone.account.id == call.account]
+    ident, name = raw.get("zone_id"), raw.get("zone_name")
+    host = str(raw.get("pattern", "")).partition("://")[2] or str(raw.get("pattern", ""))
+    host = host.partition("/")[0].lstrip("*").lower()
+    fits = [zone for zone in owned if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))]
+    if not fits:
+        raise ApiError(400, 10082, f"Could not find a zone for {raw.get('pattern')!r}. Make sure the domain is set up to be proxied by Cloudflare.")
+    return max(fits, key=lambda zone: len(zone.name))
+
+
+async def put_script_routes(call: Call) -> Answer:
+    """Make these the routes of a Worker, over all zones: those it has beside them are deleted."""
+    script, body = call.script, call.json()
+    if not isinstance(body, list) or not all(isinstance(one, dict) for one in body):
+        raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
+    wanted = [(zone.id, patterns.normalized(raw.get("pattern"), zone.name)) for raw in body for zone in [zone_named(call, raw)]]
+    for zone, pattern in wanted:
+        if call.store.one("select 1 from routes where zone = ? and pattern = ? and script is not ?", zone, pattern, script.name):
+            raise ApiError(409, 10020, f"A route with the same pattern already exists: {pattern}")
+    owned = [zone.id for zone in call.settings.zones if zone.account.id == call.account]
+    mine = [row for row in call.store.all("select * from routes where script = ?", script.name) if row["zone"] in owned]
+    with call.store.write() as db:
+        db.executemany("delete from routes where id = ?", [(row["id"],) for row in mine if (row["zone"], row["pattern"]) not in wanted])
+        kept = {(row["zone"], row["pattern"]) for row in mine}
+        db.executemany("insert into routes values (?, ?, ?, ?, ?)", [
+            (uuid.uuid4().hex, zone, pattern, script.name, now()) for zone, pattern in dict.fromkeys(wanted) if (zone, pattern) not in kept])
+    call.touched.append("routes")
+    rows = call.store.all("select * from routes where script = ? order by created_on", script.name)
+    return Answer([{**shown(row), "zone_id": row["zone"]} for row in rows if row["zone"] in owned])
 
 
 async def list_routes(call: Call) -> Answer:

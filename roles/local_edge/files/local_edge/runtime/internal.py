@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from starlette.datastructures import Headers
 
 from local_edge.errors import ApiError
-from local_edge.model import assets, bindings, kv, scripts
+from local_edge.model import assets, bindings, kv, scripts, subdomains
 from local_edge.model.kv import Pair
 from local_edge.model.scripts import Place
 from local_edge.runtime.definition import definition
@@ -65,8 +65,16 @@ class Internal:
         zones = {zone.id: zone for zone in self.settings.zones}
         rows = [row for row in self.store.all("select * from routes") if row["zone"] in zones]
         return as_json({
-            "routes": [{"pattern": row["pattern"], "script": row["script"], "account": zones[row["zone"]].account.id} for row in rows],
+            "routes": [*({"pattern": row["pattern"], "script": row["script"], "account": zones[row["zone"]].account.id} for row in rows),
+                       *self.own_hosts()],
             "zones": [{"id": zone.id, "name": zone.name} for zone in zones.values()]})
+
+    def own_hosts(self) -> list[dict[str, str]]:
+        """The hosts on workers.dev of the Workers that have one."""
+        rows = self.store.all("select name, account from scripts where namespace = '' and json_extract(extras, '$.subdomain.enabled')")
+        names = {account.id: subdomains.of(self.store, account.id) for account in self.settings.accounts}
+        return [{"pattern": f"{row['name']}.{names[row['account']]}.{subdomains.DOMAIN}/*", "script": row["name"], "account": row["account"]}
+                for row in rows if names.get(row["account"])]
 
     def script(self, place: Place, name: str) -> Reply:
         self.asked.add(place.key(name))
