@@ -45,7 +45,8 @@ def refused(sdk: Cloudflare, at: Place, **binding: str) -> int | None:
 
 
 def test_r2_buckets(sdk: Cloudflare, at: Place) -> None:
-    made = sdk.r2.buckets.create(**at, name="files", storage_class="Standard")
+    made = sdk.r2.buckets.create(**at, name="files", storage_class="InfrequentAccess", location_hint="weur")
+    assert (made.name, made.storage_class, made.location) == ("files", "InfrequentAccess", "weur")
     assert sdk.r2.buckets.get("files", **at).to_dict() == made.to_dict()
     assert [one.name for one in sdk.r2.buckets.list(**at).buckets or []] == ["files"]
     with pytest.raises(cloudflare.ConflictError):

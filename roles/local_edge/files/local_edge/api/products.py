@@ -20,7 +20,7 @@ class Product:
     """One product: where it is, how its objects call their name and their id, and how it says that one is missing or taken.
 
     Without `ident` the name identifies. `wrapped` is the key under which its listing puts the objects, `dated` what its dates are called,
-    `defaults` what an object has that was made without it.
+    `defaults` what an object has that was made without it, `renamed` what is shown by another name than it was sent by.
     """
 
     kind: str
@@ -32,6 +32,7 @@ class Product:
     wrapped: str | None = None
     dated: tuple[str, ...] = ("created_on", "modified_on")
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def shown(self, row: Any) -> dict[str, Any]:
         ident = {self.ident: row["id"]} if self.ident else {}
@@ -57,7 +58,7 @@ class Product:
         if call.store.one("select 1 from products where account = ? and kind = ? and name = ?", call.account, self.kind, name):
             raise ApiError(*self.taken)
         ident = name if self.ident is None else str(uuid.uuid4())
-        spec = {key: without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}
+        spec = {self.renamed.get(key, key): without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}
         with call.store.write() as db:
             db.execute("insert into products values (?, ?, ?, ?, ?, ?)", (call.account, self.kind, ident, name, json.dumps(spec), now()))
         call.params["object"] = ident
@@ -89,6 +90,7 @@ def without_credentials(value: Any) -> Any:
 
 PRODUCTS = (
     Product("r2_bucket", "r2/buckets", "name", (404, 10006, "The specified bucket does not exist."), wrapped="buckets", dated=("creation_date",),
+            defaults={"storage_class": "Standard"}, renamed={"storageClass": "storage_class", "locationHint": "location"},
             taken=(409, 10004, "The bucket you tried to create already exists, and you own it.")),
     Product("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid", dated=("created_at",),
             defaults={"version": "production", "num_tables": 0, "file_size": 0},
