@@ -195,7 +195,7 @@ def test_tags(sdk: Cloudflare, at: Place) -> None:
     assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)] == ["a", "c=d"]
     with pytest.raises(cloudflare.BadRequestError):
         sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=[str(number) for number in range(9)])
-    sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=[])
+    sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=None)
     with pytest.raises(cloudflare.APIResponseValidationError):  # no tags are null (contract §3.8), for which the SDK declares a list
         sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)
     found = sdk.workers_for_platforms.dispatch.namespaces.scripts.get("shop", **at).script

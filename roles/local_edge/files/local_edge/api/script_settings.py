@@ -151,7 +151,8 @@ async def get_tags(call: Call) -> Answer:
 
 
 async def put_tags(call: Call) -> Answer:
-    tags = call.tags(call.json() or [])
+    """Replace the tags; clients send none as [], as null, or as no body at all."""
+    tags = call.tags((call.json() if call.body else None) or [])
     return Answer(tags_shown(call.store, change(call, call.script, Change(tags=tags))))
 
 
