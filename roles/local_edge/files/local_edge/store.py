@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 
 SCHEMA = """
 create table if not exists namespaces (
@@ -83,6 +83,8 @@ create table if not exists subdomains (account text primary key, name text not n
 
 -- One number for every change of a Worker, so that no two versions ever share one.
 create table if not exists counter (version integer not null);
+-- Something sealed, by which a key is known to be the right one.
+create table if not exists seal (proof text not null);
 """
 TABLES = ("routes", "kv", "kv_namespaces", "tags", "bindings", "modules", "scripts", "namespaces",
           "versions", "deployments", "assets", "manifests", "products", "subdomains")
@@ -113,6 +115,12 @@ class Store:
         self.db.executescript(f"{SCHEMA}; pragma user_version = {VERSION}")
         if self.one("select 1 from counter") is None:
             self.db.execute("insert into counter values (0)")
+            self.db.execute("insert into seal values (?)", (self.seal("proof"),))
+        try:
+            self.unseal(str(self.db.execute("select proof from seal").fetchone()[0]))
+        except InvalidToken:
+            raise Foreign(f"the key beside {path} is not the one its secrets were sealed with: put the right file `key` back, or begin anew "
+                          "with another --data") from None
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

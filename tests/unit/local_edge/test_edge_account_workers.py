@@ -1,0 +1,193 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Workers of an account have beyond those of a namespace: versions, schedules, hosts, references."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from control_plane import CODE, Client, form, secret, settings, text
+
+W = "/workers/scripts"
+OTHER = "export default { fetch() { return new Response('other'); } };"
+
+
+def versions(client: Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.ask("GET", f"{W}/a/versions")["items"]
+    return found
+
+
+def deployed(client: Client) -> str:
+    """The version that answers."""
+    ident: str = client.ask("GET", f"{W}/a/deployments")["deployments"][0]["versions"][0]["version_id"]
+    return ident
+
+
+def content(client: Client) -> str:
+    return client.send("GET", f"{W}/a/content/v2").text
+
+
+def test_every_upload_is_a_version_that_answers(client: Client) -> None:
+    first = client.upload(f"{W}/a")
+    second = client.upload(f"{W}/a", OTHER)
+    assert [one["number"] for one in versions(client)] == [2, 1]
+    assert [one["id"].replace("-", "") for one in versions(client)] == [second["deployment_id"], first["deployment_id"]]
+    assert deployed(client) == versions(client)[0]["id"]
+
+
+def test_a_version_answers_once_it_is_deployed_and_can_be_rolled_back(client: Client) -> None:
+    client.upload(f"{W}/a", bindings=[text("A", "one"), secret("S")])
+    first = deployed(client)
+    made = client.ask("POST", f"{W}/a/versions", files=form(OTHER, bindings=[text("A", "two")], keep_bindings=["secret_text"]))
+    assert deployed(client) == first
+    assert "other" not in content(client)
+    assert {one["name"] for one in made["resources"]["bindings"]} == {"A", "S"}
+    client.ask("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]})
+    assert deployed(client) == made["id"]
+    assert "other" in content(client)
+    assert client.ask("GET", f"{W}/a/bindings")[0]["text"] == "two"
+    client.ask("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": [{"version_id": first, "percentage": 100}]})
+    assert "other" not in content(client)
+    assert client.names(f"{W}/a") == ["A", "S"]
+    assert len(versions(client)) == 2, "a deployment makes no version"
+
+
+def test_two_versions_share_and_the_larger_one_answers(client: Client) -> None:
+    client.upload(f"{W}/a")
+    client.upload(f"{W}/a", OTHER)
+    new, old = (one["id"] for one in versions(client))
+    shares = [{"version_id": old, "percentage": 90}, {"version_id": new, "percentage": 10}]
+    client.ask("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": shares})
+    assert client.ask("GET", f"{W}/a/deployments")["deployments"][0]["versions"] == shares
+    assert "other" not in content(client)
+
+
+@pytest.mark.parametrize(("body", "expected"), [
+    ({"strategy": "percentage", "versions": []}, (400, 10026)),
+    ({"strategy": "random", "versions": [{"version_id": "x", "percentage": 100}]}, (400, 10026)),
+    ({"versions": [{"version_id": "x", "percentage": 50}]}, (400, 10026)),
+    ({"versions": [{"version_id": "x", "percentage": 100}]}, (404, 100146)),
+])
+def test_deployments_that_are_refused(client: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
+    client.upload(f"{W}/a")
+    assert client.error("POST", f"{W}/a/deployments", json=body) == expected
+    assert client.error("POST", f"{W}/none/deployments", json=body) == (404, 10007)
+
+
+def test_a_version_has_no_settings_of_the_worker(client: Client) -> None:
+    client.upload(f"{W}/a")
+    assert client.error("POST", f"{W}/a/versions", files=form(tags=["x"])) == (400, 10021)
+    client.ask("PATCH", f"{W}/a/script-settings", json={"logpush": True, "tags": ["x"]})
+    assert len(versions(client)) == 1
+    client.upload(f"{W}/a", OTHER, logpush=True)
+    client.ask("POST", f"{W}/a/deployments", json={"versions": [{"version_id": versions(client)[1]["id"], "percentage": 100}]})
+    assert client.ask("GET", f"{W}/a/settings")["logpush"] is True
+
+
+def test_secrets_and_settings_are_versions_too(client: Client) -> None:
+    client.upload(f"{W}/a")
+    client.ask("PUT", f"{W}/a/secrets", json=secret("S"))
+    client.ask("PATCH", f"{W}/a/settings", files=settings({"compatibility_flags": ["nodejs_compat"]}))
+    triggers = [one["annotations"]["workers/triggered_by"] for one in client.ask("GET", f"{W}/a/deployments")["deployments"]]
+    assert triggers == ["upload", "secret", "upload"]
+
+
+def test_the_code_of_old_versions_goes_with_the_worker(client: Client) -> None:
+    client.upload(f"{W}/a")
+    client.upload(f"{W}/a", OTHER)
+    store = client.edge._plane.store
+    assert store.count("select count(distinct etag) from modules") == 2
+    client.ask("DELETE", f"{W}/a")
+    assert store.count("select count(*) from modules") + store.count("select count(*) from versions") == 0
+
+
+def test_schedules_keep_their_dates(client: Client) -> None:
+    client.upload(f"{W}/a")
+    first = client.ask("PUT", f"{W}/a/schedules", json=[{"cron": "*/30 * * * *"}])["schedules"]
+    both = client.ask("PUT", f"{W}/a/schedules", json=[{"cron": "0 0 * * MON"}, {"cron": "*/30 * * * *"}])["schedules"]
+    assert both[1] == first[0]
+    client.upload(f"{W}/a", OTHER)
+    assert client.ask("GET", f"{W}/a/schedules")["schedules"] == both
+    assert client.error("PUT", f"{W}/a/schedules", json=[{"cron": "often"}]) == (400, 10100)
+    assert client.ask("PUT", f"{W}/a/schedules", json=[]) == {"schedules": []}
+
+
+def test_the_host_on_workers_dev(client: Client) -> None:
+    client.upload(f"{W}/a")
+    assert client.ask("GET", f"{W}/a/subdomain") == {"enabled": False, "previews_enabled": False}
+    client.ask("POST", f"{W}/a/subdomain", json={"enabled": True})
+    assert client.ask("GET", "/workers/workers/a")["subdomain"]["enabled"] is True
+    client.ask("DELETE", "/workers/subdomain")
+    assert client.error("GET", "/workers/subdomain") == (404, 10007)
+    assert client.error("POST", f"{W}/a/subdomain", json={"enabled": True}) == (400, 10063)
+    assert client.ask("PUT", "/workers/subdomain", json={"subdomain": "tenantry"}) == {"subdomain": "tenantry"}
+    assert client.error("PUT", "/workers/subdomain", json={"subdomain": "Not A Label"}) == (400, 10031)
+
+
+def test_a_service_is_a_worker_by_its_older_name(client: Client) -> None:
+    assert client.error("GET", "/workers/services/a") == (404, 10090)
+    client.upload(f"{W}/a", bindings=[text("A")])
+    found = client.ask("GET", "/workers/services/a")["default_environment"]
+    assert (found["environment"], found["script"]["id"], found["script"]["last_deployed_from"]) == ("production", "a", "api")
+    assert client.ask("GET", "/workers/services/a/environments/production/bindings")[0]["name"] == "A"
+    assert client.error("GET", "/workers/services/a/environments/staging") == (404, 10092)
+    client.send("PUT", f"{W}/a", files=form(), headers={"User-Agent": "wrangler/4.0.0"})
+    assert client.ask("GET", "/workers/services/a")["default_environment"]["script"]["last_deployed_from"] == "wrangler"
+
+
+def test_who_depends_on_a_worker(client: Client) -> None:
+    client.namespace("prod")
+    client.upload(f"{W}/egress")
+    client.upload(f"{W}/caller", bindings=[{"name": "E", "type": "service", "service": "egress"}])
+    outbound = {"worker": {"service": "egress"}, "params": [{"name": "customer"}]}
+    client.upload(f"{W}/router", bindings=[{"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": outbound}])
+    found = client.ask("GET", f"{W}/egress/references")
+    assert [one["name"] for one in found["services"]["incoming"]] == ["caller"]
+    assert [one["name"] for one in found["dispatch_outbounds"]] == ["router"]
+    assert client.ask("GET", f"{W}/router/bindings")[0]["outbound"] == outbound
+    assert client.error("DELETE", f"{W}/egress") == (400, 10064)
+    client.ask("DELETE", "/workers/services/egress?force=true")
+
+
+@pytest.mark.parametrize("outbound", [{}, {"worker": "egress"}, {"worker": {"service": "egress"}, "params": ["customer"]}])
+def test_outbound_workers_that_are_refused(client: Client, outbound: dict[str, Any]) -> None:
+    client.namespace("prod")
+    client.upload(f"{W}/egress")
+    bound = {"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": outbound}
+    assert client.error("PUT", f"{W}/router", files=form(bindings=[bound])) == (400, 10021)
+
+
+def test_an_outbound_worker_must_be_there(client: Client) -> None:
+    client.namespace("prod")
+    bound = {"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": {"worker": {"service": "none"}}}
+    assert client.error("PUT", f"{W}/router", files=form(bindings=[bound])) == (400, 10144)
+
+
+def test_search(client: Client) -> None:
+    for name in ("router", "router-staging", "egress"):
+        client.upload(f"{W}/{name}")
+    assert [one["script_name"] for one in client.ask("GET", "/workers/scripts-search?name=router")] == ["router", "router-staging"]
+
+
+def test_the_routes_of_a_worker_as_a_whole(client: Client) -> None:
+    client.upload(f"{W}/a")
+    client.upload(f"{W}/b")
+    zone = client.edge.zones["example.com"]
+    client.ask("PUT", f"{W}/a/routes", json=[{"pattern": "one.example.com/*"}, {"pattern": "two.example.com/*", "zone_name": "example.com"}])
+    one = client.ask("GET", client.routes)[0]
+    client.ask("PUT", f"{W}/a/routes", json=[{"pattern": "one.example.com/*", "zone_id": zone}, {"pattern": "three.example.com/*"}])
+    assert sorted(each["pattern"] for each in client.ask("GET", client.routes)) == ["one.example.com/*", "three.example.com/*"]
+    assert one in client.ask("GET", client.routes), "a route that stays keeps its id"
+    assert client.error("PUT", f"{W}/b/routes", json=[{"pattern": "one.example.com/*"}]) == (409, 10020)
+    assert client.error("PUT", f"{W}/b/routes", json=[{"pattern": "elsewhere.test/*"}]) == (400, 10082)
+    assert client.ask("PUT", f"{W}/a/routes", json=[]) == []
+
+
+def test_the_source_in_the_syntax_from_before_modules(client: Client) -> None:
+    body = "addEventListener('fetch', (event) => event.respondWith(new Response('ok')));"
+    client.ask("PUT", f"{W}/a", data=body, headers={"Content-Type": "application/javascript"})
+    assert client.ask("GET", W)[0]["has_modules"] is False
+    assert content(client) == body
+    client.upload(f"{W}/a", CODE)
+    assert client.ask("GET", W)[0]["has_modules"] is True
