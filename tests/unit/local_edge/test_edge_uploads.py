@@ -199,3 +199,19 @@ def test_a_lost_key_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "key").unlink()
     with pytest.raises(store.Foreign, match="not the one its secrets were sealed with"):
         store.Store(str(tmp_path / "edge.db"))
+
+
+def test_a_full_disk_is_an_answer_and_not_the_end(tmp_path: Path) -> None:
+    with running(data=str(tmp_path)) as edge:
+        client = Client(edge)
+        client.upload("/workers/scripts/before")
+        database = edge._plane.store.db
+        pages = database.execute("pragma page_count").fetchone()[0]
+        database.execute(f"pragma max_page_count = {pages + 10}")
+        large = form("export default { fetch() {} }; //" + "x" * 100_000)
+        assert client.error("PUT", "/workers/scripts/large", files=large) == (500, 10002)
+        assert client.error("PUT", "/workers/scripts/large", files=large) == (500, 10002)
+        assert [one["id"] for one in client.ask("GET", "/workers/scripts")] == ["before"]
+        database.execute("pragma max_page_count = 1000000")
+        client.ask("PUT", "/workers/scripts/large", files=large)
+        assert [one["id"] for one in client.ask("GET", "/workers/scripts")] == ["before", "large"]

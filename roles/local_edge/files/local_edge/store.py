@@ -81,13 +81,31 @@ create table if not exists products (
   primary key (account, kind, id), unique (account, kind, name));
 create table if not exists subdomains (account text primary key, name text not null);
 
+-- Hosts that lead to a Worker, and are gone with it; so are their DNS records. `extras` is all that has no column.
+create table if not exists worker_domains (
+  id text primary key, zone text not null, hostname text not null unique, cert text not null,
+  script integer not null references scripts on delete cascade);
+create table if not exists dns_records (
+  id text primary key, zone text not null, type text not null, name text not null, content text not null, proxied integer not null,
+  extras text not null, domain text references worker_domains on delete cascade, created_on text not null, modified_on text not null);
+create index if not exists dns_records_by_name on dns_records (zone, name);
+create index if not exists dns_records_by_domain on dns_records (domain);
+
+-- Hosts of a zone's customers. What state one is in follows from its two times.
+create table if not exists custom_hostnames (
+  id text primary key, zone text not null, hostname text not null, spec text not null, created_at text not null, validated_since text not null,
+  unique (zone, hostname));
+create table if not exists fallback_origins (
+  zone text primary key, origin text not null, created_at text not null, updated_at text not null);
+
 -- One number for every change of a Worker, so that no two versions ever share one.
 create table if not exists counter (version integer not null);
 -- Something sealed, by which a key is known to be the right one.
 create table if not exists seal (proof text not null);
 """
 TABLES = ("routes", "kv", "kv_namespaces", "tags", "bindings", "modules", "scripts", "namespaces",
-          "versions", "deployments", "assets", "manifests", "products", "subdomains")
+          "versions", "deployments", "assets", "manifests", "products", "subdomains",
+          "dns_records", "worker_domains", "custom_hostnames", "fallback_origins")
 
 
 #: Counted up when the tables change, so that an older folder is refused instead of half understood.
@@ -128,10 +146,11 @@ class Store:
         self.db.execute("begin immediate")
         try:
             yield self.db
+            self.db.execute("commit")
         except BaseException:
-            self.db.execute("rollback")
+            if self.db.in_transaction:  # a full disk ends it by itself
+                self.db.execute("rollback")
             raise
-        self.db.execute("commit")
 
     def all(self, sql: str, *args: Any) -> list[sqlite3.Row]:
         return self.db.execute(sql, args).fetchall()
