@@ -173,6 +173,7 @@ KINDS: Mapping[str, Kind] = {
     "messaging": Kind(("namespace",)),
     "artifacts": Kind(("namespace",)),
     "flagship": Kind(("app_id",)),
+    "k2": Kind(("stream",)),
     "tail_consumer": Kind(("service",), ("environment",)),
     **{label: Kind(("part",)) for label in ("wasm_module", "text_blob", "data_blob")},
     **{label: Kind() for label in ("ai", "browser", "images", "media", "stream", "version_metadata", "assets", "worker_loader",
