@@ -55,7 +55,8 @@ class Project:
         self.write("wrangler.json", {"compatibility_date": DATE, **settings})
 
     def take(self, folder: Path) -> None:
-        shutil.copytree(folder, self.folder, dirs_exist_ok=True)
+        """Copy a project of somebody, without what he had installed."""
+        shutil.copytree(folder, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
 
     def run(self, program: str, *arguments: str, given: str = "", fails: bool = False, **environment: str) -> str:
         """What a JavaScript program says, on both its outputs."""

@@ -1,0 +1,65 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""wrangler: static assets, with and without code, of an account and of a namespace."""
+from __future__ import annotations
+
+import pytest
+from edge_process import Edge, Platform
+from foreign import Project, asked, forget
+
+API = """
+export default { fetch(request, env) {
+  const url = new URL(request.url);
+  return url.pathname.startsWith("/api/") ? Response.json(url.pathname) : env.ASSETS.fetch(request);
+} };
+"""
+
+
+def uploads(edge: Edge) -> int:
+    return sum(seen["path"].endswith("/workers/assets/upload") for seen in asked(edge))
+
+
+def test_a_site_is_deployed_and_only_what_changed_is_sent_again(project: Project, edge: Edge) -> None:
+    project.write("public/index.html", "<h1>home</h1>")
+    project.write("public/about.html", "<h1>about</h1>")
+    project.write("public/style.css", "h1 { color: red }")
+    project.configure(name="site", assets={"directory": "public", "not_found_handling": "404-page"}, routes=["site.example.com/*"])
+    assert "Uploaded 3 of 3 assets" in project.wrangler("deploy")
+    assert edge.get("site.example.com").text == "<h1>home</h1>"
+    assert edge.get("site.example.com", "/about").text == "<h1>about</h1>"
+    sheet = edge.get("site.example.com", "/style.css")
+    assert (sheet.text, sheet.headers["content-type"]) == ("h1 { color: red }", "text/css; charset=utf-8")
+
+    project.write("public/style.css", "h1 { color: blue }")
+    project.write("public/404.html", "<h1>nothing</h1>")
+    assert "Uploaded 2 of 2 assets" in project.wrangler("deploy")
+    assert edge.get("site.example.com", "/style.css").text == "h1 { color: blue }"
+    missing = edge.get("site.example.com", "/nowhere")
+    assert (missing.status_code, missing.text) == (404, "<h1>nothing</h1>")
+
+    forget(edge)
+    assert "No updated asset files to upload" in project.wrangler("deploy")
+    assert uploads(edge) == 0 and edge.get("site.example.com", "/about").text == "<h1>about</h1>"
+
+
+@pytest.mark.xfail(strict=True, reason="runtime/js/assets.js: the rules are kept with the assets and not applied yet")
+def test_rules_for_headers_and_redirects_are_heeded(project: Project, edge: Edge) -> None:
+    project.write("public/about.html", "<h1>about</h1>")
+    project.write("public/_headers", "/about\n  X-Page: one\n")
+    project.write("public/_redirects", "/old /about 301\n")
+    project.configure(name="site", assets={"directory": "public"}, routes=["site.example.com/*"])
+    project.wrangler("deploy")
+    assert edge.get("site.example.com", "/about").headers["x-page"] == "one"
+    moved = edge.get("site.example.com", "/old")
+    assert (moved.status_code, moved.headers["location"]) == (301, "/about")
+
+
+def test_a_tenant_with_code_and_assets(project: Project, edge: Edge) -> None:
+    platform = Platform(edge)
+    project.write("index.js", API)
+    project.write("public/index.html", "<h1>tenant</h1>")
+    project.configure(name="shop", main="index.js", assets={"directory": "public", "binding": "ASSETS", "run_worker_first": ["/api/*"]})
+    project.wrangler("deploy", "--dispatch-namespace", platform.namespace)
+    assert platform.get("shop").text == "<h1>tenant</h1>"
+    assert platform.get("shop", "/api/x").json() == "/api/x"
