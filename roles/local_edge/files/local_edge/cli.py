@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: `serve` and `stop`."""
+"""The command line: `serve`, `stop` and `probe`."""
 from __future__ import annotations
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from local_edge import __version__, sockets
+from local_edge.probe import command as probe
 from local_edge.runtime.workerd import Unusable
 from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, generated_token
 from local_edge.store import Foreign
@@ -52,8 +53,10 @@ def parser() -> argparse.ArgumentParser:
     add("--max-isolates", type=int, default=400, metavar="N", help="how many Workers stay loaded (default 400)")
     add("--workerd", metavar="PATH", help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's")
     add("--switch", action="append", default=[], metavar="NAME=VALUE", help="an unsettled behaviour of Cloudflare; repeatable")
+    add("--switches", metavar="FILE", help="the same from a JSON file, such as `probe` writes; --switch goes before it")
     stop = commands.add_parser("stop", help="stop the edge that answers on a port")
     stop.add_argument("--api", default=API, metavar="HOST:PORT")
+    probe.options(commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --switches"))
     return top
 
 
@@ -95,6 +98,8 @@ def kept_token(folder: Path) -> str:
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
     switches = Switches()
+    if arguments.switches:
+        switches.load(arguments.switches)
     for text in arguments.switch:
         name, _separator, value = text.partition("=")
         switches.set(name, value)
@@ -187,7 +192,7 @@ def stop(arguments: argparse.Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     try:
-        return {"serve": serve, "stop": stop}[parsed.command](parsed)
+        return {"serve": serve, "stop": stop, "probe": probe.main}[parsed.command](parsed)
     except (Refusal, Unusable, Foreign, ValueError) as error:
         print(f"local_edge: {error}", file=sys.stderr)
     except sqlite3.Error as error:

@@ -1,0 +1,259 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probe finds out every position of every switch, and leaves everything as it was."""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from control_plane import Client
+from local_edge.probe import command
+from local_edge.probe.api import Api
+from local_edge.probe.questions import QUESTIONS
+from local_edge.probe.run import Report, probe
+from local_edge.probe.sandbox import PREFIX, Sandbox, Trespass
+from local_edge.runtime.base import Handlers
+from local_edge.settings import Switches
+from local_edge.testing import running
+
+POSITIONS = [(switch.name, position) for switch in dataclasses.fields(Switches) for position in switch.metadata["choices"]]
+
+
+class Slow:
+    """A runtime whose validation takes a moment, so that writes can overtake each other."""
+
+    async def validate(self, *_what: Any) -> Handlers:
+        await asyncio.sleep(0.02)
+        return Handlers()
+
+    async def forget(self, keys: Any) -> None:
+        return None
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Client]:
+    with running(rate_limit="400/60/1") as edge:
+        yield Client(edge)
+
+
+@pytest.fixture
+def client(shared: Client) -> Client:
+    """An account with a tenant, a router, a route and a namespace that is nearly called like ours."""
+    shared.edge.reset()
+    shared.upload(f"{shared.namespace()}/tenant", tags=["probe"])
+    shared.upload("/workers/scripts/router")
+    shared.namespace(PREFIX.rstrip("-"))
+    shared.ask("POST", shared.routes, json={"pattern": "*.example.com/*", "script": "router"})
+    return shared
+
+
+def asked(client: Client, *switches: str, **options: Any) -> Report:
+    """Probe this edge, without ever waiting."""
+    zone = {"id": client.edge.zones["example.com"], "name": "example.com"}
+    api = Api(client.edge.api, client.edge.token, hold=lambda seconds: None)
+    return probe(api, client.edge.account, zone, ["exhaust-budget"], switches, **{"patience": 0, **options})
+
+
+def held(client: Client) -> dict[str, Any]:
+    """Everything on the account, as far as anyone can see."""
+    client.edge._plane.meter.reset()
+    vars(client.edge.switches).update(vars(Switches()))
+    seen = {path: client.ask("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)}
+    tenants = {one["namespace_name"]: client.ask("GET", f"/workers/dispatch/namespaces/{one['namespace_name']}/scripts")
+               for one in seen["/workers/dispatch/namespaces"]}
+    return {**seen, **tenants}
+
+
+def test_every_switch_has_a_question() -> None:
+    assert [question.switch for question in QUESTIONS] == list(dict.fromkeys(question.switch for question in QUESTIONS))
+    assert {question.switch for question in QUESTIONS} == {switch.name for switch in dataclasses.fields(Switches)}
+
+
+@pytest.mark.parametrize(("switch", "position"), POSITIONS)
+def test_it_finds_out(client: Client, monkeypatch: pytest.MonkeyPatch, switch: str, position: str) -> None:
+    if switch == "status_of_10035":
+        monkeypatch.setattr(client.edge._plane, "runtime", Slow())
+    client.edge.switches.set(switch, position)
+    report = asked(client, switch)
+    assert report.switches == {switch: position}, report.findings
+    assert report.left == []
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_it_finds_out_everything_and_leaves_nothing(client: Client, monkeypatch: pytest.MonkeyPatch, turn: int) -> None:
+    monkeypatch.setattr(client.edge._plane, "runtime", Slow())
+    before = held(client)
+    wanted = {switch.name: switch.metadata["choices"][turn] for switch in dataclasses.fields(Switches)}
+    vars(client.edge.switches).update(wanted)
+    client.edge.clear()
+    report = asked(client)
+    assert report.switches == wanted, report.findings
+    assert report.left == []
+    assert held(client) == before
+    assert len([one for one in client.edge.requests() if one["status"] != 429]) <= 400 + 20
+
+
+def test_it_stays_far_below_the_budget(client: Client) -> None:
+    client.edge.clear()
+    without = [switch.name for switch in dataclasses.fields(Switches) if switch.name != "code_of_429"]
+    report = asked(client, *without)
+    assert report.requests == len(client.edge.requests()) < 200
+
+
+@pytest.mark.parametrize("fault", [
+    {"method": "PUT", "path": "/scripts/", "status": 502, "when": "after"},
+    {"method": "PUT", "path": "/scripts/", "status": 0, "when": "after"},
+    {"method": "PUT", "path": "/scripts/", "status": 403, "code": 10000},
+    {"method": "POST", "path": "/namespaces$", "status": 500, "when": "after", "times": 3},
+    {"method": "GET", "path": "/namespaces/tenantry", "status": 503, "times": 9},
+    {"method": "DELETE", "path": "/namespaces", "status": 500, "times": 3},
+    {"method": "POST", "path": "/routes$", "status": 500, "when": "after"},
+    {"method": "PUT", "path": "/scripts/", "status": 429, "code": 971, "headers": {"Retry-After": "7"}},
+    {"method": "DELETE", "path": "/scripts/", "status": 429, "code": 971, "headers": {"Retry-After": "7"}, "times": 2},
+    {"method": "PUT", "path": "/scripts/", "status": 403, "code": 9109},
+    {"method": "GET", "path": "/settings", "status": 200},
+])
+def test_what_goes_wrong_leaves_nothing_behind(client: Client, fault: dict[str, Any]) -> None:
+    before = held(client)
+    client.edge.fault(**fault)
+    report = asked(client, "put_without_tags", "rename_in_bindings", "delete_answer", "route_create_answer")
+    assert report.left == []
+    assert held(client) == before
+    assert {one.switch for one in report.findings if not one.position and not one.evidence} == set()
+
+
+def test_an_interruption_leaves_nothing_behind(client: Client) -> None:
+    before = held(client)
+
+    class Interrupted(Api):
+        def once(self, *request: Any) -> Any:
+            reply = super().once(*request)
+            if self.count == 12:
+                raise KeyboardInterrupt
+            return reply
+    zone = {"id": client.edge.zones["example.com"], "name": "example.com"}
+    report = probe(Interrupted(client.edge.api, client.edge.token, lambda seconds: None), client.edge.account, zone, patience=0)
+    assert len(report.findings) == len(QUESTIONS)
+    assert "the probe was interrupted" in str(report.findings[-2])
+    assert held(client) == before
+
+
+def test_what_cannot_be_answered_says_why(client: Client) -> None:
+    client.edge.switches.namespace_carries = "neither"
+    client.edge.fault(method="POST", path="/routes$", status=200)
+    report = asked(client, "create_namespace_trusted", "route_create_answer", "status_of_10035")
+    why = {one.switch: one.evidence for one in report.findings}
+    assert report.switches == {}
+    assert why["create_namespace_trusted"] == "the edge knows no such behaviour yet: null"
+    assert why["route_create_answer"].startswith("an answer of a shape that nobody expected")
+    assert why["status_of_10035"] == "none of 18 writes, 6 at a time, overtook another"
+
+
+@pytest.mark.parametrize(("method", "path", "given"), [
+    ("DELETE", "/namespaces/prod", None),
+    ("PUT", "/namespaces/prod/scripts/tenant", None),
+    ("PUT", "/namespaces/tenantry-probe-1-1", {"name": "prod"}),
+    ("POST", "/namespaces", {"name": "prod"}),
+    ("POST", "/namespaces", None),
+    ("DELETE", "/namespaces/tenantry-probe-1-1/scripts", None),
+    ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=", None),
+    ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=a:no", None),
+    ("DELETE", "/namespaces/tenantry-probe-1-1/../prod", None),
+    ("DELETE", "/namespaces", None),
+])
+def test_nothing_without_the_prefix_is_written_to(client: Client, method: str, path: str, given: Any) -> None:
+    client.edge.clear()
+    box = Sandbox(Api(client.edge.api, client.edge.token), client.edge.account, f"{PREFIX}1")
+    with pytest.raises(Trespass):
+        box.send(method, box.namespaces + path.removeprefix("/namespaces"), given)
+    assert client.edge.requests() == []
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+def run(client: Client, *options: str, **environ: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.options(parser)
+    told = {"CLOUDFLARE_API_BASE_URL": client.edge.api, "CLOUDFLARE_API_TOKEN": client.edge.token, **environ}
+    return command.main(parser.parse_args(options), told, lambda base, token: Api(base, token, lambda seconds: None))
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_nothing_is_sent_without_a_confirmation(client: Client, monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    client.edge.clear()
+    monkeypatch.setattr("sys.stdin.isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr("builtins.input", lambda text: "no")
+    for options in ((), ("--clean",)):
+        with pytest.raises(ValueError, match="nothing was asked" if terminal else "confirm with --yes"):
+            run(client, *options)
+    assert client.edge.requests() == []
+
+
+def test_a_typed_confirmation(client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda text: "yes")
+    assert run(client, "--question", "list_end") == 0
+    said = capsys.readouterr().out
+    assert f"This asks {client.edge.api}" in said
+    assert "1 of 1 questions answered" in said
+    assert client.edge.token not in said
+
+
+def test_the_answers_are_what_the_edge_takes(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "probe" / "switches.json"
+    client.edge.switches.set("list_end", "null")
+    assert run(client, "--yes", "--question", "list_end", "--question", "code_of_429", "--write", str(file)) == 0
+    told = json.loads(file.read_text())
+    assert told["switches"] == {"list_end": "null"}
+    assert told["unanswered"] == {"code_of_429": "asked only with --exhaust-budget"}
+    client.edge.switches.set("delete_answer", "empty")
+    assert run(client, "--yes", "--zone", "example.com", "--question", "delete_answer", "--write", str(file)) == 0
+    switches = Switches()
+    switches.load(str(file))
+    assert (switches.list_end, switches.delete_answer, switches.odd_tags) == ("null", "empty", "refuse")
+
+
+@pytest.mark.parametrize(("text", "complaint"), [
+    ("[1]", "must be a JSON object"), ("{", "must be a JSON object"), ('{"switches": 1}', "must be a JSON object"),
+    ('{"nothing": "x"}', "no switch 'nothing'"), ('{"odd_tags": "maybe"}', "one of refuse, accept"),
+])
+def test_files_that_are_no_switches(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "file.json").write_text(text)
+    with pytest.raises(ValueError, match=complaint):
+        Switches().load(str(tmp_path / "file.json"))
+    with pytest.raises(ValueError, match="No such file"):
+        Switches().load(str(tmp_path / "none.json"))
+
+
+def test_words_that_yaml_takes_for_others(tmp_path: Path) -> None:
+    (tmp_path / "file.json").write_text('{"list_carries_tags": false, "absent_script": null, "status_of_10035": 400}')
+    switches = Switches()
+    switches.load(str(tmp_path / "file.json"))
+    assert (switches.list_carries_tags, switches.absent_script, switches.status_of_10035) == ("no", "null", "400")
+
+
+@pytest.mark.parametrize("position", ["cascade", "refuse"])
+def test_leftovers_of_earlier_probes(client: Client, position: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = held(client)
+    client.edge.switches.set("delete_full_namespace", position)
+    client.upload(f"{client.namespace(f'{PREFIX}dead-1')}/{PREFIX}dead-2")
+    client.upload(f"/workers/scripts/{PREFIX}dead-3")
+    client.ask("POST", client.routes, json={"pattern": f"{PREFIX}dead-4.example.com/*"})
+    assert run(client, "--yes", "--clean", "--zone", "example.com") == 0
+    assert held(client) == before
+
+
+def test_without_a_token_or_with_too_many_accounts(client: Client) -> None:
+    with pytest.raises(ValueError, match="CLOUDFLARE_API_TOKEN is not set"):
+        run(client, "--yes", CLOUDFLARE_API_TOKEN="")
+    with pytest.raises(ValueError, match="code 9109"):
+        run(client, "--yes", CLOUDFLARE_API_TOKEN="wrong")
+    with pytest.raises(ValueError, match=r"--zone nowhere\.example: the token sees 0 of them"):
+        run(client, "--yes", "--zone", "nowhere.example")
