@@ -18,7 +18,7 @@ from local_edge.api.call import Answer, Call
 from local_edge.api.multipart import Part
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.unsettled import check_etag, kept_source, refuse_two_ways
-from local_edge.errors import ApiError, invalid, overtaken, unsupported_content
+from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
 from local_edge.model import assets, bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.scripts import Change, Module, Script, Source
@@ -159,6 +159,14 @@ def tags_after(call: Call, metadata: Mapping[str, Any]) -> list[str] | None:
     return call.tags(metadata["tags"])
 
 
+def read_annotations(body: Mapping[str, Any]) -> dict[str, str]:
+    """What a client says of a version or a deployment."""
+    raw = body.get("annotations") or {}
+    if not isinstance(raw, dict) or not all(isinstance(value, str) for value in raw.values()):
+        raise bad_body("annotations must be an object of strings")
+    return raw
+
+
 def with_handlers(config: Mapping[str, Any], handlers: Handlers, source: Source) -> dict[str, Any]:
     return {**config, "handlers": handlers.default, "named_handlers": handlers.named, "has_default": handlers.has_default,
             "has_modules": any(module.kind == "js" for module in source.modules)}
@@ -238,7 +246,7 @@ async def put_script(call: Call) -> Answer:
     if after.version != first.version:
         raise overtaken()
     change = Change(source, with_handlers(after.config, handlers, source), after.bindings, tags, {"migrations": after.migrations},
-                    upload.metadata.get("annotations") or {})
+                    read_annotations(upload.metadata))
     return uploaded(call, scripts.write(call.store, call.place, name, change), handlers.startup_ms)
 
 

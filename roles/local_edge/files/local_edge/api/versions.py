@@ -4,7 +4,6 @@
 """Versions and deployments of an account's Workers: uploads that do not answer yet, and the choice of what does."""
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,7 +76,7 @@ async def create_version(call: Call) -> Answer:
     config = {**uploads.check_config(upload.metadata), "last_deployed_from": call.client, **({"assets": served} if served else {})}
     handlers = await uploads.validated(call, source, config, after)
     content = Content(source.etag, source.main, uploads.with_handlers(config, handlers, source), after)
-    ident = scripts.add_version(call.store, script, source, content, read_annotations(upload.metadata))
+    ident = scripts.add_version(call.store, script, source, content, uploads.read_annotations(upload.metadata))
     return Answer({**in_full(call, versions.get(call.store, script.id, ident)), "startup_time_ms": handlers.startup_ms})
 
 
@@ -97,7 +96,7 @@ async def create_deployment(call: Call) -> Answer:
     script, body = call.script, call.json_object()
     shares = read_shares(call, script, body)
     chosen = versions.get(call.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
-    annotations = read_annotations(body)
+    annotations = uploads.read_annotations(body)
     kept = {name: script.config[name] for name in scripts.UNVERSIONED if name in script.config}
     change = Change(config={**chosen.content.config, **kept}, bindings=chosen.content.bindings, annotations=annotations, version=chosen)
     scripts.write(call.store, call.place, script.name, change)
@@ -116,10 +115,3 @@ def read_shares(call: Call, script: Script, body: Mapping[str, Any]) -> list[dic
     if wrong or sum(one["percentage"] for one in shares) != 100:
         raise bad_body("each of `versions` has a `version_id` and a `percentage`, and these sum up to 100")
     return [{"version_id": versions.get(call.store, script.id, str(one.get("version_id"))).id, "percentage": one["percentage"]} for one in shares]
-
-
-def read_annotations(body: Mapping[str, Any]) -> dict[str, str]:
-    raw = body.get("annotations") or {}
-    if not isinstance(raw, dict) or not all(isinstance(value, str) for value in raw.values()):
-        raise bad_body(f"annotations must be an object of strings, not {json.dumps(raw)[:80]}")
-    return raw

@@ -14,7 +14,24 @@ from local_edge.model.bindings import Binding
 #: Each class has the id of its storage and its kind.
 Classes = dict[str, dict[str, Any]]
 EMPTY: Mapping[str, Any] = {"tag": None, "classes": {}}
-STEPS = ("new_classes", "new_sqlite_classes", "deleted_classes", "renamed_classes", "transferred_classes")
+#: What a step may do, and the keys of its entries where these are objects.
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "new_classes": (), "new_sqlite_classes": (), "deleted_classes": (), "renamed_classes": ("from", "to"),
+    "transferred_classes": ("from", "from_script", "to"),
+}
+
+
+def check_step(step: Any) -> Mapping[str, Any]:
+    """A step whose entries have the shape they need."""
+    if not isinstance(step, Mapping):
+        raise invalid("each step of migrations must be an object")
+    for action, keys in STEPS.items():
+        entries = step.get(action) or []
+        fits = isinstance(entries, list) and all(
+            isinstance(one, Mapping) and all(isinstance(one.get(key), str) for key in keys) if keys else isinstance(one, str) for one in entries)
+        if not fits:
+            raise invalid(f"migrations: `{action}` must be a list of " + (f"objects with {', '.join(keys)}" if keys else "class names"))
+    return step
 
 
 def migrated(state: Mapping[str, Any], raw: Any) -> dict[str, Any]:
@@ -26,8 +43,11 @@ def migrated(state: Mapping[str, Any], raw: Any) -> dict[str, Any]:
     if raw.get("old_tag", state["tag"]) != state["tag"]:
         raise ApiError(412, 10079, f"Actor migration tag precondition failed; expected tag {state['tag']!r} but got {raw['old_tag']!r}")
     classes: Classes = dict(state["classes"])
-    for step in raw.get("steps", [raw]):
-        apply(classes, step)
+    steps = raw.get("steps", [raw])
+    if not isinstance(steps, list):
+        raise invalid("migrations: `steps` must be a list")
+    for step in steps:
+        apply(classes, check_step(step))
     return {"tag": raw.get("new_tag", state["tag"]), "classes": classes}
 
 

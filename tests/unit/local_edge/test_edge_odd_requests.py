@@ -1,0 +1,68 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever is sent to whichever path: an answer in an envelope, and never a stumble."""
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from control_plane import Client, text
+from local_edge.api.table import ENTRIES
+
+PATHS = sorted({(method, path) for method, path, _handler in ENTRIES})
+ODD: list[Any] = [None, [], {}, "text", 7, [None], [[]], [{}], [7], {"name": None}, {"title": []}]
+#: The keys that anything here reads, each with something it is not.
+KEYS = ("name", "title", "pattern", "script", "manifest", "secrets", "versions", "strategy", "annotations", "enabled", "subdomain", "keys", "type", "hostname",
+        "service", "zone_id", "content", "ssl", "custom_metadata", "proxied", "ttl", "origin", "tags", "bindings", "settings", "trusted_workers", "metadata")
+ODD += [{key: value} for key in KEYS for value in (7, {"x": 7})]
+METADATA = ("main_module", "bindings", "tags", "keep_bindings", "assets", "migrations", "limits", "observability", "placement", "annotations", "exports",
+            "compatibility_flags", "tail_consumers", "keep_assets", "cache_options", "logpush", "usage_model")
+
+
+def address(client: Client, path: str) -> str:
+    """A path to something that is there, where something is."""
+    known = {"account": client.edge.account, "zone": client.edge.zones["example.com"], "namespace": "prod", "script": "a"}
+    return re.sub(r"\{(\w+)\+?\}", lambda match: known.get(match[1], "x"), path)
+
+
+@pytest.fixture
+def platform(client: Client) -> Client:
+    client.upload(f"{client.namespace()}/a", bindings=[text("A")])
+    client.upload("/workers/scripts/a", bindings=[text("A")])
+    return client
+
+
+def told(client: Client, method: str, path: str, **options: Any) -> None:
+    """Send it; the answer is none of a bug."""
+    response = client.session.request(method, client.edge.api + address(client, path), **options)
+    assert response.status_code < 500, f"{method} {path} {options}: {response.text}"
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_odd_bodies(platform: Client, method: str, path: str) -> None:
+    for body in ODD if method in ("PUT", "POST", "PATCH") else ODD[:1]:
+        told(platform, method, path, json=body)
+    for raw in (b"", b"\xff\xfe", b"{"):
+        told(platform, method, path, data=raw, headers={"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize(("method", "path"), [(method, path) for method, path in PATHS if method == "GET"])
+def test_odd_queries(platform: Client, method: str, path: str) -> None:
+    for query in ("page=0", "page=x", "per_page=-1", "per_page=1000000", "limit=x", "cursor=%ff", "cursor=bm90IGlzc3VlZA==", "tags=x", "tags=:yes", "order=x",
+                  "direction=x", "name=", "name=%00", "prefix=%F0%9F%98%80", "status=x", "match=x", "%ff=1"):
+        told(platform, method, f"{path}?{query}")
+
+
+@pytest.mark.parametrize("path", ["/accounts/{account}/workers/scripts/{script}", "/accounts/{account}/workers/dispatch/namespaces/{namespace}/scripts/{script}"])
+@pytest.mark.parametrize("key", METADATA)
+def test_odd_metadata(platform: Client, path: str, key: str) -> None:
+    for value in ("x", 7, [7], [{}], {"x": 7}, [{"name": "A", "type": []}], {"new_classes": 7}, {"steps": [7]}, {"jwt": 7}, [[]], True):
+        described = {"main_module": "index.js", key: value}
+        files = {"metadata": (None, json.dumps(described)), "index.js": ("index.js", "export default {}", "application/javascript+module")}
+        told(platform, "PUT", path, files=files)
+        told(platform, "PATCH", f"{path}/settings", files={"settings": (None, json.dumps({key: value}))})
+        if "namespaces" not in path:
+            told(platform, "POST", f"{path}/versions", files=files)
