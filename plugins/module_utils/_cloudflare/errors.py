@@ -53,7 +53,6 @@ REMEDIES = {
     " to these credentials. And check that api_url ends in /client/v4.",
     ("*", 971): "The API budget of 1200 requests in 5 minutes is spent. Wait five minutes; fewer parallel jobs help.",
     ("*", 10121): PLAN,
-    ("script", 10121): PLAN,
     ("script", 100119): NAMESPACE,
     ("namespace", 100119): NAMESPACE,
     ("script", 10007): "The Worker does not exist: upload it first, or correct its name.",
