@@ -21,9 +21,7 @@ from typing import Any
 
 from local_edge import __version__, sockets
 from local_edge.probe import command as probe
-from local_edge.runtime.workerd import Unusable
 from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, generated_token
-from local_edge.store import Foreign
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
 STOP_WITHIN = 15
@@ -51,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
     add("--latency-ms", type=int, default=0, metavar="MS", help="how long every answer of the API is held back")
     add("--egress", choices=["none", "internet"], default="none", help="whether Workers reach public addresses (default none)")
     add("--max-isolates", type=int, default=400, metavar="N", help="how many Workers stay loaded (default 400)")
+    add("--require-dns", action="store_true", help="answer only on hosts that have a proxied DNS record, as Cloudflare does")
+    add("--custom-hostname-seconds", type=int, default=4, metavar="N", help="how long a custom hostname is pending (default 4; 0: not at all)")
     add("--workerd", metavar="PATH", help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's")
     add("--switch", action="append", default=[], metavar="NAME=VALUE", help="an unsettled behaviour of Cloudflare; repeatable")
     add("--switches", metavar="FILE", help="the same from a JSON file, such as `probe` writes; --switch goes before it")
@@ -104,14 +104,15 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         name, _separator, value = text.partition("=")
         switches.set(name, value)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
-    if arguments.max_isolates < 1 or arguments.latency_ms < 0:
-        raise ValueError("--max-isolates is a number from 1, --latency-ms one from 0")
+    if arguments.max_isolates < 1 or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0:
+        raise ValueError("--max-isolates is a number from 1, --latency-ms and --custom-hostname-seconds are numbers from 0")
     folder = data_folder(arguments.data)
     lock(folder)
     token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or kept_token(folder)
     return Settings(token=token, accounts=accounts, zones=zones, key=arguments.key, email=arguments.email,
                     quota=Quota.parse(arguments.rate_limit), latency_ms=arguments.latency_ms, egress=arguments.egress,
-                    max_isolates=arguments.max_isolates, workerd=arguments.workerd, data=str(folder), switches=switches)
+                    max_isolates=arguments.max_isolates, require_dns=arguments.require_dns,
+                    custom_hostname_seconds=arguments.custom_hostname_seconds, workerd=arguments.workerd, data=str(folder), switches=switches)
 
 
 def bound(option: str, address: str) -> socket.socket:
@@ -124,10 +125,16 @@ def bound(option: str, address: str) -> socket.socket:
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    from local_edge import serving  # uvicorn takes a while to import, and `stop` has no use for it
+    # What serving needs takes a while to import, and `stop` and `probe` work where it is not installed.
+    from local_edge import serving
+    from local_edge.runtime.workerd import Unusable
+    from local_edge.store import Foreign
 
     api, http = bound("--api", arguments.api), bound("--http", arguments.http)
-    asyncio.run(serving.serve(settings_of(arguments), api, http))
+    try:
+        asyncio.run(serving.serve(settings_of(arguments), api, http))
+    except (Unusable, Foreign) as error:
+        raise Refusal(str(error)) from None
     return 0
 
 
@@ -193,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     try:
         return {"serve": serve, "stop": stop, "probe": probe.main}[parsed.command](parsed)
-    except (Refusal, Unusable, Foreign, ValueError) as error:
+    except (Refusal, ValueError) as error:
         print(f"local_edge: {error}", file=sys.stderr)
     except sqlite3.Error as error:
         print(f"local_edge: the database in {parsed.data} cannot be used ({error}): choose another folder with --data", file=sys.stderr)

@@ -146,6 +146,8 @@ class Settings:
     latency_ms: int = 0
     egress: str = "none"
     max_isolates: int = 400
+    require_dns: bool = False
+    custom_hostname_seconds: float = 4
     workerd: str | None = None
     data: str | None = None
     switches: Switches = field(default_factory=Switches)

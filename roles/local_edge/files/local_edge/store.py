@@ -85,6 +85,7 @@ create table if not exists subdomains (account text primary key, name text not n
 create table if not exists worker_domains (
   id text primary key, zone text not null, hostname text not null unique, cert text not null,
   script integer not null references scripts on delete cascade);
+create index if not exists worker_domains_by_script on worker_domains (script);
 create table if not exists dns_records (
   id text primary key, zone text not null, type text not null, name text not null, content text not null, proxied integer not null,
   extras text not null, domain text references worker_domains on delete cascade, created_on text not null, modified_on text not null);

@@ -11,6 +11,9 @@ from local_edge.api import (
     account_scripts,
     accounts,
     assets,
+    custom_hostnames,
+    dns_records,
+    domains,
     kv_namespaces,
     kv_values,
     namespaces,
@@ -30,6 +33,9 @@ WORKERS = f"{ACCOUNT}/workers"
 SCRIPTS = f"{WORKERS}/scripts"
 SERVICE = f"{WORKERS}/services/{{script}}"
 ROUTES = "/zones/{zone}/workers/routes"
+DOMAINS = f"{WORKERS}/domains"
+RECORDS = "/zones/{zone}/dns_records"
+HOSTNAMES = "/zones/{zone}/custom_hostnames"
 KV = f"{ACCOUNT}/storage/kv/namespaces"
 
 Entry = tuple[str, str, Handler]
@@ -119,6 +125,30 @@ ENTRIES: tuple[Entry, ...] = (
     ("GET", f"{ROUTES}/{{route}}", zone_routes.get_route),
     ("PUT", f"{ROUTES}/{{route}}", zone_routes.put_route),
     ("DELETE", f"{ROUTES}/{{route}}", zone_routes.delete_route),
+    ("GET", DOMAINS, domains.list_domains),
+    ("PUT", DOMAINS, domains.put_domain),
+    ("GET", f"{DOMAINS}/{{domain}}", domains.get_domain),
+    ("DELETE", f"{DOMAINS}/{{domain}}", domains.delete_domain),
+    ("GET", f"{DOMAINS}/records", domains.list_domain_records),
+    ("GET", f"{DOMAINS}/records/{{domain}}", domains.get_domain_record),
+    ("POST", f"{SCRIPTS}/{{script}}/domains/changeset", domains.compare_domains),
+    ("PUT", f"{SCRIPTS}/{{script}}/domains/records", domains.put_script_domains),
+    ("GET", RECORDS, dns_records.list_records),
+    ("POST", RECORDS, dns_records.create_record),
+    ("POST", f"{RECORDS}/batch", dns_records.batch_records),
+    ("GET", f"{RECORDS}/{{record}}", dns_records.get_record),
+    ("PUT", f"{RECORDS}/{{record}}", dns_records.put_record),
+    ("PATCH", f"{RECORDS}/{{record}}", dns_records.patch_record),
+    ("DELETE", f"{RECORDS}/{{record}}", dns_records.delete_record),
+    ("GET", HOSTNAMES, custom_hostnames.list_hostnames),
+    ("POST", HOSTNAMES, custom_hostnames.create_hostname),
+    ("GET", f"{HOSTNAMES}/quota", custom_hostnames.get_quota),
+    ("GET", f"{HOSTNAMES}/fallback_origin", custom_hostnames.get_fallback_origin),
+    ("PUT", f"{HOSTNAMES}/fallback_origin", custom_hostnames.put_fallback_origin),
+    ("DELETE", f"{HOSTNAMES}/fallback_origin", custom_hostnames.delete_fallback_origin),
+    ("GET", f"{HOSTNAMES}/{{hostname}}", custom_hostnames.get_hostname),
+    ("PATCH", f"{HOSTNAMES}/{{hostname}}", custom_hostnames.patch_hostname),
+    ("DELETE", f"{HOSTNAMES}/{{hostname}}", custom_hostnames.delete_hostname),
     ("GET", KV, kv_namespaces.list_namespaces),
     ("POST", KV, kv_namespaces.create_namespace),
     ("GET", f"{KV}/{{kv}}", kv_namespaces.get_namespace),

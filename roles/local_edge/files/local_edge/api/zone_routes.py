@@ -17,10 +17,28 @@ from local_edge.store import now
 MAX_ROUTES = 1000
 
 
+def too_many() -> ApiError:
+    return ApiError(400, 10021, f"a zone has at most {MAX_ROUTES} routes")
+
+
 def zone_of(call: Call) -> Zone:
     zone = call.settings.zone(call.params["zone"])
     assert zone, "the table's guard lets only known zones through"
     return zone
+
+
+def owned_zones(call: Call) -> list[Zone]:
+    return [zone for zone in call.settings.zones if zone.account.id == call.account]
+
+
+def zone_named(call: Call, body: Mapping[str, Any], host: str) -> Zone:
+    """The zone that a body names by id, by name, or by nothing but a host: then the one with the longest name."""
+    ident, name = body.get("zone_id"), body.get("zone_name")
+    fits = [zone for zone in owned_zones(call)
+            if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))]
+    if not fits:
+        raise ApiError(400, 10082, f"Could not find a zone for {ident or name or host!r}. Make sure the domain is set up to be proxied by Cloudflare.")
+    return max(fits, key=lambda zone: len(zone.name))
 
 
 def shown(row: Any) -> dict[str, Any]:
@@ -49,37 +67,35 @@ def read(call: Call, ident: str) -> tuple[str, str | None]:
     return pattern, script or None
 
 
-def zone_named(call: Call, raw: Mapping[str, Any]) -> Zone:
-    """The zone of a route that names it by id, by name, or by nothing but the host of its pattern."""
-    owned = [zone for zone in call.settings.zones if zone.account.id == call.account]
-    ident, name = raw.get("zone_id"), raw.get("zone_name")
-    host = str(raw.get("pattern", "")).partition("://")[2] or str(raw.get("pattern", ""))
-    host = host.partition("/")[0].lstrip("*").lower()
-    fits = [zone for zone in owned if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))]
-    if not fits:
-        raise ApiError(400, 10082, f"Could not find a zone for {raw.get('pattern')!r}. Make sure the domain is set up to be proxied by Cloudflare.")
-    return max(fits, key=lambda zone: len(zone.name))
+def wanted_route(call: Call, item: Any) -> tuple[str, str]:
+    """The zone and the pattern of a route that is given beside others: as its pattern alone, or with its zone."""
+    body = {"pattern": item} if isinstance(item, str) else item
+    if not isinstance(body, dict):
+        raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
+    zone = zone_named(call, body, patterns.host_of(body.get("pattern")))
+    return zone.id, patterns.normalized(body.get("pattern"), zone.name)
 
 
 async def put_script_routes(call: Call) -> Answer:
     """Make these the routes of a Worker, over all zones: those it has beside them are deleted."""
     script, body = call.script, call.json()
-    if not isinstance(body, list) or not all(isinstance(one, dict) for one in body):
+    if not isinstance(body, list):
         raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
-    wanted = [(zone.id, patterns.normalized(raw.get("pattern"), zone.name)) for raw in body for zone in [zone_named(call, raw)]]
+    wanted = dict.fromkeys(wanted_route(call, item) for item in body)
     for zone, pattern in wanted:
         if call.store.one("select 1 from routes where zone = ? and pattern = ? and script is not ?", zone, pattern, script.name):
             raise ApiError(409, 10020, f"A route with the same pattern already exists: {pattern}")
-    owned = [zone.id for zone in call.settings.zones if zone.account.id == call.account]
-    mine = [row for row in call.store.all("select * from routes where script = ?", script.name) if row["zone"] in owned]
+    owned = {zone.id: zone for zone in owned_zones(call)}
+    mine = {(row["zone"], row["pattern"]): row for row in call.store.all("select * from routes where script = ?", script.name) if row["zone"] in owned}
     with call.store.write() as db:
-        db.executemany("delete from routes where id = ?", [(row["id"],) for row in mine if (row["zone"], row["pattern"]) not in wanted])
-        kept = {(row["zone"], row["pattern"]) for row in mine}
+        db.executemany("delete from routes where id = ?", [(row["id"],) for route, row in mine.items() if route not in wanted])
         db.executemany("insert into routes values (?, ?, ?, ?, ?)", [
-            (uuid.uuid4().hex, zone, pattern, script.name, now()) for zone, pattern in dict.fromkeys(wanted) if (zone, pattern) not in kept])
+            (uuid.uuid4().hex, zone, pattern, script.name, now()) for zone, pattern in wanted if (zone, pattern) not in mine])
+        if any(call.store.count("select count(*) from routes where zone = ?", zone) > MAX_ROUTES for zone, _pattern in wanted):
+            raise too_many()
     call.touched.append("routes")
-    rows = call.store.all("select * from routes where script = ? order by created_on", script.name)
-    return Answer([{**shown(row), "zone_id": row["zone"]} for row in rows if row["zone"] in owned])
+    rows = call.store.all("select * from routes where script = ? order by created_on, id", script.name)
+    return Answer([{**shown(row), "zone_id": row["zone"], "zone_name": owned[row["zone"]].name} for row in rows if row["zone"] in owned])
 
 
 async def list_routes(call: Call) -> Answer:
@@ -95,7 +111,7 @@ async def create_route(call: Call) -> Answer:
     ident = uuid.uuid4().hex
     pattern, script = read(call, ident)
     if call.store.count("select count(*) from routes where zone = ?", call.params["zone"]) >= MAX_ROUTES:
-        raise ApiError(400, 10021, f"a zone has at most {MAX_ROUTES} routes")
+        raise too_many()
     with call.store.write() as db:
         db.execute("insert into routes values (?, ?, ?, ?, ?)", (ident, call.params["zone"], pattern, script, now()))
     call.touched.append("routes")

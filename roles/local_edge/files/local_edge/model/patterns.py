@@ -15,6 +15,12 @@ def refuse(pattern: object, why: str) -> ApiError:
     return ApiError(400, 10022, f"Invalid route pattern {pattern!r}: {why}")
 
 
+def host_of(pattern: object) -> str:
+    """The host of a pattern without its wildcard; '' where it has none."""
+    match = PATTERN.fullmatch(pattern) if isinstance(pattern, str) else None
+    return match["host"].lower().lstrip("*").lstrip(".") if match else ""
+
+
 def normalized(pattern: object, zone: str) -> str:
     """The pattern with its host in lower case, once it is one that this zone may have."""
     if not isinstance(pattern, str) or not pattern:

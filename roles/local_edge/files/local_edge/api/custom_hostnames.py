@@ -1,0 +1,178 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Custom hostnames of a zone, its fallback origin, and how many there may be."""
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local_edge.api.call import Answer, Call, paged
+from local_edge.api.zone_routes import zone_of
+from local_edge.errors import ApiError
+from local_edge.model import custom_hostnames, dns
+from local_edge.model.custom_hostnames import HOSTNAME_STATES, ORIGIN_STATES, refuse
+from local_edge.store import now
+
+MAX_HOSTNAMES = 50_000
+IDENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TEXTS: Mapping[str, Callable[[str, str], bool]] = {
+    "hostname": str.__eq__, "hostname.exact": str.__eq__, "hostname.contain": str.__contains__, "hostname.startsWith": str.startswith,
+}
+#: Other filters: what of a custom hostname each compares, as a query spells it.
+VALUES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "id": lambda one: str(one["id"]),
+    "hostname_status": lambda one: str(one["status"]),
+    "custom_origin_server": lambda one: str(one.get("custom_origin_server", "")),
+    "ssl": lambda one: "1" if one["ssl"] else "0",
+    "ssl_status": lambda one: str((one["ssl"] or {}).get("status")),
+    "certificate_authority": lambda one: str((one["ssl"] or {}).get("certificate_authority")),
+    "wildcard": lambda one: str((one["ssl"] or {}).get("wildcard", False)).lower(),
+}
+ORDERS = ("ssl", "ssl_status")
+
+
+def bad_json(_why: str) -> ApiError:
+    return refuse(1400, "Unable to decode the JSON request body.")
+
+
+def shown(call: Call, row: Any) -> dict[str, Any]:
+    """A custom hostname in the state of this moment."""
+    spec, seconds, ident = json.loads(row["spec"]), call.settings.custom_hostname_seconds, row["id"]
+    ssl = spec.pop("ssl")
+    status = custom_hostnames.state(HOSTNAME_STATES, row["created_at"], seconds)
+    proof = custom_hostnames.ownership(ident, row["hostname"]) if status == "pending" else {}
+    return {"id": ident, "hostname": row["hostname"], "status": status, **spec, **proof, "created_at": row["created_at"],
+            "ssl": ssl and custom_hostnames.ssl_shown(custom_hostnames.token(ident), row["hostname"], ssl, row["validated_since"], seconds)}
+
+
+def find(call: Call) -> Any:
+    ident = call.params["hostname"]
+    if not IDENT.fullmatch(ident):
+        raise refuse(1435, "The custom hostname ID is invalid.")
+    row = call.store.one("select * from custom_hostnames where zone = ? and id = ?", call.params["zone"], ident)
+    if row is None:
+        raise custom_hostnames.missing()
+    return row
+
+
+def check_origin(call: Call, given: object) -> str:
+    """A host of the zone that visitors' requests may be sent to; with `--require-dns`, one that has a record."""
+    zone = zone_of(call)
+    own = isinstance(given, str) and f".{given.lower()}".endswith(f".{zone.name}")
+    if isinstance(given, str) and given.startswith("*"):
+        raise refuse(1420, "Wildcard custom origin hostnames are not supported.")
+    name = custom_hostnames.check_name(given, "custom origin hostname", 1415, reserved=not own)
+    if call.settings.require_dns and not dns.addressed(call.store, zone.id, name, proxied=False):
+        raise refuse(1421, "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) in your "
+                           f"zone:{zone.id}.")
+    return name
+
+
+def read(call: Call, body: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a body: `before` with what it names."""
+    spec = {"ssl": None, **before}
+    if body.get("ssl") is not None:
+        spec["ssl"] = custom_hostnames.check_ssl(body["ssl"], spec["ssl"])
+    if body.get("custom_metadata") is not None:
+        spec["custom_metadata"] = custom_hostnames.check_metadata(body["custom_metadata"])
+    if body.get("custom_origin_server"):
+        spec["custom_origin_server"] = check_origin(call, body["custom_origin_server"])
+    if isinstance(body.get("custom_origin_sni"), str):
+        spec["custom_origin_sni"] = body["custom_origin_sni"]
+    return spec
+
+
+async def list_hostnames(call: Call) -> Answer:
+    query = call.query
+    if query.get("id") and any(name in query for name in TEXTS):
+        raise refuse(1438, "Cannot specify other filter parameters in addition to `id`. Only one must be specified.")
+    rows = call.store.all("select * from custom_hostnames where zone = ? order by created_at desc, id", call.params["zone"])
+    names = [(TEXTS[name], query[name].lower()) for name in TEXTS if query.get(name)]
+    found = [shown(call, row) for row in rows if all(test(row["hostname"], wanted) for test, wanted in names)]
+    found = [one for one in found if all(read_value(one) == query[name] for name, read_value in VALUES.items() if query.get(name))]
+    order = query.get("order")
+    if order in ORDERS:
+        found.sort(key=VALUES[order], reverse=query.get("direction") == "desc")
+    return paged(call, found)
+
+
+async def create_hostname(call: Call) -> Answer:
+    body, zone, time = call.json_object(bad_json), call.params["zone"], now()
+    name = custom_hostnames.check_name(body.get("hostname"))
+    if call.store.one("select 1 from custom_hostnames where zone = ? and hostname = ?", zone, name):
+        raise ApiError(409, 1406, "Duplicate custom hostname found.")
+    if used(call) >= MAX_HOSTNAMES:
+        raise ApiError(403, 1405, "Quota exceeded.")
+    call.params["hostname"], spec = str(uuid.uuid4()), read(call, body, {})
+    with call.store.write() as db:
+        db.execute("insert into custom_hostnames values (?, ?, ?, ?, ?, ?)", (call.params["hostname"], zone, name, json.dumps(spec), time, time))
+    call.touched.append("routes")
+    return Answer(shown(call, find(call)), status=201)
+
+
+async def get_hostname(call: Call) -> Answer:
+    return Answer(shown(call, find(call)))
+
+
+async def patch_hostname(call: Call) -> Answer:
+    """Change a custom hostname. Whatever is sent as `ssl`, even the same again, has its certificate validated anew."""
+    row, body = find(call), call.json_object(bad_json)
+    spec, since = read(call, body, json.loads(row["spec"])), now() if body.get("ssl") is not None else row["validated_since"]
+    with call.store.write() as db:
+        db.execute("update custom_hostnames set spec = ?, validated_since = ? where id = ?", (json.dumps(spec), since, row["id"]))
+    call.touched.append("routes")
+    return Answer(shown(call, find(call)), status=202)
+
+
+async def delete_hostname(call: Call) -> Answer:
+    """Delete a custom hostname. Official clients read the id beside `result` or in it: it is in both places."""
+    found = {"id": find(call)["id"]}
+    with call.store.write() as db:
+        db.execute("delete from custom_hostnames where id = ?", (found["id"],))
+    call.touched.append("routes")
+    body = {"success": True, "errors": [], "messages": [], "result": found, **found}
+    return Answer(content=json.dumps(body).encode(), headers={"content-type": "application/json"})
+
+
+def used(call: Call) -> int:
+    return call.store.count("select count(*) from custom_hostnames where zone = ?", call.params["zone"])
+
+
+async def get_quota(call: Call) -> Answer:
+    return Answer({"allocated": MAX_HOSTNAMES, "exceeded": used(call) > MAX_HOSTNAMES, "hard_cap": MAX_HOSTNAMES, "used": used(call)})
+
+
+def fallback_origin(call: Call) -> dict[str, Any]:
+    row = call.store.one("select * from fallback_origins where zone = ?", call.params["zone"])
+    if row is None:
+        raise ApiError(404, 1551, "Resource not found")
+    status = custom_hostnames.state(ORIGIN_STATES, row["updated_at"], call.settings.custom_hostname_seconds)
+    return {"origin": row["origin"], "status": status, "errors": [], "created_at": row["created_at"], "updated_at": row["updated_at"]}
+
+
+async def get_fallback_origin(call: Call) -> Answer:
+    return Answer(fallback_origin(call))
+
+
+async def put_fallback_origin(call: Call) -> Answer:
+    """Name the host of the zone behind all custom hostnames; with `--require-dns`, one that has a proxied record."""
+    zone, time = zone_of(call), now()
+    origin = custom_hostnames.check_name(call.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False)
+    proxied = not call.settings.require_dns or dns.addressed(call.store, zone.id, origin, proxied=True)
+    if not f".{origin}".endswith(f".{zone.name}") or not proxied:
+        raise refuse(1421, f"The fallback origin {origin} does not exist as a proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}.")
+    with call.store.write() as db:
+        db.execute("insert into fallback_origins values (?, ?, ?, ?) on conflict (zone) do update set origin = excluded.origin,"
+                   " updated_at = excluded.updated_at", (zone.id, origin, time, time))
+    return Answer(fallback_origin(call))
+
+
+async def delete_fallback_origin(call: Call) -> Answer:
+    found = fallback_origin(call)
+    with call.store.write() as db:
+        db.execute("delete from fallback_origins where zone = ?", (call.params["zone"],))
+    return Answer({**found, "status": "pending_deletion"})

@@ -1,0 +1,139 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DNS records of a zone."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from local_edge.api.call import Answer, Call, paged
+from local_edge.api.zone_routes import zone_of
+from local_edge.errors import ApiError
+from local_edge.model import dns
+from local_edge.model.dns import Record
+
+MAX_PAGE = 5_000_000
+Filter = Callable[[Record], bool]
+#: What a filter such as `name.contains` asks of a text; a plain `name` means the whole text. Letters are compared without their case.
+TESTS: Mapping[str, Callable[[str, str], bool]] = {
+    "": str.__eq__, ".exact": str.__eq__, ".contains": str.__contains__, ".startswith": str.startswith, ".endswith": str.endswith,
+}
+TEXTS = ("name", "content", "comment")
+ORDERS = ("type", "name", "content", "ttl", "proxied")
+
+
+def bad_json(why: str) -> ApiError:
+    return ApiError(400, 9207, f"Request body is invalid: {why}")
+
+
+def text_filter(field: str, test: str, wanted: str) -> Filter:
+    return lambda record: TESTS[test](str(record.shown()[field] or "").lower(), wanted.lower())
+
+
+def tags_of(record: Record) -> list[tuple[str, str]]:
+    """Names and values of tags such as `owner:dns-team`."""
+    return [(tag.lower().partition(":")[0], tag.lower().partition(":")[2]) for tag in record.extras["tags"]]
+
+
+def tag_filter(test: str, wanted: str) -> Filter:
+    name, _separator, value = wanted.lower().partition(":")
+    return lambda record: any(tag == name and TESTS[test](found, value) for tag, found in tags_of(record))
+
+
+#: By parameter of the query: from its value to the filter it means.
+FILTERS: Mapping[str, Callable[[str], Filter]] = {
+    "type": lambda wanted: lambda record: record.type == wanted.upper(),
+    "proxied": lambda wanted: lambda record: record.proxied == (wanted == "true"),
+    "comment.present": lambda _wanted: lambda record: bool(record.extras["comment"]),
+    "comment.absent": lambda _wanted: lambda record: not record.extras["comment"],
+    **{f"{field}{test}": partial(text_filter, field, test) for field in TEXTS for test in TESTS},
+}
+TAG_FILTERS: Mapping[str, Callable[[str], Filter]] = {
+    "tag.present": lambda wanted: lambda record: wanted.lower() in dict(tags_of(record)),
+    "tag.absent": lambda wanted: lambda record: wanted.lower() not in dict(tags_of(record)),
+    **{f"tag{test}": partial(tag_filter, test) for test in TESTS},
+}
+
+
+def combined(filters: list[Filter], mode: str) -> Filter:
+    enough = any if mode == "any" and filters else all
+    return lambda record: enough(fits(record) for fits in filters)
+
+
+def asked(call: Call) -> Filter:
+    """What a listing leaves: tags are combined among themselves first, and count as one filter beside the others."""
+    query = call.query
+    plain = [FILTERS[name](query[name]) for name in FILTERS if name in query]
+    tags = [TAG_FILTERS[name](query[name]) for name in TAG_FILTERS if name in query]
+    of_tags = [combined(tags, query.get("tag_match", "all"))] if tags else []
+    return combined([*plain, *of_tags], query.get("match", "all"))
+
+
+def searchable(record: Record) -> str:
+    return " ".join([record.name, record.content, record.extras["comment"] or "", *record.extras["tags"]]).lower()
+
+
+async def list_records(call: Call) -> Answer:
+    fits, search, order = asked(call), call.query.get("search", "").lower(), call.query.get("order")
+    found = [record.shown() for record in dns.listing(call.store, call.params["zone"]) if fits(record) and search in searchable(record)]
+    if order in ORDERS:
+        found.sort(key=lambda one: one[order])
+    if call.query.get("direction") == "desc":
+        found.reverse()
+    return paged(call, found, default=100, low=1, high=MAX_PAGE)
+
+
+async def get_record(call: Call) -> Answer:
+    return Answer(dns.find(call.store, call.params["zone"], call.params["record"]).shown())
+
+
+async def create_record(call: Call) -> Answer:
+    record = dns.read(call.json_object(bad_json), zone_of(call))
+    with call.store.write():
+        dns.create(call.store, record)
+    call.touched.append("routes")
+    return Answer(record.shown())
+
+
+async def put_record(call: Call) -> Answer:
+    """Replace a record: what the body leaves out falls back to its default."""
+    return rewritten(call, dns.overwrite)
+
+
+async def patch_record(call: Call) -> Answer:
+    return rewritten(call, dns.merge)
+
+
+def rewritten(call: Call, write: Callable[..., Record]) -> Answer:
+    zone, body = zone_of(call), call.json_object(bad_json)
+    with call.store.write():
+        record = write(call.store, zone, call.params["record"], body)
+    call.touched.append("routes")
+    return Answer(record.shown())
+
+
+async def delete_record(call: Call) -> Answer:
+    with call.store.write():
+        record = dns.delete(call.store, call.params["zone"], call.params["record"])
+    call.touched.append("routes")
+    return Answer({"id": record.id})
+
+
+async def batch_records(call: Call) -> Answer:
+    """Deletions, changes, replacements and new records in this order; all of them or none."""
+    zone, body = zone_of(call), call.json_object(bad_json)
+    acts: Mapping[str, Callable[[dict[str, Any]], Record]] = {
+        "deletes": lambda one: dns.delete(call.store, zone.id, one.get("id")),
+        "patches": lambda one: dns.merge(call.store, zone, one.get("id"), one),
+        "puts": lambda one: dns.overwrite(call.store, zone, one.get("id"), one),
+        "posts": lambda one: dns.create(call.store, dns.read(one, zone)),
+    }
+    wanted = {name: body.get(name) or [] for name in acts}
+    if not all(isinstance(items, list) and all(isinstance(one, dict) for one in items) for items in wanted.values()):
+        raise bad_json(f"{', '.join(acts)} are lists of objects")
+    with call.store.write():
+        done = {name: [act(one).shown() for one in wanted[name]] for name, act in acts.items()}
+    call.touched.append("routes")
+    return Answer(done)

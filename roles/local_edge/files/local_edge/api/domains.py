@@ -1,0 +1,157 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Custom domains: hosts of a zone that lead to a Worker of the account, each with a DNS record of its own."""
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from local_edge.api.call import Answer, Call
+from local_edge.api.zone_routes import zone_named
+from local_edge.errors import ApiError, bad_body
+from local_edge.model import dns, scripts
+from local_edge.settings import Zone
+
+ENVIRONMENT = "production"
+MAX_DOMAINS = 100
+FILTERS = ("zone_id", "zone_name", "service", "hostname", "environment")
+
+
+def shown(call: Call, row: Any) -> dict[str, Any]:
+    zone = call.settings.zone(row["zone"])
+    return {"id": row["id"], "hostname": row["hostname"], "service": row["service"], "environment": ENVIRONMENT, "zone_id": row["zone"],
+            "zone_name": zone.name if zone else "", "cert_id": row["cert"]}
+
+
+def record_shown(domain: dict[str, Any]) -> dict[str, Any]:
+    """A custom domain as wrangler's own endpoints have it."""
+    return {**domain, "enabled": True, "previews_enabled": False}
+
+
+def listing(call: Call, **wanted: Any) -> list[dict[str, Any]]:
+    """The account's custom domains, those that have what is wanted."""
+    rows = call.store.all("select worker_domains.*, scripts.name as service from worker_domains join scripts on scripts.id = script"
+                          " where account = ? order by hostname", call.account)
+    return [found for found in (shown(call, row) for row in rows) if all(found[key] == value for key, value in wanted.items())]
+
+
+def find(call: Call, ident: str) -> dict[str, Any]:
+    found = listing(call, id=ident)
+    if not found:
+        raise ApiError(404, 100114, "The requested domain was not found.")
+    return found[0]
+
+
+def read(call: Call, body: dict[str, Any]) -> tuple[str, Zone]:
+    """The host name and the zone of a body, once they belong together."""
+    hostname = body.get("hostname")
+    try:
+        name = dns.host(hostname if isinstance(hostname, str) else "")
+    except ValueError:
+        raise bad_body(f"`hostname` must be one host name without wildcard and path, not {hostname!r}") from None
+    zone = zone_named(call, body, name)
+    if not f".{name}".endswith(f".{zone.name}"):
+        raise bad_body(f"`hostname` must be of the zone; {name} is not of {zone.name}")
+    return name, zone
+
+
+def check_free(call: Call, name: str, zone: Zone, override: bool) -> None:
+    """Pass if a host may become a custom domain; with `override` its records make room for the one of the domain."""
+    taken = dns.conflicts(call.store, zone.id, name)
+    if taken and not override:
+        kinds = ", ".join(dict.fromkeys(record.type for record in taken))
+        raise ApiError(409, 100117, f"Hostname '{name}' already has externally managed DNS records ({kinds}). Either delete them, try a "
+                                    "different hostname, or use the option 'override_existing_dns_record' to override.")
+    for record in taken:
+        dns.delete(call.store, zone.id, record.id)
+
+
+def attach(call: Call, service: str, name: str, zone: Zone, override: bool = False) -> dict[str, Any]:
+    """Lead a host to a Worker; one that led to another keeps its id. Called inside `store.write()`."""
+    script = scripts.get(call.store, scripts.Place(call.account), service)
+    if not listing(call, hostname=name):
+        if call.store.count("select count(*) from worker_domains where zone = ?", zone.id) >= MAX_DOMAINS:
+            raise ApiError(400, 10021, f"a zone has at most {MAX_DOMAINS} custom domains")
+        check_free(call, name, zone, override)
+        ident = uuid.uuid4().hex
+        call.store.db.execute("insert into worker_domains values (?, ?, ?, ?, ?)", (ident, zone.id, name, str(uuid.uuid4()), script.id))
+        dns.claim(call.store, zone, name, ident)
+    call.store.db.execute("update worker_domains set script = ? where hostname = ?", (script.id, name))
+    call.touched.append("routes")
+    return listing(call, hostname=name)[0]
+
+
+def detach(call: Call, ident: str) -> None:
+    """Its DNS record goes with it. Called inside `store.write()`."""
+    call.store.db.execute("delete from worker_domains where id = ?", (ident,))
+    call.touched.append("routes")
+
+
+async def list_domains(call: Call) -> Answer:
+    return Answer(listing(call, **{name: call.query[name] for name in FILTERS if call.query.get(name)}))
+
+
+async def get_domain(call: Call) -> Answer:
+    return Answer(find(call, call.params["domain"]))
+
+
+async def put_domain(call: Call) -> Answer:
+    body = call.json_object()
+    name, zone = read(call, body)
+    with call.store.write():
+        return Answer(attach(call, str(body.get("service")), name, zone, body.get("override_existing_dns_record") is True))
+
+
+async def delete_domain(call: Call) -> Answer:
+    domain = find(call, call.params["domain"])
+    with call.store.write():
+        detach(call, domain["id"])
+    return Answer()
+
+
+async def list_domain_records(call: Call) -> Answer:
+    return Answer([record_shown(one) for one in (await list_domains(call)).result])
+
+
+async def get_domain_record(call: Call) -> Answer:
+    return Answer(record_shown(find(call, call.params["domain"])))
+
+
+def origins(call: Call, given: Any) -> dict[str, Zone]:
+    """The hosts of a list of origins, with their zones."""
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise bad_body('origins are a list of objects such as {"hostname": "app.example.com"}')
+    return dict(read(call, one) for one in given)
+
+
+async def compare_domains(call: Call) -> Answer:
+    """What publishing these domains for a Worker would add, change, remove, and which have records in the way."""
+    wanted, service = origins(call, call.json()), call.script.name
+    known = {one["hostname"]: one for one in listing(call)}
+    unknown = {name: zone for name, zone in wanted.items() if name not in known}
+    blocked = [name for name, zone in unknown.items() if dns.conflicts(call.store, zone.id, name)]
+    new = [{"hostname": name, "service": service, "environment": ENVIRONMENT, "zone_id": zone.id, "zone_name": zone.name}
+           for name, zone in unknown.items()]
+    return Answer({
+        "added": [one for one in new if one["hostname"] not in blocked],
+        "conflicting": [one for one in new if one["hostname"] in blocked],
+        "updated": [{**record_shown(known[name]), "modified": known[name]["service"] != service} for name in wanted if name in known],
+        "removed": [record_shown(one) for one in known.values() if one["service"] == service and one["hostname"] not in wanted]})
+
+
+async def put_script_domains(call: Call) -> Answer:
+    """All custom domains of a Worker at once, as wrangler publishes them: with `override_scope` the others it has are detached."""
+    body, service = call.json_object(), call.script.name
+    wanted = origins(call, body.get("origins"))
+    known = {one["hostname"]: one for one in listing(call)}
+    elsewhere = [name for name in wanted if known.get(name, {}).get("service", service) != service]
+    if elsewhere and body.get("override_existing_origin") is not True:
+        raise ApiError(409, 100116, f"Hostname '{elsewhere[0]}' already leads to the Worker {known[elsewhere[0]]['service']}; use the option "
+                                    "'override_existing_origin' to override.")
+    with call.store.write():
+        for one in listing(call, service=service) if body.get("override_scope") is True else ():
+            if one["hostname"] not in wanted:
+                detach(call, one["id"])
+        override = body.get("override_existing_dns_record") is True
+        return Answer([record_shown(attach(call, service, name, zone, override)) for name, zone in wanted.items()])
