@@ -34,14 +34,18 @@ BUILT  := .cache/built-$(call digest,$(sources) -- . ':!tests' | xargs -0 sha256
 
 ##@ Use
 
-.PHONY: help install edge demo down clean
+.PHONY: help install edge probe demo down clean
 help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(RUN) $(BUILT) ## ansible-playbook in .venv/bin, and the collection as its users have it in .cache/collections
 
 edge: install ## start the local edge; .cache/edge/env says how to reach it
-	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)'
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' $(switches)
+
+probe: $(RUN) ## ask a real account what nobody knows of Cloudflare, for the next make edge; CONFIRM=yes spares the question
+	@PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m local_edge probe --write $(PROBED) \
+		$(if $(filter yes,$(CONFIRM)),--yes) $(if $(ZONE),--zone $(ZONE)) $(OPTIONS)
 
 demo: edge ## run the quickstart on the local edge, and visit what it made
 	@source .cache/edge/env
@@ -136,6 +140,11 @@ changelog: $(TEST) install ## write the release that galaxy.yml names from chang
 
 edge = { "local_edge_api_port": $(API_PORT), "local_edge_http_port": $(HTTP_PORT), "local_edge_install_dir": "$(CURDIR)/.cache/edge", \
 	"local_edge_data_dir": "$(CURDIR)/.cache/edge/data", "local_edge_env_file": "$(CURDIR)/.cache/edge/env" }
+
+# What `make probe` was answered.
+PROBED   := .cache/probe/switches.json
+switches  = $(if $(wildcard $(PROBED)),-e '{ "local_edge_switches": "{{ \
+	(lookup(\"ansible.builtin.file\", \"$(CURDIR)/$(PROBED)\") | from_json).switches }}" }')
 
 need = command -v $(1) >/dev/null || { echo "$(1) is missing: apt install $(1)" >&2; exit 1; }
 

@@ -7,6 +7,7 @@ A question that cannot be asked raises Unanswered. Reads may lag behind writes, 
 """
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -190,12 +191,17 @@ def create_a_namespace_twice(box: Sandbox) -> Reply:
 
 
 def write_at_once(box: Sandbox) -> Reply:
-    """Several writes to one Worker at the same moment, until one of them overtakes another."""
+    """Several writes to one Worker at the same moment, until one of them overtakes another. No two are alike: nothing is known already."""
     worker = box.worker(bindings=[mark("1")])
-    patch = ("PATCH", f"{worker}/settings", [Part("settings", '{"bindings": []}', "application/json")])
+
+    def write(number: int) -> Reply:
+        if number % 2:
+            return box.send("PUT", f"{worker}/secrets", {**SECRET, "name": f"SECRET_{number}"})
+        bindings = json.dumps({"bindings": [{**mark("2"), "name": f"MARK_{number}"}]})
+        return box.send("PATCH", f"{worker}/settings", [Part("settings", bindings, "application/json")])
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for _round in range(ROUNDS):
-            replies = list(pool.map(lambda request: box.send(*request), [patch, ("PUT", f"{worker}/secrets", SECRET)] * (AT_ONCE // 2)))
+        for round_ in range(ROUNDS):
+            replies = list(pool.map(write, range(round_ * AT_ONCE, (round_ + 1) * AT_ONCE)))
             overtaken = next((reply for reply in replies if reply.code == 10035), None)
             if overtaken:
                 return overtaken
