@@ -269,11 +269,11 @@ def claim(store: Store, zone: Zone, name: str, domain: str) -> None:
 
 
 def names(store: Store, zone: Zone) -> dict[str, bool]:
-    """Every name of a zone, with whether it is proxied. A name exists, too, when only others below it do."""
-    found: dict[str, bool] = {}
+    """Every name of a zone, with whether it is proxied. The zone's own exists, and so does one that has only others below it."""
+    found = {zone.name: False}
     for row in store.all("select name, max(proxied) as proxied from dns_records where zone = ? group by name", zone.id):
         found[row["name"]] = bool(row["proxied"])
-    for labels in [name.removesuffix(zone.name).rstrip(".").split(".") for name in found]:
+    for labels in [name.removesuffix(f".{zone.name}").split(".") for name in found if name != zone.name]:
         for position in range(1, len(labels)):
             found.setdefault(".".join([*labels[position:], zone.name]), False)
     return found

@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl, quote, unquote
 from starlette.datastructures import Headers
 
 from local_edge.errors import ApiError
-from local_edge.model import assets, bindings, kv, scripts, subdomains
+from local_edge.model import assets, bindings, kv, scripts
 from local_edge.model.kv import Pair
 from local_edge.model.scripts import Place
+from local_edge.runtime import routing
 from local_edge.runtime.definition import definition
 from local_edge.settings import Settings
 from local_edge.store import Store
@@ -50,7 +51,7 @@ class Internal:
         segments = [unquote(segment) for segment in scope["raw_path"].decode().lstrip("/").split("/")]
         query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
         if segments == ["routes"]:
-            return self.routes()
+            return as_json(routing.table(self.settings, self.store))
         if segments[0] == "script" and len(segments) == 4:
             return self.script(Place(segments[1], segments[2]), segments[3])
         if segments[0] == "asset" and len(segments) == 4:
@@ -60,21 +61,6 @@ class Internal:
         if segments[0] == "kv" and len(segments) == 2:
             return self.pair(segments[1], scope["method"], query, Headers(raw=scope["headers"]), body)
         return 404, b"", {}
-
-    def routes(self) -> Reply:
-        zones = {zone.id: zone for zone in self.settings.zones}
-        rows = [row for row in self.store.all("select * from routes") if row["zone"] in zones]
-        return as_json({
-            "routes": [*({"pattern": row["pattern"], "script": row["script"], "account": zones[row["zone"]].account.id} for row in rows),
-                       *self.own_hosts()],
-            "zones": [{"id": zone.id, "name": zone.name} for zone in zones.values()]})
-
-    def own_hosts(self) -> list[dict[str, str]]:
-        """The hosts on workers.dev of the Workers that have one."""
-        rows = self.store.all("select name, account from scripts where namespace = '' and json_extract(extras, '$.subdomain.enabled')")
-        names = {account.id: subdomains.of(self.store, account.id) for account in self.settings.accounts}
-        return [{"pattern": f"{row['name']}.{names[row['account']]}.{subdomains.DOMAIN}/*", "script": row["name"], "account": row["account"]}
-                for row in rows if names.get(row["account"])]
 
     def script(self, place: Place, name: str) -> Reply:
         self.asked.add(place.key(name))

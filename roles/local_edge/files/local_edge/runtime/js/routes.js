@@ -1,9 +1,13 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Routes of all zones: the most specific pattern that fits wins. */
+/**
+ * What answers on a host: routes of its zone, the most specific first; else the Worker whose custom domain it is.
+ *
+ * Where DNS records are required, a host without a proxied one is dark.
+ */
 
-/** `{routes, zones}` in order of precedence, or null until asked for again. */
+/** `{routes, domains, hostnames, zones}` as the control plane has them, or null until asked for again. */
 let known = null;
 let generation = 0;
 
@@ -14,10 +18,13 @@ export function forgetRoutes() {
 
 /** The route of a request, or undefined; one without `script` keeps less specific ones from being asked. */
 export async function match(request, env) {
-  const { routes } = await table(env);
+  const found = await table(env);
   const { hostname, pathname } = new URL(request.url);
   const host = hostname.toLowerCase();
-  return routes.find((route) => fits(route.host, host, "end") && fits(route.path, pathname, "start"));
+  const { zone, dark } = placeOf(host, found);
+  const asked = (route) => !route.zone || (!dark && (!zone || route.zone === zone.id));
+  const route = found.routes.find((one) => asked(one) && fits(one.host, host, "end") && fits(one.path, pathname, "start"));
+  return route?.script ? route : (found.domains.get(host) ?? route);
 }
 
 export async function table(env) {
@@ -25,10 +32,49 @@ export async function table(env) {
     const before = generation;
     const response = await env.CONTROL.fetch("http://control/routes");
     if (!response.ok) throw new Error(`the control plane answered ${response.status} about routes`);
-    const { routes, zones } = await response.json();
-    if (generation === before) known = { routes: routes.map(parsed).sort(bySpecificity), zones };
+    const told = await response.json();
+    if (generation === before) known = indexed(told);
   }
   return known;
+}
+
+function indexed({ routes, domains, hostnames, zones }) {
+  return {
+    routes: routes.map(parsed).sort(bySpecificity),
+    domains: new Map(domains.map((domain) => [domain.pattern, domain])),
+    hostnames: Map.groupBy(hostnames, ({ hostname }) => hostname),
+    zones: new Map(zones.map((zone) => [zone.name, { ...zone, names: zone.names && new Map(Object.entries(zone.names)) }])),
+  };
+}
+
+/** The zone that a host belongs to, and whether it is dark there. An active custom hostname belongs to the zone that has it. */
+export function placeOf(host, { hostnames, zones }) {
+  const custom = customHostname(host, hostnames);
+  if (custom && custom.from <= Date.now()) return { zone: [...zones.values()].find(({ id }) => id === custom.zone), dark: false };
+  const zone = zones.get(ancestors(host).find((name) => zones.has(name)));
+  if (zone) return { zone, dark: zone.names !== null && !isProxied(host, zone), custom };
+  return { zone, dark: [...zones.values()].some(({ names }) => names !== null), custom };
+}
+
+/** The custom hostname that covers a host: the newest active one of the nearest name, else one that is still pending. */
+function customHostname(host, hostnames) {
+  for (const name of hostnames.size ? ancestors(host) : []) {
+    const fitting = (hostnames.get(name) ?? []).filter(({ wildcard }) => wildcard || name === host);
+    if (fitting.length) return fitting.findLast(({ from }) => from <= Date.now()) ?? fitting[0];
+  }
+  return undefined;
+}
+
+/** As in DNS: a wildcard covers what is below it, at any depth, unless a name in between exists. */
+function isProxied(host, { names }) {
+  const closest = ancestors(host).find((name) => names.has(name));
+  return closest === host ? names.get(host) : names.get(`*.${closest}`) ?? false;
+}
+
+/** A host and the domains that it is in. */
+function ancestors(host) {
+  const labels = host.split(".");
+  return labels.map((_label, position) => labels.slice(position).join("."));
 }
 
 /**

@@ -1,0 +1,47 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What leads a host to a Worker: routes, custom domains, custom hostnames, and DNS records where they are required."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local_edge.model import custom_hostnames, dns, subdomains
+from local_edge.settings import Settings
+from local_edge.store import Store
+
+
+def table(settings: Settings, store: Store) -> dict[str, Any]:
+    """All of it, as the edge asks for it after each change. `names` of a zone is null where no DNS record is required."""
+    names = {zone.id: dns.names(store, zone) if settings.require_dns else None for zone in settings.zones}
+    return {"routes": [*routes(settings, store), *own_hosts(settings, store)],
+            "domains": domains(store),
+            "hostnames": hostnames(settings, store),
+            "zones": [{"id": zone.id, "name": zone.name, "names": names[zone.id]} for zone in settings.zones]}
+
+
+def routes(settings: Settings, store: Store) -> list[dict[str, Any]]:
+    accounts = {zone.id: zone.account.id for zone in settings.zones}
+    return [{"pattern": row["pattern"], "script": row["script"], "zone": row["zone"], "account": accounts[row["zone"]]}
+            for row in store.all("select * from routes") if row["zone"] in accounts]
+
+
+def own_hosts(settings: Settings, store: Store) -> list[dict[str, Any]]:
+    """The hosts on workers.dev of the Workers that have one: routes of no zone."""
+    rows = store.all("select name, account from scripts where namespace = '' and json_extract(extras, '$.subdomain.enabled')")
+    names = {account.id: subdomains.of(store, account.id) for account in settings.accounts}
+    return [{"pattern": f"{row['name']}.{names[row['account']]}.{subdomains.DOMAIN}/*", "script": row["name"], "account": row["account"]}
+            for row in rows if names.get(row["account"])]
+
+
+def domains(store: Store) -> list[dict[str, Any]]:
+    rows = store.all("select hostname, name, account from worker_domains join scripts on scripts.id = script")
+    return [{"pattern": row["hostname"], "script": row["name"], "account": row["account"]} for row in rows]
+
+
+def hostnames(settings: Settings, store: Store) -> list[dict[str, Any]]:
+    """Custom hostnames with the time from which they count, so that one becomes active without anybody being told."""
+    rows = store.all("select * from custom_hostnames order by created_at")
+    return [{"hostname": row["hostname"], "zone": row["zone"], "wildcard": bool((json.loads(row["spec"])["ssl"] or {}).get("wildcard")),
+             "from": custom_hostnames.active_from(row["created_at"], settings.custom_hostname_seconds)} for row in rows]
