@@ -127,6 +127,27 @@ def test_which_bindings_stay(run: Runner, edge: Edge, given: dict[str, t.Any], l
     assert {binding["name"] for binding in result["namespaced_worker"]["bindings"]} == left
 
 
+def test_trust_that_no_answer_tells_is_set_once_and_said_so(run: Runner, edge: Edge) -> None:
+    edge.switches.namespace_carries = "neither"
+    created = run.ok("dispatch_namespace", name="untold", trusted_workers=True)
+    assert [operation.split()[0] for operation in created["operations"]] == ["POST", "PUT"]
+    assert created["warnings"] == []
+    again = run.ok("dispatch_namespace", name="untold", trusted_workers=True)
+    assert not again["changed"] and "could not be compared" in again["warnings"][0]
+    run.ok("dispatch_namespace", name="untold", new_name="told", trusted_workers=True)
+    edge.switches.namespace_carries = "both"
+    assert not run.ok("dispatch_namespace", name="told", trusted_workers=True)["changed"]
+
+
+@pytest.mark.parametrize("unsaid", ["keep", "clear"])
+def test_bindings_and_secrets_stay_where_only_one_way_of_keeping_is_allowed(run: Runner, edge: Edge, unsaid: str) -> None:
+    edge.switches.put_without_keep_bindings, edge.switches.inherit_with_keep_bindings = unsaid, "refuse"
+    run.ok("namespaced_worker", **WORKER, vars={"PLAN": "pro"}, secrets={"GOING": SECRET, "STAYING": SECRET})
+    call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
+    run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, secrets={"NEW": SECRET, "GOING": None})
+    assert {binding["name"] for binding in get(run, edge, "/bindings")} == {"PLAN", "STAYING", "BY_HAND", "NEW"}
+
+
 def test_a_binding_never_destroys_a_secret_unasked(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})
     assert "A of Worker 'a'" in run.refused("namespaced_worker", **WORKER, vars={"A": "plain"})

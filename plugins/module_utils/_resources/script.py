@@ -253,8 +253,11 @@ class Script(Resource):
     def _upload(self, before: Object | None, after: Object) -> Step:
         declared = {binding["name"] for binding in self._declared or []}
         there: list[Binding] = (before or {}).get("bindings", [])
-        stay = [binding for binding in after.get("bindings", there) if binding["name"] not in declared]
-        secrets = [{"name": name, "type": "secret_text", "text": value} for name, value in self._to_send(before, after).items()] if self._secrets else []
+        stay = [binding["name"] for binding in after.get("bindings", there) if binding["name"] not in declared]
+        sent = self._to_send(before, after) if self._secrets else {}
+        if before and stay:  # then secrets stay by name too: whether one upload may keep by name and by type is documented nowhere
+            stay += [name for name in before["secrets"] if name in after["secrets"] and name not in sent]
+        secrets = [{"name": name, "type": "secret_text", "text": value} for name, value in sent.items()]
         every = [*(self._declared or []), *map(metadata.inherit, stay), *secrets]
         settings = {name: after[name] for name in SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._settings()
         return Step("PUT", self.path, lambda: metadata.upload(self._source, settings, every, self._all_tags(after)))

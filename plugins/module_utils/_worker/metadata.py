@@ -14,13 +14,15 @@ import typing as t
 from .bindings import SECRET_TYPES, Binding
 from .source import Module, Source
 
-# Always said, so that no secret is lost to a default: what is not listed here goes with the upload.
+# Said wherever nothing is kept by name, so that no secret is lost to a default: what is not listed here goes with the upload.
 KEEP = list(SECRET_TYPES)
 
 
 def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]) -> dict[str, t.Any]:
     """Return the request of an upload. A part's name and file name are both the module's: readings of the API differ."""
-    metadata = {"main_module": source.main_module, **settings, "bindings": list(bindings), "keep_bindings": KEEP, "tags": list(tags)}
+    bound = list(bindings)
+    kept = {} if any(binding["type"] == "inherit" for binding in bound) else {"keep_bindings": KEEP}
+    metadata = {"main_module": source.main_module, **settings, "bindings": bound, **kept, "tags": list(tags)}
     parts = [(module.name, (module.name, module.content, module.type)) for module in source.modules]
     return {
         "params": {"excludeScript": "true", "bindings_inherit": "strict"},
@@ -28,9 +30,9 @@ def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable
     }
 
 
-def inherit(binding: Binding) -> Binding:
+def inherit(name: str) -> Binding:
     """Return what tells the server to keep a binding as it is."""
-    return {"name": binding["name"], "type": "inherit"}
+    return {"name": name, "type": "inherit"}
 
 
 def read_modules(content: bytes, content_type: str) -> list[Module]:
