@@ -77,7 +77,7 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(pro
     project.configure(**{**settings, "vars": {"VARS": "changed"}, "routes": ["*.example.com/*"], "triggers": {"crons": []}, "workers_dev": True})
     said = project.wrangler("deploy", "--message", "a second thought", "--tag", "v2")
     assert "router.local-edge.workers.dev" in said and "WARNING" not in said
-    assert edge.get("any.example.com", "/own").json()["vars"] == "changed"
+    assert edge.get("router.local-edge.workers.dev", "/own").json()["vars"] == "changed"
     assert (patterns(edge), schedules(edge)) == ({"*.example.com/*": "router"}, [])
     assert edge.ask("GET", "/workers/scripts/router/subdomain")["enabled"] is True
     versions = edge.ask("GET", "/workers/scripts/router/versions")["items"]
@@ -102,6 +102,26 @@ def test_a_route_of_another_worker_is_not_taken(project: Project, edge: Edge) ->
     assert patterns(edge) == {"taken.example.com/*": "greeter"}
 
 
+def test_a_worker_has_a_domain_of_its_own(project: Project, edge: Edge) -> None:
+    project.write("index.js", ECHO)
+    project.configure(name="shop", main="index.js", routes=[{"pattern": "shop.example.com", "custom_domain": True}])
+    assert "shop.example.com (custom domain)" in project.wrangler("deploy")
+    assert edge.get("shop.example.com", "/any").json()["url"].endswith("/any")
+    assert [(domain["hostname"], domain["service"]) for domain in edge.ask("GET", "/workers/domains")] == [("shop.example.com", "shop")]
+
+
+def test_an_environment_is_a_worker_with_a_name_of_its_own(project: Project, edge: Edge) -> None:
+    project.write("index.js", ECHO)
+    staging = {"vars": {"STAGE": "staging"}, "routes": ["staging.example.com/*"]}
+    project.configure(name="shop", main="index.js", vars={"STAGE": "production"}, env={"staging": staging})
+    project.wrangler("deploy", "--env", "staging")
+    assert edge.get("staging.example.com").json()["env"] == {"STAGE": "staging"}
+    project.wrangler("secret", "put", "KEY", "--env", "staging", given="hidden")
+    tags = edge.ask("GET", "/workers/scripts/shop-staging/script-settings")["tags"]
+    assert sorted(tags) == ["cf:environment=staging", "cf:service=shop"]
+    assert edge.get("staging.example.com").json()["env"] == {"STAGE": "staging", "KEY": "hidden"}
+
+
 def test_a_binding_to_what_is_not_there_is_refused(project: Project, edge: Edge) -> None:
     project.write("index.js", ECHO)
     project.configure(name="lost", main="index.js", services=[{"binding": "OTHER", "service": "nobody"}])
@@ -122,31 +142,6 @@ def test_secrets_are_put_listed_and_deleted_and_survive_a_deployment(project: Pr
     project.configure(name="keeper", main="index.js", routes=["keeper.example.com/*"])
     project.wrangler("deploy")
     assert edge.get("keeper.example.com").json()["env"] == {"THIRD": "drei"}
-
-
-def test_versions_are_uploaded_deployed_and_rolled_back(project: Project, edge: Edge) -> None:
-    def shown() -> str:
-        return edge.get("steps.example.com").text
-
-    def write(text: str) -> None:
-        project.write("index.js", TEXT.format(text))
-
-    project.configure(name="steps", main="index.js", routes=["steps.example.com/*"])
-    write("first")
-    project.wrangler("deploy")
-    write("second")
-    project.wrangler("versions", "upload", "--message", "not yet", "--tag", "two")
-    assert shown() == "first"
-    first, second = project.read("versions", "list", "--json")
-    assert second["annotations"]["workers/tag"] == "two" and {first["metadata"]["source"], second["metadata"]["source"]} == {"wrangler"}
-    project.wrangler("versions", "deploy", f"{second['id']}@100", "--yes", "--message", "now")
-    assert shown() == "second"
-    latest = project.read("deployments", "status", "--json")
-    assert latest["annotations"]["workers/message"] == "now" and latest["versions"] == [{"version_id": second["id"], "percentage": 100}]
-    project.wrangler("rollback", "--yes", "--message", "too early")
-    assert shown() == "first"
-    deployed = [entry["versions"][0]["version_id"] for entry in project.read("deployments", "list", "--json")]
-    assert deployed == [first["id"], second["id"], first["id"]]
 
 
 def test_a_worker_that_another_needs_is_deleted_only_by_force(project: Project, edge: Edge) -> None:

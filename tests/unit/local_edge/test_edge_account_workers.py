@@ -93,6 +93,22 @@ def test_secrets_and_settings_are_versions_too(client: Client) -> None:
     assert triggers == ["upload", "secret", "upload"]
 
 
+def test_a_secret_waits_in_a_version_until_it_is_deployed(client: Client) -> None:
+    client.upload(f"{W}/a", bindings=[text("A", "one"), secret("OLD")])
+    first, latest = deployed(client), "/workers/workers/a/versions/latest"
+    made = client.ask("PATCH", latest, json={"env": {"NEW": {"type": "secret_text", "text": "hidden"}, "OLD": None},
+                                             "annotations": {"workers/message": "rotation"}})
+    assert deployed(client) == first and client.names(f"{W}/a") == ["A", "OLD"]
+    assert made["id"] == versions(client)[0]["id"] and made["annotations"]["workers/message"] == "rotation"
+    assert [one["name"] for one in versions(client)[0]["resources"]["bindings"]] == ["A", "NEW"]
+    assert "hidden" not in str(made) + str(versions(client))
+    assert client.error("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"}) == (400, 10215)
+    client.ask("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]})
+    assert client.names(f"{W}/a") == ["A", "NEW"]
+    client.ask("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"})
+    assert client.error("PATCH", latest, json={"env": ["NEW"]}) == (400, 10026)
+
+
 def test_the_code_of_old_versions_goes_with_the_worker(client: Client) -> None:
     client.upload(f"{W}/a")
     client.upload(f"{W}/a", OTHER)

@@ -117,6 +117,11 @@ async def list_tails(call: Call) -> Answer:
     return Answer([])
 
 
+async def list_queue_consumers(call: Call) -> Answer:
+    """Which queues this Worker reads from: the local edge has none."""
+    return Answer([])
+
+
 async def get_usage_model(call: Call) -> Answer:
     return Answer({"usage_model": call.script.settings()["usage_model"]})
 

@@ -13,7 +13,7 @@ from local_edge.api.script_objects import settings_shown, tags_shown
 from local_edge.api.unsettled import bindings_shown, moves_modified_on
 from local_edge.api.uploads import check_config, json_part, validated, with_handlers
 from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
-from local_edge.model import bindings, migrations, scripts
+from local_edge.model import bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.scripts import Change, Script
 
@@ -102,6 +102,10 @@ def secret(call: Call) -> Binding:
 
 def store_secrets(call: Call, script: Script, wanted: Mapping[str, Any]) -> dict[str, Binding]:
     """Merge secrets into a Worker's bindings: null deletes, the others replace or come on top."""
+    if not versions.newest_answers(call.store, script.id):
+        # The edit would start from the newest version, and let one answer that nobody has deployed.
+        raise ApiError(400, 10215, "Secret edit failed. You attempted to modify a secret, but the latest version of your Worker isn't currently"
+                                   " deployed. Please ensure that the latest version of your Worker is fully deployed.")
     after = bindings.load(call.store, script.id)
     for name, raw in wanted.items():
         if raw is None:

@@ -71,6 +71,7 @@ def of_account(one: str) -> Iterator[Entry]:
     yield "POST", f"{one}/subdomain", account_scripts.post_subdomain
     yield "DELETE", f"{one}/subdomain", account_scripts.delete_subdomain
     yield "PUT", f"{one}/routes", zone_routes.put_script_routes
+    yield "GET", f"{one}/queue-consumers", account_scripts.list_queue_consumers
     yield "GET", f"{one}/usage-model", account_scripts.get_usage_model
     yield "GET", f"{one}/references", account_scripts.references
     yield "GET", f"{one}/versions", versions.list_versions
@@ -113,6 +114,7 @@ ENTRIES: tuple[Entry, ...] = (
     ("PUT", f"{WORKERS}/subdomain", account_scripts.put_account_subdomain),
     ("DELETE", f"{WORKERS}/subdomain", account_scripts.delete_account_subdomain),
     ("GET", f"{WORKERS}/workers/{{script}}", account_scripts.get_worker),
+    ("PATCH", f"{WORKERS}/workers/{{script}}/versions/latest", versions.patch_latest),
     ("GET", f"{WORKERS}/tails/by-consumer/{{script}}", account_scripts.list_tails),
     ("GET", f"{WORKERS}/durable_objects/namespaces", account_scripts.list_durable_objects),
     ("GET", SERVICE, account_scripts.get_service),

@@ -52,8 +52,8 @@ def deployed(call: Call, deployment: Deployment) -> dict[str, Any]:
 
 
 async def list_versions(call: Call) -> Answer:
-    """All versions that could be deployed, which are all there are."""
-    found = [shown(version) for version in versions.listing(call.store, call.script.id)]
+    """All versions that could be deployed, which are all there are. wrangler reads the `resources` of these, too."""
+    found = [in_full(call, version) for version in versions.listing(call.store, call.script.id)]
     page, size = call.number("page", 1, 1, 1_000_000), call.number("per_page", 10, 1, 100)
     return Answer({"items": found if call.query.get("deployable") == "true" else found[(page - 1) * size:page * size]},
                   info={"page": page, "per_page": size, "count": len(found), "total_count": len(found), "total_pages": -(-len(found) // size)})
@@ -78,6 +78,24 @@ async def create_version(call: Call) -> Answer:
     content = Content(source.etag, source.main, uploads.with_handlers(config, handlers, source), after)
     ident = scripts.add_version(call.store, script, source, content, uploads.read_annotations(upload.metadata))
     return Answer({**in_full(call, versions.get(call.store, script.id, ident)), "startup_time_ms": handlers.startup_ms})
+
+
+async def patch_latest(call: Call) -> Answer:
+    """A version like the newest but for what the merge patch of its `env` says, as clients keep a secret for the next deployment."""
+    script, body = call.script, call.json_object()
+    wanted = body.get("env")
+    if not isinstance(wanted, dict) or not all(raw is None or isinstance(raw, dict) for raw in wanted.values()):
+        raise bad_body("`env` must be an object of bindings by name; null removes one")
+    newest = versions.newest(call.store, script.id).content
+    after = {one.name: one for one in newest.bindings if one.name not in wanted}
+    for name, raw in wanted.items():
+        if raw is not None:
+            entry = {**raw, "name": name}
+            after[bindings.named(entry)] = bindings.read(call.store, call.account, entry)
+    content = Content(newest.etag, newest.main, {**newest.config, "last_deployed_from": call.client}, bindings.counted(list(after.values())))
+    annotations = {"workers/triggered_by": "secret", **uploads.read_annotations(body)}
+    ident = scripts.add_version(call.store, script, None, content, annotations)
+    return Answer(in_full(call, versions.get(call.store, script.id, ident)))
 
 
 async def list_deployments(call: Call) -> Answer:

@@ -266,10 +266,11 @@ def content_of(store: Store, script: Script) -> versions.Content:
     return versions.Content(script.etag, script.main, script.config, list(bindings.load(store, script.id).values()))
 
 
-def add_version(store: Store, script: Script, source: Source, content: versions.Content, annotations: Mapping[str, str]) -> str:
-    """Keep a version that does not answer yet; its id."""
+def add_version(store: Store, script: Script, source: Source | None, content: versions.Content, annotations: Mapping[str, str]) -> str:
+    """Keep a version that does not answer yet; its id. Without `source` its code is that of an earlier one."""
     with store.write():
-        save_source(store, source)
+        if source:
+            save_source(store, source)
         return versions.record(store, script.id, content, annotations)
 
 

@@ -118,6 +118,13 @@ def newest(store: Store, script: int) -> Version:
     return found
 
 
+def newest_answers(store: Store, script: int) -> bool:
+    """Whether the latest version is deployed. A Worker of a namespace has no other."""
+    latest_row = store.one("select id from versions where script = ? order by number desc limit 1", script)
+    active = store.one("select versions from deployments where script = ? order by rowid desc limit 1", script)
+    return not latest_row or not active or latest_row["id"] in [one["version_id"] for one in json.loads(active["versions"])]
+
+
 def deployments(store: Store, script: int) -> list[Deployment]:
     """The deployments, the active one first."""
     rows = store.all("select * from deployments where script = ? order by rowid desc", script)
