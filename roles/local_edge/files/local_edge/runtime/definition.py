@@ -29,8 +29,6 @@ def check(source: Source, config: Mapping[str, Any], bindings: Iterable[Binding]
     for one in bindings:
         if one.type not in TYPES:
             raise invalid(f"binding {one.name} of type {one.type} is not supported by the local edge yet")
-        if one.spec.get("outbound"):
-            raise invalid(f"binding {one.name}: an outbound Worker is not supported by the local edge yet")
 
 
 def module_of(module: Module) -> dict[str, str]:

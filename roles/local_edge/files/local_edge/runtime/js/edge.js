@@ -15,6 +15,7 @@ import { broken, notRouted, pageFor } from "./pages.js";
 export { KV } from "./kv.js";
 
 const DISPATCH_HEADER = "x-edge-dispatch";
+const OUTBOUND_HEADER = "x-edge-outbound";
 
 export default {
   async fetch(request, env, ctx) {
@@ -36,16 +37,33 @@ export default {
   },
 };
 
-/** What `env.NAMESPACE.get(name).fetch()` reaches: the shim in the router sends the name in a header. */
+/**
+ * What `env.NAMESPACE.get(name, args, {outbound}).fetch()` reaches: the shim in the router sends the name and the parameters in headers.
+ * With an outbound Worker all that the tenant fetches goes through that one, so the tenant runs in an isolate for these parameters.
+ */
 export class Dispatch extends WorkerEntrypoint {
   async fetch(request) {
-    const { account, namespace } = this.ctx.props;
-    const name = decodeURIComponent(request.headers.get(DISPATCH_HEADER) ?? "");
-    const worker = await lookUp(`${account}/${namespace}/${name}`, this.env, this.ctx);
-    if (!worker) throw new Error("Worker not found.");
+    const { account, namespace, outbound } = this.ctx.props;
     const headers = new Headers(request.headers);
+    const name = decodeURIComponent(headers.get(DISPATCH_HEADER) ?? "");
+    const given = JSON.parse(decodeURIComponent(headers.get(OUTBOUND_HEADER) ?? "{}"));
     headers.delete(DISPATCH_HEADER);
+    headers.delete(OUTBOUND_HEADER);
+    const params = Object.fromEntries((outbound?.params ?? []).map((param) => [param.name, given[param.name]]));
+    const variant = outbound && { outbound: { ...outbound.worker, params } };
+    const worker = await lookUp(`${account}/${namespace}/${name}`, this.env, this.ctx, variant);
+    if (!worker) throw new Error("Worker not found.");
     return serve(worker, request, this.env, headers);
+  }
+}
+
+/** The way out of a tenant that has an outbound Worker: that Worker, with the router's parameters in its `env`. */
+export class Through extends WorkerEntrypoint {
+  async fetch(request) {
+    const { account, service, entrypoint, params } = this.ctx.props;
+    const worker = await lookUp(`${account}//${service}`, this.env, this.ctx, { values: params });
+    if (!worker) throw new Error(`The outbound Worker ${service} does not exist.`);
+    return forward(worker.isolate.getEntrypoint(entrypoint), request);
   }
 }
 

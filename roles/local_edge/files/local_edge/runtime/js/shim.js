@@ -20,13 +20,16 @@ class DispatchNamespace {
     this.#stub = stub;
   }
 
-  get(name) {
+  get(name, args, options) {
     const stub = this.#stub;
     const tag = encodeURIComponent(String(name));
+    const outbound = options?.outbound && encodeURIComponent(JSON.stringify(options.outbound));
     return {
       async fetch(input, init) {
         const request = new Request(input, init);
         request.headers.set("x-edge-dispatch", tag);
+        request.headers.delete("x-edge-outbound");
+        if (outbound) request.headers.set("x-edge-outbound", outbound);
         return stub.fetch(request);
       },
     };

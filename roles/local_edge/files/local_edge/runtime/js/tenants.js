@@ -13,11 +13,18 @@ import { forgetRoutes } from "./routes.js";
 
 /** Definitions by key, least recently used first. */
 const definitions = new Map();
+/** No variant, and how many a Worker may have loaded: parameters that differ with every request must not fill the memory. */
+const PLAIN = "{}";
+const MAX_VARIANTS = 16;
 /** Look-ups under way, so that a change can tell those that began before it that what they bring is old. */
 const flights = new Set();
 
-/** The Worker of a key as `{definition, isolate}`, or null where there is none; one of assets alone has no isolate. */
-export async function lookUp(key, env, ctx) {
+/**
+ * The Worker of a key as `{definition, isolate}`, or null where there is none; one of assets alone has no isolate.
+ *
+ * A variant of it is an isolate of its own: `values` come on top of its bindings, `outbound` is where all goes that it fetches.
+ */
+export async function lookUp(key, env, ctx, variant) {
   let definition = definitions.get(key);
   if (definition) {
     definitions.delete(key);
@@ -25,7 +32,10 @@ export async function lookUp(key, env, ctx) {
   } else {
     definition = await fetchDefinition(key, env, ctx);
   }
-  return definition && { definition, isolate: definition.main ? isolateOf(key, definition, env, ctx) : null };
+  if (!definition?.main) return definition && { definition, isolate: null };
+  const suffix = variant ? JSON.stringify(variant) : PLAIN;
+  noteVariant(key, definition, env, ctx, suffix);
+  return { definition, isolate: isolateOf(key, definition, env, ctx, suffix) };
 }
 
 async function fetchDefinition(key, env, ctx) {
@@ -48,21 +58,40 @@ async function fetchDefinition(key, env, ctx) {
 }
 
 /** The isolate of a definition. The code is at hand before the loader asks: one failed answer poisons a name for ever. */
-function isolateOf(key, definition, env, ctx) {
-  return env.LOADER.get(`${key}@${definition.version}`, () => ({
-    ...assemble(definition, (binding) => reach(binding, key, definition, ctx)),
-    globalOutbound: env.EGRESS === "internet" ? ctx.exports.Outbound({}) : ctx.exports.Blocked({}),
+function isolateOf(key, definition, env, ctx, suffix) {
+  const { values, outbound } = JSON.parse(suffix);
+  return env.LOADER.get(`${key}@${definition.version}${suffix}`, () => ({
+    ...assemble({ ...definition, values: { ...definition.values, ...values } }, (binding) => reach(binding, key, definition, ctx)),
+    globalOutbound: outbound ? ctx.exports.Through({ props: { account: definition.account, ...outbound } }) : wayOut(env, ctx),
   }));
+}
+
+function wayOut(env, ctx) {
+  return env.EGRESS === "internet" ? ctx.exports.Outbound({}) : ctx.exports.Blocked({});
+}
+
+/** Remember which variants are loaded, the last used at the end, and let go of the first beyond some. */
+function noteVariant(key, definition, env, ctx, suffix) {
+  const loaded = (definition.loaded ??= new Set());
+  loaded.delete(suffix);
+  loaded.add(suffix);
+  if (loaded.size > MAX_VARIANTS) endVariant(key, definition, env, ctx, loaded.values().next().value);
+}
+
+function endVariant(key, definition, env, ctx, suffix) {
+  const isolate = isolateOf(key, definition, env, ctx, suffix);
+  definition.loaded.delete(suffix);
+  ctx.waitUntil(isolate.getEntrypoint(EVICT).evict().catch(() => {}));
 }
 
 /** What stands behind a binding that is more than a value. */
 function reach(binding, key, { account }, ctx) {
-  const { namespace_id, namespace, service, entrypoint, props } = binding;
+  const { namespace_id, namespace, outbound, service, entrypoint, props } = binding;
   switch (binding.type) {
     case "kv_namespace":
       return ctx.exports.KV({ props: { namespace: namespace_id } });
     case "dispatch_namespace":
-      return ctx.exports.Dispatch({ props: { account, namespace } });
+      return ctx.exports.Dispatch({ props: { account, namespace, outbound } });
     case "assets":
       return ctx.exports.Assets({ props: { key } });
     case "service":
@@ -95,9 +124,7 @@ function evict(key, env, ctx) {
   const definition = definitions.get(key);
   if (!definition) return;
   definitions.delete(key);
-  if (!definition.main) return;
-  const isolate = isolateOf(key, definition, env, ctx);
-  ctx.waitUntil(isolate.getEntrypoint(EVICT).evict().catch(() => {}));
+  for (const suffix of [...(definition.loaded ?? [])]) endVariant(key, definition, env, ctx, suffix);
 }
 
 /** The answer of a Worker: of its files where they come first and one is meant, else of its code. */
