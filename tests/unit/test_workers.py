@@ -127,6 +127,16 @@ def test_which_bindings_stay(run: Runner, edge: Edge, given: dict[str, t.Any], l
     assert {binding["name"] for binding in result["namespaced_worker"]["bindings"]} == left
 
 
+def test_a_namespace_is_renamed_once_with_what_it_holds(run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="old", trusted_workers=True)
+    run.ok("namespaced_worker", **{**WORKER, "dispatch_namespace": "old"})
+    renamed = run.ok("dispatch_namespace", name="old", new_name="new")
+    assert renamed["operations"] == [f"PUT /accounts/{edge.account}/workers/dispatch/namespaces/old"]
+    assert renamed["dispatch_namespace"]["name"] == "new" and renamed["dispatch_namespace"]["trusted_workers"] is True
+    assert not run.ok("dispatch_namespace", name="old", new_name="new")["changed"]
+    assert not run.ok("namespaced_worker", **{**WORKER, "dispatch_namespace": "new"})["changed"]
+
+
 def test_trust_that_no_answer_tells_is_set_once_and_said_so(run: Runner, edge: Edge) -> None:
     edge.switches.namespace_carries = "neither"
     created = run.ok("dispatch_namespace", name="untold", trusted_workers=True)

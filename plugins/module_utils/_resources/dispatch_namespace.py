@@ -66,7 +66,7 @@ class DispatchNamespace(Resource):
         return found
 
     def wanted(self, before: Object | None) -> Object:
-        wanted = {"name": self.options.get("new_name") or self.options["name"], **super().wanted(before)}
+        wanted = {**super().wanted(before), "name": self.options.get("new_name") or self.options["name"]}
         if before and before["trusted_workers"] is None and "trusted_workers" in wanted:
             # Not every answer tells it. What cannot be compared is left alone.
             del wanted["trusted_workers"]
