@@ -84,7 +84,6 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(pro
     assert len(versions) == 2 and versions[0]["annotations"]["workers/message"] == "a second thought"
 
 
-@pytest.mark.xfail(strict=True, reason="runtime/definition.py: an outbound Worker is not supported by the local edge yet")
 def test_what_tenants_ask_goes_through_the_outbound_worker(project: Project, edge: Edge) -> None:
     outbound = {"service": "outbound", "parameters": ["customer"]}
     project.write("index.js", ROUTER)
