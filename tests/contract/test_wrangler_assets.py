@@ -4,7 +4,6 @@
 """wrangler: static assets, with and without code, of an account and of a namespace."""
 from __future__ import annotations
 
-import pytest
 from edge_process import Edge, Platform
 from foreign import Project, asked, forget
 
@@ -43,7 +42,6 @@ def test_a_site_is_deployed_and_only_what_changed_is_sent_again(project: Project
     assert uploads(edge) == 0 and edge.get("site.example.com", "/about").text == "<h1>about</h1>"
 
 
-@pytest.mark.xfail(strict=True, reason="runtime/js/assets.js: the rules are kept with the assets and not applied yet")
 def test_rules_for_headers_and_redirects_are_heeded(project: Project, edge: Edge) -> None:
     project.write("public/about.html", "<h1>about</h1>")
     project.write("public/_headers", "/about\n  X-Page: one\n")

@@ -76,6 +76,31 @@ def test_headers_and_methods(edge: Edge) -> None:
     assert edge.get("site.example.com", "/app.css?v=2").text == "body {}"
 
 
+REDIRECTS = """
+# moved
+/old  /about  301
+/posts/:year/*  https://blog.test/:splat?from=:year
+/pretty  /blog/  200
+"""
+HEADERS = """
+/*
+  X-Frame-Options: DENY
+/about
+  X-About: yes
+  ! cache-control
+"""
+
+
+def test_the_files_of_rules(edge: Edge) -> None:
+    site(edge, {"_redirects": REDIRECTS, "_headers": HEADERS})
+    assert [seen(edge, path) for path in ("/old", "/posts/2026/a/b", "/pretty")] == ["/about", "https://blog.test/a/b?from=2026", "blog"]
+    assert [edge.get("site.example.com", path).status_code for path in ("/old", "/posts/2026/a")] == [301, 302]
+    about, home = edge.get("site.example.com", "/about").headers, edge.get("site.example.com", "/").headers
+    assert (about["x-frame-options"], about["x-about"], about.get("cache-control")) == ("DENY", "yes", None)
+    assert (home["x-frame-options"], home.get("x-about")) == ("DENY", None)
+    assert home["cache-control"]
+
+
 @pytest.mark.parametrize(("first", "expected"), [
     (False, ["home", "code /api/x"]), (True, ["code /", "code /api/x"]), (["/api/*", "/"], ["code /", "code /api/x"]), (["/*", "!/"], ["home", "code /api/x"])])
 def test_files_before_code_or_after_it(platform: Platform, first: Any, expected: list[str]) -> None:

@@ -79,7 +79,7 @@ def edge(around: Surroundings) -> str:
                 '(name = "CLOUDFLARE", service = "cloudflare")',
                 f'(name = "API", text = {quoted(around.api)})', f'(name = "EGRESS", text = {quoted(around.egress)})',
                 f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")']
-    return render("edge.js", ("tenants.js", "assets.js", "routes.js", "pages.js", "kv.js", "worker.js"), services, sockets, bindings)
+    return render("edge.js", ("tenants.js", "assets.js", "rules.js", "routes.js", "pages.js", "kv.js", "worker.js"), services, sockets, bindings)
 
 
 def validator() -> str:

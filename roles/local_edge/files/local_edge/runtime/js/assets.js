@@ -2,6 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Static assets: which file answers a path, and how. `files` is `{path: hash}`, as the manifest of the upload had it. */
+import { redirected, withHeaders } from "./rules.js";
 
 /** By `html_handling`: the path under which a page without its `.html` is visited, if it is an index or not. */
 const PAGES = {
@@ -41,7 +42,12 @@ export function workerFirst({ config }, pathname) {
 export async function answer(definition, request, env) {
   const { assets } = definition;
   const url = new URL(request.url);
-  const path = decoded(url.pathname);
+  const rule = redirected(assets.config._redirects, url.pathname);
+  if (rule && !rule.rewrite) {
+    const search = rule.to.includes("?") ? "" : url.search;
+    return new Response(null, { status: rule.status, headers: { location: rule.to + search } });
+  }
+  const path = decoded(rule?.to ?? url.pathname);
   const table = tableOf(assets);
   if (table.has(path)) return respond(definition, table.get(path), request, env);
   const base = baseOf(path);
@@ -75,10 +81,13 @@ function decoded(pathname) {
 async function respond({ account, namespace, assets }, file, request, env, status = 200) {
   if (!["GET", "HEAD"].includes(request.method)) return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
   const hash = assets.files[file];
-  const headers = { etag: `"${hash}"`, "cache-control": "public, max-age=0, must-revalidate" };
-  if (status === 200 && request.headers.get("if-none-match")?.includes(headers.etag)) return new Response(null, { status: 304, headers });
+  const etag = `"${hash}"`;
+  const plain = new Headers({ etag, "cache-control": "public, max-age=0, must-revalidate" });
+  const headers = withHeaders(assets.config._headers, new URL(request.url).pathname, plain);
+  if (status === 200 && request.headers.get("if-none-match")?.includes(etag)) return new Response(null, { status: 304, headers });
   const found = await env.CONTROL.fetch(`http://control/asset/${account}/${encodeURIComponent(namespace)}/${hash}`);
   if (!found.ok) throw new Error(`the control plane answered ${found.status} about the asset ${file}`);
   const type = found.headers.get("content-type");
-  return new Response(request.method === "HEAD" ? null : found.body, { status, headers: { ...headers, ...(type && { "content-type": type }) } });
+  if (type && !headers.has("content-type")) headers.set("content-type", type);
+  return new Response(request.method === "HEAD" ? null : found.body, { status, headers });
 }
