@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -87,3 +88,12 @@ def test_a_worker_without_a_default_export(edge: Edge) -> None:
                 bindings=[{"name": "GREETER", "type": "service", "service": "w", "entrypoint": "Greeter"}])
     edge.route("example.com/*", "front")
     assert edge.get("example.com").text == "hello"
+
+
+def test_of_two_uploads_at_once_one_is_told_to_retry(edge: Edge) -> None:
+    slow = "const until = performance.now() + 1; for (let n = 0; n < 2e8; n++); export default { fetch: () => new Response('%s') };"
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda code: edge.upload("w", slow % code), ["one", "two"]))
+    refused = [answer.json()["errors"][0]["code"] for answer in answers if not answer.ok]
+    assert (sum(answer.ok for answer in answers), refused) == (1, [10035])
+    assert [item["id"] for item in edge.ask("GET", "/workers/scripts")] == ["w"]

@@ -56,7 +56,7 @@ def test_odd_queries(platform: Client, method: str, path: str) -> None:
         told(platform, method, f"{path}?{query}")
 
 
-@pytest.mark.parametrize("path", ["/accounts/{account}/workers/scripts/{script}", "/accounts/{account}/workers/dispatch/namespaces/{namespace}/scripts/{script}"])
+@pytest.mark.parametrize("path", [f"/accounts/{{account}}/workers/{level}scripts/{{script}}" for level in ("", "dispatch/namespaces/{namespace}/")])
 @pytest.mark.parametrize("key", METADATA)
 def test_odd_metadata(platform: Client, path: str, key: str) -> None:
     for value in ("x", 7, [7], [{}], {"x": 7}, [{"name": "A", "type": []}], {"new_classes": 7}, {"steps": [7]}, {"jwt": 7}, [[]], True):
