@@ -4,32 +4,23 @@
 """Dispatch namespaces and their Workers, as the official Python SDK writes and reads them."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import cloudflare
 import pytest
 import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge, running
+from local_edge.testing import Edge
 from sdk_client import Place, asset, metadata, module, secret, text
 
 WHERE = {"dispatch_namespace": "prod"}
 
 
-@pytest.fixture(name="edge", scope="module")
-def _edge() -> Iterator[Edge]:
-    with running() as edge:
-        yield edge
-
-
 @pytest.fixture(name="sdk")
-def _sdk(edge: Edge) -> Iterator[Cloudflare]:
+def _sdk(edge: Edge, sdk: Cloudflare) -> Cloudflare:
     """The SDK, and an account with one namespace."""
-    edge.reset()
-    with sdk_client.client(edge) as sdk:
-        sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="prod")
-        yield sdk
+    sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="prod")
+    return sdk
 
 
 @pytest.fixture(name="at")

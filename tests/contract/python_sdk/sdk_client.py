@@ -146,7 +146,7 @@ def sent(name: str, source: str) -> Endpoint:
 def called(folder: Path) -> set[str]:
     """The SDK's methods that tests call, by the chain of attributes after `sdk`."""
     chains = set()
-    for file in folder.glob("test_python_sdk*.py"):
+    for file in folder.glob("test_*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call):
                 root, _dot, chain = ast.unparse(node.func).partition(".")

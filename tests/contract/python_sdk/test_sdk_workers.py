@@ -4,37 +4,23 @@
 """Workers of an account, as the official Python SDK writes and reads them."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import cloudflare
 import pytest
 import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge, running
+from local_edge.testing import Edge
 from sdk_client import Place, asset, bare, metadata, module, secret, text
 
 NEW = "export default { fetch() { return new Response('new') } }"
 
 
-@pytest.fixture(name="edge", scope="module")
-def _edge() -> Iterator[Edge]:
-    with running() as edge:
-        yield edge
-
-
 @pytest.fixture(name="sdk")
-def _sdk(edge: Edge) -> Iterator[Cloudflare]:
+def _sdk(edge: Edge, sdk: Cloudflare) -> Cloudflare:
     """The SDK, and an account with one Worker."""
-    edge.reset()
-    with sdk_client.client(edge) as sdk:
-        upload(sdk, {"account_id": edge.account}, bindings=[text("A"), secret("S", "never shown")])
-        yield sdk
-
-
-@pytest.fixture(name="at")
-def _at(edge: Edge) -> Place:
-    return {"account_id": edge.account}
+    upload(sdk, {"account_id": edge.account}, bindings=[text("A"), secret("S", "never shown")])
+    return sdk
 
 
 def upload(sdk: Cloudflare, at: Place, name: str = "router", code: str = sdk_client.CODE, **more: Any) -> Any:

@@ -4,32 +4,10 @@
 """What bindings point to, made, listed, found and deleted by the official Python SDK; and a Worker that is bound to it."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import cloudflare
 import pytest
-import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge, running
 from sdk_client import Place, metadata, module
-
-
-@pytest.fixture(name="edge", scope="module")
-def _edge() -> Iterator[Edge]:
-    with running() as edge:
-        yield edge
-
-
-@pytest.fixture(name="sdk")
-def _sdk(edge: Edge) -> Iterator[Cloudflare]:
-    edge.reset()
-    with sdk_client.client(edge) as sdk:
-        yield sdk
-
-
-@pytest.fixture(name="at")
-def _at(edge: Edge) -> Place:
-    return {"account_id": edge.account}
 
 
 def bind(sdk: Cloudflare, at: Place, **binding: str) -> None:

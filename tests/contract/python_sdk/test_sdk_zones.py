@@ -9,7 +9,6 @@ from typing import Any
 
 import cloudflare
 import pytest
-import sdk_client
 from cloudflare import Cloudflare
 from local_edge.testing import Edge, running
 from sdk_client import metadata, module
@@ -22,12 +21,10 @@ def _edge() -> Iterator[Edge]:
 
 
 @pytest.fixture(name="sdk")
-def _sdk(edge: Edge) -> Iterator[Cloudflare]:
+def _sdk(edge: Edge, sdk: Cloudflare) -> Cloudflare:
     """The SDK, and an account with a router."""
-    edge.reset()
-    with sdk_client.client(edge) as sdk:
-        sdk.workers.scripts.update("router", account_id=edge.account, metadata=metadata(), files=[module()])
-        yield sdk
+    sdk.workers.scripts.update("router", account_id=edge.account, metadata=metadata(), files=[module()])
+    return sdk
 
 
 @pytest.fixture(name="zone")

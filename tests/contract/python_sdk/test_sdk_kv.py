@@ -6,28 +6,13 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import cloudflare
 import pytest
-import sdk_client
 from cloudflare import Cloudflare
-from local_edge.testing import Edge, running
+from local_edge.testing import Edge
 from sdk_client import Place, bare, metadata, module
-
-
-@pytest.fixture(name="edge", scope="module")
-def _edge() -> Iterator[Edge]:
-    with running() as edge:
-        yield edge
-
-
-@pytest.fixture(name="sdk")
-def _sdk(edge: Edge) -> Iterator[Cloudflare]:
-    edge.reset()
-    with sdk_client.client(edge) as sdk:
-        yield sdk
 
 
 @pytest.fixture(name="at")

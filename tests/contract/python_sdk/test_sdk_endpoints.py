@@ -55,13 +55,6 @@ def _edge() -> Iterator[Edge]:
         yield edge
 
 
-@pytest.fixture(name="sdk")
-def _sdk(edge: Edge) -> Iterator[Cloudflare]:
-    edge.reset()
-    with sdk_client.client(edge) as sdk:
-        yield sdk
-
-
 def excuse(name: str) -> str | None:
     """Which entry of the table excuses a method of the SDK."""
     return next((beginning for beginning in OUT if name.startswith(beginning)), None)

@@ -12,7 +12,7 @@ import pytest
 import sdk_client
 from cloudflare import Cloudflare
 from cloudflare.types.workers_for_platforms.dispatch.namespaces import script_update_params
-from local_edge.testing import Edge, running
+from local_edge.testing import Edge
 from sdk_client import Place, metadata, module
 
 #: By type, what else a binding has.
@@ -36,12 +36,6 @@ BOUND = ("kv_namespace", "r2_bucket", "d1", "queue", "hyperdrive", "vectorize", 
 ELSEWHERE = ("assets", "inherit")
 #: What is written and never read.
 UNREAD = ("key_base64",)
-
-
-@pytest.fixture(name="edge", scope="module")
-def _edge() -> Iterator[Edge]:
-    with running() as edge:
-        yield edge
 
 
 @pytest.fixture(name="sdk", scope="module")
