@@ -19,7 +19,8 @@ def named(name: str) -> str:
 
 
 def record(edge: Edge, name: str, **more: Any) -> Any:
-    return edge.ask("POST", f"{edge.zone[ZONE]}/dns_records", json={"type": "AAAA", "name": name, "content": "100::", "proxied": True, **more})
+    body = {"type": "AAAA", "name": name, "content": "100::", "proxied": True, **more}
+    return edge.ask("POST", f"{edge.zone[ZONE]}/dns_records", json=body)
 
 
 def answers(edge: Edge, *hosts: str) -> list[str]:
@@ -97,7 +98,7 @@ def test_a_custom_hostname_answers_once_it_is_active(strict: Edge) -> None:
     assert strict.ask("GET", f"{where}/{made['id']}")["status"] == "active"
     assert answers(strict, "a.shop.customer.com", "other.customer.com") == ["all", "409"]
     strict.ask("PATCH", f"{where}/{made['id']}", json={"ssl": {"method": "txt", "type": "dv", "wildcard": False}})
-    assert answers(strict, "shop.customer.com", "a.shop.customer.com") == ["all", "409"], "an active hostname stays one while its certificate is renewed"
+    assert answers(strict, "shop.customer.com", "a.shop.customer.com") == ["all", "409"], "active while validated anew"
     strict.ask("DELETE", f"{where}/{made['id']}")
     assert answers(strict, "shop.customer.com") == ["409"]
 

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add("--egress", choices=["none", "internet"], default="none", help="whether Workers reach public addresses (default none)")
     add("--max-isolates", type=int, default=400, metavar="N", help="how many Workers stay loaded (default 400)")
     add("--require-dns", action="store_true", help="answer only on hosts that have a proxied DNS record, as Cloudflare does")
-    add("--custom-hostname-seconds", type=int, default=4, metavar="N", help="how long a custom hostname is pending (default 4; 0: not at all)")
+    add("--custom-hostname-seconds", type=int, default=4, metavar="N", help="how long a custom hostname is pending (default 4; 0: never)")
     add("--workerd", metavar="PATH", help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's")
     add("--switch", action="append", default=[], metavar="NAME=VALUE", help="an unsettled behaviour of Cloudflare; repeatable")
     add("--switches", metavar="FILE", help="the same from a JSON file, such as `probe` writes; --switch goes before it")
@@ -112,7 +112,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return Settings(token=token, accounts=accounts, zones=zones, key=arguments.key, email=arguments.email,
                     quota=Quota.parse(arguments.rate_limit), latency_ms=arguments.latency_ms, egress=arguments.egress,
                     max_isolates=arguments.max_isolates, require_dns=arguments.require_dns,
-                    custom_hostname_seconds=arguments.custom_hostname_seconds, workerd=arguments.workerd, data=str(folder), switches=switches)
+                    custom_hostname_seconds=arguments.custom_hostname_seconds, workerd=arguments.workerd, data=str(folder),
+                    switches=switches)
 
 
 def bound(option: str, address: str) -> socket.socket:

@@ -94,8 +94,8 @@ create index if not exists dns_records_by_domain on dns_records (domain);
 
 -- Hosts of a zone's customers. What state one is in follows from its two times.
 create table if not exists custom_hostnames (
-  id text primary key, zone text not null, hostname text not null, spec text not null, created_at text not null, validated_since text not null,
-  unique (zone, hostname));
+  id text primary key, zone text not null, hostname text not null, spec text not null, created_at text not null,
+  validated_since text not null, unique (zone, hostname));
 create table if not exists fallback_origins (
   zone text primary key, origin text not null, created_at text not null, updated_at text not null);
 

@@ -67,8 +67,8 @@ def check_origin(call: Call, given: object) -> str:
         raise refuse(1420, "Wildcard custom origin hostnames are not supported.")
     name = custom_hostnames.check_name(given, "custom origin hostname", 1415, reserved=not own)
     if call.settings.require_dns and not dns.addressed(call.store, zone.id, name, proxied=False):
-        raise refuse(1421, "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) in your "
-                           f"zone:{zone.id}.")
+        raise refuse(1421, "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) in "
+                           f"your zone:{zone.id}.")
     return name
 
 
@@ -107,9 +107,10 @@ async def create_hostname(call: Call) -> Answer:
         raise ApiError(409, 1406, "Duplicate custom hostname found.")
     if used(call) >= MAX_HOSTNAMES:
         raise ApiError(403, 1405, "Quota exceeded.")
-    call.params["hostname"], spec = str(uuid.uuid4()), read(call, body, {})
+    ident, spec = str(uuid.uuid4()), read(call, body, {})
     with call.store.write() as db:
-        db.execute("insert into custom_hostnames values (?, ?, ?, ?, ?, ?)", (call.params["hostname"], zone, name, json.dumps(spec), time, time))
+        db.execute("insert into custom_hostnames values (?, ?, ?, ?, ?, ?)", (ident, zone, name, json.dumps(spec), time, time))
+    call.params["hostname"] = ident
     call.touched.append("routes")
     return Answer(shown(call, find(call)), status=201)
 
@@ -164,7 +165,7 @@ async def put_fallback_origin(call: Call) -> Answer:
     origin = custom_hostnames.check_name(call.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False)
     proxied = not call.settings.require_dns or dns.addressed(call.store, zone.id, origin, proxied=True)
     if not f".{origin}".endswith(f".{zone.name}") or not proxied:
-        raise refuse(1421, f"The fallback origin {origin} does not exist as a proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}.")
+        raise refuse(1421, f"The fallback origin {origin} is no proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}.")
     with call.store.write() as db:
         db.execute("insert into fallback_origins values (?, ?, ?, ?) on conflict (zone) do update set origin = excluded.origin,"
                    " updated_at = excluded.updated_at", (zone.id, origin, time, time))

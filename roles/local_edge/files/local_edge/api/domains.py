@@ -147,8 +147,8 @@ async def put_script_domains(call: Call) -> Answer:
     known = {one["hostname"]: one for one in listing(call)}
     elsewhere = [name for name in wanted if known.get(name, {}).get("service", service) != service]
     if elsewhere and body.get("override_existing_origin") is not True:
-        raise ApiError(409, 100116, f"Hostname '{elsewhere[0]}' already leads to the Worker {known[elsewhere[0]]['service']}; use the option "
-                                    "'override_existing_origin' to override.")
+        raise ApiError(409, 100116, f"Hostname '{elsewhere[0]}' already leads to the Worker {known[elsewhere[0]]['service']}; use the "
+                                    "option 'override_existing_origin' to override.")
     with call.store.write():
         for one in listing(call, service=service) if body.get("override_scope") is True else ():
             if one["hostname"] not in wanted:

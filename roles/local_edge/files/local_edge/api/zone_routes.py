@@ -37,7 +37,8 @@ def zone_named(call: Call, body: Mapping[str, Any], host: str) -> Zone:
     fits = [zone for zone in owned_zones(call)
             if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))]
     if not fits:
-        raise ApiError(400, 10082, f"Could not find a zone for {ident or name or host!r}. Make sure the domain is set up to be proxied by Cloudflare.")
+        raise ApiError(400, 10082, f"Could not find a zone for {ident or name or host!r}. Make sure the domain is set up to be proxied by "
+                                   "Cloudflare.")
     return max(fits, key=lambda zone: len(zone.name))
 
 
@@ -86,7 +87,8 @@ async def put_script_routes(call: Call) -> Answer:
         if call.store.one("select 1 from routes where zone = ? and pattern = ? and script is not ?", zone, pattern, script.name):
             raise ApiError(409, 10020, f"A route with the same pattern already exists: {pattern}")
     owned = {zone.id: zone for zone in owned_zones(call)}
-    mine = {(row["zone"], row["pattern"]): row for row in call.store.all("select * from routes where script = ?", script.name) if row["zone"] in owned}
+    rows = call.store.all("select * from routes where script = ?", script.name)
+    mine = {(row["zone"], row["pattern"]): row for row in rows if row["zone"] in owned}
     with call.store.write() as db:
         db.executemany("delete from routes where id = ?", [(row["id"],) for route, row in mine.items() if route not in wanted])
         db.executemany("insert into routes values (?, ?, ?, ?, ?)", [

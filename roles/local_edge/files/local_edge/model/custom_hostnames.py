@@ -26,12 +26,14 @@ AGAIN = "Check your input and try again."
 ON_OR_OFF = ("on", "off")
 #: What `ssl.settings` may hold: values, and the code where it is another.
 SETTINGS: Mapping[str, tuple[tuple[str, ...], int]] = {
-    "http2": (ON_OR_OFF, 1422), "tls_1_3": (ON_OR_OFF, 1424), "min_tls_version": (("1.0", "1.1", "1.2", "1.3"), 1425), "early_hints": (ON_OR_OFF, 1434)}
+    "http2": (ON_OR_OFF, 1422), "tls_1_3": (ON_OR_OFF, 1424), "min_tls_version": (("1.0", "1.1", "1.2", "1.3"), 1425),
+    "early_hints": (ON_OR_OFF, 1434)}
 #: What `ssl` may hold beside flags and certificates, as above.
 CHOICES: Mapping[str, tuple[tuple[str, ...], int, str]] = {
     "method": (("http", "txt", "email"), 1432, "The validation method is not supported. Only http, email, or txt are accepted."),
     "type": (("dv",), 1433, "The validation type is not supported. Only 'dv' is accepted."),
-    "bundle_method": (("ubiquitous", "optimal", "force"), 1449, "The request input bundle_method must be one of: ubiquitous, optimal, force."),
+    "bundle_method": (("ubiquitous", "optimal", "force"), 1449,
+                      "The request input bundle_method must be one of: ubiquitous, optimal, force."),
     "certificate_authority": (("google", "lets_encrypt", "ssl_com", "digicert"), 1434, "The SSL attribute is invalid."),
 }
 DEFAULTS: Mapping[str, Any] = {"bundle_method": "ubiquitous", "certificate_authority": "google", "wildcard": False, "settings": {}}
@@ -63,8 +65,8 @@ def check_name(given: object, kind: str = "custom hostname", first: int = 1407, 
     if not name.isascii():
         raise refuse(first + 1, f"{kind.capitalize()}s with non-ASCII characters are not supported.")
     if len(name) > 255 or not LABELS.fullmatch(name) or is_address(name):
-        raise refuse(first, f"Invalid {kind}. {kind.capitalize()}s have to be smaller than 256 characters in length, cannot be IP addresses, "
-                            "and cannot contain special characters.")
+        raise refuse(first, f"Invalid {kind}. {kind.capitalize()}s have to be smaller than 256 characters in length, cannot be IP "
+                            "addresses, and cannot contain special characters.")
     if reserved and name.rpartition(".")[2] in RESERVED:
         raise refuse(first + 2, f"Reserved top domain {kind}s, such as 'test', 'example', 'invalid' or 'localhost', is not supported.")
     if "." not in name:
@@ -76,16 +78,15 @@ def check_name(given: object, kind: str = "custom hostname", first: int = 1407, 
 
 def check_ssl(given: object, before: Mapping[str, Any] | None) -> dict[str, Any]:
     """What is kept of `ssl`; a change names only what it changes. Private keys are not kept: nothing here uses TLS."""
-    if not isinstance(given, dict):
+    told = given if isinstance(given, dict) else {}
+    settings, wildcard = told.get("settings"), told.get("wildcard")
+    if not isinstance(given, dict) or not isinstance(settings, (dict, type(None))) or not isinstance(wildcard, (bool, type(None))):
         raise refuse(1434, "The SSL attribute is invalid. Refer to the API documentation.")
     for field, (values, code, why) in CHOICES.items():
         if given.get(field) is not None and given[field] not in values:
             raise refuse(code, why)
-    settings = given.get("settings") or {}
-    if not isinstance(settings, dict):
-        raise refuse(1434, "The SSL attribute is invalid. Refer to the API documentation.")
     for field, (values, code) in SETTINGS.items():
-        if settings.get(field) is not None and settings[field] not in values:
+        if settings and settings.get(field) is not None and settings[field] not in values:
             raise refuse(code, f"Invalid {field} setting. Only {', '.join(repr(value) for value in values)} is accepted.")
     validated = bool(given.get("type")), bool(given.get("method"))
     needed = not given.get("custom_certificate") and (before is None or bool(given.get("certificate_authority")))
@@ -148,4 +149,5 @@ def ssl_shown(ident: str, hostname: str, ssl: Mapping[str, Any], since: str, sec
 def ownership(ident: str, hostname: str) -> dict[str, Any]:
     """The two ways to prove that a hostname is its customer's."""
     return {"ownership_verification": {"type": "txt", "name": f"_cf-custom-hostname.{hostname}", "value": ident},
-            "ownership_verification_http": {"http_url": f"http://{hostname}/.well-known/cf-custom-hostname-challenge/{ident}", "http_body": ident}}
+            "ownership_verification_http": {"http_url": f"http://{hostname}/.well-known/cf-custom-hostname-challenge/{ident}",
+                                            "http_body": ident}}

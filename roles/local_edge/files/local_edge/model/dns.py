@@ -31,6 +31,19 @@ def missing() -> ApiError:
     return ApiError(404, 81044, "Record does not exist.")
 
 
+#: Why a record cannot be beside those of its name.
+TAKEN: Mapping[int, str] = {
+    81053: "An A, AAAA, or CNAME record with that host already exists.",
+    81054: "A CNAME record with that host already exists.",
+    81058: "An identical record already exists.",
+    81062: "A DNS record managed by Workers already exists on that host.",
+}
+
+
+def taken(code: int) -> ApiError:
+    return ApiError(400, code, TAKEN[code])
+
+
 def ipv4(text: str) -> str:
     return str(ipaddress.IPv4Address(text))
 
@@ -41,7 +54,7 @@ def ipv6(text: str) -> str:
 
 def host(text: str) -> str:
     name = text.strip().lower().rstrip(".")
-    if not NAME.fullmatch(name) or "*" in name:
+    if not NAME.fullmatch(name) or "*" in name or name.replace(".", "").isdigit():
         raise ValueError
     return name
 
@@ -91,10 +104,14 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+def is_whole(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
 def parts(fields: Sequence[str], data: Any) -> Mapping[str, Any]:
     """The parts of a record that is not given as one text, once none is lacking."""
     given = data if isinstance(data, dict) else {}
-    lacking = [field for field in fields if not isinstance(given.get(field), (str, int, float))]
+    lacking = [field for field in fields if not isinstance(given.get(field), str) and not is_whole(given.get(field))]
     if lacking:
         raise refuse(f"{lacking[0]} is a required data field.", 9101)
     return given
@@ -143,8 +160,8 @@ def of_row(row: Any) -> Record:
 
 
 #: A zone's records, each with the tag of the Worker whose custom domain it belongs to.
-SELECT = ("select * from (select dns_records.*, scripts.tag as worker from dns_records left join worker_domains on worker_domains.id = domain"
-          " left join scripts on scripts.id = worker_domains.script) where zone = ?")
+SELECT = ("select * from (select dns_records.*, scripts.tag as worker from dns_records"
+          " left join worker_domains on worker_domains.id = domain left join scripts on scripts.id = worker_domains.script) where zone = ?")
 
 
 def listing(store: Store, zone: str) -> list[Record]:
@@ -169,7 +186,7 @@ def read(body: Mapping[str, Any], zone: Zone, before: Record | None = None) -> R
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None or not isinstance(name, str):
         raise refuse(f"type must be one of {', '.join(KINDS)}.")
-    proxied = body.get("proxied", False)
+    proxied = False if body.get("proxied") is None else body["proxied"]
     if not isinstance(proxied, bool):
         raise refuse("Invalid 'proxied' value, must be a boolean", 9003)
     if proxied and name not in ADDRESSES:
@@ -181,11 +198,13 @@ def read(body: Mapping[str, Any], zone: Zone, before: Record | None = None) -> R
 
 def options(body: Mapping[str, Any], proxied: bool) -> dict[str, Any]:
     """What every type may have. The time to live of a proxied record is not for its owner to choose."""
-    ttl, comment, tags = body.get("ttl", AUTOMATIC), body.get("comment"), body.get("tags") or []
+    ttl, comment, tags = AUTOMATIC if body.get("ttl") is None else body["ttl"], body.get("comment"), body.get("tags") or []
     if not isinstance(ttl, (int, float)) or isinstance(ttl, bool) or not (ttl == AUTOMATIC or 60 <= ttl <= 86400):
         raise refuse("Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.", 9021)
     if comment is not None and not isinstance(comment, str):
         raise refuse("comment must be a string.")
+    if not isinstance(body.get("settings") or {}, dict):
+        raise refuse("settings must be an object.")
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise refuse("tags must be a list of strings such as owner:dns-team.")
     return {"ttl": AUTOMATIC if proxied else int(ttl), "settings": body.get("settings") or {}, "comment": comment or None, "tags": tags}
@@ -202,7 +221,7 @@ def priority(kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
     given = {"data": body["data"]} if kind.form else {}
     if not kind.priority:
         return given
-    if not isinstance(body.get("priority"), (int, float)):
+    if not is_whole(body.get("priority")):
         raise refuse("priority is a required field.", 9101)
     return {**given, "priority": body["priority"]}
 
@@ -211,12 +230,14 @@ def check_neighbours(store: Store, record: Record) -> None:
     """Pass if a record may be beside those of its name."""
     others = [other for other in at(store, record.zone, record.name) if other.id != record.id]
     if any((other.type, other.content) == (record.type, record.content) for other in others):
-        raise ApiError(400, 81058, "An identical record already exists.")
+        raise taken(81058)
+    if record.type in ADDRESSES and any(other.domain for other in others):
+        raise taken(81062)
     types = {other.type for other in others}
     if record.type == "CNAME" and types & set(ADDRESSES):
-        raise ApiError(400, 81053, "An A, AAAA, or CNAME record with that host already exists.")
+        raise taken(81053)
     if record.type in ADDRESSES and "CNAME" in types:
-        raise ApiError(400, 81054, "A CNAME record with that host already exists.")
+        raise taken(81054)
 
 
 def check_writable(record: Record) -> None:

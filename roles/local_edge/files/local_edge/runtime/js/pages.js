@@ -17,7 +17,8 @@ export async function notRouted(request, env, route) {
   const host = new URL(request.url).hostname.toLowerCase();
   const found = await table(env);
   const { zone, dark, custom } = placeOf(host, found);
-  if (custom) return pageFor(dark ? DARK : 404, `The custom hostname ${custom.hostname} is still pending; it has visitors once it is active.`);
+  const status = dark ? DARK : 404;
+  if (custom) return pageFor(status, `The custom hostname ${custom.hostname} is still pending; it has visitors once it is active.`);
   if (zone && dark) return unresolved(host, zone, env);
   const why = route
     ? `The route ${route.pattern} has no Worker, and the local edge has no origin behind it.`
@@ -25,7 +26,7 @@ export async function notRouted(request, env, route) {
   const hint = zone
     ? `List the routes of the zone ${zone.name}:\n  curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" ${env.API}/zones/${zone.id}/workers/routes`
     : `${host} belongs to no zone of this edge; it has ${[...found.zones.keys()].join(", ")}.`;
-  return pageFor(dark ? DARK : 404, why, hint);
+  return pageFor(status, why, hint);
 }
 
 function unresolved(host, zone, env) {

@@ -1,0 +1,379 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DNS records, custom domains, custom hostnames, and zones in general."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from control_plane import Client
+from local_edge.model import custom_hostnames, dns
+from local_edge.settings import ACCOUNT_ID, Account, Zone
+from local_edge.store import Store
+from local_edge.testing import running
+
+ZONE = Zone.named("example.com", Account(ACCOUNT_ID, ""))
+DNS = f"/zones/{ZONE.id}/dns_records"
+HOSTNAMES = f"/zones/{ZONE.id}/custom_hostnames"
+DOMAINS = "/workers/domains"
+SSL = {"method": "http", "type": "dv"}
+
+
+def a(name: str, content: str = "192.0.2.1", **more: Any) -> dict[str, Any]:
+    return {"type": "A", "name": name, "content": content, "ttl": 1, **more}
+
+
+@pytest.fixture
+def strict() -> Iterator[Client]:
+    """One that requires DNS records, and whose custom hostnames are active at once."""
+    with running(require_dns=True, custom_hostname_seconds=0) as edge:
+        yield Client(edge)
+
+
+def names(client: Client, query: str = "") -> list[str]:
+    return [one["name"].removesuffix(".example.com") for one in client.ask("GET", f"{DNS}{query}")]
+
+
+def test_the_life_of_a_record(client: Client) -> None:
+    made = client.ask("POST", DNS, json=a("WWW", proxied=True, ttl=300, comment="by hand", tags=["owner:web"]))
+    expected = {"name": "www.example.com", "type": "A", "content": "192.0.2.1", "proxied": True, "proxiable": True, "ttl": 1,
+                "comment": "by hand", "tags": ["owner:web"], "meta": {}, "settings": {}}
+    assert {key: made[key] for key in expected} == expected
+    assert made["created_on"] == made["modified_on"] == made["comment_modified_on"] == made["tags_modified_on"]
+    where = f"{DNS}/{made['id']}"
+    changed = client.ask("PATCH", where, json={"content": "192.0.2.2"})
+    assert changed == {**made, "content": "192.0.2.2", "modified_on": changed["modified_on"]}
+    replaced = client.ask("PUT", where, json=a("@", ttl=120))
+    assert (replaced["name"], replaced["ttl"], replaced["comment"], replaced["tags"]) == ("example.com", 120, None, [])
+    assert "comment_modified_on" not in replaced
+    assert client.ask("GET", where) == replaced
+    assert client.ask("DELETE", where) == {"id": made["id"]}
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        assert client.error(method, where, json=a("@")) == (404, 81044)
+
+
+@pytest.mark.parametrize(("given", "expected"), [
+    ("@", "example.com"), ("example.com", "example.com"), ("example.com.", "example.com"), ("www", "www.example.com"),
+    ("*.Sub", "*.sub.example.com"), ("notexample.com", "notexample.com.example.com"), ("bücher", "xn--bcher-kva.example.com"),
+    ("_dmarc", "_dmarc.example.com")])
+def test_names_are_completed(given: str, expected: str) -> None:
+    assert dns.completed(given, ZONE) == expected
+
+
+@pytest.mark.parametrize(("body", "content"), [
+    ({"type": "AAAA", "content": "2001:DB8:0:0::1"}, "2001:db8::1"),
+    ({"type": "CNAME", "content": "Target.Example.com."}, "target.example.com"),
+    ({"type": "TXT", "content": "v=spf1 -all"}, "v=spf1 -all"),
+    ({"type": "MX", "content": "mail.example.com", "priority": 10}, "mail.example.com"),
+    ({"type": "NS", "content": "ns1.elsewhere.test"}, "ns1.elsewhere.test"),
+    ({"type": "CAA", "data": {"flags": 0, "tag": "issue", "value": "letsencrypt.org"}}, '0 issue "letsencrypt.org"'),
+    ({"type": "SRV", "data": {"priority": 1, "weight": 2, "port": 3, "target": "x.test"}}, "1 2 3 x.test"),
+])
+def test_every_type_keeps_what_it_was_given(client: Client, body: dict[str, Any], content: str) -> None:
+    made = client.ask("POST", DNS, json={"name": "x", **body})
+    assert made["content"] == content
+    assert {key: made.get(key) for key in ("priority", "data")} == {key: body.get(key) for key in ("priority", "data")}
+    assert client.ask("PATCH", f"{DNS}/{made['id']}", json={"ttl": 60})["content"] == content
+
+
+@pytest.mark.parametrize(("body", "code"), [
+    (a("x", "1.2.3"), 9005), (a("x", "::1"), 9005), (a("x", 7), 9101),  # type: ignore[arg-type]
+    ({**a("x"), "type": "AAAA"}, 9006),
+    ({**a("x"), "type": "CNAME"}, 9007), (a("x", "a b", type="CNAME"), 9007),
+    (a("x", type="MX", content="mx.test"), 9101), (a("x", type="MX", content="mx.test", priority=1.5), 9101), (a("x", type="CAA"), 9101),
+    (a("x", settings=[1]), 1004), (a("x", type="CAA", data={"flags": 0, "tag": "issue"}), 9101),
+    (a("x", type="TXT", proxied=True), 9004), (a("x", proxied="yes"), 9003),
+    (a("x", ttl=59), 9021), (a("x", ttl=86401), 9021), (a("x", ttl="1"), 9021), (a("x", ttl=True), 9021),
+    (a("a b"), 9000), (a(""), 9000), (a("a..b"), 9000), (a("x" * 64), 9000), (a("x." * 130), 9000),
+    ({"type": "A", "content": "192.0.2.1"}, 9000),
+    (a("x", type="NOPE"), 1004), (a("x", type=["A"]), 1004), (a("x", comment=1), 1004), (a("x", tags=[1]), 1004),
+    ([], 9207), ("no", 9207),
+])
+def test_records_that_are_refused(client: Client, body: Any, code: int) -> None:
+    assert client.error("POST", DNS, json=body) == (400, code)
+    assert not names(client)
+
+
+@pytest.mark.parametrize(("first", "second", "code"), [
+    (a("x"), a("x"), 81058),
+    (a("x"), a("x", proxied=True), 81058),
+    (a("x"), {"type": "CNAME", "name": "x", "content": "y.test"}, 81053),
+    ({"type": "CNAME", "name": "x", "content": "y.test"}, {"type": "CNAME", "name": "x", "content": "z.test"}, 81053),
+    ({"type": "CNAME", "name": "x", "content": "y.test"}, a("x"), 81054),
+])
+def test_records_that_exclude_each_other(client: Client, first: dict[str, Any], second: dict[str, Any], code: int) -> None:
+    client.ask("POST", DNS, json=first)
+    assert client.error("POST", DNS, json=second) == (400, code)
+    other = client.ask("POST", DNS, json={**second, "name": "other"})
+    assert client.error("PATCH", f"{DNS}/{other['id']}", json={"name": "x"}) == (400, code)
+
+
+def test_records_that_are_beside_each_other(client: Client) -> None:
+    for body in (a("x"), a("x", "192.0.2.2"), {**a("x"), "type": "TXT"}, a("x", "::1", type="AAAA")):
+        client.ask("POST", DNS, json=body)
+    assert names(client) == ["x"] * 4
+
+
+@pytest.mark.parametrize(("query", "expected"), [
+    ("", ["app", "api", "text"]),
+    ("?name=APP.example.com", ["app"]), ("?name=app", []), ("?name.contains=ap", ["app", "api"]), ("?name.startswith=app", ["app"]),
+    ("?name.endswith=pi.example.com", ["api"]), ("?type=txt", ["text"]), ("?content=192.0.2.2", ["api"]), ("?proxied=true", ["app"]),
+    ("?type=TXT&proxied=true", []), ("?type=TXT&proxied=true&match=any", ["app", "text"]),
+    ("?comment.present", ["app"]), ("?comment.absent=true", ["api", "text"]), ("?comment.contains=HAND", ["app"]),
+    ("?tag=team:web", ["app"]), ("?tag.present=team", ["app", "api"]), ("?tag.absent=team", ["text"]), ("?tag.startswith=team:w", ["app"]),
+    ("?tag=team:web&tag.exact=team:api&tag_match=any", ["app", "api"]), ("?tag=team:web&tag.exact=team:api", []),
+    ("?order=name", ["api", "app", "text"]), ("?order=name&direction=desc", ["text", "app", "api"]), ("?search=hello", ["text"]),
+    ("?per_page=1&page=2", ["api"]),
+])
+def test_filters_of_records(client: Client, query: str, expected: list[str]) -> None:
+    client.ask("POST", DNS, json=a("app", proxied=True, comment="By hand", tags=["team:web"]))
+    client.ask("POST", DNS, json=a("api", "192.0.2.2", tags=["team:api"]))
+    client.ask("POST", DNS, json={"type": "TXT", "name": "text", "content": "Hello"})
+    assert names(client, query) == expected
+
+
+def test_a_batch_is_done_or_not_done(client: Client) -> None:
+    first, second = (client.ask("POST", DNS, json=a(name)) for name in ("one", "two"))
+    done = client.ask("POST", f"{DNS}/batch", json={
+        "posts": [a("one")], "deletes": [{"id": first["id"]}], "patches": [{"id": second["id"], "proxied": True}]})
+    assert [done[key][0]["name"] for key in ("deletes", "patches", "posts")] == ["one.example.com", "two.example.com", "one.example.com"]
+    assert done["puts"] == []
+    assert client.error("POST", f"{DNS}/batch", json={"deletes": [{"id": second["id"]}], "posts": [a("three"), a("one")]}) == (400, 81058)
+    assert sorted(names(client)) == ["one", "two"]
+    assert client.error("POST", f"{DNS}/batch", json={"puts": [{**a("x"), "id": "nobody"}]}) == (404, 81044)
+    assert client.error("POST", f"{DNS}/batch", json={"posts": {}, "deletes": "all"}) == (400, 9207)
+
+
+def test_a_name_exists_when_only_others_below_it_do() -> None:
+    store = Store()
+    with store.write():
+        for name, proxied in (("*", True), ("a.b.c", False), ("a.b.c", True)):
+            dns.create(store, dns.read({**a(name, f"192.0.2.{proxied + 1}"), "proxied": proxied}, ZONE))
+    assert dns.names(store, ZONE) == {"example.com": False, "*.example.com": True, "a.b.c.example.com": True, "b.c.example.com": False,
+                                      "c.example.com": False}
+    store.close()
+
+
+def test_the_life_of_a_custom_domain(client: Client) -> None:
+    for name in ("shop", "blog"):
+        client.upload(f"/workers/scripts/{name}")
+    body = {"hostname": "App.example.com", "service": "shop", "zone_id": ZONE.id, "environment": "production"}
+    made = client.ask("PUT", DOMAINS, json=body)
+    assert made == {"id": made["id"], "hostname": "app.example.com", "service": "shop", "environment": "production", "zone_id": ZONE.id,
+                    "zone_name": "example.com", "cert_id": made["cert_id"]}
+    assert client.ask("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "blog"}) == {**made, "service": "blog"}
+    for query, found in (("", 1), ("?service=blog", 1), ("?service=shop", 0), ("?zone_id=0", 0),
+                         ("?hostname=app.example.com&zone_name=example.com", 1)):
+        assert len(client.ask("GET", f"{DOMAINS}{query}")) == found, query
+    assert client.ask("GET", f"{DOMAINS}/{made['id']}")["service"] == "blog"
+    assert client.send("DELETE", f"{DOMAINS}/{made['id']}").json() == {"success": True, "errors": [], "messages": [], "result": None}
+    for method in ("GET", "DELETE"):
+        assert client.error(method, f"{DOMAINS}/{made['id']}") == (404, 100114)
+
+
+def test_the_record_of_a_custom_domain(client: Client) -> None:
+    """It is there and gone with the domain, and nobody else changes it."""
+    tag = client.upload("/workers/scripts/shop")["tag"]
+    domain = client.ask("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "shop"})
+    (record,) = client.ask("GET", DNS)
+    assert (record["type"], record["content"], record["proxied"]) == ("AAAA", "100::", True)
+    assert record["meta"] == {"origin_worker_id": tag, "read_only": True}
+    for method in ("PUT", "PATCH", "DELETE"):
+        assert client.error(method, f"{DNS}/{record['id']}", json=a("app")) == (400, 1004)
+    assert client.error("POST", DNS, json=a("app")) == (400, 81062)
+    client.ask("POST", DNS, json={"type": "TXT", "name": "app", "content": "beside it"})
+    client.ask("DELETE", f"{DOMAINS}/{domain['id']}")
+    assert [one["type"] for one in client.ask("GET", DNS)] == ["TXT"]
+    client.ask("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "shop"})
+    client.ask("DELETE", "/workers/scripts/shop")
+    assert client.ask("GET", DOMAINS) == []
+    assert [one["type"] for one in client.ask("GET", DNS)] == ["TXT"]
+
+
+@pytest.mark.parametrize(("body", "expected"), [
+    ({"hostname": "*.example.com"}, (400, 10026)), ({"hostname": "app.example.com/x"}, (400, 10026)), ({"hostname": ""}, (400, 10026)),
+    ({}, (400, 10026)),
+    ({"hostname": "app.elsewhere.test"}, (400, 10082)), ({"hostname": "app.example.com", "zone_name": "elsewhere.test"}, (400, 10082)),
+    ({"hostname": "app.elsewhere.test", "zone_id": ZONE.id}, (400, 10026)),
+    ({"hostname": "app.example.com", "service": "nobody"}, (404, 10007)), ({"hostname": "taken.example.com"}, (409, 100117)),
+])
+def test_custom_domains_that_are_refused(client: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
+    client.upload("/workers/scripts/shop")
+    client.ask("POST", DNS, json=a("taken"))
+    assert client.error("PUT", DOMAINS, json={"service": "shop", **body}) == expected
+    assert client.ask("GET", DOMAINS) == []
+
+
+def test_a_zone_has_a_hundred_custom_domains(client: Client) -> None:
+    client.upload("/workers/scripts/shop")
+    for number in range(100):
+        client.ask("PUT", DOMAINS, json={"hostname": f"h{number}.example.com", "service": "shop"})
+    assert client.error("PUT", DOMAINS, json={"hostname": "more.example.com", "service": "shop"}) == (400, 10021)
+    client.ask("PUT", DOMAINS, json={"hostname": "h0.example.com", "service": "shop"})
+
+
+def test_custom_domains_as_wrangler_publishes_them(client: Client) -> None:
+    for name in ("shop", "blog"):
+        client.upload(f"/workers/scripts/{name}")
+    client.ask("POST", DNS, json=a("taken"))
+    client.ask("PUT", DOMAINS, json={"hostname": "theirs.example.com", "service": "blog"})
+    client.ask("PUT", DOMAINS, json={"hostname": "former.example.com", "service": "shop"})
+    origins = [{"hostname": f"{name}.example.com"} for name in ("new", "taken", "theirs")]
+    found = client.ask("POST", "/workers/scripts/shop/domains/changeset?replace_state=true", json=origins)
+    assert {key: [one["hostname"].partition(".")[0] for one in value] for key, value in found.items()} == {
+        "added": ["new"], "conflicting": ["taken"], "updated": ["theirs"], "removed": ["former"]}
+    assert found["updated"][0]["modified"] is True
+    where, body = "/workers/scripts/shop/domains/records", {"override_scope": True, "origins": origins}
+    assert client.error("PUT", where, json=body) == (409, 100116)
+    assert client.error("PUT", where, json={**body, "override_existing_origin": True}) == (409, 100117)
+    assert [one["hostname"] for one in client.ask("GET", f"{DOMAINS}?service=shop")] == ["former.example.com"]
+    client.ask("PUT", where, json={**body, "override_existing_origin": True, "override_existing_dns_record": True})
+    listed = client.ask("GET", f"{DOMAINS}/records?page=0&per_page=5&service=shop&environment=production")
+    assert [one["hostname"].partition(".")[0] for one in listed] == ["new", "taken", "theirs"]
+    assert client.ask("GET", f"{DOMAINS}/records/{listed[0]['id']}") == listed[0]
+    assert {one["content"] for one in client.ask("GET", DNS)} == {"100::"}
+
+
+def test_the_life_of_a_custom_hostname(strict: Client) -> None:
+    body = {"hostname": "Shop.Customer.com", "ssl": {**SSL, "wildcard": True}, "custom_metadata": {"plan": "pro"}}
+    made = strict.send("POST", HOSTNAMES, json=body)
+    assert made.status_code == 201
+    one = made.json()["result"]
+    assert len(one["id"]) == 36
+    assert (one["hostname"], one["status"], one["custom_metadata"]) == ("shop.customer.com", "active", {"plan": "pro"})
+    assert (one["ssl"]["status"], one["ssl"]["hosts"]) == ("active", ["shop.customer.com", "*.shop.customer.com"])
+    where = f"{HOSTNAMES}/{one['id']}"
+    assert strict.ask("GET", where) == one
+    changed = strict.send("PATCH", where, json={"custom_metadata": {"plan": "free"}})
+    assert changed.status_code == 202
+    assert changed.json()["result"] == {**one, "custom_metadata": {"plan": "free"}}
+    deleted = strict.send("DELETE", where)
+    assert deleted.status_code == 200
+    assert deleted.json()["result"] == {"id": one["id"]}
+    for method in ("GET", "PATCH", "DELETE"):
+        assert strict.error(method, where, json={}) == (404, 1436)
+
+
+def test_a_custom_hostname_comes_to_be_active() -> None:
+    with running(custom_hostname_seconds=0.8) as edge:
+        client = Client(edge)
+        made = client.ask("POST", HOSTNAMES, json={"hostname": "shop.customer.com", "ssl": {**SSL, "method": "txt"}})
+        assert (made["status"], made["ssl"]["status"]) == ("pending", "initializing")
+        assert made["ownership_verification"] == {"type": "txt", "name": "_cf-custom-hostname.shop.customer.com", "value": made["id"]}
+        assert made["ownership_verification_http"]["http_body"] == made["id"]
+        seen, where = [made], f"{HOSTNAMES}/{made['id']}"
+        while seen[-1]["status"] == "pending":
+            seen.append(client.ask("GET", where))
+        assert tuple(dict.fromkeys(one["ssl"]["status"] for one in seen)) == custom_hostnames.SSL_STATES
+        (asked,) = next(one for one in seen if one["ssl"]["status"] == "pending_validation")["ssl"]["validation_records"]
+        assert (asked["txt_name"], asked["status"]) == ("_acme-challenge.shop.customer.com", "pending")
+        assert "ownership_verification" not in seen[-1]
+        again = client.ask("PATCH", where, json={"ssl": {**SSL, "method": "txt"}})
+        assert (again["status"], again["ssl"]["status"]) == ("active", "initializing"), "the same ssl once more is validated once more"
+
+
+def test_a_time_before_the_first_state_is_in_it() -> None:
+    """A clock that was set back must not break a listing."""
+    assert custom_hostnames.state(("pending", "active"), "2999-01-01T00:00:00Z", 4) == "pending"
+
+
+@pytest.mark.parametrize(("body", "expected"), [
+    ({"hostname": None}, (400, 1407)), ({"hostname": "*.customer.com"}, (400, 1407)), ({"hostname": "192.0.2.1"}, (400, 1407)),
+    ({"hostname": "a b.com"}, (400, 1407)), ({"hostname": "x" * 252 + ".com"}, (400, 1407)), ({"hostname": "bücher.de"}, (400, 1408)),
+    ({"hostname": "shop.test"}, (400, 1409)), ({"hostname": "shop"}, (400, 1410)), ({"hostname": "example.net"}, (400, 1411)),
+    ({"hostname": "shop.example.com"}, (400, 1411)), ({"hostname": "taken.customer.com"}, (409, 1406)),
+    ({"custom_metadata": []}, (400, 1401)), ({"custom_metadata": {"a": 1}}, (400, 1401)),
+    ({"custom_origin_server": "*.example.com"}, (400, 1420)), ({"custom_origin_server": "a b"}, (400, 1415)),
+    ({"custom_origin_server": "bücher.de"}, (400, 1416)), ({"custom_origin_server": "shop.invalid"}, (400, 1417)),
+    ({"custom_origin_server": "shop"}, (400, 1418)), ({"custom_origin_server": "a.example.org"}, (400, 1419)),
+    ({"custom_origin_server": "nobody.example.com"}, (400, 1421)),
+    ({"ssl": []}, (400, 1434)), ({"ssl": {**SSL, "wildcard": "yes"}}, (400, 1434)),
+    ({"ssl": {**SSL, "settings": []}}, (400, 1434)), ({"ssl": {**SSL, "method": "fax"}}, (400, 1432)),
+    ({"ssl": {**SSL, "type": "ev"}}, (400, 1433)), ({"ssl": {"method": "http"}}, (400, 1440)), ({"ssl": {}}, (400, 1440)),
+    ({"ssl": {**SSL, "certificate_authority": "me"}}, (400, 1434)), ({"ssl": {**SSL, "bundle_method": "me"}}, (400, 1449)),
+    ({"ssl": {**SSL, "settings": {"http2": True}}}, (400, 1422)), ({"ssl": {**SSL, "settings": {"tls_1_3": "?"}}}, (400, 1424)),
+    ({"ssl": {**SSL, "settings": {"min_tls_version": "2"}}}, (400, 1425)),
+])
+def test_custom_hostnames_that_are_refused(strict: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
+    strict.ask("POST", HOSTNAMES, json={"hostname": "taken.customer.com"})
+    assert strict.error("POST", HOSTNAMES, json={"hostname": "shop.customer.com", **body}) == expected
+    assert strict.error("POST", HOSTNAMES, data=b"{") == (400, 1400)
+    assert strict.error("GET", f"{HOSTNAMES}/shop.customer.com") == (400, 1435)
+    assert strict.ask("GET", f"{HOSTNAMES}/quota")["used"] == 1
+
+
+def test_ssl_is_changed_in_parts(client: Client) -> None:
+    made = client.ask("POST", HOSTNAMES, json={"hostname": "shop.customer.com", "ssl": {**SSL, "certificate_authority": "lets_encrypt"}})
+    where = f"{HOSTNAMES}/{made['id']}"
+    changed = client.ask("PATCH", where, json={"ssl": {"settings": {"min_tls_version": "1.3"}}})["ssl"]
+    assert {key: changed[key] for key in (*SSL, "certificate_authority", "settings")} == {
+        **SSL, "certificate_authority": "lets_encrypt", "settings": {"min_tls_version": "1.3"}}
+    assert client.error("PATCH", where, json={"ssl": {"certificate_authority": "google"}}) == (400, 1440)
+    client.ask("PATCH", where, json={"ssl": {**SSL, "custom_certificate": "public", "custom_key": "private"}})
+    assert "private" not in client.send("GET", where).text
+
+
+@pytest.mark.parametrize(("query", "expected"), [
+    ("", ["b.customer.com", "a.customer.com"]), ("?hostname=a.customer.com", ["a.customer.com"]), ("?hostname=customer.com", []),
+    ("?hostname.exact=A.customer.com", ["a.customer.com"]), ("?hostname.contain=customer", ["b.customer.com", "a.customer.com"]),
+    ("?hostname.startsWith=b.", ["b.customer.com"]), ("?ssl=1", ["b.customer.com"]), ("?ssl=0", ["a.customer.com"]),
+    ("?ssl_status=active", ["b.customer.com"]), ("?hostname_status=pending", []), ("?wildcard=true", ["b.customer.com"]),
+    ("?certificate_authority=google", ["b.customer.com"]), ("?order=ssl&direction=desc", ["b.customer.com", "a.customer.com"]),
+    ("?order=ssl", ["a.customer.com", "b.customer.com"]), ("?per_page=5&page=2", []),
+])
+def test_filters_of_custom_hostnames(strict: Client, query: str, expected: list[str]) -> None:
+    strict.ask("POST", HOSTNAMES, json={"hostname": "a.customer.com"})
+    made = strict.ask("POST", HOSTNAMES, json={"hostname": "b.customer.com", "ssl": {**SSL, "wildcard": True}})
+    assert [one["hostname"] for one in strict.ask("GET", f"{HOSTNAMES}{query}")] == expected
+    assert [one["hostname"] for one in strict.ask("GET", f"{HOSTNAMES}?id={made['id']}")] == ["b.customer.com"]
+    assert strict.error("GET", f"{HOSTNAMES}?id={made['id']}&hostname=b.customer.com") == (400, 1438)
+    assert strict.error("GET", f"{HOSTNAMES}?per_page=4") == (400, 10004)
+
+
+def test_the_fallback_origin(strict: Client) -> None:
+    where = f"{HOSTNAMES}/fallback_origin"
+    for method in ("GET", "DELETE"):
+        assert strict.error(method, where) == (404, 1551)
+    for origin in ("fallback.example.com", "fallback.elsewhere.org"):
+        assert strict.error("PUT", where, json={"origin": origin}) == (400, 1421)
+    record = strict.ask("POST", DNS, json=a("fallback"))
+    assert strict.error("PUT", where, json={"origin": "fallback.example.com"}) == (400, 1421), "not proxied"
+    strict.ask("PATCH", f"{DNS}/{record['id']}", json={"proxied": True})
+    made = strict.ask("PUT", where, json={"origin": "fallback.example.com"})
+    assert (made["origin"], made["status"], made["errors"]) == ("fallback.example.com", "active", [])
+    assert strict.ask("PUT", where, json={"origin": "fallback.example.com"})["created_at"] == made["created_at"]
+    assert strict.ask("DELETE", where)["status"] == "pending_deletion"
+    assert strict.error("GET", where) == (404, 1551)
+
+
+def test_without_required_dns_a_fallback_origin_needs_no_record(client: Client) -> None:
+    assert client.ask("PUT", f"{HOSTNAMES}/fallback_origin", json={"origin": "fallback.example.com"})["status"] == "initializing"
+    body = {"hostname": "shop.customer.com", "custom_origin_server": "origin.example.com"}
+    assert client.ask("POST", HOSTNAMES, json=body)["status"] == "pending"
+
+
+def test_a_workers_routes_in_one_call(client: Client) -> None:
+    client.upload("/workers/scripts/w")
+    where = "/workers/scripts/w/routes"
+    (kept,) = client.ask("PUT", where, json=["example.com/*"])
+    assert (kept["pattern"], kept["script"], kept["zone_name"]) == ("example.com/*", "w", "example.com")
+    given = [{"pattern": "EXAMPLE.com/*"}, {"pattern": "*/*", "zone_name": "platform.localhost"}, "example.com/*"]
+    both = client.ask("PUT", where, json=given)
+    assert [(one["id"] == kept["id"], one["pattern"]) for one in both] == [(True, "example.com/*"), (False, "*/*")]
+    assert client.error("PUT", where, json=["*/*"]) == (400, 10082)
+    assert client.error("PUT", where, json={}) == (400, 10026)
+    assert client.error("PUT", where, json=[7]) == (400, 10026)
+    assert client.ask("PUT", where, json=[]) == []
+
+
+@pytest.mark.parametrize(("query", "expected"), [
+    ("", ["platform.localhost", "example.com"]), ("?order=name", ["example.com", "platform.localhost"]),
+    ("?direction=desc", ["platform.localhost", "example.com"]), ("?order=name&direction=desc", ["platform.localhost", "example.com"]),
+    ("?name=example.com", ["example.com"]), ("?name=starts_with:exa", ["example.com"]), ("?name=example.com&status=pending", []),
+    ("?name=example.com&status=pending&match=any", ["example.com"]), ("?status=nonsense", []), ("?status=active&type=full&per_page=5",
+                                                                                          ["platform.localhost", "example.com"]),
+])
+def test_filters_of_zones(client: Client, query: str, expected: list[str]) -> None:
+    assert [one["name"] for one in client.ask("GET", f"/zones{query}")] == expected
