@@ -18,8 +18,9 @@ CODE = "export default { async fetch(request, env) { return new Response(`code $
 THROUGH = "export default { fetch(request, env) { return env.ASSETS.fetch(request); } };"
 
 
-def completed(edge: Edge, name: str, namespace: str | None = None, site: dict[str, str] = SITE) -> str:
-    """Upload the files; the token that says so."""
+def completed(edge: Edge, name: str, namespace: str | None = None, **changed: str) -> str:
+    """Upload the files, some of them changed; the token that says so."""
+    site = {**SITE, **{f"/{path.replace('_', '.')}": body for path, body in changed.items()}}
     where = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
     digests = {path: hashlib.sha256((path + body).encode()).hexdigest()[:32] for path, body in site.items()}
     manifest = {path: {"hash": digest, "size": len(site[path])} for path, digest in digests.items()}
@@ -113,7 +114,7 @@ def test_the_binding(platform: Platform) -> None:
     token = completed(platform.edge, "tenant", platform.namespace)
     platform.tenant("tenant", THROUGH, bindings=[{"name": "ASSETS", "type": "assets"}], assets={"jwt": token, "config": {"run_worker_first": True}})
     assert [platform.get("tenant", path).text for path in ("/", "/app.css")] == ["home", "body {}"]
-    changed = completed(platform.edge, "tenant", platform.namespace, {**SITE, "/app.css": "p {}"})
+    changed = completed(platform.edge, "tenant", platform.namespace, app_css="p {}")
     platform.tenant("tenant", THROUGH, bindings=[{"name": "ASSETS", "type": "assets"}], assets={"jwt": changed, "config": {"run_worker_first": True}})
     assert platform.get("tenant", "/app.css").text == "p {}"
 

@@ -152,7 +152,7 @@ def test_it_costs_no_request_and_leaves_no_trace() -> None:
     with running(rate_limit="3/60/60") as edge:
         client = Client(edge)
         client.ask("GET", "/workers/scripts")
-        for _ in range(5):
+        for _time in range(5):
             assert "2 of 3 left in 60 s" in seen(client)
         assert len(edge.requests()) == 1
         edge.fault(status=500)

@@ -45,7 +45,7 @@ def told(client: Client, method: str, path: str, **options: Any) -> None:
 def test_odd_bodies(platform: Client, method: str, path: str) -> None:
     for body in ODD if method in ("PUT", "POST", "PATCH") else ODD[:1]:
         told(platform, method, path, json=body)
-    for raw in (b"", b"\xff\xfe", b"{"):
+    for raw in (b"", b"\xff\xfe", b"{", rb'{"name": "\ud800", "title": "\ud800", "pattern": "\ud800.example.com/*", "queue_name": "\ud800"}'):
         told(platform, method, path, data=raw, headers={"Content-Type": "application/json"})
 
 

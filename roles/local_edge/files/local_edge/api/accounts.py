@@ -60,12 +60,13 @@ def zone_object(zone: Zone) -> dict[str, Any]:
 
 def matches(value: str, condition: str) -> bool:
     """Whether a text meets a query such as `example.com`, `ends_with:.com` or `contains_case_sensitive:Local`."""
-    operator, _separator, wanted = condition.rpartition(":")
-    if operator.endswith(CASE_SENSITIVE):
-        operator = operator[:-len(CASE_SENSITIVE)]
-    else:
+    operator, separator, wanted = condition.partition(":")
+    name = operator.removesuffix(CASE_SENSITIVE)
+    if not separator or name not in OPERATORS:
+        name, wanted = "equal", condition
+    if not operator.endswith(CASE_SENSITIVE):
         value, wanted = value.lower(), wanted.lower()
-    return OPERATORS.get(operator, str.__eq__)(value, wanted)
+    return OPERATORS[name](value, wanted)
 
 
 def at(item: Mapping[str, Any], path: str) -> str:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import re
 import uuid
 import zlib
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_edge.api import multipart
-from local_edge.api.call import Answer, Call
+from local_edge.api.call import Answer, Call, decoded
 from local_edge.api.multipart import Part
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.unsettled import check_etag, kept_source, refuse_two_ways
@@ -88,7 +87,7 @@ def check_size(modules: Sequence[Module]) -> None:
 
 def json_part(text: bytes, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = decoded(text)
     except ValueError as error:
         raise ApiError(400, 10026, f"Could not parse the part `{name}` as JSON: {error}") from None
     if not isinstance(value, dict):

@@ -40,7 +40,7 @@ def in_full(call: Call, version: Version) -> dict[str, Any]:
     return {**shown(version), "startup_time_ms": 1, "resources": {
         "bindings": [one.shown() for one in content.bindings],
         "script": {"etag": content.etag, "handlers": handlers, "named_handlers": content.config.get("named_handlers", []),
-                   "placement_mode": None, "last_deployed_from": "api"},
+                   "placement_mode": None, "last_deployed_from": source_of(version)},
         "script_runtime": {**{name: config[name] for name in ("compatibility_date", "compatibility_flags", "usage_model", "limits")},
                            "migration_tag": call.script.migrations["tag"]}}}
 

@@ -35,6 +35,10 @@ class Binding:
         renamed = {old: self.spec[new] for old, new in RENAMED.get(self.type, {}).items() if new in self.spec}
         return {"name": self.name, "type": self.type, **self.spec, **renamed}
 
+    def stands_for(self, raw: Mapping[str, Any]) -> bool:
+        """Whether an uploaded binding names this secret, and no value for it."""
+        return self.type in SECRET_TYPES and self.type == raw.get("type") and not set(KINDS[self.type].hidden) & set(raw)
+
 
 @dataclass(frozen=True)
 class Target:
@@ -231,7 +235,7 @@ def resolve(store: Store, account: str, uploaded: Any, before: Mapping[str, Bind
         old = before.get(name)
         if raw.get("type") == "inherit":
             after[name] = inherited(raw, before, rules.strict)
-        elif rules.valueless and old and old.type == raw.get("type") in SECRET_TYPES and not set(KINDS[old.type].hidden) & set(raw):
+        elif rules.valueless and old and old.stands_for(raw):
             after[name] = old
         else:
             after[name] = read(store, account, raw)

@@ -58,7 +58,8 @@ def confirm(arguments: argparse.Namespace, base: str, account: str) -> None:
         raise ValueError("nothing was asked")
 
 
-def main(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ, make: Callable[[str, str], Api] = Api) -> int:
+def main(arguments: argparse.Namespace, environ: Mapping[str, str] | None = None, make: Callable[[str, str], Api] = Api) -> int:
+    environ = os.environ if environ is None else environ
     base, token = environ.get("CLOUDFLARE_API_BASE_URL") or API, environ.get("CLOUDFLARE_API_TOKEN", "")
     if not token:
         raise ValueError("CLOUDFLARE_API_TOKEN is not set: the probe asks with the token that it holds")
