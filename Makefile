@@ -66,7 +66,7 @@ test: ## all checks, and a line that counts them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
 unit: $(TEST) $(LIVE) ## the tests of the inner loop, under half a minute
-	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest tests/unit
+	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest --numprocesses auto tests/unit
 
 lint: $(filter lint-%,$(CHECKS)) ## the checks whose names begin so
 

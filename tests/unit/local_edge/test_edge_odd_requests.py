@@ -14,10 +14,10 @@ from local_edge.api.table import ENTRIES
 
 PATHS = sorted({(method, path) for method, path, _handler in ENTRIES})
 ODD: list[Any] = [None, [], {}, "text", 7, [None], [[]], [{}], [7], {"name": None}, {"title": []}]
-#: The keys that anything here reads, each with something it is not.
+#: The keys that anything here reads, each beside what it takes and with something that it is not.
 KEYS = ("name", "title", "pattern", "script", "manifest", "secrets", "versions", "strategy", "annotations", "enabled", "subdomain", "keys", "type", "hostname",
         "service", "zone_id", "content", "ssl", "custom_metadata", "proxied", "ttl", "origin", "tags", "bindings", "settings", "trusted_workers", "metadata")
-ODD += [{key: [7]} for key in KEYS]
+ODD += [{key: value for key in KEYS if key != right} | {right: "x"} for right in ("name", "title", "pattern", "hostname") for value in (7, [7], {"x": 7})]
 METADATA = ("main_module", "bindings", "tags", "keep_bindings", "assets", "migrations", "limits", "observability", "placement", "annotations", "exports",
             "compatibility_flags", "tail_consumers", "keep_assets", "cache_options", "logpush", "usage_model")
 

@@ -69,6 +69,23 @@ class Edge:
         asyncio.run_coroutine_threadsafe(wipe(), self._loop).result()
 
 
+class Server(uvicorn.Server):
+    """uvicorn, which looks ten times a second whether it shall end: here it is told, since a test may start many."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
+
+    def end(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.should_exit = self.force_exit = True
+        loop.call_soon_threadsafe(self.ended.set)
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), 1)
+
+
 def configured(token: str, accounts: Sequence[str], zones: Sequence[str], settings: dict[str, Any]) -> Settings:
     """Settings from what a test names; whatever is a switch is one."""
     switches = Switches()
@@ -87,7 +104,7 @@ def running(token: str = TOKEN, accounts: Sequence[str] = (), zones: Sequence[st
     told = configured(token, accounts, zones, settings)
     plane = ControlPlane(told, Store(f"{told.data}/edge.db" if told.data else None))
     listener = sockets.listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(plane, lifespan="off", log_level="error", access_log=False, loop="asyncio"))
+    server = Server(uvicorn.Config(plane, lifespan="off", log_level="error", access_log=False, loop="asyncio"))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=[server.serve(sockets=[listener])], daemon=True)
     thread.start()
@@ -96,7 +113,7 @@ def running(token: str = TOKEN, accounts: Sequence[str] = (), zones: Sequence[st
     try:
         yield Edge(plane, loop, listener.getsockname()[1])
     finally:
-        server.should_exit = server.force_exit = True
+        server.end(loop)
         thread.join(10)
         plane.store.close()
         loop.close()
