@@ -15,6 +15,7 @@ import jwt
 import pytest
 from control_plane import CODE, Client, form, secret, settings
 from local_edge import store
+from local_edge.model import assets
 from local_edge.model.bindings import KINDS
 from local_edge.testing import running
 
@@ -114,6 +115,32 @@ def test_a_worker_of_assets_alone(client: Client, base: str) -> None:
     client.ask("PUT", f"{base}/a", files={"metadata": (None, json.dumps({"assets": {"jwt": token}, "compatibility_date": "2026-11-01"}))})
     assert (client.ask("GET", base)[0]["has_assets"], client.ask("GET", base)[0]["has_modules"]) == (True, False)
     assert client.send("GET", f"{base}/a/content").status_code == 204
+
+
+def test_assets_follow_the_name_of_their_namespace_and_go_with_it(client: Client) -> None:
+    base = client.namespace("old")
+    token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+    client.ask("PUT", "/workers/dispatch/namespaces/old", json={"name": "new"})
+    renamed = "/workers/dispatch/namespaces/new"
+    client.upload(f"{renamed}/scripts/a", assets={"jwt": token})
+    assert session(client, f"{renamed}/scripts")["buckets"] == []
+    client.ask("DELETE", renamed)
+    assert client.edge._plane.store.count("select count(*) from assets") + client.edge._plane.store.count("select count(*) from manifests") == 0
+
+
+def test_what_no_worker_serves_is_swept_once_its_session_is_over(client: Client) -> None:
+    base, store = client.namespace(), client.edge._plane.store
+    token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+    client.upload(f"{base}/a", assets={"jwt": token})
+    session(client, base, {"/other.css": {"hash": HASH + "2", "size": 1}})
+    assets.sweep(store)
+    assert store.count("select count(*) from manifests") == 2, "a session that goes on"
+    store.db.execute("update manifests set created_on = '2024-01-01T00:00:00Z'")
+    assets.sweep(store)
+    assert (store.count("select count(*) from manifests"), store.count("select count(*) from assets")) == (1, 2)
+    client.ask("DELETE", f"{base}/a")
+    assets.sweep(store)
+    assert (store.count("select count(*) from manifests"), store.count("select count(*) from assets")) == (0, 0)
 
 
 @pytest.mark.parametrize(("files", "expected"), [

@@ -9,7 +9,7 @@ from typing import Any
 
 from local_edge.api.call import Answer, Call
 from local_edge.errors import ApiError, bad_body, namespace_missing
-from local_edge.model import scripts
+from local_edge.model import assets, scripts
 from local_edge.store import now
 
 SELECT = ("select *, (select count(*) from scripts where scripts.account = namespaces.account and"
@@ -90,6 +90,7 @@ async def put_namespace(call: Call) -> Answer:
         db.execute("update namespaces set name = ?, trusted = ?, modified_on = ? where account = ? and name = ?",
                    (name, trusted, now(), call.account, old["namespace_name"]))
         db.execute("update scripts set namespace = ? where account = ? and namespace = ?", (name, call.account, old["namespace_name"]))
+        assets.move(call.store, call.account, old["namespace_name"], name)
         if call.switches.rename_in_bindings == "follow":
             follow(call, old["namespace_name"], name)
     call.touched += [scripts.Place(call.account, each).key("") for each in (old["namespace_name"], name)]
@@ -112,6 +113,7 @@ async def delete_namespace(call: Call) -> Answer:
         raise ApiError(400, 10064, f"Dispatch namespace {name!r} still holds {namespace['script_count']} Workers; delete those first")
     with call.store.write() as db:
         scripts.delete(call.store, scripts.listing(call.store, call.place))
+        assets.drop(call.store, call.place)
         db.execute("delete from namespaces where account = ? and name = ?", (call.account, name))
     call.touched.append(call.place.key(""))
     return Answer()

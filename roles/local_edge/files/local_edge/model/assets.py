@@ -142,11 +142,25 @@ def check_config(raw: Any) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if value is not None}
 
 
+def move(store: Store, account: str, old: str, new: str) -> None:
+    """Let the files of a namespace follow its name; inside `write()`."""
+    for table in ("assets", "manifests"):
+        store.db.execute(f"update {table} set namespace = ? where account = ? and namespace = ?", (new, account, old))
+
+
+def drop(store: Store, place: Place) -> None:
+    """Forget the files of a namespace; inside `write()`."""
+    for table in ("assets", "manifests"):
+        store.db.execute(f"delete from {table} where account = ? and namespace = ?", (place.account, place.namespace))
+
+
+USED = "select json_extract(config, '$.assets.manifest') from {} where json_extract(config, '$.assets') is not null"
+OVER = f"julianday('now') - julianday(created_on) > ? and id not in ({USED.format('scripts')}) and id not in ({USED.format('versions')})"
+
+
 def sweep(store: Store) -> None:
     """Forget manifests that no Worker uses and whose session is over, and the files that none names any more."""
     with store.write() as db:
-        db.execute("delete from manifests where julianday('now') - julianday(created_on) > ? / 86400.0 and id not in"
-                   " (select json_extract(config, '$.assets.manifest') from scripts where json_extract(config, '$.assets') is not null)"
-                   " and id not in (select json_extract(config, '$.assets.manifest') from versions"
-                   " where json_extract(config, '$.assets') is not null)", (2 * LIFETIME,))
-        db.execute("delete from assets where hash not in (select value from manifests, json_each(files))")
+        swept = db.execute(f"delete from manifests where {OVER}", (2 * LIFETIME / 86400,))
+        if swept.rowcount:
+            db.execute("delete from assets where hash not in (select value from manifests, json_each(files))")
