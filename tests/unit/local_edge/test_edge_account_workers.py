@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from control_plane import CODE, Client, form, secret, settings, text
+from local_edge.model.versions import KEPT
 
 W = "/workers/scripts"
 OTHER = "export default { fetch() { return new Response('other'); } };"
@@ -67,12 +68,27 @@ def test_two_versions_share_and_the_larger_one_answers(client: Client) -> None:
     ({"strategy": "percentage", "versions": []}, (400, 10026)),
     ({"strategy": "random", "versions": [{"version_id": "x", "percentage": 100}]}, (400, 10026)),
     ({"versions": [{"version_id": "x", "percentage": 50}]}, (400, 10026)),
+    ({"versions": [{"version_id": "x", "percentage": -1}, {"version_id": "y", "percentage": 101}]}, (400, 10021)),
+    ({"versions": [{"version_id": "x", "percentage": True}, {"version_id": "y", "percentage": 99}]}, (400, 10021)),
+    ({"versions": [{"version_id": "x", "percentage": 50}, {"version_id": "x", "percentage": 50}]}, (400, 10026)),
     ({"versions": [{"version_id": "x", "percentage": 100}]}, (404, 100146)),
 ])
 def test_deployments_that_are_refused(client: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
     client.upload(f"{W}/a")
     assert client.error("POST", f"{W}/a/deployments", json=body) == expected
     assert client.error("POST", f"{W}/none/deployments", json=body) == (404, 10007)
+
+
+def test_versions_that_a_deployment_names_are_kept_beyond_the_newest(client: Client) -> None:
+    client.upload(f"{W}/a")
+    first = versions(client)[0]["id"]
+    for _version in range(KEPT + 1):
+        client.ask("POST", f"{W}/a/versions", files=form())
+    client.upload(f"{W}/a", OTHER)
+    assert client.ask("GET", f"{W}/a/deployments")["deployments"][1]["versions"][0]["version_id"] == first
+    client.ask("POST", f"{W}/a/deployments", json={"versions": [{"version_id": first, "percentage": 100}]})
+    assert "other" not in content(client)
+    assert client.edge._plane.store.count("select count(*) from versions") == KEPT + 1
 
 
 def test_a_version_has_no_settings_of_the_worker(client: Client) -> None:
@@ -125,8 +141,20 @@ def test_schedules_keep_their_dates(client: Client) -> None:
     assert both[1] == first[0]
     client.upload(f"{W}/a", OTHER)
     assert client.ask("GET", f"{W}/a/schedules")["schedules"] == both
-    assert client.error("PUT", f"{W}/a/schedules", json=[{"cron": "often"}]) == (400, 10100)
     assert client.ask("PUT", f"{W}/a/schedules", json=[]) == {"schedules": []}
+
+
+@pytest.mark.parametrize("cron", ["* * * * *", "*/5 0-6,20 1 JAN-mar MON#1", "59 23 L * *", "0 0 LW,15W 12 6L", "1/2 3 4 5 0"])
+def test_crons(client: Client, cron: str) -> None:
+    client.upload(f"{W}/a")
+    assert client.ask("PUT", f"{W}/a/schedules", json=[{"cron": cron}])["schedules"][0]["cron"] == cron
+
+
+@pytest.mark.parametrize("crons", [["often"], ["60 * * * *"], ["* 24 * * *"], ["* * 0 * *"], ["* * * 13 *"], ["* * * * 8"], ["* * * *"], ["*/0 * * * *"],
+                                   ["* * * * *", "* * * * *"], [f"{minute} {hour} * * *" for minute in range(60) for hour in range(5)]])
+def test_crons_that_are_refused(client: Client, crons: list[str]) -> None:
+    client.upload(f"{W}/a")
+    assert client.error("PUT", f"{W}/a/schedules", json=[{"cron": cron} for cron in crons]) == (400, 10100)
 
 
 def test_the_host_on_workers_dev(client: Client) -> None:
@@ -153,14 +181,15 @@ def test_a_service_is_a_worker_by_its_older_name(client: Client) -> None:
 
 
 def test_who_depends_on_a_worker(client: Client) -> None:
-    client.namespace("prod")
+    tenants = client.namespace("prod")
     client.upload(f"{W}/egress")
+    client.upload(f"{tenants}/tenant", bindings=[{"name": "E", "type": "service", "service": "egress"}])
     client.upload(f"{W}/caller", bindings=[{"name": "E", "type": "service", "service": "egress"}])
     outbound = {"worker": {"service": "egress"}, "params": [{"name": "customer"}]}
     client.upload(f"{W}/router", bindings=[{"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": outbound}])
     found = client.ask("GET", f"{W}/egress/references")
-    assert [one["name"] for one in found["services"]["incoming"]] == ["caller"]
-    assert [one["name"] for one in found["dispatch_outbounds"]] == ["router"]
+    assert [one["name"] for one in found["services"]["incoming"]] == ["caller", "tenant"]
+    assert [(one["name"], one["namespace"]) for one in found["dispatch_outbounds"]] == [("router", "prod")]
     assert client.ask("GET", f"{W}/router/bindings")[0]["outbound"] == outbound
     assert client.error("DELETE", f"{W}/egress") == (400, 10064)
     client.ask("DELETE", "/workers/services/egress?force=true")

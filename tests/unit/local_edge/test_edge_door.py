@@ -135,6 +135,8 @@ def test_faults_over_the_wire_carry_headers(client: Client) -> None:
     assert client.send("GET", "/accounts").headers["Retry-After"] == "7"
     assert client.session.post(where, json={"path": "(", "status": 500}).status_code == 400
     assert client.session.post(where, json={"when": "later", "status": 500}).json()["errors"][0]["message"] == "`when` is before or after"
+    for wrong in ({"status": 200, "times": "x"}, {"status": 500, "headers": 5}, {"status": 500, "message": 5}, {"status": True}, {"code": 5}):
+        assert client.session.post(where, json=wrong).status_code == 400
     client.session.delete(where)
 
 

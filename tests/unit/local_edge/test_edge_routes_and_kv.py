@@ -36,6 +36,7 @@ def test_the_life_of_a_route(client: Client) -> None:
     ({"pattern": "example.com/*/x"}, (400, 10022)),
     ({"pattern": "example.com/?q=1"}, (400, 10022)),
     ({"pattern": "*"}, (400, 10022)),
+    *(({"pattern": pattern}, (400, 10022)) for pattern in ("..example.com/*", "*..example.com/*", ".example.com/*", "a..example.com/*", "\0.example.com/*")),
     ({"pattern": ""}, (400, 10022)),
     ({"script": "router"}, (400, 10022)),
     ([], (400, 10026)),
@@ -47,6 +48,12 @@ def test_routes_that_are_refused(client: Client, body: Any, expected: tuple[int,
 @pytest.mark.parametrize("pattern", ["*/*", "example.com", "*example.com/*", "*.example.com/*", "https://a.b.example.com/x*", "example.com/a/"])
 def test_routes_that_are_fine(client: Client, pattern: str) -> None:
     assert client.ask("POST", client.routes, json={"pattern": pattern})["pattern"] == pattern
+
+
+def test_a_host_alone_is_its_root(client: Client) -> None:
+    for pattern, other in (("example.com", "example.com/"), ("https://a.example.com/", "https://a.example.com")):
+        client.ask("POST", client.routes, json={"pattern": pattern})
+        assert client.error("POST", client.routes, json={"pattern": other}) == (409, 10020)
 
 
 def test_creating_a_route_may_tell_its_id_only(client: Client) -> None:
@@ -101,6 +108,10 @@ def test_values(client: Client, space: str) -> None:
 def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> None:
     client.ask("PUT", f"{space}/values/k", files={"value": (None, "v"), "metadata": (None, '{"a": 1}')}, params={"expiration_ttl": 60})
     assert client.send("GET", f"{space}/values/k").text == "v"
+    every = bytes(range(256))
+    client.ask("PUT", f"{space}/values/bytes", files={"value": (None, every)})
+    assert client.send("GET", f"{space}/values/bytes").content == every
+    client.ask("DELETE", f"{space}/values/bytes")
     assert client.ask("GET", f"{space}/metadata/k") == {"a": 1}
     (listed,) = client.ask("GET", f"{space}/keys")
     assert listed["metadata"] == {"a": 1}
@@ -113,6 +124,10 @@ def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> 
 @pytest.mark.parametrize(("path", "options", "code"), [
     ("/values/k?expiration_ttl=59", {"data": b"x"}, 10034),
     ("/values/k?expiration_ttl=soon", {"data": b"x"}, 10034),
+    ("/values/k?expiration_ttl=1_000", {"data": b"x"}, 10034),
+    ("/values/k?expiration_ttl=60.9", {"data": b"x"}, 10034),
+    ("/values/k?expiration_ttl=1" + "0" * 25, {"data": b"x"}, 10034),
+    ("/values/%ff", {"data": b"x"}, 7003),
     ("/values/k?expiration=1", {"data": b"x"}, 10034),
     ("/values/" + "k" * 513, {"data": b"x"}, 10030),
     ("/values/k", {"data": b"x" * (25 * 1024 * 1024 + 1)}, 10032),
@@ -162,6 +177,8 @@ def test_bulk(client: Client, space: str) -> None:
     ("PUT", "/bulk", [{"key": "ok", "value": "v"}, {"key": "", "value": "v"}], 10033),
     ("PUT", "/bulk", [{"key": "k", "value": "!", "base64": True}], 10012),
     ("PUT", "/bulk", [{"key": "k", "value": "v"}] * 10_001, 10012),
+    ("PUT", "/bulk", [{"key": "k", "value": "v", "expiration_ttl": 1e30}], 10034),
+    ("PUT", "/bulk", [{"key": "k", "value": "v", "expiration": True}], 10034),
     ("POST", "/bulk/get", {"keys": []}, 10012),
     ("POST", "/bulk/get", {"keys": ["k"] * 101}, 10012),
     ("POST", "/bulk/get", {"keys": ["k"], "type": "xml"}, 10012),

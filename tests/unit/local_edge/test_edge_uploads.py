@@ -148,9 +148,32 @@ def test_what_no_worker_serves_is_swept_once_its_session_is_over(client: Client)
     ({"index.html": FILES["/a.css"]}, (400, 10026)),
     ({"/a": {"hash": "short", "size": 1}}, (400, 10026)),
     ({"/a": {"hash": HASH + "0", "size": 26 * 1024 * 1024}}, (413, 10304)),
+    ({"/a": {"hash": HASH + "0", "size": -1}}, (400, 10026)),
+    ({"/a": {"hash": HASH + "0", "size": True}}, (400, 10026)),
 ])
 def test_manifests_that_are_refused(client: Client, base: str, files: Any, expected: tuple[int, int]) -> None:
     assert client.error("POST", f"{base}/a/assets-upload-session", json={"manifest": files}) == expected
+
+
+def test_a_file_that_is_larger_than_its_manifest_says(client: Client) -> None:
+    begun = session(client, "/workers/scripts")
+    body = base64.b64encode(bytes(26 * 1024 * 1024))
+    answer = client.session.post(f"{client.edge.api}{client.account}/workers/assets/upload?base64=true", headers={"Authorization": f"Bearer {begun['jwt']}"},
+                                 files=[(HASH + "0", (HASH + "0", body, "text/plain"))])
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, 10304)
+
+
+@pytest.mark.parametrize("config", [{"html_handling": "x"}, {"_headers": 5}, {"_redirects": ["x"]}, {"run_worker_first": [5]}, {"run_worker_first": "x"}, []])
+def test_configurations_of_assets_that_are_refused(client: Client, base: str, config: Any) -> None:
+    token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+    assert client.error("PUT", f"{base}/a", files=form(assets={"jwt": token, "config": config})) == (400, 10021)
+
+
+def test_a_binding_needs_assets_wherever_it_is_made(client: Client) -> None:
+    client.upload("/workers/scripts/a")
+    binding = {"name": "ASSETS", "type": "assets"}
+    assert client.error("POST", "/workers/scripts/a/versions", files=form(bindings=[binding])) == (400, 10021)
+    assert client.error("PATCH", "/workers/scripts/a/settings", files=settings({"bindings": [binding]})) == (400, 10021)
 
 
 def test_asset_tokens_that_are_refused(client: Client) -> None:

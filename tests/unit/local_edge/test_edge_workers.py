@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from typing import Any
 
 import pytest
@@ -105,6 +107,12 @@ MODULE = ("index.js", CODE, "application/javascript+module")
     (form(compatibility_date="1.1.2026"), 10021),
     (form(compatibility_date=20260101), 10021),
     (form(compatibility_flags="x"), 10021),
+    *((form(**{name: value}), 10021) for name, value in (
+        ("logpush", "yes"), ("usage_model", {"a": 1}), ("limits", {"cpu_ms": "x"}), ("limits", {"cpu_ms": -5}), ("observability", {}),
+        ("observability", {"enabled": True, "head_sampling_rate": 2}), ("placement", {"mode": "x"}), ("tail_consumers", [5]), ("exports", 5),
+        ("keep_assets", "x"), ("migrations", {"new_tag": 5}), ("cache_options", {"enabled": "x"}), ("bindings", {}), ("bindings", 0), ("bindings", ""))),
+    ({"metadata": (None, '{"main_module": "m.map"}'), "m.map": ("m.map", "{}", "application/source-map")}, 10021),
+    (form(bindings=[{"name": "A", "type": "service", "service": "none", "environment": "staging"}]), 10144),
     (form(keep_bindings=True), 10021),
     (form(tags=[f"t{number}" for number in range(9)]), 10021),
     (form(tags=["a,b"]), 10021),
@@ -140,8 +148,40 @@ def test_uploads_that_are_refused(client: Client, base: str, files: dict[str, An
 def test_other_bodies(client: Client, base: str) -> None:
     assert client.error("PUT", f"{base}/a", json={}) == (400, 10001)
     assert client.error("PUT", f"{base}/a", data=b"x", headers={"Content-Type": "multipart/form-data"}) == (400, 10026)
+    twice = [("metadata", (None, '{"main_module": "index.js"}')), ("a", MODULE), ("b", MODULE)]
+    assert client.error("PUT", f"{base}/a", files=twice) == (400, 10021)
     garbled = {"Content-Type": "multipart/form-data; boundary=x"}
     assert client.error("PUT", f"{base}/a", data=b"--y\r\nnonsense", headers=garbled)[0] == 400
+
+
+def whole_body(code: str) -> bytes:
+    return ('--x\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n{"main_module": "index.js"}\r\n--x\r\nContent-Disposition: form-data; '
+            f'name="index.js"; filename="index.js"\r\nContent-Type: application/javascript+module\r\n\r\n{code}\r\n--x--\r\n').encode()
+
+
+def test_half_a_body_changes_nothing(client: Client, base: str) -> None:
+    before = client.upload(f"{base}/a", tags=["kept"])["etag"]
+    body, kind = whole_body("export default {};"), "multipart/form-data; boundary=x"
+    for cut in (len(body) - 8, len(body) - 20, len(body) // 2, 10):
+        assert client.error("PUT", f"{base}/a", data=body[:cut], headers={"Content-Type": kind}) == (400, 10026)
+    host, port = client.edge.api.split("/")[2].split(":")
+    head = "{} {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n"
+    for method, path, sent in (("PUT", f"{base}/a", body), ("PUT", f"{base}/a/tags", b"[]"), ("DELETE", f"{base}/a", b"{}")):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(head.format(method, f"/client/v4{client.account}{path}", client.edge.token, kind, len(sent)).encode() + sent[:-1])
+    time.sleep(0.2)
+    (listed,) = client.ask("GET", base)
+    assert (listed["etag"], listed["tags"]) == (before, ["kept"])
+    assert client.ask("PUT", f"{base}/a", data=body, headers={"Content-Type": kind})["etag"] != before
+
+
+@pytest.mark.parametrize("name", ["→.mjs", "a b/c.mjs", "'.mjs"])
+def test_names_of_modules(client: Client, base: str, name: str) -> None:
+    described = json.dumps({"main_module": name})
+    client.ask("PUT", f"{base}/a", files=[("metadata", (None, described)), ("x", (name, CODE, "application/javascript+module"))])
+    answer = client.send("GET", f"{base}/a/content")
+    assert answer.ok and answer.headers["cf-entrypoint"].encode("latin-1").decode() == name
+    assert f'filename="{name}"'.encode() in answer.content
 
 
 def test_the_main_module_is_found_by_file_name(client: Client, base: str) -> None:
@@ -227,7 +267,7 @@ def test_secrets(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[text("V"), secret("OLD")])
     path = f"{base}/a/secrets"
     assert client.ask("PUT", path, json=secret("NEW")) == {"name": "NEW", "type": "secret_text"}
-    patch = {"secrets": {"OLD": None, "MORE": secret("MORE"), "GONE": None}}
+    patch = {"secrets": {"OLD": None, "MORE": secret("MORE"), "GONE": None, "V": None}}
     headers = {"Content-Type": "application/merge-patch+json"}
     assert client.ask("PATCH", f"{base}/a/secrets-bulk", data=json.dumps(patch), headers=headers) == {"MORE": {"name": "MORE", "type": "secret_text"}}
     assert [one["name"] for one in client.ask("GET", path)] == ["NEW", "MORE"]
@@ -280,7 +320,12 @@ def test_listing_by_pages_and_tags(client: Client) -> None:
     assert found("even:no") == ["w1", "w3"]
     assert client.error("GET", f"{scripts}?tags=even") == (400, 10004)
     assert client.error("GET", f"{scripts}?limit=1001") == (400, 10004)
-    assert client.error("GET", f"{scripts}?cursor=%25%25") == (400, 10004)
+    elsewhere = client.namespace("elsewhere")
+    for name in ("a", "b"):
+        client.upload(f"{elsewhere}/{name}")
+    foreign = client.send("GET", f"{elsewhere}?limit=1").json()["result_info"]["cursor"]
+    for wrong in ("%25%25", "YWJj", "AAAAAAAAAAAAAAAA", foreign):
+        assert client.error("GET", f"{scripts}?cursor={wrong}") == (400, 10004)
     client.edge.switches.set("list_carries_tags", "no")
     assert "tags" not in client.ask("GET", scripts)[0]
 

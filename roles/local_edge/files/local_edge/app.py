@@ -33,7 +33,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/client/v4"
-MAX_BODY = 105 * 1024 * 1024
+MAX_BODY = 100 * 1024 * 1024
 SILENT = ("GET", "HEAD", "OPTIONS")
 
 
@@ -93,8 +93,10 @@ class ControlPlane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), Headers(raw=scope["headers"]),
-                          await read_body(receive))
+        body = await read_body(receive)
+        if body is None:
+            return
+        request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), Headers(raw=scope["headers"]), body)
         if path.startswith(PREFIX + "/"):
             response = await self.api(Request(request.method, path[len(PREFIX):], request.query, request.headers, request.body))
         else:
@@ -104,7 +106,7 @@ class ControlPlane:
             return
         headers = {**response.headers, "content-length": str(len(response.body))}
         await send({"type": "http.response.start", "status": response.status,
-                    "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]})
+                    "headers": [(name.encode(), value.encode()) for name, value in headers.items()]})
         await send({"type": "http.response.body", "body": response.body})
 
     def edge(self, request: Request) -> Response:
@@ -173,8 +175,10 @@ class ControlPlane:
 
     def find(self, path: str) -> tuple[Mapping[str, Handler], dict[str, str]]:
         """What answers a path. Split before it is unescaped: a KV key may hold slashes."""
-        handlers, params = self.tree.find([unquote(segment) for segment in path.strip("/").split("/")])
-        return handlers, params
+        try:
+            return self.tree.find([unquote(segment, errors="strict") for segment in path.strip("/").split("/")])
+        except UnicodeDecodeError:
+            return {}, {}
 
     def writes(self, request: Request) -> bool:
         handlers, _params = self.find(request.path)
@@ -188,12 +192,15 @@ def broken(fault: Fault) -> Response:
     return refused(ApiError(fault.status, fault.code, fault.message, headers=fault.headers))
 
 
-async def read_body(receive: Receive) -> bytes:
-    """The whole body; what is beyond the limit is read and dropped, so that the client hears the refusal."""
+async def read_body(receive: Receive) -> bytes | None:
+    """The whole body; what is beyond the limit is read and dropped, so that the client hears the refusal. None if the client has gone
+    before its end: what came until then is not what it meant."""
     chunks: list[bytes] = []
     size, more = 0, True
     while more:
         event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
         chunk = event.get("body", b"")
         size += len(chunk)
         if size <= MAX_BODY:

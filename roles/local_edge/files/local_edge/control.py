@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from local_edge import __version__
 from local_edge.inspection import Fault
+from local_edge.strict_json import decoded
 
 if TYPE_CHECKING:
     from local_edge.app import ControlPlane
@@ -34,7 +34,7 @@ def clear_requests(plane: ControlPlane, body: bytes) -> Reply:
 
 
 def add_fault(plane: ControlPlane, body: bytes) -> Reply:
-    plane.faults.waiting.append(Fault.read(json.loads(body)))
+    plane.faults.waiting.append(Fault.read(decoded(body)))
     return 200, {"waiting": len(plane.faults.waiting)}
 
 
@@ -50,7 +50,7 @@ def show_switches(plane: ControlPlane, body: bytes) -> Reply:
 
 
 def set_switches(plane: ControlPlane, body: bytes) -> Reply:
-    wanted = json.loads(body)
+    wanted = decoded(body)
     if not isinstance(wanted, dict):
         raise ValueError("switches are an object of values by name")
     for name, value in wanted.items():

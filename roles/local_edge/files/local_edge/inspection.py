@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 KEPT = 100_000
+#: What the numbers of a fault are.
+NUMBERS = {"status": "a number; 0 drops the connection", "code": "a number", "times": "how often it happens"}
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,14 @@ class Fault:
                 raise ValueError(f"`{name}` is not a regular expression: {error}") from None
         if raw.get("when", "before") not in ("before", "after"):
             raise ValueError("`when` is before or after")
-        if not isinstance(raw.get("status"), int):
-            raise ValueError("`status` is a number; 0 drops the connection")
+        for name, wanted in NUMBERS.items():
+            if not isinstance(raw.get(name, 1), int) or isinstance(raw.get(name), bool):
+                raise ValueError(f"`{name}` is {wanted}")
+        headers = raw.get("headers", {})
+        if not isinstance(raw.get("message", ""), str) or not isinstance(headers, dict) or not all(isinstance(one, str) for one in headers.values()):
+            raise ValueError("`message` is a string, `headers` an object of strings")
+        if "status" not in raw:
+            raise ValueError(f"`status` is {NUMBERS['status']}")
         return cls(**raw)
 
     def fits(self, method: str, path: str) -> bool:

@@ -11,13 +11,11 @@ from local_edge.api.call import Answer, Call, paged
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.scripts import delete_script
 from local_edge.errors import ApiError, bad_body
-from local_edge.model import bindings, scripts, subdomains
+from local_edge.model import bindings, cron, scripts, subdomains
 from local_edge.model.scripts import Change, Script
 from local_edge.store import now
 
 ENVIRONMENT = "production"
-#: Minute, hour, day of month, month, day of week, as Cloudflare reads them.
-CRON = re.compile(r"[\d*/,LW#A-Za-z-]+( [\d*/,LW#A-Za-z-]+){4}")
 SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
 
@@ -35,11 +33,8 @@ async def put_schedules(call: Call) -> Answer:
     body, time = call.json(), now()
     if not isinstance(body, list) or not all(isinstance(one, dict) and isinstance(one.get("cron"), str) for one in body):
         raise bad_body('schedules are a list of objects such as {"cron": "*/30 * * * *"}')
-    wrong = [one["cron"] for one in body if not CRON.fullmatch(one["cron"])]
-    if wrong:
-        raise ApiError(400, 10100, f"invalid cron string: {wrong[0]}")
     before = {one["cron"]: one for one in call.script.extras.get("schedules", [])}
-    keep(call, schedules=[before.get(one["cron"], {"cron": one["cron"], "created_on": time, "modified_on": time}) for one in body])
+    keep(call, schedules=[before.get(one, {"cron": one, "created_on": time, "modified_on": time}) for one in cron.check([one["cron"] for one in body])])
     return await get_schedules(call)
 
 
@@ -96,13 +91,15 @@ async def get_worker(call: Call) -> Answer:
         raise ApiError(404, 10007, "This Worker does not exist on your account.")
     script = scripts.get(call.store, call.place, row["name"])
     config = script.settings()
-    incoming = [{"id": name, "name": name} for name in scripts.users_of(call.store, script)]
+    users = scripts.users_of(call.store, script)
+    incoming = [{"id": user.name, "name": user.name} for user in users if user.as_service]
+    outbounds = [{"namespace_name": namespace, "worker_name": user.name} for user in users for namespace in user.outbound_of]
     return Answer({
         "id": script.tag, "name": script.name, "created_on": script.created_on, "updated_on": script.modified_on,
         "deployed_on": script.modified_on, "logpush": config["logpush"], "observability": config["observability"] or {"enabled": False},
         "tags": tags_shown(call.store, script), "tail_consumers": config["tail_consumers"] or [],
         "subdomain": {**SUBDOMAIN_OFF, **script.extras.get("subdomain", {})},
-        "references": {"workers": incoming, "dispatch_namespace_outbounds": [], "domains": [], "durable_objects": [], "queues": []}})
+        "references": {"workers": incoming, "dispatch_namespace_outbounds": outbounds, "domains": [], "durable_objects": [], "queues": []}})
 
 
 async def list_durable_objects(call: Call) -> Answer:
@@ -129,11 +126,13 @@ async def get_usage_model(call: Call) -> Answer:
 async def references(call: Call) -> Answer:
     """Who depends on this Worker: what a client asks before it deletes one."""
     users = scripts.users_of(call.store, call.script)
-    bound = {name: {one.type for one in bindings.load(call.store, scripts.get(call.store, call.place, name).id).values()} for name in users}
-    services = [{"service": name, "environment": ENVIRONMENT, "name": name} for name in users if "service" in bound[name]]
-    outbounds = [{"service": name, "environment": ENVIRONMENT, "name": name, "namespace": ""}
-                 for name in users if "dispatch_namespace" in bound[name] and "service" not in bound[name]]
+    services = [named(user) for user in users if user.as_service]
+    outbounds = [{**named(user), "namespace": namespace} for user in users for namespace in user.outbound_of]
     return Answer({"services": {"incoming": services, "outgoing": []}, "dispatch_outbounds": outbounds, "durable_objects": [], "queues": []})
+
+
+def named(user: scripts.User) -> dict[str, str]:
+    return {"service": user.name, "environment": ENVIRONMENT, "name": user.name}
 
 
 async def search(call: Call) -> Answer:

@@ -30,7 +30,7 @@ async def upload(call: Call) -> Answer:
     session = assets.authorized(call.store, bearer(call))
     if call.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data")
-    files = {part.name: (content(call, part), content_type(part)) for part in await multipart.read(call)}
+    files = {part.name: (content(call, part), content_type(part)) for part in multipart.read(call)}
     token = assets.put(call.store, session, files)
     return Answer({"jwt": token}, status=201) if token else Answer({}, status=202)
 

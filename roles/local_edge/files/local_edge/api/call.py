@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-import re
+import contextlib
+import hashlib
+import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from local_edge.model.scripts import Place, Script
 from local_edge.runtime.base import Runtime
 from local_edge.settings import Settings, Switches
 from local_edge.store import Store
+from local_edge.strict_json import decoded
 
 
 @dataclass
@@ -91,44 +93,40 @@ class Call:
         return body
 
     def tags(self, given: Any) -> list[str]:
-        """Tags of a Worker, once they may be."""
-        return scripts.check_tags(given, int(self.switches.longest_tag), self.switches.odd_tags == "accept")
+        """Tags of a Worker, once they may be; null is none."""
+        return scripts.check_tags([] if given is None else given, int(self.switches.longest_tag), self.switches.odd_tags == "accept")
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """A number from the query, within its bounds."""
         text = self.query.get(name, "")
         if not text:
             return default
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise bad_parameter(name, f"{text!r} is not a number from {low} to {high}")
+        if not text.isascii() or not text.isdigit() or len(text) > 10 or not low <= int(text) <= high:
+            raise bad_parameter(name, f"{text[:20]!r} is not a number from {low} to {high}")
         return int(text)
 
     def cursor(self) -> str:
-        """Where a listing goes on: what `cursor_after` made of it."""
+        """Where this listing goes on: what `cursor_after` made of it."""
         text = self.query.get("cursor", "")
-        try:
-            return base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode()
-        except (binascii.Error, ValueError):
-            raise bad_parameter("cursor", f"{text!r} was not issued here") from None
+        with contextlib.suppress(binascii.Error, ValueError):
+            raw = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
+            last = raw[SIGNATURE:].decode()
+            if not raw or hmac.compare_digest(raw, self.signed(last)):
+                return last
+        raise bad_parameter("cursor", f"{text[:100]!r} was not issued for this listing")
+
+    def cursor_after(self, last: str) -> str:
+        """A cursor, opaque to clients; '' where nothing follows."""
+        return base64.urlsafe_b64encode(self.signed(last)).decode() if last else ""
+
+    def signed(self, last: str) -> bytes:
+        """The last name of a page, with the proof that it was one of this listing."""
+        listing = "\0".join([*self.params.values(), last]).encode()
+        return hmac.digest(self.store.signing_key, listing, hashlib.sha256)[:SIGNATURE] + last.encode()
 
 
-HALF_A_PAIR = re.compile(rb"\\u[dD]")
-
-
-def decoded(text: bytes) -> Any:
-    """JSON whose strings can be written: half of a surrogate pair, escaped, is fine for a parser and for nobody after it. ValueError."""
-    value = json.loads(text)
-    if HALF_A_PAIR.search(text):
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
-
-
+SIGNATURE = 8
 Handler = Callable[[Call], Awaitable[Answer]]
-
-
-def cursor_after(last: str) -> str:
-    """A cursor, opaque to clients; '' where nothing follows."""
-    return base64.urlsafe_b64encode(last.encode()).decode()
 
 
 def paged(call: Call, items: list[Any], default: int = 20, low: int = 5, high: int = 50) -> Answer:

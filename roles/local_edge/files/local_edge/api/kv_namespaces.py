@@ -4,11 +4,14 @@
 """KV namespaces."""
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from local_edge.api.call import Answer, Call, paged
-from local_edge.errors import ApiError
+from local_edge.errors import ApiError, no_route
 from local_edge.model import kv
+
+IDENT = re.compile(r"[0-9a-f]{32}")
 
 
 def refuse_body(why: str) -> ApiError:
@@ -20,6 +23,8 @@ def shown(row: Any) -> dict[str, Any]:
 
 
 def find(call: Call) -> dict[str, Any]:
+    if not IDENT.fullmatch(call.params["kv"]):
+        raise no_route(f"/accounts/{call.account}/storage/kv/namespaces/{call.params['kv']}")
     row = call.store.one("select * from kv_namespaces where account = ? and id = ?", call.account, call.params["kv"])
     if row is None:
         raise kv.missing_namespace()

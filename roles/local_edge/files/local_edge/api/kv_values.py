@@ -10,11 +10,12 @@ import json
 from typing import Any
 
 from local_edge.api import multipart
-from local_edge.api.call import Answer, Call, cursor_after
+from local_edge.api.call import Answer, Call
 from local_edge.api.kv_namespaces import find, refuse_body
 from local_edge.errors import ApiError
 from local_edge.model import kv
 from local_edge.model.kv import Pair
+from local_edge.strict_json import decoded
 
 MAX_BULK, MAX_BULK_GET = 10_000, 100
 
@@ -33,7 +34,7 @@ def pair_of(call: Call) -> Pair:
 async def list_keys(call: Call) -> Answer:
     namespace, limit = find(call)["id"], call.number("limit", 1000, 10, 1000)
     page, last = kv.keys(call.store, namespace, call.query.get("prefix", ""), call.cursor(), limit)
-    return Answer(page, info={"count": len(page), "cursor": cursor_after(last)})
+    return Answer(page, info={"count": len(page), "cursor": call.cursor_after(last)})
 
 
 async def get_value(call: Call) -> Answer:
@@ -55,7 +56,7 @@ async def put_value(call: Call) -> Answer:
     namespace, key = find(call)["id"], kv.check_key(call.params["key"])
     value, metadata = call.body, None
     if call.media_type == "multipart/form-data":
-        parts = {part.name: part for part in await multipart.read(call)}
+        parts = {part.name: part for part in multipart.read(call)}
         if "value" not in parts:
             raise refuse_body("the part `value` is missing")
         value = parts["value"].body
@@ -67,7 +68,7 @@ async def put_value(call: Call) -> Answer:
 
 def read_metadata(text: bytes) -> Any:
     try:
-        return json.loads(text) if text else None
+        return decoded(text) if text else None
     except ValueError as error:
         raise refuse_body(f"metadata must be JSON: {error}") from None
 
@@ -133,8 +134,7 @@ async def bulk_get(call: Call) -> Answer:
 def read_value(pair: Pair, form: str, with_metadata: bool) -> Any:
     """A value as bulk get returns it."""
     try:
-        value: Any = pair.value.decode()
-        value = json.loads(value) if form == "json" else value
+        value: Any = decoded(pair.value) if form == "json" else pair.value.decode()
     except ValueError:
         raise refuse_body(f"the value of {pair.key!r} is not {'JSON' if form == 'json' else 'text'}") from None
     if not with_metadata:

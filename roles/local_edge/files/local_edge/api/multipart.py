@@ -4,17 +4,26 @@
 """Multipart bodies, in and out."""
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from starlette.datastructures import FormData, Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from local_edge.api.call import Call
 from local_edge.errors import bad_body
 
-MAX_PART = 105 * 1024 * 1024
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+# What it finds wrong is in the refusal already.
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
+
+#: Characters that a header cannot hold between quotes, and how browsers write them there.
+ESCAPED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 
 @dataclass(frozen=True)
@@ -32,34 +41,73 @@ class Part:
         return self.content_type.partition(";")[0].strip().lower()
 
 
-async def read(call: Call) -> list[Part]:
+class Reader:
+    """The parts of one body, collected while the parser walks through it."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.ended = False
+        self.field = self.value = b""
+        self.headers: dict[str, bytes] = {}
+        self.chunks: list[bytes] = []
+
+    def callbacks(self) -> MultipartCallbacks:
+        return {"on_part_begin": self.begin, "on_header_field": self.add_field, "on_header_value": self.add_value, "on_header_end": self.end_header,
+                "on_part_data": self.add_data, "on_part_end": self.end_part, "on_end": self.end}
+
+    def begin(self) -> None:
+        self.headers, self.chunks = {}, []
+
+    def add_field(self, data: bytes, start: int, end: int) -> None:
+        self.field += data[start:end]
+
+    def add_value(self, data: bytes, start: int, end: int) -> None:
+        self.value += data[start:end]
+
+    def end_header(self) -> None:
+        self.headers[self.field.decode("latin-1").lower()] = self.value
+        self.field = self.value = b""
+
+    def add_data(self, data: bytes, start: int, end: int) -> None:
+        self.chunks.append(data[start:end])
+
+    def end_part(self) -> None:
+        _kind, options = parse_options_header(self.headers.get("content-disposition", b""))
+        if b"name" not in options:
+            raise ValueError("a part has no name")
+        filename = options.get(b"filename")
+        self.parts.append(Part(options[b"name"].decode(), b"".join(self.chunks), None if filename is None else filename.decode(),
+                               self.headers.get("content-type", b"").decode("latin-1")))
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def read(call: Call) -> list[Part]:
     """The parts of a request in their order."""
+    reader = Reader()
     try:
-        form = await parsed(call)
-    except (MultiPartException, UnicodeError, KeyError, ValueError) as error:
-        raise bad_body(f"malformed multipart: {getattr(error, 'message', error)}") from None
-    parts = [await part(name, value) for name, value in form.multi_items()]
-    await form.close()
-    return parts
+        _kind, options = parse_options_header(call.headers.get("content-type", ""))
+        if not options.get(b"boundary"):
+            raise ValueError("its Content-Type names no boundary")
+        parser = MultipartParser(options[b"boundary"], reader.callbacks())
+        parser.write(call.body)
+        parser.finalize()
+        if not reader.ended:
+            raise ValueError("it ends before its closing boundary")
+    except (FormParserError, ValueError) as error:
+        raise bad_body(f"malformed multipart: {error}") from None
+    return reader.parts
 
 
-async def parsed(call: Call) -> FormData:
-    async def stream() -> AsyncIterator[bytes]:
-        yield call.body
-        yield b""
-    return await MultiPartParser(Headers(dict(call.headers)), stream(), max_part_size=MAX_PART).parse()  # type: ignore[arg-type]
-
-
-async def part(name: str, value: UploadFile | str) -> Part:
-    if isinstance(value, str):
-        return Part(name, value.encode())
-    return Part(name, await value.read(), value.filename, value.content_type or "")
+def quoted(text: str | None) -> str:
+    return "".join(ESCAPED.get(character, character) for character in text or "")
 
 
 def written(parts: Iterable[Part]) -> tuple[bytes, str]:
     """A multipart body and its content type."""
     boundary, chunks = uuid.uuid4().hex, []
     for each in parts:
-        head = f'Content-Disposition: form-data; name="{each.name}"; filename="{each.filename}"\r\nContent-Type: {each.content_type}'
+        head = f'Content-Disposition: form-data; name="{quoted(each.name)}"; filename="{quoted(each.filename)}"\r\nContent-Type: {each.content_type}'
         chunks += [f"--{boundary}\r\n{head}\r\n\r\n".encode(), each.body, b"\r\n"]
     return b"".join([*chunks, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"

@@ -11,10 +11,11 @@ from local_edge.api import multipart
 from local_edge.api.call import Answer, Call
 from local_edge.api.script_objects import settings_shown, tags_shown
 from local_edge.api.unsettled import bindings_shown, moves_modified_on
-from local_edge.api.uploads import check_config, json_part, validated, with_handlers
+from local_edge.api.uploads import check_assets_binding, json_part, validated, with_handlers
 from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
 from local_edge.model import bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
+from local_edge.model.config import DEFAULTS, SHAPES, checked
 from local_edge.model.scripts import Change, Script
 
 SCRIPT_SETTINGS = ("logpush", "tail_consumers", "observability", "tags")
@@ -44,7 +45,7 @@ async def patch_settings(call: Call) -> Answer:
     script = call.script
     if call.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data with one part `settings`")
-    parts = [part for part in await multipart.read(call) if part.name == "settings"]
+    parts = [part for part in multipart.read(call) if part.name == "settings"]
     if not parts:
         raise invalid("could not read content for part settings")
     raw = json_part(parts[0].body, "settings")
@@ -53,6 +54,7 @@ async def patch_settings(call: Call) -> Answer:
     if raw.get("bindings") is not None:
         before = bindings.load(call.store, script.id)
         after = bindings.resolve(call.store, call.account, raw["bindings"], before, Rules(strict=True, valueless=True))
+        check_assets_binding(script.config.get("assets"), after)
     state = migrations.migrated(script.migrations, raw.get("migrations"))
     if after is not None:
         migrations.check_bindings(state, script.name, after)
@@ -69,8 +71,8 @@ async def patch_settings(call: Call) -> Answer:
 
 def merged(script: Script, raw: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration after a patch: null goes back to the default."""
-    cleared = {name for name in scripts.CONFIG if name in raw and raw[name] is None}
-    return {**{name: value for name, value in script.config.items() if name not in cleared}, **check_config(raw)}
+    cleared = {name for name in DEFAULTS if name in raw and raw[name] is None}
+    return {**{name: value for name, value in script.config.items() if name not in cleared}, **checked(raw, SHAPES)}
 
 
 async def get_script_settings(call: Call) -> Answer:
@@ -82,7 +84,7 @@ async def get_script_settings(call: Call) -> Answer:
 async def patch_script_settings(call: Call) -> Answer:
     script, raw = call.script, call.json_object()
     wanted = {name: raw[name] for name in SCRIPT_SETTINGS if name in raw}
-    tags = call.tags(wanted.pop("tags") or []) if "tags" in wanted else None
+    tags = call.tags(wanted.pop("tags")) if "tags" in wanted else None
     change(call, script, Change(config=merged(script, wanted), tags=tags))
     return await get_script_settings(call)
 
@@ -107,9 +109,11 @@ def store_secrets(call: Call, script: Script, wanted: Mapping[str, Any]) -> dict
         raise ApiError(400, 10215, "Secret edit failed. You attempted to modify a secret, but the latest version of your Worker isn't currently"
                                    " deployed. Please ensure that the latest version of your Worker is fully deployed.")
     after = bindings.load(call.store, script.id)
+    before = dict(after)
     for name, raw in wanted.items():
         if raw is None:
-            after.pop(name, None)
+            if name in after and after[name].type in bindings.SECRET_TYPES:
+                del after[name]
             continue
         entry = {"type": "secret_text", **raw, "name": raw.get("name", name)} if isinstance(raw, dict) else {}
         if bindings.named(entry) != name or entry["type"] not in bindings.SECRET_TYPES:
@@ -117,7 +121,8 @@ def store_secrets(call: Call, script: Script, wanted: Mapping[str, Any]) -> dict
         if name in after and after[name].type not in bindings.SECRET_TYPES:
             raise ApiError(400, 10053, f"Binding name {name!r} is already in use by a binding of type {after[name].type}")
         after[name] = bindings.read(call.store, call.account, entry)
-    change(call, script, Change(bindings=bindings.counted(list(after.values()))))
+    if after != before:
+        change(call, script, Change(bindings=bindings.counted(list(after.values()))))
     return after
 
 
@@ -146,7 +151,7 @@ async def patch_secrets(call: Call) -> Answer:
     if not isinstance(wanted, dict):
         raise bad_body("`secrets` must be an object of secrets by name")
     after = store_secrets(call, call.script, wanted)
-    return Answer({name: after[name].shown() for name in wanted if name in after})
+    return Answer({name: after[name].shown() for name, raw in wanted.items() if raw is not None})
 
 
 async def get_tags(call: Call) -> Answer:
@@ -156,7 +161,7 @@ async def get_tags(call: Call) -> Answer:
 
 async def put_tags(call: Call) -> Answer:
     """Replace the tags; clients send none as [], as null, or as no body at all."""
-    tags = call.tags((call.json() if call.body else None) or [])
+    tags = call.tags(call.json() if call.body else None)
     return Answer(tags_shown(call.store, change(call, call.script, Change(tags=tags))))
 
 

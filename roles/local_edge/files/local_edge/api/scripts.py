@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local_edge.api import multipart
-from local_edge.api.call import Answer, Call, cursor_after
+from local_edge.api.call import Answer, Call
 from local_edge.api.multipart import Part
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.uploads import CONTENT_TYPES
@@ -40,7 +40,7 @@ async def list_namespaced(call: Call) -> Answer:
     limit, tags = call.number("limit", MAX_PAGE, 1, MAX_PAGE), call.query.get("tags", "")
     found = scripts.listing(call.store, call.place, tags, call.cursor(), limit + 1)
     page = found[:limit]
-    more = {"cursor": cursor_after(page[-1].name)} if len(found) > limit else LAST_PAGE.get(call.switches.list_end)
+    more = {"cursor": call.cursor_after(page[-1].name)} if len(found) > limit else LAST_PAGE.get(call.switches.list_end)
     return Answer([listed(call, script) for script in page], info=None if more is None else {"count": len(page), **more})
 
 
@@ -85,7 +85,7 @@ async def delete_script(call: Call) -> Answer:
     script = call.script
     users = scripts.users_of(call.store, script)
     if users and call.query.get("force") != "true":
-        raise ApiError(400, 10064, f"Worker {script.name!r} is used by service bindings of {', '.join(users)}; remove those, "
+        raise ApiError(400, 10064, f"Worker {script.name!r} is used by bindings of {', '.join(user.name for user in users)}; remove those, "
                                    "or delete with force=true")
     with call.store.write() as db:
         scripts.delete(call.store, [script])
@@ -93,7 +93,7 @@ async def delete_script(call: Call) -> Answer:
             db.execute("delete from bindings where type = 'service' and target = ? and script in"
                        " (select id from scripts where account = ?)", (script.name, call.account))
             db.executemany("delete from routes where script = ? and zone = ?", [(script.name, zone) for zone in zones(call)])
-            call.touched += ["routes", *(call.place.key(user) for user in users)]
+            call.touched += ["routes", *(user.place.key(user.name) for user in users)]
     call.touched.append(script.key)
     return Answer(content=b"" if call.switches.delete_answer == "empty" else None)
 

@@ -4,8 +4,6 @@
 """Uploading a Worker: the one write that makes or replaces all of it."""
 from __future__ import annotations
 
-import datetime
-import re
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
@@ -13,15 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_edge.api import multipart
-from local_edge.api.call import Answer, Call, decoded
+from local_edge.api.call import Answer, Call
 from local_edge.api.multipart import Part
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.unsettled import check_etag, kept_source, refuse_two_ways
 from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
 from local_edge.model import assets, bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
+from local_edge.model.config import METADATA, SHAPES, checked
 from local_edge.model.scripts import Change, Module, Script, Source
 from local_edge.runtime.base import Handlers
+from local_edge.strict_json import decoded
 
 #: Of the modules together: plain, and compressed as on the way to the machines that run them.
 MAX_SIZE, MAX_COMPRESSED = 64 * 1024 * 1024, 10 * 1024 * 1024
@@ -61,10 +61,13 @@ class Upload:
         if self.metadata.get("assets") and not self.files and not {"main_module", "body_part"} & set(self.metadata):
             return Source("", [])
         main, kind = self.main
-        names = [str(file.filename) for file in self.files]
-        if main not in names:
-            raise invalid(f"main_module {main!r} is not the file name of any uploaded part; there are {', '.join(names) or 'none'}")
         modules = [self.module(file, main, kind) for file in self.files if file.media_type != SOURCE_MAP]
+        names = [module.name for module in modules]
+        if main not in names:
+            raise invalid(f"main_module {main!r} is not the file name of any uploaded module; there are {', '.join(names) or 'none'}")
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise invalid(f"module {twice[0]!r} was uploaded more than once")
         check_size(modules)
         return Source(main, modules)
 
@@ -73,6 +76,8 @@ class Upload:
         name, kind = str(file.filename), KINDS.get(file.media_type)
         if kind is None:
             raise invalid(f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(KINDS)}")
+        if not name.isprintable():
+            raise invalid(f"module {name!r}: the name of a module has no control characters")
         if name == main:
             kind = main_kind or ("js" if kind == "cjs" else kind)
         return Module(name, kind, file.body)
@@ -101,7 +106,7 @@ async def read(call: Call) -> Upload:
         return Upload({"body_part": "worker.js"}, [Part("worker.js", call.body, "worker.js", "application/javascript")])
     if call.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data")
-    parts = await multipart.read(call)
+    parts = multipart.read(call)
     files = [part for part in parts if part.filename is not None and part.name != "metadata"]
     described = [part for part in parts if part.name == "metadata"]
     if described:
@@ -112,42 +117,11 @@ async def read(call: Call) -> Upload:
     raise invalid("could not read content for part metadata")
 
 
-def check_date(date: Any) -> str:
-    """A compatibility date that lies not ahead."""
-    try:
-        parsed = datetime.date.fromisoformat(date) if re.fullmatch(r"\d{4}-\d\d-\d\d", date) else None
-    except (TypeError, ValueError):
-        parsed = None
-    if parsed is None:
-        raise invalid(f"compatibility_date {date!r} must be a date written YYYY-MM-DD")
-    if parsed > datetime.datetime.now(datetime.timezone.utc).date():
-        raise invalid(f"Can't set compatibility date in the future: {date}")
-    return str(date)
-
-
-def check_config(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the metadata belongs to the configuration; null is as good as not given."""
-    config = {name: raw[name] for name in scripts.CONFIG if raw.get(name) is not None}
-    if "compatibility_date" in config:
-        check_date(config["compatibility_date"])
-    flags = config.get("compatibility_flags", [])
-    if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
-        raise invalid("compatibility_flags must be a list of strings")
-    for name in ("limits", "observability", "placement", "cache_options"):
-        if not isinstance(config.get(name, {}), dict):
-            raise invalid(f"{name} must be an object")
-    if not isinstance(config.get("tail_consumers", []), list):
-        raise invalid("tail_consumers must be a list")
-    return config
-
-
 def rules_of(call: Call, metadata: Mapping[str, Any]) -> Rules:
     """Which of the old bindings survive this upload."""
     keep = metadata.get("keep_bindings")
     if keep is None:
         keep = bindings.SECRET_TYPES if call.switches.put_without_keep_bindings == "keep" else ()
-    elif not isinstance(keep, list) or not all(isinstance(one, str) for one in keep):
-        raise invalid("keep_bindings must be a list of binding types")
     return Rules(keep=tuple(keep), strict=call.query.get("bindings_inherit") == "strict")
 
 
@@ -183,19 +157,19 @@ class Settled:
 
 def settled(call: Call, name: str, metadata: Mapping[str, Any]) -> Settled:
     """Bindings, assets and migrations, checked against what there is now."""
+    metadata = {**metadata, **checked(metadata, METADATA)}
     scripts.check_place(call.store, call.place)
     old = scripts.find(call.store, call.place, name)
     before = bindings.load(call.store, old.id) if old else {}
-    after = bindings.resolve(call.store, call.account, metadata.get("bindings") or [], before, rules_of(call, metadata))
+    after = bindings.resolve(call.store, call.account, metadata.get("bindings", []), before, rules_of(call, metadata))
     if metadata.get("exports") and metadata.get("migrations"):
         raise ApiError(400, 100402, "`exports` and `migrations` cannot be used together")
     state = migrations.migrated(old.migrations if old else migrations.EMPTY, metadata.get("migrations"))
     if not metadata.get("exports"):
         migrations.check_bindings(state, name, after)
     served = assets_after(call, old, metadata)
-    if not served and any(one.type == "assets" for one in after):
-        raise invalid("a binding of type assets needs `assets` in the metadata")
-    config = {**check_config(metadata), "last_deployed_from": call.client, **({"assets": served} if served else {})}
+    check_assets_binding(served, after)
+    config = {**checked(metadata, SHAPES), "last_deployed_from": call.client, **({"assets": served} if served else {})}
     return Settled(config, migrations.with_ids(state, after), state, old.version if old else None)
 
 
@@ -203,8 +177,6 @@ def assets_after(call: Call, old: Script | None, metadata: Mapping[str, Any]) ->
     """The static assets `{"manifest", "config"}` of a Worker after this upload."""
     before = old.config.get("assets") if old else None
     wanted = metadata.get("assets")
-    if wanted is not None and not isinstance(wanted, dict):
-        raise invalid("assets must be an object")
     if wanted and wanted.get("jwt"):
         return {"manifest": assets.completed(call.store, call.place, wanted["jwt"]), "config": assets.check_config(wanted.get("config"))}
     if metadata.get("keep_assets") and before:
@@ -212,6 +184,11 @@ def assets_after(call: Call, old: Script | None, metadata: Mapping[str, Any]) ->
     if wanted:
         raise invalid("assets need the `jwt` that completed their upload")
     return None
+
+
+def check_assets_binding(served: Mapping[str, Any] | None, after: Sequence[Binding]) -> None:
+    if not served and any(one.type == "assets" for one in after):
+        raise invalid("a binding of type assets needs `assets` in the metadata")
 
 
 async def validated(call: Call, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]) -> Handlers:

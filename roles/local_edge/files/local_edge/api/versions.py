@@ -11,12 +11,14 @@ from local_edge.api import uploads
 from local_edge.api.call import Answer, Call
 from local_edge.errors import ApiError, bad_body, invalid
 from local_edge.model import bindings, scripts, versions
+from local_edge.model.config import DEFAULTS, METADATA, SHAPES, TEXT, UNVERSIONED, checked, fields, of_type
 from local_edge.model.scripts import Change, Script
 from local_edge.model.versions import Content, Deployment, Version
 
 AUTHOR = "local@edge.test"
 #: Metadata that belongs to the Worker, not to a version of it.
 REFUSED = ("migrations", "logpush", "tail_consumers", "tags")
+SHARE = fields({"version_id": TEXT, "percentage": of_type("a number from 0 to 100", int, float, least=0, most=100)})
 
 
 def source_of(version: Version) -> str:
@@ -35,7 +37,7 @@ def shown(version: Version) -> dict[str, Any]:
 def in_full(call: Call, version: Version) -> dict[str, Any]:
     """A version with what it consists of."""
     content = version.content
-    config = {name: content.config.get(name, default) for name, default in scripts.CONFIG.items()}
+    config = {name: content.config.get(name, default) for name, default in DEFAULTS.items()}
     handlers = content.config.get("handlers", [])
     return {**shown(version), "startup_time_ms": 1, "resources": {
         "bindings": [one.shown() for one in content.bindings],
@@ -71,9 +73,11 @@ async def create_version(call: Call) -> Answer:
         raise invalid(f"metadata `{refused[0]}` belongs to the Worker and not to a version: send it with the Worker's settings")
     source, newest = upload.source(), versions.newest(call.store, script.id)
     before = {one.name: one for one in newest.content.bindings}
-    after = bindings.resolve(call.store, call.account, upload.metadata.get("bindings") or [], before, uploads.rules_of(call, upload.metadata))
-    served = uploads.assets_after(call, script, upload.metadata)
-    config = {**uploads.check_config(upload.metadata), "last_deployed_from": call.client, **({"assets": served} if served else {})}
+    metadata = {**upload.metadata, **checked(upload.metadata, METADATA)}
+    after = bindings.resolve(call.store, call.account, metadata.get("bindings", []), before, uploads.rules_of(call, metadata))
+    served = uploads.assets_after(call, script, metadata)
+    uploads.check_assets_binding(served, after)
+    config = {**checked(metadata, SHAPES), "last_deployed_from": call.client, **({"assets": served} if served else {})}
     handlers = await uploads.validated(call, source, config, after)
     content = Content(source.etag, source.main, uploads.with_handlers(config, handlers, source), after)
     ident = scripts.add_version(call.store, script, source, content, uploads.read_annotations(upload.metadata))
@@ -115,7 +119,7 @@ async def create_deployment(call: Call) -> Answer:
     shares = read_shares(call, script, body)
     chosen = versions.get(call.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
     annotations = uploads.read_annotations(body)
-    kept = {name: script.config[name] for name in scripts.UNVERSIONED if name in script.config}
+    kept = {name: script.config[name] for name in UNVERSIONED if name in script.config}
     change = Change(config={**chosen.content.config, **kept}, bindings=chosen.content.bindings, annotations=annotations, version=chosen)
     scripts.write(call.store, call.place, script.name, change)
     if len(shares) > 1:
@@ -129,7 +133,8 @@ def read_shares(call: Call, script: Script, body: Mapping[str, Any]) -> list[dic
     shares = body.get("versions")
     if body.get("strategy", "percentage") != "percentage" or not isinstance(shares, list) or not 1 <= len(shares) <= 2:
         raise bad_body("a deployment has the strategy `percentage` and one or two `versions`")
-    wrong = [one for one in shares if not isinstance(one, dict) or not isinstance(one.get("percentage"), (int, float))]
-    if wrong or sum(one["percentage"] for one in shares) != 100:
-        raise bad_body("each of `versions` has a `version_id` and a `percentage`, and these sum up to 100")
-    return [{"version_id": versions.get(call.store, script.id, str(one.get("version_id"))).id, "percentage": one["percentage"]} for one in shares]
+    for one in shares:
+        SHARE("versions", one)
+    if sum(one["percentage"] for one in shares) != 100 or len({one["version_id"] for one in shares}) < len(shares):
+        raise bad_body("the `versions` differ, and their percentages sum up to 100")
+    return [{"version_id": versions.get(call.store, script.id, one["version_id"]).id, "percentage": one["percentage"]} for one in shares]

@@ -63,7 +63,7 @@ def read(call: Call, ident: str) -> tuple[str, str | None]:
     if script and not scripts.find(call.store, scripts.Place(zone.account.id), script):
         raise ApiError(400, 10019, "Cannot configure a route for a Worker which does not exist. Please ensure this Worker "
                                    "exists and try again.")
-    if call.store.one("select 1 from routes where zone = ? and pattern = ? and id != ?", zone.id, pattern, ident):
+    if call.store.one("select 1 from routes where zone = ? and pattern in (?, ?) and id != ?", zone.id, *patterns.spellings(pattern), ident):
         raise ApiError(409, 10020, "A route with the same pattern already exists")
     return pattern, script or None
 
@@ -84,7 +84,8 @@ async def put_script_routes(call: Call) -> Answer:
         raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
     wanted = dict.fromkeys(wanted_route(call, item) for item in body)
     for zone, pattern in wanted:
-        if call.store.one("select 1 from routes where zone = ? and pattern = ? and script is not ?", zone, pattern, script.name):
+        if call.store.one("select 1 from routes where zone = ? and pattern in (?, ?) and script is not ?",
+                          zone, *patterns.spellings(pattern), script.name):
             raise ApiError(409, 10020, f"A route with the same pattern already exists: {pattern}")
     owned = {zone.id: zone for zone in owned_zones(call)}
     rows = call.store.all("select * from routes where script = ?", script.name)

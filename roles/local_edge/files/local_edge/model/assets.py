@@ -13,14 +13,13 @@ from typing import Any
 import jwt
 
 from local_edge.errors import ApiError, bad_body, invalid
+from local_edge.model.config import ASSETS, checked
 from local_edge.model.scripts import Place
 from local_edge.store import Store, now
 
 MAX_FILES, MAX_SIZE, LIFETIME = 100_000, 25 * 1024 * 1024, 3600
 MAX_BUCKET, MAX_BUCKET_FILES = 50 * 1024 * 1024, 1000
 ALGORITHM = "HS256"
-HTML_HANDLING = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
-NOT_FOUND_HANDLING = ("none", "404-page", "single-page-application")
 
 
 def check_manifest(raw: Any) -> dict[str, dict[str, Any]]:
@@ -30,11 +29,19 @@ def check_manifest(raw: Any) -> dict[str, dict[str, Any]]:
     if len(raw) > MAX_FILES:
         raise ApiError(413, 10304, f"a manifest has at most {MAX_FILES} files, not {len(raw)}")
     for path, entry in raw.items():
-        if not path.startswith("/") or not isinstance(entry, dict) or not is_hash(entry.get("hash")) or not isinstance(entry.get("size"), int):
+        if not path.startswith("/") or not isinstance(entry, dict) or not is_hash(entry.get("hash")) or not is_size(entry.get("size")):
             raise bad_body(f"manifest entry {path!r}: a path begins with /, and has a `hash` of 32 hexadecimal digits and a `size`")
-        if entry["size"] > MAX_SIZE:
-            raise ApiError(413, 10304, f"asset {path!r} is larger than {MAX_SIZE} bytes")
+        check_size(path, entry["size"])
     return raw
+
+
+def is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def check_size(name: str, size: int) -> None:
+    if size > MAX_SIZE:
+        raise ApiError(413, 10304, f"asset {name!r} is larger than {MAX_SIZE} bytes")
 
 
 def is_hash(value: Any) -> bool:
@@ -98,6 +105,8 @@ def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]
     foreign = [name for name in files if name not in hashes]
     if foreign:
         raise bad_body(f"asset {foreign[0]!r} is not in the manifest of this session")
+    for name, (body, _content_type) in files.items():
+        check_size(name, len(body))
     with store.write() as db:
         db.executemany("insert or replace into assets values (?, ?, ?, ?, ?)", [
             (place.account, place.namespace, name, content_type, body) for name, (body, content_type) in files.items()])
@@ -136,10 +145,7 @@ def check_config(raw: Any) -> dict[str, Any]:
         return {}
     if not isinstance(raw, dict):
         raise invalid("assets.config must be an object")
-    for key, known in (("html_handling", HTML_HANDLING), ("not_found_handling", NOT_FOUND_HANDLING)):
-        if raw.get(key) is not None and raw[key] not in known:
-            raise invalid(f"assets.config.{key} is one of {', '.join(known)}, not {raw[key]!r}")
-    return {key: value for key, value in raw.items() if value is not None}
+    return checked(raw, ASSETS, "assets.config.")
 
 
 def move(store: Store, account: str, old: str, new: str) -> None:

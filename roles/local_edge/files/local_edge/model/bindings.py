@@ -54,7 +54,8 @@ class Target:
 
     def check(self, store: Store, account: str, raw: Mapping[str, Any]) -> str:
         value = str(raw[self.key])
-        if not store.one(self.find, account, value):
+        elsewhere = raw.get("environment") not in (None, "production")
+        if elsewhere or not store.one(self.find, account, value):
             raise ApiError(400, self.code, self.message.format(value=value, name=raw["name"],
                                                                environment=raw.get("environment") or "production"))
         return value
@@ -215,7 +216,10 @@ class Rules:
 
 def inherited(raw: Mapping[str, Any], before: Mapping[str, Binding], strict: bool) -> Binding | None:
     """What `{"type": "inherit"}` stands for."""
-    source = before.get(raw.get("old_name") or raw["name"])
+    old_name = raw.get("old_name") or raw["name"]
+    if not isinstance(old_name, str):
+        raise invalid(f"binding {raw['name']} of type inherit has an invalid `old_name`")
+    source = before.get(old_name)
     if source is None:
         if strict:
             raise ApiError(400, 10057, f"inherit binding '{raw['name']}' is invalid: the Worker has no binding of that name")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ from local_edge.store import Store
 
 MAX_KEY, MAX_VALUE, MAX_METADATA = 512, 25 * 1024 * 1024, 1024
 MIN_TTL = 60
+#: Seconds that fit into the database, and beyond any life.
+INTEGER = re.compile(r"-?\d{1,15}")
 LIVE = "(expiration is null or expiration > ?)"
 
 
@@ -88,10 +91,10 @@ def integer(value: Any, name: str) -> int | None:
     """Read a number that may come as text, from a query; None and '' are none."""
     if value is None or value == "":
         return None
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ApiError(400, 10034, f"invalid {name} of {value!r}: it must be an integer") from None
+    text = str(value)
+    if isinstance(value, (bool, float)) or not INTEGER.fullmatch(text):
+        raise ApiError(400, 10034, f"invalid {name} of {text[:40]!r}: it must be an integer")
+    return int(text)
 
 
 def expiry(expiration: Any, ttl: Any) -> int | None:

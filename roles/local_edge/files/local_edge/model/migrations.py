@@ -40,6 +40,9 @@ def migrated(state: Mapping[str, Any], raw: Any) -> dict[str, Any]:
         return dict(state)
     if not isinstance(raw, Mapping):
         raise invalid("migrations must be an object")
+    for name in ("old_tag", "new_tag"):
+        if raw.get(name) is not None and not isinstance(raw[name], str):
+            raise invalid(f"migrations: `{name}` must be a string")
     if raw.get("old_tag", state["tag"]) != state["tag"]:
         raise ApiError(412, 10079, f"Actor migration tag precondition failed; expected tag {state['tag']!r} but got {raw['old_tag']!r}")
     classes: Classes = dict(state["classes"])

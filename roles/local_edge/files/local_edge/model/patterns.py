@@ -10,6 +10,8 @@ from local_edge.errors import ApiError
 
 PATTERN = re.compile(r"(?P<scheme>https?://)?(?P<host>[^/?#\s]+)(?P<path>/[^?#\s]*)?", re.IGNORECASE)
 
+LABEL = re.compile(r"[\w-]{1,63}")
+
 
 def refuse(pattern: object, why: str) -> ApiError:
     return ApiError(400, 10022, f"Invalid route pattern {pattern!r}: {why}")
@@ -35,10 +37,18 @@ def normalized(pattern: object, zone: str) -> str:
         raise refuse(pattern, "* in a host name is only allowed at its beginning")
     if "*" in path[:-1]:
         raise refuse(pattern, "* in a path is only allowed at its end")
-    bare = host.lstrip("*").lstrip(".")
+    bare = host[2:] if host.startswith("*.") else host.removeprefix("*")
     if host == "*":
         if path != "/*":
             raise refuse(pattern, "the only pattern without a host is */*")
     elif bare != zone and not bare.endswith("." + zone):
         raise refuse(pattern, f"the host must be of the zone {zone}")
+    elif not all(LABEL.fullmatch(label) for label in bare.split(".")):
+        raise refuse(pattern, "the host must be a host name")
     return scheme + host + path
+
+
+def spellings(pattern: str) -> tuple[str, str]:
+    """A normalized pattern as it can be written: a host alone means its root."""
+    path = pattern.split("://", 1)[-1].partition("/")[1:]
+    return pattern, pattern + "/" if not path[0] else pattern[:-1] if path == ("/", "") else pattern

@@ -15,18 +15,13 @@ from typing import Any
 from local_edge.errors import ApiError, bad_parameter, invalid, namespace_missing, worker_missing
 from local_edge.model import bindings, migrations, versions
 from local_edge.model.bindings import Binding
+from local_edge.model.config import DEFAULTS, UNVERSIONED
 from local_edge.store import Store, now
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
 MAX_TAGS = 8
-DEFAULT_DATE = "2021-11-02"
-#: What of a Worker's configuration its settings show, with the value of one that never gave it.
-CONFIG: Mapping[str, Any] = {
-    "compatibility_date": DEFAULT_DATE, "compatibility_flags": [], "limits": None, "logpush": False, "observability": None,
-    "placement": None, "tail_consumers": None, "usage_model": "standard", "cache_options": None,
-}
-#: What of it belongs to the Worker and not to a version of it.
-UNVERSIONED = ("logpush", "observability", "tail_consumers")
+#: Of a filter: more than the tags of any Worker, and less than a database bears in one question.
+MAX_TERMS = 100
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ class Script:
         return self.place.key(self.name)
 
     def settings(self) -> dict[str, Any]:
-        return {name: self.config.get(name, default) for name, default in CONFIG.items()}
+        return {name: self.config.get(name, default) for name, default in DEFAULTS.items()}
 
 
 def check_place(store: Store, place: Place) -> Place:
@@ -149,6 +144,8 @@ def tag_filter(text: str) -> tuple[list[str], list[str]]:
     wrong = [term for term in terms if not re.fullmatch(r".+:(yes|no)", term)]
     if wrong:
         raise bad_parameter("tags", f"{wrong[0]!r} is not TAG:yes or TAG:no")
+    if len(terms) > MAX_TERMS:
+        raise bad_parameter("tags", f"a filter has at most {MAX_TERMS} terms, not {len(terms)}")
     pairs = [term.rsplit(":", 1) for term in terms]
     return [tag for tag, side in pairs if side == "yes"], [tag for tag, side in pairs if side == "no"]
 
@@ -242,17 +239,22 @@ def write(store: Store, place: Place, name: str, change: Change, moves_modified_
 def deploy(store: Store, script: Script, change: Change) -> None:
     """Keep what an account's Worker has become as a version, and note that it answers; inside `write()`."""
     latest = versions.latest(store, script.id)
+    cause = "deployment" if change.version else "secret" if change.config is None else "upload"
     if change.version:
         ident = change.version.id
     elif latest and change.source is None and change.bindings is None and versioned(script.config) == versioned(latest.content.config):
         return
     else:
-        ident = versions.record(store, script.id, content_of(store, script), change.annotations)
-    cause = "deployment" if change.version else "secret" if change.config is None else "upload"
+        ident = versions.record(store, script.id, content_of(store, script), {"workers/triggered_by": cause, **change.annotations})
     message = {"workers/message": "Automatic deployment on upload."} if cause == "upload" else {}
     versions.deploy(store, script.id, [{"version_id": ident, "percentage": 100}],
                     {"workers/triggered_by": cause, **message, **change.annotations})
-    for etag in versions.prune(store, script.id):
+    forget_old_versions(store, script.id)
+
+
+def forget_old_versions(store: Store, script: int) -> None:
+    """Let go of versions beyond those that are kept, and of their code; inside `write()`."""
+    for etag in versions.prune(store, script):
         drop_source(store, etag)
 
 
@@ -271,7 +273,9 @@ def add_version(store: Store, script: Script, source: Source | None, content: ve
     with store.write():
         if source:
             save_source(store, source)
-        return versions.record(store, script.id, content, annotations)
+        ident = versions.record(store, script.id, content, annotations)
+        forget_old_versions(store, script.id)
+    return ident
 
 
 def delete(store: Store, doomed: Iterable[Script]) -> None:
@@ -283,13 +287,27 @@ def delete(store: Store, doomed: Iterable[Script]) -> None:
             drop_source(store, etag)
 
 
-def users_of(store: Store, script: Script) -> list[str]:
-    """Names of the Workers that bind to this one, as a service or as the outbound Worker of a dispatch namespace; only one of the
-    account can be bound to."""
+@dataclass(frozen=True)
+class User:
+    """A Worker that binds to another: as a service, and as the outbound Worker of dispatch namespaces."""
+
+    place: Place
+    name: str
+    as_service: bool
+    outbound_of: tuple[str, ...]
+
+
+def users_of(store: Store, script: Script) -> list[User]:
+    """The Workers, of the account and of its namespaces, that bind to this one; only one of the account can be bound to."""
     if script.place.namespace:
         return []
-    rows = store.all("select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where"
-                     " (bindings.type = 'service' and bindings.target = ?1 or bindings.type = 'dispatch_namespace' and"
-                     " json_extract(bindings.spec, '$.outbound.worker.service') = ?1) and scripts.account = ?2 and scripts.id != ?3"
-                     " order by 1", script.name, script.place.account, script.id)
-    return [row["name"] for row in rows]
+    rows = store.all("select scripts.account, scripts.namespace, scripts.name, bindings.type, bindings.target from bindings"
+                     " join scripts on scripts.id = bindings.script where (bindings.type = 'service' and bindings.target = ?1 or"
+                     " bindings.type = 'dispatch_namespace' and json_extract(bindings.spec, '$.outbound.worker.service') = ?1)"
+                     " and scripts.account = ?2 and scripts.id != ?3 order by scripts.name, scripts.namespace",
+                     script.name, script.place.account, script.id)
+    found: dict[tuple[Place, str], list[Any]] = {}
+    for row in rows:
+        found.setdefault((Place(row["account"], row["namespace"]), row["name"]), []).append(row)
+    return [User(place, name, any(row["type"] == "service" for row in bound),
+                 tuple(row["target"] for row in bound if row["type"] == "dispatch_namespace")) for (place, name), bound in found.items()]

@@ -64,8 +64,10 @@ def record(store: Store, script: int, content: Content, annotations: Mapping[str
 
 
 def prune(store: Store, script: int) -> list[str]:
-    """Forget the oldest; the hashes of their code. Inside `write()`."""
-    rows = store.all("select id, etag from versions where script = ? order by number desc limit -1 offset ?", script, KEPT)
+    """Forget the oldest that no deployment names; the hashes of their code. Inside `write()`."""
+    rows = store.all("select id, etag from (select id, etag from versions where script = ?1 order by number desc limit -1 offset ?2)"
+                     " where id not in (select json_extract(value, '$.version_id') from deployments, json_each(versions) where script = ?1)",
+                     script, KEPT)
     store.db.executemany("delete from versions where id = ?", [(row["id"],) for row in rows])
     return [row["etag"] for row in rows]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from local_edge.errors import invalid
-from local_edge.model import scripts
 from local_edge.model.bindings import Binding
+from local_edge.model.config import DEFAULT_DATE
 from local_edge.model.scripts import Module, Source
 
 TEXTUAL = ("js", "cjs", "text", "json")
@@ -46,7 +46,7 @@ def definition(source: Source, config: Mapping[str, Any], bindings: Iterable[Bin
     bindings = list(bindings)
     values = values_of(bindings)
     return {"main": source.main, "modules": [module_of(module) for module in source.modules],
-            "date": min(config.get("compatibility_date") or scripts.DEFAULT_DATE, newest),
+            "date": min(config.get("compatibility_date") or DEFAULT_DATE, newest),
             "flags": config.get("compatibility_flags") or [], "values": values,
             "bindings": [one.shown() for one in bindings if one.name not in values],
             "has_default": config.get("has_default", True)}

@@ -1,0 +1,48 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON from outside: what is read here can be written again, for every client."""
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+#: Deeper than any object of the API, and far from where parsers give up.
+MAX_DEPTH = 200
+HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def decoded(text: bytes) -> Any:
+    """The value of a JSON text; ValueError for all that is none by the letter: NaN, numbers beyond a double, half of a surrogate pair."""
+    string = text.decode()
+    try:
+        value = json.loads(string, parse_constant=no_constant, parse_float=finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if string.count("[") + string.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
+        raise ValueError("it is nested too deeply")
+    if HALF_A_PAIR.search(string):
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is beyond what a number may be")
+    return number
+
+
+def depth(value: Any) -> int:
+    """How deep a value is nested."""
+    levels, layer = 0, [value]
+    while layer := [one for one in layer if isinstance(one, (dict, list))]:
+        levels += 1
+        layer = [inner for one in layer for inner in (one.values() if isinstance(one, dict) else one)]
+    return levels
