@@ -1,35 +1,46 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""alchemy: a platform of several tenants as one program, made, changed and taken down."""
+"""alchemy: the multi-tenant example as one program in TypeScript, made, changed and taken down."""
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from edge_process import Edge
-from foreign import Project
+from foreign import ROOT, Project
 
-PLATFORM = Path(__file__).parent / "projects" / "alchemy"
+PROGRAM = "alchemy.run.ts"
+BOTH = {"customer-a": ["feature1", "feature2"], "customer-b": ["feature1", "feature3"]}
 
 
-def test_a_platform_is_made_changed_and_destroyed(project: Project, edge: Edge) -> None:
-    project.take(PLATFORM)
+def seen(edge: Edge, customer: str) -> Any:
+    """What a visitor of a customer is told, or the status."""
+    answer = edge.get(f"{customer}.platform.example.com", "/x")
+    return answer.json() if answer.ok else answer.status_code
+
+
+def test_the_platform_is_made_changed_and_destroyed(project: Project, edge: Edge) -> None:
+    project.take(Path(__file__).parent / "projects" / "alchemy")
+    project.take(ROOT / "examples" / "quickstart")
     # The one client that does not ask the base URL for its accounts, but Cloudflare's own.
     project.environment["CLOUDFLARE_ACCOUNT_ID"] = edge.ready["accounts"][0]["id"]
-    project.run("alchemy.run.js", PLAN="free", CUSTOMERS="customer-a customer-b")
-    for name in ("customer-a", "customer-b"):
-        assert edge.get(f"{name}.example.com").json() == {"customer": name, "plan": "free"}
-    assert edge.get("nobody.example.com").status_code == 404
+    project.run(PROGRAM, FEATURES=json.dumps(BOTH))
     (kv,) = edge.ask("GET", "/storage/kv/namespaces")
-    bindings = edge.ask("GET", "/workers/scripts/platform-router/settings")["bindings"]
-    assert {(binding["name"], binding["type"]) for binding in bindings} >= {("TENANTS", "dispatch_namespace"), ("DATA", "kv_namespace")}
-    assert next(binding["namespace_id"] for binding in bindings if binding["name"] == "DATA") == kv["id"]
+    records = [{"key": f"{customer}.platform.example.com", "value": json.dumps({"worker": f"{customer}-worker"})} for customer in BOTH]
+    edge.ask("PUT", f"/storage/kv/namespaces/{kv['id']}/bulk", json=records)
+    for customer, features in BOTH.items():
+        assert seen(edge, customer) == {"customerId": customer, "features": features, "path": "/x"}
+    assert seen(edge, "nobody") == 404
+    bindings = {one["name"]: one for one in edge.ask("GET", "/workers/scripts/platform-router/settings")["bindings"]}
+    assert (bindings["TENANT_NAMESPACE"]["namespace"], bindings["TENANT_DATA"]["namespace_id"]) == ("customer-workers", kv["id"])
 
-    project.run("alchemy.run.js", PLAN="pro", CUSTOMERS="customer-a")
-    assert edge.get("customer-a.example.com").json() == {"customer": "customer-a", "plan": "pro"}
-    assert edge.get("customer-b.example.com").status_code == 404
-    assert [script["id"] for script in edge.ask("GET", "/workers/dispatch/namespaces/customers/scripts")] == ["customer-a"]
+    project.run(PROGRAM, FEATURES=json.dumps({"customer-a": ["feature4"]}))
+    assert seen(edge, "customer-a")["features"] == ["feature4"]
+    assert seen(edge, "customer-b") == 404
+    assert [script["id"] for script in edge.ask("GET", "/workers/dispatch/namespaces/customer-workers/scripts")] == ["customer-a-worker"]
 
-    project.run("alchemy.run.js", "--destroy")
+    project.run(PROGRAM, "--destroy")
     for listing in ("/workers/scripts", "/workers/dispatch/namespaces", "/storage/kv/namespaces", f"{edge.zone['example.com']}/workers/routes"):
         assert edge.ask("GET", listing) == []

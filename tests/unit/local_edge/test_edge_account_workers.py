@@ -193,6 +193,7 @@ def test_who_depends_on_a_worker(client: Client) -> None:
     assert client.ask("GET", f"{W}/router/bindings")[0]["outbound"] == outbound
     assert client.error("DELETE", f"{W}/egress") == (400, 10064)
     client.ask("DELETE", "/workers/services/egress?force=true")
+    assert [client.names(worker) for worker in (f"{W}/caller", f"{W}/router", f"{tenants}/tenant")] == [[], [], []]
 
 
 @pytest.mark.parametrize("outbound", [{}, {"worker": "egress"}, {"worker": {"service": "egress"}, "params": ["customer"]}])

@@ -90,8 +90,9 @@ async def delete_script(call: Call) -> Answer:
     with call.store.write() as db:
         scripts.delete(call.store, [script])
         if not script.place.namespace:
-            db.execute("delete from bindings where type = 'service' and target = ? and script in"
-                       " (select id from scripts where account = ?)", (script.name, call.account))
+            db.execute("delete from bindings where (type = 'service' and target = ?1 or type = 'dispatch_namespace' and"
+                       " json_extract(spec, '$.outbound.worker.service') = ?1) and script in (select id from scripts where account = ?2)",
+                       (script.name, call.account))
             db.executemany("delete from routes where script = ? and zone = ?", [(script.name, zone) for zone in zones(call)])
             call.touched += ["routes", *(user.place.key(user.name) for user in users)]
     call.touched.append(script.key)

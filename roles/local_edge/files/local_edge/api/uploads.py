@@ -64,7 +64,7 @@ class Upload:
         modules = [self.module(file, main, kind) for file in self.files if file.media_type != SOURCE_MAP]
         names = [module.name for module in modules]
         if main not in names:
-            raise invalid(f"main_module {main!r} is not the file name of any uploaded module; there are {', '.join(names) or 'none'}")
+            raise invalid(f"main_module {main!r} is not the file name of any uploaded part; there are {', '.join(names) or 'none'}")
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise invalid(f"module {twice[0]!r} was uploaded more than once")

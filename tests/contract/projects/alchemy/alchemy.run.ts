@@ -1,0 +1,29 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The multi-tenant platform of the quickstart, declared with alchemy. FEATURES has the features of each customer: {"customer-a": ["feature1"]}.
+import alchemy from "alchemy";
+import { DispatchNamespace, Json, KVNamespace, Worker } from "alchemy/cloudflare";
+
+const app = await alchemy("platform", { stage: "contract" });
+
+const tenants = await DispatchNamespace("tenants", { namespace: "customer-workers" });
+const tenantData = await KVNamespace("tenant-data", { title: "Tenant Configuration" });
+
+for (const [customerId, features] of Object.entries(JSON.parse(process.env.FEATURES ?? "{}"))) {
+  await Worker(customerId, {
+    name: `${customerId}-worker`,
+    entrypoint: "./src/tenant-worker.ts",
+    namespace: tenants,
+    bindings: { CONFIG: Json({ customerId, features }) },
+  });
+}
+
+await Worker("main-router", {
+  name: "platform-router",
+  entrypoint: "./src/main-router.ts",
+  bindings: { TENANT_NAMESPACE: tenants, TENANT_DATA: tenantData },
+  routes: [{ pattern: "*.platform.example.com/*" }],
+});
+
+await app.finalize();
