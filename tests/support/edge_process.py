@@ -54,15 +54,16 @@ class Edge:
         assert self.process.wait(10) == 0, self.log.read_text()
 
     def children(self) -> dict[str, int]:
-        """Process ids of the workerd children by the name of their configuration."""
-        found = {}
-        for entry in Path("/proc").iterdir():
+        """Process ids below ours: the control plane's as `control`, workerd's by the name of their configuration."""
+        found, family = {}, {self.process.pid}
+        for entry in sorted((entry for entry in Path("/proc").iterdir() if entry.name.isdigit()), key=lambda entry: int(entry.name)):
             try:
                 stat, command = (entry / "stat").read_text(), (entry / "cmdline").read_bytes().split(b"\0")
-            except (OSError, ValueError):
+            except OSError:
                 continue
-            if int(stat.rpartition(")")[2].split()[1]) == self.process.pid and len(command) > 2:
-                found[Path(command[2].decode()).stem] = int(entry.name)
+            if int(stat.rpartition(")")[2].split()[1]) in family and len(command) > 3:
+                family.add(int(entry.name))
+                found[command[3].decode() if command[1:3] == [b"-m", b"local_edge"] else Path(command[2].decode()).stem] = int(entry.name)
         return found
 
     def ask(self, method: str, path: str, **options: Any) -> Any:

@@ -62,7 +62,7 @@ def filled(edge: Edge) -> Edge:
         edge.ask("POST", "/workers/dispatch/namespaces", json={"name": namespace})
     in_namespace(edge, *(f"customer-{number}" for number in range(12)), "l" * 63, tags=["plan-pro", "t" * 200], bindings=FLAGS)
     edge.deploy("router", ECHO, bindings=[{"name": "B" * 90, "type": "plain_text", "text": "v"}])
-    edge.route(f"*.{'sub-' * 15}domain.example.com/with/a/rather/long/path/that/goes/on/*", "router")
+    edge.route(f"*.{'sub-' * 15}x.{'sub-' * 5}domain.example.com/with/a/rather/long/path/that/goes/on/*", "router")
     edge.session.get(f"{edge.account}/workers/scripts/{'missing' * 40}")
     return edge
 

@@ -130,7 +130,7 @@ def test_requests_in_flight_survive_a_new_version(platform: Platform) -> None:
 def test_no_child_outlives_sigterm(start: Start) -> None:
     edge = start()
     children = edge.children()
-    assert set(children) == {"edge", "validator"}
+    assert set(children) == {"control", "edge", "validator"}
     edge.stop()
     assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
     assert not (edge.data / "run").exists()

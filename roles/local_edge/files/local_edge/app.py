@@ -22,17 +22,16 @@ from local_edge.api import table
 from local_edge.api.call import Answer, Call, Handler
 from local_edge.console import door
 from local_edge.errors import ApiError, no_route, not_allowed
-from local_edge.inspection import Fault, Faults, Journal, Seen
+from local_edge.inspection import Fault, Faults, Journal, Logs, Seen
 from local_edge.quota import Meter
 from local_edge.runtime.base import NoRuntime, Runtime
-from local_edge.settings import Settings, Switches
+from local_edge.settings import PREFIX, Settings, Switches
 from local_edge.store import Store
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PREFIX = "/client/v4"
 MAX_BODY = 100 * 1024 * 1024
 SILENT = ("GET", "HEAD", "OPTIONS")
 
@@ -89,7 +88,10 @@ class ControlPlane:
         self.runtime: Runtime = runtime or NoRuntime()
         self.journal, self.faults, self.meter = Journal(), Faults(), Meter(settings.quota)
         self.tree = table.tree()
+        self.logs = Logs()
         self.addresses: dict[str, str] = {}
+        #: The process that `stop` ends.
+        self.pid = os.getpid()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")

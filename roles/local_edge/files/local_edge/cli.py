@@ -19,8 +19,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from local_edge import __version__, sockets
+from local_edge import __version__, sockets, supervisor
 from local_edge.probe import command as probe
+from local_edge.runtime.binary import Unusable
 from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, generated_token
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
@@ -35,8 +36,19 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="local_edge", description="Workers for Platforms on this machine.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="run in the foreground until SIGTERM")
-    add = serve.add_argument
+    serving(commands.add_parser("serve", help="run in the foreground until SIGTERM"))
+    control = commands.add_parser("control")  # what `serve` starts; of no use by itself
+    control.add_argument("--inherit", type=json.loads, required=True, help=argparse.SUPPRESS)
+    serving(control)
+    stop = commands.add_parser("stop", help="stop the edge that answers on a port")
+    stop.add_argument("--api", default=API, metavar="HOST:PORT")
+    probe.options(commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --switches"))
+    return top
+
+
+def serving(parser: argparse.ArgumentParser) -> None:
+    """The options of `serve`."""
+    add = parser.add_argument
     add("--api", default=API, metavar="HOST:PORT", help=f"where the API answers (default {API}; port 0: any free one)")
     add("--http", default=HTTP, metavar="HOST:PORT", help=f"where Workers answer (default {HTTP}; port 0: any free one)")
     add("--data", required=True, metavar="DIR", help="where everything is kept")
@@ -54,10 +66,6 @@ def parser() -> argparse.ArgumentParser:
     add("--workerd", metavar="PATH", help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's")
     add("--switch", action="append", default=[], metavar="NAME=VALUE", help="an unsettled behaviour of Cloudflare; repeatable")
     add("--switches", metavar="FILE", help="the same from a JSON file, such as `probe` writes; --switch goes before it")
-    stop = commands.add_parser("stop", help="stop the edge that answers on a port")
-    stop.add_argument("--api", default=API, metavar="HOST:PORT")
-    probe.options(commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --switches"))
-    return top
 
 
 def data_folder(path: str) -> Path:
@@ -107,7 +115,6 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     if arguments.max_isolates < 1 or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0:
         raise ValueError("--max-isolates is a number from 1, --latency-ms and --custom-hostname-seconds are numbers from 0")
     folder = data_folder(arguments.data)
-    lock(folder)
     token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or kept_token(folder)
     return Settings(token=token, accounts=accounts, zones=zones, key=arguments.key, email=arguments.email,
                     quota=Quota.parse(arguments.rate_limit), latency_ms=arguments.latency_ms, egress=arguments.egress,
@@ -126,14 +133,25 @@ def bound(option: str, address: str) -> socket.socket:
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    # What serving needs takes a while to import, and `stop` and `probe` work where it is not installed.
+    """Supervise the control plane and the edge."""
+    api, http = bound("--api", arguments.api), bound("--http", arguments.http)
+    settings = settings_of(arguments)
+    lock(Path(str(settings.data)))
+    try:
+        asyncio.run(supervisor.serve(settings, arguments.given, api, http))
+    except Unusable as error:
+        raise Refusal(str(error)) from None
+    return 0
+
+
+def control(arguments: argparse.Namespace) -> int:
+    """Be the control plane."""
+    # What it needs takes a while to import, and the other commands work where it is not installed.
     from local_edge import serving
-    from local_edge.runtime.workerd import Unusable
     from local_edge.store import Foreign
 
-    api, http = bound("--api", arguments.api), bound("--http", arguments.http)
     try:
-        asyncio.run(serving.serve(settings_of(arguments), api, http))
+        asyncio.run(serving.serve(settings_of(arguments), arguments.inherit))
     except (Unusable, Foreign) as error:
         raise Refusal(str(error)) from None
     return 0
@@ -198,9 +216,11 @@ def stop(arguments: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parsed = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parsed = parser().parse_args(given)
+    parsed.given = given[1:]
     try:
-        return {"serve": serve, "stop": stop, "probe": probe.main}[parsed.command](parsed)
+        return {"serve": serve, "control": control, "stop": stop, "probe": probe.main}[parsed.command](parsed)
     except (Refusal, ValueError) as error:
         print(f"local_edge: {error}", file=sys.stderr)
     except sqlite3.Error as error:

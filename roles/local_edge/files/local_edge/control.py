@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ Reply = tuple[int, Any]
 
 def health(plane: ControlPlane, body: bytes) -> Reply:
     """Who answers here; `stop` and the role read it."""
-    return 200, {"pid": os.getpid(), "version": __version__, "data": plane.settings.data, **plane.addresses}
+    return 200, {"pid": plane.pid, "version": __version__, "data": plane.settings.data, **plane.addresses}
 
 
 def show_requests(plane: ControlPlane, body: bytes) -> Reply:

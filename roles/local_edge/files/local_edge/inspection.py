@@ -4,13 +4,18 @@
 """For tests and for the curious: what was asked, and what is to go wrong."""
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-KEPT = 100_000
+from local_edge.runtime.log import Entry
+
+KEPT, LOGGED = 100_000, 10_000
 #: What the numbers of a fault are.
 NUMBERS = {"status": "a number; 0 drops the connection", "code": "a number", "times": "how often it happens"}
 
@@ -45,6 +50,33 @@ class Journal:
 
     def shown(self) -> dict[str, Any]:
         return {"reads": self.reads, "writes": self.writes, "requests": [asdict(seen) for seen in self.requests]}
+
+
+class Logs:
+    """The latest that Workers have said, each entry with a number that counts up."""
+
+    def __init__(self) -> None:
+        self.entries: deque[tuple[int, Entry]] = deque(maxlen=LOGGED)
+        self.number = 0
+        self.fresh = asyncio.Event()
+
+    def add(self, entry: Entry) -> None:
+        self.number += 1
+        self.entries.append((self.number, entry))
+        self.fresh.set()
+        self.fresh = asyncio.Event()
+
+    def after(self, number: int, key: str = "") -> list[tuple[int, Entry]]:
+        """What came after a number, of the Workers whose keys begin so."""
+        return [(count, entry) for count, entry in self.entries if count > number and entry.key.startswith(key)]
+
+    async def wait(self, number: int, key: str, seconds: float) -> list[tuple[int, Entry]]:
+        """The same, once there is anything, or when the time is up."""
+        until = time.monotonic() + seconds
+        while not (found := self.after(number, key)) and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.fresh.wait(), left)
+        return found
 
 
 @dataclass

@@ -1,7 +1,8 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The process that `serve` is: both control plane servers, the runtime, and an orderly end."""
+"""The control plane's process: its two servers, the validators, and an orderly end. Its sockets are inherited, so that none who asks is
+turned away while one of it follows another."""
 from __future__ import annotations
 
 import asyncio
@@ -10,16 +11,19 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from local_edge import sockets
-from local_edge.app import PREFIX, ControlPlane
-from local_edge.model import assets, kv
+from local_edge.app import ControlPlane
+from local_edge.errors import ApiError
+from local_edge.model import assets, kv, objects
+from local_edge.runtime.folder import Folder
 from local_edge.runtime.internal import Internal
+from local_edge.runtime.log import Entry
 from local_edge.runtime.workerd import Workerd
 from local_edge.settings import Settings
 from local_edge.store import Store
@@ -42,43 +46,50 @@ def server(application: Any) -> Server:
 
 async def until_signalled() -> None:
     done, loop = asyncio.Event(), asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, done.set)
+    loop.add_signal_handler(signal.SIGTERM, done.set)
     await done.wait()
 
 
-async def sweep(store: Store) -> None:
-    """Give back the room of expired keys and of assets that nothing serves."""
+async def sweep(store: Store, runtime: Workerd) -> None:
+    """Give back the room of expired keys, of assets that nothing serves, and of objects whose class is gone."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         kv.sweep(store)
         assets.sweep(store)
+        for kind, ident in objects.orphans(store):
+            with contextlib.suppress(ApiError):
+                await runtime.act("/wipe", {"kind": kind, "id": ident})
+                objects.forget(store, kind, ident)
 
 
-def announcement(settings: Settings, addresses: dict[str, str]) -> str:
-    """The line that says the edge is ready."""
-    return json.dumps({**addresses, "pid": os.getpid(), "accounts": [{"id": one.id, "name": one.name} for one in settings.accounts],
-                       "zones": [{"id": one.id, "name": one.name} for one in settings.zones]})
+async def listen(plane: ControlPlane) -> None:
+    """Take in what Workers log, as our parent hears it."""
+    reader = asyncio.StreamReader(limit=1 << 20)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        plane.logs.add(Entry(**json.loads(line)))
 
 
-async def serve(settings: Settings, api: socket.socket, http: socket.socket) -> None:
+async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     """Run until told to stop. The API opens last: whoever gets an answer there finds everything running."""
     stopped = asyncio.create_task(until_signalled())
-    addresses = {"api": sockets.url(api) + PREFIX, "http": sockets.url(http)}
-    store = Store(str(Path(settings.data) / "edge.db") if settings.data else None)
-    runtime = Workerd(settings, http, addresses["api"])
+    api, control = (socket.socket(fileno=inherited[name]) for name in ("api_fd", "control_fd"))
+    store = Store(str(Path(str(settings.data)) / "edge.db"))
+    runtime = Workerd(settings, Folder(Path(inherited["folder"])))
     plane = ControlPlane(settings, store, runtime)
-    plane.addresses = addresses
+    plane.addresses, plane.pid = {name: inherited[name] for name in ("api", "http")}, os.getppid()
     inner, outer = server(Internal(settings, store, runtime.newest, runtime.asked)), server(plane)
-    running = [asyncio.create_task(inner.serve(sockets=[sockets.listen_unix(runtime.control)])), asyncio.create_task(sweep(store))]
+    running = [asyncio.create_task(inner.serve(sockets=[control]))]
+    aside = [asyncio.create_task(sweep(store, runtime)), asyncio.create_task(listen(plane))]
     try:
         await runtime.start()
         running.append(asyncio.create_task(outer.serve(sockets=[api])))
-        print(announcement(settings, addresses), flush=True)
+        print("ready", flush=True)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        running[1].cancel()
+        for task in aside:
+            task.cancel()
         inner.should_exit = outer.should_exit = True
         await runtime.stop()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*running, *aside, return_exceptions=True)
         store.close()

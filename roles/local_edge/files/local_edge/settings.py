@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+#: Where the API is, below its address.
+PREFIX = "/client/v4"
 #: The account of an edge that was not told another: "local edge", as far as hexadecimal can spell it.
 ACCOUNT_ID = "10ca1ed9e00000000000000000000001"
 DEFAULT_ZONES = ("platform.localhost", "example.com")

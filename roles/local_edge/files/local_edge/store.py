@@ -81,6 +81,9 @@ create table if not exists products (
   primary key (account, kind, id), unique (account, kind, name));
 create table if not exists subdomains (account text primary key, name text not null);
 
+-- Storage of Durable Objects and D1 databases, which the edge keeps in files of its own.
+create table if not exists objects (kind text not null, id text not null, primary key (kind, id)) without rowid;
+
 -- Hosts that lead to a Worker, and are gone with it; so are their DNS records. `extras` is all that has no column.
 create table if not exists worker_domains (
   id text primary key, zone text not null, hostname text not null unique, cert text not null,
@@ -105,12 +108,12 @@ create table if not exists counter (version integer not null);
 create table if not exists seal (proof text not null);
 """
 TABLES = ("routes", "kv", "kv_namespaces", "tags", "bindings", "modules", "scripts", "namespaces",
-          "versions", "deployments", "assets", "manifests", "products", "subdomains",
+          "versions", "deployments", "assets", "manifests", "products", "subdomains", "objects",
           "dns_records", "worker_domains", "custom_hostnames", "fallback_origins")
 
 
 #: Counted up when the tables change, so that an older folder is refused instead of half understood.
-VERSION = 2
+VERSION = 3
 
 
 class Foreign(Exception):

@@ -18,9 +18,9 @@ from typing import Any
 import uvicorn
 
 from local_edge import sockets
-from local_edge.app import PREFIX, ControlPlane
+from local_edge.app import ControlPlane
 from local_edge.inspection import Fault
-from local_edge.settings import Quota, Settings, Switches, accounts_and_zones
+from local_edge.settings import PREFIX, Quota, Settings, Switches, accounts_and_zones
 from local_edge.store import Store
 
 TOKEN = "local-edge-test-token-0123456789abcdefgh"

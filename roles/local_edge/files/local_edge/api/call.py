@@ -15,7 +15,8 @@ from typing import Any
 
 from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.model import scripts
-from local_edge.model.scripts import Place, Script
+from local_edge.model.place import Place
+from local_edge.model.scripts import Script
 from local_edge.runtime.base import Runtime
 from local_edge.settings import Settings, Switches
 from local_edge.store import Store
@@ -39,7 +40,7 @@ class Call:
     """One request that is allowed to be here.
 
     `touched` collects what the traffic side must forget before the answer leaves: keys of Workers, prefixes of keys
-    (ending in a slash), or `routes`.
+    (ending in a slash), `routes`, or `kv:` and the id of a KV namespace.
     """
 
     store: Store

@@ -55,5 +55,7 @@ async def put_namespace(call: Call) -> Answer:
 
 
 async def delete_namespace(call: Call) -> Answer:
-    kv.delete_namespace(call.store, find(call)["id"])
+    ident = find(call)["id"]
+    kv.delete_namespace(call.store, ident)
+    call.touched.append(f"kv:{ident}")
     return Answer({})  # an object: clients that check types refuse null here

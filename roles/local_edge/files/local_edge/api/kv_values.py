@@ -62,8 +62,18 @@ async def put_value(call: Call) -> Answer:
         value = parts["value"].body
         metadata = kv.encoded_metadata(read_metadata(parts["metadata"].body)) if "metadata" in parts else None
     expiration = kv.expiry(call.query.get("expiration"), call.query.get("expiration_ttl"))
-    kv.put(call.store, namespace, [Pair(key, kv.check_value(value), metadata, expiration)])
+    put(call, namespace, [Pair(key, kv.check_value(value), metadata, expiration)])
     return Answer({})
+
+
+def put(call: Call, namespace: str, pairs: list[Pair]) -> None:
+    kv.put(call.store, namespace, pairs)
+    call.touched.append(f"kv:{namespace}")
+
+
+def delete(call: Call, namespace: str, names: list[str]) -> None:
+    kv.delete(call.store, namespace, names)
+    call.touched.append(f"kv:{namespace}")
 
 
 def read_metadata(text: bytes) -> Any:
@@ -74,7 +84,7 @@ def read_metadata(text: bytes) -> Any:
 
 
 async def delete_value(call: Call) -> Answer:
-    kv.delete(call.store, find(call)["id"], [kv.check_key(call.params["key"])])
+    delete(call, find(call)["id"], [kv.check_key(call.params["key"])])
     return Answer({})
 
 
@@ -108,7 +118,7 @@ def bulk_answer(count: int) -> Answer:
 async def bulk_put(call: Call) -> Answer:
     namespace = find(call)["id"]
     pairs = [bulk_pair(raw) for raw in bulk_list(call)]
-    kv.put(call.store, namespace, pairs)
+    put(call, namespace, pairs)
     return bulk_answer(len(pairs))
 
 
@@ -116,7 +126,7 @@ async def bulk_delete(call: Call) -> Answer:
     namespace = find(call)["id"]
     # The deprecated form also took objects with a `name`, as the listing returns them.
     names = [kv.check_key(raw.get("name") if isinstance(raw, dict) else raw) for raw in bulk_list(call)]
-    kv.delete(call.store, namespace, names)
+    delete(call, namespace, names)
     return bulk_answer(len(names))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from local_edge.api.call import Answer, Call
 from local_edge.errors import ApiError, bad_body, namespace_missing
 from local_edge.model import assets, scripts
+from local_edge.model.place import Place
 from local_edge.store import now
 
 SELECT = ("select *, (select count(*) from scripts where scripts.account = namespaces.account and"
@@ -93,7 +94,7 @@ async def put_namespace(call: Call) -> Answer:
         assets.move(call.store, call.account, old["namespace_name"], name)
         if call.switches.rename_in_bindings == "follow":
             follow(call, old["namespace_name"], name)
-    call.touched += [scripts.Place(call.account, each).key("") for each in (old["namespace_name"], name)]
+    call.touched += [Place(call.account, each).key("") for each in (old["namespace_name"], name)]
     return Answer(answered(call, find(call, name)))
 
 

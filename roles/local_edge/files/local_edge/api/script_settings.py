@@ -11,7 +11,7 @@ from local_edge.api import multipart
 from local_edge.api.call import Answer, Call
 from local_edge.api.script_objects import settings_shown, tags_shown
 from local_edge.api.unsettled import bindings_shown, moves_modified_on
-from local_edge.api.uploads import check_assets_binding, json_part, validated, with_handlers
+from local_edge.api.uploads import bound, check_assets_binding, json_part, validated, with_handlers
 from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
 from local_edge.model import bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
@@ -57,12 +57,11 @@ async def patch_settings(call: Call) -> Answer:
         check_assets_binding(script.config.get("assets"), after)
     state = migrations.migrated(script.migrations, raw.get("migrations"))
     if after is not None:
-        migrations.check_bindings(state, script.name, after)
-        after = migrations.with_ids(state, after)
+        after = bound(call, script.name, after, state)
     if {"compatibility_date", "compatibility_flags", "bindings"} & set(raw):
         source = scripts.source_of(call.store, script)
-        bound = after if after is not None else list(bindings.load(call.store, script.id).values())
-        config = with_handlers(config, await validated(call, source, config, bound), source)
+        there = after if after is not None else list(bindings.load(call.store, script.id).values())
+        config = with_handlers(config, await validated(call, source, config, there), source)
         if call.script.version != script.version:
             raise overtaken()
     return answer(call, change(call, script, Change(config=config, bindings=after, extras={"migrations": state},

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupporte
 from local_edge.model import assets, bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.config import METADATA, SHAPES, checked
+from local_edge.model.place import Place
 from local_edge.model.scripts import Change, Module, Script, Source
 from local_edge.runtime.base import Handlers
 from local_edge.strict_json import decoded
@@ -164,13 +165,22 @@ def settled(call: Call, name: str, metadata: Mapping[str, Any]) -> Settled:
     after = bindings.resolve(call.store, call.account, metadata.get("bindings", []), before, rules_of(call, metadata))
     if metadata.get("exports") and metadata.get("migrations"):
         raise ApiError(400, 100402, "`exports` and `migrations` cannot be used together")
-    state = migrations.migrated(old.migrations if old else migrations.EMPTY, metadata.get("migrations"))
-    if not metadata.get("exports"):
-        migrations.check_bindings(state, name, after)
+    state = migrations.migrated(old.migrations if old else migrations.EMPTY, metadata.get("migrations"), metadata.get("exports"))
     served = assets_after(call, old, metadata)
     check_assets_binding(served, after)
-    config = {**checked(metadata, SHAPES), "last_deployed_from": call.client, **({"assets": served} if served else {})}
-    return Settled(config, migrations.with_ids(state, after), state, old.version if old else None)
+    config = {**checked(metadata, SHAPES), "last_deployed_from": call.client, **({"assets": served} if served else {}),
+              **({"trusted": True} if scripts.is_trusted(call.store, call.place) else {})}
+    return Settled(config, bound(call, name, after, state), state, old.version if old else None)
+
+
+def bound(call: Call, name: str, after: Iterable[Binding], state: Mapping[str, Any]) -> list[Binding]:
+    """The bindings of a Worker with those to Durable Objects resolved, be it to its own classes after migrations or to those of others."""
+    def classes_of(key: str) -> migrations.Classes:
+        if key == call.place.key(name):
+            return dict(state["classes"])
+        other = scripts.find(call.store, *Place.of(key))
+        return dict(other.migrations["classes"]) if other else {}
+    return migrations.with_ids(after, call.place, name, classes_of)
 
 
 def assets_after(call: Call, old: Script | None, metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:

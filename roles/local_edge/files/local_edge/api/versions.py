@@ -75,6 +75,7 @@ async def create_version(call: Call) -> Answer:
     before = {one.name: one for one in newest.content.bindings}
     metadata = {**upload.metadata, **checked(upload.metadata, METADATA)}
     after = bindings.resolve(call.store, call.account, metadata.get("bindings", []), before, uploads.rules_of(call, metadata))
+    after = uploads.bound(call, script.name, after, script.migrations)
     served = uploads.assets_after(call, script, metadata)
     uploads.check_assets_binding(served, after)
     config = {**checked(metadata, SHAPES), "last_deployed_from": call.client, **({"assets": served} if served else {})}

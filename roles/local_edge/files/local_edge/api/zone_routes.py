@@ -11,6 +11,7 @@ from typing import Any
 from local_edge.api.call import Answer, Call
 from local_edge.errors import ApiError, bad_body
 from local_edge.model import patterns, scripts
+from local_edge.model.place import Place
 from local_edge.settings import Zone
 from local_edge.store import now
 
@@ -60,7 +61,7 @@ def read(call: Call, ident: str) -> tuple[str, str | None]:
     pattern, script = patterns.normalized(body.get("pattern"), zone.name), body.get("script")
     if script is not None and not isinstance(script, str):
         raise bad_body("script must be a string")
-    if script and not scripts.find(call.store, scripts.Place(zone.account.id), script):
+    if script and not scripts.find(call.store, Place(zone.account.id), script):
         raise ApiError(400, 10019, "Cannot configure a route for a Worker which does not exist. Please ensure this Worker "
                                    "exists and try again.")
     if call.store.one("select 1 from routes where zone = ? and pattern in (?, ?) and id != ?", zone.id, *patterns.spellings(pattern), ident):

@@ -14,7 +14,7 @@ import jwt
 
 from local_edge.errors import ApiError, bad_body, invalid
 from local_edge.model.config import ASSETS, checked
-from local_edge.model.scripts import Place
+from local_edge.model.place import Place
 from local_edge.store import Store, now
 
 MAX_FILES, MAX_SIZE, LIFETIME = 100_000, 25 * 1024 * 1024, 3600

@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from local_edge.errors import ApiError, invalid
 from local_edge.model.bindings import Binding
+from local_edge.model.place import Place
 
 #: Each class has the id of its storage and its kind.
 Classes = dict[str, dict[str, Any]]
 EMPTY: Mapping[str, Any] = {"tag": None, "classes": {}}
+MISSING = ("Cannot create binding for class '{label}' because it is not currently configured to implement Durable Objects. Did you forget to apply a "
+           "new-class migration to this script?")
+ELSEWHERE = "Cannot create binding for class '{label}' that is not exported by script '{script_name}'."
 #: What a step may do, and the keys of its entries where these are objects.
 STEPS: Mapping[str, tuple[str, ...]] = {
     "new_classes": (), "new_sqlite_classes": (), "deleted_classes": (), "renamed_classes": ("from", "to"),
@@ -34,8 +38,11 @@ def check_step(step: Any) -> Mapping[str, Any]:
     return step
 
 
-def migrated(state: Mapping[str, Any], raw: Any) -> dict[str, Any]:
-    """The state `{"tag", "classes"}` after the migrations of an upload."""
+def migrated(state: Mapping[str, Any], raw: Any, exports: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The state `{"tag", "classes"}` after the migrations of an upload, or after its `exports`, which name the classes there shall be."""
+    if exports:
+        declared = {name: {"id": uuid.uuid4().hex, "sqlite": True} for name in exports}
+        return {**state, "classes": {**declared, **state["classes"]}}
     if raw is None:
         return dict(state)
     if not isinstance(raw, Mapping):
@@ -76,16 +83,24 @@ def take(classes: Classes, name: str) -> dict[str, Any]:
     return classes.pop(name)
 
 
-def check_bindings(state: Mapping[str, Any], script: str, bindings: Iterable[Binding]) -> None:
-    """Refuse a binding to a class of this Worker that was never made one with storage."""
+def owner(binding: Binding, place: Place, name: str) -> str:
+    """The key of the Worker that has the class of a binding: this one, where none is named."""
+    script = binding.spec.get("script_name")
+    if script is None:
+        return place.key(name)
+    return Place(place.account, str(binding.spec.get("dispatch_namespace") or (place.namespace if script == name else ""))).key(script)
+
+
+def with_ids(bindings: Iterable[Binding], place: Place, name: str, classes_of: Callable[[str], Classes]) -> list[Binding]:
+    """The bindings, those of Durable Objects with the `namespace_id` that the server fills in, once their class is one that has storage.
+    `classes_of` tells the classes of a Worker by its key."""
+    found = []
     for one in bindings:
-        own = one.type == "durable_object_namespace" and one.spec.get("script_name") in (None, script)
-        if own and one.spec["class_name"] not in state["classes"]:
-            raise ApiError(400, 10061, f"Cannot create binding for class '{one.spec['class_name']}' because it is not currently configured to "
-                                       "implement Durable Objects. Did you forget to apply a new-class migration to this script?")
-
-
-def with_ids(state: Mapping[str, Any], bindings: Iterable[Binding]) -> list[Binding]:
-    """The bindings, each of a class of this Worker with the `namespace_id` that the server fills in."""
-    return [Binding(one.name, one.type, {**one.spec, "namespace_id": state["classes"][one.spec["class_name"]]["id"]}, one.target, one.value)
-            if one.type == "durable_object_namespace" and one.spec["class_name"] in state["classes"] else one for one in bindings]
+        if one.type == "durable_object_namespace":
+            key, label = owner(one, place, name), one.spec["class_name"]
+            classes = classes_of(key)
+            if label not in classes:
+                raise ApiError(400, 10061, MISSING.format(label=label) if key == place.key(name) else ELSEWHERE.format(label=label, **one.spec))
+            one = Binding(one.name, one.type, {**one.spec, "namespace_id": classes[label]["id"]}, one.target, one.value)  # noqa: PLW2901
+        found.append(one)
+    return found

@@ -16,24 +16,13 @@ from local_edge.errors import ApiError, bad_parameter, invalid, namespace_missin
 from local_edge.model import bindings, migrations, versions
 from local_edge.model.bindings import Binding
 from local_edge.model.config import DEFAULTS, UNVERSIONED
+from local_edge.model.place import Place
 from local_edge.store import Store, now
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
 MAX_TAGS = 8
 #: Of a filter: more than the tags of any Worker, and less than a database bears in one question.
 MAX_TERMS = 100
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where Workers live: an account, or one of its dispatch namespaces ('' is the account itself)."""
-
-    account: str
-    namespace: str = ""
-
-    def key(self, name: str) -> str:
-        """The Worker's name among all: what the traffic side caches it under."""
-        return f"{self.account}/{self.namespace}/{name}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +85,11 @@ def check_place(store: Store, place: Place) -> Place:
     if place.namespace and not store.one("select 1 from namespaces where account = ? and name = ?", place.account, place.namespace):
         raise namespace_missing()
     return place
+
+
+def is_trusted(store: Store, place: Place) -> bool:
+    """Whether what is uploaded here now sees `request.cf` and shares its cache."""
+    return bool(store.one("select 1 from namespaces where account = ? and name = ? and trusted", place.account, place.namespace))
 
 
 def check_name(name: str) -> str:

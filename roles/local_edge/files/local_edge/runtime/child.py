@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A workerd that is kept alive: started, listened to, restarted, and never left behind."""
+"""A process that is kept alive: started, listened to, restarted, and never left behind."""
 from __future__ import annotations
 
 import asyncio
@@ -9,10 +9,9 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from local_edge.runtime import wire
@@ -20,45 +19,62 @@ from local_edge.runtime import wire
 BEAT, PATIENCE, MISSES = 0.25, 0.5, 2
 #: A child that uses little processor time is not looping but waiting for its turn: it gets so many times the patience.
 FORBEARANCE = 4
+#: Seconds that a child gets to be well after its start, and to end by itself.
+START_WITHIN, FAREWELL = 20.0, 8.0
 PR_SET_PDEATHSIG = 1
-#: What workerd writes whenever an isolate ends itself on request, with a stack of a kilobyte and a half below it.
-NOISE = "failed: script terminated for unknown reasons"
 
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with_parent() -> None:
-    """Run in the child before it becomes workerd: the kernel ends it when its parent is gone, however that went."""
+    """Run in the child before it becomes what it is to be: the kernel ends it when its parent is gone, however that went."""
     if LIBC:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class Child:
-    """One workerd process. Its sockets belong to us and outlive it: while it restarts, clients wait in their backlog."""
+def say(name: str, text: str) -> None:
+    """A line of our own log."""
+    print(f"{name}: {text}", file=sys.stderr, flush=True)
 
-    def __init__(self, name: str, binary: str, config: Path, sockets: Mapping[str, socket.socket], pulse: Path | None) -> None:
-        self.name, self.binary, self.config, self.sockets, self.pulse = name, binary, config, sockets, pulse
+
+class Stillborn(Exception):
+    """A child ended before it was well, or took too long to be."""
+
+
+class Child:
+    """One process. Its sockets belong to us and outlive it: while it restarts, clients wait in their backlog.
+
+    `hear` is given each line that it writes. With a `pulse`, a socket that answers while it is well, it is killed when that falls silent.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], fds: Sequence[int], hear: Callable[[str], None], pulse: Path | None = None,
+                 environment: Mapping[str, str] | None = None) -> None:
+        self.name, self.command, self.fds, self.hear, self.pulse, self.environment = name, command, fds, hear, pulse, environment
         self.process: asyncio.subprocess.Process | None = None
-        self.stopping = False
+        self.stopping = self.well = False
         self.tasks: list[asyncio.Task[None]] = []
 
     @property
     def pid(self) -> int | None:
         return self.process.pid if self.process else None
 
-    async def start(self) -> None:
+    async def start(self, well: Awaitable[None]) -> None:
+        """Start it, and return when it is well; from then on it is kept."""
         await self.spawn()
-        self.tasks = [asyncio.create_task(self.keep())]
+        keeping, waiting = asyncio.create_task(self.keep()), asyncio.ensure_future(well)
+        self.tasks = [keeping]
+        await asyncio.wait({keeping, waiting}, timeout=START_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        self.well = waiting.done()
+        if not self.well:
+            waiting.cancel()
+            raise Stillborn(self.name)
         if self.pulse:
             self.tasks.append(asyncio.create_task(self.listen_to_heart(self.pulse)))
 
     async def spawn(self) -> None:
-        fds = [f"--socket-fd={name}={one.fileno()}" for name, one in self.sockets.items()]
         self.process = await asyncio.create_subprocess_exec(
-            self.binary, "serve", str(self.config), "--experimental", *fds, pass_fds=[one.fileno() for one in self.sockets.values()],
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            preexec_fn=die_with_parent, start_new_session=True, limit=1 << 20,
-            env={})  # it needs nothing of ours, and credentials may be there
+            *self.command, pass_fds=self.fds, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT, preexec_fn=die_with_parent, start_new_session=True, limit=1 << 20, env=self.environment)
 
     async def keep(self) -> None:
         """Start it again whenever it ends, a little later each time it ends at once."""
@@ -68,17 +84,15 @@ class Child:
             born = time.monotonic()
             await self.forward_output(self.process)
             status = await self.process.wait()
-            if self.stopping:
+            if self.stopping or not self.well:
                 return
             delay = 0.0 if time.monotonic() - born > 2 else min(2.0, delay + 0.1)
-            self.say(f"ended with status {status}, restarting")
+            say(self.name, f"ended with status {status}, restarting")
             await asyncio.sleep(delay)
             await self.spawn()
 
     async def forward_output(self, process: asyncio.subprocess.Process) -> None:
-        """Pass on what Workers log and workerd complains about, without the traces of evictions."""
         assert process.stdout
-        quiet = False
         while True:
             try:
                 line = (await process.stdout.readline()).decode(errors="replace")
@@ -86,12 +100,13 @@ class Child:
                 continue
             if not line:
                 return
-            quiet = NOISE in line or (quiet and line.startswith("stack:"))
-            if not quiet and line.strip():
-                self.say(line.rstrip())
+            self.hear(line.removesuffix("\n"))
 
-    def say(self, text: str) -> None:
-        print(f"{self.name}: {text}", file=sys.stderr, flush=True)
+    def tell(self, text: str) -> None:
+        """A line into its ear, if that takes it at once: a child that does not listen must not fill our memory."""
+        pipe = self.process.stdin if self.process else None
+        if pipe and not pipe.is_closing() and pipe.transport.get_write_buffer_size() < 1 << 20:
+            pipe.write(f"{text}\n".encode())
 
     async def listen_to_heart(self, pulse: Path) -> None:
         """Kill it when it misses two beats: a Worker that loops stops all others, and ignores a polite signal."""
@@ -108,17 +123,22 @@ class Child:
             busy = used is None or spent is None or spent - used > took / 2
             missed += 1 if busy else 1 / FORBEARANCE
             if missed >= MISSES:
-                self.say("does not answer, killing it")
+                say(self.name, "does not answer, killing it")
                 self.kill()
                 missed = 0.0
 
-    def kill(self) -> None:
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         if self.process and self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process.pid, signal.SIGKILL)
+                os.kill(self.process.pid, number)
 
-    async def stop(self) -> None:
+    async def stop(self, politely: bool = False) -> None:
+        """End it; `politely`, it is asked first."""
         self.stopping = True
+        if politely and self.process:
+            self.kill(signal.SIGTERM)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.process.wait(), FAREWELL)
         self.kill()
         for task in self.tasks[1:]:
             task.cancel()

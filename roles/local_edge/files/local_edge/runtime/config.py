@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from local_edge.runtime.folder import Folder
+
 SCRIPTS = Path(__file__).parent / "js"
-FLAGS = ("experimental",)
+#: Beside what is experimental: events of other kinds than `fetch` can be sent to Workers.
+FLAGS = ("experimental", "service_binding_extra_handlers")
 DATE = "2026-11-01"
 
 TEMPLATE = """using Workerd = import "/workerd/workerd.capnp";
@@ -38,17 +41,28 @@ const main :Workerd.Worker = (
 {rest}
 );
 """
+#: Behind the D1 binding of the edge, which lends its class to those of Workers: the way nowhere.
+LENT = '(name = "fetcher", service = (name = "main", entrypoint = "Blocked"))'
+#: The key of a class names the folder of its objects: it stays.
+OBJECTS = """  durableObjectNamespaces = [
+    (className = "ObjectHost", uniqueKey = "objects", enableSql = true),
+    (className = "Database", uniqueKey = "databases", enableSql = true),
+  ],
+  durableObjectStorage = (localDisk = "objects"),"""
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """What differs from one run to the next."""
 
-    folder: Path
-    control: Path
+    folder: Folder
     api: str
     egress: str
     max_isolates: int
+    #: Where Durable Objects and D1 databases are.
+    objects: Path
+    #: By which an entry of the log is known to be none that a Worker forged.
+    log: str
 
 
 def quoted(text: str) -> str:
@@ -59,7 +73,6 @@ def quoted(text: str) -> str:
 def render(main: str, modules: tuple[str, ...], services: list[str], sockets: list[str], bindings: list[str], rest: str = "") -> str:
     """One configuration; the main module comes first."""
     entries = [f'(name = "{name}", esModule = embed "{name}")' for name in (main, *modules)]
-    entries.append('(name = "shim.txt", text = embed "shim.js")')
 
     def block(lines: list[str]) -> str:
         return "\n".join(f"    {line}," for line in lines)
@@ -67,34 +80,40 @@ def render(main: str, modules: tuple[str, ...], services: list[str], sockets: li
                            date=DATE, flags=", ".join(quoted(flag) for flag in FLAGS), rest=rest)
 
 
+def inside() -> str:
+    """The modules that are put into each Worker's isolate, as a binding."""
+    texts = {path.name: path.read_text() for path in sorted((SCRIPTS / "inside").glob("*.js"))}
+    return f'(name = "INSIDE", json = {quoted(json.dumps(texts))})'
+
+
 def edge(around: Surroundings) -> str:
     """The edge: its way to the control plane is a socket in a folder of ours; its way out is public addresses or none, and always the API,
     which is what Workers reach under the name of Cloudflare's."""
-    services = [f'(name = "control", external = (address = {quoted(f"unix:{around.control}")}, http = ()))',
+    services = [f'(name = "control", external = (address = {quoted(f"unix:{around.folder.control}")}, http = ()))',
                 f'(name = "cloudflare", external = (address = {quoted(urlsplit(around.api).netloc)}, http = ()))',
-                '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))']
+                '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))',
+                f'(name = "objects", disk = (path = {quoted(str(around.objects))}, writable = true))']
     sockets = ['(name = "http", http = (), service = "main")',
                '(name = "admin", http = (), service = (name = "main", entrypoint = "Admin"))']
     bindings = ['(name = "LOADER", workerLoader = ())', '(name = "CONTROL", service = "control")',
                 '(name = "CLOUDFLARE", service = "cloudflare")',
                 f'(name = "API", text = {quoted(around.api)})', f'(name = "EGRESS", text = {quoted(around.egress)})',
-                f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")']
-    return render("edge.js", ("tenants.js", "assets.js", "rules.js", "routes.js", "pages.js", "kv.js", "worker.js"), services, sockets, bindings)
+                f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")', f'(name = "LOG", text = {quoted(around.log)})', inside(),
+                '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")', '(name = "DATABASES", durableObjectNamespace = "Database")',
+                f'(name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [{LENT}]))']
+    modules = (path.relative_to(SCRIPTS).as_posix() for path in sorted([*SCRIPTS.glob("*.js"), *SCRIPTS.glob("behind/*.js")]))
+    return render("edge.js", tuple(name for name in modules if name not in ("edge.js", "validator.js")), services, sockets, bindings, rest=OBJECTS)
 
 
 def validator() -> str:
     services = ['(name = "nowhere", network = (allow = []))']
     sockets = ['(name = "http", http = (), service = "main")']
-    return render("validator.js", ("worker.js",), services, sockets, ['(name = "LOADER", workerLoader = ())'],
+    return render("validator.js", ("worker.js", "bindings.js"), services, sockets, ['(name = "LOADER", workerLoader = ())', inside()],
                   rest='  globalOutbound = "nowhere",')
 
 
-def write(around: Surroundings) -> dict[str, Path]:
-    """Write everything; the paths of the configurations by the name of the child that takes it."""
-    for script in SCRIPTS.glob("*.js"):
-        shutil.copy(script, around.folder)
-    texts = {"edge": edge(around), "validator": validator()}
-    paths = {name: around.folder / f"{name}.capnp" for name in texts}
-    for name, path in paths.items():
-        path.write_text(texts[name])
-    return paths
+def write(around: Surroundings) -> None:
+    """Write everything into the folder of the run."""
+    shutil.copytree(SCRIPTS, around.folder.path, dirs_exist_ok=True)
+    for name, text in (("edge", edge(around)), ("validator", validator())):
+        around.folder.config(name).write_text(text)

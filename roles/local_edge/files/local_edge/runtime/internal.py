@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
@@ -12,9 +13,9 @@ from urllib.parse import parse_qsl, quote, unquote
 from starlette.datastructures import Headers
 
 from local_edge.errors import ApiError
-from local_edge.model import assets, bindings, kv, scripts
+from local_edge.model import assets, bindings, kv, objects, scripts
 from local_edge.model.kv import Pair
-from local_edge.model.scripts import Place
+from local_edge.model.place import Place
 from local_edge.runtime import routing
 from local_edge.runtime.definition import definition
 from local_edge.settings import Settings
@@ -42,6 +43,8 @@ class Internal:
             status, content, headers = self.answer(scope, body)
         except ApiError as error:
             status, content, headers = error.status, error.message.encode(), {}
+        except sqlite3.Error as error:
+            status, content, headers = 500, str(error).encode(), {}
         headers = {**headers, "content-length": str(len(content))}
         await send({"type": "http.response.start", "status": status,
                     "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]})
@@ -58,6 +61,9 @@ class Internal:
             return self.asset(Place(segments[1], segments[2]), segments[3])
         if segments[0] == "kv" and segments[2:] == ["keys"]:
             return self.keys(segments[1], query)
+        if segments[0] == "object" and len(segments) == 3:
+            objects.note(self.store, segments[1], segments[2])
+            return 200, b"", {}
         if segments[0] == "kv" and len(segments) == 2:
             return self.pair(segments[1], scope["method"], query, Headers(raw=scope["headers"]), body)
         return 404, b"", {}
@@ -67,8 +73,9 @@ class Internal:
         script = scripts.find(self.store, place, name)
         if script is None:
             return 404, b"", {}
-        told = definition(scripts.source_of(self.store, script), script.config, bindings.load(self.store, script.id).values(),
-                          self.newest)
+        told = definition(scripts.source_of(self.store, script), script.config, bindings.load(self.store, script.id).values(), self.newest, place, name)
+        told["classes"], told["trusted"] = script.migrations["classes"], not place.namespace or script.config.get("trusted", False)
+        told["tails"] = [Place(place.account, one.get("namespace", "")).key(one["service"]) for one in script.config.get("tail_consumers") or []]
         if script.config.get("assets"):
             told["assets"] = {**script.config["assets"], "files": assets.files(self.store, script.config["assets"]["manifest"])}
         return as_json({**told, "account": place.account, "namespace": place.namespace, "version": script.version})
@@ -88,6 +95,7 @@ class Internal:
     def pair(self, namespace: str, method: str, query: Mapping[str, str], headers: Headers, body: bytes) -> Reply:
         """One key. Metadata travels escaped in a header: it may hold any character, and no line may."""
         key = kv.check_key(query.get("key"))
+        self.asked.add(f"kv:{namespace}")
         if method == "PUT":
             metadata = json.loads(unquote(headers["x-metadata"])) if "x-metadata" in headers else None
             expiration = kv.expiry(query.get("expiration"), query.get("expiration_ttl"))
@@ -98,5 +106,6 @@ class Internal:
             found = kv.get(self.store, namespace, key)
             if found is None:
                 return 404, b"", {}
-            return 200, found.value, {"x-metadata": quote(found.metadata)} if found.metadata else {}
+            told = {"x-metadata": found.metadata and quote(found.metadata), "x-expiration": found.expiration and str(found.expiration)}
+            return 200, found.value, {name: value for name, value in told.items() if value}
         return 200, b"", {}

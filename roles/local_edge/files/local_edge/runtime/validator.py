@@ -9,11 +9,12 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local_edge.runtime import wire
-from local_edge.runtime.child import Child, cpu_seconds
+from local_edge.runtime import binary, wire
+from local_edge.runtime.child import cpu_seconds, say
 from local_edge.sockets import listen_unix
 
 #: Seconds that top-level code may take, of the processor and of the clock.
@@ -23,9 +24,10 @@ STARTUP_LIMIT, STARTUP_WALL = 1.0, 10.0
 class Validator:
     """One of them, with the socket on which it is asked."""
 
-    def __init__(self, binary: str, config: Path, socket: Path) -> None:
+    def __init__(self, program: str, config: Path, socket: Path) -> None:
         self.socket = socket
-        self.child = Child("validator", binary, config, {"http": listen_unix(socket)}, None)
+        self.listener = listen_unix(socket)
+        self.child = binary.child("validator", program, config, {"http": self.listener}, partial(say, "validator"))
 
     async def ask(self, body: bytes) -> Mapping[str, Any]:
         """The verdict; top-level code that uses up its time ends the validator, and that is the verdict."""

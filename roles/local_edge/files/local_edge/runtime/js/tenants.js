@@ -2,142 +2,146 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Workers by key (`account/namespace/name`, the namespace empty for a Worker of the account), loaded when first asked
- * for and kept until they change or have gone unused the longest.
+ * Workers by key (`account/namespace/name`, the namespace empty for a Worker of the account), looked up when first asked for and kept
+ * until they change; and their isolates, of which those go that have not been used the longest.
  *
- * The cache holds plain values only: a promise or a stub belongs to the request that made it.
+ * What is kept are plain values only: a promise or a stub belongs to the request that made it.
  */
 import { answer, notFound, workerFirst } from "./assets.js";
 import { EVICT, assemble } from "./worker.js";
 import { forgetRoutes } from "./routes.js";
+import { forgetPairs } from "./behind/kv.js";
+import { CF } from "./visitors.js";
 
-/** Definitions by key, least recently used first. */
-const definitions = new Map();
-/** No variant, and how many a Worker may have loaded: parameters that differ with every request must not fill the memory. */
-const PLAIN = "{}";
-const MAX_VARIANTS = 16;
+/** Workers by key, as the control plane defines them, each with the names of its isolates by variant. */
+const workers = new Map();
+/** Isolates by name, the least recently used first: whose they are, and which variant. */
+const isolates = new Map();
 /** Look-ups under way, so that a change can tell those that began before it that what they bring is old. */
 const flights = new Set();
 
-/**
- * The Worker of a key as `{definition, isolate}`, or null where there is none; one of assets alone has no isolate.
- *
- * A variant of it is an isolate of its own: `values` come on top of its bindings, `outbound` is where all goes that it fetches.
- */
-export async function lookUp(key, env, ctx, variant) {
-  let definition = definitions.get(key);
-  if (definition) {
-    definitions.delete(key);
-    definitions.set(key, definition);
-  } else {
-    definition = await fetchDefinition(key, env, ctx);
-  }
-  if (!definition?.main) return definition && { definition, isolate: null };
-  const suffix = variant ? JSON.stringify(variant) : PLAIN;
-  noteVariant(key, definition, env, ctx, suffix);
-  return { definition, isolate: isolateOf(key, definition, env, ctx, suffix) };
+/** How many variants of a Worker stay: parameters that differ with every request must not fill the memory. */
+const MAX_VARIANTS = 16;
+/** How many requests may be inside a Worker at once. What loops through bindings gets there soon, and nothing else does. */
+const MAX_INSIDE = 500;
+const LOOP = "Subrequest depth limit exceeded. This request recursed through Workers too many times. This can happen e.g. if you have a Worker or "
+  + "Durable Object that calls other Workers or objects recursively.";
+const PATIENCE = 10_000;
+
+/** The Worker of a key, if it is at hand. */
+export function known(key) {
+  return workers.get(key);
 }
 
-async function fetchDefinition(key, env, ctx) {
+/** The Worker of a key, or null where there is none. */
+export async function lookUp(key, env) {
   for (;;) {
+    const found = workers.get(key);
+    if (found) return found;
     const flight = { key, stale: false };
     flights.add(flight);
     try {
-      const response = await env.CONTROL.fetch(`http://control/script/${key.split("/").map(encodeURIComponent).join("/")}`);
+      const url = `http://control/script/${key.split("/").map(encodeURIComponent).join("/")}`;
+      const response = await env.CONTROL.fetch(url, { signal: AbortSignal.timeout(PATIENCE) });
       if (response.status === 404) return null;
       if (!response.ok) throw new Error(`the control plane answered ${response.status} about a Worker`);
-      const definition = await response.json();
-      if (flight.stale) continue;
-      definitions.set(key, definition);
-      makeRoom(env, ctx);
-      return definition;
+      const worker = await response.json();
+      if (flight.stale || workers.has(key)) continue;
+      workers.set(key, Object.assign(worker, { key, names: new Map(), inside: 0, cf: worker.trusted ? CF : undefined }));
+      return worker;
     } finally {
       flights.delete(flight);
     }
   }
 }
 
-/** The isolate of a definition. The code is at hand before the loader asks: one failed answer poisons a name for ever. */
-function isolateOf(key, definition, env, ctx, suffix) {
-  const { values, outbound } = JSON.parse(suffix);
-  return env.LOADER.get(`${key}@${definition.version}${suffix}`, () => ({
-    ...assemble({ ...definition, values: { ...definition.values, ...values } }, (binding) => reach(binding, key, definition, ctx)),
-    globalOutbound: outbound ? ctx.exports.Through({ props: { account: definition.account, ...outbound } }) : wayOut(env, ctx),
-  }));
+/** Whether an isolate is still loaded. */
+export function isLoaded(name) {
+  return isolates.has(name);
 }
 
-function wayOut(env, ctx) {
-  return env.EGRESS === "internet" ? ctx.exports.Outbound({}) : ctx.exports.Blocked({});
-}
-
-/** Remember which variants are loaded, the last used at the end, and let go of the first beyond some. */
-function noteVariant(key, definition, env, ctx, suffix) {
-  const loaded = (definition.loaded ??= new Set());
-  loaded.delete(suffix);
-  loaded.add(suffix);
-  if (loaded.size > MAX_VARIANTS) endVariant(key, definition, env, ctx, loaded.values().next().value);
-}
-
-function endVariant(key, definition, env, ctx, suffix) {
-  const isolate = isolateOf(key, definition, env, ctx, suffix);
-  definition.loaded.delete(suffix);
-  ctx.waitUntil(isolate.getEntrypoint(EVICT).evict().catch(() => {}));
-}
-
-/** What stands behind a binding that is more than a value. */
-function reach(binding, key, { account }, ctx) {
-  const { namespace_id, namespace, outbound, service, entrypoint, props } = binding;
-  switch (binding.type) {
-    case "kv_namespace":
-      return ctx.exports.KV({ props: { namespace: namespace_id } });
-    case "dispatch_namespace":
-      return ctx.exports.Dispatch({ props: { account, namespace, outbound } });
-    case "assets":
-      return ctx.exports.Assets({ props: { key } });
-    case "service":
-      return ctx.exports.Service({ props: { account, service, entrypoint, props } });
-    default:
-      throw new Error(`a binding of type ${binding.type} reached the edge`);
+/**
+ * The name of a Worker's isolate. A variant is an isolate of its own: `values` come on top of its bindings, `outbound` is where all goes that
+ * it fetches, `tails` are told of its requests.
+ */
+export function nameOf(worker, variant) {
+  const suffix = variant ? JSON.stringify(variant) : "";
+  let name = worker.names.get(suffix);
+  if (name === undefined) {
+    name = `${worker.key}@${worker.version}${suffix}`;
+    worker.names.set(suffix, name);
   }
+  return name;
 }
 
-/** Drop what has changed: keys, prefixes of keys (ending in a slash), or `routes`. */
-export function forget(changes, env, ctx) {
-  for (const change of changes) {
-    if (change === "routes") {
-      forgetRoutes();
-      continue;
-    }
-    const concerns = (key) => (change.endsWith("/") ? key.startsWith(change) : key === change);
-    for (const flight of flights) if (concerns(flight.key)) flight.stale = true;
-    const doomed = change.endsWith("/") ? [...definitions.keys()].filter(concerns) : [change];
-    for (const key of doomed) evict(key, env, ctx);
-  }
+/** An isolate of a Worker. Its code is at hand before the loader asks: one failed answer poisons a name for ever. */
+export function isolateOf(worker, env, ctx, variant) {
+  const name = nameOf(worker, variant);
+  const fresh = !isolates.delete(name);
+  isolates.set(name, { worker, variant });
+  if (fresh) makeRoom(worker, env, ctx);
+  return stubOf(name, worker, env, ctx, variant);
 }
 
-function makeRoom(env, ctx) {
-  while (definitions.size > env.MAX_ISOLATES) evict(definitions.keys().next().value, env, ctx);
+function stubOf(name, worker, env, ctx, variant) {
+  return env.LOADER.get(name, () => assemble(worker, env, ctx, variant));
+}
+
+function makeRoom(worker, env, ctx) {
+  if (worker.names.size > MAX_VARIANTS) evict(worker.names.values().next().value, env, ctx);
+  while (isolates.size > env.MAX_ISOLATES) evict(isolates.keys().next().value, env, ctx);
 }
 
 /** The loader never lets go of an isolate: it must be told to end itself. Requests in flight are still answered. */
-function evict(key, env, ctx) {
-  const definition = definitions.get(key);
-  if (!definition) return;
-  definitions.delete(key);
-  for (const suffix of [...(definition.loaded ?? [])]) endVariant(key, definition, env, ctx, suffix);
+function evict(name, env, ctx) {
+  const { worker, variant } = isolates.get(name);
+  const stub = stubOf(name, worker, env, ctx, variant);
+  isolates.delete(name);
+  worker.names.delete(variant ? JSON.stringify(variant) : "");
+  if (!worker.names.size && workers.get(worker.key) === worker) workers.delete(worker.key);
+  ctx.waitUntil(stub.getEntrypoint(EVICT).evict().catch(() => {}));
+}
+
+/** Drop what has changed: keys, prefixes of keys (ending in a slash), `routes`, `kv:` with a namespace, or `*` for everything. */
+export function forget(changes, env, ctx) {
+  for (const change of changes) {
+    if (change === "routes" || change === "*") forgetRoutes();
+    if (change.startsWith("kv:") || change === "*") forgetPairs(change);
+    const concerns = (key) => change === "*" || (change.endsWith("/") ? key.startsWith(change) : key === change);
+    for (const flight of flights) if (concerns(flight.key)) flight.stale = true;
+    const doomed = change === "*" || change.endsWith("/") ? [...workers.values()].filter(({ key }) => concerns(key)) : [workers.get(change)];
+    for (const worker of doomed) if (worker) drop(worker, env, ctx);
+  }
+}
+
+function drop(worker, env, ctx) {
+  workers.delete(worker.key);
+  for (const name of [...worker.names.values()]) if (isolates.has(name)) evict(name, env, ctx);
+}
+
+/** An entrypoint of a Worker, as a stub for one request. */
+export function entrypointOf(worker, env, ctx, { entrypoint, props, limits, variant } = {}) {
+  return isolateOf(worker, env, ctx, variant).getEntrypoint(entrypoint, { props, limits });
 }
 
 /** The answer of a Worker: of its files where they come first and one is meant, else of its code. */
-export async function serve({ definition, isolate }, request, env, headers = request.headers) {
-  if (definition.assets && !(isolate && workerFirst(definition.assets, new URL(request.url).pathname))) {
-    const found = await answer(definition, request, env);
-    if (found ?? !isolate) return found ?? notFound(definition, request, env);
+export async function serve(worker, request, env, ctx, options = {}) {
+  if (worker.inside >= MAX_INSIDE) throw new Error(LOOP);
+  worker.inside += 1;
+  try {
+    if (worker.assets && !options.entrypoint) {
+      const first = worker.main && workerFirst(worker.assets, new URL(request.url).pathname);
+      const found = first ? null : await answer(worker, request, env);
+      if (found) return found;
+      if (!worker.main) return await notFound(worker, request, env);
+    }
+    return await forward(entrypointOf(worker, env, ctx, options), request, options.headers ?? request.headers, worker.cf);
+  } finally {
+    worker.inside -= 1;
   }
-  return forward(isolate.getEntrypoint(), request, headers);
 }
 
-/** Pass a request on, rebuilt from its URL: otherwise it would carry `cf` with the client's address. */
-export function forward(target, request, headers = request.headers) {
-  const { url, method, body, signal } = request;
-  return target.fetch(url, { method, headers, body, redirect: "manual", signal });
+/** Pass a request on, rebuilt from its URL: otherwise it would carry the `cf` of where it came from. */
+export function forward(target, { url, method, body }, headers, cf) {
+  return target.fetch(url, { method, headers, body, redirect: "manual", cf });
 }

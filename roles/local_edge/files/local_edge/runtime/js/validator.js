@@ -15,7 +15,7 @@ export default {
     const definition = await request.json();
     const begin = Date.now();
     try {
-      const code = { ...assemble(definition, () => ({}), true), globalOutbound: ctx.exports.Nowhere({}) };
+      const code = { ...assemble(definition, env), globalOutbound: ctx.exports.Nowhere({}) };
       const found = await env.LOADER.load(code).getEntrypoint(PROBE).exports();
       return Response.json({ ...found, startup_ms: Math.max(1, Date.now() - begin) });
     } catch (error) {

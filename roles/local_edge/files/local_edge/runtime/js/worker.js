@@ -2,23 +2,24 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** From a stored Worker to what workerd's loader takes. The edge and the validator make the same. */
-import SHIM from "./shim.txt";
+import { behind, inside } from "./bindings.js";
 
-const SHIM_NAME = "__local_edge/shim.js";
-const BINDINGS_NAME = "__local_edge/bindings.js";
-const MAIN_NAME = "__local_edge_main.js";
+const ROOM = "__local_edge";
+const MAIN = "__local_edge_main.js";
 
 /** The entrypoint through which an isolate is told to end itself. */
 export const EVICT = "__LocalEdgeEvict";
 /** The entrypoint through which the validator asks what a Worker exports. */
 export const PROBE = "__LocalEdgeProbe";
-
-/** Types of bindings whose object in `env` is made by the shim, around a stub. */
-const SHIMMED = new Set(["kv_namespace", "dispatch_namespace"]);
+/** The entrypoint that takes what is told of other Workers' requests. */
+export const RECEIVER = "__LocalEdgeReceiver";
+/** The method that an alarm of a Durable Object calls. */
+export const ALARM = "__localEdgeAlarm";
 
 const LOADED = {
   js: (body) => ({ js: body }),
   cjs: (body) => ({ cjs: body }),
+  script: (body) => ({ cjs: body }),
   text: (body) => ({ text: body }),
   json: (body) => ({ json: JSON.parse(body) }),
   data: (body) => ({ data: Uint8Array.fromBase64(body).buffer }),
@@ -26,44 +27,78 @@ const LOADED = {
 };
 
 /**
- * @param definition `{main, modules: [{name, kind, body}], date, flags, bindings, values, has_default}`
- * @param reach what stands behind a binding that is more than a value
- * @param probe whether the main module tells what the Worker exports instead of exporting it
+ * @param worker `{main, modules: [{name, kind, body}], date, flags, bindings, values, has_default, classes, script}`
+ * @param ctx whose `exports` are what bindings lead to; without one the Worker is only looked at
+ * @param variant `{values, outbound, tails}`, see `nameOf`
  */
-export function assemble(definition, reach, probe = false) {
-  const { main, modules, date, flags, bindings, values } = definition;
-  const shims = Object.fromEntries(bindings.filter(({ type }) => SHIMMED.has(type)).map(({ name, type }) => [name, type]));
+export function assemble(worker, env, ctx, { values, outbound, tails = [] } = {}) {
+  const reached = (binding) => (ctx ? behind(binding, worker, env, ctx) : {});
+  const hidden = ctx ? { log: `${env.LOG} ${worker.key}`, d1: env.D1, alarms: ctx.exports.Alarms({ props: { namespaces: Object.values(worker.classes).map(({ id }) => id) } }) } : {};
   return {
-    compatibilityDate: date,
-    compatibilityFlags: flags,
+    compatibilityDate: worker.date,
+    compatibilityFlags: worker.flags,
     allowExperimental: true,
-    mainModule: MAIN_NAME,
+    mainModule: MAIN,
     modules: {
-      ...Object.fromEntries(modules.map(({ name, kind, body }) => [name, LOADED[kind](body)])),
-      [MAIN_NAME]: { js: probe ? probeOf(main) : mainOf(main, definition.has_default) },
-      [BINDINGS_NAME]: { js: `import { wrap } from "./shim.js";\nwrap(${JSON.stringify(shims)});\n` },
-      [SHIM_NAME]: { js: SHIM },
+      ...Object.fromEntries(worker.modules.map(({ name, kind, body }) => [name, LOADED[kind](body)])),
+      ...Object.fromEntries(Object.entries(env.INSIDE).map(([name, body]) => [`${ROOM}/${name}`, { js: body }])),
+      [`${ROOM}/bindings.js`]: { js: bindingsOf(worker) },
+      [MAIN]: { js: ctx ? mainOf(worker) : probeOf(worker) },
     },
-    env: { ...values, ...Object.fromEntries(bindings.map((binding) => [binding.name, reach(binding)])) },
+    env: {
+      ...worker.values,
+      ...values,
+      ...Object.fromEntries(worker.bindings.map((binding) => [binding.name, reached(binding)])),
+      __LOCAL_EDGE: hidden,
+    },
+    ...(ctx && {
+      globalOutbound: wayOut(worker, outbound, env, ctx),
+      tails: [...(worker.tails ?? []), ...tails].map((consumer) => ctx.exports.Tail({ props: { consumer, key: worker.key } })),
+    }),
   };
 }
 
-/** Bindings first: the Worker's own top-level code may already use them. */
-function mainOf(main, hasDefault) {
-  const user = JSON.stringify(`./${main}`);
+function wayOut({ account }, outbound, env, ctx) {
+  if (outbound) return ctx.exports.Through({ props: { account, ...outbound } });
+  return env.EGRESS === "internet" ? ctx.exports.Outbound({}) : ctx.exports.Blocked({});
+}
+
+/** Bindings get their classes before the Worker's own top-level code may use them. */
+function bindingsOf({ bindings, script }) {
+  const classed = bindings.map((binding) => ({ ...binding, inside: inside(binding) })).filter((binding) => binding.inside);
+  const makers = new Map(classed.map(({ inside: [file, name] }) => [name, file]));
   return [
-    `import "./${BINDINGS_NAME}";`,
-    `export * from ${user};`,
-    hasDefault ? `export { default } from ${user};` : "",
-    `export { Evict as ${EVICT} } from "./${SHIM_NAME}";`,
+    `import { env } from "cloudflare:workers";`,
+    ...[...makers].map(([name, file]) => `import { ${name} } from "./${file}.js";`),
+    ...classed.map(({ name, inside: [, maker, told] }) => `env[${JSON.stringify(name)}] = ${maker}(env[${JSON.stringify(name)}], ${JSON.stringify(told ?? null)});`),
+    ...(script ? [`import { prepareScript } from "./worker.js";`, `prepareScript();`] : []),
   ].join("\n");
 }
 
-function probeOf(main) {
+/** The Worker's own module with its exports as they are, but that what they throw is told; the runtime must know a class by its name. */
+function mainOf({ main, has_default: hasDefault, classes, script }) {
+  const user = JSON.stringify(`./${main}`);
+  const lines = [`import "./${ROOM}/worker.js";`, `import "./${ROOM}/bindings.js";`, `export { Evict as ${EVICT} } from "./${ROOM}/worker.js";`];
+  if (script) return [...lines, `import ${user};`].join("\n");
+  const objects = Object.entries(classes);
   return [
-    `import "./${BINDINGS_NAME}";`,
-    `import * as user from ${JSON.stringify(`./${main}`)};`,
-    `import { probeOf } from "./${SHIM_NAME}";`,
+    ...lines,
+    `import * as user from ${user};`,
+    `export * from ${user};`,
+    ...(hasDefault
+      ? [`import { receiver, watch } from "./${ROOM}/worker.js";`, `export default watch(user.default);`, `export const ${RECEIVER} = receiver(user.default);`]
+      : []),
+    ...(objects.length ? [`import { objectClass } from "./${ROOM}/objects.js";`] : []),
+    ...objects.map(([name, { sqlite }]) => `export const ${name} = objectClass(user.${name}, ${Boolean(sqlite)});`),
+  ].join("\n");
+}
+
+function probeOf({ main, script }) {
+  const user = JSON.stringify(`./${main}`);
+  return [
+    `import "./${ROOM}/bindings.js";`,
+    script ? `import ${user}; const user = {};` : `import * as user from ${user};`,
+    `import { probeOf } from "./${ROOM}/worker.js";`,
     `export const ${PROBE} = probeOf(user);`,
   ].join("\n");
 }

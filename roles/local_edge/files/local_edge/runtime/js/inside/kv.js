@@ -1,40 +1,9 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/**
- * Runs inside every Worker's isolate, before the Worker's own code, and gives bindings the class and the behaviour they
- * have on Cloudflare: a bare stub would have neither.
- */
-import { WorkerEntrypoint, abortIsolate, env } from "cloudflare:workers";
+/** KV namespaces. */
 
-/** Replace the stubs in `env`, by name and type of binding. */
-export function wrap(shims) {
-  for (const [name, type] of Object.entries(shims)) env[name] = new CLASSES[type](env[name]);
-}
-
-/** A dispatch namespace: `get` never fails and never waits; a Worker that is not there is a rejection of `fetch`. */
-class DispatchNamespace {
-  #stub;
-
-  constructor(stub) {
-    this.#stub = stub;
-  }
-
-  get(name, args, options) {
-    const stub = this.#stub;
-    const tag = encodeURIComponent(String(name));
-    const outbound = options?.outbound && encodeURIComponent(JSON.stringify(options.outbound));
-    return {
-      async fetch(input, init) {
-        const request = new Request(input, init);
-        request.headers.set("x-edge-dispatch", tag);
-        request.headers.delete("x-edge-outbound");
-        if (outbound) request.headers.set("x-edge-outbound", outbound);
-        return stub.fetch(request);
-      },
-    };
-  }
-}
+export const kvNamespace = (stub) => new KvNamespace(stub);
 
 const decoder = new TextDecoder();
 const READERS = {
@@ -100,39 +69,4 @@ class KvNamespace {
     const found = await this.#stub.readAll(key.map(checked));
     return new Map(key.map((name, position) => [name, entry(found[position])]));
   }
-}
-
-const CLASSES = { dispatch_namespace: DispatchNamespace, kv_namespace: KvNamespace };
-
-/** Exported by every loaded Worker under a name of ours. */
-export class Evict extends WorkerEntrypoint {
-  evict() {
-    abortIsolate("evicted by the local edge");
-  }
-}
-
-const EVENTS = ["fetch", "scheduled", "queue", "tail", "tailStream", "trace", "email", "alarm", "test"];
-
-/** Which events an export handles, be it an object or a class. */
-function eventsOf(value) {
-  const target = typeof value === "function" ? value.prototype : value;
-  return target ? EVENTS.filter((event) => typeof target[event] === "function") : [];
-}
-
-/** An entrypoint that tells what the Worker exports. Nothing of the Worker is called: a handler may have effects. */
-export function probeOf(user) {
-  return class extends WorkerEntrypoint {
-    exports() {
-      const named = Object.entries(user).filter(([name, value]) => name !== "default" && isEntrypoint(value));
-      return {
-        has_default: "default" in user,
-        handlers: eventsOf(user.default),
-        named: named.map(([name, value]) => ({ name, handlers: eventsOf(value) })),
-      };
-    }
-  };
-}
-
-function isEntrypoint(value) {
-  return (typeof value === "function" && value.prototype !== undefined) || (typeof value === "object" && eventsOf(value).length > 0);
 }

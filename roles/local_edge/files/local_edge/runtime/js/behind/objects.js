@@ -1,0 +1,141 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * Durable Objects. A class of a Worker that was loaded can only be a facet of an object that was configured: each object has a host,
+ * which loads its class, keeps its alarm, and starts it anew when its code changes.
+ */
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { callOf, memberOf } from "./service.js";
+import { forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
+
+const FACET = "object";
+
+/** The host of an object. */
+export function hostOf(env, namespace, id) {
+  return env.OBJECTS.get(env.OBJECTS.idFromName(`${namespace}:${id}`));
+}
+
+/** What a binding to a class reaches. */
+export class Objects extends WorkerEntrypoint {
+  fetch(request) {
+    return this.#host(request.cf).fetch(request, { cf: this.#told(request.cf) });
+  }
+
+  rpc(told, path, args) {
+    return this.#host(told).rpc(this.#told(told), path, args);
+  }
+
+  value(told, path) {
+    return this.#host(told).value(this.#told(told), path);
+  }
+
+  #host({ id }) {
+    return hostOf(this.env, this.ctx.props.namespace, id);
+  }
+
+  #told({ id, name }) {
+    const { namespace, key, name: className } = this.ctx.props;
+    return { namespace, id, name, key, className };
+  }
+}
+
+/** The alarms of a Worker's own objects, as their storage has them. */
+export class Alarms extends WorkerEntrypoint {
+  set(told, time) {
+    return this.#host(told).setAlarm(time);
+  }
+
+  get(told) {
+    return this.#host(told).getAlarm();
+  }
+
+  remove(told) {
+    return this.#host(told).deleteAlarm();
+  }
+
+  #host({ namespace, id }) {
+    if (!this.ctx.props.namespaces.includes(namespace)) throw new Error("This Durable Object is of another Worker.");
+    return hostOf(this.env, namespace, id);
+  }
+}
+
+export class ObjectHost extends DurableObject {
+  /** Who the object is: `{namespace, id, name, key, className}`. */
+  #told = this.ctx.storage.kv.get("told");
+  /** The isolate that its class was taken from. */
+  #running = null;
+
+  async fetch(request) {
+    const object = await this.#object(request.cf);
+    return forward(object, request, request.headers);
+  }
+
+  async rpc(told, path, args) {
+    return callOf(await this.#object(told), path, args);
+  }
+
+  async value(told, path) {
+    return memberOf(await this.#object(told), path);
+  }
+
+  setAlarm(time) {
+    return this.ctx.storage.setAlarm(time);
+  }
+
+  getAlarm() {
+    return this.ctx.storage.getAlarm();
+  }
+
+  deleteAlarm() {
+    return this.ctx.storage.deleteAlarm();
+  }
+
+  async alarm({ isRetry = false, retryCount = 0 } = {}) {
+    const object = await this.#object(this.#told);
+    await object.__localEdgeAlarm({ isRetry, retryCount });
+  }
+
+  /** Forget everything, since the class is gone. */
+  async wipe() {
+    this.#stop("Durable Object's class was deleted.");
+    this.ctx.facets.delete(FACET);
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.#told = null;
+  }
+
+  /** The object itself. */
+  async #object(told) {
+    await this.#remember(told);
+    const { namespace, id, name, key, className } = told;
+    const worker = known(key) ?? (await lookUp(key, this.env));
+    if (!worker?.classes?.[className]) throw new Error(`The Worker of the Durable Object class ${className} does not have it any more.`);
+    const isolate = nameOf(worker);
+    if (this.#running && (this.#running !== isolate || !isLoaded(isolate))) this.#stop("Durable Object reset because its code was updated.");
+    const stub = isolateOf(worker, this.env, this.ctx);
+    this.#running = isolate;
+    return this.ctx.facets.get(FACET, () => ({ class: stub.getDurableObjectClass(className), id: JSON.stringify({ namespace, id, name }) }));
+  }
+
+  #stop(why) {
+    if (this.#running) this.ctx.facets.abort(FACET, new Error(why));
+    this.#running = null;
+  }
+
+  /** Keep who the object is, for its alarms, and tell the control plane that there is one: it says when the storage is to go. */
+  async #remember(told) {
+    const { namespace, id, name, key, className } = told;
+    const before = this.#told;
+    if (before?.key === key && before.className === className && (before.name ?? null) === (name ?? null)) return;
+    if (!before) await announce(this.env, namespace, id);
+    this.#told = { namespace, id, name: name ?? before?.name, key, className };
+    this.ctx.storage.kv.put("told", this.#told);
+  }
+}
+
+/** Tell the control plane of storage that has come to be. */
+export async function announce(env, kind, id) {
+  const response = await env.CONTROL.fetch(`http://control/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" });
+  if (!response.ok) throw new Error(`the control plane answered ${response.status} about a new Durable Object`);
+}

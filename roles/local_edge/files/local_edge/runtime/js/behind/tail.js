@@ -1,0 +1,34 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What tells a tail Worker of the requests of another: props say whose they are, and who listens. */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { entrypointOf, lookUp } from "../tenants.js";
+import { RECEIVER } from "../worker.js";
+
+/** What the log puts around an entry, see `inside/worker.js`. */
+const HEAD = /^\x1e[^\x1f]*\x1f/;
+const END = "\x1e";
+
+/** The parts of a log entry as the Worker gave them. */
+function bare([first, ...rest]) {
+  if (typeof first !== "string" || !HEAD.test(first)) return [first, ...rest];
+  const text = first.replace(HEAD, "");
+  return [...(text || !rest.length ? [text] : []), ...(rest.at(-1) === END ? rest.slice(0, -1) : rest)];
+}
+
+export class Tail extends WorkerEntrypoint {
+  async tail(events) {
+    const { key, consumer } = this.ctx.props;
+    const worker = await lookUp(consumer, this.env);
+    if (!worker) return;
+    const [, namespace, name] = key.split("/");
+    const told = events.map((event) => ({
+      ...JSON.parse(JSON.stringify(event)),
+      scriptName: name,
+      ...(namespace && { dispatchNamespace: namespace }),
+      logs: event.logs.map(({ level, message, timestamp }) => ({ level, message: Array.isArray(message) ? bare(message) : message, timestamp })),
+    }));
+    await entrypointOf(worker, this.env, this.ctx, { entrypoint: RECEIVER }).tail(told);
+  }
+}

@@ -1,0 +1,22 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Dispatch namespaces. */
+import { standIn } from "./stub.js";
+
+export const dispatchNamespace = (stub) => new DispatchNamespace(stub);
+
+/** `get` never fails and never waits; a Worker that is not there is a rejection of `fetch`. */
+class DispatchNamespace {
+  #stub;
+
+  constructor(stub) {
+    this.#stub = stub;
+  }
+
+  get(name, args, options) {
+    const stub = this.#stub;
+    const told = { name: String(name), args, ...options };
+    return standIn(stub, told, { fetch: (input, init) => stub.fetch(input, { ...init, cf: told }) });
+  }
+}

@@ -1,0 +1,150 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * Runs inside every Worker's isolate, before the Worker's own code: what it logs gets its name, what it throws is told with
+ * its stack, and the supervisor can end it.
+ */
+import { WorkerEntrypoint, abortIsolate, env } from "cloudflare:workers";
+
+/** What the edge hands over beside the bindings; the Worker's own code never sees it. */
+export const hidden = env.__LOCAL_EDGE ?? {};
+delete env.__LOCAL_EDGE;
+
+/** Between these an entry of the log says whose it is: a record separator, the secret and the Worker, the level, a unit separator, the text. */
+const BEGIN = "\x1e";
+const TEXT = "\x1f";
+
+/** A line of a stack that is not of the Worker's own code. */
+const OURS = /^\s+at .*__local_edge/;
+
+const said = {};
+for (const level of ["debug", "error", "info", "log", "warn"]) {
+  said[level] = console[level].bind(console);
+  console[level] = (...parts) => say(said[level], level, parts);
+}
+
+/** Format specifiers work in a first argument only: a string there stays the first. */
+function say(write, level, parts) {
+  if (!hidden.log) return write(...parts);
+  const head = `${BEGIN}${hidden.log} ${level}${TEXT}`;
+  const rest = typeof parts[0] === "string" ? [head + parts[0], ...parts.slice(1)] : [head, ...parts];
+  return write(...rest, BEGIN);
+}
+
+/** Tell of an exception that nobody in the Worker has caught. */
+function tell(error) {
+  const lines = String(error?.stack ?? error).split("\n");
+  say(said.error, "exception", [lines.filter((line) => !OURS.test(line)).join("\n")]);
+}
+
+addEventListener("unhandledrejection", ({ reason }) => tell(reason));
+
+/** Let the failure of a promise that is only waited for be told: the runtime keeps it to itself. */
+function watchPromises(ctx) {
+  const shared = Object.getPrototypeOf(ctx);
+  if (Object.hasOwn(shared.waitUntil, "watched")) return;
+  const { waitUntil } = shared;
+  shared.waitUntil = Object.assign(
+    function (promise) {
+      return waitUntil.call(this, promise instanceof Promise ? watched(() => promise) : promise);
+    },
+    { watched: true },
+  );
+}
+
+async function watched(act) {
+  try {
+    return await act();
+  } catch (error) {
+    tell(error);
+    throw error;
+  }
+}
+
+/** Events that a Worker may handle. */
+const EVENTS = ["fetch", "scheduled", "queue", "tail", "tailStream", "trace", "email", "alarm", "test"];
+
+/** Which events an export handles, be it an object or a class. */
+function eventsOf(value) {
+  const target = typeof value === "function" ? value.prototype : value;
+  return target ? EVENTS.filter((event) => typeof target[event] === "function") : [];
+}
+
+/** An export as the runtime gets it: the same, but what its handlers throw is told. */
+export function watch(target) {
+  if (typeof target === "function") return watchClass(target, (ctx) => watchPromises(ctx));
+  if (target === null || typeof target !== "object") return target;
+  const handlers = Object.create(target);
+  for (const event of eventsOf(target)) {
+    handlers[event] = async (subject, bound, ctx, ...more) => {
+      watchPromises(ctx);
+      return watched(() => target[event](subject, bound, ctx, ...more));
+    };
+  }
+  return handlers;
+}
+
+/** A class of entrypoints or objects; `prepare` sees the context before the Worker's own constructor does. */
+export function watchClass(target, prepare) {
+  const handled = eventsOf(target);
+  const Watched = class extends target {
+    constructor(ctx, bound) {
+      prepare(ctx, bound);
+      super(ctx, bound);
+    }
+  };
+  for (const event of handled) {
+    Watched.prototype[event] = async function (...given) {
+      return watched(() => target.prototype[event].apply(this, given));
+    };
+  }
+  return Object.defineProperty(Watched, "name", { value: target.name });
+}
+
+/** An entrypoint that hands the Worker what is told of other Workers' requests. */
+export function receiver(target) {
+  return class extends WorkerEntrypoint {
+    tail(events) {
+      return watched(() => (typeof target === "function" ? new target(this.ctx, this.env).tail(events) : target.tail(events, this.env, this.ctx)));
+    }
+  };
+}
+
+/** What a service-worker script listens to; it exports nothing. */
+export const listened = new Set();
+
+/** Note the events of a script in the syntax from before modules, and give it its bindings as globals. */
+export function prepareScript() {
+  const { addEventListener: listen } = globalThis;
+  globalThis.addEventListener = (event, ...rest) => {
+    listened.add(event);
+    return listen.call(globalThis, event, ...rest);
+  };
+  Object.assign(globalThis, env);
+}
+
+/** Exported by every loaded Worker under a name of ours. */
+export class Evict extends WorkerEntrypoint {
+  evict() {
+    abortIsolate("evicted by the local edge");
+  }
+}
+
+/** An entrypoint that tells what the Worker exports. Nothing of the Worker is called: a handler may have effects. */
+export function probeOf(user) {
+  return class extends WorkerEntrypoint {
+    exports() {
+      const named = Object.entries(user).filter(([name, value]) => name !== "default" && isEntrypoint(value));
+      return {
+        has_default: "default" in user,
+        handlers: [...eventsOf(user.default), ...listened],
+        named: named.map(([name, value]) => ({ name, handlers: eventsOf(value) })),
+      };
+    }
+  };
+}
+
+function isEntrypoint(value) {
+  return (typeof value === "function" && value.prototype !== undefined) || (typeof value === "object" && eventsOf(value).length > 0);
+}

@@ -1,0 +1,110 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The process that `serve` is: it owns the sockets, and keeps two others alive, the control plane and the edge. Either goes on without the
+other: while the control plane is down, Workers that are loaded are served; while the edge restarts, the API answers."""
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local_edge import sockets
+from local_edge.runtime import binary, config
+from local_edge.runtime.child import Child, Stillborn, say
+from local_edge.runtime.folder import Folder
+from local_edge.runtime.log import Reader
+from local_edge.settings import PREFIX, Settings
+
+#: What the control plane says when it answers.
+READY = "ready"
+#: The status of a control plane that cannot start and has said why.
+REFUSED = 2
+
+
+async def until_signalled() -> None:
+    done, loop = asyncio.Event(), asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, done.set)
+    await done.wait()
+
+
+def announcement(settings: Settings, addresses: dict[str, str]) -> str:
+    """The line that says the edge is ready."""
+    return json.dumps({**addresses, "pid": os.getpid(), "accounts": [{"id": one.id, "name": one.name} for one in settings.accounts],
+                       "zones": [{"id": one.id, "name": one.name} for one in settings.zones]})
+
+
+class Supervisor:
+    """The two children, with what they hear and say."""
+
+    def __init__(self, settings: Settings, arguments: Sequence[str], api: socket.socket, http: socket.socket) -> None:
+        data = str(settings.data)
+        program = binary.find_binary(settings.workerd)
+        binary.newest_date(program)
+        self.addresses = {"api": sockets.url(api) + PREFIX, "http": sockets.url(http)}
+        self.folder, secret = Folder.made(data), secrets.token_hex(8)
+        objects = Path(data) / "objects"
+        objects.mkdir(mode=0o700, exist_ok=True)
+        config.write(config.Surroundings(self.folder, self.addresses["api"], settings.egress, settings.max_isolates, objects, secret))
+        self.listeners = [sockets.listen_unix(self.folder.control), sockets.listen_unix(self.folder.admin)]
+        control, admin = self.listeners
+        self.program, self.reader, self.ready = program, Reader(secret), asyncio.Event()
+        inherited = json.dumps({"folder": str(self.folder.path), "api_fd": api.fileno(), "control_fd": control.fileno(), **self.addresses})
+        self.control = Child("control", [sys.executable, "-m", "local_edge", "control", "--inherit", inherited, *arguments],
+                             [api.fileno(), control.fileno()], self.hear_control)
+        self.edge = binary.child("edge", program, self.folder.config("edge"), {"http": http, "admin": admin}, self.hear_edge, self.folder.admin)
+
+    def hear_control(self, line: str) -> None:
+        if line == READY:
+            self.ready.set()
+        elif line:
+            print(line, file=sys.stderr, flush=True)
+
+    def hear_edge(self, line: str) -> None:
+        """What a Worker said goes into the log under its name, and to the control plane for those who follow it."""
+        entry = self.reader.read(line)
+        if isinstance(entry, str):
+            say("edge", entry)
+        elif entry:
+            _account, _slash, name = entry.key.partition("/")
+            say(f"{name.lstrip('/')} {entry.level}", entry.text.replace("\n", "\n    "))
+            self.control.tell(json.dumps(dataclasses.asdict(entry)))
+
+    async def start(self) -> None:
+        edge = asyncio.create_task(self.edge.start(binary.well(self.folder.admin)))
+        try:
+            await self.control.start(self.answering())
+            await edge
+        except Stillborn as error:
+            edge.cancel()
+            if str(error) == "edge":
+                raise binary.Unusable(binary.did_not_start(self.program)) from None
+            raise SystemExit(REFUSED) from None
+
+    async def answering(self) -> None:
+        await self.ready.wait()
+
+    async def stop(self) -> None:
+        await self.control.stop(politely=True)
+        await self.edge.stop()
+        self.folder.remove()
+
+
+async def serve(settings: Settings, arguments: Sequence[str], api: socket.socket, http: socket.socket) -> None:
+    """Run until told to stop; `arguments` are those that the settings were made of."""
+    stopped = asyncio.create_task(until_signalled())
+    supervisor = Supervisor(settings, arguments, api, http)
+    try:
+        await supervisor.start()
+        print(announcement(settings, supervisor.addresses), flush=True)
+        await stopped
+    finally:
+        await supervisor.stop()

@@ -1,0 +1,182 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Durable Objects of Workers that were uploaded: identity, storage, alarms, sockets, and what becomes of them."""
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from edge_process import Edge, Platform, eventually
+
+pytestmark = pytest.mark.integration
+
+COUNTER = """
+import { DurableObject, RpcTarget } from "cloudflare:workers";
+class Handle extends RpcTarget { constructor(value) { super(); this.value = value; } plus(more) { return this.value + more; } }
+export class Counter extends DurableObject {
+  constructor(ctx, env) { super(ctx, env); this.here = 0; this.alarms = []; ctx.blockConcurrencyWhile(async () => { this.loaded = (await ctx.storage.get("n")) ?? 0; }); }
+  async add(by) { const n = ((await this.ctx.storage.get("n")) ?? 0) + by; await this.ctx.storage.put("n", n); return n; }
+  rows() { const { sql } = this.ctx.storage; sql.exec("create table if not exists t (a)"); sql.exec("insert into t values (?)", this.here); return sql.exec("select count(*) c from t").one().c; }
+  handle() { return new Handle(40); }
+  get version() { return "VERSION"; }
+  who() { return { id: this.ctx.id.toString(), name: this.ctx.id.name ?? null, here: this.here++, loaded: this.loaded, greeting: this.env.GREETING }; }
+  boom() { throw new RangeError("too far"); }
+  async alarmIn(milliseconds) { await this.ctx.storage.setAlarm(Date.now() + milliseconds); return (await this.ctx.storage.getAlarm()) !== null; }
+  async alarm() { await this.add(100); if ((await this.ctx.storage.getAlarm()) !== null) throw new Error("an alarm that fires is not set"); }
+  fetch(request) {
+    if (request.headers.get("upgrade")) { const pair = new WebSocketPair(); this.ctx.acceptWebSocket(pair[1]); return new Response(null, { status: 101, webSocket: pair[0] }); }
+    return Response.json([request.method, new URL(request.url).pathname, request.headers.get("x-own"), this.ctx.id.name]);
+  }
+  webSocketMessage(socket, message) { socket.send(`echo ${message} of ${this.ctx.getWebSockets().length}`); }
+}
+const call = async (env, [name, method, ...args]) => {
+  const stub = env.COUNTERS.getByName(name);
+  if (method === "pipelined") return stub.handle().plus(2);
+  if (method === "version") return stub.version;
+  return stub[method](...args.map(Number));
+};
+export default { async fetch(request, env) {
+  const { pathname } = new URL(request.url);
+  const [name, method, ...args] = pathname.slice(1).split("/");
+  try {
+    if (method === "fetch") return await env.COUNTERS.get(env.COUNTERS.idFromName(name)).fetch(request, { headers: { ...Object.fromEntries(request.headers), "x-own": "yes" } });
+    return Response.json((await call(env, [name, method, ...args])) ?? null);
+  } catch (error) { return Response.json([error.name, error.message], { status: 500 }); }
+} };
+"""
+BINDING = {"name": "COUNTERS", "type": "durable_object_namespace", "class_name": "Counter"}
+GREETING = {"name": "GREETING", "type": "plain_text", "text": "hello"}
+FIRST: dict[str, Any] = {"migrations": {"new_tag": "v1", "new_sqlite_classes": ["Counter"]}}
+
+
+@pytest.fixture
+def counters(platform: Platform) -> Platform:
+    platform.tenant("a", COUNTER.replace("VERSION", "1"), bindings=[BINDING, GREETING], **FIRST)
+    return platform
+
+
+def ask(platform: Platform, path: str) -> Any:
+    return platform.get("a", path).json()
+
+
+def test_each_name_is_an_object_with_storage_of_its_own(counters: Platform) -> None:
+    assert [ask(counters, path) for path in ("/x/add/5", "/x/add/5", "/y/add/1")] == [5, 10, 1]
+    assert [ask(counters, path) for path in ("/x/rows", "/x/rows", "/y/rows")] == [1, 2, 1]
+    who = [ask(counters, "/x/who") for _time in range(2)]
+    assert [one["here"] for one in who] == [0, 1]
+    assert (who[0]["name"], len(who[0]["id"]), who[0]["greeting"]) == ("x", 64, "hello")
+    assert who[0]["id"] != ask(counters, "/y/who")["id"]
+
+
+def test_any_method_can_be_called_and_any_value_read(counters: Platform) -> None:
+    assert ask(counters, "/x/pipelined") == 42
+    assert ask(counters, "/x/version") == "1"
+    assert ask(counters, "/x/boom") == ["RangeError", "too far"]
+    assert ask(counters, "/x/nothing")[0] == "TypeError"
+    assert ask(counters, "/x/fetch/deep?q=1") == ["GET", "/x/fetch/deep", "yes", "x"]
+
+
+def test_new_code_has_the_old_storage_and_a_new_memory(counters: Platform) -> None:
+    ask(counters, "/x/add/7")
+    ask(counters, "/x/who")
+    counters.tenant("a", COUNTER.replace("VERSION", "2"), bindings=[BINDING, GREETING])
+    assert ask(counters, "/x/version") == "2"
+    who = ask(counters, "/x/who")
+    assert (who["here"], who["loaded"]) == (0, 7)
+
+
+def test_alarms_fire(counters: Platform) -> None:
+    assert ask(counters, "/x/alarmIn/100") is True
+    eventually(lambda: ask(counters, "/x/add/0") == 100, 5)
+
+
+def test_storage_and_alarms_outlive_the_edge(start: Callable[..., Edge]) -> None:
+    edge = start()
+    platform = Platform(edge)
+    platform.tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
+    ask(platform, "/x/add/3")
+    ask(platform, "/x/alarmIn/1500")
+    edge.stop()
+    edge.start()
+    assert ask(platform, "/x/who")["loaded"] == 3
+    eventually(lambda: ask(platform, "/x/add/0") == 103, 8)
+
+
+def test_sockets_that_an_object_holds(counters: Platform) -> None:
+    host, port = counters.edge.http.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"GET /x/fetch HTTP/1.1\r\nHost: a.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+        stream = connection.makefile("rb")
+        assert b"101" in stream.readline()
+        while stream.readline() != b"\r\n":
+            pass
+        connection.sendall(b"\x81\x82\0\0\0\0hi")
+        assert stream.read(14) == b"\x81\x0cecho hi of 1"
+
+
+def test_a_class_of_another_worker(counters: Platform) -> None:
+    edge = counters.edge
+    edge.deploy("keeper", COUNTER.replace("VERSION", "kept"), bindings=[BINDING], **FIRST)
+    code = "export default { async fetch(request, env) { return Response.json(await env.THEIRS.getByName('x').version); } };"
+    edge.deploy("visitor", code, bindings=[{"name": "THEIRS", "type": "durable_object_namespace", "class_name": "Counter", "script_name": "keeper"}])
+    edge.route("visitor.example.com/*", "visitor")
+    assert edge.get("visitor.example.com").json() == "kept"
+    missing = edge.upload("lost", code, bindings=[{"name": "THEIRS", "type": "durable_object_namespace", "class_name": "None", "script_name": "keeper"}])
+    assert missing.json()["errors"][0]["code"] == 10061
+    listed = edge.ask("GET", "/workers/durable_objects/namespaces")
+    assert [(one["script"], one["class"]) for one in listed] == [("keeper", "Counter")]
+
+
+def test_a_class_without_sql(platform: Platform) -> None:
+    platform.tenant("a", COUNTER, bindings=[BINDING], migrations={"new_tag": "v1", "new_classes": ["Counter"]})
+    assert ask(platform, "/x/add/1") == 1
+    assert "SQL is not enabled for this Durable Object class" in ask(platform, "/x/rows")[1]
+
+
+IDS = """
+import { DurableObject } from "cloudflare:workers";
+export class Counter extends DurableObject {}
+export default { fetch(request, env) {
+  const { COUNTERS } = env;
+  const unique = COUNTERS.newUniqueId();
+  const tries = { short: () => COUNTERS.idFromString("abc"), foreign: () => COUNTERS.idFromString("0".repeat(64)), text: () => COUNTERS.get("x") };
+  const refused = Object.fromEntries(Object.entries(tries).map(([name, go]) => { try { go(); return [name, "fine"]; } catch (error) { return [name, error.message]; } }));
+  return Response.json({ refused, again: COUNTERS.idFromString(unique.toString()).equals(unique), same: COUNTERS.idFromName("x").equals(COUNTERS.idFromName("x")),
+    differ: COUNTERS.idFromName("x").equals(COUNTERS.idFromName("y")), known: COUNTERS.idFromName("x").toString().length });
+} };
+"""
+
+
+def test_ids(platform: Platform) -> None:
+    platform.tenant("a", IDS, bindings=[BINDING], **FIRST)
+    seen = ask(platform, "/")
+    assert (seen["again"], seen["same"], seen["differ"], seen["known"]) == (True, True, False, 64)
+    assert "64 hex digits" in seen["refused"]["short"]
+    assert "not valid for this namespace" in seen["refused"]["foreign"]
+    assert "idFromName" in seen["refused"]["text"]
+
+
+def test_a_class_that_is_gone_leaves_nothing(counters: Platform) -> None:
+    ask(counters, "/x/add/5")
+    edge = counters.edge
+    edge.ask("DELETE", f"/workers/dispatch/namespaces/{counters.namespace}/scripts/a")
+    counters.tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
+    assert ask(counters, "/x/add/0") == 0
+
+
+def test_an_object_is_evicted_with_its_worker_and_comes_back(start: Callable[..., Edge]) -> None:
+    platform = Platform(start("--max-isolates", "3"))
+    platform.tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
+    ask(platform, "/x/add/5")
+    for number in range(6):
+        platform.tenant(f"t{number}", "export default { fetch: () => new Response('x') };")
+        assert platform.get(f"t{number}").text == "x"
+    assert ask(platform, "/x/add/1") == 6
+    begin = time.monotonic()
+    assert ask(platform, "/x/who")["loaded"] == 5
+    assert time.monotonic() - begin < 2
