@@ -34,7 +34,7 @@ BUILT  := .cache/built-$(call digest,$(sources) -- . ':!tests' | xargs -0 sha256
 
 ##@ Use
 
-.PHONY: help install edge probe demo down clean
+.PHONY: help install edge probe demo logs down clean
 help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -51,6 +51,10 @@ demo: edge ## run the quickstart on the local edge, and visit what it made
 	@source .cache/edge/env
 	PATH="$(CURDIR)/.cache/edge/bin:$$PATH" $(BIN)/ansible-playbook examples/quickstart/site.yml
 	$(PYTHON) tests/tools/visit.py $(HTTP_PORT) {customer-a,customer-b,nobody}.platform.localhost
+
+logs: ## what Workers say, as they say it; TENANT=NAME shows one alone
+	@source .cache/edge/env
+	PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m local_edge logs --api 127.0.0.1:$(API_PORT) --follow $(if $(TENANT),--worker $(TENANT))
 
 down: ## stop the edge; its data stay
 	@PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m local_edge stop --api 127.0.0.1:$(API_PORT)

@@ -18,9 +18,18 @@ COUNTER = """
 import { DurableObject, RpcTarget } from "cloudflare:workers";
 class Handle extends RpcTarget { constructor(value) { super(); this.value = value; } plus(more) { return this.value + more; } }
 export class Counter extends DurableObject {
-  constructor(ctx, env) { super(ctx, env); this.here = 0; this.alarms = []; ctx.blockConcurrencyWhile(async () => { this.loaded = (await ctx.storage.get("n")) ?? 0; }); }
+  constructor(ctx, env) {
+    super(ctx, env);
+    this.here = 0;
+    ctx.blockConcurrencyWhile(async () => { this.loaded = (await ctx.storage.get("n")) ?? 0; });
+  }
   async add(by) { const n = ((await this.ctx.storage.get("n")) ?? 0) + by; await this.ctx.storage.put("n", n); return n; }
-  rows() { const { sql } = this.ctx.storage; sql.exec("create table if not exists t (a)"); sql.exec("insert into t values (?)", this.here); return sql.exec("select count(*) c from t").one().c; }
+  rows() {
+    const { sql } = this.ctx.storage;
+    sql.exec("create table if not exists t (a)");
+    sql.exec("insert into t values (?)", this.here);
+    return sql.exec("select count(*) c from t").one().c;
+  }
   handle() { return new Handle(40); }
   get version() { return "VERSION"; }
   who() { return { id: this.ctx.id.toString(), name: this.ctx.id.name ?? null, here: this.here++, loaded: this.loaded, greeting: this.env.GREETING }; }
@@ -28,7 +37,11 @@ export class Counter extends DurableObject {
   async alarmIn(milliseconds) { await this.ctx.storage.setAlarm(Date.now() + milliseconds); return (await this.ctx.storage.getAlarm()) !== null; }
   async alarm() { await this.add(100); if ((await this.ctx.storage.getAlarm()) !== null) throw new Error("an alarm that fires is not set"); }
   fetch(request) {
-    if (request.headers.get("upgrade")) { const pair = new WebSocketPair(); this.ctx.acceptWebSocket(pair[1]); return new Response(null, { status: 101, webSocket: pair[0] }); }
+    if (request.headers.get("upgrade")) {
+      const pair = new WebSocketPair();
+      this.ctx.acceptWebSocket(pair[1]);
+      return new Response(null, { status: 101, webSocket: pair[0] });
+    }
     return Response.json([request.method, new URL(request.url).pathname, request.headers.get("x-own"), this.ctx.id.name]);
   }
   webSocketMessage(socket, message) { socket.send(`echo ${message} of ${this.ctx.getWebSockets().length}`); }
@@ -43,7 +56,8 @@ export default { async fetch(request, env) {
   const { pathname } = new URL(request.url);
   const [name, method, ...args] = pathname.slice(1).split("/");
   try {
-    if (method === "fetch") return await env.COUNTERS.get(env.COUNTERS.idFromName(name)).fetch(request, { headers: { ...Object.fromEntries(request.headers), "x-own": "yes" } });
+    const headers = { ...Object.fromEntries(request.headers), "x-own": "yes" };
+    if (method === "fetch") return await env.COUNTERS.get(env.COUNTERS.idFromName(name)).fetch(request, { headers });
     return Response.json((await call(env, [name, method, ...args])) ?? null);
   } catch (error) { return Response.json([error.name, error.message], { status: 500 }); }
 } };
@@ -145,9 +159,11 @@ export default { fetch(request, env) {
   const { COUNTERS } = env;
   const unique = COUNTERS.newUniqueId();
   const tries = { short: () => COUNTERS.idFromString("abc"), foreign: () => COUNTERS.idFromString("0".repeat(64)), text: () => COUNTERS.get("x") };
-  const refused = Object.fromEntries(Object.entries(tries).map(([name, go]) => { try { go(); return [name, "fine"]; } catch (error) { return [name, error.message]; } }));
-  return Response.json({ refused, again: COUNTERS.idFromString(unique.toString()).equals(unique), same: COUNTERS.idFromName("x").equals(COUNTERS.idFromName("x")),
-    differ: COUNTERS.idFromName("x").equals(COUNTERS.idFromName("y")), known: COUNTERS.idFromName("x").toString().length });
+  const outcome = (go) => { try { go(); return "fine"; } catch (error) { return error.message; } };
+  const refused = Object.fromEntries(Object.entries(tries).map(([name, go]) => [name, outcome(go)]));
+  const [x, y] = ["x", "y"].map((name) => COUNTERS.idFromName(name));
+  return Response.json({ refused, again: COUNTERS.idFromString(unique.toString()).equals(unique), same: COUNTERS.idFromName("x").equals(x),
+    differ: x.equals(y), known: x.toString().length });
 } };
 """
 

@@ -33,7 +33,7 @@ def seen(client: Client, query: str = "") -> str:
 
 def names(client: Client, query: str = "") -> list[str]:
     """The Workers on the page."""
-    return re.findall(r'<th role="rowheader" scope="row"><code>(.*?)</code>', page(client, query).text)
+    return re.findall(r'<th role="rowheader" scope="row"><a [^>]*><code>(.*?)</code>', page(client, query).text)
 
 
 def test_an_empty_edge(client: Client) -> None:

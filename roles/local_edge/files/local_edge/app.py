@@ -102,7 +102,7 @@ class ControlPlane:
         if path.startswith(PREFIX + "/"):
             response = await self.api(Request(request.method, path[len(PREFIX):], request.query, request.headers, request.body))
         else:
-            response = self.edge(request)
+            response = await self.edge(request)
         if response.status == 0:
             await drop(send)
             return
@@ -111,7 +111,7 @@ class ControlPlane:
                     "headers": [(name.encode(), value.encode()) for name, value in headers.items()]})
         await send({"type": "http.response.body", "body": response.body})
 
-    def edge(self, request: Request) -> Response:
+    async def edge(self, request: Request) -> Response:
         """The edge's own console and endpoints."""
         address = (request.method, request.path.rstrip("/"))
         try:
@@ -123,7 +123,8 @@ class ControlPlane:
             endpoint = control.OPEN.get(address) or control.ENDPOINTS.get(address)
             if endpoint is None:
                 raise ApiError(404, 7003, f"Nothing is here. The API is under {PREFIX}, the edge's own endpoints under /_edge.")
-            return as_json(*endpoint(self, request.body))
+            query = dict(parse_qsl(request.query, keep_blank_values=True))
+            return as_json(200, await endpoint(control.Asked(self, query, request.body)))
         except ApiError as error:
             return refused(error)
         except (ValueError, TypeError, KeyError) as error:

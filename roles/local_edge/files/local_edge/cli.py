@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: `serve`, `stop` and `probe`."""
+"""The command line: `serve`, `stop`, `logs` and `probe`."""
 from __future__ import annotations
 
 import argparse
@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from local_edge import __version__, sockets, supervisor
+from local_edge import __version__, logs, sockets, supervisor
 from local_edge.probe import command as probe
 from local_edge.runtime.binary import Unusable
 from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, generated_token
@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     serving(control)
     stop = commands.add_parser("stop", help="stop the edge that answers on a port")
     stop.add_argument("--api", default=API, metavar="HOST:PORT")
+    logs.options(commands.add_parser("logs", help="show what Workers say"), API)
     probe.options(commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --switches"))
     return top
 
@@ -215,12 +216,24 @@ def stop(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def show_logs(arguments: argparse.Namespace) -> int:
+    found = health(arguments.api)
+    if not found:
+        raise Refusal(f"no local edge answers on {arguments.api}: start one, or name its port with --api")
+    try:
+        return logs.run(arguments, found)
+    except urllib.error.HTTPError as error:
+        raise Refusal(f"the edge on {arguments.api} answered {error.code}: set LOCAL_EDGE_TOKEN to its token") from None
+    except (urllib.error.URLError, OSError):
+        raise Refusal(f"the edge on {arguments.api} has ended") from None
+
+
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     parsed = parser().parse_args(given)
     parsed.given = given[1:]
     try:
-        return {"serve": serve, "control": control, "stop": stop, "probe": probe.main}[parsed.command](parsed)
+        return {"serve": serve, "control": control, "stop": stop, "logs": show_logs, "probe": probe.main}[parsed.command](parsed)
     except (Refusal, ValueError) as error:
         print(f"local_edge: {error}", file=sys.stderr)
     except sqlite3.Error as error:

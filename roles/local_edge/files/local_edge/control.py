@@ -5,59 +5,100 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_edge import __version__
+from local_edge.errors import ApiError, bad_body
 from local_edge.inspection import Fault
+from local_edge.model import scripts
+from local_edge.model.place import Place
 from local_edge.strict_json import decoded
 
 if TYPE_CHECKING:
     from local_edge.app import ControlPlane
 
-Reply = tuple[int, Any]
+#: The longest that a request may wait for something to be said.
+MAX_WAIT = 60.0
 
 
-def health(plane: ControlPlane, body: bytes) -> Reply:
+@dataclass(frozen=True)
+class Asked:
+    """A request to one of these."""
+
+    plane: ControlPlane
+    query: Mapping[str, str]
+    body: bytes
+
+    def json_object(self) -> dict[str, Any]:
+        value = decoded(self.body)
+        if not isinstance(value, dict):
+            raise bad_body("it must be a JSON object")
+        return value
+
+
+async def health(asked: Asked) -> Any:
     """Who answers here; `stop` and the role read it."""
-    return 200, {"pid": plane.pid, "version": __version__, "data": plane.settings.data, **plane.addresses}
+    plane = asked.plane
+    return {"pid": plane.pid, "version": __version__, "data": plane.settings.data, **plane.addresses}
 
 
-def show_requests(plane: ControlPlane, body: bytes) -> Reply:
-    return 200, plane.journal.shown()
+async def show_requests(asked: Asked) -> Any:
+    return asked.plane.journal.shown()
 
 
-def clear_requests(plane: ControlPlane, body: bytes) -> Reply:
-    plane.journal.clear()
-    return 200, {}
+async def clear_requests(asked: Asked) -> Any:
+    asked.plane.journal.clear()
+    return {}
 
 
-def add_fault(plane: ControlPlane, body: bytes) -> Reply:
-    plane.faults.waiting.append(Fault.read(decoded(body)))
-    return 200, {"waiting": len(plane.faults.waiting)}
+async def add_fault(asked: Asked) -> Any:
+    waiting = asked.plane.faults.waiting
+    waiting.append(Fault.read(decoded(asked.body)))
+    return {"waiting": len(waiting)}
 
 
-def clear_faults(plane: ControlPlane, body: bytes) -> Reply:
-    plane.faults.waiting.clear()
-    return 200, {}
+async def clear_faults(asked: Asked) -> Any:
+    asked.plane.faults.waiting.clear()
+    return {}
 
 
-def show_switches(plane: ControlPlane, body: bytes) -> Reply:
-    switches = plane.settings.switches
-    return 200, {entry.name: {"value": getattr(switches, entry.name), "choices": entry.metadata["choices"],
-                              "doc": entry.metadata["doc"]} for entry in dataclasses.fields(switches)}
+async def show_switches(asked: Asked) -> Any:
+    switches = asked.plane.settings.switches
+    return {entry.name: {"value": getattr(switches, entry.name), "choices": entry.metadata["choices"],
+                         "doc": entry.metadata["doc"]} for entry in dataclasses.fields(switches)}
 
 
-def set_switches(plane: ControlPlane, body: bytes) -> Reply:
-    wanted = decoded(body)
-    if not isinstance(wanted, dict):
-        raise ValueError("switches are an object of values by name")
-    for name, value in wanted.items():
-        plane.settings.switches.set(name, str(value))
-    return show_switches(plane, body)
+async def set_switches(asked: Asked) -> Any:
+    for name, value in asked.json_object().items():
+        asked.plane.settings.switches.set(name, str(value))
+    return await show_switches(asked)
 
 
-Endpoint = Callable[["ControlPlane", bytes], Reply]
+async def show_logs(asked: Asked) -> Any:
+    """What Workers have said after a number, once there is anything or `wait` seconds are over; `worker` is a name, or `namespace/name`."""
+    after, wait = (float(asked.query.get(name) or 0) for name in ("after", "wait"))
+    found = await asked.plane.logs.wait(int(after), asked.query.get("worker", ""), min(wait, MAX_WAIT))
+    return {"last": asked.plane.logs.number, "entries": [{"number": number, **entry.shown()} for number, entry in found]}
+
+
+async def fire(asked: Asked) -> Any:
+    """Fire a cron trigger: `{"worker": "router", "cron": "*/5 * * * *"}`, by default the first that the Worker has, as if it were now."""
+    plane, told = asked.plane, asked.json_object()
+    namespace, _slash, name = str(told.get("worker", "")).rpartition("/")
+    script = scripts.get(plane.store, Place(str(told.get("account") or plane.settings.accounts[0].id), namespace), name)
+    if "scheduled" not in script.config.get("handlers", ()):
+        raise ApiError(400, 10069, f"The Worker {name!r} handles no `scheduled` event")
+    declared = [one["cron"] for one in script.extras.get("schedules", [])]
+    cron = told.get("cron") or next(iter(declared), None)
+    if not isinstance(cron, str):
+        raise bad_body(f"the Worker {name!r} has no cron trigger: say which `cron` it shall be")
+    return await plane.runtime.act("/scheduled", {"key": script.key, "cron": cron, "time": int(told.get("time") or time.time() * 1000)})
+
+
+Endpoint = Callable[[Asked], Awaitable[Any]]
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/_edge/requests"): show_requests,
     ("DELETE", "/_edge/requests"): clear_requests,
@@ -65,6 +106,8 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("DELETE", "/_edge/faults"): clear_faults,
     ("GET", "/_edge/switches"): show_switches,
     ("POST", "/_edge/switches"): set_switches,
+    ("GET", "/_edge/logs"): show_logs,
+    ("POST", "/_edge/scheduled"): fire,
 }
 #: The one that needs no token.
 OPEN: dict[tuple[str, str], Endpoint] = {("GET", "/_edge/health"): health}

@@ -66,14 +66,14 @@ class Logs:
         self.fresh.set()
         self.fresh = asyncio.Event()
 
-    def after(self, number: int, key: str = "") -> list[tuple[int, Entry]]:
-        """What came after a number, of the Workers whose keys begin so."""
-        return [(count, entry) for count, entry in self.entries if count > number and entry.key.startswith(key)]
+    def after(self, number: int, worker: str = "") -> list[tuple[int, Entry]]:
+        """What came after a number, of all Workers or of one, by its name or by `namespace/name`."""
+        return [(count, entry) for count, entry in self.entries if count > number and (not worker or entry.is_of(worker))]
 
-    async def wait(self, number: int, key: str, seconds: float) -> list[tuple[int, Entry]]:
+    async def wait(self, number: int, worker: str, seconds: float) -> list[tuple[int, Entry]]:
         """The same, once there is anything, or when the time is up."""
         until = time.monotonic() + seconds
-        while not (found := self.after(number, key)) and (left := until - time.monotonic()) > 0:
+        while not (found := self.after(number, worker)) and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.fresh.wait(), left)
         return found

@@ -36,7 +36,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def listen_unix(path: Path) -> socket.socket:
-    """A listening socket that only those can reach who may enter its folder."""
+    """A listening socket that only those can reach who may enter its folder; it takes the place of what a process left that was killed."""
+    path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen(1024)

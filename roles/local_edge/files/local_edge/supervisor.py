@@ -74,8 +74,7 @@ class Supervisor:
         if isinstance(entry, str):
             say("edge", entry)
         elif entry:
-            _account, _slash, name = entry.key.partition("/")
-            say(f"{name.lstrip('/')} {entry.level}", entry.text.replace("\n", "\n    "))
+            say(f"{entry.worker} {entry.level}", entry.text.replace("\n", "\n    "))
             self.control.tell(json.dumps(dataclasses.asdict(entry)))
 
     async def start(self) -> None:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from local_edge import __version__
 from local_edge.console.asked import ACCOUNT, Asked
-from local_edge.inspection import Seen
+from local_edge.inspection import Logs, Seen
 from local_edge.quota import Meter
+from local_edge.runtime.log import Entry
 from local_edge.settings import Account, Zone
 from local_edge.store import Store
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: How many are shown: namespaces; Workers of each where all are shown, and of one that is asked for; routes of a zone; requests.
 NAMESPACES, GLANCE, PAGE, ROUTES, REQUESTS = 50, 10, 100, 100, 30
+#: How many entries of the log are shown, and how much of each.
+SAID, TEXT = 50, 4000
 
 OWN = "from namespaces where account = ?"
 #: Workers of ?1 in ?2 whose names begin with ?3 and, if ?4 is not empty, that have this tag.
@@ -75,6 +78,17 @@ class Routes:
 
 
 @dataclass(frozen=True)
+class Said:
+    """An entry of the log: where its Worker is, and what it said."""
+
+    namespace: str
+    name: str
+    level: str
+    text: str
+    moment: datetime
+
+
+@dataclass(frozen=True)
 class Budget:
     """What is left of the API's requests. `limit` 0: there is no limit."""
 
@@ -109,6 +123,7 @@ class Facts:
     requests: Sequence[Seen]
     reads: int
     writes: int
+    said: Sequence[Said]
 
 
 def local(text: str) -> datetime:
@@ -159,6 +174,16 @@ def routes(store: Store, zones: Sequence[Zone]) -> list[Routes]:
             for zone in zones]
 
 
+def said(logs: Logs, asked: Asked) -> list[Said]:
+    """The latest entries of the Workers that are looked at, newest first."""
+    def fits(entry: Entry) -> bool:
+        account, namespace, name = entry.key.split("/", 2)
+        return (account == asked.account and asked.namespace in ("", namespace or ACCOUNT) and name.startswith(asked.q))
+    fitting = (entry for _number, entry in reversed(logs.entries) if fits(entry))
+    return [Said(entry.key.split("/")[1] or ACCOUNT, entry.key.rpartition("/")[2], entry.level, entry.text[:TEXT],
+                 datetime.fromtimestamp(entry.time)) for entry in islice(fitting, SAID)]
+
+
 def gather(plane: ControlPlane, asked: Asked) -> Facts:
     """Everything the page needs, at one moment: nothing here waits."""
     settings, store, journal = plane.settings, plane.store, plane.journal
@@ -173,4 +198,5 @@ def gather(plane: ControlPlane, asked: Asked) -> Facts:
         namespaces_total=store.count(f"select count(*) {OWN}", account.id),
         places=places(store, replace(asked, account=account.id), names),
         zones=routes(store, [zone for zone in settings.zones if zone.account.id == account.id]),
-        requests=list(islice(reversed(journal.requests), REQUESTS)), reads=journal.reads, writes=journal.writes)
+        requests=list(islice(reversed(journal.requests), REQUESTS)), reads=journal.reads, writes=journal.writes,
+        said=said(plane.logs, replace(asked, account=account.id)))

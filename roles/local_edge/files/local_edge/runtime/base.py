@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from local_edge.errors import ApiError
 from local_edge.model.bindings import Binding
 from local_edge.model.scripts import Source
 
@@ -31,6 +32,9 @@ class Runtime(Protocol):
     async def forget(self, keys: Sequence[str]) -> None:
         """Drop what is cached of these; return only when the next request will see the change."""
 
+    async def act(self, path: str, body: Any) -> Any:
+        """Have the edge do something, see `admin.js`; what it answers."""
+
 
 class NoRuntime:
     """For tests of the control plane: every Worker is fine and none runs."""
@@ -40,3 +44,6 @@ class NoRuntime:
 
     async def forget(self, keys: Sequence[str]) -> None:
         return None
+
+    async def act(self, path: str, body: Any) -> Any:
+        raise ApiError(500, 10002, "Nothing runs Workers here")

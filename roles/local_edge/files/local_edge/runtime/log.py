@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from typing import Any
 
 MAX_TEXT = 64 * 1024
 
@@ -20,12 +21,23 @@ class Entry:
     text: str
     time: float
 
+    @property
+    def worker(self) -> str:
+        """`namespace/name`, or the name of a Worker of the account."""
+        return self.key.partition("/")[2].removeprefix("/")
+
+    def is_of(self, worker: str) -> bool:
+        return worker in (self.worker, self.key.rpartition("/")[2])
+
+    def shown(self) -> dict[str, Any]:
+        return {"worker": self.worker, "level": self.level, "text": self.text, "time": self.time}
+
 
 class Reader:
     """Puts the lines of a runtime together to entries. `secret` is in the head of each, so that no Worker can speak for another."""
 
     def __init__(self, secret: str) -> None:
-        self.head = re.compile(rf"\x1e{re.escape(secret)} (\S+) (\w+)\x1f(.*)", re.DOTALL)
+        self.head = re.compile(rf"\x1e{re.escape(secret)} (\S+) (\w+)[\x1f ](.*)", re.DOTALL)
         self.begun: tuple[str, str] | None = None
         self.lines: list[str] = []
 

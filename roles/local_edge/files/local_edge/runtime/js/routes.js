@@ -6,6 +6,7 @@
  *
  * Where DNS records are required, a host without a proxied one is dark.
  */
+import { found } from "./control.js";
 
 /** `{routes, domains, hostnames, zones}` as the control plane has them, or null until asked for again. */
 let known = null;
@@ -30,9 +31,7 @@ export async function match(request, env) {
 export async function table(env) {
   while (!known) {
     const before = generation;
-    const response = await env.CONTROL.fetch("http://control/routes");
-    if (!response.ok) throw new Error(`the control plane answered ${response.status} about routes`);
-    const told = await response.json();
+    const told = await (await found(env, "/routes")).json();
     if (generation === before) known = indexed(told);
   }
   return known;

@@ -8,6 +8,7 @@
  * What is kept are plain values only: a promise or a stub belongs to the request that made it.
  */
 import { answer, notFound, workerFirst } from "./assets.js";
+import { found } from "./control.js";
 import { EVICT, assemble } from "./worker.js";
 import { forgetRoutes } from "./routes.js";
 import { forgetPairs } from "./behind/kv.js";
@@ -26,7 +27,6 @@ const MAX_VARIANTS = 16;
 const MAX_INSIDE = 500;
 const LOOP = "Subrequest depth limit exceeded. This request recursed through Workers too many times. This can happen e.g. if you have a Worker or "
   + "Durable Object that calls other Workers or objects recursively.";
-const PATIENCE = 10_000;
 
 /** The Worker of a key, if it is at hand. */
 export function known(key) {
@@ -36,15 +36,12 @@ export function known(key) {
 /** The Worker of a key, or null where there is none. */
 export async function lookUp(key, env) {
   for (;;) {
-    const found = workers.get(key);
-    if (found) return found;
+    if (workers.has(key)) return workers.get(key);
     const flight = { key, stale: false };
     flights.add(flight);
     try {
-      const url = `http://control/script/${key.split("/").map(encodeURIComponent).join("/")}`;
-      const response = await env.CONTROL.fetch(url, { signal: AbortSignal.timeout(PATIENCE) });
-      if (response.status === 404) return null;
-      if (!response.ok) throw new Error(`the control plane answered ${response.status} about a Worker`);
+      const response = await found(env, `/script/${key.split("/").map(encodeURIComponent).join("/")}`);
+      if (!response) return null;
       const worker = await response.json();
       if (flight.stale || workers.has(key)) continue;
       workers.set(key, Object.assign(worker, { key, names: new Map(), inside: 0, cf: worker.trusted ? CF : undefined }));
@@ -131,8 +128,8 @@ export async function serve(worker, request, env, ctx, options = {}) {
   try {
     if (worker.assets && !options.entrypoint) {
       const first = worker.main && workerFirst(worker.assets, new URL(request.url).pathname);
-      const found = first ? null : await answer(worker, request, env);
-      if (found) return found;
+      const file = first ? null : await answer(worker, request, env);
+      if (file) return file;
       if (!worker.main) return await notFound(worker, request, env);
     }
     return await forward(entrypointOf(worker, env, ctx, options), request, options.headers ?? request.headers, worker.cf);

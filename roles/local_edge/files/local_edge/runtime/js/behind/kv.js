@@ -3,8 +3,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The far side of a KV binding: the same store that the API reads and writes. What was read is kept here until it is written anew. */
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { found } from "../control.js";
 
-/** Pairs by namespace and key: `{found, until, size}`, the found being null where there is none; the oldest first. */
+/** Pairs by namespace and key: `{pair, until, size}`, the pair being null where there is none; the oldest first. */
 const namespaces = new Map();
 /** How many bytes of values are kept, and how large one may be that is. */
 const ROOM = 32 * 1024 * 1024;
@@ -32,12 +33,12 @@ function dropPair(namespace, key) {
   pairs?.delete(key);
 }
 
-function keep(namespace, key, found, until) {
-  const size = OVERHEAD + key.length + (found?.value.byteLength ?? 0);
+function keep(namespace, key, pair, until) {
+  const size = OVERHEAD + key.length + (pair?.value.byteLength ?? 0);
   if (size > MAX_SIZE) return;
   dropPair(namespace, key);
   if (!namespaces.has(namespace)) namespaces.set(namespace, new Map());
-  namespaces.get(namespace).set(key, { found, until, size });
+  namespaces.get(namespace).set(key, { pair, until, size });
   used += size;
   while (used > ROOM) dropNamespace(namespaces.keys().next().value);
 }
@@ -47,12 +48,12 @@ export class KV extends WorkerEntrypoint {
   async read(key) {
     const { namespace } = this.ctx.props;
     const kept = namespaces.get(namespace)?.get(key);
-    if (kept && kept.until > Date.now()) return kept.found;
+    if (kept && kept.until > Date.now()) return kept.pair;
     const before = generation;
     const response = await this.#ask("GET", { key });
-    const { found, until } = response.status === 404 ? { found: null, until: Infinity } : await pairOf(response);
-    if (generation === before) keep(namespace, key, found, until);
-    return found;
+    const { pair, until } = response ? await pairOf(response) : { pair: null, until: Infinity };
+    if (generation === before) keep(namespace, key, pair, until);
+    return pair;
   }
 
   /** The same of several keys, in their order. */
@@ -88,13 +89,8 @@ export class KV extends WorkerEntrypoint {
     }
   }
 
-  async #ask(method, query, init = {}, path = "") {
-    const url = `http://control/kv/${this.ctx.props.namespace}${path}?${new URLSearchParams(query)}`;
-    const response = await this.env.CONTROL.fetch(url, { method, ...init });
-    if (!response.ok && response.status !== 404) {
-      throw new Error(`KV ${method} failed: ${response.status} ${await response.text()}`);
-    }
-    return response;
+  #ask(method, query, init, path = "") {
+    return found(this.env, `/kv/${this.ctx.props.namespace}${path}?${new URLSearchParams(query)}`, { method, ...init });
   }
 }
 
@@ -103,7 +99,7 @@ async function pairOf(response) {
   const metadata = response.headers.get("x-metadata");
   const expiration = response.headers.get("x-expiration");
   return {
-    found: { value: await response.arrayBuffer(), metadata: metadata && JSON.parse(decodeURIComponent(metadata)) },
+    pair: { value: await response.arrayBuffer(), metadata: metadata && JSON.parse(decodeURIComponent(metadata)) },
     until: expiration ? Number(expiration) * 1000 : Infinity,
   };
 }

@@ -7,6 +7,7 @@
  */
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import { callOf, memberOf } from "./service.js";
+import { found } from "../control.js";
 import { forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
 
 const FACET = "object";
@@ -136,6 +137,5 @@ export class ObjectHost extends DurableObject {
 
 /** Tell the control plane of storage that has come to be. */
 export async function announce(env, kind, id) {
-  const response = await env.CONTROL.fetch(`http://control/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" });
-  if (!response.ok) throw new Error(`the control plane answered ${response.status} about a new Durable Object`);
+  await found(env, `/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" });
 }

@@ -7,7 +7,7 @@ import { entrypointOf, lookUp } from "../tenants.js";
 import { RECEIVER } from "../worker.js";
 
 /** What the log puts around an entry, see `inside/worker.js`. */
-const HEAD = /^\x1e[^\x1f]*\x1f/;
+const HEAD = /^\x1e\S+ \S+ \w+\x1f?/;
 const END = "\x1e";
 
 /** The parts of a log entry as the Worker gave them. */

@@ -11,7 +11,7 @@ import { WorkerEntrypoint, abortIsolate, env } from "cloudflare:workers";
 export const hidden = env.__LOCAL_EDGE ?? {};
 delete env.__LOCAL_EDGE;
 
-/** Between these an entry of the log says whose it is: a record separator, the secret and the Worker, the level, a unit separator, the text. */
+/** Between these an entry of the log says whose it is: a record separator, the secret and the Worker, the level, a unit separator (a space where it is no string that follows), the text. */
 const BEGIN = "\x1e";
 const TEXT = "\x1f";
 
@@ -27,8 +27,8 @@ for (const level of ["debug", "error", "info", "log", "warn"]) {
 /** Format specifiers work in a first argument only: a string there stays the first. */
 function say(write, level, parts) {
   if (!hidden.log) return write(...parts);
-  const head = `${BEGIN}${hidden.log} ${level}${TEXT}`;
-  const rest = typeof parts[0] === "string" ? [head + parts[0], ...parts.slice(1)] : [head, ...parts];
+  const head = `${BEGIN}${hidden.log} ${level}`;
+  const rest = typeof parts[0] === "string" ? [head + TEXT + parts[0], ...parts.slice(1)] : [head, ...parts];
   return write(...rest, BEGIN);
 }
 
