@@ -41,6 +41,8 @@ const main :Workerd.Worker = (
 {rest}
 );
 """
+#: What every visitor's request says beside its own, as on Cloudflare. It does so on each further step, and costs there: no more than is asked for.
+VISITOR = '(name = "CF-Connecting-IP", value = "127.0.0.1"), (name = "X-Forwarded-Proto", value = "http")'
 #: Behind the D1 binding of the edge, which lends its class to those of Workers: the way nowhere.
 LENT = '(name = "fetcher", service = (name = "main", entrypoint = "Blocked"))'
 #: The key of a class names the folder of its objects: it stays.
@@ -93,7 +95,7 @@ def edge(around: Surroundings) -> str:
                 f'(name = "cloudflare", external = (address = {quoted(urlsplit(around.api).netloc)}, http = ()))',
                 '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))',
                 f'(name = "objects", disk = (path = {quoted(str(around.objects))}, writable = true))']
-    sockets = ['(name = "http", http = (), service = "main")',
+    sockets = [f'(name = "http", http = (injectRequestHeaders = [{VISITOR}]), service = "main")',
                '(name = "admin", http = (), service = (name = "main", entrypoint = "Admin"))']
     bindings = ['(name = "LOADER", workerLoader = ())', '(name = "CONTROL", service = "control")',
                 '(name = "CLOUDFLARE", service = "cloudflare")',

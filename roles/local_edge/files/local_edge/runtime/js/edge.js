@@ -7,7 +7,6 @@
  * The other exports are what Workers' bindings lead to, and what holds Durable Objects. `ctx.props` says which account and which object.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { visitorHeaders } from "./visitors.js";
 import { known, lookUp, serve } from "./tenants.js";
 import { match } from "./routes.js";
 import { broken, notRouted, pageFor } from "./pages.js";
@@ -22,19 +21,20 @@ export { Tail } from "./behind/tail.js";
 
 export default {
   async fetch(request, env, ctx) {
-    if (!URL.canParse(request.url)) return pageFor(400, "The Host header of this request is not a host name.");
+    const url = URL.parse(request.url);
+    if (!url) return pageFor(400, "The Host header of this request is not a host name.");
     let route;
     try {
-      route = await match(request, env);
+      route = match(url, env);
+      if (route instanceof Promise) route = await route;
     } catch (error) {
       return broken(502, "The control plane of the local edge did not answer", error);
     }
-    if (!route?.script) return notRouted(request, env, route);
-    const key = `${route.account}//${route.script}`;
+    if (!route?.script) return notRouted(url, env, route);
     try {
-      const worker = known(key) ?? (await lookUp(key, env));
+      const worker = known(route.key) ?? (await lookUp(route.key, env));
       if (!worker) return pageFor(404, `The route ${route.pattern} names the Worker ${route.script}, which does not exist.`);
-      return await serve(worker, request, env, ctx, { headers: visitorHeaders(request) });
+      return await serve(worker, request, env, ctx);
     } catch (error) {
       return broken(500, `Error 1101: the Worker ${route.script} threw an exception`, error);
     }

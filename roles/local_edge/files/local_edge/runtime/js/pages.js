@@ -13,8 +13,7 @@ export function pageFor(status, ...lines) {
 }
 
 /** No route, or one that keeps Workers away. On Cloudflare the origin would answer; here there is none. */
-export async function notRouted(request, env, route) {
-  const host = new URL(request.url).hostname.toLowerCase();
+export async function notRouted({ hostname: host }, env, route) {
   const found = await table(env);
   const { zone, dark, custom } = placeOf(host, found);
   const status = dark ? DARK : 404;

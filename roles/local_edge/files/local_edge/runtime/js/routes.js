@@ -11,21 +11,40 @@ import { found } from "./control.js";
 /** `{routes, domains, hostnames, zones}` as the control plane has them, or null until asked for again. */
 let known = null;
 let generation = 0;
+/** What may answer on a host, `{routes, domain}`, for those that were asked for last. */
+const hosts = new Map();
+const MAX_HOSTS = 10_000;
 
 export function forgetRoutes() {
   known = null;
   generation += 1;
+  hosts.clear();
 }
 
-/** The route of a request, or undefined; one without `script` keeps less specific ones from being asked. */
-export async function match(request, env) {
-  const found = await table(env);
-  const { hostname, pathname } = new URL(request.url);
-  const host = hostname.toLowerCase();
-  const { zone, dark } = placeOf(host, found);
+/** The route of a URL, or undefined, if it is at hand which one that is; else a promise of it. One without `script` keeps less specific ones
+ * from being asked. */
+export function match(url, env) {
+  const own = hosts.get(url.hostname);
+  return own ? among(own, url) : looked(url, env);
+}
+
+async function looked(url, env) {
+  const { hostname: host } = url;
+  const { routes, domains, ...rest } = await table(env);
+  const { zone, dark, custom } = placeOf(host, rest);
   const asked = (route) => !route.zone || (!dark && (!zone || route.zone === zone.id));
-  const route = found.routes.find((one) => asked(one) && fits(one.host, host, "end") && fits(one.path, pathname, "start"));
-  return route?.script ? route : (found.domains.get(host) ?? route);
+  const own = { routes: routes.filter((route) => asked(route) && fits(route.host, host, "end")), domain: domains.get(host) };
+  // A custom hostname becomes active by itself.
+  if (!custom) {
+    if (hosts.size >= MAX_HOSTS) hosts.clear();
+    hosts.set(host, own);
+  }
+  return among(own, url);
+}
+
+function among({ routes, domain }, { pathname }) {
+  const route = routes.find((one) => fits(one.path, pathname, "start"));
+  return route?.script ? route : (domain ?? route);
 }
 
 export async function table(env) {
@@ -39,11 +58,15 @@ export async function table(env) {
 
 function indexed({ routes, domains, hostnames, zones }) {
   return {
-    routes: routes.map(parsed).sort(bySpecificity),
-    domains: new Map(domains.map((domain) => [domain.pattern, domain])),
+    routes: routes.map((route) => parsed(keyed(route))).sort(bySpecificity),
+    domains: new Map(domains.map((domain) => [domain.pattern, keyed(domain)])),
     hostnames: Map.groupBy(hostnames, ({ hostname }) => hostname),
     zones: new Map(zones.map((zone) => [zone.name, { ...zone, names: zone.names && new Map(Object.entries(zone.names)) }])),
   };
+}
+
+function keyed(route) {
+  return { ...route, key: `${route.account}//${route.script}` };
 }
 
 /** The zone that a host belongs to, and whether it is dark there. An active custom hostname belongs to the zone that has it. */

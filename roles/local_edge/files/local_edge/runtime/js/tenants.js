@@ -12,7 +12,6 @@ import { found } from "./control.js";
 import { EVICT, assemble } from "./worker.js";
 import { forgetRoutes } from "./routes.js";
 import { forgetPairs } from "./behind/kv.js";
-import { CF } from "./visitors.js";
 
 /** Workers by key, as the control plane defines them, each with the names of its isolates by variant. */
 const workers = new Map();
@@ -44,7 +43,7 @@ export async function lookUp(key, env) {
       if (!response) return null;
       const worker = await response.json();
       if (flight.stale || workers.has(key)) continue;
-      workers.set(key, Object.assign(worker, { key, names: new Map(), inside: 0, cf: worker.trusted ? CF : undefined }));
+      workers.set(key, Object.assign(worker, { key, names: new Map(), inside: 0 }));
       return worker;
     } finally {
       flights.delete(flight);
@@ -132,13 +131,13 @@ export async function serve(worker, request, env, ctx, options = {}) {
       if (file) return file;
       if (!worker.main) return await notFound(worker, request, env);
     }
-    return await forward(entrypointOf(worker, env, ctx, options), request, options.headers ?? request.headers, worker.cf);
+    return await forward(entrypointOf(worker, env, ctx, options), request);
   } finally {
     worker.inside -= 1;
   }
 }
 
 /** Pass a request on, rebuilt from its URL: otherwise it would carry the `cf` of where it came from. */
-export function forward(target, { url, method, body }, headers, cf) {
-  return target.fetch(url, { method, headers, body, redirect: "manual", cf });
+export function forward(target, { url, method, headers, body }) {
+  return target.fetch(url, { method, headers, body, redirect: "manual" });
 }

@@ -16,6 +16,21 @@ export const RECEIVER = "__LocalEdgeReceiver";
 /** The method that an alarm of a Durable Object calls. */
 export const ALARM = "__localEdgeAlarm";
 
+/** `request.cf` where a Worker has one: this edge is one place. */
+const CF = {
+  asn: 64512,
+  asOrganization: "Local Edge",
+  clientTcpRtt: 1,
+  colo: "LCL",
+  country: "XX",
+  edgeRequestKeepAliveStatus: 1,
+  httpProtocol: "HTTP/1.1",
+  requestPriority: "",
+  timezone: "Etc/UTC",
+  tlsCipher: "",
+  tlsVersion: "",
+};
+
 const LOADED = {
   js: (body) => ({ js: body }),
   cjs: (body) => ({ cjs: body }),
@@ -33,7 +48,7 @@ const LOADED = {
  */
 export function assemble(worker, env, ctx, { values, outbound, tails = [] } = {}) {
   const reached = (binding) => (ctx ? behind(binding, worker, env, ctx) : {});
-  const hidden = ctx ? { log: `${env.LOG} ${worker.key}`, d1: env.D1, alarms: ctx.exports.Alarms({ props: { namespaces: Object.values(worker.classes).map(({ id }) => id) } }) } : {};
+  const hidden = ctx ? hiddenOf(worker, env, ctx) : {};
   return {
     compatibilityDate: worker.date,
     compatibilityFlags: worker.flags,
@@ -55,6 +70,17 @@ export function assemble(worker, env, ctx, { values, outbound, tails = [] } = {}
       globalOutbound: wayOut(worker, outbound, env, ctx),
       tails: [...(worker.tails ?? []), ...tails].map((consumer) => ctx.exports.Tail({ props: { consumer, key: worker.key } })),
     }),
+  };
+}
+
+/** What a Worker's isolate gets beside its bindings, see `inside/worker.js`. */
+function hiddenOf(worker, env, ctx) {
+  const namespaces = Object.values(worker.classes).map(({ id }) => id);
+  return {
+    log: `${env.LOG} ${worker.key}`,
+    cf: worker.trusted ? CF : null,
+    d1: env.D1,
+    alarms: namespaces.length ? ctx.exports.Alarms({ props: { namespaces } }) : null,
   };
 }
 

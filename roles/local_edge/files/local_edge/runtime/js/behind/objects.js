@@ -69,7 +69,7 @@ export class ObjectHost extends DurableObject {
 
   async fetch(request) {
     const object = await this.#object(request.cf);
-    return forward(object, request, request.headers);
+    return forward(object, request);
   }
 
   async rpc(told, path, args) {

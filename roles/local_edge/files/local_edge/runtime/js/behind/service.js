@@ -20,9 +20,10 @@ export function callOf(target, path, args) {
  * that the tenant fetches goes through that one, so the tenant runs in an isolate for these parameters.
  */
 export class Dispatch extends WorkerEntrypoint {
-  async fetch(request) {
-    const { worker, options } = this.#find(request.cf) ?? (await this.#load(request.cf));
-    return serve(worker, request, this.env, this.ctx, options);
+  fetch(request) {
+    const told = request.cf;
+    const worker = known(this.#key(told));
+    return worker ? serve(worker, request, this.env, this.ctx, this.#options(told)) : this.#first(request, told);
   }
 
   async rpc(told, path, args) {
@@ -33,20 +34,19 @@ export class Dispatch extends WorkerEntrypoint {
     return memberOf(await this.#entrypoint(told), path);
   }
 
+  /** The first request to a Worker, which is still to be looked up. */
+  async #first(request, told) {
+    return serve(await this.#worker(told), request, this.env, this.ctx, this.#options(told));
+  }
+
   async #entrypoint(told) {
-    const { worker, options } = this.#find(told) ?? (await this.#load(told));
-    return entrypointOf(worker, this.env, this.ctx, options);
+    return entrypointOf(await this.#worker(told), this.env, this.ctx, this.#options(told));
   }
 
-  #find(told) {
-    const worker = known(this.#key(told));
-    return worker && { worker, options: this.#options(told) };
-  }
-
-  async #load(told) {
+  async #worker(told) {
     const worker = await lookUp(this.#key(told), this.env);
     if (!worker) throw new Error("Worker not found.");
-    return { worker, options: this.#options(told) };
+    return worker;
   }
 
   #key({ name }) {

@@ -40,26 +40,33 @@ function tell(error) {
 
 addEventListener("unhandledrejection", ({ reason }) => tell(reason));
 
+function failed(error) {
+  tell(error);
+  throw error;
+}
+
+/** What an act comes to; its failure is told, be it now or later. No promise is made where there was none: this is on every request's way. */
+function watched(act) {
+  try {
+    const result = act();
+    return result instanceof Promise ? result.catch(failed) : result;
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** The prototypes of contexts whose promises are watched. */
+const prepared = new Set();
+
 /** Let the failure of a promise that is only waited for be told: the runtime keeps it to itself. */
 function watchPromises(ctx) {
   const shared = Object.getPrototypeOf(ctx);
-  if (Object.hasOwn(shared.waitUntil, "watched")) return;
+  if (prepared.has(shared)) return;
+  prepared.add(shared);
   const { waitUntil } = shared;
-  shared.waitUntil = Object.assign(
-    function (promise) {
-      return waitUntil.call(this, promise instanceof Promise ? watched(() => promise) : promise);
-    },
-    { watched: true },
-  );
-}
-
-async function watched(act) {
-  try {
-    return await act();
-  } catch (error) {
-    tell(error);
-    throw error;
-  }
+  shared.waitUntil = function (promise) {
+    return waitUntil.call(this, watched(() => promise));
+  };
 }
 
 /** Events that a Worker may handle. */
@@ -71,15 +78,20 @@ function eventsOf(value) {
   return target ? EVENTS.filter((event) => typeof target[event] === "function") : [];
 }
 
+/** What comes to a handler: a request knows its place where the Worker may know that. */
+function arrived(event, subject) {
+  return event === "fetch" && hidden.cf ? Object.defineProperty(subject, "cf", { value: hidden.cf, configurable: true }) : subject;
+}
+
 /** An export as the runtime gets it: the same, but what its handlers throw is told. */
 export function watch(target) {
   if (typeof target === "function") return watchClass(target, (ctx) => watchPromises(ctx));
   if (target === null || typeof target !== "object") return target;
   const handlers = Object.create(target);
   for (const event of eventsOf(target)) {
-    handlers[event] = async (subject, bound, ctx, ...more) => {
+    handlers[event] = (subject, bound, ctx) => {
       watchPromises(ctx);
-      return watched(() => target[event](subject, bound, ctx, ...more));
+      return watched(() => target[event](arrived(event, subject), bound, ctx));
     };
   }
   return handlers;
@@ -95,8 +107,8 @@ export function watchClass(target, prepare) {
     }
   };
   for (const event of handled) {
-    Watched.prototype[event] = async function (...given) {
-      return watched(() => target.prototype[event].apply(this, given));
+    Watched.prototype[event] = function (subject, ...more) {
+      return watched(() => target.prototype[event].call(this, arrived(event, subject), ...more));
     };
   }
   return Object.defineProperty(Watched, "name", { value: target.name });
