@@ -26,6 +26,8 @@ from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, g
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
 STOP_WITHIN = 15
+#: Megabytes that the edge needs by itself, and a few Workers.
+LEAST_MEMORY = 256
 
 
 class Refusal(Exception):
@@ -62,6 +64,7 @@ def serving(parser: argparse.ArgumentParser) -> None:
     add("--latency-ms", type=int, default=0, metavar="MS", help="how long every answer of the API is held back")
     add("--egress", choices=["none", "internet"], default="none", help="whether Workers reach public addresses (default none)")
     add("--max-isolates", type=int, default=400, metavar="N", help="how many Workers stay loaded (default 400)")
+    add("--max-memory-mb", type=int, default=4096, metavar="N", help="how much all Workers together may have before they start anew (default 4096)")
     add("--require-dns", action="store_true", help="answer only on hosts that have a proxied DNS record, as Cloudflare does")
     add("--custom-hostname-seconds", type=int, default=4, metavar="N", help="how long a custom hostname is pending (default 4; 0: never)")
     add("--workerd", metavar="PATH", help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's")
@@ -115,11 +118,13 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
     if arguments.max_isolates < 1 or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0:
         raise ValueError("--max-isolates is a number from 1, --latency-ms and --custom-hostname-seconds are numbers from 0")
+    if arguments.max_memory_mb < LEAST_MEMORY:
+        raise ValueError(f"--max-memory-mb is a number from {LEAST_MEMORY}")
     folder = data_folder(arguments.data)
     token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or kept_token(folder)
     return Settings(token=token, accounts=accounts, zones=zones, key=arguments.key, email=arguments.email,
                     quota=Quota.parse(arguments.rate_limit), latency_ms=arguments.latency_ms, egress=arguments.egress,
-                    max_isolates=arguments.max_isolates, require_dns=arguments.require_dns,
+                    max_isolates=arguments.max_isolates, max_memory_mb=arguments.max_memory_mb, require_dns=arguments.require_dns,
                     custom_hostname_seconds=arguments.custom_hostname_seconds, workerd=arguments.workerd, data=str(folder),
                     switches=switches)
 

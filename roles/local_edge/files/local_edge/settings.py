@@ -148,6 +148,7 @@ class Settings:
     latency_ms: int = 0
     egress: str = "none"
     max_isolates: int = 400
+    max_memory_mb: int = 4096
     require_dns: bool = False
     custom_hostname_seconds: float = 4
     workerd: str | None = None

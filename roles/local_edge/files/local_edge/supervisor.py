@@ -60,7 +60,8 @@ class Supervisor:
         inherited = json.dumps({"folder": str(self.folder.path), "api_fd": api.fileno(), "control_fd": control.fileno(), **self.addresses})
         self.control = Child("control", [sys.executable, "-m", "local_edge", "control", "--inherit", inherited, *arguments],
                              [api.fileno(), control.fileno()], self.hear_control)
-        self.edge = binary.child("edge", program, self.folder.config("edge"), {"http": http, "admin": admin}, self.hear_edge, self.folder.admin)
+        self.edge = binary.child("edge", program, self.folder.config("edge"), {"http": http, "admin": admin}, self.hear_edge,
+                                 self.folder.admin, settings.max_memory_mb << 20)
 
     def hear_control(self, line: str) -> None:
         if line == READY:

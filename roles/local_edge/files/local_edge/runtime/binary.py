@@ -71,8 +71,9 @@ def quieted(hear: Callable[[str], None]) -> Callable[[str], None]:
     return heard
 
 
-def child(name: str, binary: str, config: Path, sockets: Mapping[str, socket], hear: Callable[[str], None], pulse: Path | None = None) -> Child:
+def child(name: str, binary: str, config: Path, sockets: Mapping[str, socket], hear: Callable[[str], None], pulse: Path | None = None,
+          max_memory: int = 0) -> Child:
     """A workerd that serves a configuration. Its environment is empty: it needs nothing of ours, and credentials may be there."""
     fds = [f"--socket-fd={label}={one.fileno()}" for label, one in sockets.items()]
     return Child(name, [binary, "serve", str(config), "--experimental", *fds], [one.fileno() for one in sockets.values()], quieted(hear),
-                 pulse, environment={})
+                 pulse, max_memory, environment={})

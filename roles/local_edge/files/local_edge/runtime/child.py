@@ -44,12 +44,14 @@ class Stillborn(Exception):
 class Child:
     """One process. Its sockets belong to us and outlive it: while it restarts, clients wait in their backlog.
 
-    `hear` is given each line that it writes. With a `pulse`, a socket that answers while it is well, it is killed when that falls silent.
+    `hear` is given each line that it writes. With a `pulse`, a socket that answers while it is well, it is killed when that falls silent, or
+    when it has more than `max_memory` bytes.
     """
 
     def __init__(self, name: str, command: Sequence[str], fds: Sequence[int], hear: Callable[[str], None], pulse: Path | None = None,
-                 environment: Mapping[str, str] | None = None) -> None:
-        self.name, self.command, self.fds, self.hear, self.pulse, self.environment = name, command, fds, hear, pulse, environment
+                 max_memory: int = 0, environment: Mapping[str, str] | None = None) -> None:
+        self.name, self.command, self.fds, self.hear = name, command, fds, hear
+        self.pulse, self.max_memory, self.environment = pulse, max_memory, environment
         self.process: asyncio.subprocess.Process | None = None
         self.stopping = self.well = False
         self.tasks: list[asyncio.Task[None]] = []
@@ -89,7 +91,8 @@ class Child:
             delay = 0.0 if time.monotonic() - born > 2 else min(2.0, delay + 0.1)
             say(self.name, f"ended with status {status}, restarting")
             await asyncio.sleep(delay)
-            await self.spawn()
+            if not self.stopping:
+                await self.spawn()
 
     async def forward_output(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout
@@ -109,10 +112,14 @@ class Child:
             pipe.write(f"{text}\n".encode())
 
     async def listen_to_heart(self, pulse: Path) -> None:
-        """Kill it when it misses two beats: a Worker that loops stops all others, and ignores a polite signal."""
+        """Kill it when it misses two beats: a Worker that loops stops all others, and ignores a polite signal; or when one fills the memory."""
         missed = 0.0
         while not self.stopping:
             await asyncio.sleep(BEAT)
+            if self.max_memory and memory(self.pid) > self.max_memory:
+                say(self.name, f"uses more than {self.max_memory >> 20} MB, killing it: see --max-memory-mb")
+                self.kill()
+                continue
             began, pid, used = time.monotonic(), self.pid, cpu_seconds(self.pid)
             alive = await answers(pulse)
             took, spent = time.monotonic() - began, cpu_seconds(pid)
@@ -153,6 +160,14 @@ async def answers(pulse: Path) -> bool:
     except (OSError, EOFError, asyncio.TimeoutError):
         return False
     return True
+
+
+def memory(pid: int | None) -> int:
+    """The bytes of memory a process has, where the system tells; else none."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
 
 
 def cpu_seconds(pid: int | None) -> float | None:
