@@ -101,7 +101,8 @@ class Soak:
                 connection.close()
             spent = (time.perf_counter() - begin) * 1000
             right = status == 200 and text.startswith(f"{name} ") and int(text.split()[1]) >= before
-            gone = status == 404 and text == "fetch rejected: Worker not found." and not (there and self.tenants[name].there and before == self.tenants[name].version)
+            stayed = there and self.tenants[name].there and before == self.tenants[name].version
+            gone = status == 404 and text == "fetch rejected: Worker not found." and not stayed
             with self.lock:
                 self.report.visits += 1
                 self.report.milliseconds.append(spent)

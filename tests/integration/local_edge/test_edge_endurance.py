@@ -100,7 +100,11 @@ def test_a_tenant_that_fills_the_memory_is_survived(start: Start, kind: str) -> 
     platform.tenant("good", answering("good"))
     platform.tenant("greedy", f"const held = []; export default {{ async fetch() {{ for (;;) {{ {FILLING[kind]} await scheduler.wait(1); }} }} }};")
     before = edge.children()["edge"]
-    visitor = threading.Thread(target=lambda: pytest.raises(requests.ConnectionError, platform.get, "greedy", timeout=60))
+
+    def visit() -> None:
+        with pytest.raises(requests.ConnectionError):
+            platform.get("greedy", timeout=60)
+    visitor = threading.Thread(target=visit)
     visitor.start()
     worst = 0.0
     while edge.children().get("edge") == before or visitor.is_alive():

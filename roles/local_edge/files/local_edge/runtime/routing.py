@@ -42,6 +42,7 @@ def domains(store: Store) -> list[dict[str, Any]]:
 
 def hostnames(settings: Settings, store: Store) -> list[dict[str, Any]]:
     """Custom hostnames with the time from which they count, so that one becomes active without anybody being told."""
-    rows = store.all("select * from custom_hostnames order by created_at")
-    return [{"hostname": row["hostname"], "zone": row["zone"], "wildcard": bool((json.loads(row["spec"])["ssl"] or {}).get("wildcard")),
-             "from": custom_hostnames.active_from(row["created_at"], settings.custom_hostname_seconds)} for row in rows]
+    rows = [(row, json.loads(row["spec"])) for row in store.all("select * from custom_hostnames order by created_at")]
+    return [{"hostname": row["hostname"], "zone": row["zone"], "wildcard": bool((spec["ssl"] or {}).get("wildcard")),
+             "from": custom_hostnames.active_from(row["created_at"], settings.custom_hostname_seconds), "metadata": spec.get("custom_metadata")}
+            for row, spec in rows]

@@ -19,10 +19,14 @@ export { Alarms, ObjectHost, Objects } from "./behind/objects.js";
 export { Dispatch, Service, Through } from "./behind/service.js";
 export { Tail } from "./behind/tail.js";
 
+/** What Cloudflare takes on most plans. */
+const MAX_BODY = 100_000_000;
+
 export default {
   async fetch(request, env, ctx) {
     const url = URL.parse(request.url);
     if (!url) return pageFor(400, "The Host header of this request is not a host name.");
+    if (request.body && Number(request.headers.get("content-length")) > MAX_BODY) return pageFor(413, "The body of a request has at most 100 MB.");
     let route;
     try {
       route = match(url, env);
@@ -34,7 +38,7 @@ export default {
     try {
       const worker = known(route.key) ?? (await lookUp(route.key, env));
       if (!worker) return pageFor(404, `The route ${route.pattern} names the Worker ${route.script}, which does not exist.`);
-      return await serve(worker, request, env, ctx);
+      return await serve(worker, request, env, ctx, { cf: route.cf });
     } catch (error) {
       return broken(500, `Error 1101: the Worker ${route.script} threw an exception`, error);
     }

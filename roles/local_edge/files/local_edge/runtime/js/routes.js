@@ -31,9 +31,11 @@ export function match(url, env) {
 async function looked(url, env) {
   const { hostname: host } = url;
   const { routes, domains, ...rest } = await table(env);
-  const { zone, dark, custom } = placeOf(host, rest);
+  const { zone, dark, custom, active } = placeOf(host, rest);
   const asked = (route) => !route.zone || (!dark && (!zone || route.zone === zone.id));
-  const own = { routes: routes.filter((route) => asked(route) && fits(route.host, host, "end")), domain: domains.get(host) };
+  const fitting = routes.filter((route) => asked(route) && fits(route.host, host, "end"));
+  const cf = active?.metadata && { hostMetadata: active.metadata };
+  const own = { routes: cf ? fitting.map((route) => ({ ...route, cf })) : fitting, domain: domains.get(host) };
   // A custom hostname becomes active by itself.
   if (!custom) {
     if (hosts.size >= MAX_HOSTS) hosts.clear();
@@ -69,10 +71,13 @@ function keyed(route) {
   return { ...route, key: `${route.account}//${route.script}` };
 }
 
-/** The zone that a host belongs to, and whether it is dark there. An active custom hostname belongs to the zone that has it. */
+/** The zone that a host belongs to, and whether it is dark there. One with an active custom hostname belongs to the zone that has it; a `custom`
+ * one is still pending. */
 export function placeOf(host, { hostnames, zones }) {
   const custom = customHostname(host, hostnames);
-  if (custom && custom.from <= Date.now()) return { zone: [...zones.values()].find(({ id }) => id === custom.zone), dark: false };
+  if (custom && custom.from <= Date.now()) {
+    return { zone: [...zones.values()].find(({ id }) => id === custom.zone), dark: false, active: custom };
+  }
   const zone = zones.get(ancestors(host).find((name) => zones.has(name)));
   if (zone) return { zone, dark: zone.names !== null && !isProxied(host, zone), custom };
   return { zone, dark: [...zones.values()].some(({ names }) => names !== null), custom };

@@ -131,13 +131,13 @@ export async function serve(worker, request, env, ctx, options = {}) {
       if (file) return file;
       if (!worker.main) return await notFound(worker, request, env);
     }
-    return await forward(entrypointOf(worker, env, ctx, options), request);
+    return await forward(entrypointOf(worker, env, ctx, options), request, options.cf);
   } finally {
     worker.inside -= 1;
   }
 }
 
 /** Pass a request on, rebuilt from its URL: otherwise it would carry the `cf` of where it came from. */
-export function forward(target, { url, method, headers, body }) {
-  return target.fetch(url, { method, headers, body, redirect: "manual" });
+export function forward(target, { url, method, headers, body }, cf) {
+  return target.fetch(url, { method, headers, body, redirect: "manual", cf });
 }

@@ -80,7 +80,8 @@ function eventsOf(value) {
 
 /** What comes to a handler: a request knows its place where the Worker may know that. */
 function arrived(event, subject) {
-  return event === "fetch" && hidden.cf ? Object.defineProperty(subject, "cf", { value: hidden.cf, configurable: true }) : subject;
+  if (event !== "fetch" || !hidden.cf) return subject;
+  return Object.defineProperty(subject, "cf", { value: subject.cf ? { ...hidden.cf, ...subject.cf } : hidden.cf, configurable: true });
 }
 
 /** An export as the runtime gets it: the same, but what its handlers throw is told. */
