@@ -107,6 +107,11 @@ class Edge:
             self.ask("DELETE", f"/workers/dispatch/namespaces/{namespace['namespace_name']}")
         for kv in self.ask("GET", "/storage/kv/namespaces"):
             self.ask("DELETE", f"/storage/kv/namespaces/{kv['id']}")
+        for bucket in self.ask("GET", "/r2/buckets?per_page=1000")["buckets"]:
+            objects = f"/r2/buckets/{bucket['name']}/objects"
+            while keys := [one["key"] for one in self.ask("GET", f"{objects}?per_page=1000")]:
+                self.ask("DELETE", objects, json=keys)
+            self.ask("DELETE", f"/r2/buckets/{bucket['name']}")
 
 
 ROUTER = """

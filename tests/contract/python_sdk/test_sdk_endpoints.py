@@ -38,7 +38,7 @@ OUT: dict[str, str] = {
     "dns.records.export": "zone files; the contract writes single records",
     "dns.records.import_": "zone files; the contract writes single records",
     "dns.records.scan": "there is no former DNS provider to look at",
-    "r2.": "a bucket is what a binding points to (§3.5); what is in it is not the contract's",
+    "r2.": "a bucket holds objects; its rules, domains, events and migrations are not the contract's",
     "d1.": "a database is what a binding points to (§3.5); what is in it is not the contract's",
     "queues.": "a queue is what a binding points to (§3.5); what is in it is not the contract's",
     "hyperdrive.": "a configuration is what a binding points to (§3.5); changing it is not the contract's",

@@ -29,6 +29,7 @@ def test_r2_buckets(sdk: Cloudflare, at: Place) -> None:
     assert [one.name for one in sdk.r2.buckets.list(**at).buckets or []] == ["files"]
     with pytest.raises(cloudflare.ConflictError):
         sdk.r2.buckets.create(**at, name="files")
+    assert sdk.r2.buckets.edit("files", **at, storage_class="Standard").storage_class == "Standard"
     bind(sdk, at, type="r2_bucket", bucket_name="files")
     sdk.r2.buckets.delete("files", **at)
     with pytest.raises(cloudflare.NotFoundError):

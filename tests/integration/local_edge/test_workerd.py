@@ -195,6 +195,30 @@ def test_facets_have_storage_and_an_id_and_no_alarm(program: Start) -> None:
     assert running.get("/rename") == '["mine","ours"]'
 
 
+def test_a_stub_is_told_the_length_of_a_body_that_has_one(program: Start) -> None:
+    """Therefore a stream without a length can be refused where an object of R2 is to be made of it."""
+    code = """export default { async fetch(request, { LENGTH }) {
+      const { readable, writable } = new FixedLengthStream(3);
+      const writer = writable.getWriter();
+      writer.write(new Uint8Array(3)).then(() => writer.close());
+      const bodies = ["text", "", readable, new Blob(["blob"]).stream(), ReadableStream.from([new Uint8Array(3)]), new TransformStream().readable];
+      return Response.json(await Promise.all(bodies.map(async (body) => (await LENGTH.fetch("http://x/", { method: "POST", body })).text())));
+    } };"""
+    exports = """export class Length extends WorkerEntrypoint { fetch({ headers }) {
+      return new Response([headers.get("content-length"), headers.get("transfer-encoding")].join()); } }"""
+    ask = f"return load(env, ctx, 'a', `{code}`, {{ env: {{ LENGTH: ctx.exports.Length({{}}) }} }}).getEntrypoint().fetch(request);"
+    assert program(ask, exports).get() == '["4,","0,","3,","4,",",chunked",",chunked"]'
+
+
+def test_a_worker_sees_its_compatibility_flags(program: Start) -> None:
+    """Therefore a listing of R2 objects knows whether it is an old Worker's."""
+    code = "export default { fetch: () => Response.json(Cloudflare.compatibilityFlags.r2_list_honor_include) };"
+    dates = ("2022-08-03", "2022-08-04")
+    running = program(f"""const date = new URL(request.url).pathname.slice(1);
+      return load(env, ctx, date, `{code}`, {{ compatibilityDate: date }}).getEntrypoint().fetch(request);""")
+    assert [running.get(f"/{date}") for date in dates] == ["false", "true"]
+
+
 def test_a_proxy_as_an_entrypoint_takes_any_call(program: Start) -> None:
     """Therefore a service binding is the runtime's own stub, whatever its target exports."""
     code = "export default { fetch: async (request, { ANY }) => Response.json([await ANY.greet('you'), await ANY.other(1)]) };"

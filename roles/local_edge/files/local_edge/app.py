@@ -10,7 +10,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -20,6 +20,8 @@ from starlette.datastructures import Headers
 from local_edge import auth, control
 from local_edge.api import table
 from local_edge.api.call import Answer, Call, Handler
+from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
+from local_edge.blobs import Content
 from local_edge.console import door
 from local_edge.errors import ApiError, no_route, not_allowed
 from local_edge.inspection import Fault, Faults, Journal, Logs, Seen
@@ -27,10 +29,6 @@ from local_edge.quota import Meter
 from local_edge.runtime.base import NoRuntime, Runtime
 from local_edge.settings import PREFIX, Settings, Switches
 from local_edge.store import Store
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 100 * 1024 * 1024
 SILENT = ("GET", "HEAD", "OPTIONS")
@@ -51,7 +49,7 @@ class Request:
 class Response:
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | Content
 
 
 def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Response:
@@ -95,8 +93,9 @@ class ControlPlane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        body = await read_body(receive)
-        if body is None:
+        try:
+            body = await read_body(receive)
+        except Gone:
             return
         request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), Headers(raw=scope["headers"]), body)
         if path.startswith(PREFIX + "/"):
@@ -106,10 +105,7 @@ class ControlPlane:
         if response.status == 0:
             await drop(send)
             return
-        headers = {**response.headers, "content-length": str(len(response.body))}
-        await send({"type": "http.response.start", "status": response.status,
-                    "headers": [(name.encode(), value.encode()) for name, value in headers.items()]})
-        await send({"type": "http.response.body", "body": response.body})
+        await respond(receive, send, response.status, response.headers, response.body)
 
     async def edge(self, request: Request) -> Response:
         """The edge's own console and endpoints."""
@@ -177,9 +173,9 @@ class ControlPlane:
         return answer
 
     def find(self, path: str) -> tuple[Mapping[str, Handler], dict[str, str]]:
-        """What answers a path. Split before it is unescaped: a KV key may hold slashes."""
+        """What answers a path. Split before it is unescaped: a key may hold slashes."""
         try:
-            return self.tree.find([unquote(segment, errors="strict") for segment in path.strip("/").split("/")])
+            return self.tree.find([unquote(segment, errors="strict") for segment in path.lstrip("/").split("/")])
         except UnicodeDecodeError:
             return {}, {}
 
@@ -195,21 +191,15 @@ def broken(fault: Fault) -> Response:
     return refused(ApiError(fault.status, fault.code, fault.message, headers=fault.headers))
 
 
-async def read_body(receive: Receive) -> bytes | None:
-    """The whole body; what is beyond the limit is read and dropped, so that the client hears the refusal. None if the client has gone
-    before its end: what came until then is not what it meant."""
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return None
-        chunk = event.get("body", b"")
+async def read_body(receive: Receive) -> bytes:
+    """The whole body; what is beyond the limit is read and dropped, so that the client hears the refusal."""
+    kept: list[bytes] = []
+    size = 0
+    async for chunk in chunks(receive):
         size += len(chunk)
         if size <= MAX_BODY:
-            chunks.append(chunk)
-        more = event.get("more_body", False)
-    return b"".join(chunks) if size <= MAX_BODY else b" " * (MAX_BODY + 1)
+            kept.append(chunk)
+    return b"".join(kept) if size <= MAX_BODY else b" " * (MAX_BODY + 1)
 
 
 async def drop(send: Send) -> None:

@@ -20,7 +20,7 @@ import uvicorn
 
 from local_edge.app import ControlPlane
 from local_edge.errors import ApiError
-from local_edge.model import assets, kv, objects
+from local_edge.model import assets, kv, objects, r2_uploads
 from local_edge.runtime.folder import Folder
 from local_edge.runtime.internal import Internal
 from local_edge.runtime.log import Entry
@@ -51,15 +51,16 @@ async def until_signalled() -> None:
 
 
 async def sweep(store: Store, runtime: Workerd) -> None:
-    """Give back the room of expired keys, of assets that nothing serves, and of objects whose class is gone."""
+    """Give back the room of expired keys, of assets that nothing serves, of R2 writes that were broken off, and of objects whose class is gone."""
     while True:
-        await asyncio.sleep(SWEEP_SECONDS)
         kv.sweep(store)
         assets.sweep(store)
+        r2_uploads.sweep(store)
         for kind, ident in objects.orphans(store):
             with contextlib.suppress(ApiError):
                 await runtime.act("/wipe", {"kind": kind, "id": ident})
                 objects.forget(store, kind, ident)
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def listen(plane: ControlPlane) -> None:

@@ -19,6 +19,8 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from local_edge.blobs import Blobs
+
 SCHEMA = """
 create table if not exists namespaces (
   account text not null, name text not null, id text not null, trusted integer not null default 0,
@@ -68,6 +70,24 @@ create table if not exists kv (
   namespace text not null references kv_namespaces on delete cascade, key text not null, value blob not null,
   metadata text, expiration integer, unique (namespace, key));
 
+-- R2. The bytes of objects are in files, see blobs.py: one each, but of an object that was uploaded in parts one for each part. A part is of an
+-- upload until that is completed.
+create table if not exists r2_buckets (
+  id integer primary key, account text not null, jurisdiction text not null, name text not null, location text,
+  storage_class text not null, created_on text not null, unique (account, jurisdiction, name));
+create table if not exists r2_objects (
+  id integer primary key, bucket integer not null references r2_buckets on delete cascade, key text not null, version text not null,
+  size integer not null, etag text not null, checksums text not null, http text not null, custom text not null,
+  storage_class text not null, uploaded integer not null, unique (bucket, key));
+create table if not exists r2_uploads (
+  id text primary key, bucket integer not null references r2_buckets on delete cascade, key text not null, http text not null,
+  custom text not null, storage_class text, ended integer not null, created_on integer not null);
+create index if not exists r2_uploads_by_bucket on r2_uploads (bucket);
+create table if not exists r2_parts (
+  blob text primary key, upload text references r2_uploads on delete cascade, object integer references r2_objects on delete cascade,
+  number integer not null, size integer not null, md5 text not null, etag text not null, unique (upload, number));
+create index if not exists r2_parts_by_object on r2_parts (object);
+
 -- Files of static assets by hash, shared in the place of their Workers; a manifest is what one upload session asked for.
 create table if not exists assets (
   account text not null, namespace text not null, hash text not null, content_type text, body blob not null,
@@ -107,7 +127,7 @@ create table if not exists counter (version integer not null);
 -- Something sealed, by which a key is known to be the right one.
 create table if not exists seal (proof text not null);
 """
-TABLES = ("routes", "kv", "kv_namespaces", "tags", "bindings", "modules", "scripts", "namespaces",
+TABLES = ("routes", "kv", "kv_namespaces", "r2_parts", "r2_uploads", "r2_objects", "r2_buckets", "tags", "bindings", "modules", "scripts", "namespaces",
           "versions", "deployments", "assets", "manifests", "products", "subdomains", "objects",
           "dns_records", "worker_domains", "custom_hostnames", "fallback_origins")
 
@@ -121,11 +141,13 @@ class Foreign(Exception):
 
 
 class Store:
-    """The database; `path` None keeps it in memory. Secrets in it are sealed with the key in the file `key` beside it."""
+    """The database; `path` None keeps it in memory. Secrets in it are sealed with the key in the file `key` beside it; in the folder `r2`
+    beside it are the bytes of objects."""
 
     def __init__(self, path: str | None = None) -> None:
         if path:
             private(Path(path))
+        self.blobs = Blobs(Path(path).with_name("r2") if path else None)
         key = kept_key(Path(path).with_name("key")) if path else Fernet.generate_key()
         self.cipher, self.signing_key = Fernet(key), hashlib.sha256(b"signing " + key).digest()
         self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -182,9 +204,11 @@ class Store:
         with self.write() as db:
             for table in TABLES:
                 db.execute(f"delete from {table}")
+        self.blobs.sweep(())
 
     def close(self) -> None:
         self.db.close()
+        self.blobs.close()
 
 
 def private(path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_edge.blobs import Content
 from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.model import scripts
 from local_edge.model.place import Place
@@ -31,7 +32,7 @@ class Answer:
     info: Mapping[str, Any] | None = None
     messages: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
-    content: bytes | None = None
+    content: bytes | Content | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 

@@ -19,8 +19,7 @@ from local_edge.store import now
 class Product:
     """One product: where it is, how its objects call their name and their id, and how it says that one is missing or taken.
 
-    Without `ident` the name identifies. `wrapped` is the key under which its listing puts the objects, `dated` what its dates are called,
-    `defaults` what an object has that was made without it, `renamed` what is shown by another name than it was sent by.
+    Without `ident` the name identifies. `dated` is what its dates are called, `defaults` what an object has that was made without it.
     """
 
     kind: str
@@ -29,10 +28,8 @@ class Product:
     missing: tuple[int, int, str]
     ident: str | None = None
     taken: tuple[int, int, str] = (409, 10004, "an object of this name already exists")
-    wrapped: str | None = None
     dated: tuple[str, ...] = ("created_on", "modified_on")
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def shown(self, row: Any) -> dict[str, Any]:
         ident = {self.ident: row["id"]} if self.ident else {}
@@ -47,8 +44,7 @@ class Product:
     async def list_objects(self, call: Call) -> Answer:
         rows = call.store.all("select * from products where account = ? and kind = ? order by name", call.account, self.kind)
         found = [self.shown(row) for row in rows if call.query.get("name", row["name"]) == row["name"]]
-        answer = paged(call, found, default=100, low=1, high=1000)
-        return Answer({self.wrapped: answer.result}) if self.wrapped else answer
+        return paged(call, found, default=100, low=1, high=1000)
 
     async def create_object(self, call: Call) -> Answer:
         body = call.json_object()
@@ -58,7 +54,7 @@ class Product:
         if call.store.one("select 1 from products where account = ? and kind = ? and name = ?", call.account, self.kind, name):
             raise ApiError(*self.taken)
         ident = name if self.ident is None else str(uuid.uuid4())
-        spec = {self.renamed.get(key, key): without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}
+        spec = {key: without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}
         with call.store.write() as db:
             db.execute("insert into products values (?, ?, ?, ?, ?, ?)", (call.account, self.kind, ident, name, json.dumps(spec), now()))
         call.params["object"] = ident
@@ -89,9 +85,6 @@ def without_credentials(value: Any) -> Any:
 
 
 PRODUCTS = (
-    Product("r2_bucket", "r2/buckets", "name", (404, 10006, "The specified bucket does not exist."), wrapped="buckets", dated=("creation_date",),
-            defaults={"storage_class": "Standard"}, renamed={"storageClass": "storage_class", "locationHint": "location"},
-            taken=(409, 10004, "The bucket you tried to create already exists, and you own it.")),
     Product("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid", dated=("created_at",),
             defaults={"version": "production", "num_tables": 0, "file_size": 0},
             taken=(400, 7502, "A database with that name already exists")),

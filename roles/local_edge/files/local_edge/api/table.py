@@ -14,10 +14,13 @@ from local_edge.api import (
     custom_hostnames,
     dns_records,
     domains,
+    graphql,
     kv_namespaces,
     kv_values,
     namespaces,
     products,
+    r2_buckets,
+    r2_objects,
     script_settings,
     scripts,
     uploads,
@@ -37,6 +40,8 @@ DOMAINS = f"{WORKERS}/domains"
 RECORDS = "/zones/{zone}/dns_records"
 HOSTNAMES = "/zones/{zone}/custom_hostnames"
 KV = f"{ACCOUNT}/storage/kv/namespaces"
+BUCKETS = f"{ACCOUNT}/r2/buckets"
+OBJECTS = f"{BUCKETS}/{{bucket}}/objects"
 
 Entry = tuple[str, str, Handler]
 
@@ -82,7 +87,7 @@ def of_account(one: str) -> Iterator[Entry]:
     yield "GET", f"{one}/deployments/{{deployment}}", versions.get_deployment
 
 
-#: `{name}` is one segment, `{name+}` all that remain: clients differ in whether they escape the slashes of a KV key.
+#: `{name}` is one segment, `{name+}` all that remain: clients differ in whether they escape the slashes of a key.
 ENTRIES: tuple[Entry, ...] = (
     ("GET", "/user", accounts.get_user),
     ("GET", "/user/tokens/verify", accounts.verify_token),
@@ -165,10 +170,21 @@ ENTRIES: tuple[Entry, ...] = (
     ("DELETE", f"{KV}/{{kv}}/bulk", kv_values.bulk_delete),
     ("POST", f"{KV}/{{kv}}/bulk/delete", kv_values.bulk_delete),
     ("POST", f"{KV}/{{kv}}/bulk/get", kv_values.bulk_get),
+    ("GET", BUCKETS, r2_buckets.list_buckets),
+    ("POST", BUCKETS, r2_buckets.create_bucket),
+    ("GET", f"{BUCKETS}/{{bucket}}", r2_buckets.get_bucket),
+    ("PATCH", f"{BUCKETS}/{{bucket}}", r2_buckets.patch_bucket),
+    ("DELETE", f"{BUCKETS}/{{bucket}}", r2_buckets.delete_bucket),
+    ("GET", OBJECTS, r2_objects.list_objects),
+    ("DELETE", OBJECTS, r2_objects.delete_objects),
+    ("GET", f"{OBJECTS}/{{key+}}", r2_objects.get_object),
+    ("PUT", f"{OBJECTS}/{{key+}}", r2_objects.put_object),
+    ("DELETE", f"{OBJECTS}/{{key+}}", r2_objects.delete_object),
+    ("POST", "/graphql", graphql.query),
     *(entry for product in products.PRODUCTS for entry in product.entries(ACCOUNT)),
 )
 #: POST, but nothing is written.
-READING_POSTS = frozenset({kv_values.bulk_get})
+READING_POSTS = frozenset({kv_values.bulk_get, graphql.query})
 #: What checks an authorization of its own, which is not the token of the API.
 OWN_AUTHORIZATION = frozenset({assets.upload})
 
@@ -208,6 +224,8 @@ class Node:
                 name, node = node.rest
                 params[name] = "/".join(segments[position:])
                 break
+            elif not any(segments[position:]):
+                break  # a slash at the end means something in a key only
             else:
                 return {}, {}
         return node.handlers, params

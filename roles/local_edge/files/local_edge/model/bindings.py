@@ -44,18 +44,21 @@ class Binding:
 class Target:
     """What a binding points to: the key that names it, and how its absence is refused.
 
-    `find` is SQL that takes the account and the value; the message may use `{value}`, `{name}` and the binding's own keys.
+    `find` is SQL that takes the account and the value; the message may use `{value}`, `{name}` and the binding's own keys. Of targets that
+    are in different parts of an account `part` is the key that names it; without it the part is `default`.
     """
 
     key: str
     find: str
     code: int
     message: str
+    part: str | None = None
 
     def check(self, store: Store, account: str, raw: Mapping[str, Any]) -> str:
         value = str(raw[self.key])
         elsewhere = raw.get("environment") not in (None, "production")
-        if elsewhere or not store.one(self.find, account, value):
+        within = [raw.get(self.part) or "default"] if self.part else []
+        if elsewhere or not store.one(self.find, account, value, *within):
             raise ApiError(400, self.code, self.message.format(value=value, name=raw["name"],
                                                                environment=raw.get("environment") or "production"))
         return value
@@ -152,8 +155,9 @@ KINDS: Mapping[str, Kind] = {
     "dispatch_namespace": Kind(("namespace",), ("outbound",), shapes={"outbound": dict}, also=check_outbound, target=Target(
         "namespace", "select 1 from namespaces where account = ? and name = ?", 100119, DISPATCH_MISSING)),
     "service": Kind(("service",), ("environment", "entrypoint", "props"), shapes={"props": dict}, target=SERVICE),
-    "r2_bucket": Kind(("bucket_name",), ("jurisdiction",), target=product(
-        "r2_bucket", "bucket_name", 10085, "R2 bucket '{value}' not found. Please verify that the bucket exists in your account.")),
+    "r2_bucket": Kind(("bucket_name",), ("jurisdiction",), target=Target(
+        "bucket_name", "select 1 from r2_buckets where account = ? and name = ? and jurisdiction = ?", 10085,
+        "R2 bucket '{value}' not found. Please verify that the bucket exists in your account.", part="jurisdiction")),
     "d1": Kind(("id",), target=product("d1", "id", 10181, "D1 database '{value}' not found.")),
     "queue": Kind(("queue_name",), ("delivery_delay",), shapes={"delivery_delay": (int, float)}, target=product(
         "queue", "queue_name", 11000, "Queue '{value}' does not exist.")),

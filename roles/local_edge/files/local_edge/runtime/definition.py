@@ -25,7 +25,7 @@ VALUES: Mapping[str, Callable[[Binding], Any]] = {
     "secret_text": lambda one: one.value,
 }
 #: Bindings that lead somewhere, as `bindings.js` has them.
-REACHING = ("kv_namespace", "dispatch_namespace", "service", "assets", "d1", "durable_object_namespace")
+REACHING = ("kv_namespace", "r2_bucket", "dispatch_namespace", "service", "assets", "d1", "durable_object_namespace")
 
 
 def check(source: Source, bindings: Iterable[Binding]) -> None:

@@ -6,52 +6,60 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.datastructures import Headers
 
+from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
 from local_edge.errors import ApiError
 from local_edge.model import assets, bindings, kv, objects, scripts
 from local_edge.model.kv import Pair
 from local_edge.model.place import Place
-from local_edge.runtime import routing
+from local_edge.runtime import r2, routing
 from local_edge.runtime.definition import definition
+from local_edge.runtime.r2 import Reply
 from local_edge.settings import Settings
 from local_edge.store import Store
-
-Reply = tuple[int, bytes, dict[str, str]]
 
 
 def as_json(value: Any) -> Reply:
     return 200, json.dumps(value).encode(), {"content-type": "application/json"}
 
 
+def refused(error: ApiError) -> Reply:
+    return error.status, error.message.encode(), {**error.headers, "x-code": str(error.code)}
+
+
 class Internal:
-    """Questions of the edge: routes, one Worker, KV."""
+    """Questions of the edge: routes, one Worker, KV, R2."""
 
     def __init__(self, settings: Settings, store: Store, newest: str, asked: set[str]) -> None:
         self.settings, self.store, self.newest, self.asked = settings, store, newest, asked
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body, more = body + event.get("body", b""), event.get("more_body", False)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            status, content, headers = self.answer(scope, body)
-        except ApiError as error:
-            status, content, headers = error.status, error.message.encode(), {}
-        except sqlite3.Error as error:
-            status, content, headers = 500, str(error).encode(), {}
-        headers = {**headers, "content-length": str(len(content))}
-        await send({"type": "http.response.start", "status": status,
-                    "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]})
-        await send({"type": "http.response.body", "body": content})
+            status, content, headers = await self.reply(scope, chunks(receive))
+        except Gone:
+            return
+        await respond(receive, send, status, headers, content)
 
-    def answer(self, scope: Any, body: bytes) -> Reply:
-        segments = [unquote(segment) for segment in scope["raw_path"].decode().lstrip("/").split("/")]
+    async def reply(self, scope: Scope, body: AsyncIterator[bytes]) -> Reply:
+        """The answer or the refusal. Who is refused is heard to the end: a client that is cut off hears nothing itself."""
+        path = [unquote(segment) for segment in scope["raw_path"].decode().lstrip("/").split("/")]
+        try:
+            if path[0] == "r2":
+                return await r2.answer(self.store, path[1:], Headers(raw=scope["headers"]), body)
+            return self.answer(scope, path, b"".join([chunk async for chunk in body]))
+        except ApiError as error:
+            async for _chunk in body:
+                pass
+            return refused(error)
+        except (sqlite3.Error, OSError) as error:
+            return 500, str(error).encode(), {}
+
+    def answer(self, scope: Scope, segments: list[str], body: bytes) -> Reply:
         query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
         if segments == ["routes"]:
             return as_json(routing.table(self.settings, self.store))

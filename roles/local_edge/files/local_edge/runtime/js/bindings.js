@@ -9,6 +9,10 @@
  */
 const BINDINGS = {
   kv_namespace: { behind: ({ namespace_id: namespace }) => ["KV", { namespace }], inside: () => ["kv", "kvNamespace"] },
+  r2_bucket: {
+    behind: ({ bucket_name: bucket, jurisdiction = "default" }, { account }) => ["R2", { account, jurisdiction, bucket }],
+    inside: () => ["r2", "r2Bucket"],
+  },
   dispatch_namespace: {
     behind: ({ namespace, outbound }, { account, tails }) => ["Dispatch", { account, namespace, outbound, tails }],
     inside: () => ["dispatch", "dispatchNamespace"],

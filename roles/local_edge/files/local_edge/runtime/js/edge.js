@@ -16,6 +16,7 @@ export { Assets } from "./behind/assets.js";
 export { D1, Database } from "./behind/d1.js";
 export { KV } from "./behind/kv.js";
 export { Alarms, ObjectHost, Objects } from "./behind/objects.js";
+export { R2 } from "./behind/r2.js";
 export { Dispatch, Service, Through } from "./behind/service.js";
 export { Tail } from "./behind/tail.js";
 

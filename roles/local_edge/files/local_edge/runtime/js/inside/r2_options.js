@@ -1,0 +1,138 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What R2 buckets are told of objects, read from the options of their methods as the runtime reads them. */
+
+/** HTTP headers that are kept with an object, by the names of R2. */
+export const HEADERS = {
+  contentType: "content-type",
+  contentLanguage: "content-language",
+  contentDisposition: "content-disposition",
+  contentEncoding: "content-encoding",
+  cacheControl: "cache-control",
+};
+/** What messages call each digest, and its bytes. */
+const DIGESTS = { md5: ["MD5", 16], sha1: ["SHA-1", 20], sha256: ["SHA-256", 32], sha384: ["SHA-384", 48], sha512: ["SHA-512", 64] };
+
+/** A value as text that can travel: half of a surrogate pair cannot. */
+export const text = (value) => String(value).toWellFormed();
+
+/** An option that must be text where it is given. */
+export function textIn(options, name) {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== "string") throw new TypeError(`Incorrect type for the '${name}' field: the provided value is not of type 'string'.`);
+  return value.toWellFormed();
+}
+
+/** An option that must be a time where it is given, in milliseconds. */
+function timeIn(options, name) {
+  if (options[name] === undefined) return undefined;
+  const time = Number(options[name]);
+  if (Number.isNaN(time)) throw new TypeError(`Incorrect type for the '${name}' field: the provided value is not a valid date.`);
+  return time;
+}
+
+/** The time in a header, in milliseconds; one that is none does not count. */
+function timeOfHeader(headers, name) {
+  const time = Date.parse(headers.get(name));
+  return Number.isNaN(time) ? undefined : time;
+}
+
+const bytesOf = (value) => (ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value));
+
+/** A value as it is sent. */
+export function bodyOf(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string" || ArrayBuffer.isView(value)) return value;
+  if ([ArrayBuffer, ReadableStream, Blob].some((type) => value instanceof type)) return value;
+  throw new TypeError("The value of an object must be of type 'ReadableStream or ArrayBuffer or ArrayBufferView or string or Blob', or null.");
+}
+
+/** Refuse what would be kept otherwise than it was asked. */
+export function refuseCustomerKey({ ssecKey }) {
+  if (ssecKey !== undefined) throw new Error("The local edge does not encrypt objects with a key of the customer (SSE-C): leave out ssecKey.");
+}
+
+/** Under which conditions: tags as a header or as a list, times in milliseconds. */
+export function conditionsOf(onlyIf) {
+  if (onlyIf instanceof Headers) {
+    return {
+      ifMatch: onlyIf.get("if-match") ?? undefined,
+      ifNoneMatch: onlyIf.get("if-none-match") ?? undefined,
+      uploadedAfter: timeOfHeader(onlyIf, "if-modified-since"),
+      uploadedBefore: timeOfHeader(onlyIf, "if-unmodified-since"),
+      secondsGranularity: true,
+    };
+  }
+  return onlyIf && {
+    ifMatch: tagsIn(onlyIf, "etagMatches"),
+    ifNoneMatch: tagsIn(onlyIf, "etagDoesNotMatch"),
+    uploadedAfter: timeIn(onlyIf, "uploadedAfter"),
+    uploadedBefore: timeIn(onlyIf, "uploadedBefore"),
+    secondsGranularity: onlyIf.secondsGranularity,
+  };
+}
+
+function tagsIn(onlyIf, name) {
+  const tag = textIn(onlyIf, name);
+  if (tag?.startsWith('"') && tag.endsWith('"')) throw new TypeError(`Conditional ETag should not be wrapped in quotes (${tag}).`);
+  return tag === undefined ? undefined : [tag];
+}
+
+/** Which bytes. */
+export function rangeOf(range) {
+  if (range instanceof Headers) return range.has("range") ? { header: range.get("range") } : undefined;
+  if (!range) return undefined;
+  const { offset, length, suffix } = range;
+  for (const [name, value, what] of [["range", offset, "Starting offset"], ["range", length, "Length"], ["suffix", suffix, "Suffix"]]) {
+    if (value === undefined) continue;
+    if (!(value >= 0)) throw new RangeError(`Invalid ${name}. ${what} (${value}) must be greater than or equal to 0.`);
+    if (!Number.isInteger(value)) throw new RangeError(`Invalid range. ${what} (${value}) must be an integer, not floating point.`);
+  }
+  if (suffix !== undefined && offset !== undefined) throw new TypeError("Suffix is incompatible with offset.");
+  if (suffix !== undefined && length !== undefined) throw new TypeError("Suffix is incompatible with length.");
+  return { offset, length, suffix };
+}
+
+/** What an object is said to be, beside its bytes. */
+export function descriptionOf({ httpMetadata = {}, customMetadata = {}, storageClass }) {
+  const given = httpMetadata instanceof Headers ? fromHeaders(httpMetadata) : httpMetadata;
+  const known = Object.keys(HEADERS).filter((name) => given[name] !== undefined);
+  return {
+    httpMetadata: { ...Object.fromEntries(known.map((name) => [name, text(given[name])])), cacheExpiry: timeIn(given, "cacheExpiry") },
+    customMetadata: Object.fromEntries(Object.entries(customMetadata).map(([name, value]) => [text(name), text(value)])),
+    storageClass: storageClass === undefined ? undefined : text(storageClass),
+  };
+}
+
+function fromHeaders(headers) {
+  const present = Object.entries(HEADERS).filter(([, header]) => headers.has(header));
+  return { ...Object.fromEntries(present.map(([name, header]) => [name, headers.get(header)])), cacheExpiry: timeOfHeader(headers, "expires") };
+}
+
+/** The digest that the bytes must have, if one is given, in hexadecimal. */
+export function checksumsOf(options) {
+  const given = Object.entries(DIGESTS).filter(([name]) => options[name] !== undefined);
+  if (given.length > 1) throw new TypeError("You cannot specify multiple hashing algorithms.");
+  return Object.fromEntries(given.map(([name, [label, size]]) => [name, digestOf(options[name], label, size)]));
+}
+
+/** A digest in hexadecimal, from that or from its bytes. */
+function digestOf(value, label, size) {
+  if (typeof value === "string") {
+    if (value.length !== 2 * size) throw new TypeError(`${label} is ${2 * size} hex characters, not ${value.length}`);
+    if (!/^[0-9a-f]+$/i.test(value)) throw new TypeError(`Provided ${label} wasn't a valid hex string`);
+    return value;
+  }
+  const bytes = bytesOf(value);
+  if (bytes.length !== size) throw new TypeError(`${label} is ${size} bytes, not ${bytes.length}`);
+  return bytes.toHex();
+}
+
+/** The number of a part. */
+export function numberOf(value) {
+  const number = Math.trunc(value);
+  if (!(number >= 1 && number <= 10000)) throw new TypeError(`Part number must be between 1 and 10000 (inclusive). Actual value was: ${value}`);
+  return number;
+}
