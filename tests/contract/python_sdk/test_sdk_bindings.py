@@ -43,7 +43,7 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
     """The SDK, and an account with a namespace and a Worker to point to."""
     with sdk_client.client(edge) as sdk:
         sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="prod")
-        sdk.workers.scripts.update("egress", account_id=edge.account, metadata=metadata(), files=[module()])
+        sdk.workers.scripts.update("egress", account_id=edge.account, metadata=metadata(migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]}), files=[module()])
         yield sdk
 
 
