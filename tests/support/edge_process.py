@@ -19,6 +19,12 @@ FILES = Path(__file__).parents[2] / "roles" / "local_edge" / "files"
 TOKEN = "integration-token-0123456789"
 ECHO = "export default { async fetch(request, env) { return Response.json({ env, url: request.url, cf: request.cf ?? null }); } };"
 
+EVALUATING = """
+export default { async fetch(request, env) {
+  try { return Response.json((await (CODE)) ?? null); } catch (error) { return Response.json([error.name, error.message], { status: 500 }); }
+} };
+"""
+
 
 class Edge:
     """A running `python -m local_edge serve`."""
@@ -96,6 +102,14 @@ class Edge:
         return requests.request(options.pop("method", "GET"), f"{self.http}{path}",
                                 headers={"Host": host, **options.pop("headers", {})}, allow_redirects=False, **options)
 
+    def evaluate(self, code: str, *bindings: dict[str, Any], **metadata: Any) -> Any:
+        """What an expression comes to in a Worker that has these bindings in `env`; of an error, its name and message."""
+        self.deploy("evaluating", EVALUATING.replace("CODE", code), bindings=list(bindings), **metadata)
+        host = "evaluating.example.com"
+        if f"{host}/*" not in [route["pattern"] for route in self.ask("GET", f"{self.zone['example.com']}/workers/routes")]:
+            self.route(f"{host}/*", "evaluating")
+        return self.get(host).json()
+
     def wipe(self) -> None:
         """Remove every object the API lists."""
         for zone in self.zone.values():
@@ -105,6 +119,8 @@ class Edge:
             self.ask("DELETE", f"/workers/scripts/{script['id']}?force=true")
         for namespace in self.ask("GET", "/workers/dispatch/namespaces"):
             self.ask("DELETE", f"/workers/dispatch/namespaces/{namespace['namespace_name']}")
+        for queue in self.ask("GET", "/queues"):
+            self.ask("DELETE", f"/queues/{queue['queue_id']}")
         for kv in self.ask("GET", "/storage/kv/namespaces"):
             self.ask("DELETE", f"/storage/kv/namespaces/{kv['id']}")
         for bucket in self.ask("GET", "/r2/buckets?per_page=1000")["buckets"]:

@@ -43,7 +43,8 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
     """The SDK, and an account with a namespace and a Worker to point to."""
     with sdk_client.client(edge) as sdk:
         sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="prod")
-        sdk.workers.scripts.update("egress", account_id=edge.account, metadata=metadata(migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]}), files=[module()])
+        rooms = {"new_tag": "v1", "new_sqlite_classes": ["Room"]}
+        sdk.workers.scripts.update("egress", account_id=edge.account, metadata=metadata(migrations=rooms), files=[module()])
         yield sdk
 
 
@@ -62,6 +63,8 @@ def _bindings(edge: Edge, sdk: Cloudflare) -> list[dict[str, Any]]:
     idents = ("id", "name", "uuid", "queue_name", "id", "name", "id", "id")
     bound = {kind: {key: getattr(one, ident)} for kind, key, ident, one in zip(BOUND, keys, idents, made, strict=True)}
     bound["secrets_store_secret"]["secret_name"] = "any"
+    (rooms,) = sdk.durable_objects.namespaces.list(**at)
+    bound["durable_object_namespace"] = {**FREE["durable_object_namespace"], "namespace_id": rooms.id}
     return [{"name": f"B_{kind}", "type": kind, **rest} for kind, rest in {**FREE, **bound}.items()]
 
 

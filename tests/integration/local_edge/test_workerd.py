@@ -25,12 +25,14 @@ const main :Workerd.Worker = (
   modules = [(name = "main.js", esModule = embed "main.js")],
   compatibilityDate = "2026-11-01", compatibilityFlags = ["experimental", "service_binding_extra_handlers"],
   bindings = [(name = "LOADER", workerLoader = ()), (name = "HOSTS", durableObjectNamespace = "Host"), (name = "KV", kvNamespace = "main"),
+    (name = "QUEUE", queue = (name = "main", entrypoint = "Sent")),
     (name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api",
       innerBindings = [(name = "fetcher", service = (name = "main", entrypoint = "Echo"))]))],
   durableObjectNamespaces = [(className = "Host", uniqueKey = "hosts", enableSql = true)],
   durableObjectStorage = (localDisk = "disk"));
 """
-#: What every case has: an entrypoint that leads nowhere, one that answers, a host of facets; and `load`, which starts a module.
+#: What every case has: an entrypoint that leads nowhere, one that answers, one that a queue sends to, a host of facets; and `load`, which starts
+#: a module.
 COMMON = """
 import { DurableObject, WorkerEntrypoint, abortIsolate } from "cloudflare:workers";
 export class Nowhere extends WorkerEntrypoint { fetch() { throw new Error("blocked"); } }
@@ -39,6 +41,12 @@ export class Echo extends WorkerEntrypoint {
     return Response.json({ success: true, results: { columns: ["path"], rows: [[new URL(request.url).pathname]] }, meta: { duration: 0 } });
   }
   greet(name) { return `hello ${name}`; }
+}
+export class Sent extends WorkerEntrypoint {
+  async fetch(request) {
+    globalThis.sent = [request.headers.get("x-msg-delay-secs"), new Uint8Array(await request.arrayBuffer()).toHex()];
+    return Response.json({ metadata: { metrics: { backlogCount: 0, backlogBytes: 0, oldestMessageTimestamp: 0 } } });
+  }
 }
 export class Host extends DurableObject {
   async run(code, member) {
@@ -156,6 +164,42 @@ def test_other_native_bindings_cannot_be_handed_over(program: Start) -> None:
     """Therefore KV and the like are classes of our own around a stub."""
     assert program("""return new Response(await Promise.resolve().then(() => load(env, ctx, "k", "export default { fetch: () => new Response('') };",
       { env: { KV: env.KV } }).getEntrypoint().fetch(request)).then(() => "handed over", (error) => error.name));""").get() == "DataCloneError"
+
+
+def test_a_queue_of_ones_own_shows_how_the_runtime_serializes(program: Start) -> None:
+    """Therefore messages in V8's own format are what it writes, found by the number that their delay is."""
+    assert program("""await env.QUEUE.send(new Map([[1, 2]]), { contentType: "v8", delaySeconds: 7 }); return Response.json(globalThis.sent);
+      """).get() == '["7","ff0f3b490249043a02"]'
+
+
+WAITING = """
+const modules = {
+  "key.js": "import { env } from 'cloudflare:workers'; env.KEY = await crypto.subtle.importKey('raw', new Uint8Array(16), 'AES-GCM', false, ['encrypt']);",
+  "user.js": "import { env } from 'cloudflare:workers'; const early = String(env.KEY); export default { fetch: () => new Response(early) }; IMPORT",
+  "m.js": "import './key.js'; export { default } from './user.js';" };
+return load(env, ctx, "a", "", { modules }).getEntrypoint().fetch(request);"""
+
+
+@pytest.mark.parametrize(("imported", "seen"), [("", "undefined"), ("import './key.js';", "[object CryptoKey]")])
+def test_a_module_waits_only_for_what_it_imports_itself(program: Start, imported: str, seen: str) -> None:
+    """Therefore the modules of a Worker that has keys import what imports those; and an import at the end is as good as one at the beginning."""
+    assert program(WAITING.replace("IMPORT", imported)).get() == seen
+
+
+def test_a_script_listens_though_it_is_imported_late(program: Start) -> None:
+    """Therefore the syntax from before modules is a CommonJS module, which its keys are there for."""
+    script = "addEventListener('fetch', (event) => event.respondWith(new Response(early)));"
+    assert program(f"""const modules = {{ "m.js": "globalThis.early = await Promise.resolve('early'); await import('./script.js');",
+      "script.js": {{ cjs: `{script}` }} }};
+      return load(env, ctx, "a", "", {{ modules }}).getEntrypoint().fetch(request);""").get() == "early"
+
+
+@pytest.mark.parametrize(("date", "flags", "kind"), [("2024-04-03", "", "function"), ("2024-04-02", "", "undefined"), ("2021-11-02", "'rpc'", "function")])
+def test_stubs_have_methods_since_a_date_or_by_a_flag(program: Start, date: str, flags: str, kind: str) -> None:
+    """Therefore Workers of an older date get that flag: what is behind their bindings is called by methods."""
+    code = "export default { fetch: (request, env) => new Response(typeof env.STUB.greet) };"
+    assert program(f"""return load(env, ctx, "a", `{code}`, {{ compatibilityDate: "{date}", compatibilityFlags: [{flags}],
+      env: {{ STUB: ctx.exports.Echo({{}}) }} }}).getEntrypoint().fetch(request);""").get() == kind
 
 
 def test_the_request_of_a_visitor_tells_its_address(program: Start) -> None:

@@ -123,6 +123,10 @@ MODULE = ("index.js", CODE, "application/javascript+module")
     (form(bindings=[{"name": "A", "type": "plain_text"}]), 10021),
     (form(bindings=[{"name": "A", "type": "never_heard_of", "x": 1}]), 10021),
     (form(bindings=[{"name": "A", "type": "d1"}]), 10021),
+    *((form(bindings=[{"name": "A", "type": "ratelimit", "namespace_id": "1", "simple": simple}]), 10021)
+      for simple in ({}, {"limit": 0, "period": 10}, {"limit": 1, "period": 30}, {"limit": "1", "period": 10}, {"limit": True, "period": 60})),
+    *((form(bindings=[{"name": "A", "type": "queue", "queue_name": "none", "delivery_delay": delay}]), 10021) for delay in (-1, 86_401, 1.5, True)),
+    *((form(tail_consumers=[consumer]), 10021) for consumer in ({"service": "none"}, {"service": "none", "namespace": "none"})),
     (form(bindings=[{"name": "A", "type": "vpc_network", "tunnel_id": "x", "network_id": "y"}]), 10021),
     (form(bindings=[{"name": "A", "type": "assets"}]), 10021),
     (form(migrations={"old_tag": "v1", "new_tag": "v2"}), 10079),
@@ -192,6 +196,15 @@ def test_the_main_module_is_found_by_file_name(client: Client, base: str) -> Non
     assert 'name="lib/a.txt"; filename="lib/a.txt"' in client.send("GET", f"{base}/a/content").text
 
 
+@pytest.mark.parametrize("named", ["script", "w.js"])
+def test_a_script_and_its_files_are_found_by_the_names_of_their_parts(client: Client, base: str, named: str) -> None:
+    """And the script by the name of its file, where no part is called so."""
+    metadata = ("metadata", json.dumps({"body_part": named}), "application/json")
+    parts = [("metadata", metadata), ("script", ("w.js", CODE, "application/javascript")), ("PAGE", ("page.html", "hello", "text/plain"))]
+    assert client.ask("PUT", f"{base}/a", files=parts)["entry_point"] == named
+    assert f'name="{"PAGE" if named == "script" else "page.html"}"' in client.send("GET", f"{base}/a/content").text
+
+
 @pytest.mark.parametrize(("metadata", "kept"), [
     ({}, ["S"]),
     ({"keep_bindings": ["secret_text"]}, ["S"]),
@@ -242,6 +255,22 @@ def test_patching_settings(client: Client, base: str) -> None:
     assert after["logpush"] is False
     assert client.error("PATCH", path, files=settings({"bindings": [{"name": "N", "type": "secret_text"}]})) == (400, 10021)
     assert client.names(f"{base}/a") == ["S", "V"]
+
+
+def test_tail_consumers_are_there(client: Client, base: str) -> None:
+    space = client.namespace("tails")
+    client.upload("/workers/scripts/listener")
+    client.upload(f"{space}/listener-of-tenants")
+    for known in ([{"service": "listener"}], [{"service": "listener", "environment": "production"}],
+                  [{"service": "listener-of-tenants", "namespace": "tails"}]):
+        client.upload(f"{base}/a", tail_consumers=known)
+        assert client.ask("PATCH", f"{base}/a/settings", files=settings({"tail_consumers": known}))["tail_consumers"] == known
+    for unknown in ([{"service": "listener-of-tenants"}], [{"service": "listener", "namespace": "tails"}], [{"service": "listener", "environment": "staging"}],
+                    [*known, {"service": "nobody"}]):
+        assert client.error("PUT", f"{base}/a", files=form(tail_consumers=unknown)) == (400, 10021)
+        assert client.error("PATCH", f"{base}/a/settings", files=settings({"tail_consumers": unknown})) == (400, 10021)
+        assert client.error("PATCH", "/workers/scripts/listener/script-settings", json={"tail_consumers": unknown}) == (400, 10021)
+    assert client.ask("GET", f"{base}/a/settings")["tail_consumers"] == known
 
 
 def test_script_settings_are_of_the_account_only(client: Client) -> None:

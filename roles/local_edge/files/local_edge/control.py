@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_edge import __version__
-from local_edge.errors import ApiError, bad_body
+from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.inspection import Fault
 from local_edge.model import scripts
 from local_edge.model.place import Place
@@ -98,6 +98,15 @@ async def fire(asked: Asked) -> Any:
     return await plane.runtime.act("/scheduled", {"key": script.key, "cron": cron, "time": int(told.get("time") or time.time() * 1000)})
 
 
+async def show_points(asked: Asked) -> Any:
+    """The latest data points that Workers have written to a `dataset` of Analytics Engine, the oldest first."""
+    plane, dataset = asked.plane, asked.query.get("dataset")
+    if not dataset:
+        raise bad_parameter("dataset", "say which one is meant")
+    account = asked.query.get("account") or plane.settings.accounts[0].id
+    return {"points": await plane.runtime.act("/points", {"account": account, "dataset": dataset})}
+
+
 Endpoint = Callable[[Asked], Awaitable[Any]]
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/_edge/requests"): show_requests,
@@ -108,6 +117,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/_edge/switches"): set_switches,
     ("GET", "/_edge/logs"): show_logs,
     ("POST", "/_edge/scheduled"): fire,
+    ("GET", "/_edge/points"): show_points,
 }
 #: The one that needs no token.
 OPEN: dict[tuple[str, str], Endpoint] = {("GET", "/_edge/health"): health}

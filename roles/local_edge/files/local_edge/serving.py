@@ -20,7 +20,7 @@ import uvicorn
 
 from local_edge.app import ControlPlane
 from local_edge.errors import ApiError
-from local_edge.model import assets, kv, objects, r2_uploads
+from local_edge.model import assets, kv, objects, queues, r2_uploads
 from local_edge.runtime.folder import Folder
 from local_edge.runtime.internal import Internal
 from local_edge.runtime.log import Entry
@@ -51,9 +51,11 @@ async def until_signalled() -> None:
 
 
 async def sweep(store: Store, runtime: Workerd) -> None:
-    """Give back the room of expired keys, of assets that nothing serves, of R2 writes that were broken off, and of objects whose class is gone."""
+    """Give back the room of expired keys and messages, of assets that nothing serves, of R2 writes that were broken off, and of objects whose class is
+    gone."""
     while True:
         kv.sweep(store)
+        queues.sweep(store)
         assets.sweep(store)
         r2_uploads.sweep(store)
         for kind, ident in objects.orphans(store):

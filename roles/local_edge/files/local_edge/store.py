@@ -101,6 +101,12 @@ create table if not exists products (
   primary key (account, kind, id), unique (account, kind, name));
 create table if not exists subdomains (account text primary key, name text not null);
 
+-- Messages of a queue. `available` is the millisecond from which one may be pulled: a delay or a lease is over then.
+create table if not exists messages (
+  id text primary key, queue text not null, source text not null, content_type text not null, body blob not null, delay integer,
+  sent integer not null, available integer not null, attempts integer not null default 0);
+create index if not exists messages_by_queue on messages (queue, available);
+
 -- Storage of Durable Objects and D1 databases, which the edge keeps in files of its own.
 create table if not exists objects (kind text not null, id text not null, primary key (kind, id)) without rowid;
 
@@ -128,7 +134,7 @@ create table if not exists counter (version integer not null);
 create table if not exists seal (proof text not null);
 """
 TABLES = ("routes", "kv", "kv_namespaces", "r2_parts", "r2_uploads", "r2_objects", "r2_buckets", "tags", "bindings", "modules", "scripts", "namespaces",
-          "versions", "deployments", "assets", "manifests", "products", "subdomains", "objects",
+          "versions", "deployments", "assets", "manifests", "products", "subdomains", "messages", "objects",
           "dns_records", "worker_domains", "custom_hostnames", "fallback_origins")
 
 

@@ -12,10 +12,9 @@ from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.scripts import delete_script
 from local_edge.errors import ApiError, bad_body
 from local_edge.model import bindings, cron, scripts, subdomains
-from local_edge.model.scripts import Change, Script
+from local_edge.model.scripts import ENVIRONMENT, Change, Script
 from local_edge.store import now
 
-ENVIRONMENT = "production"
 SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
 

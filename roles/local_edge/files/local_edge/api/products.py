@@ -31,7 +31,7 @@ class Product:
     dated: tuple[str, ...] = ("created_on", "modified_on")
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
-    def shown(self, row: Any) -> dict[str, Any]:
+    def shown(self, call: Call, row: Any) -> dict[str, Any]:
         ident = {self.ident: row["id"]} if self.ident else {}
         return {**self.defaults, **json.loads(row["spec"]), **ident, self.name: row["name"], **dict.fromkeys(self.dated, row["created_on"])}
 
@@ -43,7 +43,7 @@ class Product:
 
     async def list_objects(self, call: Call) -> Answer:
         rows = call.store.all("select * from products where account = ? and kind = ? order by name", call.account, self.kind)
-        found = [self.shown(row) for row in rows if call.query.get("name", row["name"]) == row["name"]]
+        found = [self.shown(call, row) for row in rows if call.query.get("name", row["name"]) == row["name"]]
         return paged(call, found, default=100, low=1, high=1000)
 
     async def create_object(self, call: Call) -> Answer:
@@ -61,7 +61,7 @@ class Product:
         return await self.get_object(call)
 
     async def get_object(self, call: Call) -> Answer:
-        return Answer(self.shown(self.find(call)))
+        return Answer(self.shown(call, self.find(call)))
 
     async def delete_object(self, call: Call) -> Answer:
         row = self.find(call)
@@ -88,9 +88,6 @@ PRODUCTS = (
     Product("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid", dated=("created_at",),
             defaults={"version": "production", "num_tables": 0, "file_size": 0},
             taken=(400, 7502, "A database with that name already exists")),
-    Product("queue", "queues", "queue_name", (404, 11000, "The specified queue does not exist."), ident="queue_id",
-            defaults={"producers": [], "producers_total_count": 0, "consumers": [], "consumers_total_count": 0},
-            taken=(409, 11009, "Queue name is already taken. Please choose a different name and try again.")),
     Product("hyperdrive", "hyperdrive/configs", "name", (404, 2001, "The specified Hyperdrive config does not exist."), ident="id",
             defaults={"caching": {"disabled": False}}),
     Product("vectorize", "vectorize/v2/indexes", "name", (404, 3000, "vectorize.index.not_found"),

@@ -49,7 +49,7 @@ async def patch_settings(call: Call) -> Answer:
     if not parts:
         raise invalid("could not read content for part settings")
     raw = json_part(parts[0].body, "settings")
-    config, tags = merged(script, raw), raw.get("tags")
+    config, tags = merged(call, script, raw), raw.get("tags")
     after = None
     if raw.get("bindings") is not None:
         before = bindings.load(call.store, script.id)
@@ -68,10 +68,12 @@ async def patch_settings(call: Call) -> Answer:
                                                     tags=None if tags is None else call.tags(tags))))
 
 
-def merged(script: Script, raw: Mapping[str, Any]) -> dict[str, Any]:
+def merged(call: Call, script: Script, raw: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration after a patch: null goes back to the default."""
     cleared = {name for name in DEFAULTS if name in raw and raw[name] is None}
-    return {**{name: value for name, value in script.config.items() if name not in cleared}, **checked(raw, SHAPES)}
+    given = checked(raw, SHAPES)
+    scripts.check_tails(call.store, call.account, given)
+    return {**{name: value for name, value in script.config.items() if name not in cleared}, **given}
 
 
 async def get_script_settings(call: Call) -> Answer:
@@ -84,7 +86,7 @@ async def patch_script_settings(call: Call) -> Answer:
     script, raw = call.script, call.json_object()
     wanted = {name: raw[name] for name in SCRIPT_SETTINGS if name in raw}
     tags = call.tags(wanted.pop("tags")) if "tags" in wanted else None
-    change(call, script, Change(config=merged(script, wanted), tags=tags))
+    change(call, script, Change(config=merged(call, script, wanted), tags=tags))
     return await get_script_settings(call)
 
 
@@ -101,7 +103,7 @@ def secret(call: Call) -> Binding:
     return found
 
 
-def store_secrets(call: Call, script: Script, wanted: Mapping[str, Any]) -> dict[str, Binding]:
+async def store_secrets(call: Call, script: Script, wanted: Mapping[str, Any]) -> dict[str, Binding]:
     """Merge secrets into a Worker's bindings: null deletes, the others replace or come on top."""
     if not versions.newest_answers(call.store, script.id):
         # The edit would start from the newest version, and let one answer that nobody has deployed.
@@ -120,6 +122,10 @@ def store_secrets(call: Call, script: Script, wanted: Mapping[str, Any]) -> dict
         if name in after and after[name].type not in bindings.SECRET_TYPES:
             raise ApiError(400, 10053, f"Binding name {name!r} is already in use by a binding of type {after[name].type}")
         after[name] = bindings.read(call.store, call.account, entry)
+    if any(name in after and after[name].type == "secret_key" for name in wanted):
+        await validated(call, scripts.source_of(call.store, script), script.config, list(after.values()))
+        if call.script.version != script.version:
+            raise overtaken()
     if after != before:
         change(call, script, Change(bindings=bindings.counted(list(after.values()))))
     return after
@@ -136,11 +142,11 @@ async def get_secret(call: Call) -> Answer:
 async def put_secret(call: Call) -> Answer:
     raw = call.json_object()
     name = bindings.named(raw)
-    return Answer(store_secrets(call, call.script, {name: raw})[name].shown())
+    return Answer((await store_secrets(call, call.script, {name: raw}))[name].shown())
 
 
 async def delete_secret(call: Call) -> Answer:
-    store_secrets(call, call.script, {secret(call).name: None})
+    await store_secrets(call, call.script, {secret(call).name: None})
     return Answer()
 
 
@@ -149,7 +155,7 @@ async def patch_secrets(call: Call) -> Answer:
     wanted = call.json_object().get("secrets")
     if not isinstance(wanted, dict):
         raise bad_body("`secrets` must be an object of secrets by name")
-    after = store_secrets(call, call.script, wanted)
+    after = await store_secrets(call, call.script, wanted)
     return Answer({name: after[name].shown() for name, raw in wanted.items() if raw is not None})
 
 

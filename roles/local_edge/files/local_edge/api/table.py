@@ -19,6 +19,7 @@ from local_edge.api import (
     kv_values,
     namespaces,
     products,
+    queues,
     r2_buckets,
     r2_objects,
     script_settings,
@@ -181,7 +182,7 @@ ENTRIES: tuple[Entry, ...] = (
     ("PUT", f"{OBJECTS}/{{key+}}", r2_objects.put_object),
     ("DELETE", f"{OBJECTS}/{{key+}}", r2_objects.delete_object),
     ("POST", "/graphql", graphql.query),
-    *(entry for product in products.PRODUCTS for entry in product.entries(ACCOUNT)),
+    *(entry for product in (*products.PRODUCTS, queues.QUEUES) for entry in product.entries(ACCOUNT)),
 )
 #: POST, but nothing is written.
 READING_POSTS = frozenset({kv_values.bulk_get, graphql.query})

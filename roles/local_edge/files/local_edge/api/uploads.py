@@ -4,7 +4,6 @@
 """Uploading a Worker: the one write that makes or replaces all of it."""
 from __future__ import annotations
 
-import uuid
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from local_edge.api.multipart import Part
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.unsettled import check_etag, kept_source, refuse_two_ways
 from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
-from local_edge.model import assets, bindings, migrations, scripts, versions
+from local_edge.model import assets, bindings, migrations, scripts
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.config import METADATA, SHAPES, checked
 from local_edge.model.place import Place
@@ -58,11 +57,13 @@ class Upload:
         return name, None if main else "script"
 
     def source(self) -> Source:
-        """The modules. The main one is found by file name, never by the name of its part. A Worker of assets alone has none."""
+        """The modules. The main one is found by file name, never by the name of its part; but a script, and what its bindings name, by that of
+        the part where there is one. A Worker of assets alone has none."""
         if self.metadata.get("assets") and not self.files and not {"main_module", "body_part"} & set(self.metadata):
             return Source("", [])
         main, kind = self.main
-        modules = [self.module(file, main, kind) for file in self.files if file.media_type != SOURCE_MAP]
+        by_part = kind == "script" and main in [file.name for file in self.files]
+        modules = [self.module(file, file.name if by_part else str(file.filename), main, kind) for file in self.files if file.media_type != SOURCE_MAP]
         names = [module.name for module in modules]
         if main not in names:
             raise invalid(f"main_module {main!r} is not the file name of any uploaded part; there are {', '.join(names) or 'none'}")
@@ -73,8 +74,8 @@ class Upload:
         return Source(main, modules)
 
     @staticmethod
-    def module(file: Part, main: str, main_kind: str | None) -> Module:
-        name, kind = str(file.filename), KINDS.get(file.media_type)
+    def module(file: Part, name: str, main: str, main_kind: str | None) -> Module:
+        kind = KINDS.get(file.media_type)
         if kind is None:
             raise invalid(f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(KINDS)}")
         if not name.isprintable():
@@ -170,6 +171,7 @@ def settled(call: Call, name: str, metadata: Mapping[str, Any]) -> Settled:
     check_assets_binding(served, after)
     config = {**checked(metadata, SHAPES), "last_deployed_from": call.client, **({"assets": served} if served else {}),
               **({"trusted": True} if scripts.is_trusted(call.store, call.place) else {})}
+    scripts.check_tails(call.store, call.account, config)
     return Settled(config, bound(call, name, after, state), state, old.version if old else None)
 
 
@@ -209,10 +211,7 @@ async def validated(call: Call, source: Source, config: Mapping[str, Any], bound
 def uploaded(call: Call, script: Script, startup_ms: int) -> Answer:
     """What an upload answers: the Worker without its bindings."""
     call.touched.append(script.key)
-    if script.place.namespace:
-        version = uuid.uuid5(uuid.UUID(script.tag), str(script.version)).hex
-    else:
-        version = versions.newest(call.store, script.id).id.replace("-", "")
+    version = scripts.answering(call.store, script)["id"].replace("-", "")
     return Answer({**shown(script), "tags": tags_shown(call.store, script), "startup_time_ms": startup_ms, "entry_point": script.main,
                    "deployment_id": version, "pipeline_hash": script.etag, "mutable_pipeline_id": script.tag})
 

@@ -98,6 +98,7 @@ async def patch_latest(call: Call) -> Answer:
             entry = {**raw, "name": name}
             after[bindings.named(entry)] = bindings.read(call.store, call.account, entry)
     content = Content(newest.etag, newest.main, {**newest.config, "last_deployed_from": call.client}, bindings.counted(list(after.values())))
+    await uploads.validated(call, scripts.source_of(call.store, newest), content.config, content.bindings)
     annotations = {"workers/triggered_by": "secret", **uploads.read_annotations(body)}
     ident = scripts.add_version(call.store, script, None, content, annotations)
     return Answer(in_full(call, versions.get(call.store, script.id, ident)))

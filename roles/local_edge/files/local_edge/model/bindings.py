@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_edge.errors import ApiError, invalid
+from local_edge.model import queues
 from local_edge.store import Store
 
 IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
@@ -122,6 +123,8 @@ def size(value: Any) -> int:
 RENAMED: Mapping[str, Mapping[str, str]] = {"d1": {"database_id": "id"}}
 EMPTY_ALLOWED = ("text", "json")
 ANY = (object,)
+#: Seconds in which a rate limit may count.
+PERIODS = (10, 60)
 SCRIPT_MISSING = "Service binding '{name}' references environment '{environment}' on Worker '{value}' which was not found."
 DISPATCH_MISSING = "The specified dispatch namespace does not exist on this account."
 SCRIPT = "select 1 from scripts where account = ? and namespace = '' and name = ?"
@@ -142,6 +145,19 @@ def check_outbound(store: Store, account: str, raw: Mapping[str, Any]) -> None:
     SERVICE.check(store, account, {**worker, "name": raw["name"]})
 
 
+def check_delay(_store: Store, _account: str, raw: Mapping[str, Any]) -> None:
+    """The `delivery_delay` of a queue, which is for all messages without one."""
+    if raw.get("delivery_delay") is not None and not queues.is_whole(raw["delivery_delay"], 0, queues.MAX_DELAY):
+        raise invalid(f"binding {raw['name']}: `delivery_delay` must be a whole number of seconds from 0 to {queues.MAX_DELAY}")
+
+
+def check_rate(_store: Store, _account: str, raw: Mapping[str, Any]) -> None:
+    """The `simple` of a rate limit: so many in so many seconds."""
+    limit, period = raw["simple"].get("limit"), raw["simple"].get("period")
+    if not isinstance(limit, (int, float)) or isinstance(limit, bool) or limit < 1 or period not in PERIODS:
+        raise invalid(f"binding {raw['name']}: `simple` must have a `limit` from 1, and a `period` of {' or '.join(map(str, PERIODS))} seconds")
+
+
 #: Every type the API knows. What the runtime can make of it is the runtime's to say.
 KINDS: Mapping[str, Kind] = {
     "plain_text": Kind(("text",)),
@@ -159,7 +175,7 @@ KINDS: Mapping[str, Kind] = {
         "bucket_name", "select 1 from r2_buckets where account = ? and name = ? and jurisdiction = ?", 10085,
         "R2 bucket '{value}' not found. Please verify that the bucket exists in your account.", part="jurisdiction")),
     "d1": Kind(("id",), target=product("d1", "id", 10181, "D1 database '{value}' not found.")),
-    "queue": Kind(("queue_name",), ("delivery_delay",), shapes={"delivery_delay": (int, float)}, target=product(
+    "queue": Kind(("queue_name",), ("delivery_delay",), shapes={"delivery_delay": (int, float)}, also=check_delay, target=product(
         "queue", "queue_name", 11000, "Queue '{value}' does not exist.")),
     "hyperdrive": Kind(("id",), target=product("hyperdrive", "id", 10157, "Hyperdrive config '{value}' not found.")),
     "vectorize": Kind(("index_name",), target=product("vectorize", "index_name", 10159, "Vectorize index '{value}' not found.")),
@@ -170,7 +186,7 @@ KINDS: Mapping[str, Kind] = {
     "durable_object_namespace": Kind(("class_name",), ("script_name", "environment", "namespace_id", "dispatch_namespace")),
     "workflow": Kind(("workflow_name",), ("class_name", "script_name")),
     "analytics_engine": Kind(("dataset",)),
-    "ratelimit": Kind(("namespace_id", "simple"), shapes={"simple": dict}),
+    "ratelimit": Kind(("namespace_id", "simple"), shapes={"simple": dict}, also=check_rate),
     "send_email": Kind((), ("destination_address", "allowed_destination_addresses", "allowed_sender_addresses"),
                        shapes={"allowed_destination_addresses": list, "allowed_sender_addresses": list}),
     "pipelines": Kind(either=("pipeline", "stream")),

@@ -21,6 +21,8 @@ from local_edge.store import Store, now
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
 MAX_TAGS = 8
+#: The only environment there is.
+ENVIRONMENT = "production"
 #: Of a filter: more than the tags of any Worker, and less than a database bears in one question.
 MAX_TERMS = 100
 
@@ -85,6 +87,15 @@ def check_place(store: Store, place: Place) -> Place:
     if place.namespace and not store.one("select 1 from namespaces where account = ? and name = ?", place.account, place.namespace):
         raise namespace_missing()
     return place
+
+
+def check_tails(store: Store, account: str, config: Mapping[str, Any]) -> None:
+    """Refuse to tell Workers of requests that are not there."""
+    for one in config.get("tail_consumers") or []:
+        name, namespace, environment = one["service"], one.get("namespace") or "", one.get("environment") or ENVIRONMENT
+        if environment != ENVIRONMENT or not find(store, Place(account, namespace), name):
+            where = f" in the dispatch namespace {namespace!r}" if namespace else ""
+            raise invalid(f"tail_consumers: the Worker {name!r}{where}, environment {environment!r}, was not found: upload it first, or leave it out")
 
 
 def is_trusted(store: Store, place: Place) -> bool:
@@ -165,9 +176,9 @@ def save_tags(store: Store, script: int, tags: Iterable[str]) -> None:
                          [(script, tag, position) for position, tag in enumerate(tags)])
 
 
-def source_of(store: Store, script: Script) -> Source:
-    rows = store.all("select name, kind, body from modules where etag = ? order by position", script.etag)
-    return Source(script.main, [Module(row["name"], row["kind"], row["body"]) for row in rows])
+def source_of(store: Store, content: Script | versions.Content) -> Source:
+    rows = store.all("select name, kind, body from modules where etag = ? order by position", content.etag)
+    return Source(content.main, [Module(row["name"], row["kind"], row["body"]) for row in rows])
 
 
 def save_source(store: Store, source: Source) -> str:
@@ -189,7 +200,7 @@ def drop_source(store: Store, etag: str) -> None:
 class Change:
     """What a write makes of a Worker; None leaves as it is.
 
-    `extras` is merged: what belongs to a Worker beside its configuration (`schedules`, `subdomain`, `migrations`). `version` is
+    `extras` is merged: what belongs to a Worker beside its configuration (`schedules`, `subdomain`, `migrations`, `deployed`). `version` is
     one that exists already and is deployed by this write; otherwise the write makes one.
     """
 
@@ -210,7 +221,7 @@ def write(store: Store, place: Place, name: str, change: Change, moves_modified_
         etag = save_source(store, change.source) if change.source else kept.etag if kept else ""
         main = change.source.main if change.source else kept.main if kept else ""
         config = json.dumps(dict(change.config if change.config is not None else kept.config if kept else {}))
-        extras = json.dumps({**(old.extras if old else {}), **change.extras})
+        extras = json.dumps({**(old.extras if old else {}), **change.extras, **deployed(place, old, change, time)})
         modified = time if moves_modified_on or old is None else old.modified_on
         db.execute(
             "insert into scripts (account, namespace, name, tag, etag, main, version, config, extras, created_on, modified_on)"
@@ -228,6 +239,21 @@ def write(store: Store, place: Place, name: str, change: Change, moves_modified_
         if old and old.etag != etag:
             drop_source(store, old.etag)
     return script
+
+
+def deployed(place: Place, old: Script | None, change: Change, time: str) -> dict[str, Any]:
+    """What a Worker of a namespace may know of what answers, where this write changes that: it has no versions."""
+    same = old and change.source is None and change.bindings is None and (change.config is None or versioned(change.config) == versioned(old.config))
+    return {} if same or not place.namespace else {"deployed": {"id": str(uuid.uuid4()), "tag": "", "timestamp": time}}
+
+
+def answering(store: Store, script: Script) -> Mapping[str, str]:
+    """The version that answers, as the Worker itself is told of it: `{"id", "tag", "timestamp"}`."""
+    if script.place.namespace:
+        told: Mapping[str, str] = script.extras["deployed"]
+        return told
+    version = versions.active(store, script.id)
+    return {"id": version.id, "tag": version.annotations.get("workers/tag", ""), "timestamp": version.created_on}
 
 
 def deploy(store: Store, script: Script, change: Change) -> None:

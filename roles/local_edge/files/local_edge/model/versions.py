@@ -120,6 +120,12 @@ def newest(store: Store, script: int) -> Version:
     return found
 
 
+def active(store: Store, script: int) -> Version:
+    """The version that answers: the one with the largest share."""
+    shares = deployments(store, script)[0].versions
+    return get(store, script, max(shares, key=lambda one: float(one["percentage"]))["version_id"])
+
+
 def newest_answers(store: Store, script: int) -> bool:
     """Whether the latest version is deployed. A Worker of a namespace has no other."""
     latest_row = store.one("select id from versions where script = ? order by number desc limit 1", script)

@@ -45,6 +45,8 @@ const main :Workerd.Worker = (
 VISITOR = '(name = "CF-Connecting-IP", value = "127.0.0.1"), (name = "X-Forwarded-Proto", value = "http")'
 #: Behind the D1 binding of the edge, which lends its class to those of Workers: the way nowhere.
 LENT = '(name = "fetcher", service = (name = "main", entrypoint = "Blocked"))'
+#: A queue that keeps nothing: by it the runtime shows how it writes a message in V8's own format.
+SERIALIZER = '(name = "SERIALIZER", queue = (name = "main", entrypoint = "Serialized"))'
 #: The key of a class names the folder of its objects: it stays.
 OBJECTS = """  durableObjectNamespaces = [
     (className = "ObjectHost", uniqueKey = "objects", enableSql = true),
@@ -101,7 +103,7 @@ def edge(around: Surroundings) -> str:
                 '(name = "CLOUDFLARE", service = "cloudflare")',
                 f'(name = "API", text = {quoted(around.api)})', f'(name = "EGRESS", text = {quoted(around.egress)})',
                 f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")', f'(name = "LOG", text = {quoted(around.log)})', inside(),
-                '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")', '(name = "DATABASES", durableObjectNamespace = "Database")',
+                '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")', '(name = "DATABASES", durableObjectNamespace = "Database")', SERIALIZER,
                 f'(name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [{LENT}]))']
     modules = (path.relative_to(SCRIPTS).as_posix() for path in sorted([*SCRIPTS.glob("*.js"), *SCRIPTS.glob("behind/*.js")]))
     return render("edge.js", tuple(name for name in modules if name not in ("edge.js", "validator.js")), services, sockets, bindings, rest=OBJECTS)

@@ -4,6 +4,7 @@
 """What the edge asks the control plane, over a socket in a folder that only we can enter."""
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
@@ -14,9 +15,10 @@ from starlette.datastructures import Headers
 
 from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
 from local_edge.errors import ApiError
-from local_edge.model import assets, bindings, kv, objects, scripts
+from local_edge.model import assets, bindings, kv, objects, queues, scripts
 from local_edge.model.kv import Pair
 from local_edge.model.place import Place
+from local_edge.model.queues import Message
 from local_edge.runtime import r2, routing
 from local_edge.runtime.definition import definition
 from local_edge.runtime.r2 import Reply
@@ -33,7 +35,7 @@ def refused(error: ApiError) -> Reply:
 
 
 class Internal:
-    """Questions of the edge: routes, one Worker, KV, R2."""
+    """Questions of the edge: routes, one Worker, KV, R2, queues."""
 
     def __init__(self, settings: Settings, store: Store, newest: str, asked: set[str]) -> None:
         self.settings, self.store, self.newest, self.asked = settings, store, newest, asked
@@ -72,6 +74,8 @@ class Internal:
         if segments[0] == "object" and len(segments) == 3:
             objects.note(self.store, segments[1], segments[2])
             return 200, b"", {}
+        if segments[0] == "queue" and len(segments) == 3:
+            return self.queue(segments[1], segments[2], body)
         if segments[0] == "kv" and len(segments) == 2:
             return self.pair(segments[1], scope["method"], query, Headers(raw=scope["headers"]), body)
         return 404, b"", {}
@@ -81,7 +85,8 @@ class Internal:
         script = scripts.find(self.store, place, name)
         if script is None:
             return 404, b"", {}
-        told = definition(scripts.source_of(self.store, script), script.config, bindings.load(self.store, script.id).values(), self.newest, place, name)
+        told = definition(scripts.source_of(self.store, script), script.config, bindings.load(self.store, script.id).values(), self.newest, place, name,
+                          lambda: scripts.answering(self.store, script))
         told["classes"], told["trusted"] = script.migrations["classes"], not place.namespace or script.config.get("trusted", False)
         told["tails"] = [Place(place.account, one.get("namespace", "")).key(one["service"]) for one in script.config.get("tail_consumers") or []]
         if script.config.get("assets"):
@@ -94,6 +99,16 @@ class Internal:
             return 404, b"", {}
         body, content_type = found
         return 200, body, {"content-type": content_type} if content_type else {}
+
+    def queue(self, account: str, name: str, body: bytes) -> Reply:
+        """What a queue holds, once it has taken the messages that a Worker sends."""
+        queue = queues.find(self.store, account, name)
+        if body:
+            told = json.loads(body)
+            messages = [Message(base64.b64decode(one["body"]), one["contentType"], "worker", one.get("delaySeconds")) for one in told["messages"]]
+            queues.send(self.store, queue, messages, told.get("delaySeconds"))
+        held = queues.metrics(self.store, queue)
+        return as_json({"backlogCount": held.count, "backlogBytes": held.size, "oldest": held.oldest})
 
     def keys(self, namespace: str, query: Mapping[str, str]) -> Reply:
         limit = min(1000, max(1, kv.integer(query.get("limit"), "limit") or 1000))

@@ -22,7 +22,7 @@ from local_edge.runtime import wire
 from local_edge.runtime.base import Handlers
 from local_edge.runtime.binary import Unusable, did_not_start, find_binary, newest_date, well
 from local_edge.runtime.child import Stillborn
-from local_edge.runtime.definition import check, definition
+from local_edge.runtime.definition import STARTING, check, definition
 from local_edge.runtime.folder import Folder
 from local_edge.runtime.validator import Validator
 from local_edge.settings import Settings
@@ -99,7 +99,7 @@ class Workerd:
         """Compile and start the Worker in a validator, once for each combination of code, settings and names."""
         check(source, bindings)
         shape = [source.etag, config.get("compatibility_date"), config.get("compatibility_flags"),
-                 sorted((one.name, one.type) for one in bindings)]
+                 sorted([one.name, one.type, *([dict(one.spec), one.value] if one.type in STARTING else [])] for one in bindings)]
         key = hashlib.sha256(json.dumps(shape).encode()).hexdigest()
         known = self.validated.get(key)
         if known is None:

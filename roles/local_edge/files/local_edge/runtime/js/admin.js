@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The private socket: the supervisor's heartbeat, and the control plane telling what has changed or what shall be done. */
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { pointsOf } from "./behind/analytics.js";
 import { KIND, databaseOf } from "./behind/d1.js";
 import { hostOf } from "./behind/objects.js";
 import { entrypointOf, forget, known, lookUp } from "./tenants.js";
@@ -26,6 +27,8 @@ const ACTIONS = {
   "/wipe": ({ kind, id }, env) => (kind === KIND ? databaseOf(env, id) : hostOf(env, kind, id)).wipe(),
   /** Run statements on a database. */
   "/query": ({ id, queries }, env) => databaseOf(env, id).run(id, queries),
+  /** The data points of a dataset. */
+  "/points": ({ account, dataset }) => pointsOf(account, dataset),
   /** Fire a cron trigger of a Worker: `{outcome, noRetry}`. */
   "/scheduled": async ({ key, cron, time }, env, ctx) => {
     const worker = known(key) ?? (await lookUp(key, env));

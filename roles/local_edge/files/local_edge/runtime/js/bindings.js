@@ -19,6 +19,15 @@ const BINDINGS = {
   },
   service: { behind: ({ service, entrypoint, props }, { account }) => ["Service", { account, service, entrypoint, props }] },
   assets: { behind: (_binding, { key }) => ["Assets", { key }] },
+  queue: {
+    behind: ({ queue_name: queue, delivery_delay: delay }, { account }) => ["Queue", { account, queue, delay }],
+    inside: () => ["queue", "workerQueue"],
+  },
+  analytics_engine: { behind: ({ dataset }, { account, key }) => ["Analytics", { account, dataset, key }], inside: () => ["analytics", "analyticsEngine"] },
+  ratelimit: {
+    behind: ({ namespace_id: namespace }, { account }) => ["RateLimits", { account, namespace }],
+    inside: ({ simple }) => ["ratelimit", "rateLimit", simple],
+  },
   d1: { behind: ({ id }) => ["D1", { id }], inside: () => ["d1", "database"] },
   durable_object_namespace: {
     behind: ({ namespace_id: namespace, key, class_name: name }) => ["Objects", { namespace, key, name }],

@@ -12,11 +12,14 @@ import { match } from "./routes.js";
 import { broken, notRouted, pageFor } from "./pages.js";
 
 export { Admin } from "./admin.js";
+export { Analytics } from "./behind/analytics.js";
 export { Assets } from "./behind/assets.js";
 export { D1, Database } from "./behind/d1.js";
 export { KV } from "./behind/kv.js";
 export { Alarms, ObjectHost, Objects } from "./behind/objects.js";
+export { Queue, Serialized } from "./behind/queue.js";
 export { R2 } from "./behind/r2.js";
+export { RateLimits } from "./behind/ratelimit.js";
 export { Dispatch, Service, Through } from "./behind/service.js";
 export { Tail } from "./behind/tail.js";
 

@@ -16,6 +16,9 @@ export const RECEIVER = "__LocalEdgeReceiver";
 /** The method that an alarm of a Durable Object calls. */
 export const ALARM = "__localEdgeAlarm";
 
+/** The compatibility date from which stubs have methods. */
+const RPC_SINCE = "2024-04-03";
+
 /** `request.cf` where a Worker has one: this edge is one place. */
 const CF = {
   asn: 64512,
@@ -31,10 +34,13 @@ const CF = {
   tlsVersion: "",
 };
 
+/** What a module has around it and a script has not. */
+const NOT_IN_SCRIPTS = ["module", "exports", "require", "__filename", "__dirname"];
+
 const LOADED = {
   js: (body) => ({ js: body }),
   cjs: (body) => ({ cjs: body }),
-  script: (body) => ({ cjs: body }),
+  script: (body) => ({ cjs: `(function (${NOT_IN_SCRIPTS}) {${body}\n}).call(globalThis);` }),
   text: (body) => ({ text: body }),
   json: (body) => ({ json: JSON.parse(body) }),
   data: (body) => ({ data: Uint8Array.fromBase64(body).buffer }),
@@ -42,20 +48,20 @@ const LOADED = {
 };
 
 /**
- * @param worker `{main, modules: [{name, kind, body}], date, flags, bindings, values, has_default, classes, script}`
+ * @param worker `{main, modules: [{name, kind, body}], date, flags, bindings, values, blobs, keys, has_default, classes, script}`
  * @param ctx whose `exports` are what bindings lead to; without one the Worker is only looked at
  * @param variant `{values, outbound, tails}`, see `nameOf`
  */
 export function assemble(worker, env, ctx, { values, outbound, tails = [] } = {}) {
   const reached = (binding) => (ctx ? behind(binding, worker, env, ctx) : {});
-  const hidden = ctx ? hiddenOf(worker, env, ctx) : {};
+  const hidden = { keys: worker.keys, ...(ctx && hiddenOf(worker, env, ctx)) };
   return {
     compatibilityDate: worker.date,
-    compatibilityFlags: worker.flags,
+    compatibilityFlags: flagsOf(worker),
     allowExperimental: true,
     mainModule: MAIN,
     modules: {
-      ...Object.fromEntries(worker.modules.map(({ name, kind, body }) => [name, LOADED[kind](body)])),
+      ...Object.fromEntries(worker.modules.map((module) => [module.name, loaded(module, worker)])),
       ...Object.fromEntries(Object.entries(env.INSIDE).map(([name, body]) => [`${ROOM}/${name}`, { js: body }])),
       [`${ROOM}/bindings.js`]: { js: bindingsOf(worker) },
       [MAIN]: { js: ctx ? mainOf(worker) : probeOf(worker) },
@@ -71,6 +77,18 @@ export function assemble(worker, env, ctx, { values, outbound, tails = [] } = {}
       tails: [...(worker.tails ?? []), ...tails].map((consumer) => ctx.exports.Tail({ props: { consumer, key: worker.key } })),
     }),
   };
+}
+
+/** What stands behind bindings is called by methods, which stubs had not always. */
+function flagsOf({ date, flags }) {
+  return [...flags.filter((flag) => flag !== "rpc" && flag !== "no_rpc"), ...(date < RPC_SINCE ? ["rpc"] : [])];
+}
+
+/** A module as the loader takes it. Keys are imported by a promise: for that each module waits, once it imports what does so. */
+function loaded({ name, kind, body }, { keys }) {
+  if (kind !== "js" || !keys.length) return LOADED[kind](body);
+  const up = "../".repeat(name.split("/").length - 1) || "./";
+  return LOADED.js(`${body}\nimport "${up}${ROOM}/bindings.js";`);
 }
 
 /** What a Worker's isolate gets beside its bindings, see `inside/worker.js`. */
@@ -90,13 +108,16 @@ function wayOut({ account }, outbound, env, ctx) {
 }
 
 /** Bindings get their classes before the Worker's own top-level code may use them. */
-function bindingsOf({ bindings, script }) {
+function bindingsOf({ bindings, blobs, keys, script }) {
   const classed = bindings.map((binding) => ({ ...binding, inside: inside(binding) })).filter((binding) => binding.inside);
   const makers = new Map(classed.map(({ inside: [file, name] }) => [name, file]));
   return [
     `import { env } from "cloudflare:workers";`,
     ...[...makers].map(([name, file]) => `import { ${name} } from "./${file}.js";`),
+    ...blobs.map(({ part }, index) => `import blob${index} from ${JSON.stringify(`../${part}`)};`),
+    ...blobs.map(({ name }, index) => `env[${JSON.stringify(name)}] = blob${index};`),
     ...classed.map(({ name, inside: [, maker, told] }) => `env[${JSON.stringify(name)}] = ${maker}(env[${JSON.stringify(name)}], ${JSON.stringify(told ?? null)});`),
+    ...(keys.length ? [`import { importKeys } from "./keys.js";`, `await importKeys();`] : []),
     ...(script ? [`import { prepareScript } from "./worker.js";`, `prepareScript();`] : []),
   ].join("\n");
 }
@@ -105,7 +126,7 @@ function bindingsOf({ bindings, script }) {
 function mainOf({ main, has_default: hasDefault, classes, script }) {
   const user = JSON.stringify(`./${main}`);
   const lines = [`import "./${ROOM}/worker.js";`, `import "./${ROOM}/bindings.js";`, `export { Evict as ${EVICT} } from "./${ROOM}/worker.js";`];
-  if (script) return [...lines, `import ${user};`].join("\n");
+  if (script) return [...lines, `export { ScriptReceiver as ${RECEIVER} } from "./${ROOM}/worker.js";`, `await import(${user});`].join("\n");
   const objects = Object.entries(classes);
   return [
     ...lines,
@@ -123,7 +144,7 @@ function probeOf({ main, script }) {
   const user = JSON.stringify(`./${main}`);
   return [
     `import "./${ROOM}/bindings.js";`,
-    script ? `import ${user}; const user = {};` : `import * as user from ${user};`,
+    script ? `await import(${user}); const user = {};` : `import * as user from ${user};`,
     `import { probeOf } from "./${ROOM}/worker.js";`,
     `export const ${PROBE} = probeOf(user);`,
   ].join("\n");

@@ -55,18 +55,21 @@ function watched(act) {
   }
 }
 
-/** The prototypes of contexts whose promises are watched. */
+/** The prototypes of contexts, or of a script's events, whose promises are watched. */
 const prepared = new Set();
 
-/** Let the failure of a promise that is only waited for be told: the runtime keeps it to itself. */
+/** Let the failure of a promise that is only handed over be told: the runtime keeps it to itself. */
 function watchPromises(ctx) {
   const shared = Object.getPrototypeOf(ctx);
   if (prepared.has(shared)) return;
   prepared.add(shared);
-  const { waitUntil } = shared;
-  shared.waitUntil = function (promise) {
-    return waitUntil.call(this, watched(() => promise));
-  };
+  for (const method of ["waitUntil", "respondWith"]) {
+    const original = shared[method];
+    if (!original) continue;
+    shared[method] = function (promise) {
+      return original.call(this, watched(() => promise));
+    };
+  }
 }
 
 /** Events that a Worker may handle. */
@@ -124,17 +127,36 @@ export function receiver(target) {
   };
 }
 
-/** What a service-worker script listens to; it exports nothing. */
-export const listened = new Set();
+/** The listeners of a script in the syntax from before modules, by event; it exports nothing. */
+const listeners = new Map(EVENTS.map((event) => [event, []]));
 
-/** Note the events of a script in the syntax from before modules, and give it its bindings as globals. */
+/** Note what a script listens to, watch how it does, and give it its bindings as globals. */
 export function prepareScript() {
   const { addEventListener: listen } = globalThis;
-  globalThis.addEventListener = (event, ...rest) => {
-    listened.add(event);
-    return listen.call(globalThis, event, ...rest);
+  globalThis.addEventListener = (event, listener, ...rest) => {
+    const watching = listeners.has(event) ? watchListener(listener) : listener;
+    listeners.get(event)?.push(watching);
+    return listen.call(globalThis, event, watching, ...rest);
   };
   Object.assign(globalThis, env);
+}
+
+function watchListener(listener) {
+  const handle = typeof listener === "function" ? listener : (event) => listener.handleEvent(event);
+  return (event) => {
+    watchPromises(event);
+    if (event.request) arrived("fetch", event.request);
+    // What it returns nobody waits for: a promise that fails is an unhandled rejection.
+    watched(() => void handle.call(globalThis, event));
+  };
+}
+
+/** An entrypoint that hands a script what is told of other Workers' requests. */
+export class ScriptReceiver extends WorkerEntrypoint {
+  tail(events) {
+    const event = { events, traces: events, waitUntil: (promise) => this.ctx.waitUntil(promise) };
+    for (const listener of [...listeners.get("tail"), ...listeners.get("trace")]) listener(event);
+  }
 }
 
 /** Exported by every loaded Worker under a name of ours. */
@@ -151,7 +173,7 @@ export function probeOf(user) {
       const named = Object.entries(user).filter(([name, value]) => name !== "default" && isEntrypoint(value));
       return {
         has_default: "default" in user,
-        handlers: [...eventsOf(user.default), ...listened],
+        handlers: [...eventsOf(user.default), ...EVENTS.filter((event) => listeners.get(event).length)],
         named: named.map(([name, value]) => ({ name, handlers: eventsOf(value) })),
       };
     }

@@ -1,0 +1,146 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Queues and their messages: sent, pulled and acknowledged over HTTP. No Worker is handed any."""
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from local_edge.api.call import Answer, Call, Handler
+from local_edge.api.products import Product
+from local_edge.errors import ApiError, invalid
+from local_edge.model import queues
+from local_edge.model.queues import Message, Metrics, Queue
+
+#: How many messages are pulled, and for how many milliseconds.
+BATCH, LEASE, MAX_LEASE = 5, 30_000, 12 * 60 * 60 * 1000
+
+
+class Queues(Product):
+    """The product, with what its objects hold."""
+
+    def shown(self, call: Call, row: Any) -> dict[str, Any]:
+        bound = [{"type": "worker", "script": name} for name in queues.producers(call.store, call.account, row["name"])]
+        return {**super().shown(call, row), "producers": bound, "producers_total_count": len(bound), "consumers": [], "consumers_total_count": 0}
+
+    async def create_object(self, call: Call) -> Answer:
+        queues.check_settings(call.json_object().get("settings"))
+        return await super().create_object(call)
+
+    async def delete_object(self, call: Call) -> Answer:
+        queues.clear(call.store, self.find(call)["id"])
+        return await super().delete_object(call)
+
+    def entries(self, account: str) -> list[tuple[str, str, Handler]]:
+        one = f"{account}/{self.path}/{{object}}"
+        return [*super().entries(account), ("GET", f"{one}/metrics", get_metrics), ("POST", f"{one}/messages", push),
+                ("POST", f"{one}/messages/batch", push_batch), ("POST", f"{one}/messages/pull", pull), ("POST", f"{one}/messages/ack", ack),
+                ("GET", f"{one}/consumers", list_consumers), ("POST", f"{one}/consumers", create_consumer)]
+
+
+QUEUES = Queues("queue", "queues", "queue_name", (404, 11000, "The specified queue does not exist."), ident="queue_id",
+                taken=(409, 11009, "Queue name is already taken. Please choose a different name and try again."))
+
+
+def malformed(why: str) -> ApiError:
+    return ApiError(400, 10208, f"JSON request body is malformed: {why}")
+
+
+def wrong(why: str) -> ApiError:
+    return ApiError(400, 10207, f"JSON request body is invalid: {why}")
+
+
+def queue_of(call: Call) -> Queue:
+    return queues.find(call.store, call.account, call.params["object"])
+
+
+def listed(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list of objects in a body; none where it is left out."""
+    value = body.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise wrong(f"`{name}` must be a list of objects")
+    return value
+
+
+def message_of(raw: Mapping[str, Any]) -> Message:
+    """A message as the API takes it: JSON unless it says that it is text."""
+    kind = raw.get("content_type", "json")
+    if kind not in ("text", "json"):
+        raise ApiError(400, 10203, f"Invalid message metadata: content type {kind!r} is neither text nor json, which the API takes")
+    if "body" not in raw or (kind == "text" and not isinstance(raw["body"], str)):
+        raise wrong("a message has a `body`, which is a string where its `content_type` is text")
+    text = raw["body"] if kind == "text" else json.dumps(raw["body"], separators=(",", ":"), ensure_ascii=False)
+    return Message(text.encode(), kind, "api", raw.get("delay_seconds"))
+
+
+def measured(found: Metrics) -> dict[str, int]:
+    return {"backlog_count": found.count, "backlog_bytes": found.size, "oldest_message_timestamp_ms": found.oldest}
+
+
+def held(call: Call, queue: Queue) -> dict[str, Any]:
+    return {"metrics": measured(queues.metrics(call.store, queue))}
+
+
+async def get_metrics(call: Call) -> Answer:
+    return Answer(measured(queues.metrics(call.store, queue_of(call))))
+
+
+async def push(call: Call) -> Answer:
+    queue = queue_of(call)
+    queues.send(call.store, queue, [message_of(call.json_object(malformed))])
+    return Answer({"metadata": held(call, queue)})
+
+
+async def push_batch(call: Call) -> Answer:
+    queue, body = queue_of(call), call.json_object(malformed)
+    queues.send(call.store, queue, [message_of(raw) for raw in listed(body, "messages")], body.get("delay_seconds"))
+    return Answer({"metadata": held(call, queue)})
+
+
+async def pull(call: Call) -> Answer:
+    """Lease messages. Text comes as it is, anything else in base64."""
+    queue, body = queue_of(call), call.json_object(malformed) if call.body else {}
+    count, lease = body.get("batch_size", BATCH), body.get("visibility_timeout_ms", LEASE)
+    for name, value, high in (("batch_size", count, queues.MAX_COUNT), ("visibility_timeout_ms", lease, MAX_LEASE)):
+        if not queues.is_whole(value, 1, high):
+            raise wrong(f"`{name}` is {value!r}, and must be a whole number from 1 to {high}")
+    messages = [pulled(row) for row in queues.pull(call.store, queue, count, lease)]
+    metadata = held(call, queue)
+    return Answer({"messages": messages, "message_backlog_count": metadata["metrics"]["backlog_count"], "metadata": metadata})
+
+
+def pulled(row: Any) -> dict[str, Any]:
+    """A message as it is handed out."""
+    body = row["body"].decode() if row["content_type"] == "text" else base64.b64encode(row["body"]).decode()
+    delay = {} if row["delay"] is None else {"CF-msg-delay-secs": str(row["delay"])}
+    return {"id": row["id"], "body": body, "timestamp_ms": row["sent"], "attempts": row["attempts"], "lease_id": queues.lease_of(row),
+            "metadata": {"CF-Content-Type": row["content_type"], "CF-sourceMessageSource": row["source"], **delay}}
+
+
+async def ack(call: Call) -> Answer:
+    """Remove messages that were pulled, or put them back."""
+    queue, body = queue_of(call), call.json_object(malformed)
+    done, again = listed(body, "acks"), listed(body, "retries")
+    if not all(isinstance(one.get("lease_id"), str) for one in (*done, *again)):
+        raise wrong("each of `acks` and `retries` has a `lease_id`, as a pull answered it")
+    delays = {one["lease_id"]: one.get("delay_seconds", 0) for one in again}
+    for delay in delays.values():
+        queues.check_delay(delay, 10203, "message metadata")
+    leases = list(dict.fromkeys(one["lease_id"] for one in done))
+    unknown, gone = queues.acknowledge(call.store, queue, leases), queues.retry(call.store, queue, delays)
+    warnings = dict.fromkeys((*unknown, *gone), "The lease stands for no message that is still here")
+    return Answer({"ackCount": len(leases) - len(unknown), "retryCount": len(delays) - len(gone), "warnings": warnings})
+
+
+async def list_consumers(call: Call) -> Answer:
+    queue_of(call)
+    return Answer([])
+
+
+async def create_consumer(call: Call) -> Answer:
+    """Refuse it: what a consumer is handed here nobody would see."""
+    queue_of(call)
+    raise invalid("the local edge hands messages to no consumer: pull them with POST .../messages/pull, which needs none here")

@@ -1,0 +1,20 @@
+// Copyright: Contributors to the tenantry.cloudflare_workers project
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Keys that are secrets: the runtime imports them before the Worker's own code runs, and nobody can export them again. */
+import { env } from "cloudflare:workers";
+import { hidden } from "./worker.js";
+
+const { keys } = hidden;
+delete hidden.keys;
+
+export async function importKeys() {
+  for (const { name, format, algorithm, usages, key_base64: bytes, key_jwk: jwk } of keys) {
+    try {
+      env[name] = await crypto.subtle.importKey(format, jwk ?? Uint8Array.fromBase64(bytes), algorithm, false, usages);
+    } catch ({ message }) {
+      // Not an Error: its stack would be ours, and of no use to whoever uploads.
+      throw `binding ${name} of type secret_key cannot be imported: ${message}`;
+    }
+  }
+}

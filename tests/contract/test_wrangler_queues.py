@@ -1,0 +1,53 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""wrangler: queues, and a Worker that sends to two of them."""
+from __future__ import annotations
+
+import base64
+
+from edge_process import Edge
+from foreign import Project
+
+SENDER = """
+export default { async fetch(request, env) {
+  await env.MAILS.send({ to: "customer" });
+  await env.ORDERS.sendBatch([{ body: "first", contentType: "text" }, { body: "second", contentType: "text", delaySeconds: 600 }]);
+  return new Response("sent");
+} };
+"""
+
+
+def test_queues_are_made_listed_shown_and_deleted(project: Project, edge: Edge) -> None:
+    project.wrangler("queues", "create", "mails", "--delivery-delay-secs", "60", "--message-retention-period-secs", "3600")
+    assert "already taken" in project.wrangler("queues", "create", "mails", fails=True)
+    (made,) = edge.ask("GET", "/queues")
+    assert made["settings"] == {"delivery_delay": 60, "message_retention_period": 3600}
+    assert made["queue_id"] in project.wrangler("queues", "list")
+    said = project.wrangler("queues", "info", "mails")
+    assert "Queue Name: mails" in said and "Number of Producers: 0" in said and "Number of Consumers: 0" in said
+    project.wrangler("queues", "delete", "mails")
+    assert edge.ask("GET", "/queues") == []
+    assert "does not exist" in project.wrangler("queues", "info", "mails", fails=True)
+
+
+def test_a_worker_sends_to_its_queues(project: Project, edge: Edge) -> None:
+    for name in ("mails", "orders"):
+        project.wrangler("queues", "create", name)
+    project.write("index.js", SENDER)
+    producers = [{"binding": "MAILS", "queue": "mails"}, {"binding": "ORDERS", "queue": "orders", "delivery_delay": 300}]
+    project.configure(name="sender", main="index.js", routes=["sender.example.com/*"], queues={"producers": producers})
+    assert "mails" in project.wrangler("deploy")
+    assert edge.get("sender.example.com").text == "sent"
+    assert "worker:sender" in project.wrangler("queues", "info", "mails")
+    queues = {one["queue_name"]: one["queue_id"] for one in edge.ask("GET", "/queues")}
+    pulled = {name: edge.ask("POST", f"/queues/{ident}/messages/pull", json={}) for name, ident in queues.items()}
+    assert base64.b64decode(pulled["mails"]["messages"][0]["body"]) == b'{"to":"customer"}'
+    assert (pulled["orders"]["messages"], pulled["orders"]["message_backlog_count"]) == ([], 2), "both wait"
+
+
+def test_a_consumer_is_refused_with_what_to_do_instead(project: Project, edge: Edge) -> None:
+    project.wrangler("queues", "create", "mails")
+    project.write("index.js", "export default { fetch() {}, async queue() {} };")
+    project.configure(name="reader", main="index.js", queues={"consumers": [{"queue": "mails"}]})
+    assert "messages/pull" in project.wrangler("deploy", fails=True)

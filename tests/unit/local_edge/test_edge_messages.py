@@ -1,0 +1,218 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Queues over HTTP: sent, pulled, acknowledged, put back, forgotten."""
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from control_plane import Client
+from local_edge.model import queues
+from local_edge.store import Store
+from local_edge.testing import running
+
+Forward = Callable[[float], None]
+
+
+@pytest.fixture
+def forward(monkeypatch: pytest.MonkeyPatch) -> Forward:
+    """Let so many seconds go by."""
+    passed, real = [0], queues.clock
+    monkeypatch.setattr(queues, "clock", lambda: real() + passed[0])
+
+    def move(seconds: float) -> None:
+        passed[0] += int(seconds * 1000)
+    return move
+
+
+def made(client: Client, name: str = "mails", **settings: int) -> str:
+    """The path of a new queue."""
+    return f"/queues/{client.ask('POST', '/queues', json={'queue_name': name, 'settings': settings})['queue_id']}"
+
+
+def push(client: Client, queue: str, body: Any, **options: Any) -> Any:
+    return client.ask("POST", f"{queue}/messages", json={"body": body, **options})
+
+
+def pull(client: Client, queue: str, **options: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.ask("POST", f"{queue}/messages/pull", json=options)["messages"]
+    return found
+
+
+def ack(client: Client, queue: str, *acks: str, **retries: int) -> Any:
+    return client.ask("POST", f"{queue}/messages/ack", json={
+        "acks": [{"lease_id": one} for one in acks], "retries": [{"lease_id": one, "delay_seconds": delay} for one, delay in retries.items()]})
+
+
+def test_messages_are_pulled_as_they_were_sent(client: Client) -> None:
+    queue = made(client)
+    push(client, queue, {"a": ["ü"]})
+    push(client, queue, "plain", content_type="text", delay_seconds=0)
+    client.ask("POST", f"{queue}/messages/batch", json={"messages": [{"body": 1, "content_type": "json"}]})
+    first, second, third = pull(client, queue)
+    assert base64.b64decode(first["body"]).decode() == '{"a":["ü"]}'
+    assert first["metadata"] == {"CF-Content-Type": "json", "CF-sourceMessageSource": "api"}
+    assert (second["body"], second["metadata"]["CF-msg-delay-secs"]) == ("plain", "0")
+    assert base64.b64decode(third["body"]) == b"1"
+    assert pull(client, queue) == [], "they are leased"
+
+
+def test_what_a_queue_holds_is_counted(client: Client) -> None:
+    queue = made(client)
+    assert client.ask("GET", f"{queue}/metrics") == {"backlog_count": 0, "backlog_bytes": 0, "oldest_message_timestamp_ms": 0}
+    push(client, queue, "four", content_type="text")
+    metrics = push(client, queue, "three", content_type="text")["metadata"]["metrics"]
+    (first,) = pull(client, queue, batch_size=1)
+    assert metrics == {"backlog_count": 2, "backlog_bytes": 9, "oldest_message_timestamp_ms": first["timestamp_ms"]}
+    answer = client.ask("POST", f"{queue}/messages/pull", json={})
+    assert (answer["message_backlog_count"], answer["metadata"]["metrics"]["backlog_count"]) == (2, 2), "a leased one is not acknowledged yet"
+
+
+def test_a_batch_is_as_large_as_asked(client: Client) -> None:
+    queue = made(client)
+    client.ask("POST", f"{queue}/messages/batch", json={"messages": [{"body": number} for number in range(100)]})
+    assert [len(pull(client, queue, **options)) for options in ({}, {"batch_size": 1}, {"batch_size": 100})] == [5, 1, 94]
+
+
+def test_a_lease_ends_and_the_message_comes_again(client: Client, forward: Forward) -> None:
+    queue = made(client)
+    push(client, queue, 1)
+    assert [one["attempts"] for one in pull(client, queue)] == [1]
+    forward(29)
+    assert pull(client, queue) == []
+    forward(2)
+    assert [one["attempts"] for one in pull(client, queue, visibility_timeout_ms=1000)] == [2]
+    forward(1.1)
+    assert [one["attempts"] for one in pull(client, queue)] == [3]
+
+
+def test_an_acknowledged_message_is_gone_even_after_its_lease(client: Client, forward: Forward) -> None:
+    queue = made(client)
+    push(client, queue, 1)
+    (early,) = pull(client, queue)
+    forward(31)
+    (late,) = pull(client, queue)
+    assert early["lease_id"] != late["lease_id"]
+    assert ack(client, queue, early["lease_id"]) == {"ackCount": 1, "retryCount": 0, "warnings": {}}
+    again = ack(client, queue, late["lease_id"], "nonsense")
+    assert (again["ackCount"], set(again["warnings"])) == (0, {late["lease_id"], "nonsense"})
+    forward(31)
+    assert pull(client, queue) == []
+
+
+def test_a_message_is_put_back_by_whoever_holds_it(client: Client, forward: Forward) -> None:
+    queue = made(client)
+    push(client, queue, 1)
+    (first,) = pull(client, queue)
+    assert ack(client, queue, **{first["lease_id"]: 0})["retryCount"] == 1
+    (second,) = pull(client, queue)
+    assert second["attempts"] == 2
+    assert ack(client, queue, **{first["lease_id"]: 0})["retryCount"] == 0, "others have it now"
+    ack(client, queue, **{second["lease_id"]: 60})
+    forward(59)
+    assert pull(client, queue) == []
+    forward(2)
+    assert [one["attempts"] for one in pull(client, queue)] == [3]
+
+
+def test_no_queue_hands_out_what_another_holds(client: Client) -> None:
+    one, other = made(client), made(client, "orders")
+    push(client, one, 1)
+    assert pull(client, other) == []
+    (message,) = pull(client, one)
+    assert ack(client, other, message["lease_id"])["ackCount"] == 0
+    assert ack(client, one, message["lease_id"])["ackCount"] == 1
+
+
+def test_delays_of_message_batch_and_queue_in_this_order(client: Client, forward: Forward) -> None:
+    queue = made(client, delivery_delay=300)
+    client.ask("POST", f"{queue}/messages/batch", json={"delay_seconds": 100, "messages": [{"body": "a", "delay_seconds": 0}, {"body": "b"}]})
+    push(client, queue, "c")
+    seen = []
+    for _step in range(4):
+        seen.append([base64.b64decode(one["body"]).decode() for one in pull(client, queue, visibility_timeout_ms=43_200_000)])
+        forward(101)
+    assert seen == [['"a"'], ['"b"'], [], ['"c"']]
+
+
+@pytest.mark.parametrize(("settings", "days"), [({}, 4), ({"message_retention_period": 86_400}, 1)])
+def test_what_is_too_old_is_gone_and_swept(tmp_path: Path, forward: Forward, settings: dict[str, int], days: int) -> None:
+    with running(data=str(tmp_path)) as edge:
+        client, store = Client(edge), Store(str(tmp_path / "edge.db"))
+        queue = made(client, **settings)
+        push(client, queue, 1)
+        forward(days * 86_400 - 60)
+        assert len(pull(client, queue, visibility_timeout_ms=1)) == 1
+        push(client, queue, 2)
+        queues.sweep(store)
+        forward(120)
+        assert [base64.b64decode(one["body"]) for one in pull(client, queue)] == [b"2"]
+        assert store.count("select count(*) from messages") == 2
+        queues.sweep(store)
+        assert store.count("select count(*) from messages") == 1
+        store.close()
+
+
+def test_messages_go_with_their_queue(tmp_path: Path) -> None:
+    with running(data=str(tmp_path)) as edge:
+        client, store = Client(edge), Store(str(tmp_path / "edge.db"))
+        queue, other = made(client), made(client, "orders")
+        push(client, queue, 1)
+        push(client, other, 2)
+        client.ask("DELETE", queue)
+        assert store.count("select count(*) from messages") == 1
+        assert client.error("POST", f"{queue}/messages", json={"body": 1}) == (404, 10104)
+        store.close()
+
+
+REFUSED: list[tuple[str, Any, tuple[int, int]]] = [
+    ("messages", {}, (400, 10207)),
+    ("messages", {"body": {}, "content_type": "text"}, (400, 10207)),
+    ("messages", {"body": "x", "content_type": "bytes"}, (400, 10203)),
+    ("messages", {"body": "x", "delay_seconds": 86_401}, (400, 10203)),
+    ("messages", {"body": "x", "delay_seconds": "5"}, (400, 10203)),
+    ("messages", {"body": "x" * 128_001, "content_type": "text"}, (413, 10204)),
+    ("messages/batch", {"messages": []}, (413, 10206)),
+    ("messages/batch", {"messages": {"body": 1}}, (400, 10207)),
+    ("messages/batch", {"messages": [{"body": 1}], "delay_seconds": -1}, (400, 10202)),
+    ("messages/batch", {"messages": [{"body": "x" * 100_000}] * 3}, (413, 10205)),
+    ("messages/pull", {"batch_size": 101}, (400, 10207)),
+    ("messages/pull", {"visibility_timeout_ms": 43_200_001}, (400, 10207)),
+    ("messages/ack", {"acks": ["lease"]}, (400, 10207)),
+    ("messages/ack", {"retries": [{"delay_seconds": 1}]}, (400, 10207)),
+    ("messages/ack", {"retries": [{"lease_id": "a", "delay_seconds": 86_401}]}, (400, 10203)),
+    ("consumers", {"type": "worker", "script_name": "w"}, (400, 10021)),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "refused"), REFUSED)
+def test_what_is_refused(client: Client, path: str, body: Any, refused: tuple[int, int]) -> None:
+    queue = made(client)
+    assert client.error("POST", f"{queue}/{path}", json=body) == refused
+    assert pull(client, queue) == []
+
+
+def test_a_body_that_is_no_json(client: Client) -> None:
+    assert client.error("POST", f"{made(client)}/messages", data="{") == (400, 10208)
+
+
+@pytest.mark.parametrize("settings", [{"delivery_delay": 86_401}, {"message_retention_period": 59}, {"delivery_paused": True}, [], {"delivery_delay": "1"}])
+def test_settings_that_no_queue_can_have(client: Client, settings: Any) -> None:
+    assert client.error("POST", "/queues", json={"queue_name": "mails", "settings": settings}) == (400, 10207)
+    assert client.ask("GET", "/queues") == []
+
+
+def test_a_queue_shows_the_workers_that_send_to_it(client: Client) -> None:
+    queue, binding = made(client), [{"name": "Q", "type": "queue", "queue_name": "mails"}]
+    client.upload("/workers/scripts/b", bindings=binding)
+    client.upload("/workers/scripts/a", bindings=[*binding, {**binding[0], "name": "AGAIN"}])
+    client.upload("/workers/scripts/none")
+    shown = client.ask("GET", queue)
+    assert shown["producers"] == [{"type": "worker", "script": "a"}, {"type": "worker", "script": "b"}]
+    assert (shown["producers_total_count"], shown["consumers"], shown["consumers_total_count"]) == (2, [], 0)
+    assert client.ask("GET", "/queues") == [shown]
+    assert client.ask("GET", f"{queue}/consumers") == []
