@@ -128,6 +128,8 @@ class Edge:
             while keys := [one["key"] for one in self.ask("GET", f"{objects}?per_page=1000")]:
                 self.ask("DELETE", objects, json=keys)
             self.ask("DELETE", f"/r2/buckets/{bucket['name']}")
+        for database in self.ask("GET", "/d1/database"):
+            self.ask("DELETE", f"/d1/database/{database['uuid']}")
 
 
 ROUTER = """

@@ -5,6 +5,7 @@
 found here, and not in the traffic. Each case says what depends on it."""
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ const main :Workerd.Worker = (
   modules = [(name = "main.js", esModule = embed "main.js")],
   compatibilityDate = "2026-11-01", compatibilityFlags = ["experimental", "service_binding_extra_handlers"],
   bindings = [(name = "LOADER", workerLoader = ()), (name = "HOSTS", durableObjectNamespace = "Host"), (name = "KV", kvNamespace = "main"),
-    (name = "QUEUE", queue = (name = "main", entrypoint = "Sent")),
+    (name = "QUEUE", queue = (name = "main", entrypoint = "Sent")), (name = "DISK", service = "disk"),
     (name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api",
       innerBindings = [(name = "fetcher", service = (name = "main", entrypoint = "Echo"))]))],
   durableObjectNamespaces = [(className = "Host", uniqueKey = "hosts", enableSql = true)],
@@ -53,6 +54,8 @@ export class Host extends DurableObject {
     const worker = this.env.LOADER.get(code, () => ({ ...BASE, modules: { "m.js": code }, globalOutbound: null }));
     return this.ctx.facets.get("object", () => ({ class: worker.getDurableObjectClass("Thing"), id: "an id" }))[member]();
   }
+  ingest(text) { return this.ctx.storage.sql.ingest(text); }
+  async mark() { return this.ctx.storage.getCurrentBookmark(); }
 }
 const BASE = { compatibilityDate: "2026-11-01", mainModule: "m.js", allowExperimental: true };
 const load = (env, ctx, name, code, more = {}) =>
@@ -283,3 +286,26 @@ def test_tails_and_events_of_other_kinds(program: Start) -> None:
     assert running.get("/cron") == '{"outcome":"ok","noRetry":true}'
     running.get("/")
     eventually(lambda: running.get("/told") == '["said"]')
+
+
+def test_statements_are_taken_in_as_far_as_they_are_complete(program: Start) -> None:
+    """Therefore the file that a D1 database imports is run piece by piece, while others get their turn."""
+    running = program("""return Response.json(await env.HOSTS.getByName("x").ingest("create table t (a); insert into t values (';'); select 'op"));""")
+    seen = json.loads(running.get())
+    assert (seen["statementCount"], seen["remainder"]) == (2, " select 'op")
+
+
+def test_later_bookmarks_sort_after_earlier_ones(program: Start) -> None:
+    """Therefore a session of D1 knows how far it has come."""
+    running = program("""return new Response(await env.HOSTS.getByName("x").mark());""")
+    first, second = running.get(), running.get()
+    assert first < second
+
+
+def test_the_file_of_an_object_can_be_deleted_while_it_runs(program: Start) -> None:
+    """Therefore what is kept of an object that is gone leaves the disk at once."""
+    running = program("""const host = env.HOSTS.getByName("x");
+      if (request.url.endsWith("make")) await host.ingest("create table t (a);");
+      const response = await env.DISK.fetch(`http://disk/hosts/${host.id}.sqlite`, { method: request.url.endsWith("delete") ? "DELETE" : "HEAD" });
+      return new Response(response.ok ? "there" : String(response.status));""")
+    assert [running.get(path) for path in ("/make", "/delete", "/look")] == ["there", "there", "404"]

@@ -67,6 +67,7 @@ def serving(parser: argparse.ArgumentParser) -> None:
     add("--max-memory-mb", type=int, default=4096, metavar="N", help="how much all Workers together may have before they start anew (default 4096)")
     add("--require-dns", action="store_true", help="answer only on hosts that have a proxied DNS record, as Cloudflare does")
     add("--custom-hostname-seconds", type=int, default=4, metavar="N", help="how long a custom hostname is pending (default 4; 0: never)")
+    add("--sweep-seconds", type=int, default=60, metavar="N", help="how often the room of what is gone is given back (default 60)")
     add("--workerd", metavar="PATH", help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's")
     add("--switch", action="append", default=[], metavar="NAME=VALUE", help="an unsettled behaviour of Cloudflare; repeatable")
     add("--switches", metavar="FILE", help="the same from a JSON file, such as `probe` writes; --switch goes before it")
@@ -116,8 +117,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         name, _separator, value = text.partition("=")
         switches.set(name, value)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
-    if arguments.max_isolates < 1 or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0:
-        raise ValueError("--max-isolates is a number from 1, --latency-ms and --custom-hostname-seconds are numbers from 0")
+    if min(arguments.max_isolates, arguments.sweep_seconds) < 1 or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0:
+        raise ValueError("--max-isolates and --sweep-seconds are numbers from 1, --latency-ms and --custom-hostname-seconds are numbers from 0")
     if arguments.max_memory_mb < LEAST_MEMORY:
         raise ValueError(f"--max-memory-mb is a number from {LEAST_MEMORY}")
     folder = data_folder(arguments.data)
@@ -125,8 +126,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return Settings(token=token, accounts=accounts, zones=zones, key=arguments.key, email=arguments.email,
                     quota=Quota.parse(arguments.rate_limit), latency_ms=arguments.latency_ms, egress=arguments.egress,
                     max_isolates=arguments.max_isolates, max_memory_mb=arguments.max_memory_mb, require_dns=arguments.require_dns,
-                    custom_hostname_seconds=arguments.custom_hostname_seconds, workerd=arguments.workerd, data=str(folder),
-                    switches=switches)
+                    custom_hostname_seconds=arguments.custom_hostname_seconds, sweep_seconds=arguments.sweep_seconds,
+                    workerd=arguments.workerd, data=str(folder), switches=switches)
 
 
 def bound(option: str, address: str) -> socket.socket:

@@ -19,16 +19,13 @@ from typing import Any
 import uvicorn
 
 from local_edge.app import ControlPlane
-from local_edge.errors import ApiError
-from local_edge.model import assets, kv, objects, queues, r2_uploads
+from local_edge.model import assets, d1, kv, objects, queues, r2_uploads
 from local_edge.runtime.folder import Folder
 from local_edge.runtime.internal import Internal
 from local_edge.runtime.log import Entry
 from local_edge.runtime.workerd import Workerd
 from local_edge.settings import Settings
 from local_edge.store import Store
-
-SWEEP_SECONDS = 60
 
 
 class Server(uvicorn.Server):
@@ -50,19 +47,17 @@ async def until_signalled() -> None:
     await done.wait()
 
 
-async def sweep(store: Store, runtime: Workerd) -> None:
-    """Give back the room of expired keys and messages, of assets that nothing serves, of R2 writes that were broken off, and of objects whose class is
-    gone."""
+async def sweep(settings: Settings, store: Store, runtime: Workerd) -> None:
+    """Give back the room of expired keys, messages and files, of assets that nothing serves, of R2 writes that were broken off, and of objects whose
+    class is gone."""
     while True:
         kv.sweep(store)
         queues.sweep(store)
         assets.sweep(store)
         r2_uploads.sweep(store)
-        for kind, ident in objects.orphans(store):
-            with contextlib.suppress(ApiError):
-                await runtime.act("/wipe", {"kind": kind, "id": ident})
-                objects.forget(store, kind, ident)
-        await asyncio.sleep(SWEEP_SECONDS)
+        d1.sweep(store)
+        await objects.sweep(store, runtime.act)
+        await asyncio.sleep(settings.sweep_seconds)
 
 
 async def listen(plane: ControlPlane) -> None:
@@ -83,7 +78,7 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     plane.addresses, plane.pid = {name: inherited[name] for name in ("api", "http")}, os.getppid()
     inner, outer = server(Internal(settings, store, runtime.newest, runtime.asked)), server(plane)
     running = [asyncio.create_task(inner.serve(sockets=[control]))]
-    aside = [asyncio.create_task(sweep(store, runtime)), asyncio.create_task(listen(plane))]
+    aside = [asyncio.create_task(sweep(settings, store, runtime)), asyncio.create_task(listen(plane))]
     try:
         await runtime.start()
         running.append(asyncio.create_task(outer.serve(sockets=[api])))

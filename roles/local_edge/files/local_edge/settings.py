@@ -151,6 +151,7 @@ class Settings:
     max_memory_mb: int = 4096
     require_dns: bool = False
     custom_hostname_seconds: float = 4
+    sweep_seconds: float = 60
     workerd: str | None = None
     data: str | None = None
     switches: Switches = field(default_factory=Switches)

@@ -110,6 +110,10 @@ create index if not exists messages_by_queue on messages (queue, available);
 -- Storage of Durable Objects and D1 databases, which the edge keeps in files of its own.
 create table if not exists objects (kind text not null, id text not null, primary key (kind, id)) without rowid;
 
+-- What D1 databases are imported from and exported to, for an hour; `etag` is the MD5 of what is in it, or will be.
+create table if not exists d1_files (
+  name text primary key, database text not null, etag text not null, body blob, created_on text not null);
+
 -- Hosts that lead to a Worker, and are gone with it; so are their DNS records. `extras` is all that has no column.
 create table if not exists worker_domains (
   id text primary key, zone text not null, hostname text not null unique, cert text not null,
@@ -134,7 +138,7 @@ create table if not exists counter (version integer not null);
 create table if not exists seal (proof text not null);
 """
 TABLES = ("routes", "kv", "kv_namespaces", "r2_parts", "r2_uploads", "r2_objects", "r2_buckets", "tags", "bindings", "modules", "scripts", "namespaces",
-          "versions", "deployments", "assets", "manifests", "products", "subdomains", "messages", "objects",
+          "versions", "deployments", "assets", "manifests", "products", "subdomains", "messages", "objects", "d1_files",
           "dns_records", "worker_domains", "custom_hostnames", "fallback_origins")
 
 

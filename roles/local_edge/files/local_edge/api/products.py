@@ -85,9 +85,6 @@ def without_credentials(value: Any) -> Any:
 
 
 PRODUCTS = (
-    Product("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid", dated=("created_at",),
-            defaults={"version": "production", "num_tables": 0, "file_size": 0},
-            taken=(400, 7502, "A database with that name already exists")),
     Product("hyperdrive", "hyperdrive/configs", "name", (404, 2001, "The specified Hyperdrive config does not exist."), ident="id",
             defaults={"caching": {"disabled": False}}),
     Product("vectorize", "vectorize/v2/indexes", "name", (404, 3000, "vectorize.index.not_found"),

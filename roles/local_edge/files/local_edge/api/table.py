@@ -12,6 +12,7 @@ from local_edge.api import (
     accounts,
     assets,
     custom_hostnames,
+    d1,
     dns_records,
     domains,
     graphql,
@@ -182,12 +183,12 @@ ENTRIES: tuple[Entry, ...] = (
     ("PUT", f"{OBJECTS}/{{key+}}", r2_objects.put_object),
     ("DELETE", f"{OBJECTS}/{{key+}}", r2_objects.delete_object),
     ("POST", "/graphql", graphql.query),
-    *(entry for product in (*products.PRODUCTS, queues.QUEUES) for entry in product.entries(ACCOUNT)),
+    *(entry for product in (*products.PRODUCTS, d1.DATABASES, queues.QUEUES) for entry in product.entries(ACCOUNT)),
 )
 #: POST, but nothing is written.
-READING_POSTS = frozenset({kv_values.bulk_get, graphql.query})
+READING_POSTS = frozenset({kv_values.bulk_get, d1.export, graphql.query})
 #: What checks an authorization of its own, which is not the token of the API.
-OWN_AUTHORIZATION = frozenset({assets.upload})
+OWN_AUTHORIZATION = frozenset({assets.upload, d1.upload, d1.download})
 
 
 @dataclass

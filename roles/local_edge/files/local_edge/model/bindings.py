@@ -174,7 +174,10 @@ KINDS: Mapping[str, Kind] = {
     "r2_bucket": Kind(("bucket_name",), ("jurisdiction",), target=Target(
         "bucket_name", "select 1 from r2_buckets where account = ? and name = ? and jurisdiction = ?", 10085,
         "R2 bucket '{value}' not found. Please verify that the bucket exists in your account.", part="jurisdiction")),
-    "d1": Kind(("id",), target=product("d1", "id", 10181, "D1 database '{value}' not found.")),
+    "d1": Kind(("id",), target=Target(
+        "id", "select 1 from products where kind = 'd1' and account = ? and id = ?", 10181,
+        "D1 binding '{name}' references database '{value}' which was not found. Verify the database exists in your account and that the "
+        "database_id in your configuration is correct.")),
     "queue": Kind(("queue_name",), ("delivery_delay",), shapes={"delivery_delay": (int, float)}, also=check_delay, target=product(
         "queue", "queue_name", 11000, "Queue '{value}' does not exist.")),
     "hyperdrive": Kind(("id",), target=product("hyperdrive", "id", 10157, "Hyperdrive config '{value}' not found.")),

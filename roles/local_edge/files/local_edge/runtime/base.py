@@ -23,8 +23,15 @@ class Handlers:
     has_default: bool = True
 
 
+class Refused(ApiError):
+    """What the edge says that it could not do; the message is its own."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, 10021, message)
+
+
 class Runtime(Protocol):
-    """The two things the control plane needs."""
+    """The things the control plane needs."""
 
     async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
         """Compile and start a Worker aside; raise ApiError as Cloudflare would."""
@@ -33,7 +40,7 @@ class Runtime(Protocol):
         """Drop what is cached of these; return only when the next request will see the change."""
 
     async def act(self, path: str, body: Any) -> Any:
-        """Have the edge do something, see `admin.js`; what it answers."""
+        """Have the edge do something, see `admin.js`; what it answers, or Refused. It is asked once: what is lost may have been done."""
 
 
 class NoRuntime:

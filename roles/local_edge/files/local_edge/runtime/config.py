@@ -100,7 +100,7 @@ def edge(around: Surroundings) -> str:
     sockets = [f'(name = "http", http = (injectRequestHeaders = [{VISITOR}]), service = "main")',
                '(name = "admin", http = (), service = (name = "main", entrypoint = "Admin"))']
     bindings = ['(name = "LOADER", workerLoader = ())', '(name = "CONTROL", service = "control")',
-                '(name = "CLOUDFLARE", service = "cloudflare")',
+                '(name = "CLOUDFLARE", service = "cloudflare")', '(name = "STORAGE", service = "objects")',
                 f'(name = "API", text = {quoted(around.api)})', f'(name = "EGRESS", text = {quoted(around.egress)})',
                 f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")', f'(name = "LOG", text = {quoted(around.log)})', inside(),
                 '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")', '(name = "DATABASES", durableObjectNamespace = "Database")', SERIALIZER,

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 
 from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
 from local_edge.errors import ApiError
-from local_edge.model import assets, bindings, kv, objects, queues, scripts
+from local_edge.model import assets, bindings, d1, kv, objects, queues, scripts
 from local_edge.model.kv import Pair
 from local_edge.model.place import Place
 from local_edge.model.queues import Message
@@ -35,7 +35,7 @@ def refused(error: ApiError) -> Reply:
 
 
 class Internal:
-    """Questions of the edge: routes, one Worker, KV, R2, queues."""
+    """Questions of the edge: routes, one Worker, KV, R2, queues, what D1 and Durable Objects keep."""
 
     def __init__(self, settings: Settings, store: Store, newest: str, asked: set[str]) -> None:
         self.settings, self.store, self.newest, self.asked = settings, store, newest, asked
@@ -72,10 +72,11 @@ class Internal:
         if segments[0] == "kv" and segments[2:] == ["keys"]:
             return self.keys(segments[1], query)
         if segments[0] == "object" and len(segments) == 3:
-            objects.note(self.store, segments[1], segments[2])
-            return 200, b"", {}
+            return 200 if objects.note(self.store, segments[1], segments[2]) else 404, b"", {}
         if segments[0] == "queue" and len(segments) == 3:
             return self.queue(segments[1], segments[2], body)
+        if segments[0] == "file" and len(segments) == 2:
+            return self.file(segments[1], scope["method"], body)
         if segments[0] == "kv" and len(segments) == 2:
             return self.pair(segments[1], scope["method"], query, Headers(raw=scope["headers"]), body)
         return 404, b"", {}
@@ -109,6 +110,14 @@ class Internal:
             queues.send(self.store, queue, messages, told.get("delaySeconds"))
         held = queues.metrics(self.store, queue)
         return as_json({"backlogCount": held.count, "backlogBytes": held.size, "oldest": held.oldest})
+
+    def file(self, name: str, method: str, body: bytes) -> Reply:
+        """What a database is imported from, or exported to."""
+        if method == "PUT":
+            d1.fill(self.store, name, body)
+            return 200, b"", {}
+        found = d1.file(self.store, name)
+        return (200, found.body, {}) if found and found.body is not None else (404, b"", {})
 
     def keys(self, namespace: str, query: Mapping[str, str]) -> Reply:
         limit = min(1000, max(1, kv.integer(query.get("limit"), "limit") or 1000))

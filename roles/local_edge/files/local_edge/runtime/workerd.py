@@ -19,7 +19,7 @@ from local_edge.model.bindings import Binding
 from local_edge.model.place import Place
 from local_edge.model.scripts import Source
 from local_edge.runtime import wire
-from local_edge.runtime.base import Handlers
+from local_edge.runtime.base import Handlers, Refused
 from local_edge.runtime.binary import Unusable, did_not_start, find_binary, newest_date, well
 from local_edge.runtime.child import Stillborn
 from local_edge.runtime.definition import STARTING, check, definition
@@ -29,7 +29,7 @@ from local_edge.settings import Settings
 
 #: A validation takes one core for some milliseconds: a second validator gives a second core its share.
 VALIDATORS = 2
-TELL_WITHIN, ACT_WITHIN = 10.0, 60.0
+FORGET_WITHIN, ACT_WITHIN = 10.0, 60.0
 REMEMBERED = 10_000
 PREFIX = "Failed to start Worker:\n"
 EVERYTHING = "*"
@@ -57,7 +57,7 @@ class Workerd:
         """Start the validators, and return when all answer and the edge has forgotten what it knew: of an earlier one of us, perhaps."""
         try:
             await asyncio.gather(*(one.child.start(well(one.socket)) for one in self.validators))
-            await self.tell("/forget", [EVERYTHING], TELL_WITHIN)
+            await self.make_forget([EVERYTHING])
         except (Stillborn, Unreachable):
             raise Unusable(did_not_start(self.binary)) from None
         for one in self.validators:
@@ -66,16 +66,24 @@ class Workerd:
     async def stop(self) -> None:
         await asyncio.gather(*(one.child.stop() for one in self.validators))
 
-    async def tell(self, path: str, body: Any, within: float = ACT_WITHIN) -> Any:
-        """Have the edge do something; its answer. While it restarts we wait; if it hangs, it will be killed."""
-        until, sent = time.monotonic() + within, json.dumps(body).encode()
+    async def tell(self, path: str, body: Any, within: float) -> Any:
+        """Have the edge do something; its answer."""
+        try:
+            status, answer = await asyncio.wait_for(wire.exchange(self.admin, "POST", path, json.dumps(body).encode()), within)
+        except (OSError, EOFError, asyncio.TimeoutError):
+            raise Unreachable from None
+        told = json.loads(answer)
+        if status != 200:
+            raise Refused(str(told["error"]))
+        return told
+
+    async def make_forget(self, keys: Sequence[str]) -> None:
+        """Have the edge forget. While it restarts we wait; if it hangs, it will be killed."""
+        until = time.monotonic() + FORGET_WITHIN
         while time.monotonic() < until:
-            with contextlib.suppress(OSError, EOFError, asyncio.TimeoutError):
-                status, answer = await asyncio.wait_for(wire.exchange(self.admin, "POST", path, sent), until - time.monotonic())
-                told = json.loads(answer)
-                if status == 200:
-                    return told
-                raise invalid(str(told["error"]))
+            with contextlib.suppress(Unreachable):
+                await self.tell("/forget", keys, until - time.monotonic())
+                return
             await asyncio.sleep(0.05)
         raise Unreachable
 
@@ -84,16 +92,16 @@ class Workerd:
         keys = [key for key in keys if key in self.asked or key.endswith("/") or key == "routes"]
         if keys:
             try:
-                await self.tell("/forget", keys, TELL_WITHIN)
+                await self.make_forget(keys)
             except Unreachable:
                 raise ApiError(500, 10002, "The write is stored, but the edge did not take notice of it in time") from None
 
     async def act(self, path: str, body: Any) -> Any:
         """Have the edge do something for a client of ours."""
         try:
-            return await self.tell(path, body)
+            return await self.tell(path, body, ACT_WITHIN)
         except Unreachable:
-            raise ApiError(500, 10002, "The edge did not answer in time") from None
+            raise ApiError(500, 10002, "The edge did not answer: whether it did what it was asked is not known") from None
 
     async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
         """Compile and start the Worker in a validator, once for each combination of code, settings and names."""

@@ -4,8 +4,8 @@
 /** The private socket: the supervisor's heartbeat, and the control plane telling what has changed or what shall be done. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { pointsOf } from "./behind/analytics.js";
-import { KIND, databaseOf } from "./behind/d1.js";
-import { hostOf } from "./behind/objects.js";
+import { KIND, askDatabase, databaseOf } from "./behind/d1.js";
+import { hostOf, wipe } from "./behind/objects.js";
 import { entrypointOf, forget, known, lookUp } from "./tenants.js";
 
 export class Admin extends WorkerEntrypoint {
@@ -24,9 +24,11 @@ const ACTIONS = {
   /** Drop what has changed: see `forget`. */
   "/forget": (changes, env, ctx) => forget(changes, env, ctx),
   /** Let go of the storage of an object or a database. */
-  "/wipe": ({ kind, id }, env) => (kind === KIND ? databaseOf(env, id) : hostOf(env, kind, id)).wipe(),
-  /** Run statements on a database. */
-  "/query": ({ id, queries }, env) => databaseOf(env, id).run(id, queries),
+  "/wipe": ({ kind, id }, env) => (kind === KIND ? wipe(env, "databases", databaseOf(env, id)) : wipe(env, "objects", hostOf(env, kind, id))),
+  /** Run statements on a database, or a file of them; write one. */
+  "/query": async ({ id, queries }, env) => (await askDatabase(env, id, "run", queries)).results,
+  "/import": ({ id, file }, env) => askDatabase(env, id, "import", file),
+  "/export": ({ id, file, options }, env) => askDatabase(env, id, "export", file, options),
   /** The data points of a dataset. */
   "/points": ({ account, dataset }) => pointsOf(account, dataset),
   /** Fire a cron trigger of a Worker: `{outcome, noRetry}`. */

@@ -3,78 +3,201 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** D1 databases: each is a Durable Object of the edge's own with an SQLite database. */
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { found } from "../control.js";
+import { dump } from "./dump.js";
 import { announce } from "./objects.js";
 
 export const KIND = "d1";
+
+/** The header by which a session says how far it has seen, and hears how far it has come. */
+const BOOKMARK = "x-cf-d1-session-commit-token";
+/** Bytes of the longest string or blob, and of the longest statement. */
+const MAX_VALUE = 2_000_000;
+const MAX_STATEMENT = 100_000;
+/** Pragmas that hold for a transaction on Cloudflare; the runtime keeps them as long as the database is open. */
+const PASSING = ["case_sensitive_like", "ignore_check_constraints", "legacy_alter_table", "recursive_triggers", "reverse_unordered_selects"];
+/** What the runtime says around a constraint that is still violated when a transaction ends; and what is violated then. */
+const VIOLATED = /^Durable Object was reset.* constraints were violated: /;
+const ORPHANED = "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)";
+/** So many characters of a file are run, or statements of one written, before others get their turn: what keeps the runtime for a second ends it. */
+const PIECE = 50_000;
+const ROWS = 500;
 
 /** The database of an id. */
 export function databaseOf(env, id) {
   return env.DATABASES.get(env.DATABASES.idFromName(id));
 }
 
-/** What a binding reaches: the protocol that the runtime's own class of D1 bindings speaks. */
-export class D1 extends WorkerEntrypoint {
-  async fetch(request) {
-    const queries = await request.json();
-    const rows = new URL(request.url).searchParams.get("resultsFormat");
-    const { id } = this.ctx.props;
-    try {
-      const results = await databaseOf(this.env, id).run(id, [queries].flat());
-      const shaped = results.map((result) => shapedAs(rows, result));
-      return Response.json(Array.isArray(queries) ? shaped : shaped[0]);
-    } catch (error) {
-      return Response.json({ success: false, error: error.message }, { status: 500 });
-    }
+/** Have a database do something: `run`, `import` or `export`. */
+export async function askDatabase(env, id, method, ...args) {
+  try {
+    return await databaseOf(env, id)[method](id, ...args);
+  } catch (error) {
+    throw new Error(error.message.replace(VIOLATED, ""));
   }
 }
 
-/** The result of a statement in a format: rows under their columns, objects, or nothing. */
-export function shapedAs(format, { columns, rows, meta }) {
+/** What a binding reaches: the two protocols that the runtime's own class of D1 bindings speaks. */
+export class D1 extends WorkerEntrypoint {
+  async fetch(request) {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/dump") return Response.json({ error: "Only databases of D1's alpha period can be dumped." }, { status: 400 });
+    const queries = await request.json();
+    const session = request.headers.get(BOOKMARK);
+    try {
+      const { results, bookmark } = await this.#run([queries].flat(), session);
+      const shaped = results.map((result) => shapedAs(searchParams.get("resultsFormat"), result));
+      return Response.json(Array.isArray(queries) ? shaped : shaped[0], { headers: session ? { [BOOKMARK]: bookmark } : {} });
+    } catch (error) {
+      return Response.json({ success: false, error: error.message });
+    }
+  }
+
+  /** The same by RPC, for Workers with the flag `d1_binding_jsrpc`. */
+  async query({ queries, bookmark: session }) {
+    const { results, ...marked } = await this.#run(queries, session);
+    return { results: results.map(({ columns, rows, meta }) => ({ meta, data: { kind: "raw", columns, rows } })), ...marked };
+  }
+
+  #run(queries, session) {
+    return askDatabase(this.env, this.ctx.props.id, "run", queries, Boolean(session));
+  }
+}
+
+/** The result of a statement: rows under their columns, or objects. */
+function shapedAs(format, { columns, rows, meta }) {
   const objects = () => rows.map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index]])));
-  const results = { NONE: () => [], ROWS_AND_COLUMNS: () => ({ columns, rows }) }[format] ?? objects;
-  return { success: true, results: results(), meta };
+  return { success: true, results: format === "ROWS_AND_COLUMNS" ? { columns, rows } : objects(), meta };
 }
 
 export class Database extends DurableObject {
   #known = this.ctx.storage.kv.get("known");
+  #wiped = false;
 
-  /** Run `{sql, params}` one after the other, all or none; of each `{columns, rows, meta}`. */
-  async run(id, queries) {
-    if (!this.#known) {
-      await announce(this.env, KIND, id);
-      this.ctx.storage.kv.put("known", (this.#known = true));
+  /** Run `{sql, params}` one after the other, all or none: `{results: [{columns, rows, meta}], bookmark}`, the bookmark if one is asked for. */
+  async run(id, queries, marked) {
+    await this.#check(id);
+    const { storage } = this.ctx;
+    const asked = queries.filter(({ sql }) => !isBlank(sql));
+    if (!asked.length) throw new Error("No SQL statements detected.");
+    let results;
+    try {
+      results = storage.transactionSync(() => asked.map(({ sql, params }) => this.#statement(sql, params ?? [])));
+    } finally {
+      if (asked.some(({ sql }) => /pragma/i.test(sql))) this.#turnBack();
     }
-    return this.ctx.storage.transactionSync(() => queries.map(({ sql, params = [] }) => this.#statement(sql, params)));
+    return { results, ...(marked && { bookmark: await storage.getCurrentBookmark() }) };
+  }
+
+  /** Run the statements of a file, all or none: `{num_queries, final_bookmark, meta}`. */
+  async import(id, file) {
+    await this.#check(id);
+    const { storage } = this.ctx;
+    const text = await (await found(this.env, `/file/${file}`)).text();
+    const total = { num_queries: 0, rows_read: 0, rows_written: 0 };
+    const count = ({ statementCount = 1, rowsRead, rowsWritten }) => {
+      total.num_queries += statementCount;
+      total.rows_read += rowsRead;
+      total.rows_written += rowsWritten;
+    };
+    const done = this.#watch();
+    const ingest = async () => {
+      let rest = "";
+      for (let begin = 0, end; begin < text.length; begin = end) {
+        end = text.indexOf(";", begin + PIECE) + 1 || text.length;
+        const ingested = storage.sql.ingest(rest + text.slice(begin, end));
+        count(ingested);
+        rest = ingested.remainder;
+        if (rest.length > MAX_STATEMENT) throw new Error("statement too long: SQLITE_TOOBIG");
+        await scheduler.wait(0);
+      }
+      if (!isBlank(rest)) count(toEnd(storage.sql.exec(rest)));
+      if (storage.sql.exec("pragma foreign_key_check").toArray().length) throw new Error(ORPHANED);
+    };
+    await storage.transaction(ingest).finally(() => this.#turnBack());
+    const { num_queries, ...rows } = total;
+    return { num_queries, meta: { ...done(), ...rows }, final_bookmark: await storage.getCurrentBookmark() };
+  }
+
+  /** Write the database as a file of statements, see `dump`; its bookmark. */
+  async export(id, file, options) {
+    await this.#check(id);
+    const { storage } = this.ctx;
+    const statements = [];
+    await storage.transaction(async () => {
+      for (const statement of dump(storage.sql, options)) {
+        if (statements.push(statement) % ROWS === 0) await scheduler.wait(0);
+      }
+    });
+    await found(this.env, `/file/${file}`, { method: "PUT", body: statements.join("\n") });
+    return storage.getCurrentBookmark();
   }
 
   async wipe() {
+    this.#wiped = true;
     await this.ctx.storage.deleteAll();
-    this.#known = false;
+  }
+
+  /** Tell the control plane that there is a database, once; refuse to be one that was deleted. */
+  async #check(id) {
+    const there = this.#known || (await this.ctx.blockConcurrencyWhile(() => announce(this.env, KIND, id)));
+    if (!there || this.#wiped) throw new Error("The database could not be found");
+    if (!this.#known) this.ctx.storage.kv.put("known", (this.#known = true));
+  }
+
+  /** Let no pragma outlive its transaction. */
+  #turnBack() {
+    for (const name of PASSING) this.ctx.storage.sql.exec(`pragma ${name} = off`);
   }
 
   #statement(sql, params) {
-    const database = this.ctx.storage.sql;
-    const counted = () => database.exec("select total_changes() as changes").one().changes;
-    const before = counted();
-    const size = database.databaseSize;
-    const begin = performance.now();
-    const cursor = database.exec(sql, ...params.map((value) => (Array.isArray(value) ? new Uint8Array(value) : value)));
+    const done = this.#watch();
+    const cursor = this.ctx.storage.sql.exec(sql, ...params.map(bound));
     const rows = [...cursor.raw()].map((row) => row.map((value) => (value instanceof ArrayBuffer ? [...new Uint8Array(value)] : value)));
-    const duration = performance.now() - begin;
-    const changes = counted() - before;
-    return {
-      columns: cursor.columnNames,
-      rows,
-      meta: {
+    return { columns: cursor.columnNames, rows, meta: { ...done(), rows_read: cursor.rowsRead, rows_written: cursor.rowsWritten } };
+  }
+
+  /** Begin to watch; what happened since, as `meta` has it. */
+  #watch() {
+    const { sql } = this.ctx.storage;
+    const look = () => sql.exec("select total_changes() as changes, last_insert_rowid() as last").one();
+    const before = { ...look(), size: sql.databaseSize, time: performance.now() };
+    return () => {
+      const duration = performance.now() - before.time;
+      const after = look();
+      const changes = after.changes - before.changes;
+      const size = sql.databaseSize;
+      return {
         served_by: "local-edge",
+        served_by_colo: "LCL",
+        served_by_primary: true,
+        timings: { sql_duration_ms: duration },
         duration,
         changes,
-        last_row_id: database.exec("select last_insert_rowid() as id").one().id,
-        changed_db: changes > 0 || database.databaseSize !== size,
-        size_after: database.databaseSize,
-        rows_read: cursor.rowsRead,
-        rows_written: cursor.rowsWritten,
-      },
+        last_row_id: after.last,
+        changed_db: changes > 0 || after.last !== before.last || size !== before.size,
+        size_after: size,
+        total_attempts: 1,
+      };
     };
   }
+}
+
+/** Whether there is nothing but comments. A comment sign inside a literal comes after the word that makes it a statement. */
+function isBlank(sql) {
+  return !/[^\s;]/.test(sql.replace(/--.*|\/\*[^]*?\*\//g, ""));
+}
+
+/** A cursor whose statement is done. */
+function toEnd(cursor) {
+  cursor.toArray();
+  return cursor;
+}
+
+/** A parameter as SQLite takes it: bytes travel as lists of numbers. */
+function bound(value) {
+  const plain = Array.isArray(value) ? new Uint8Array(value) : typeof value === "boolean" ? Number(value) : value;
+  const size = typeof plain === "string" ? new TextEncoder().encode(plain).length : (plain?.byteLength ?? 0);
+  if (size > MAX_VALUE) throw new Error("string or blob too big: SQLITE_TOOBIG");
+  return plain;
 }

@@ -135,7 +135,15 @@ export class ObjectHost extends DurableObject {
   }
 }
 
-/** Tell the control plane of storage that has come to be. */
+/** Tell the control plane of storage that has come to be; whether it belongs to something that is there. */
 export async function announce(env, kind, id) {
-  await found(env, `/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" });
+  return Boolean(await found(env, `/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" }));
+}
+
+/** Let go of what an object keeps, and of its files, which the runtime would leave empty; `folder` is the key of its class. */
+export async function wipe(env, folder, stub) {
+  await stub.wipe();
+  for (const ending of [".sqlite", ".sqlite-wal", ".sqlite-shm", ".facets"]) {
+    await env.STORAGE.fetch(`http://storage/${folder}/${stub.id}${ending}`, { method: "DELETE" });
+  }
 }

@@ -1,0 +1,147 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""D1 as far as the control plane goes: statements, files, what is refused; and which storage of the edge is to go."""
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from typing import Any
+
+import pytest
+import requests
+from control_plane import Client, form
+from local_edge.errors import ApiError
+from local_edge.model import d1, objects
+from local_edge.store import Store
+
+TRIGGER = "create trigger t after insert on a begin delete from b; update c set d = 'end;'; end;"
+STATEMENTS: dict[str, list[str]] = {
+    "": [],
+    " \n": [],
+    "-- nothing; at all": [],
+    "/* nothing; */ ": [],
+    "select 1": ["select 1"],
+    "select 1; select 2;": ["select 1;", " select 2;"],
+    "select 1; -- end;\n": ["select 1;"],
+    "select ';', \";\", `;`, [;] /* ; */ -- ;\n; select 'it''s;'": ["select ';', \";\", `;`, [;] /* ; */ -- ;\n;", " select 'it''s;'"],
+    f"{TRIGGER} select 1": [TRIGGER, " select 1"],
+    TRIGGER.upper().removesuffix(" END;"): [TRIGGER.upper().removesuffix(" END;")],
+    "select case when 1 then 2 end; select 3": ["select case when 1 then 2 end;", " select 3"],
+    "select 'open; select 2": ["select 'open; select 2"],
+}
+
+
+@pytest.mark.parametrize("text", STATEMENTS)
+def test_a_text_is_split_where_sqlite_would(text: str) -> None:
+    assert d1.statements(text) == STATEMENTS[text]
+
+
+@pytest.fixture
+def database(client: Client) -> str:
+    """The path of a new database."""
+    return f"/d1/database/{client.ask('POST', '/d1/database', json={'name': 'shop'})['uuid']}"
+
+
+def test_what_is_shown_of_a_database(client: Client, database: str) -> None:
+    ident = database.rpartition("/")[2]
+    shown = client.ask("GET", "/d1/database/shop")
+    assert (shown["uuid"], shown["num_tables"], shown["file_size"], shown["read_replication"]) == (ident, 0, 0, {"mode": "disabled"})
+    (listed,) = client.ask("GET", "/d1/database")
+    assert set(listed) == {"uuid", "name", "version", "created_at", "jurisdiction"}
+    assert client.ask("GET", "/d1/database/shop?fields=uuid,name") == {"uuid": ident, "name": "shop"}
+
+
+def test_where_replicas_are_to_be_is_kept(client: Client, database: str) -> None:
+    auto = {"read_replication": {"mode": "auto"}}
+    assert client.ask("PUT", database, json=auto)["read_replication"] == {"mode": "auto"}
+    assert client.ask("PATCH", database, json={})["read_replication"] == {"mode": "auto"}
+    assert client.ask("PATCH", database, json={"read_replication": {"mode": "disabled"}})["read_replication"] == {"mode": "disabled"}
+    for method, body in (("PUT", {}), ("PUT", {"read_replication": {"mode": "x"}}), ("PATCH", {"read_replication": "auto"})):
+        assert client.error(method, database, json=body) == (400, 7400)
+
+
+@pytest.mark.parametrize("body", [{}, [], {"batch": []}, {"batch": "x"}, {"batch": ["x"]}, {"sql": 1}, {"sql": "select ?", "params": "x"},
+                                  {"sql": "select ?", "params": [{}]}, {"sql": "select ?", "params": [[256]]}, 1])
+def test_a_query_of_another_shape_is_refused(client: Client, database: str, body: Any) -> None:
+    assert client.error("POST", f"{database}/query", json=body) == (400, 7400)
+    assert client.error("POST", f"{database}/raw", json=body) == (400, 7400)
+
+
+def test_a_query_needs_a_database_and_something_that_runs_it(client: Client, database: str) -> None:
+    query = {"sql": "select 1"}
+    assert client.error("POST", f"/d1/database/{uuid.uuid4()}/query", json=query) == (404, 7404)
+    assert client.error("POST", "/d1/database/shop/query", json=query) == (400, 7400)
+    refused = client.send("POST", f"{database}/query", json=query).json()["errors"][0]
+    assert (refused["code"], refused["message"]) == (10002, "Nothing runs Workers here")
+
+
+@pytest.mark.parametrize(("call", "body"), [
+    *(("import", body) for body in ({}, {"action": "other"}, {"action": []}, {"action": "init"}, {"action": "init", "etag": 1})),
+    *(("export", {"output_format": "polling", "dump_options": given}) for given in ([], {"tables": [1]}, {"no_data": "yes"})), ("export", {}),
+])
+def test_a_task_of_another_shape_is_refused(client: Client, database: str, call: str, body: dict[str, Any]) -> None:
+    assert client.error("POST", f"{database}/{call}", json=body) == (400, 7400)
+
+
+def test_a_file_is_uploaded_by_its_address_alone(client: Client, database: str) -> None:
+    data = b"select 1"
+    etag = hashlib.md5(data).hexdigest()
+    told = client.ask("POST", f"{database}/import", json={"action": "init", "etag": etag})
+    early = client.ask("POST", f"{database}/import", json={"action": "ingest", "etag": etag, "filename": told["filename"]})
+    assert (early["success"], early["status"]) == (False, "error") and told["filename"] in early["error"]
+    uploaded = requests.put(told["upload_url"], data=data)
+    assert (uploaded.status_code, uploaded.headers["etag"], uploaded.content) == (200, f'"{etag}"', b"")
+    for address, method in ((told["upload_url"], "GET"), (told["upload_url"][:-2] + "xx", "PUT")):
+        assert requests.request(method, address).status_code == 403
+    client.ask("DELETE", database)
+    assert client.error("POST", f"{database}/import", json={"action": "poll"}) == (404, 7404)
+
+
+class Edge:
+    """Remembers what it was asked; fails while told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self.down = False
+
+    async def act(self, path: str, body: Any) -> None:
+        if self.down:
+            raise ApiError(500, 10002, "down")
+        self.asked.append((path, body))
+
+
+def test_storage_goes_once_nothing_has_it_any_more(client: Client, database: str) -> None:
+    store: Store = client.edge._plane.store
+    ident, edge = database.rpartition("/")[2], Edge()
+    path = client.namespace()
+    client.ask("PUT", f"{path}/a", files=form(migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]}))
+    room = store.one("select json_extract(extras, '$.migrations.classes.Room.id') as id from scripts")["id"]
+    assert objects.note(store, objects.D1, ident) and objects.note(store, room, "1") and objects.note(store, room, "1")
+    assert objects.note(store, objects.D1, "of nothing") is False
+    assert objects.orphans(store) == [(objects.D1, "of nothing")]
+    asyncio.run(objects.sweep(store, edge.act))
+    assert edge.asked == [("/wipe", {"kind": objects.D1, "id": "of nothing"})] and objects.orphans(store) == []
+    client.ask("DELETE", f"{path}/a")
+    client.ask("DELETE", database)
+    assert objects.orphans(store) == [(room, "1"), (objects.D1, ident)]
+    edge.down = True
+    asyncio.run(objects.sweep(store, edge.act))
+    assert len(objects.orphans(store)) == 2, "what could not be wiped is asked for again"
+    edge.down = False
+    asyncio.run(objects.sweep(store, edge.act))
+    assert (len(edge.asked), objects.orphans(store)) == (3, [])
+
+
+def test_files_are_forgotten_after_their_hour_and_with_their_database(client: Client, database: str) -> None:
+    store: Store = client.edge._plane.store
+    ident = database.rpartition("/")[2]
+    names = [d1.open_file(store, ident) for _time in range(3)]
+    with store.write() as db:
+        db.execute("update d1_files set created_on = '2020-01-01T00:00:00Z' where name = ?", (names[0],))
+    d1.sweep(store)
+    assert [d1.file(store, name) is not None for name in names] == [False, True, True]
+    client.ask("DELETE", database)
+    d1.sweep(store)
+    assert [d1.file(store, name) for name in names] == [None] * 3
