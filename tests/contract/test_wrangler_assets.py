@@ -53,6 +53,21 @@ def test_rules_for_headers_and_redirects_are_heeded(project: Project, edge: Edge
     assert (moved.status_code, moved.headers["location"]) == (301, "/about")
 
 
+def test_assets_below_a_path(project: Project, edge: Edge) -> None:
+    project.write("public/about.html", "<h1>about</h1>")
+    project.configure(name="site", assets={"directory": "public", "base_path": "/docs"}, routes=["site.example.com/*"])
+    project.wrangler("deploy")
+    assert [edge.get("site.example.com", path).status_code for path in ("/docs/about", "/about")] == [200, 404]
+
+
+def test_rules_that_are_refused_are_told(project: Project, edge: Edge) -> None:
+    project.write("public/index.html", "<h1>home</h1>")
+    project.write("public/_redirects", "/* /index.html 200\n")
+    project.configure(name="site", assets={"directory": "public"})
+    said = project.wrangler("deploy", fails=True)
+    assert "Invalid _redirects configuration" in said and "Line 1: Infinite loop detected in this rule." in said and "[code: 100324]" in said
+
+
 def test_a_tenant_with_code_and_assets(project: Project, edge: Edge) -> None:
     platform = Platform(edge)
     project.write("index.js", API)

@@ -1,149 +1,342 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Static assets as visitors see them, and the API as Workers do."""
+"""Static assets as visitors see them: which file a path means, who answers what is none, rules, headers, and the binding of Workers."""
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
+import http.client
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from edge_process import TOKEN, Edge, Platform
+import sites
+from edge_process import Edge, Platform
+from sites import deploy, digest
 
-SITE = {"/index.html": "home", "/about.html": "about", "/blog/index.html": "blog", "/app.css": "body {}", "/404.html": "lost", "/blog/404.html": "lost post"}
-TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8"}
-CODE = "export default { async fetch(request, env) { return new Response(`code ${new URL(request.url).pathname}`); } };"
-THROUGH = "export default { fetch(request, env) { return env.ASSETS.fetch(request); } };"
+pytestmark = pytest.mark.integration
 
-
-def completed(edge: Edge, name: str, namespace: str | None = None, **changed: str) -> str:
-    """Upload the files, some of them changed; the token that says so."""
-    site = {**SITE, **{f"/{path.replace('_', '.')}": body for path, body in changed.items()}}
-    where = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
-    digests = {path: hashlib.sha256((path + body).encode()).hexdigest()[:32] for path, body in site.items()}
-    manifest = {path: {"hash": digest, "size": len(site[path])} for path, digest in digests.items()}
-    begun = edge.ask("POST", f"{where}/{name}/assets-upload-session", json={"manifest": manifest})
-    token: str = begun["jwt"]
-    for bucket in begun["buckets"]:
-        paths = {digest: path for path, digest in digests.items()}
-        parts = [(each, (each, base64.b64encode(site[paths[each]].encode()), TYPES[paths[each].rpartition(".")[2]])) for each in bucket]
-        answer = edge.session.post(f"{edge.account}/workers/assets/upload?base64=true", files=parts, headers={"Authorization": f"Bearer {token}"})
-        assert answer.ok, answer.text
-        done: str = answer.json()["result"].get("jwt", token)
-    return done if begun["buckets"] else token
+#: The body of each file is its path.
+SITE = {path: path for path in (
+    "/index.html", "/404.html", "/about.html", "/blog/index.html", "/blog/404.html", "/blog/post.html", "/both.html", "/both/index.html", "/app.css",
+    "/a@b.txt", "/café.html", "/[id].html", "/100%.txt", "/plain")}
+HOST = "site.example.com"
 
 
-def site(edge: Edge, config: dict[str, Any]) -> None:
-    """A Worker of assets alone at site.example.com."""
-    metadata = {"assets": {"jwt": completed(edge, "site"), "config": config}, "compatibility_date": "2026-11-01"}
-    answer = edge.session.put(f"{edge.account}/workers/scripts/site", files={"metadata": (None, json.dumps(metadata), "application/json")})
-    assert answer.ok, answer.text
-    edge.route("site.example.com/*", "site")
+def site(edge: Edge, config: dict[str, Any] | None = None, files: dict[str, str] | None = None, code: str | None = None, **metadata: Any) -> None:
+    """A Worker of the account at the host."""
+    deploy(edge, "site", SITE if files is None else files, code, config=config, **metadata)
+    edge.route(f"{HOST}/*", "site")
 
 
-def seen(edge: Edge, path: str) -> str:
-    """What a visitor gets: a body, or where to go, or a status."""
-    answer = edge.get("site.example.com", path)
-    return answer.headers.get("location") or (answer.text if answer.ok else f"{answer.status_code} {answer.text}")
+def visit(edge: Edge, asked: str, **headers: str) -> str:
+    """What is seen at `/path`, or of `METHOD /path`; the path as it is, without a client that tidies it."""
+    method, path = asked.split() if " " in asked else ("GET", asked)
+    connection = http.client.HTTPConnection(urlsplit(edge.http).netloc, timeout=30)
+    connection.request(method, path, headers={"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}})
+    answer = connection.getresponse()
+    said = answer.getheader("location") or answer.read().decode()
+    connection.close()
+    return said if answer.status == 200 else f"{answer.status} {said}".strip()
 
 
-@pytest.mark.parametrize(("handling", "expected"), [
-    ("auto-trailing-slash", {"/": "home", "/index.html": "/", "/about": "about", "/about.html": "/about", "/about/": "/about", "/blog": "/blog/",
-                             "/blog/": "blog", "/blog/index.html": "/blog/", "/app.css": "body {}", "/none": "404 "}),
-    ("force-trailing-slash", {"/": "home", "/about": "/about/", "/about/": "about", "/blog": "/blog/", "/blog/": "blog"}),
-    ("drop-trailing-slash", {"/": "home", "/about/": "/about", "/about": "about", "/blog/": "/blog", "/blog": "blog"}),
-    ("none", {"/": "404 ", "/about": "404 ", "/about.html": "about", "/blog/index.html": "blog"}),
-])
-def test_pages(edge: Edge, handling: str, expected: dict[str, str]) -> None:
+HANDLINGS = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
+PAGES = {
+    # path                 auto-trailing-slash   force-trailing-slash  drop-trailing-slash   none
+    "/":                  ("/index.html",        "/index.html",        "/index.html",        "404"),
+    "/index":             ("307 /",              "307 /",              "307 /",              "404"),
+    "/index.html":        ("307 /",              "307 /",              "307 /",              "/index.html"),
+    "/about":             ("/about.html",        "307 /about/",        "/about.html",        "404"),
+    "/about/":            ("307 /about",         "/about.html",        "307 /about",         "404"),
+    "/about.html":        ("307 /about",         "307 /about/",        "307 /about",         "/about.html"),
+    "/about/index":       ("307 /about",         "307 /about/",        "307 /about",         "404"),
+    "/about/index.html":  ("307 /about",         "307 /about/",        "307 /about",         "404"),
+    "/blog":              ("307 /blog/",         "307 /blog/",         "/blog/index.html",   "404"),
+    "/blog/":             ("/blog/index.html",   "/blog/index.html",   "307 /blog",          "404"),
+    "/blog.html":         ("307 /blog/",         "307 /blog/",         "307 /blog",          "404"),
+    "/blog/index":        ("307 /blog/",         "307 /blog/",         "307 /blog",          "404"),
+    "/blog/index.html":   ("307 /blog/",         "307 /blog/",         "307 /blog",          "/blog/index.html"),
+    "/both":              ("/both.html",         "307 /both/",         "/both.html",         "404"),
+    "/both/":             ("/both/index.html",   "/both/index.html",   "307 /both",          "404"),
+    "/both.html":         ("307 /both",          "/both.html",         "307 /both",          "/both.html"),
+    "/both/index.html":   ("307 /both/",         "307 /both/",         "/both/index.html",   "/both/index.html"),
+    "/404":               ("/404.html",          "307 /404/",          "/404.html",          "404"),
+    "/app.css":           ("/app.css",           "/app.css",           "/app.css",           "/app.css"),
+    "/app.css/":          ("404",                "404",                "404",                "404"),
+    "/plain":             ("/plain",             "/plain",             "/plain",             "/plain"),
+    "/about?x=1":         ("/about.html",        "307 /about/?x=1",    "/about.html",        "404"),
+    "/ABOUT":             ("404",                "404",                "404",                "404"),
+}
+
+
+@pytest.mark.parametrize("handling", HANDLINGS)
+def test_pages(edge: Edge, handling: str) -> None:
     site(edge, {"html_handling": handling})
-    assert {path: seen(edge, path) for path in expected} == expected
+    assert {path: visit(edge, path) for path in PAGES} == {path: row[HANDLINGS.index(handling)] for path, row in PAGES.items()}
 
 
-@pytest.mark.parametrize(("handling", "expected"), [
-    ("none", ["404 ", "404 "]), ("404-page", ["404 lost", "404 lost post"]), ("single-page-application", ["home", "home"])])
-def test_what_is_not_there(edge: Edge, handling: str, expected: list[str]) -> None:
+def test_a_page_is_not_redirected_to_a_file_of_the_same_content(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sites, "digest", lambda _path, _body: "0123456789abcdef" * 2)
+    site(edge, files={"/twin": "twin", "/twin.html": "twin"})
+    assert [visit(edge, path) for path in ("/twin", "/twin.html")] == ["twin", "twin"]
+
+
+SPELLINGS = {
+    "//about": "307 /about", "/blog//post": "307 /blog/post", "//evil.test": "404", "/./about": "/about.html", "/blog/../about": "/about.html",
+    "/%61bout": "307 /about", "/blog%2Fpost": "307 /blog/post", "/%2Fabout": "307 /about", "/about%2Ehtml": "307 /about",
+    "/a@b.txt": "307 /a%40b.txt", "/a%40b.txt": "/a@b.txt", "/caf%C3%A9": "/café.html", "/caf%c3%a9": "307 /caf%C3%A9",
+    "/[id]": "307 /%5Bid%5D", "/%5Bid%5D": "/[id].html", "/100%.txt": "307 /100%25.txt", "/100%25.txt": "/100%.txt", "/%zz": "404", "/%": "404",
+}
+
+
+def test_ways_to_spell_a_path(edge: Edge) -> None:
+    """One address of each file answers, encoded as encodeURIComponent does; others lead to it."""
+    site(edge)
+    assert {path: visit(edge, path) for path in SPELLINGS} == SPELLINGS
+
+
+NOT_FOUND = ("none", "404-page", "single-page-application")
+STAND_INS = {
+    # what is not there    none    404-page                single-page-application
+    "/none":              ("404", "404 /404.html",        "/index.html"),
+    "/blog/none":         ("404", "404 /blog/404.html",   "/index.html"),
+    "/blog/a/b/none":     ("404", "404 /blog/404.html",   "/index.html"),
+    "/not@here":          ("404", "307 /not%40here",      "307 /not%40here"),
+    "POST /none":         ("404", "405",                  "405"),
+    "HEAD /none":         ("404", "404",                  ""),
+}
+
+
+@pytest.mark.parametrize("handling", NOT_FOUND)
+def test_what_is_not_there(edge: Edge, handling: str) -> None:
     site(edge, {"not_found_handling": handling})
-    assert [seen(edge, "/deep/none"), seen(edge, "/blog/none")] == expected
+    assert {asked: visit(edge, asked) for asked in STAND_INS} == {asked: row[NOT_FOUND.index(handling)] for asked, row in STAND_INS.items()}
 
 
-def test_headers_and_methods(edge: Edge) -> None:
-    site(edge, {})
-    answer = edge.get("site.example.com", "/app.css")
-    assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("text/css; charset=utf-8", "public, max-age=0, must-revalidate")
-    assert edge.get("site.example.com", "/app.css", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
-    assert edge.get("site.example.com", "/app.css", method="POST").status_code == 405
-    assert edge.get("site.example.com", "/app.css?v=2").text == "body {}"
+def test_without_what_stands_in(edge: Edge) -> None:
+    for handling in ("404-page", "single-page-application"):
+        site(edge, {"not_found_handling": handling}, files={"/about.html": "about"})
+        assert [visit(edge, path) for path in ("/", "/none", "/about")] == ["404", "404", "about"]
+        edge.wipe()
 
 
-REDIRECTS = """
-# moved
-/old  /about  301
-/posts/:year/*  https://blog.test/:splat?from=:year
-/pretty  /blog/  200
-"""
-HEADERS = """
-/*
-  X-Frame-Options: DENY
-/about
-  X-About: yes
-  ! cache-control
-"""
+METHODS = {"GET /app.css": "/app.css", "HEAD /app.css": "", "POST /app.css": "405", "PUT /app.css": "405", "DELETE /app.css": "405", "OPTIONS /app.css": "405",
+           "POST /about.html": "405", "POST /none": "404", "OPTIONS /none": "404"}
 
 
-def test_the_files_of_rules(edge: Edge) -> None:
-    site(edge, {"_redirects": REDIRECTS, "_headers": HEADERS})
-    assert [seen(edge, path) for path in ("/old", "/posts/2026/a/b", "/pretty")] == ["/about", "https://blog.test/a/b?from=2026", "blog"]
-    assert [edge.get("site.example.com", path).status_code for path in ("/old", "/posts/2026/a")] == [301, 302]
-    about, home = edge.get("site.example.com", "/about").headers, edge.get("site.example.com", "/").headers
-    assert (about["x-frame-options"], about["x-about"], about.get("cache-control")) == ("DENY", "yes", None)
-    assert (home["x-frame-options"], home.get("x-about")) == ("DENY", None)
-    assert home["cache-control"]
+def test_methods(edge: Edge) -> None:
+    site(edge)
+    assert {asked: visit(edge, asked) for asked in METHODS} == METHODS
 
 
-@pytest.mark.parametrize(("first", "expected"), [
-    (False, ["home", "code /api/x"]), (True, ["code /", "code /api/x"]), (["/api/*", "/"], ["code /", "code /api/x"]), (["/*", "!/"], ["home", "code /api/x"])])
-def test_files_before_code_or_after_it(platform: Platform, first: Any, expected: list[str]) -> None:
-    token = completed(platform.edge, "tenant", platform.namespace)
-    platform.tenant("tenant", CODE, assets={"jwt": token, "config": {"run_worker_first": first}})
-    assert [platform.get("tenant", path).text for path in ("/", "/api/x")] == expected
+CODE = "export default { fetch: (request) => new Response(`code ${request.method} ${new URL(request.url).pathname}`) };"
+NAVIGATES = {"Sec_Fetch_Mode": "navigate"}
+OLD, ON, OFF = {"compatibility_date": "2025-03-31"}, "assets_navigation_prefers_asset_serving", "assets_navigation_has_no_effect"
+SPA, PAGE = {"not_found_handling": "single-page-application"}, {"not_found_handling": "404-page"}
+TURNS = [
+    # configuration, metadata, headers, what is seen
+    ({}, {}, {}, {"/about": "/about.html", "/about.html": "307 /about", "/none": "code GET /none", "POST /about": "405", "POST /none": "code POST /none"}),
+    (PAGE, {}, {}, {"/none": "code GET /none"}),
+    (SPA, {}, {}, {"/none": "code GET /none", "/about": "/about.html"}),
+    (SPA, {}, NAVIGATES, {"/none": "/index.html", "/about": "/about.html", "POST /none": "405"}),
+    (PAGE, {}, NAVIGATES, {"/none": "404 /404.html"}),
+    ({}, {}, NAVIGATES, {"/none": "code GET /none"}),
+    (SPA, {}, {"Sec_Fetch_Mode": "cors"}, {"/none": "code GET /none"}),
+    (SPA, OLD, NAVIGATES, {"/none": "code GET /none"}),
+    (SPA, {**OLD, "compatibility_flags": [ON]}, NAVIGATES, {"/none": "/index.html"}),
+    (SPA, {"compatibility_flags": [OFF]}, NAVIGATES, {"/none": "code GET /none"}),
+    ({"run_worker_first": False}, {}, {}, {"/about": "/about.html", "/none": "code GET /none"}),
+    ({"run_worker_first": True}, {}, {}, {"/about": "code GET /about", "/none": "code GET /none"}),
+    ({**SPA, "run_worker_first": True}, {}, NAVIGATES, {"/none": "code GET /none"}),
+    ({"run_worker_first": ["/blog/*"]}, {}, {}, {"/blog/post": "code GET /blog/post", "/about": "/about.html", "/none": "code GET /none"}),
+    ({**SPA, "run_worker_first": ["/api/*"]}, {}, {}, {"/api/x": "code GET /api/x", "/none": "/index.html"}),
+    ({**PAGE, "run_worker_first": ["/api/*"]}, OLD, {}, {"/api/x": "code GET /api/x", "/none": "404 /404.html"}),
+    ({"run_worker_first": ["/*", "!/blog/*"]}, {}, {}, {"/about": "code GET /about", "/blog/post": "/blog/post.html", "/blog/none": "404"}),
+    ({"run_worker_first": ["/about", "/*.css"]}, {}, {}, {"/about": "code GET /about", "/about.html": "307 /about", "/app.css": "code GET /app.css"}),
+    ({"run_worker_first": ["/a.*"]}, {}, {}, {"/app.css": "/app.css", "/a.b": "code GET /a.b"}),
+    ({"_redirects": "/old /about\n/under /none 200"}, {}, {}, {"/old": "302 /about", "POST /old": "302 /about", "/under": "404", "/none": "code GET /none"}),
+    ({**SPA, "_redirects": "/under /none 200"}, OLD, {}, {"/under": "/index.html", "/none": "code GET /none"}),
+]
 
 
-def test_the_binding(platform: Platform) -> None:
-    token = completed(platform.edge, "tenant", platform.namespace)
-    platform.tenant("tenant", THROUGH, bindings=[{"name": "ASSETS", "type": "assets"}], assets={"jwt": token, "config": {"run_worker_first": True}})
-    assert [platform.get("tenant", path).text for path in ("/", "/app.css")] == ["home", "body {}"]
-    changed = completed(platform.edge, "tenant", platform.namespace, app_css="p {}")
-    platform.tenant("tenant", THROUGH, bindings=[{"name": "ASSETS", "type": "assets"}], assets={"jwt": changed, "config": {"run_worker_first": True}})
-    assert platform.get("tenant", "/app.css").text == "p {}"
+@pytest.mark.parametrize(("config", "metadata", "headers", "expected"), TURNS)
+@pytest.mark.parametrize("namespace", [None, "tenants"])
+def test_assets_or_code(edge: Edge, namespace: str | None, config: dict[str, Any], metadata: dict[str, Any], headers: dict[str, str],
+                        expected: dict[str, str]) -> None:
+    if namespace:
+        Platform(edge, namespace)
+        deploy(edge, "site", SITE, CODE, namespace, config, **metadata)
+    else:
+        site(edge, config, code=CODE, **metadata)
+    assert {asked: visit(edge, asked, **headers) for asked in expected} == expected
 
 
-PUBLISHER = """
+ETAG = f'"{digest("/app.css", "/app.css")}"'
+CONDITIONS = {ETAG: "304", f"W/{ETAG}": "304", f'"other", {ETAG}': "/app.css", "*": "/app.css", '"other"': "/app.css", ETAG.strip('"'): "/app.css"}
+
+
+def test_conditional_requests(edge: Edge) -> None:
+    """Only a single tag is compared, as on Cloudflare."""
+    site(edge)
+    assert {tag: visit(edge, "/app.css", If_None_Match=tag) for tag in CONDITIONS} == CONDITIONS
+
+
+def test_headers_of_a_file(edge: Edge) -> None:
+    site(edge)
+    caching = "public, max-age=0, must-revalidate"
+    for path, headers, expected in [
+        ("/app.css", {}, ("text/css; charset=utf-8", ETAG, caching)),
+        ("/app.css", {"If-None-Match": ETAG}, ("text/css; charset=utf-8", ETAG, caching)),
+        ("/app.css", {"Range": "bytes=0-2"}, ("text/css; charset=utf-8", ETAG, None)),
+        ("/app.css", {"Authorization": "Basic eA=="}, ("text/css; charset=utf-8", ETAG, None)),
+        ("/plain", {}, (None, f'"{digest("/plain", "/plain")}"', caching)),
+    ]:
+        answer = edge.get(HOST, path, headers=headers)
+        assert (answer.headers.get("content-type"), answer.headers["etag"], answer.headers.get("cache-control")) == expected
+    assert edge.get(HOST, "/app.css", headers={"Range": "bytes=0-2"}).text == "/app.css", "the whole file, as on Cloudflare"
+
+
+REDIRECTS = [
+    ("/moved /about", {"/moved": "302 /about", "/moved?q=1": "302 /about?q=1", "/moved/": "404"}),
+    ("/301 /about 301\n/303 /about 303\n/307 /about 307\n/308 /about 308", {f"/{one}": f"{one} /about" for one in (301, 303, 307, 308)}),
+    ("/about /app.css", {"/about": "302 /app.css", "/about.html": "307 /about"}),
+    ("/q /about?a=1#part", {"/q": "302 /about?a=1#part", "/q?b=2": "302 /about?a=1#part"}),
+    ("/out https://h.test/x?a=1", {"/out": "302 https://h.test/x?a=1"}),
+    ("/out https://h.test/x", {"/out?b=2": "302 https://h.test/x?b=2"}),
+    ("/x/* /first/:splat\n/x/y /second", {"/x/y": "302 /first/y"}),
+    ("/x/y /exact\n/x/* /first/:splat", {"/x/y": "302 /exact", "/x/z/w": "302 /first/z/w"}),
+    ("/posts/:year/:slug /:slug?from=:year", {"/posts/2026/a": "302 /a?from=2026", "/posts/2026/a/b": "404"}),
+    ("/:a/:ab /lost", {"/x/y": "404"}),
+    ("/go/* /:splat", {"/go//h.test": "302 /h.test", "/go/%2F%2Fh.test": "302 /%2F%2Fh.test"}),
+    ("/go/* https://h.test/:splat", {"/go/a//b": "302 https://h.test/a//b"}),
+    ("/pretty /about 200", {"/pretty": "/about.html", "/pretty?x=1": "/about.html", "POST /pretty": "405"}),
+    ("/pretty /about.html 200", {"/pretty": "307 /about"}),
+    ("/under/* /blog/:splat 200", {"/under/post": "/blog/post.html", "/under/": "/blog/index.html", "/under/none": "404"}),
+    ("/café /about\n/sp%20ace /about", {"/caf%C3%A9": "302 /about", "/sp%20ace": "302 /about"}),
+    ("# one\n\n  /a /about # two\r\n\t/b\t/about#part\t301\t\n", {"/a": "302 /about", "/b": "301 /about#part"}),
+]
+
+
+@pytest.mark.parametrize(("rules", "expected"), REDIRECTS)
+def test_redirects(edge: Edge, rules: str, expected: dict[str, str]) -> None:
+    site(edge, {"_redirects": rules})
+    assert {asked: visit(edge, asked) for asked in expected} == expected
+
+
+HEADERS: list[tuple[str, dict[str, dict[str, str | None]]]] = [
+    ("/*\n  X-A: 1", {"/about": {"x-a": "1"}, "/none": {"x-a": "1"}, "/about.html": {"x-a": "1"}}),
+    ("/about\n  X-A: 1", {"/about": {"x-a": "1"}, "/about.html": {"x-a": None}, "/app.css": {"x-a": None}}),
+    ("/*\n  X-A: 1\n  X-A: 2\n/about\n  x-a: 3", {"/about": {"x-a": "1, 2, 3"}, "/": {"x-a": "1, 2"}}),
+    ("/*\n  Cache-Control: no-store\n  Content-Type: text/x", {"/about": {"cache-control": "no-store", "content-type": "text/x"}}),
+    ("/*\n  X-A: 1\n/about\n  ! X-A\n  ! Cache-Control\n  ! ETag", {"/about": {"x-a": None, "cache-control": None, "etag": None}, "/": {"x-a": "1"}}),
+    ("/about\n  ! X-A\n/*\n  X-A: 1", {"/about": {"x-a": "1"}}),
+    ("/blog/*\n  X-A: <:splat>", {"/blog/post": {"x-a": "<post>"}}),
+    ("/:a/:b\n  X-A: :b/:a", {"/blog/post": {"x-a": "post/blog"}, "/about": {"x-a": None}}),
+    (f"https://{HOST}/*\n  X-A: here\nhttps://other.test/*\n  X-A: there", {"/about": {"x-a": "here"}}),
+    ("https://:sub.example.com/about\n  X-A: :sub\nhttps://:whole.com/*\n  X-A: never", {"/about": {"x-a": "site"}, "/": {"x-a": None}}),
+    ("/a%40b.txt\n  X-A: 1\n/caf%C3%A9\n  X-A: 2", {"/a%40b.txt": {"x-a": "1"}, "/caf%C3%A9": {"x-a": "2"}}),
+]
+
+
+@pytest.mark.parametrize(("rules", "expected"), HEADERS)
+def test_headers(edge: Edge, rules: str, expected: dict[str, dict[str, str | None]]) -> None:
+    site(edge, {"_headers": rules})
+    assert {path: {name: edge.get(HOST, path).headers.get(name) for name in names} for path, names in expected.items()} == expected
+
+
+def test_headers_are_not_for_what_code_answers(edge: Edge) -> None:
+    site(edge, {"_headers": "/*\n  X-A: 1"}, code=CODE)
+    assert [edge.get(HOST, path).headers.get("x-a") for path in ("/about", "/none")] == ["1", None]
+
+
+BASES = {
+    # path                auto-trailing-slash   force-trailing-slash  drop-trailing-slash   none
+    "/docs":             ("307 /docs/",         "307 /docs/",         "/index.html",        "404"),
+    "/docs/":            ("/index.html",        "/index.html",        "307 /docs",          "404"),
+    "/docs/about":       ("/about.html",        "307 /docs/about/",   "/about.html",        "404"),
+    "/docs/about.html":  ("307 /docs/about",    "307 /docs/about/",   "307 /docs/about",    "/about.html"),
+    "/docs//about":      ("307 /docs/about",    "307 /docs/about/",   "307 /docs/about",    "404"),
+    "/docs/old":         ("302 /docs/about",    "302 /docs/about",    "302 /docs/about",    "302 /docs/about"),
+    "/docs/under":       ("/app.css",           "/app.css",           "/app.css",           "/app.css"),
+    "/docs/again":       ("/index.html",        "/index.html",        "/index.html",        "404"),
+    "/docs/beyond":      ("404",                "404",                "404",                "404"),
+    "/about":            ("404",                "404",                "404",                "404"),
+    "/docs.html":        ("404",                "404",                "404",                "404"),
+    "/":                 ("404",                "404",                "404",                "404"),
+}
+
+
+@pytest.mark.parametrize("handling", HANDLINGS)
+def test_assets_below_a_path(edge: Edge, handling: str) -> None:
+    """What is asked for beyond the base path is not theirs, whatever the rules say."""
+    rules = "/docs/old /docs/about\n/docs/under /docs/app.css 200\n/docs/again /docs 200\n/docs/beyond /app.css 200\n/ /docs/"
+    site(edge, {"html_handling": handling, "base_path": "docs", "_redirects": rules})
+    assert {path: visit(edge, path) for path in BASES} == {path: row[HANDLINGS.index(handling)] for path, row in BASES.items()}
+
+
+def test_code_answers_what_is_beyond_the_base_path(edge: Edge) -> None:
+    site(edge, {**SPA, "base_path": "/docs"}, code=CODE)
+    assert [visit(edge, path, **NAVIGATES) for path in ("/docs/none", "/none", "/docs/about")] == ["/index.html", "code GET /none", "/about.html"]
+
+
+BINDING = """
 export default { async fetch(request, env) {
-  const form = new FormData();
-  form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-11-01" }));
-  form.set("index.js", new File(["export default { fetch: () => new Response('published') };"], "index.js", { type: "application/javascript+module" }));
-  const url = `https://api.cloudflare.com/client/v4/accounts/${env.ACCOUNT}/workers/dispatch/namespaces/tenants/scripts/fresh`;
-  const answer = await fetch(url, { method: "PUT", body: form, headers: { authorization: `Bearer ${env.TOKEN}` } });
-  return new Response(`${answer.status} ${await (await env.TENANTS.get("fresh").fetch("http://fresh/")).text()}`);
+  const url = new URL(request.url);
+  const [how, path] = url.pathname.split("!");
+  if (how === "/as-it-is") return env.ASSETS.fetch(new Request(new URL(path, request.url), request));
+  if (how === "/elsewhere") return env.ASSETS.fetch(`https://assets.test:8443${path}`);
+  const answer = await env.ASSETS.fetch(new URL(path, request.url), { method: how.slice(1) });
+  return new Response(`${answer.status} ${answer.redirected} ${await answer.text()}`);
 } };
 """
+ASKED = {
+    "/as-it-is!/about": "/about.html", "/as-it-is!/about.html": "307 /about", "/as-it-is!/none": "404 /404.html", "POST /as-it-is!/about": "405",
+    "/elsewhere!/about": "/about.html", "/elsewhere!/about.html": "/about.html", "/elsewhere!/blog": "/blog/index.html",
+    "/GET!/about.html": "200 true /about.html", "/GET!/moved": "200 true /about.html", "/HEAD!/about": "200 false ", "/POST!/about": "405 false ",
+    "/OPTIONS!/none": "405 false ",
+}
 
 
-def test_a_worker_publishes_another_through_the_api(platform: Platform) -> None:
-    edge = platform.edge
-    edge.deploy("publisher", PUBLISHER, bindings=[
-        {"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace}, {"name": "TOKEN", "type": "secret_text", "text": TOKEN},
-        {"name": "ACCOUNT", "type": "plain_text", "text": edge.ready["accounts"][0]["id"]}])
-    edge.route("publisher.example.com/*", "publisher")
-    assert edge.get("publisher.example.com").text == "200 published"
+@pytest.mark.parametrize("namespace", [None, "tenants"])
+def test_the_binding(edge: Edge, namespace: str | None) -> None:
+    """Which host is asked for does not matter; redirects are followed unless the request says otherwise, as with every service."""
+    config = {**PAGE, "run_worker_first": True, "_redirects": "/moved /about"}
+    if namespace:
+        Platform(edge, namespace)
+        deploy(edge, "site", SITE, BINDING, namespace, config)
+    else:
+        site(edge, config, code=BINDING)
+    assert {asked: visit(edge, asked) for asked in ASKED} == ASKED
 
 
-def test_a_host_on_workers_dev(edge: Edge) -> None:
-    edge.deploy("router", CODE)
-    assert edge.get("router.local-edge.workers.dev").status_code == 404
-    edge.ask("POST", "/workers/scripts/router/subdomain", json={"enabled": True})
-    assert edge.get("router.local-edge.workers.dev", "/x").text == "code /x"
-    edge.ask("DELETE", "/workers/scripts/router/subdomain")
-    assert edge.get("router.local-edge.workers.dev").status_code == 404
+def test_a_new_version_is_live_on_the_next_request(platform: Platform) -> None:
+    for body in ("body {}", "p {}"):
+        deploy(platform.edge, "tenant", {"/app.css": body}, "export default { fetch: (request, env) => env.ASSETS.fetch(request) };", platform.namespace,
+               {"run_worker_first": True})
+        assert platform.get("tenant", "/app.css").text == body
+
+
+def test_bodies_are_kept_while_there_is_room(edge: Edge) -> None:
+    small, large, many = "s" * 1000, "x" * (1024 * 1024 + 1), {f"/{number}.txt": f"{number:04}" * (256 * 1024 - 256) for number in range(66)}
+    site(edge, files={"/small.txt": small, "/large.txt": large, "/same.txt": small, **many})
+
+    def status(path: str, body: str) -> str:
+        answer = edge.get(HOST, path)
+        assert (answer.text, answer.headers["content-length"]) == (body, str(len(body)))
+        return answer.headers["cf-cache-status"]
+    assert [status("/small.txt", small), status("/small.txt", small), status("/same.txt", small)] == ["MISS", "HIT", "HIT"]
+    assert [status("/large.txt", large), status("/large.txt", large)] == ["MISS", "MISS"]
+    assert edge.get(HOST, "/large.txt", method="HEAD").headers["cf-cache-status"] == "HIT", "nothing has to be brought"
+    for path, body in many.items():
+        assert status(path, body) == "MISS"
+        assert status("/small.txt", small) == "HIT", "used again and again"
+    assert [status(path, many[path]) for path in ("/0.txt", "/65.txt")] == ["MISS", "HIT"], "the least recently used is gone"
+
+
+def test_a_namespace_that_is_made_anew_has_files_of_its_own(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash says what clients say it does: what was kept by it goes with its namespace."""
+    monkeypatch.setattr(sites, "digest", lambda _path, _body: "0123456789abcdef" * 2)
+    for body in ("first", "other"):
+        platform = Platform(edge)
+        deploy(edge, "tenant", {"/a.txt": body}, namespace=platform.namespace)
+        assert platform.get("tenant", "/a.txt").text == body
+        edge.wipe()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from edge_process import ECHO, Edge, Platform
+from edge_process import ECHO, TOKEN, Edge, Platform
 
 pytestmark = pytest.mark.integration
 
@@ -146,6 +146,15 @@ def test_the_most_specific_route_wins(edge: Edge) -> None:
     assert "has no Worker" in nowhere.text
 
 
+def test_a_host_on_workers_dev(edge: Edge) -> None:
+    edge.deploy("router", ECHO)
+    assert edge.get("router.local-edge.workers.dev").status_code == 404
+    edge.ask("POST", "/workers/scripts/router/subdomain", json={"enabled": True})
+    assert edge.get("router.local-edge.workers.dev", "/x").json()["url"].endswith("/x")
+    edge.ask("DELETE", "/workers/scripts/router/subdomain")
+    assert edge.get("router.local-edge.workers.dev").status_code == 404
+
+
 def test_no_route_says_how_to_list_them(edge: Edge) -> None:
     page = edge.get("nobody.platform.localhost")
     assert page.status_code == 404
@@ -177,6 +186,27 @@ def test_there_is_no_way_out(platform: Platform) -> None:
     assert "https://example.org" in seen["fetch"]
     assert "blocked: the local edge" in seen["api"]
     assert seen["connect"] not in ("open", "out")
+
+
+PUBLISHER = """
+export default { async fetch(request, env) {
+  const form = new FormData();
+  form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-11-01" }));
+  form.set("index.js", new File(["export default { fetch: () => new Response('published') };"], "index.js", { type: "application/javascript+module" }));
+  const url = `https://api.cloudflare.com/client/v4/accounts/${env.ACCOUNT}/workers/dispatch/namespaces/tenants/scripts/fresh`;
+  const answer = await fetch(url, { method: "PUT", body: form, headers: { authorization: `Bearer ${env.TOKEN}` } });
+  return new Response(`${answer.status} ${await (await env.TENANTS.get("fresh").fetch("http://fresh/")).text()}`);
+} };
+"""
+
+
+def test_a_worker_publishes_another_through_the_api(platform: Platform) -> None:
+    edge = platform.edge
+    edge.deploy("publisher", PUBLISHER, bindings=[
+        {"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace}, {"name": "TOKEN", "type": "secret_text", "text": TOKEN},
+        {"name": "ACCOUNT", "type": "plain_text", "text": edge.ready["accounts"][0]["id"]}])
+    edge.route("publisher.example.com/*", "publisher")
+    assert edge.get("publisher.example.com").text == "200 published"
 
 
 def test_streams_bodies_and_redirects(platform: Platform) -> None:

@@ -169,6 +169,23 @@ def test_configurations_of_assets_that_are_refused(client: Client, base: str, co
     assert client.error("PUT", f"{base}/a", files=form(assets={"jwt": token, "config": config})) == (400, 10021)
 
 
+def test_rules_of_assets_that_are_refused_wherever_they_are_given(client: Client) -> None:
+    token = send(client, session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+    client.upload("/workers/scripts/a", assets={"jwt": token})
+    for given in ({"assets": {"jwt": token, "config": {"_redirects": "/a"}}}, {"assets": {"config": {"_headers": "X-A: 1"}}, "keep_assets": True}):
+        assert client.error("PUT", "/workers/scripts/a", files=form(**given)) == (400, 100324)
+        assert client.error("POST", "/workers/scripts/a/versions", files=form(**given)) == (400, 100324)
+
+
+def test_a_hash_keeps_its_first_file(client: Client) -> None:
+    token = send(client, session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+    kept = client.edge._plane.store.all("select * from assets")
+    again = client.session.post(f"{client.edge.api}{client.account}/workers/assets/upload", files=[(HASH + "0", (HASH + "0", b"other", "text/plain"))],
+                                headers={"Authorization": f"Bearer {token}"})
+    assert again.status_code == 201
+    assert [tuple(row) for row in client.edge._plane.store.all("select * from assets")] == [tuple(row) for row in kept]
+
+
 def test_a_binding_needs_assets_wherever_it_is_made(client: Client) -> None:
     client.upload("/workers/scripts/a")
     binding = {"name": "ASSETS", "type": "assets"}

@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 
 from local_edge.errors import ApiError, bad_body, invalid
+from local_edge.model import asset_rules
 from local_edge.model.config import ASSETS, checked
 from local_edge.model.place import Place
 from local_edge.store import Store, now
@@ -108,7 +109,7 @@ def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]
     for name, (body, _content_type) in files.items():
         check_size(name, len(body))
     with store.write() as db:
-        db.executemany("insert or replace into assets values (?, ?, ?, ?, ?)", [
+        db.executemany("insert or ignore into assets values (?, ?, ?, ?, ?)", [
             (place.account, place.namespace, name, content_type, body) for name, (body, content_type) in files.items()])
     return None if missing(store, place, hashes) else signed(store, session, "complete")
 
@@ -126,17 +127,26 @@ def completed(store: Store, place: Place, token: Any) -> str:
     return session
 
 
-def files(store: Store, manifest: str) -> dict[str, str]:
-    """The hashes of a manifest's files by path."""
+def site(store: Store, place: Place, assets: Mapping[str, Any]) -> dict[str, Any]:
+    """The assets of a Worker as the edge takes them: `files` by path, each with its `hash` and its `type`, and how they are served."""
+    config = assets["config"]
+    return {"files": files(store, place, assets["manifest"]), "html_handling": config.get("html_handling", "auto-trailing-slash"),
+            "not_found_handling": config.get("not_found_handling", "none"), **asset_rules.applied(config)}
+
+
+def files(store: Store, place: Place, manifest: str) -> dict[str, dict[str, str | None]]:
     row = store.one("select files from manifests where id = ?", manifest)
-    found: dict[str, str] = json.loads(row["files"]) if row else {}
-    return found
+    hashes = row["files"] if row else "{}"
+    types = {one["hash"]: one["content_type"] for one in store.all(
+        "select hash, content_type from assets where account = ? and namespace = ? and hash in (select value from json_each(?))",
+        place.account, place.namespace, hashes)}
+    return {path: {"hash": digest, "type": types[digest]} for path, digest in json.loads(hashes).items() if digest in types}
 
 
-def get(store: Store, place: Place, digest: str) -> tuple[bytes, str | None] | None:
-    """The bytes and the content type of a file."""
-    row = store.one("select body, content_type from assets where account = ? and namespace = ? and hash = ?", place.account, place.namespace, digest)
-    return (row["body"], row["content_type"]) if row else None
+def get(store: Store, place: Place, digest: str) -> bytes | None:
+    """The bytes of a file."""
+    row = store.one("select body from assets where account = ? and namespace = ? and hash = ?", place.account, place.namespace, digest)
+    return row["body"] if row else None
 
 
 def check_config(raw: Any) -> dict[str, Any]:
@@ -145,7 +155,9 @@ def check_config(raw: Any) -> dict[str, Any]:
         return {}
     if not isinstance(raw, dict):
         raise invalid("assets.config must be an object")
-    return checked(raw, ASSETS, "assets.config.")
+    config = checked(raw, ASSETS, "assets.config.")
+    asset_rules.check(config)
+    return config
 
 
 def move(store: Store, account: str, old: str, new: str) -> None:

@@ -114,6 +114,7 @@ METADATA: Mapping[str, Check] = {
 ASSETS: Mapping[str, Check] = {
     "html_handling": one_of("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"),
     "not_found_handling": one_of("none", "404-page", "single-page-application"),
+    "base_path": TEXT,
     "run_worker_first": any_of("true, false or a list of paths", FLAG, list_of(TEXT)),
     "_headers": TEXT,
     "_redirects": TEXT,

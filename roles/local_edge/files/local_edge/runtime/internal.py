@@ -91,15 +91,12 @@ class Internal:
         told["classes"], told["trusted"] = script.migrations["classes"], not place.namespace or script.config.get("trusted", False)
         told["tails"] = [Place(place.account, one.get("namespace", "")).key(one["service"]) for one in script.config.get("tail_consumers") or []]
         if script.config.get("assets"):
-            told["assets"] = {**script.config["assets"], "files": assets.files(self.store, script.config["assets"]["manifest"])}
+            told["assets"] = assets.site(self.store, place, script.config["assets"])
         return as_json({**told, "account": place.account, "namespace": place.namespace, "version": script.version})
 
     def asset(self, place: Place, digest: str) -> Reply:
         found = assets.get(self.store, place, digest)
-        if found is None:
-            return 404, b"", {}
-        body, content_type = found
-        return 200, body, {"content-type": content_type} if content_type else {}
+        return (404, b"", {}) if found is None else (200, found, {})
 
     def queue(self, account: str, name: str, body: bytes) -> Reply:
         """What a queue holds, once it has taken the messages that a Worker sends."""

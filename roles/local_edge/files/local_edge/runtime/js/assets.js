@@ -1,93 +1,94 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Static assets: which file answers a path, and how. `files` is `{path: hash}`, as the manifest of the upload had it. */
-import { redirected, withHeaders } from "./rules.js";
+/** Static assets: what they answer, and when the code of their Worker does. */
+import { bodyOf } from "./bodies.js";
+import { isWithin, meaningOf } from "./files.js";
+import { compiled, globs, redirectOf, withRules } from "./rules.js";
 
-/** By `html_handling`: the path under which a page without its `.html` is visited, if it is an index or not. */
-const PAGES = {
-  "auto-trailing-slash": (base, isIndex) => (isIndex ? `${base}/` : base),
-  "force-trailing-slash": (base) => `${base}/`,
-  "drop-trailing-slash": (base) => base || "/",
-};
+const METHODS = ["GET", "HEAD"];
+const CACHING = "public, max-age=0, must-revalidate";
+/** The status of a redirect that is none: another file is served under the same address. */
+const REWRITE = 200;
+/** Since which date, and by which flags, what stands in for a file that is not there comes before the Worker where a browser navigates. */
+const NAVIGATION = { since: "2025-04-01", on: "assets_navigation_prefers_asset_serving", off: "assets_navigation_has_no_effect" };
 
-/** The tables of each manifest: made once for a definition, and gone with it. */
-const tables = new WeakMap();
-
-/** `{path: file}` of all paths that answer, for these files under this configuration. */
-function tableOf(assets) {
-  let table = tables.get(assets);
-  if (!table) {
-    const page = PAGES[assets.config.html_handling ?? "auto-trailing-slash"];
-    table = new Map(Object.keys(assets.files).map((file) => [page && file.endsWith(".html") ? page(baseOf(file), file.endsWith("/index.html")) : file, file]));
-    tables.set(assets, table);
-  }
-  return table;
+/** Assets as the control plane tells them, with their rules made ready. */
+export function prepared(assets) {
+  const { _redirects, _headers, run_worker_first: first } = assets;
+  return {
+    ...assets,
+    _redirects: { ..._redirects, dynamic: compiled(_redirects.dynamic) },
+    _headers: compiled(_headers),
+    run_worker_first: typeof first === "boolean" ? first : { worker: globs(first.worker), assets: globs(first.assets) },
+  };
 }
 
-/** A path without what may be left out of it: `/a.html`, `/a/index.html`, `/a/` and `/a` are one. */
-function baseOf(path) {
-  return path.replace(/(\/index)?(\.html)?$/, "").replace(/\/$/, "");
+/** What the assets of a Worker answer its visitors; null where its code shall. */
+export async function answerFirst(worker, request, env) {
+  const { main, assets: { run_worker_first: first } } = worker;
+  const { pathname } = new URL(request.url);
+  if (!main || first.assets?.(pathname)) return answer(worker, request, env);
+  if (first === true || first.worker?.(pathname)) return null;
+  return answer(worker, request, env, { isLast: false });
 }
 
-/** Whether the Worker is asked before the files. */
-export function workerFirst({ config }, pathname) {
-  const rules = config.run_worker_first ?? false;
-  if (!Array.isArray(rules)) return rules;
-  const fits = (rule) => new RegExp(`^${rule.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*")}$`).test(pathname);
-  return rules.some((rule) => !rule.startsWith("!") && fits(rule)) && !rules.some((rule) => rule.startsWith("!") && fits(rule.slice(1)));
-}
-
-/** The answer of the files, or null where none of them is meant. */
-export async function answer(definition, request, env) {
-  const { assets } = definition;
+/** What the assets of a Worker answer; if they are not the last to be asked, null for what they do not have. */
+export async function answer(worker, request, env, { isLast = true } = {}) {
   const url = new URL(request.url);
-  const rule = redirected(assets.config._redirects, url.pathname);
-  if (rule && !rule.rewrite) {
-    const search = rule.to.includes("?") ? "" : url.search;
-    return new Response(null, { status: rule.status, headers: { location: rule.to + search } });
-  }
-  const path = decoded(rule?.to ?? url.pathname);
-  const table = tableOf(assets);
-  if (table.has(path)) return respond(definition, table.get(path), request, env);
-  const base = baseOf(path);
-  const elsewhere = [base || "/", `${base}/`].find((each) => each !== path && table.has(each));
-  if (!elsewhere || assets.config.html_handling === "none") return null;
-  return new Response(null, { status: 307, headers: { location: encodeURI(elsewhere) + url.search } });
+  if (!isWithin(named(url.pathname), worker.assets)) return isLast ? new Response(null, { status: 404 }) : null;
+  const { status, headers, body = null } = (await reply(url, worker, request, env, isLast)) ?? {};
+  return status ? new Response(body, { status, headers: withRules(worker.assets._headers, url, new Headers(headers)) }) : null;
 }
 
-/** What is answered where neither a file nor a Worker did. */
-export async function notFound(definition, request, env) {
-  const { files, config } = definition.assets;
-  if (config.not_found_handling === "single-page-application" && files["/index.html"]) return respond(definition, "/index.html", request, env);
-  if (config.not_found_handling === "404-page") {
-    const parts = decoded(new URL(request.url).pathname).split("/").slice(0, -1);
-    for (; parts.length; parts.pop()) {
-      const page = `${parts.join("/")}/404.html`;
-      if (files[page]) return respond(definition, page, request, env, 404);
-    }
-  }
-  return new Response(null, { status: 404 });
+/** `{status, headers, body}` before the rules for headers. */
+async function reply(url, worker, request, env, isLast) {
+  const rule = redirectOf(worker.assets._redirects, url);
+  if (rule && rule.status !== REWRITE) return { status: rule.status, headers: { location: locationOf(rule.to, url) } };
+  const isRewritten = Boolean(rule);
+  const { pathname } = isRewritten ? new URL(rule.to, url) : url;
+  const path = named(pathname);
+  const isOurs = isLast || isRewritten;
+  const found = meaningOf(path, worker.assets, { isRewritten, standIn: isOurs || prefersStandIn(worker, request) });
+  if (!found) return isOurs ? { status: 404 } : null;
+  if (!METHODS.includes(request.method)) return { status: 405 };
+  const address = (found.address ?? path).split("/").map(encodeURIComponent).join("/");
+  if (found.address || address !== pathname) return { status: 307, headers: { location: address + url.search } };
+  return fileReply(found, worker, request, env);
 }
 
-function decoded(pathname) {
-  try {
-    return decodeURIComponent(pathname);
-  } catch {
-    return pathname;
-  }
-}
-
-async function respond({ account, namespace, assets }, file, request, env, status = 200) {
-  if (!["GET", "HEAD"].includes(request.method)) return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
-  const hash = assets.files[file];
+async function fileReply({ file: { hash, type }, status = 200 }, worker, request, env) {
   const etag = `"${hash}"`;
-  const plain = new Headers({ etag, "cache-control": "public, max-age=0, must-revalidate" });
-  const headers = withHeaders(assets.config._headers, new URL(request.url).pathname, plain);
-  if (status === 200 && request.headers.get("if-none-match")?.includes(etag)) return new Response(null, { status: 304, headers });
-  const found = await env.CONTROL.fetch(`http://control/asset/${account}/${encodeURIComponent(namespace)}/${hash}`);
-  if (!found.ok) throw new Error(`the control plane answered ${found.status} about the asset ${file}`);
-  const type = found.headers.get("content-type");
-  if (type && !headers.has("content-type")) headers.set("content-type", type);
-  return new Response(request.method === "HEAD" ? null : found.body, { status, headers });
+  const isCacheable = !request.headers.has("authorization") && !request.headers.has("range");
+  const headers = { etag, ...(type && { "content-type": type }), ...(isCacheable && { "cache-control": CACHING }), "cf-cache-status": "HIT" };
+  if ([etag, `W/${etag}`].includes(request.headers.get("if-none-match"))) return { status: 304, headers };
+  if (request.method === "HEAD") return { status, headers };
+  const { body, cacheStatus } = await bodyOf(worker, hash, env);
+  return { status, headers: { ...headers, "cf-cache-status": cacheStatus }, body };
+}
+
+function prefersStandIn({ date, flags, assets }, request) {
+  if (assets.run_worker_first) return true;
+  if (request.headers.get("sec-fetch-mode") !== "navigate" || flags.includes(NAVIGATION.off)) return false;
+  return date >= NAVIGATION.since || flags.includes(NAVIGATION.on);
+}
+
+/** Where a redirect leads: with the query of the request, unless it has one of its own. */
+function locationOf(to, url) {
+  const target = new URL(to, url);
+  target.search ||= url.search;
+  return target.origin === url.origin ? target.pathname + target.search + target.hash : target.href;
+}
+
+/** The path of a URL as files are named. */
+function named(pathname) {
+  return pathname.split("/").map(plain).join("/").replace(/\/+/g, "/");
+}
+
+function plain(segment) {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }

@@ -1,56 +1,76 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/**
- * The files `_redirects` and `_headers` of static assets. In a pattern `*` is `:splat`, and `:name` one segment of a path; both may be used in
- * what it leads to.
- */
+/** The rules of static assets: where redirects lead, which headers an answer gets, which paths a glob means. */
 
-const DEFAULT_STATUS = 302;
-const REWRITE = 200;
-
-/** The lines of a file that say something. */
-function linesOf(text) {
-  return (text ?? "").split("\n").map((line) => line.trimEnd()).filter((line) => line.trim() && !line.trim().startsWith("#"));
+/** Rules, each with what finds its values in a URL. One that gives two values the same name never applies. */
+export function compiled(rules) {
+  return rules.flatMap((rule) => {
+    try {
+      return [{ ...rule, regExp: regExpOf(rule.pattern) }];
+    } catch {
+      return [];
+    }
+  });
 }
 
-/** `{path: value}` of what a pattern finds in a path, or null. */
-function found(pattern, path) {
-  const names = [];
-  const source = pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*|:[A-Za-z]\w*/g, (part) => {
-    names.push(part === "*" ? "splat" : part.slice(1));
-    return part === "*" ? "(.*)" : "([^/]+)";
-  });
-  const match = new RegExp(`^${source}$`).exec(path);
-  return match && Object.fromEntries(names.map((name, position) => [name, match[position + 1]]));
+/** `*` is the value `splat`; `:name` is one segment of a path, or one label of a host. */
+function regExpOf(pattern) {
+  const [, host, path] = /^(https:\/\/[^/]*)?(.*)$/.exec(pattern);
+  return new RegExp(`^${sourceOf(host ?? "", "[^/.]+")}${sourceOf(path, "[^/]+")}$`);
+}
+
+function sourceOf(text, segment) {
+  const source = text.replace(/[^\w:*]/g, "\\$&").replaceAll("*", "(?<splat>.*)");
+  return [...source.matchAll(/:([A-Za-z]\w*)/g)].reduce((whole, [placeholder, name]) => whole.replaceAll(placeholder, `(?<${name}>${segment})`), source);
+}
+
+/** The values that a rule finds in a URL, or null where it does not fit. The scheme of a pattern says nothing. */
+function valuesOf({ pattern, regExp }, { hostname, pathname }) {
+  const found = regExp.exec(pattern.startsWith("/") ? pathname : `https://${hostname}${pathname}`);
+  return found && Object.entries(found.groups ?? {});
 }
 
 function filled(template, values) {
-  return template.replace(/:([A-Za-z]\w*)/g, (whole, name) => values[name] ?? whole);
+  return values.reduce((text, [name, value]) => text.replaceAll(`:${name}`, value), template);
 }
 
-/** Where `_redirects` sends a path, as `{status, to}`; a status of 200 means another file under the same address. The first line wins. */
-export function redirected(text, path) {
-  for (const line of linesOf(text)) {
-    const [from, to, status = DEFAULT_STATUS] = line.trim().split(/\s+/);
-    const values = to && found(from, path);
-    if (values) return { status: Number(status), to: filled(to, values), rewrite: Number(status) === REWRITE };
+/** Where a URL is redirected, as `{to, status}`, or undefined. */
+export function redirectOf({ static: exact, dynamic }, url) {
+  if (exact[url.pathname]) return exact[url.pathname];
+  for (const rule of dynamic) {
+    const values = valuesOf(rule, url);
+    if (values) return { to: targetOf(rule.to, values), status: rule.status };
   }
-  return null;
+  return undefined;
 }
 
-/** The headers of a file after `_headers`: blocks of a pattern and indented `Name: value`, or `! Name` to take one away. All that fit apply. */
-export function withHeaders(text, path, headers) {
-  let values = null;
-  for (const line of linesOf(text)) {
-    if (!/^\s/.test(line)) {
-      values = found(line.replace(/^https?:\/\/[^/]+/, ""), path);
-    } else if (values && line.trim().startsWith("!")) {
-      headers.delete(line.trim().slice(1).trim());
-    } else if (values) {
-      const [, name, value] = /^([^:]+):\s*(.*)$/.exec(line.trim()) ?? [];
-      if (name) headers.append(name.trim(), filled(value, values));
+/** A path that is led to has no doubled slashes, with which a value could make another host of it. */
+function targetOf(template, values) {
+  const target = filled(template, values).trim();
+  if (/^(\w+:\/\/|\/\/[^/\\\s?#])/.test(template)) return target;
+  const [path] = /^[^?#]*/.exec(target);
+  return path.replace(/[/\\]+/g, "/") + target.slice(path.length);
+}
+
+/** Headers after the rules that fit a URL: the first to set one replaces it, others add to it. */
+export function withRules(rules, url, headers) {
+  const set = new Set();
+  for (const rule of rules) {
+    const values = valuesOf(rule, url);
+    if (!values) continue;
+    for (const name of rule.unset) headers.delete(name);
+    for (const [name, value] of Object.entries(rule.set)) {
+      headers[set.has(name) ? "append" : "set"](name, filled(value, values));
+      set.add(name);
     }
   }
   return headers;
+}
+
+/** What tells whether a path is one of these globs. */
+export function globs(patterns) {
+  const sources = patterns.map((pattern) => pattern.replace(/[^\w*]/g, "\\$&").replaceAll("*", ".*"));
+  const regExp = new RegExp(`^(?:${sources.join("|")})$`);
+  return (path) => sources.length > 0 && regExp.test(path);
 }

@@ -7,7 +7,8 @@
  *
  * What is kept are plain values only: a promise or a stub belongs to the request that made it.
  */
-import { answer, notFound, workerFirst } from "./assets.js";
+import { answerFirst, prepared } from "./assets.js";
+import { forgetBodies } from "./bodies.js";
 import { found } from "./control.js";
 import { EVICT, assemble } from "./worker.js";
 import { forgetRoutes } from "./routes.js";
@@ -43,6 +44,7 @@ export async function lookUp(key, env) {
       if (!response) return null;
       const worker = await response.json();
       if (flight.stale || workers.has(key)) continue;
+      if (worker.assets) worker.assets = prepared(worker.assets);
       workers.set(key, Object.assign(worker, { key, names: new Map(), inside: 0 }));
       return worker;
     } finally {
@@ -104,6 +106,7 @@ export function forget(changes, env, ctx) {
     if (change === "routes" || change === "*") forgetRoutes();
     if (change.startsWith("kv:") || change === "*") forgetPairs(change);
     const concerns = (key) => change === "*" || (change.endsWith("/") ? key.startsWith(change) : key === change);
+    if (change.endsWith("/") || change === "*") forgetBodies(concerns);
     for (const flight of flights) if (concerns(flight.key)) flight.stale = true;
     const doomed = change === "*" || change.endsWith("/") ? [...workers.values()].filter(({ key }) => concerns(key)) : [workers.get(change)];
     for (const worker of doomed) if (worker) drop(worker, env, ctx);
@@ -120,16 +123,14 @@ export function entrypointOf(worker, env, ctx, { entrypoint, props, limits, vari
   return isolateOf(worker, env, ctx, variant).getEntrypoint(entrypoint, { props, limits });
 }
 
-/** The answer of a Worker: of its files where they come first and one is meant, else of its code. */
+/** The answer of a Worker: of its assets where they come first and have one, else of its code. */
 export async function serve(worker, request, env, ctx, options = {}) {
   if (worker.inside >= MAX_INSIDE) throw new Error(LOOP);
   worker.inside += 1;
   try {
     if (worker.assets && !options.entrypoint) {
-      const first = worker.main && workerFirst(worker.assets, new URL(request.url).pathname);
-      const file = first ? null : await answer(worker, request, env);
-      if (file) return file;
-      if (!worker.main) return await notFound(worker, request, env);
+      const response = await answerFirst(worker, request, env);
+      if (response) return response;
     }
     return await forward(entrypointOf(worker, env, ctx, options), request, options.cf);
   } finally {
