@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from edge_process import ECHO, TOKEN, Edge, Platform
@@ -56,52 +55,6 @@ def test_secrets_settings_and_bindings_are_live_too(platform: Platform) -> None:
         assert platform.get("a").json()["env"] == {"S": text}
     platform.edge.ask("PATCH", f"{where}/settings", files={"settings": (None, '{"bindings": []}')})
     assert platform.get("a").json()["env"] == {}
-
-
-KV_WORKER = """
-export default { async fetch(request, env) {
-  await env.DATA.put("plain", "text");
-  await env.DATA.put("with/slash and ü", JSON.stringify({ n: 1 }), { metadata: { m: "ü" }, expirationTtl: 3600 });
-  await env.DATA.put("bytes", new Uint8Array([0, 255, 1]));
-  await env.DATA.put("gone", "x");
-  await env.DATA.delete("gone");
-  const bytes = new Uint8Array(await env.DATA.get("bytes", "arrayBuffer"));
-  const several = await env.DATA.get(["plain", "missing"]);
-  const first = await env.DATA.list({ limit: 2 });
-  const rest = await env.DATA.list({ cursor: first.cursor });
-  let refused;
-  try { await env.DATA.get(""); } catch (error) { refused = `${error.name}: ${error.message}`; }
-  return Response.json({
-    api: await env.DATA.get("from-api"),
-    json: await env.DATA.get("with/slash and ü", { type: "json" }),
-    meta: await env.DATA.getWithMetadata("with/slash and ü", "text"),
-    bytes: [...bytes], stream: await new Response(await env.DATA.get("plain", "stream")).text(),
-    gone: await env.DATA.get("gone"), nothing: await env.DATA.getWithMetadata("gone"),
-    several: [...several], names: [...first.keys, ...rest.keys].map(({ name }) => name),
-    complete: [first.list_complete, rest.list_complete], refused,
-  });
-} };
-"""
-
-
-def test_kv_is_one_store_for_workers_and_for_the_api(edge: Edge) -> None:
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
-    values = f"{edge.account}/storage/kv/namespaces/{kv}/values"
-    edge.ask("PUT", f"{values}/from-api", data=b"hello")
-    edge.deploy("w", KV_WORKER, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
-    edge.route("example.com/*", "w")
-    seen: dict[str, Any] = edge.get("example.com").json()
-    assert seen["api"] == "hello"
-    assert seen["json"] == {"n": 1}
-    assert seen["meta"] == {"value": '{"n":1}', "metadata": {"m": "ü"}, "cacheStatus": None}
-    assert (seen["bytes"], seen["stream"], seen["gone"]) == ([0, 255, 1], "text", None)
-    assert seen["nothing"] == {"value": None, "metadata": None, "cacheStatus": None}
-    assert seen["several"] == [["plain", "text"], ["missing", None]]
-    assert seen["names"] == ["bytes", "from-api", "plain", "with/slash and ü"]
-    assert seen["complete"] == [False, True]
-    assert seen["refused"] == "TypeError: Key name cannot be empty."
-    assert edge.session.get(f"{values}/bytes").content == b"\x00\xff\x01"
-    assert edge.ask("GET", f"/storage/kv/namespaces/{kv}/metadata/with%2Fslash%20and%20%C3%BC") == {"m": "ü"}
 
 
 def test_service_bindings(edge: Edge) -> None:

@@ -113,7 +113,10 @@ def encoded_metadata(value: Any) -> str | None:
     """Metadata as it is kept; null is none."""
     if value is None:
         return None
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return check_metadata(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def check_metadata(text: str) -> str:
     if len(text.encode()) > MAX_METADATA:
         raise ApiError(413, 10031, f"metadata of {len(text.encode())} bytes exceeds the limit of {MAX_METADATA}")
     return text

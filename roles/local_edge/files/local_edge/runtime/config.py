@@ -55,6 +55,11 @@ OBJECTS = """  durableObjectNamespaces = [
   durableObjectStorage = (localDisk = "objects"),"""
 
 
+#: Where the edge's own Cache API puts things.
+CACHE = """
+  cacheApiOutbound = (name = "main", entrypoint = "CacheStore"),"""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What differs from one run to the next."""
@@ -105,8 +110,8 @@ def edge(around: Surroundings) -> str:
                 f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")', f'(name = "LOG", text = {quoted(around.log)})', inside(),
                 '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")', '(name = "DATABASES", durableObjectNamespace = "Database")', SERIALIZER,
                 f'(name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [{LENT}]))']
-    modules = (path.relative_to(SCRIPTS).as_posix() for path in sorted([*SCRIPTS.glob("*.js"), *SCRIPTS.glob("behind/*.js")]))
-    return render("edge.js", tuple(name for name in modules if name not in ("edge.js", "validator.js")), services, sockets, bindings, rest=OBJECTS)
+    modules = (path.relative_to(SCRIPTS).as_posix() for path in sorted([*SCRIPTS.glob("*.js"), *SCRIPTS.glob("behind/*.js"), SCRIPTS / "inside/bytes.js"]))
+    return render("edge.js", tuple(name for name in modules if name not in ("edge.js", "validator.js")), services, sockets, bindings, rest=OBJECTS + CACHE)
 
 
 def validator() -> str:

@@ -89,6 +89,8 @@ class Internal:
         told = definition(scripts.source_of(self.store, script), script.config, bindings.load(self.store, script.id).values(), self.newest, place, name,
                           lambda: scripts.answering(self.store, script))
         told["classes"], told["trusted"] = script.migrations["classes"], not place.namespace or script.config.get("trusted", False)
+        # Whose the caches are that it has: those of its place, or its own, which end with it.
+        told["caches"] = place.key("") if told["trusted"] else f"{script.key}/{script.tag}"
         told["tails"] = [Place(place.account, one.get("namespace", "")).key(one["service"]) for one in script.config.get("tail_consumers") or []]
         if script.config.get("assets"):
             told["assets"] = assets.site(self.store, place, script.config["assets"])
@@ -117,18 +119,21 @@ class Internal:
         return (200, found.body, {}) if found and found.body is not None else (404, b"", {})
 
     def keys(self, namespace: str, query: Mapping[str, str]) -> Reply:
-        limit = min(1000, max(1, kv.integer(query.get("limit"), "limit") or 1000))
-        page, last = kv.keys(self.store, namespace, query.get("prefix", ""), query.get("cursor", ""), limit)
-        return as_json({"keys": page, "last": last})
+        try:
+            after = base64.b64decode(query["cursor"], altchars=b"-_", validate=True).decode()
+        except ValueError:
+            raise ApiError(400, 10026, "Invalid cursor") from None
+        page, last = kv.keys(self.store, namespace, query["prefix"], after, int(query["limit"]))
+        return as_json({"keys": page, "last": base64.urlsafe_b64encode(last.encode()).decode()})
 
     def pair(self, namespace: str, method: str, query: Mapping[str, str], headers: Headers, body: bytes) -> Reply:
         """One key. Metadata travels escaped in a header: it may hold any character, and no line may."""
         key = kv.check_key(query.get("key"))
         self.asked.add(f"kv:{namespace}")
         if method == "PUT":
-            metadata = json.loads(unquote(headers["x-metadata"])) if "x-metadata" in headers else None
+            metadata = kv.check_metadata(unquote(headers["x-metadata"])) if "x-metadata" in headers else None
             expiration = kv.expiry(query.get("expiration"), query.get("expiration_ttl"))
-            kv.put(self.store, namespace, [Pair(key, kv.check_value(body), kv.encoded_metadata(metadata), expiration)])
+            kv.put(self.store, namespace, [Pair(key, kv.check_value(body), metadata, expiration)])
         elif method == "DELETE":
             kv.delete(self.store, namespace, [key])
         else:

@@ -14,6 +14,7 @@ import { broken, notRouted, pageFor } from "./pages.js";
 export { Admin } from "./admin.js";
 export { Analytics } from "./behind/analytics.js";
 export { Assets } from "./behind/assets.js";
+export { CacheStore, Caches } from "./behind/caches.js";
 export { D1, Database } from "./behind/d1.js";
 export { KV } from "./behind/kv.js";
 export { Alarms, ObjectHost, Objects } from "./behind/objects.js";

@@ -97,6 +97,8 @@ function hiddenOf(worker, env, ctx) {
   return {
     log: `${env.LOG} ${worker.key}`,
     cf: worker.trusted ? CF : null,
+    caches: ctx.exports.Caches({ props: { scope: worker.caches } }),
+    shared: worker.trusted,
     d1: env.D1,
     alarms: namespaces.length ? ctx.exports.Alarms({ props: { namespaces } }) : null,
   };
@@ -125,7 +127,7 @@ function bindingsOf({ bindings, blobs, keys, script }) {
 /** The Worker's own module with its exports as they are, but that what they throw is told; the runtime must know a class by its name. */
 function mainOf({ main, has_default: hasDefault, classes, script }) {
   const user = JSON.stringify(`./${main}`);
-  const lines = [`import "./${ROOM}/worker.js";`, `import "./${ROOM}/bindings.js";`, `export { Evict as ${EVICT} } from "./${ROOM}/worker.js";`];
+  const lines = [...["worker", "caches", "bindings"].map((name) => `import "./${ROOM}/${name}.js";`), `export { Evict as ${EVICT} } from "./${ROOM}/worker.js";`];
   if (script) return [...lines, `export { ScriptReceiver as ${RECEIVER} } from "./${ROOM}/worker.js";`, `await import(${user});`].join("\n");
   const objects = Object.entries(classes);
   return [

@@ -1,72 +1,185 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** KV namespaces. */
+/** KV namespaces: the runtime's own class, as far as a Worker can tell, and what Cloudflare's service says to what it asks. */
+import { bytesOf } from "./bytes.js";
+import { fieldsOf, integerOf, likeNative, textOf } from "./native.js";
 
 export const kvNamespace = (stub) => new KvNamespace(stub);
 
-const decoder = new TextDecoder();
-const READERS = {
-  text: (value) => decoder.decode(value),
-  json: (value) => JSON.parse(decoder.decode(value)),
-  arrayBuffer: (value) => value,
-  stream: (value) => new Response(value).body,
-};
+const MAX_KEY = 512;
+const MAX_KEYS = 100;
+const MAX_LISTED = 1000;
+const MAX_VALUE = 25 * 1024 * 1024;
+const MAX_METADATA = 1024;
+/** Seconds. */
+const MIN_CACHE_TTL = 30;
+const MIN_TTL = 60;
 
-/** The reader of a `get`, from `"json"` or `{type: "json"}`. */
-function readerOf(options, action) {
-  const type = (typeof options === "string" ? options : options?.type) ?? "text";
-  if (!READERS[type]) throw new TypeError(`KV ${action}: unknown type ${JSON.stringify(type)}; it is one of ${Object.keys(READERS).join(", ")}`);
-  return READERS[type];
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const READERS = new Map([
+  ["text", (value) => decoder.decode(value)],
+  ["arrayBuffer", (value) => value],
+  ["json", (value) => JSON.parse(decoder.decode(value))],
+  ["stream", (value) => new Response(value).body],
+]);
+
+function failure(action, status, text) {
+  return new Error(`KV ${action} failed: ${status} ${text}`);
 }
 
-function checked(key) {
-  const name = String(key);
-  if (name === "") throw new TypeError("Key name cannot be empty.");
-  if (name === "." || name === "..") throw new TypeError(`"${name}" is not allowed as a key name.`);
-  if (new TextEncoder().encode(name).length > 512) throw new Error("KV: UTF-8 encoded length of a key exceeds the limit of 512.");
+function checkedLength(action, name) {
+  const { length } = encoder.encode(name);
+  if (length > MAX_KEY) throw failure(action, 414, `UTF-8 encoded length of ${length} exceeds key length limit of ${MAX_KEY}.`);
   return name;
 }
+
+function checkedKey(action, key) {
+  if (key === "") throw new TypeError("Key name cannot be empty.");
+  if (key === "." || key === "..") throw new TypeError(`"${key}" is not allowed as a key name.`);
+  return checkedLength(action, key);
+}
+
+function checkedTtl(action, { cacheTtl }) {
+  if (cacheTtl < MIN_CACHE_TTL) throw failure(action, 400, `Invalid cache_ttl of ${cacheTtl}. Cache TTL must be at least ${MIN_CACHE_TTL}.`);
+}
+
+/** `{key, type, cacheTtl}` of a read: the type may stand in the place of options, and the key be a list of them. */
+function askedOf(key, options) {
+  const told = ["object", "function", "undefined"].includes(typeof options) ? (options ?? {}) : { type: options };
+  return { key: Array.isArray(key) ? Array.from(key, (one) => `${one}`) : `${key}`, type: textOf(told.type), cacheTtl: integerOf(told.cacheTtl) };
+}
+
+/** When a pair expires, as its writer says it. */
+function checkedExpiry({ expiration, expirationTtl }) {
+  const refused = (name, value, why) => failure("PUT", 400, `Invalid ${name} of ${value}. ${why}`);
+  const now = Math.floor(Date.now() / 1000);
+  if (expirationTtl !== undefined) {
+    if (expirationTtl <= 0) throw refused("expiration_ttl", expirationTtl, "Please specify integer greater than 0.");
+    if (expirationTtl < MIN_TTL) throw refused("expiration_ttl", expirationTtl, `Expiration TTL must be at least ${MIN_TTL}.`);
+  } else if (expiration !== undefined) {
+    const past = "Please specify integer greater than the current number of seconds since the UNIX epoch.";
+    if (expiration <= now) throw refused("expiration", expiration, past);
+    if (expiration < now + MIN_TTL) throw refused("expiration", expiration, `Expiration times must be at least ${MIN_TTL} seconds in the future.`);
+  }
+}
+
+/** Metadata as JSON, null for none. */
+function checkedMetadata(value) {
+  if (value === undefined || value === null) return null;
+  const text = JSON.stringify(value);
+  if (text === undefined) throw failure("PUT", 400, "Metadata must be serializable to JSON.");
+  const { length } = encoder.encode(text);
+  if (length > MAX_METADATA) throw failure("PUT", 413, `Metadata length of ${length} exceeds limit of ${MAX_METADATA}.`);
+  return text;
+}
+
+/** The bytes of a value; a stream that was read before is refused as the body of a response is. */
+async function checkedValue(value) {
+  const bytes = await bytesFrom(value);
+  const length = bytes?.byteLength ?? `more than ${MAX_VALUE}`;
+  if (!(length <= MAX_VALUE)) throw failure("PUT", 413, `Value length of ${length} exceeds limit of ${MAX_VALUE}.`);
+  return bytes;
+}
+
+function bytesFrom(value) {
+  if (typeof value === "string") return encoder.encode(value);
+  if (value instanceof ReadableStream) return bytesOf(new Response(value).body, MAX_VALUE);
+  return new Uint8Array(value.buffer ?? value, value.byteOffset, value.byteLength).slice();
+}
+
+const isValue = (value) => [ReadableStream, ArrayBuffer, SharedArrayBuffer].some((type) => value instanceof type) || ArrayBuffer.isView(value);
+
+/** The runtime's own class leaves keys that are numbers out of the Map of several. */
+const isIndex = (key) => /^(0|[1-9]\d*)$/.test(key) && Number(key) < 2 ** 32 - 1;
 
 class KvNamespace {
   #stub;
 
   constructor(stub) {
+    if (!stub) throw new TypeError("Illegal constructor");
     this.#stub = stub;
   }
 
-  async get(key, options) {
-    const found = await this.#read(key, options, "get");
-    if (!(found instanceof Map)) return found.value;
-    return new Map([...found].map(([name, entry]) => [name, entry.value]));
+  get(key, options) {
+    const asked = askedOf(key, options);
+    if (Array.isArray(asked.key)) return this.#several(asked, (value) => value);
+    return this.#value(asked);
   }
 
-  async getWithMetadata(key, options) {
-    return this.#read(key, options, "getWithMetadata");
+  getWithMetadata(key, options) {
+    const asked = askedOf(key, options);
+    if (Array.isArray(asked.key)) return this.#several(asked, (value, metadata) => ({ value, metadata }));
+    checkedKey("GET", asked.key);
+    return this.#one(asked);
   }
 
-  async put(key, value, { expiration, expirationTtl, metadata } = {}) {
-    const body = typeof value === "string" ? new TextEncoder().encode(value).buffer : await new Response(value).arrayBuffer();
-    await this.#stub.write(checked(key), body, { expiration, expirationTtl, metadata });
+  async put(key, value, options) {
+    const name = `${key}`;
+    const isText = value === null || !["object", "function"].includes(typeof value);
+    const given = isText ? `${value}` : value;
+    const told = fieldsOf(options, KvNamespace, "put", 3, "PutOptions");
+    const expiry = { expiration: integerOf(told.expiration), expirationTtl: integerOf(told.expirationTtl) };
+    checkedKey("PUT", name);
+    const metadata = checkedMetadata(told.metadata);
+    if (!isText && !isValue(given)) {
+      throw new TypeError("KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.");
+    }
+    checkedExpiry(expiry);
+    await this.#stub.write(name, await checkedValue(given), { ...expiry, metadata });
   }
 
   async delete(key) {
-    await this.#stub.remove(checked(key));
+    await this.#stub.remove(checkedKey("DELETE", `${key}`));
   }
 
-  async list({ prefix, limit, cursor } = {}) {
-    const { keys, last } = await this.#stub.keys({ prefix, limit, cursor });
-    const rest = last ? { list_complete: false, cursor: last } : { list_complete: true };
-    return { keys: [...keys], ...rest, cacheStatus: null };
+  async list(options) {
+    const told = fieldsOf(options, KvNamespace, "list", 1, "ListOptions");
+    const [limit, prefix, cursor] = [integerOf(told.limit), textOf(told.prefix ?? undefined), textOf(told.cursor ?? undefined)];
+    if (limit > MAX_LISTED) throw failure("GET", 400, `Invalid key_count_limit of ${limit}. Please specify an integer less than ${MAX_LISTED}.`);
+    const { keys, last } = await this.#stub.keys(checkedLength("GET", prefix ?? ""), limit > 0 ? limit : MAX_LISTED, cursor ?? "");
+    return { keys, list_complete: !last, ...(last && { cursor: last }), cacheStatus: null };
   }
 
-  /** One entry `{value, metadata}` for a key, a Map of entries for a list of keys. */
-  async #read(key, options, action) {
-    const reader = readerOf(options, action);
-    const entry = (found) => ({ value: found && reader(found.value), metadata: found?.metadata ?? null, cacheStatus: null });
-    if (!Array.isArray(key)) return entry(await this.#stub.read(checked(key)));
-    if (key.length > 100) throw new Error("KV: at most 100 keys at once.");
-    const found = await this.#stub.readAll(key.map(checked));
-    return new Map(key.map((name, position) => [name, entry(found[position])]));
+  async #value(asked) {
+    checkedKey("GET", asked.key);
+    return (await this.#one(asked)).value;
+  }
+
+  /** A key that was checked. */
+  async #one({ key, type = "text", cacheTtl }) {
+    checkedTtl("GET", { cacheTtl });
+    const found = await this.#stub.read(key);
+    if (!found) return { value: null, metadata: null, cacheStatus: null };
+    const reader = READERS.get(type);
+    if (!reader) throw new TypeError('Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".');
+    return { value: reader(found.value), metadata: JSON.parse(found.metadata), cacheStatus: null };
+  }
+
+  /** A Map of what `shaped` makes of value and metadata, by key. */
+  async #several({ key: keys, type, cacheTtl }, shaped) {
+    const refused = (why) => failure("GET_BULK", 400, why);
+    if (type && type !== "text" && type !== "json") throw refused(`"${type}" is not a valid type. Use "json" or "text"`);
+    if (keys.length > MAX_KEYS) throw refused(`You can request a maximum of ${MAX_KEYS} keys`);
+    if (keys.length < 1) throw refused("You must request a minimum of 1 key");
+    for (const key of keys) {
+      if (key === "") throw refused("Key names must not be empty");
+      if (key === "." || key === "..") throw refused(`Illegal key name "${key}". Please use a different name.`);
+      checkedLength("GET_BULK", key);
+    }
+    checkedTtl("GET_BULK", { cacheTtl });
+    const found = await this.#stub.readAll(keys);
+    const read = ({ value, metadata }) => shaped(READERS.get(type || "text")(value), JSON.parse(metadata));
+    try {
+      return new Map(keys.map((key, position) => [key, found[position] && read(found[position])]).filter(([key]) => !isIndex(key)));
+    } catch {
+      throw refused(`At least one of the requested keys corresponds to a non-${type} value`);
+    }
+  }
+
+  static {
+    const takes = { get: ["string or Array"], list: [], put: ["string", "string or Object"], getWithMetadata: ["Array or string"], delete: ["string"] };
+    likeNative(this, (one) => typeof one === "object" && #stub in one, takes);
   }
 }
