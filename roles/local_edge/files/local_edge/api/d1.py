@@ -38,7 +38,7 @@ class Databases(Product):
     async def get_object(self, call: Call) -> Answer:
         """A database; `fields` names what is wanted of it."""
         row = self.find(call)
-        shown, wanted = self.shown(row), call.query.get("fields", "")
+        shown, wanted = self.shown(call, row), call.query.get("fields", "")
         if wanted:
             return Answer({key: shown[key] for key in wanted.split(",") if key in shown})
         return Answer({**shown, **await size(call, row["id"])})
