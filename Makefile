@@ -65,7 +65,7 @@ clean: down ## stop the edge, and wipe its data and all that was installed here
 ##@ Check
 
 CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs sanity package integration contract
-.PHONY: test lint bench $(CHECKS)
+.PHONY: test lint bench soak $(CHECKS)
 test: ## all checks, and a line that counts them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
@@ -116,11 +116,16 @@ contract: $(TEST) install $(CLIENT) ## foreign clients, unchanged, on the local 
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/contract
 
-bench: $(TEST) install ## what an item of a loop costs, and how many uploads the edge takes
-	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
-	for each in loop uploads; do
+bench: $(TEST) install ## what an item of a loop costs, how many uploads the edge takes, what each hop of a request costs, and what tenants take
+	@$(call need,wrk)
+	$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
+	for each in loop uploads traffic tenants; do
 		PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" $(BIN)/python tests/bench/$$each.py
 	done
+
+soak: $(TEST) install ## an hour of traffic while tenants come, change and go; MINUTES=5 and RATE=100 requests a second
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
+	LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" $(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
 
 ##@ Maintain
 
