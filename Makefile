@@ -106,7 +106,8 @@ sanity: $(TEST) ## ansible-test sanity
 	$(tools) ansible-test sanity --color no --python $$($(tools) python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 package: install ## the artifact is what was built
-	@$(BIN)/ansible-galaxy collection verify --offline $(NAME)
+	@find .cache/collections -name __pycache__ -prune -exec rm -r {} + # left by plays
+	$(BIN)/ansible-galaxy collection verify --offline $(NAME)
 
 integration: $(TEST) install ## the tests that need a local edge with workerd
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,39 +40,40 @@ def visit(edge: Edge, asked: str, **headers: str) -> str:
     return said if answer.status == 200 else f"{answer.status} {said}".strip()
 
 
-HANDLINGS = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
-PAGES = {
-    # path                 auto-trailing-slash   force-trailing-slash  drop-trailing-slash   none
-    "/":                  ("/index.html",        "/index.html",        "/index.html",        "404"),
-    "/index":             ("307 /",              "307 /",              "307 /",              "404"),
-    "/index.html":        ("307 /",              "307 /",              "307 /",              "/index.html"),
-    "/about":             ("/about.html",        "307 /about/",        "/about.html",        "404"),
-    "/about/":            ("307 /about",         "/about.html",        "307 /about",         "404"),
-    "/about.html":        ("307 /about",         "307 /about/",        "307 /about",         "/about.html"),
-    "/about/index":       ("307 /about",         "307 /about/",        "307 /about",         "404"),
-    "/about/index.html":  ("307 /about",         "307 /about/",        "307 /about",         "404"),
-    "/blog":              ("307 /blog/",         "307 /blog/",         "/blog/index.html",   "404"),
-    "/blog/":             ("/blog/index.html",   "/blog/index.html",   "307 /blog",          "404"),
-    "/blog.html":         ("307 /blog/",         "307 /blog/",         "307 /blog",          "404"),
-    "/blog/index":        ("307 /blog/",         "307 /blog/",         "307 /blog",          "404"),
-    "/blog/index.html":   ("307 /blog/",         "307 /blog/",         "307 /blog",          "/blog/index.html"),
-    "/both":              ("/both.html",         "307 /both/",         "/both.html",         "404"),
-    "/both/":             ("/both/index.html",   "/both/index.html",   "307 /both",          "404"),
-    "/both.html":         ("307 /both",          "/both.html",         "307 /both",          "/both.html"),
-    "/both/index.html":   ("307 /both/",         "307 /both/",         "/both/index.html",   "/both/index.html"),
-    "/404":               ("/404.html",          "307 /404/",          "/404.html",          "404"),
-    "/app.css":           ("/app.css",           "/app.css",           "/app.css",           "/app.css"),
-    "/app.css/":          ("404",                "404",                "404",                "404"),
-    "/plain":             ("/plain",             "/plain",             "/plain",             "/plain"),
-    "/about?x=1":         ("/about.html",        "307 /about/?x=1",    "/about.html",        "404"),
-    "/ABOUT":             ("404",                "404",                "404",                "404"),
-}
+#: What answers a path under each `html_handling`: a file, or a status and where it leads.
+PAGES = """
+path                  auto-trailing-slash   force-trailing-slash  drop-trailing-slash   none
+/                     /index.html           /index.html           /index.html           404
+/index                307 /                 307 /                 307 /                 404
+/index.html           307 /                 307 /                 307 /                 /index.html
+/about                /about.html           307 /about/           /about.html           404
+/about/               307 /about            /about.html           307 /about            404
+/about.html           307 /about            307 /about/           307 /about            /about.html
+/about/index          307 /about            307 /about/           307 /about            404
+/about/index.html     307 /about            307 /about/           307 /about            404
+/blog                 307 /blog/            307 /blog/            /blog/index.html      404
+/blog/                /blog/index.html      /blog/index.html      307 /blog             404
+/blog.html            307 /blog/            307 /blog/            307 /blog             404
+/blog/index           307 /blog/            307 /blog/            307 /blog             404
+/blog/index.html      307 /blog/            307 /blog/            307 /blog             /blog/index.html
+/both                 /both.html            307 /both/            /both.html            404
+/both/                /both/index.html      /both/index.html      307 /both             404
+/both.html            307 /both             /both.html            307 /both             /both.html
+/both/index.html      307 /both/            307 /both/            /both/index.html      /both/index.html
+/404                  /404.html             307 /404/             /404.html             404
+/app.css              /app.css              /app.css              /app.css              /app.css
+/app.css/             404                   404                   404                   404
+/plain                /plain                /plain                /plain                /plain
+/about?x=1            /about.html           307 /about/?x=1       /about.html           404
+/ABOUT                404                   404                   404                   404
+"""
+(_, *HANDLINGS), *ROWS = [re.split(r"\s{2,}", line) for line in PAGES.strip().splitlines()]
 
 
 @pytest.mark.parametrize("handling", HANDLINGS)
 def test_pages(edge: Edge, handling: str) -> None:
     site(edge, {"html_handling": handling})
-    assert {path: visit(edge, path) for path in PAGES} == {path: row[HANDLINGS.index(handling)] for path, row in PAGES.items()}
+    assert {path: visit(edge, path) for path, *_answers in ROWS} == {path: answers[HANDLINGS.index(handling)] for path, *answers in ROWS}
 
 
 def test_a_page_is_not_redirected_to_a_file_of_the_same_content(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,8 +152,8 @@ OUTCOMES = {
     # Several keys: the runtime leaves those out that are numbers
     'kv.get(["text", "missing", "text", "empty"])': 'map {"text":"hällo","missing":null,"empty":""}', 'kv.get(["1", "null"])': 'map {"null":"of null"}',
     'kv.get(["json", "missing"], "json")': 'map {"json":{"a":[1]},"missing":null}', 'kv.get(["text"], "")': 'map {"text":"hällo"}',
-    'kv.getWithMetadata(["meta", "text", "missing"])': 'map {"meta":{"value":"m","metadata":{"x":"ü"}},'
-                                                      '"text":{"value":"hällo","metadata":null},"missing":null}',
+    'kv.getWithMetadata(["meta", "text", "missing"])':
+        'map {"meta":{"value":"m","metadata":{"x":"ü"}},"text":{"value":"hällo","metadata":null},"missing":null}',
     'kv.get(["text"], "json")': "Error: KV GET_BULK failed: 400 At least one of the requested keys corresponds to a non-json value",
     'kv.get(["text"], "stream")': 'Error: KV GET_BULK failed: 400 "stream" is not a valid type. Use "json" or "text"',
     "kv.get([])": "Error: KV GET_BULK failed: 400 You must request a minimum of 1 key",

@@ -60,8 +60,10 @@ def test_many_at_once_with_delays_of_their_own(edge: Edge, queue: str) -> None:
     assert sent(edge, "q.metrics()")["backlogCount"] == 3
 
 
-@pytest.mark.parametrize(("delay", "code", "there"), [(600, "env.Q.send(1)", []), (600, "env.Q.send(1, { delaySeconds: 0 })", ["1"]),
-                                                (600, "env.Q.sendBatch([{ body: 1 }])", []), (0, "env.Q.send(1)", ["1"])])
+@pytest.mark.parametrize(("delay", "code", "there"), [
+    (600, "env.Q.send(1)", []), (600, "env.Q.send(1, { delaySeconds: 0 })", ["1"]),
+    (600, "env.Q.sendBatch([{ body: 1 }])", []), (0, "env.Q.send(1)", ["1"]),
+])
 def test_the_delay_of_the_binding_is_for_those_that_have_none(edge: Edge, queue: str, delay: int, code: str, there: list[str]) -> None:
     edge.evaluate(code, {**BINDING, "delivery_delay": delay})
     assert bodies(edge, queue) == there
