@@ -67,13 +67,20 @@ path                  auto-trailing-slash   force-trailing-slash  drop-trailing-
 /about?x=1            /about.html           307 /about/?x=1       /about.html           404
 /ABOUT                404                   404                   404                   404
 """
-(_, *HANDLINGS), *ROWS = [re.split(r"\s{2,}", line) for line in PAGES.strip().splitlines()]
+HANDLINGS = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
+
+
+def column(table: str, name: str) -> dict[str, str]:
+    """What answers each path, from one column of a table; `-` is an answer without a body."""
+    head, *rows = [re.split(r"\s{2,}", line) for line in table.strip().splitlines()]
+    return {row[0]: "" if row[head.index(name)] == "-" else row[head.index(name)] for row in rows}
 
 
 @pytest.mark.parametrize("handling", HANDLINGS)
 def test_pages(edge: Edge, handling: str) -> None:
     site(edge, {"html_handling": handling})
-    assert {path: visit(edge, path) for path, *_answers in ROWS} == {path: answers[HANDLINGS.index(handling)] for path, *answers in ROWS}
+    answers = column(PAGES, handling)
+    assert {path: visit(edge, path) for path in answers} == answers
 
 
 def test_a_page_is_not_redirected_to_a_file_of_the_same_content(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,21 +104,22 @@ def test_ways_to_spell_a_path(edge: Edge) -> None:
 
 
 NOT_FOUND = ("none", "404-page", "single-page-application")
-STAND_INS = {
-    # what is not there    none    404-page                single-page-application
-    "/none":              ("404", "404 /404.html",        "/index.html"),
-    "/blog/none":         ("404", "404 /blog/404.html",   "/index.html"),
-    "/blog/a/b/none":     ("404", "404 /blog/404.html",   "/index.html"),
-    "/not@here":          ("404", "307 /not%40here",      "307 /not%40here"),
-    "POST /none":         ("404", "405",                  "405"),
-    "HEAD /none":         ("404", "404",                  ""),
-}
+STAND_INS = """
+path                  none                  404-page              single-page-application
+/none                 404                   404 /404.html         /index.html
+/blog/none            404                   404 /blog/404.html    /index.html
+/blog/a/b/none        404                   404 /blog/404.html    /index.html
+/not@here             404                   307 /not%40here       307 /not%40here
+POST /none            404                   405                   405
+HEAD /none            404                   404                   -
+"""
 
 
 @pytest.mark.parametrize("handling", NOT_FOUND)
 def test_what_is_not_there(edge: Edge, handling: str) -> None:
     site(edge, {"not_found_handling": handling})
-    assert {asked: visit(edge, asked) for asked in STAND_INS} == {asked: row[NOT_FOUND.index(handling)] for asked, row in STAND_INS.items()}
+    answers = column(STAND_INS, handling)
+    assert {asked: visit(edge, asked) for asked in answers} == answers
 
 
 def test_without_what_stands_in(edge: Edge) -> None:
@@ -250,21 +258,21 @@ def test_headers_are_not_for_what_code_answers(edge: Edge) -> None:
     assert [edge.get(HOST, path).headers.get("x-a") for path in ("/about", "/none")] == ["1", None]
 
 
-BASES = {
-    # path                auto-trailing-slash   force-trailing-slash  drop-trailing-slash   none
-    "/docs":             ("307 /docs/",         "307 /docs/",         "/index.html",        "404"),
-    "/docs/":            ("/index.html",        "/index.html",        "307 /docs",          "404"),
-    "/docs/about":       ("/about.html",        "307 /docs/about/",   "/about.html",        "404"),
-    "/docs/about.html":  ("307 /docs/about",    "307 /docs/about/",   "307 /docs/about",    "/about.html"),
-    "/docs//about":      ("307 /docs/about",    "307 /docs/about/",   "307 /docs/about",    "404"),
-    "/docs/old":         ("302 /docs/about",    "302 /docs/about",    "302 /docs/about",    "302 /docs/about"),
-    "/docs/under":       ("/app.css",           "/app.css",           "/app.css",           "/app.css"),
-    "/docs/again":       ("/index.html",        "/index.html",        "/index.html",        "404"),
-    "/docs/beyond":      ("404",                "404",                "404",                "404"),
-    "/about":            ("404",                "404",                "404",                "404"),
-    "/docs.html":        ("404",                "404",                "404",                "404"),
-    "/":                 ("404",                "404",                "404",                "404"),
-}
+BASES = """
+path                  auto-trailing-slash   force-trailing-slash  drop-trailing-slash   none
+/docs                 307 /docs/            307 /docs/            /index.html           404
+/docs/                /index.html           /index.html           307 /docs             404
+/docs/about           /about.html           307 /docs/about/      /about.html           404
+/docs/about.html      307 /docs/about       307 /docs/about/      307 /docs/about       /about.html
+/docs//about          307 /docs/about       307 /docs/about/      307 /docs/about       404
+/docs/old             302 /docs/about       302 /docs/about       302 /docs/about       302 /docs/about
+/docs/under           /app.css              /app.css              /app.css              /app.css
+/docs/again           /index.html           /index.html           /index.html           404
+/docs/beyond          404                   404                   404                   404
+/about                404                   404                   404                   404
+/docs.html            404                   404                   404                   404
+/                     404                   404                   404                   404
+"""
 
 
 @pytest.mark.parametrize("handling", HANDLINGS)
@@ -272,7 +280,8 @@ def test_assets_below_a_path(edge: Edge, handling: str) -> None:
     """What is asked for beyond the base path is not theirs, whatever the rules say."""
     rules = "/docs/old /docs/about\n/docs/under /docs/app.css 200\n/docs/again /docs 200\n/docs/beyond /app.css 200\n/ /docs/"
     site(edge, {"html_handling": handling, "base_path": "docs", "_redirects": rules})
-    assert {path: visit(edge, path) for path in BASES} == {path: row[HANDLINGS.index(handling)] for path, row in BASES.items()}
+    answers = column(BASES, handling)
+    assert {path: visit(edge, path) for path in answers} == answers
 
 
 def test_code_answers_what_is_beyond_the_base_path(edge: Edge) -> None:
