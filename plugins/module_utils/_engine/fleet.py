@@ -107,7 +107,7 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
         fleet.name,
         [member.result for member in members],
         [operation for operations, _late in written for operation in operations],
-        diff=[_diff(member) for member in (*members, *companion) if member.due] if mode.diff else None,
+        diff=[one for member in (*members, *companion) if member.due for one in _diff(member)] if mode.diff else None,
         warnings=[*fleet.warnings, *(warning for _operations, late in written for warning in late)],
         extra=fleet.extra(members, companion[0] if companion else None),
         failure=_summary(fleet, members, companion),
@@ -170,7 +170,7 @@ def _unsettled(fleet: Fleet, due: t.Sequence[Member], mode: Mode) -> list[Member
     return left
 
 
-def _diff(member: Member) -> dict[str, t.Any]:
+def _diff(member: Member) -> list[dict[str, t.Any]]:
     return render(member.the, member.plan.before, member.plan.after)
 
 

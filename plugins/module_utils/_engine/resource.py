@@ -156,6 +156,10 @@ class Resource(Kind):
     def written(self) -> None:
         """Called between the writes and the reading back."""
 
+    def details(self) -> list[Object]:
+        """Return more diffs, in Ansible's form, of what C(shown) tells only in sum."""
+        return []
+
     def shown(self, thing: Object | None) -> Object:
         """Return what a diff shows of the object: identity and fields, not what the server fills in."""
         own = (*self.identity, *(field.name for field in self.fields))

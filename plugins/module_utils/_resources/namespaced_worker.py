@@ -10,7 +10,7 @@ import typing as t
 
 from .._engine.resource import Object, Step
 from .dispatch_namespace import scripts_path
-from .script import FILLED, TOUCHED, Script
+from .script import TOLD, Script
 
 NO_NAMESPACE = 100119
 
@@ -26,6 +26,10 @@ class NamespacedWorker(Script):
     listed: t.Mapping[str, Object] | None = None
 
     @property
+    def alone(self) -> bool:
+        return self.listed is None
+
+    @property
     def label(self) -> str:
         return f"Worker {self.options['name']!r} in dispatch namespace {self.options['dispatch_namespace']!r}"
 
@@ -38,7 +42,7 @@ class NamespacedWorker(Script):
         if script is None:
             return None
         tags = script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/tags").result
-        return {"tags": tags, **{key: script.get(key) for key in (*FILLED, *TOUCHED)}}
+        return {"tags": tags, **{key: script.get(key) for key in TOLD}}
 
     def _read(self) -> Object | None:
         found = self.client.look(self.path)

@@ -20,7 +20,7 @@ from .registry import Registry
 from .script import Script, uncompared_secrets
 
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
-SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "source_root", *source.TABLE)  # said once, for all of them
+SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "allow_replace", "verify_level", "source_root", *source.TABLE)  # said once
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
 # No defaults: what a tenant is silent about may be in the defaults of the fleet.

@@ -10,26 +10,33 @@ are, so that the plan names what differs. What proves equal then is only stamped
 
 from __future__ import annotations
 
-import time
+import datetime
 import typing as t
 from abc import abstractmethod
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, unordered
-from .._worker import bindings, metadata, source
+from .._worker import bindings, metadata, migrations, settings, source
 from .._worker.bindings import Binding
 from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, secrets_segment, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
 from .kv_namespace import NO_NAMESPACE, find_by_title
 
 HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
-SETTINGS = ("compatibility_date", "compatibility_flags")
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
+TOLD = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags
+LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
+LEVELS = ("stamp", "settings", "content")  # how deep is read what the stamp attests
 
 
 def modules_alike(modules: t.Any) -> t.Any:
     """Compare modules by name and bytes: the server may spell a content type differently."""
     return [(module["name"], module["sha256"]) for module in modules or []]
+
+
+def seconds_of(date: str | None) -> float:
+    """Return a date of the API as seconds since 1970; 0 where there is none."""
+    return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() if date else 0.0
 
 
 def uncompared_secrets(count: int) -> list[str]:
@@ -43,8 +50,8 @@ class Script(Resource):
 
     fields = (
         Field("modules", None, modules_alike, initial=[]),
-        Field("compatibility_date", {"type": "str"}),
-        Field("compatibility_flags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
+        *settings.FIELDS,
+        Field("migration_tag", None, initial=None),
         Field("bindings", bindings.SPEC, initial=[], removed=[]),
         Field("secrets", {"type": "dict", "no_log": True}, initial={}, removed={}),
         Field("tags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
@@ -55,8 +62,11 @@ class Script(Resource):
         "vars": {"type": "dict"},
         "fingerprint_key": {"type": "str", "no_log": True},
         "update_secrets": {"type": "str", "choices": ["on_change", "on_create", "always"]},
+        "migrations": migrations.SPEC,
         "unmanaged_bindings": {"type": "str", "choices": ["remove", "keep"], "default": "remove"},
         "take_over": {"type": "bool", "default": False},
+        "allow_replace": {"type": "bool", "default": False},
+        "verify_level": {"type": "str", "choices": list(LEVELS), "default": "stamp"},
         "source_root": {"type": "path"},
         **source.TABLE,
     }
@@ -68,6 +78,8 @@ class Script(Resource):
         self._stamp: Stamp | None = None
         self._declared: list[Binding] | None = None
         self._resend, self._written = self._policy == "always", False
+        self._there: tuple[source.Module, ...] = ()
+        self._kept: set[str] = set()
         self.uncompared = 0
         """How many secrets exist whose values could not be compared, for want of a key."""
         for complaint in complaints(given, options):
@@ -83,6 +95,11 @@ class Script(Resource):
     @abstractmethod
     def path(self) -> str:
         """Return the path of the script."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is read by itself, and not from the listing of a fleet."""
+        return True
 
     @abstractmethod
     def head(self) -> Object | None:
@@ -121,8 +138,12 @@ class Script(Resource):
             return UNKNOWN
         return str(found["id"])
 
+    @property
+    def _migrations(self) -> list[migrations.Step]:
+        return self.given.get("migrations") or []
+
     def _settings(self) -> Object:
-        return {name: self.given[name] or [] for name in SETTINGS if name in self.given}
+        return {name: self.given[name] or [] for name in settings.SETTINGS if name in self.given}
 
     def _wanted_stamp(self) -> Stamp:
         made_of = {"source": self._source.identity, **self._settings()}
@@ -135,8 +156,10 @@ class Script(Resource):
         return Stamp(fingerprint(made_of), secrets_segment(secrets, self._key if self._policy == "on_change" else None))
 
     def wanted(self, before: Object | None) -> Object:
-        wanted = {**super().wanted(before), "owner": self.options["owner"]}
+        wanted = {**super().wanted(before), **settings.wanted(self.given, before or {}), "owner": self.options["owner"]}
         wanted.pop("bindings", None)
+        if self._migrations:
+            wanted["migration_tag"] = self._migrations[-1]["tag"]
         if self._described:
             wanted["modules"] = [module.summary for module in self._source.modules]
         if self._declared is not None or self._secrets:
@@ -149,6 +172,8 @@ class Script(Resource):
             there = (before or {}).get("secrets", {}) if self.given["secrets"] is not None else {}
             wanted["secrets"] = dict.fromkeys([name for name in there if name not in self._secrets], HIDDEN)
             wanted["secrets"].update({name: HIDDEN for name, value in self._secrets.items() if value is not None})
+        if self._written and self._kept:  # what a write has lost is seen when it is read back
+            wanted["secrets"] = {**dict.fromkeys(self._kept, HIDDEN), **(wanted.get("secrets") or (before or {}).get("secrets") or {})}
         return wanted
 
     # -- what is -------------------------------------------------------------------------------------------------------
@@ -164,34 +189,45 @@ class Script(Resource):
         if not self._key and self._policy == "on_create" and not self._written:
             self.uncompared = len([value for value in self._secrets.values() if value is not None])
         thing = {name: self.options[name] for name in self.identity}
-        thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in (*FILLED, *TOUCHED)}}
-        return {**thing, **self._body()} if self._described else thing
+        thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in TOLD}}
+        self._touched = self._stamp is not None and seconds_of(head.get("modified_on")) > self._stamp.time + LATE
+        return {**thing, **self._body(thing)} if self._described else thing
 
-    def _body(self) -> Object:
-        wanted, stamp = self._wanted_stamp(), self._stamp
-        if stamp and stamp.fingerprint == wanted.fingerprint and (stamp.secrets == wanted.secrets) and not self._resend:
+    def _level(self, thing: Object) -> str:
+        """How deep to read what the stamp attests."""
+        if self._written:
+            return "settings" if self.alone and (self._kept or self._secrets) else "stamp"
+        if self._touched:
+            return "content"
+        return "settings" if self._is_astray(thing) else str(self.options["verify_level"])
+
+    def _body(self, thing: Object) -> Object:
+        wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
+        same = stamp is not None and stamp.fingerprint == wanted.fingerprint
+        if same and stamp and stamp.secrets == wanted.secrets and not self._resend and level == "stamp":
             attested = self.wanted(None)
-            return {"secrets": {}, **{name: attested[name] for name in attested if name not in ("owner", "tags")}}
-        settings = self.client.call("GET", f"{self.path}/settings").result or {}
-        every = settings.get("bindings") or []
+            return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
+        told = self.client.call("GET", f"{self.path}/settings").result or {}
+        every = told.get("bindings") or []
         same_values = bool(stamp and stamp.secrets == wanted.secrets and not self._resend)
         shown = OTHER if self._resend or (self._policy == "on_change" and not same_values) else HIDDEN
         named = self.given.get("secrets") or {}
-        if stamp and stamp.fingerprint == wanted.fingerprint:
+        if same and level != "content":
             code = self.wanted(None)["modules"]
         else:
             content = self.client.call("GET", self.content_path, headers={"Accept": "*/*"})
-            code = [module.summary for module in metadata.read_modules(content.content, content.content_type)]
+            modules = metadata.read_modules(content.content, content.content_type)
+            code = [module.summary for module in modules]
+            self._there = self._there or tuple(modules)
+        secrets = [binding["name"] for binding in bindings.by_name(every) if binding["type"] in bindings.SECRET_TYPES]
+        if not self._written:
+            gone = set(secrets) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
+            self._kept = set(secrets) - gone
         return {
             "modules": code,
-            "compatibility_date": settings.get("compatibility_date"),
-            "compatibility_flags": settings.get("compatibility_flags") or [],
+            **settings.seen(told),
             "bindings": bindings.by_name(binding for binding in every if binding["type"] not in bindings.SECRET_TYPES),
-            "secrets": {
-                binding["name"]: shown if binding["name"] in named else HIDDEN
-                for binding in bindings.by_name(every)
-                if binding["type"] in bindings.SECRET_TYPES
-            },
+            "secrets": {name: shown if name in named else HIDDEN for name in secrets},
         }
 
     @property
@@ -208,18 +244,40 @@ class Script(Resource):
         kept = set((before or {}).get("secrets", {})) & set((after or {}).get("secrets", {}))
         for name in sorted(kept & {binding["name"] for binding in self._declared or []}):
             raise CloudflareError(f"bindings: {name} of {self.label} is a secret, which this would destroy: set secrets: {{{name}: null}} too.")
+        if before is not None and after is not None and self._is_astray(before):
+            self._guard_replacement(before)
         if after is not None and len(after["tags"]) > MOST_TAGS:
             raise CloudflareError(f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay.")
+
+    def _is_astray(self, before: Object) -> bool:
+        """Whether its migrations are none of those that are declared, so that no step leads from there."""
+        tag = before.get("migration_tag")
+        return bool(self._migrations and tag and tag not in migrations.tags(self._migrations))
+
+    def _guard_replacement(self, before: Object) -> None:
+        declared = ", ".join(map(repr, migrations.tags(self._migrations)))
+        if not self.options["allow_replace"]:
+            raise CloudflareError(
+                f"migrations: {self.label} stands at {before['migration_tag']!r}, which is none of {declared}: declare the steps that led there too,"
+                " or set allow_replace: true to delete it, with what its Durable Objects hold, and to make it anew."
+            )
+        lost = sorted(self._kept - {name for name, value in self._secrets.items() if value is not None})
+        if lost:
+            raise CloudflareError(f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there.")
 
     def create(self, after: Object) -> t.Iterable[Step]:
         return [self._upload(None, after)]
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        if self._is_astray(before):
+            return [*self.delete(before), self._upload(None, after)]
         gone = {name: None for name in before.get("secrets", {}) if name not in after.get("secrets", {})} if "secrets" in changed else {}
-        if set(changed) - {"secrets", "tags", "owner"}:
+        if "modules" in changed:
             return [*([self._patch_secrets(gone)] if gone else []), self._upload(before, after)]
+        if set(changed) - {"secrets", "tags", "owner"}:
+            return [self._patch_settings(before, after, changed)]
         steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
-        retag = bool(changed) or not self._attested()
+        retag = bool(changed) or not self._attested() or self._touched
         return [*steps, self.put_tags(lambda: self._all_tags(after))] if retag else []
 
     def _attested(self) -> bool:
@@ -231,6 +289,11 @@ class Script(Resource):
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.path)]
 
+    def details(self) -> list[Object]:
+        old = {module.name: module for module in self._there}
+        new = {module.name: module for module in self._source.modules} if old else {}
+        return [one for name in sorted({*old, *new}) if (one := source.compared(old.get(name), new.get(name), f"{self.label}: {name}"))]
+
     def shown(self, thing: Object | None) -> Object:
         # Whose it is stands in a tag of ours, and those are nobody's business in a diff.
         return {key: value for key, value in super().shown(thing).items() if key != "owner"}
@@ -239,7 +302,7 @@ class Script(Resource):
         self._resend, self._written = False, True
 
     def _all_tags(self, after: Object) -> list[str]:
-        return [*after["tags"], OWNER + self.options["owner"], self._wanted_stamp().tag(time.time())]
+        return [*after["tags"], OWNER + self.options["owner"], self._wanted_stamp().tag(self.client.now())]
 
     def _to_send(self, before: Object | None, after: Object) -> dict[str, str]:
         there = (before or {}).get("secrets", {})
@@ -250,14 +313,30 @@ class Script(Resource):
         headers = {"Content-Type": "application/merge-patch+json"}
         return Step("PATCH", f"{self.path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": headers})
 
-    def _upload(self, before: Object | None, after: Object) -> Step:
+    def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
+        """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
         declared = {binding["name"] for binding in self._declared or []}
         there: list[Binding] = (before or {}).get("bindings", [])
         stay = [binding["name"] for binding in after.get("bindings", there) if binding["name"] not in declared]
         sent = self._to_send(before, after) if self._secrets else {}
-        if before and stay:  # then secrets stay by name too: whether one upload may keep by name and by type is documented nowhere
+        if before and (stay or by_name):  # whether one upload may keep by name and by type is documented nowhere
             stay += [name for name in before["secrets"] if name in after["secrets"] and name not in sent]
         secrets = [{"name": name, "type": "secret_text", "text": value} for name, value in sent.items()]
-        every = [*(self._declared or []), *map(metadata.inherit, stay), *secrets]
-        settings = {name: after[name] for name in SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._settings()
-        return Step("PUT", self.path, lambda: metadata.upload(self._source, settings, every, self._all_tags(after)))
+        return [*(self._declared or []), *map(metadata.inherit, stay), *secrets]
+
+    def _told(self, before: Object | None, after: Object) -> Object:
+        """Return the migrations of a write, if there are any to do."""
+        due = migrations.missing(self._migrations, (before or {}).get("migration_tag")) if self._migrations else None
+        return {"migrations": due} if due else {}
+
+    def _upload(self, before: Object | None, after: Object) -> Step:
+        every = self._bound(before, after, by_name=False)
+        told = {name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._told(before, after)
+        return Step("PUT", self.path, lambda: metadata.upload(self._source, told, every, self._all_tags(after)))
+
+    def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
+        """Change what is not code. Bindings are replaced as a whole, so what stays is named."""
+        told = {name: after[name] for name in settings.SETTINGS if name in changed} | self._told(before, after)
+        if {"bindings", "secrets"} & set(changed):
+            told["bindings"] = self._bound(before, after, by_name=True)
+        return Step("PATCH", f"{self.path}/settings", lambda: metadata.patch({**told, "tags": self._all_tags(after)}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._engine.resource import Object, Step
-from .script import FILLED, TOUCHED, Script
+from .script import TOLD, Script
 
 
 class Worker(Script):
@@ -39,7 +39,7 @@ class Worker(Script):
         if script is None:
             return None
         tags = script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/settings").result.get("tags")
-        return {"tags": tags, **{key: script.get(key) for key in (*FILLED, *TOUCHED)}}
+        return {"tags": tags, **{key: script.get(key) for key in TOLD}}
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PATCH", f"{self.path}/script-settings", lambda: {"json": {"tags": tags()}})

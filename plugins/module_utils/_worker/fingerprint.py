@@ -16,7 +16,7 @@ import hmac
 import json
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 VERSION = "1"
 OURS = "tenantry."
@@ -28,10 +28,11 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class Stamp:
-    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets."""
+    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets; C(time) is when, seconds since 1970."""
 
     fingerprint: str
     secrets: str = NO_SECRETS
+    time: float = field(default=0.0, compare=False)
 
     def tag(self, now: float) -> str:
         """Return the tag for an upload at C(now), seconds since 1970."""
@@ -40,7 +41,7 @@ class Stamp:
 
 def stamp_in(tags: t.Iterable[str]) -> Stamp | None:
     """Return the stamp among a Worker's tags."""
-    return next((Stamp(found[1], found[2]) for tag in tags if (found := STAMP.fullmatch(tag))), None)
+    return next((Stamp(found[1], found[2], float(int(found[3], 36))) for tag in tags if (found := STAMP.fullmatch(tag))), None)
 
 
 def owner_in(tags: t.Iterable[str]) -> str | None:

@@ -30,6 +30,11 @@ def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable
     }
 
 
+def patch(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the request that changes settings without an upload."""
+    return {"files": [("settings", (None, json.dumps(settings), "application/json"))]}
+
+
 def inherit(name: str) -> Binding:
     """Return what tells the server to keep a binding as it is."""
     return {"name": name, "type": "inherit"}

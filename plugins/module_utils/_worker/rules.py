@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from .._engine.resource import UNKNOWN
+from . import migrations
 from .fingerprint import OURS
 from .source import WAYS
 
@@ -18,6 +19,8 @@ OWNER = re.compile(r"^[a-z0-9-]{1,40}$")
 DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
 TAG = re.compile(r"^[^\s,&:]{1,63}$")
 MOST_TAGS = 8 - 2  # Cloudflare's limit, less our owner and our stamp
+
+USAGE_MODELS = ("standard", "bundled", "unbound")
 
 Given = t.Mapping[str, t.Any]
 
@@ -54,6 +57,8 @@ def _of_values(given: Given) -> t.Iterator[str]:
     for tag in tags:
         if not TAG.fullmatch(tag) or tag.startswith(OURS):
             yield f"tags: {tag!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {OURS}"
+    yield from migrations.complaints(given.get("migrations") or [])
+    yield from _of_settings(given)
     if len(tags) > MOST_TAGS:
         yield f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own."
     for name, value in (given.get("secrets") or {}).items():
@@ -61,3 +66,18 @@ def _of_values(given: Given) -> t.Iterator[str]:
             yield f"secrets: {name} is a {type(value).__name__}, and a secret is a text: give it as one, for example through to_json."
         if value is not None and not str(value):
             yield f"secrets: {name} is empty: give it a value, or null to remove it."
+
+
+def _of_settings(given: Given) -> t.Iterator[str]:
+    model, limits, observed = given.get("usage_model"), given.get("limits") or {}, given.get("observability") or {}
+    if model not in (None, UNKNOWN, *USAGE_MODELS):
+        yield f"usage_model: {model!r} must be one of {', '.join(USAGE_MODELS)}."
+    for name, value in limits.items():
+        if value is not None and value < 1:
+            yield f"limits: {name} is {value}: it must be at least 1."
+    for where, part in (("observability", observed), *((f"observability: {name}", observed.get(name) or {}) for name in ("logs", "traces"))):
+        rate = part.get("head_sampling_rate")
+        if rate is not None and not 0 <= rate <= 1:
+            yield f"{where}: head_sampling_rate is {rate}: it is a share, from 0 to 1."
+    if set(given.get("placement") or {}) >= {"mode", "region"} and given["placement"]["mode"] == "smart":
+        yield "placement: mode smart lets Cloudflare choose: leave out region, or say mode: targeted."

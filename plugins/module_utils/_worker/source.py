@@ -30,6 +30,7 @@ SPEC: dict[str, t.Mapping[str, t.Any]] = {
 }
 TABLE: dict[str, t.Mapping[str, t.Any]] = {"controller_sources": {"type": "dict"}}
 WAYS = ("content", "path", "entrypoint")
+LONGEST_READ = 100_000  # bytes of a module that a diff shows
 FILES = ("path", "entrypoint")  # those that name a file of the controller
 
 MODULE_TYPES = {
@@ -71,6 +72,17 @@ class Source:
         """Make a source whose identity is its own modules, or what a bundler made them from."""
         material = made_from or [[module.name, module.type, hashlib.sha256(module.content).hexdigest()] for module in modules]
         return cls(main_module, modules, hashlib.sha256(json.dumps([main_module, material]).encode()).hexdigest())
+
+
+def compared(old: Module | None, new: Module | None, label: str) -> dict[str, str] | None:
+    """Return two versions of a module as a diff in Ansible's form; None where they are the same or nothing that a person reads."""
+    before, after = (module.content if module else b"" for module in (old, new))
+    if before == after or max(len(before), len(after)) > LONGEST_READ:
+        return None
+    try:
+        return {"before": before.decode(), "after": after.decode(), "before_header": label, "after_header": label}
+    except UnicodeDecodeError:
+        return None
 
 
 def load(options: t.Mapping[str, t.Any], table: t.Mapping[str, t.Any] | None = None) -> Source:

@@ -1,0 +1,54 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the Durable Object classes of a Worker come, go and change their names: steps with tags, of which only the missing ones are sent."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._engine.resource import Spec
+
+Step = dict[str, t.Any]
+
+NAMES: Spec = {"type": "list", "elements": "str"}
+
+
+def _moves(*names: str) -> Spec:
+    return {"type": "list", "elements": "dict", "options": {name: {"type": "str", "required": True} for name in names}}
+
+
+SPEC: dict[str, t.Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "tag": {"type": "str", "required": True},
+        "new_sqlite_classes": NAMES,
+        "new_classes": NAMES,
+        "deleted_classes": NAMES,
+        "renamed_classes": _moves("from", "to"),
+        "transferred_classes": _moves("from", "from_script", "to"),
+    },
+}
+
+
+def tags(steps: t.Iterable[Step]) -> list[str]:
+    """Return the tags of the steps, in their order."""
+    return [step["tag"] for step in steps]
+
+
+def missing(steps: t.Sequence[Step], tag: str | None) -> dict[str, t.Any] | None:
+    """Return what is to be sent for the steps after C(tag), where the Worker stands; None where it has them all."""
+    done = tags(steps).index(tag) + 1 if tag in tags(steps) else 0
+    due = [{key: value for key, value in step.items() if key != "tag" and value is not None} for step in steps[done:]]
+    return {**({"old_tag": tag} if tag else {}), "new_tag": steps[-1]["tag"], "steps": due} if due else None
+
+
+def complaints(steps: t.Sequence[Step]) -> t.Iterator[str]:
+    """Yield what is wrong with the steps by themselves."""
+    for tag in sorted({tag for tag in tags(steps) if tags(steps).count(tag) > 1}):
+        yield f"migrations: the tag {tag!r} is given to several steps: each step has its own, and the last one says how far the Worker has come."
+    for step in steps:
+        if not any(value for key, value in step.items() if key != "tag"):
+            yield f"migrations: the step {step['tag']!r} does nothing: name the classes that it makes, renames, transfers or deletes."
