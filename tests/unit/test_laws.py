@@ -63,9 +63,13 @@ WORKER: Options = {
     "secrets": {"KEY": "a-secret-value-1"},
     "fingerprint_key": "fingerprint-key-1",
     "tags": ["plan-pro"],
+    "limits": {"cpu_ms": 50},
+    "observability": {"enabled": True, "head_sampling_rate": 0.5},
+    "logpush": True,
 }
-CHANGED = {key: value for key, value in WORKER.items() if key not in ("tags", "compatibility_flags")}
-CHANGED = {**CHANGED, "content": CODE.replace("one", "two"), "vars": {"PLAN": "free"}, "secrets": {"KEY": "a-secret-value-2", "NEW": "another-secret"}}
+CHANGED = {key: value for key, value in WORKER.items() if key not in ("tags", "compatibility_flags", "limits")}
+CHANGED |= {"content": CODE.replace("one", "two"), "vars": {"PLAN": "free"}, "observability": {"enabled": False}}
+CHANGED |= {"secrets": {"KEY": "a-secret-value-2", "NEW": "another-secret"}}
 TENANTS = [{"name": "a", "hostnames": ["A.example.com"], "vars": {"PLAN": "pro"}}, {"name": "b", "hostnames": ["b.example.com"]}]
 
 CASES = {

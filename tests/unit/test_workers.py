@@ -12,34 +12,12 @@ import typing as t
 import pytest
 from harness import Runner
 from local_edge.testing import Edge
-
-CODE = "export default { fetch: () => new Response('one') };"
-SECRET = "hush-hush-do-not-tell-1"
-NAMESPACE: dict[str, t.Any] = {"dispatch_namespace": "tenants"}
-WORKER: dict[str, t.Any] = {**NAMESPACE, "name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
-SCRIPT = "/accounts/{account}/workers/dispatch/namespaces/tenants/scripts/a"
+from tenant import CODE, NAMESPACE, SECRET, WORKER, call, get, secret_names, verbs
 
 
 @pytest.fixture(autouse=True)
 def _namespace(run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
-
-
-def verbs(result: dict[str, t.Any]) -> list[str]:
-    """Shorten operations to what is done to which part of the script."""
-    return [operation.split()[0] + " " + operation.rsplit("scripts/a", 1)[1] for operation in result["operations"]]
-
-
-def get(run: Runner, edge: Edge, what: str = "") -> t.Any:
-    return run.ok("api", path=SCRIPT.format(account=edge.account) + what)["api"]
-
-
-def call(run: Runner, edge: Edge, method: str, what: str, **options: t.Any) -> t.Any:
-    return run.ok("api", method=method, path=SCRIPT.format(account=edge.account) + what, **options)["api"]
-
-
-def secret_names(run: Runner, edge: Edge) -> list[str]:
-    return sorted(secret["name"] for secret in get(run, edge, "/secrets"))
 
 
 def test_only_what_differs_is_sent(run: Runner) -> None:

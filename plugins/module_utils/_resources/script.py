@@ -190,7 +190,7 @@ class Script(Resource):
             self.uncompared = len([value for value in self._secrets.values() if value is not None])
         thing = {name: self.options[name] for name in self.identity}
         thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in TOLD}}
-        self._touched = self._stamp is not None and seconds_of(head.get("modified_on")) > self._stamp.time + LATE
+        self._touched = self._stamp is not None and not self._written and seconds_of(head.get("modified_on")) > self._stamp.time + LATE
         return {**thing, **self._body(thing)} if self._described else thing
 
     def _level(self, thing: Object) -> str:

@@ -99,9 +99,16 @@ def wanted(given: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any]) -> dict[
     found = {}
     for name, setting in SETTINGS.items():
         if name in given:
-            value = setting.nothing if given[name] is None else given[name]
-            found[name] = laid_over(before.get(name), value) if setting.merged else value
+            there, value = before.get(name) or {}, setting.nothing if given[name] is None else given[name]
+            if setting.merged:
+                value = off(there) if given[name] is None else laid_over(there, value)
+            found[name] = value
     return found
+
+
+def off(there: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what there is, with nothing in it enabled."""
+    return {**{key: off(value) if isinstance(value, dict) else value for key, value in there.items()}, "enabled": False}
 
 
 def laid_over(there: t.Any, given: t.Any) -> t.Any:

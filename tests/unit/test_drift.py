@@ -1,0 +1,98 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Drift: what others have changed is found as deep as one looks, named so that a person understands it, and mended."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+
+import pytest
+import requests
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
+from harness import Runner
+from local_edge.testing import Edge
+from tenant import CODE, NAMESPACE, SECRET, WORKER, call, get, secret_names, verbs
+
+DRIFTED = {**WORKER, "vars": {"PLAN": "pro"}, "secrets": {"KEY": SECRET}}
+TAMPERED = {"bindings": [{"name": "PLAN", "type": "plain_text", "text": "free"}, {"name": "KEY", "type": "inherit"}]}
+
+
+@pytest.fixture(autouse=True)
+def _worker(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Worker that was uploaded an hour ago, as its stamp has it."""
+    run.ok("dispatch_namespace", name="tenants")
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "now", lambda client: time.time() - 3600)
+        run.ok("namespaced_worker", **DRIFTED)
+
+
+def stamped_now(run: Runner) -> None:
+    """Let what is looked at not have been changed since it was uploaded."""
+    run.ok("namespaced_worker", **DRIFTED)
+
+
+def tamper(run: Runner, edge: Edge) -> None:
+    """Change a variable, as somebody does in the dashboard."""
+    path = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/settings"
+    files = {"settings": (None, json.dumps(TAMPERED), "application/json")}
+    requests.patch(path, files=files, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).raise_for_status()
+
+
+def cost(run: Runner, edge: Edge, **options: t.Any) -> int:
+    edge.clear()
+    run.ok("namespaced_worker", **options)
+    return len(edge.requests())
+
+
+def test_what_was_touched_since_is_read_and_mended(run: Runner, edge: Edge) -> None:
+    tamper(run, edge)
+    mended = run.ok("namespaced_worker", **DRIFTED)
+    assert verbs(mended) == ["PATCH /settings"]
+    (before,), (after,) = ([one["text"] for one in mended["diff"][side]["bindings"]] for side in ("before", "after"))
+    assert (before, after) == ("free", "pro")
+    assert cost(run, edge, **DRIFTED) == 1, "the new stamp is believed"
+
+
+def test_what_was_touched_and_is_the_same_is_stamped_anew_once(run: Runner, edge: Edge) -> None:
+    again = run.ok("namespaced_worker", **DRIFTED)
+    assert verbs(again) == ["PUT /tags"] and again["diff"]["before"] == again["diff"]["after"]
+    assert cost(run, edge, **DRIFTED) == 1
+
+
+def test_how_deep_is_asked(run: Runner, edge: Edge) -> None:
+    stamped_now(run)
+    costs = {level: cost(run, edge, **DRIFTED, verify_level=level) for level in ("stamp", "settings", "content")}
+    assert costs == {"stamp": 1, "settings": 2, "content": 3}
+    tamper(run, edge)
+    assert not run.ok("namespaced_worker", **DRIFTED)["changed"], "seconds after an upload its stamp is believed"
+    assert verbs(run.ok("namespaced_worker", **DRIFTED, verify_level="settings")) == ["PATCH /settings"]
+
+
+def test_a_secret_that_was_dropped_is_sent_again(run: Runner, edge: Edge) -> None:
+    stamped_now(run)
+    call(run, edge, "DELETE", "/secrets/KEY")
+    assert verbs(run.ok("namespaced_worker", **DRIFTED, verify_level="settings")) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert secret_names(run, edge) == ["KEY"]
+
+
+def test_code_that_was_changed_is_shown_line_by_line(run: Runner, edge: Edge) -> None:
+    theirs = CODE.replace("one", "theirs")
+    run.ok("namespaced_worker", **{**DRIFTED, "content": theirs}, verify_level="content")
+    result = run.ok("namespaced_worker", **DRIFTED, verify_level="content")
+    assert verbs(result) == ["PUT "]
+    whole, module = result["diff"]
+    assert [one["name"] for one in whole["before"]["modules"]] == ["worker.js"]
+    assert (module["before"], module["after"]) == (theirs, CODE)
+    assert module["before_header"] == "Worker 'a' in dispatch namespace 'tenants': worker.js"
+
+
+def test_a_fleet_looks_as_deep(run: Runner, edge: Edge) -> None:
+    worker = {key: value for key, value in DRIFTED.items() if key not in NAMESPACE}
+    tamper(run, edge)
+    result = run.ok("namespaced_workers", **NAMESPACE, workers=[worker])
+    assert verbs(result) == ["PATCH /settings"] and result["diff"][0]["after"]["bindings"][0]["text"] == "pro"
+    assert {"name": "PLAN", "type": "plain_text", "text": "pro"} in get(run, edge, "/bindings")

@@ -1,0 +1,115 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Settings and migrations of a Worker: each can be set, kept by silence, changed alone and taken back, without an upload."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.settings import SETTINGS
+from harness import Runner
+from local_edge.testing import Edge
+from tenant import CODE, SECRET, WORKER, call, get, secret_names, verbs
+
+ROOMS = "import { DurableObject } from 'cloudflare:workers'; export class Room extends DurableObject {} export class Hall extends DurableObject {} " + CODE
+STEPS = [{"tag": "v1", "new_sqlite_classes": ["Room"]}, {"tag": "v2", "renamed_classes": [{"from": "Room", "to": "Hall"}]}]
+#: Two values of each setting, and what the API says once it is taken back.
+VALUES: dict[str, tuple[t.Any, t.Any, t.Any]] = {
+    "compatibility_flags": (["nodejs_compat"], ["no_nodejs_compat_v2", "nodejs_compat"], []),
+    "limits": ({"cpu_ms": 50}, {"cpu_ms": 100, "subrequests": 5}, {}),
+    "observability": (
+        {"enabled": True},
+        {"enabled": True, "head_sampling_rate": 1.0, "logs": {"enabled": True, "invocation_logs": False}},
+        {"enabled": False, "head_sampling_rate": 1.0, "logs": {"enabled": False, "invocation_logs": False}},
+    ),
+    "placement": ({"mode": "smart"}, {"region": "aws:us-east-1"}, {}),
+    "logpush": (True, False, False),
+    "tail_consumers": ([{"service": "tail"}], [{"service": "other"}, {"service": "tail"}], []),
+    "cache_options": ({"enabled": True}, {"enabled": True, "cross_version_cache": True}, {"enabled": False, "cross_version_cache": True}),
+    "usage_model": ("unbound", "bundled", "standard"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    for name in ("tail", "other"):
+        run.ok("worker", name=name, content="export default { tail() {} };", compatibility_date="2026-11-01")
+
+
+def test_every_setting_is_tried() -> None:
+    assert set(VALUES) == set(SETTINGS) - {"compatibility_date"}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_setting(run: Runner, edge: Edge, name: str) -> None:
+    first, second, nothing = VALUES[name]
+    assert verbs(run.ok("namespaced_worker", **WORKER, **{name: first})) == ["PUT "]
+    kept = get(run, edge, "/settings")[name]
+    assert not run.ok("namespaced_worker", **WORKER, **{name: first})["changed"]
+    run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
+    assert get(run, edge, "/settings")[name] == kept, "silence keeps it, also through an upload"
+    if second != nothing:
+        changed = run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second})
+        assert verbs(changed) == ["PATCH /settings"] and changed["namespaced_worker"][name] == second
+        assert not run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second}, verify_level="settings")["changed"]
+    assert verbs(run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None})) == ["PATCH /settings"]
+    assert (get(run, edge, "/settings")[name] or nothing) == nothing
+    assert not run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None}, verify_level="settings")["changed"]
+
+
+def test_what_is_not_given_of_a_setting_stays(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **WORKER, observability={"enabled": True, "logs": {"enabled": True, "invocation_logs": True}})
+    run.ok("namespaced_worker", **WORKER, observability={"enabled": True, "head_sampling_rate": 0.5})
+    told = get(run, edge, "/settings")["observability"]
+    assert (told["head_sampling_rate"], told["logs"]) == (0.5, {"enabled": True, "invocation_logs": True})
+
+
+def test_settings_bindings_and_secrets_change_in_one_request(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **WORKER, vars={"A": "1"}, secrets={"KEY": SECRET}, fingerprint_key="fingerprint-key-1")
+    call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
+    changed = run.ok("namespaced_worker", **WORKER, vars={"A": "2"}, secrets={"KEY": SECRET, "NEW": SECRET}, logpush=True, fingerprint_key="fingerprint-key-1")
+    assert verbs(changed) == ["PATCH /settings"]
+    assert secret_names(run, edge) == ["BY_HAND", "KEY", "NEW"]
+    assert {one["name"]: one.get("text") for one in get(run, edge, "/bindings")} == {"A": "2", "BY_HAND": None, "KEY": None, "NEW": None}
+    assert SECRET not in json.dumps(changed)
+
+
+def tag_of(run: Runner, edge: Edge) -> str:
+    return str(get(run, edge)["script"]["migration_tag"])
+
+
+def test_only_the_missing_steps_are_sent(run: Runner, edge: Edge) -> None:
+    worker = {**WORKER, "content": ROOMS}
+    assert verbs(run.ok("namespaced_worker", **worker, migrations=STEPS[:1])) == ["PUT "]
+    assert not run.ok("namespaced_worker", **worker, migrations=STEPS[:1])["changed"]
+    assert tag_of(run, edge) == "v1"
+    moved = run.ok("namespaced_worker", **worker, migrations=STEPS)
+    assert verbs(moved) == ["PATCH /settings"] and moved["namespaced_worker"]["migration_tag"] == "v2"
+    assert not run.ok("namespaced_worker", **worker, migrations=STEPS)["changed"]
+    run.ok("namespaced_worker", **{**WORKER, "content": ROOMS + "//"}, migrations=STEPS)
+    assert tag_of(run, edge) == "v2"
+
+
+def test_all_steps_are_sent_to_a_new_worker(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **{**WORKER, "content": ROOMS}, migrations=STEPS, bindings=[])
+    assert tag_of(run, edge) == "v2"
+
+
+def test_a_worker_on_another_way_is_not_replaced_unasked(run: Runner, edge: Edge) -> None:
+    worker = {**WORKER, "content": ROOMS, "secrets": {"KEY": SECRET}}
+    run.ok("namespaced_worker", **worker, migrations=STEPS[:1])
+    other = [{"tag": "w1", "new_sqlite_classes": ["Hall"]}]
+    assert "stands at 'v1', which is none of 'w1'" in run.refused("namespaced_worker", **worker, migrations=other)
+    call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
+    message = run.refused("namespaced_worker", **worker, migrations=other, allow_replace=True)
+    assert "would lose: give BY_HAND in secrets" in message
+    predicted = run.ok("namespaced_worker", check=True, **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}}, migrations=other, allow_replace=True)
+    replaced = run.ok("namespaced_worker", **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}}, migrations=other, allow_replace=True)
+    assert verbs(replaced) == verbs(predicted) == ["DELETE ", "PUT "]
+    assert (tag_of(run, edge), secret_names(run, edge)) == ("w1", ["BY_HAND", "KEY"])
+    assert not run.ok("namespaced_worker", **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}}, migrations=other, allow_replace=True)["changed"]
