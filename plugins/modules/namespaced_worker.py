@@ -97,6 +97,14 @@ namespaced_worker:
       returned: when it is present
     compatibility_date: {description: Its compatibility date., type: str, returned: when it is present, sample: "2026-11-01"}
     compatibility_flags: {description: Its compatibility flags., type: list, elements: str, returned: when it is present}
+    limits: {description: Its limits., type: dict, returned: when it was read or given, sample: {cpu_ms: 50}}
+    observability: {description: What is recorded of it., type: dict, returned: when it was read or given, sample: {enabled: true}}
+    placement: {description: Where it runs., type: dict, returned: when it was read or given, sample: {mode: smart}}
+    logpush: {description: Whether its logs are pushed., type: bool, returned: when it was read or given}
+    tail_consumers: {description: The Workers that are told of its requests., type: list, elements: dict, returned: when it was read or given}
+    cache_options: {description: Whether its answers are cached., type: dict, returned: when it was read or given, sample: {enabled: true}}
+    usage_model: {description: How it is billed., type: str, returned: when it was read or given, sample: standard}
+    migration_tag: {description: The step of its migrations at which it stands., type: str, returned: when it is present, sample: v1}
     bindings: {description: Its bindings but for secrets., type: list, elements: dict, returned: when it is present}
     secrets: {description: The names of its secrets; no values., type: dict, returned: when it is present, sample: {API_KEY: (secret)}}
     tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}

@@ -33,6 +33,7 @@ CODE = "export default { fetch: () => new Response('one') };"
 NAMESPACE = ("dispatch_namespace", {"name": "tenants"})
 KV = ("kv_namespace", {"title": "Metadata"})
 DATE = {"compatibility_date": "2026-11-01"}
+KEYED = {"fingerprint_key": "fingerprint-key-1"}
 INTERNAL = {"registry": "is run by namespaced_workers"}  # resources that no module is about
 
 
@@ -100,10 +101,17 @@ CASES = {
     ),
     "worker": Case(
         needs=[NAMESPACE, KV],
-        create={"name": "router", **WORKER, "bindings": [{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}]},
+        create={"name": "router", **WORKER, "workers_dev": True, "bindings": [{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}]},
         change={"name": "router", **CHANGED},
         silent=("compatibility_flags", ["nodejs_compat"]),
-        null=({**CHANGED, "vars": None, "bindings": None}, "bindings", []),
+        null=({**CHANGED, "vars": None, "bindings": None, "workers_dev": None}, "bindings", []),
+    ),
+    "worker_secrets": Case(
+        needs=[NAMESPACE, ("namespaced_worker", {"dispatch_namespace": "tenants", "name": "a", "content": CODE, **DATE})],
+        create={"dispatch_namespace": "tenants", "name": "a", "secrets": {"A": "secret-value-1", "B": "secret-value-2"}, **KEYED},
+        change={"dispatch_namespace": "tenants", "name": "a", "secrets": {"A": "secret-value-3", "C": "secret-value-4"}, **KEYED},
+        removal={"secrets": {"A": None, "B": None, "C": None}},
+        null=({"secrets": {"A": None}}, "secrets", {"B": "(secret)", "C": "(secret)"}),
     ),
     "worker_route": Case(
         needs=[("worker", {"name": "router", "content": CODE, **DATE}), ("worker", {"name": "other", "content": CODE, **DATE})],

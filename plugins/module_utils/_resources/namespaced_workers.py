@@ -17,7 +17,8 @@ from .._worker.fingerprint import OWNER, owner_in
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Registry
-from .script import Script, uncompared_secrets
+from .script import Script
+from .secrets import uncompared_secrets
 
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
 SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "allow_replace", "verify_level", "source_root", *source.TABLE)  # said once

@@ -15,14 +15,15 @@ import typing as t
 from abc import abstractmethod
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, unordered
+from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
 from .._worker import bindings, metadata, migrations, settings, source
 from .._worker.bindings import Binding
-from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, secrets_segment, stamp_in, theirs
+from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
+from . import secrets
 from .kv_namespace import NO_NAMESPACE, find_by_title
+from .secrets import HIDDEN, HoldsSecrets
 
-HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
 TOLD = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags
 LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
@@ -39,13 +40,7 @@ def seconds_of(date: str | None) -> float:
     return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() if date else 0.0
 
 
-def uncompared_secrets(count: int) -> list[str]:
-    """Return the warning that C(count) secrets were left as they are, if any were."""
-    remedy = "Give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
-    return [f"Secrets whose values could not be compared with what exists: {count}. {remedy}"] if count else []
-
-
-class Script(Resource):
+class Script(HoldsSecrets):
     """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
 
     fields = (
@@ -53,15 +48,14 @@ class Script(Resource):
         *settings.FIELDS,
         Field("migration_tag", None, initial=None),
         Field("bindings", bindings.SPEC, initial=[], removed=[]),
-        Field("secrets", {"type": "dict", "no_log": True}, initial={}, removed={}),
+        Field("secrets", secrets.SPEC, initial={}, removed={}),
         Field("tags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
         Field("owner", {"type": "str", "default": "default"}),
     )
     controls = {
         **source.SPEC,
         "vars": {"type": "dict"},
-        "fingerprint_key": {"type": "str", "no_log": True},
-        "update_secrets": {"type": "str", "choices": ["on_change", "on_create", "always"]},
+        **secrets.CONTROLS,
         "migrations": migrations.SPEC,
         "unmanaged_bindings": {"type": "str", "choices": ["remove", "keep"], "default": "remove"},
         "take_over": {"type": "bool", "default": False},
@@ -75,26 +69,13 @@ class Script(Resource):
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._tags: list[str] = []
-        self._stamp: Stamp | None = None
         self._declared: list[Binding] | None = None
-        self._resend, self._written = self._policy == "always", False
         self._there: tuple[source.Module, ...] = ()
         self._kept: set[str] = set()
-        self.uncompared = 0
-        """How many secrets exist whose values could not be compared, for want of a key."""
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
 
-    @property
-    def warnings(self) -> list[str]:
-        return uncompared_secrets(self.uncompared)
-
     # -- where it lives ------------------------------------------------------------------------------------------------
-
-    @property
-    @abstractmethod
-    def path(self) -> str:
-        """Return the path of the script."""
 
     @property
     def alone(self) -> bool:
@@ -112,24 +93,12 @@ class Script(Resource):
     # -- what is wanted ------------------------------------------------------------------------------------------------
 
     @property
-    def _key(self) -> str | None:
-        return self.options.get("fingerprint_key")
-
-    @property
-    def _policy(self) -> str:
-        return self.options.get("update_secrets") or ("on_change" if self._key else "on_create")
-
-    @property
     def _described(self) -> bool:
         return any(self.given.get(way) is not None for way in source.WAYS)
 
     @property
     def _source(self) -> source.Source:
         return source.load(self.options, self.options.get("controller_sources"))
-
-    @property
-    def _secrets(self) -> dict[str, str | None]:
-        return {name: None if value is None else str(value) for name, value in (self.given.get("secrets") or {}).items()}
 
     def _find_kv(self, title: str) -> str:
         found = find_by_title(self.client, title)
@@ -152,8 +121,7 @@ class Script(Resource):
             made_of["owns"] = bindings.owns(self.given, self.options["unmanaged_bindings"])
         if "secrets" not in self.given:
             return Stamp(fingerprint(made_of), self._stamp.secrets if self._stamp else NO_SECRETS)
-        secrets = None if self.given["secrets"] is None else self._secrets
-        return Stamp(fingerprint(made_of), secrets_segment(secrets, self._key if self._policy == "on_change" else None))
+        return Stamp(fingerprint(made_of), self._segment())
 
     def wanted(self, before: Object | None) -> Object:
         wanted = {**super().wanted(before), **settings.wanted(self.given, before or {}), "owner": self.options["owner"]}
@@ -169,9 +137,7 @@ class Script(Resource):
             if self._declared is not None or merged != there:
                 wanted["bindings"] = merged
         if "secrets" in self.given:
-            there = (before or {}).get("secrets", {}) if self.given["secrets"] is not None else {}
-            wanted["secrets"] = dict.fromkeys([name for name in there if name not in self._secrets], HIDDEN)
-            wanted["secrets"].update({name: HIDDEN for name, value in self._secrets.items() if value is not None})
+            wanted["secrets"] = self._as_wanted((before or {}).get("secrets", {}))
         if self._written and self._kept:  # what a write has lost is seen when it is read back
             wanted["secrets"] = {**dict.fromkeys(self._kept, HIDDEN), **(wanted.get("secrets") or (before or {}).get("secrets") or {})}
         return wanted
@@ -186,8 +152,7 @@ class Script(Resource):
         self._stamp = stamp_in(self._tags)
         if head is None:
             return None
-        if not self._key and self._policy == "on_create" and not self._written:
-            self.uncompared = len([value for value in self._secrets.values() if value is not None])
+        self._count_uncompared()
         thing = {name: self.options[name] for name in self.identity}
         thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in TOLD}}
         self._touched = self._stamp is not None and not self._written and seconds_of(head.get("modified_on")) > self._stamp.time + LATE
@@ -209,9 +174,6 @@ class Script(Resource):
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
         told = self.client.call("GET", f"{self.path}/settings").result or {}
         every = told.get("bindings") or []
-        same_values = bool(stamp and stamp.secrets == wanted.secrets and not self._resend)
-        shown = OTHER if self._resend or (self._policy == "on_change" and not same_values) else HIDDEN
-        named = self.given.get("secrets") or {}
         if same and level != "content":
             code = self.wanted(None)["modules"]
         else:
@@ -219,15 +181,15 @@ class Script(Resource):
             modules = metadata.read_modules(content.content, content.content_type)
             code = [module.summary for module in modules]
             self._there = self._there or tuple(modules)
-        secrets = [binding["name"] for binding in bindings.by_name(every) if binding["type"] in bindings.SECRET_TYPES]
+        names = [binding["name"] for binding in bindings.by_name(every) if binding["type"] in bindings.SECRET_TYPES]
         if not self._written:
-            gone = set(secrets) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
-            self._kept = set(secrets) - gone
+            gone = set(names) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
+            self._kept = set(names) - gone
         return {
             "modules": code,
             **settings.seen(told),
             "bindings": bindings.by_name(binding for binding in every if binding["type"] not in bindings.SECRET_TYPES),
-            "secrets": {name: shown if name in named else HIDDEN for name in secrets},
+            "secrets": self._seen(names),
         }
 
     @property
@@ -261,7 +223,7 @@ class Script(Resource):
                 f"migrations: {self.label} stands at {before['migration_tag']!r}, which is none of {declared}: declare the steps that led there too,"
                 " or set allow_replace: true to delete it, with what its Durable Objects hold, and to make it anew."
             )
-        lost = sorted(self._kept - {name for name, value in self._secrets.items() if value is not None})
+        lost = sorted(self._kept - set(self._values))
         if lost:
             raise CloudflareError(f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there.")
 
@@ -298,20 +260,8 @@ class Script(Resource):
         # Whose it is stands in a tag of ours, and those are nobody's business in a diff.
         return {key: value for key, value in super().shown(thing).items() if key != "owner"}
 
-    def written(self) -> None:
-        self._resend, self._written = False, True
-
     def _all_tags(self, after: Object) -> list[str]:
         return [*after["tags"], OWNER + self.options["owner"], self._wanted_stamp().tag(self.client.now())]
-
-    def _to_send(self, before: Object | None, after: Object) -> dict[str, str]:
-        there = (before or {}).get("secrets", {})
-        return {name: value for name, value in self._secrets.items() if value is not None and there.get(name) != after["secrets"][name]}
-
-    def _patch_secrets(self, values: t.Mapping[str, str | None]) -> Step:
-        patch = {name: None if value is None else {"name": name, "text": value, "type": "secret_text"} for name, value in values.items()}
-        headers = {"Content-Type": "application/merge-patch+json"}
-        return Step("PATCH", f"{self.path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": headers})
 
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
@@ -321,8 +271,7 @@ class Script(Resource):
         sent = self._to_send(before, after) if self._secrets else {}
         if before and (stay or by_name):  # whether one upload may keep by name and by type is documented nowhere
             stay += [name for name in before["secrets"] if name in after["secrets"] and name not in sent]
-        secrets = [{"name": name, "type": "secret_text", "text": value} for name, value in sent.items()]
-        return [*(self._declared or []), *map(metadata.inherit, stay), *secrets]
+        return [*(self._declared or []), *map(metadata.inherit, stay), *metadata.secret_texts(sent)]
 
     def _told(self, before: Object | None, after: Object) -> Object:
         """Return the migrations of a write, if there are any to do."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._engine.resource import Object, Step
+from .._engine.resource import Field, Object, Step, body
 from .script import TOLD, Script
 
 
@@ -17,6 +17,7 @@ class Worker(Script):
 
     name = "worker"
     identity = {"name": {"type": "str", "required": True}}
+    fields = (*Script.fields, Field("workers_dev", {"type": "bool"}, initial=False, removed=False))
 
     @property
     def label(self) -> str:
@@ -40,6 +41,23 @@ class Worker(Script):
             return None
         tags = script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/settings").result.get("tags")
         return {"tags": tags, **{key: script.get(key) for key in TOLD}}
+
+    def observe(self) -> Object | None:
+        thing = super().observe()
+        if thing and "workers_dev" in self.given:
+            thing["workers_dev"] = self.client.call("GET", f"{self.path}/subdomain").result["enabled"]
+        return thing
+
+    def create(self, after: Object) -> t.Iterable[Step]:
+        return [*super().create(after), *(self._switch(after) if "workers_dev" in self.given else [])]
+
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        others = [name for name in changed if name != "workers_dev"]
+        return [*super().update(before, after, others), *(self._switch(after) if "workers_dev" in changed else [])]
+
+    def _switch(self, after: Object) -> list[Step]:
+        """Return the write that lets it answer on workers.dev, or not."""
+        return [Step("POST", f"{self.path}/subdomain", body({"enabled": after["workers_dev"]}))]
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PATCH", f"{self.path}/script-settings", lambda: {"json": {"tags": tags()}})

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 VERSION = "1"
 OURS = "tenantry."
 OWNER = OURS + "owner."
-NO_SECRETS = "0" * 8
+NO_FINGERPRINT, NO_SECRETS = "0" * 16, "0" * 8
 STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})\.([0-9a-z]+)$")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 

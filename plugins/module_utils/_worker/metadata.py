@@ -35,6 +35,11 @@ def patch(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {"files": [("settings", (None, json.dumps(settings), "application/json"))]}
 
 
+def secret_texts(values: t.Mapping[str, str]) -> list[Binding]:
+    """Return the bindings of secrets, with their values."""
+    return [{"name": name, "type": "secret_text", "text": value} for name, value in values.items()]
+
+
 def inherit(name: str) -> Binding:
     """Return what tells the server to keep a binding as it is."""
     return {"name": name, "type": "inherit"}

@@ -1,0 +1,94 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The secrets of a Worker: what is told of values that nobody can read, and when they are sent."""
+
+from __future__ import annotations
+
+import typing as t
+from abc import abstractmethod
+
+from .._engine.resource import Object, Resource, Spec, Step
+from .._worker.fingerprint import Stamp, secrets_segment
+from .._worker.metadata import secret_texts
+
+HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
+SPEC: Spec = {"type": "dict", "no_log": True}
+CONTROLS: dict[str, Spec] = {
+    "fingerprint_key": {"type": "str", "no_log": True},
+    "update_secrets": {"type": "str", "choices": ["on_change", "on_create", "always"]},
+}
+
+
+def uncompared_secrets(count: int) -> list[str]:
+    """Return the warning that C(count) secrets were left as they are, if any were."""
+    remedy = "Give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
+    return [f"Secrets whose values could not be compared with what exists: {count}. {remedy}"] if count else []
+
+
+class HoldsSecrets(Resource):
+    """A Worker as far as its secrets go. Its stamp holds a hash of them."""
+
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._stamp: Stamp | None = None
+        self._resend, self._written = self._policy == "always", False
+        self.uncompared = 0
+        """How many secrets exist whose values could not be compared, for want of a key."""
+
+    @property
+    @abstractmethod
+    def path(self) -> str:
+        """Return the path of the script."""
+
+    @property
+    def warnings(self) -> list[str]:
+        return uncompared_secrets(self.uncompared)
+
+    @property
+    def _key(self) -> str | None:
+        return self.options.get("fingerprint_key")
+
+    @property
+    def _policy(self) -> str:
+        return self.options.get("update_secrets") or ("on_change" if self._key else "on_create")
+
+    @property
+    def _secrets(self) -> dict[str, str | None]:
+        return {name: None if value is None else str(value) for name, value in (self.given.get("secrets") or {}).items()}
+
+    @property
+    def _values(self) -> dict[str, str]:
+        return {name: value for name, value in self._secrets.items() if value is not None}
+
+    def _segment(self) -> str:
+        secrets = None if self.given["secrets"] is None else self._secrets
+        return secrets_segment(secrets, self._key if self._policy == "on_change" else None)
+
+    def _seen(self, names: t.Iterable[str]) -> dict[str, str]:
+        """Return the secrets that exist as they are shown: those whose values are known to differ, or to be sent in any case, as such."""
+        same = self._stamp is not None and "secrets" in self.given and self._stamp.secrets == self._segment()
+        shown = OTHER if self._resend or (self._policy == "on_change" and not same) else HIDDEN
+        return {name: shown if name in self._secrets else HIDDEN for name in names}
+
+    def _as_wanted(self, there: t.Mapping[str, t.Any]) -> dict[str, str]:
+        """Return the secrets as they shall be: those that exist and are not named stay, but where the whole option is null."""
+        stay = [] if self.given["secrets"] is None else [name for name in there if name not in self._secrets]
+        return {**dict.fromkeys(stay, HIDDEN), **dict.fromkeys(self._values, HIDDEN)}
+
+    def _count_uncompared(self) -> None:
+        if not self._key and self._policy == "on_create" and not self._written:
+            self.uncompared = len(self._values)
+
+    def _to_send(self, before: Object | None, after: Object) -> dict[str, str]:
+        there = (before or {}).get("secrets", {})
+        return {name: value for name, value in self._values.items() if there.get(name) != after["secrets"][name]}
+
+    def _patch_secrets(self, values: t.Mapping[str, str | None]) -> Step:
+        patch = {name: None if value is None else secret_texts({name: value})[0] for name, value in values.items()}
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return Step("PATCH", f"{self.path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": headers})
+
+    def written(self) -> None:
+        self._resend, self._written = False, True

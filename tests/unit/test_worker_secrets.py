@@ -1,0 +1,77 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""Secrets by themselves: of Workers that others upload, with values nobody can read back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from harness import Runner
+from local_edge.testing import Edge
+from tenant import CODE, SECRET, WORKER, get, secret_names, verbs
+
+SECRETS = {"dispatch_namespace": "tenants", "name": "a"}
+KEY = {"fingerprint_key": "fingerprint-key-1"}
+
+
+@pytest.fixture(autouse=True)
+def _worker(run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("namespaced_worker", **WORKER, secrets={"THEIRS": SECRET})
+
+
+def test_what_differs_is_sent_at_once(run: Runner, edge: Edge) -> None:
+    first = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET, "B": SECRET}, **KEY)
+    assert verbs(first) == ["PATCH /secrets-bulk", "PUT /tags"] and SECRET not in json.dumps(first)
+    assert not run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET, "B": SECRET}, **KEY)["changed"]
+    changed = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2", "B": None}, **KEY)
+    assert changed["diff"]["before"]["secrets"] == {"A": "(secret, another value)", "B": "(secret, another value)", "THEIRS": "(secret)"}
+    assert secret_names(run, edge) == ["A", "THEIRS"]
+    assert verbs(run.ok("worker_secrets", **SECRETS, secrets=None)) == ["PATCH /secrets-bulk"] and secret_names(run, edge) == []
+
+
+def test_without_a_key_only_names_are_compared(run: Runner) -> None:
+    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET})) == ["PATCH /secrets-bulk"]
+    again = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"})
+    assert not again["changed"] and "could not be compared" in again["warnings"][0]
+    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"}, update_secrets="always")) == ["PATCH /secrets-bulk"]
+
+
+def test_the_worker_is_still_its_owners(run: Runner, edge: Edge) -> None:
+    run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET}, **KEY)
+    assert not run.ok("namespaced_worker", **WORKER)["changed"], "whoever says nothing of secrets finds nothing changed"
+    run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
+    assert secret_names(run, edge) == ["A", "THEIRS"]
+    assert not run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET}, **KEY)["changed"]
+
+
+def test_what_it_costs(run: Runner, edge: Edge) -> None:
+    edge.clear()
+    run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET}, **KEY)
+    assert len(edge.requests()) == 6
+    edge.clear()
+    run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET}, **KEY)
+    assert len(edge.requests()) == 2
+
+
+def test_a_worker_of_the_account(run: Runner, edge: Edge) -> None:
+    assert "There is no Worker 'router': upload it first" in run.refused("worker_secrets", name="router", secrets={"A": SECRET})
+    run.ok("worker", name="router", content=CODE, compatibility_date="2026-11-01")
+    run.ok("worker_secrets", name="router", secrets={"A": SECRET}, **KEY)
+    assert not run.ok("worker_secrets", name="router", secrets={"A": SECRET}, **KEY)["changed"]
+    assert run.ok("worker_secrets", name="router", secrets={"A": None}, state="absent")["worker_secrets"] is None
+
+
+def test_a_worker_that_is_not_there(run: Runner) -> None:
+    assert "There is no Worker 'b' in dispatch namespace 'tenants'" in run.refused("worker_secrets", **{**SECRETS, "name": "b"}, secrets={"A": SECRET})
+    assert "There is no dispatch namespace 'none'" in run.refused("worker_secrets", dispatch_namespace="none", name="b", secrets={"A": SECRET})
+
+
+def test_a_binding_of_another_type_is_not_taken(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_worker", **WORKER, vars={"PLAN": "pro"}, secrets={"THEIRS": SECRET})
+    assert "PLAN" in run("worker_secrets", **SECRETS, secrets={"PLAN": SECRET})["msg"]
+    assert {one["name"]: one["type"] for one in get(run, edge, "/bindings")}["PLAN"] == "plain_text"
