@@ -37,7 +37,7 @@ def test_the_whole_life_of_a_platform(world: World) -> None:
     changed = world.play(options="--diff").ok()
     assert changed.changed == 1 and len(changed.operations) == 1
     assert world.writes() == changed.operations
-    assert changed.operations[0].endswith("/scripts/customer-b-worker") and "feature9" in str(changed.diffs)
+    assert changed.operations[0].endswith("/scripts/customer-b-worker/settings") and "feature9" in str(changed.diffs)
     assert world.edge.get("customer-b.platform.localhost").json()["features"] == ["feature1", "feature9"]
     assert world.edge.get("customer-a.platform.localhost").json() == CONFIG["customer-a"]
 
