@@ -17,6 +17,7 @@ from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE, NAMESPACE, SECRET, WORKER, call, get, secret_names, verbs
 
+SCRIPT = (*NAMESPACE, "name")
 DRIFTED = {**WORKER, "vars": {"PLAN": "pro"}, "secrets": {"KEY": SECRET}}
 TAMPERED = {"bindings": [{"name": "PLAN", "type": "plain_text", "text": "free"}, {"name": "KEY", "type": "inherit"}]}
 
@@ -96,3 +97,30 @@ def test_a_fleet_looks_as_deep(run: Runner, edge: Edge) -> None:
     result = run.ok("namespaced_workers", **NAMESPACE, workers=[worker])
     assert verbs(result) == ["PATCH /settings"] and result["diff"][0]["after"]["bindings"][0]["text"] == "pro"
     assert {"name": "PLAN", "type": "plain_text", "text": "pro"} in get(run, edge, "/bindings")
+
+
+def test_a_ledger_tells_at_once_who_was_touched(run: Runner, edge: Edge) -> None:
+    run.ok("kv_namespace", title="Metadata")
+    names = ("b", "c")
+    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": {key: DRIFTED[key] for key in DRIFTED if key not in SCRIPT}}
+    workers = [{"name": "a", "hostnames": ["a.example.com"]}, *({"name": name} for name in names)]
+    run.ok("namespaced_workers", **fleet, workers=workers, take_over=True)
+    edge.clear()
+    assert not run.ok("namespaced_workers", **fleet, workers=workers)["changed"]
+    assert len(edge.requests()) == 4, "Workers, KV namespaces, ledger, records"
+    tamper(run, edge)
+    mended = run.ok("namespaced_workers", **fleet, workers=workers)
+    assert [one["name"] for one in mended["namespaced_workers"] if one["changed"]] == ["a"]
+    assert [operation.rsplit("/", 2)[-1] for operation in mended["operations"]] == ["settings", "bulk"]
+    assert not run.ok("namespaced_workers", **fleet, workers=workers)["changed"]
+
+
+def test_a_ledger_goes_with_its_owner(run: Runner, edge: Edge) -> None:
+    run.ok("kv_namespace", title="Metadata")
+    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}}
+    run.ok("namespaced_workers", **fleet, workers=[{key: DRIFTED[key] for key in DRIFTED if key not in NAMESPACE}], take_over=True)
+    ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
+    path = f"/accounts/{edge.account}/storage/kv/namespaces/{ident}/keys"
+    assert [key["name"] for key in run.ok("api", path=path)["api"]] == ["tenantry/ledger/mine"]
+    run.ok("namespaced_workers", **fleet, state="absent")
+    assert run.ok("api", path=path)["api"] == []

@@ -75,7 +75,7 @@ class Fleet(Kind):
     def member(self, name: str) -> Resource:
         """Return one member. Raises where its options are wrong."""
 
-    def companion(self, names: t.Collection[str]) -> Resource | None:
+    def companion(self, members: t.Sequence[Member]) -> Resource | None:
         """Return what is kept in step with these members: written after they are, removed before. Its state is among its options."""
         return None
 
@@ -124,7 +124,7 @@ def _planned(fleet: Fleet, name: str, mode: Mode) -> Member:
 
 def _accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
     """Return the companion of the members that have not failed, planned; none, or one."""
-    resource = fleet.companion([member.name for member in members if not member.failure])
+    resource = fleet.companion([member for member in members if not member.failure])
     return [Member(resource.name, resource, plan(resource, resource.observe(), resource.options["state"]))] if resource else []
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._cloudflare.client import Answer, Client
+from .._cloudflare.client import Answer, Client, join
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body, identical
 from .kv_namespace import NO_NAMESPACE, ROOT, find_by_title
@@ -31,8 +31,18 @@ def stored(answer: Answer) -> None:
 
 
 def bulk_put(path: str, pairs: t.Sequence[Object]) -> list[Step]:
-    """Return the writes that store C(pairs), each with C(key), C(value) and perhaps C(metadata)."""
-    return [Step("PUT", f"{path}/bulk", body(pairs[at : at + MOST_WRITTEN]), stored) for at in range(0, len(pairs), MOST_WRITTEN)]
+    """Return the writes that store C(pairs), each with C(key), C(value) and perhaps C(metadata). A value may be one that is made when it is sent."""
+
+    def sent(some: t.Sequence[Object]) -> t.Callable[[], t.Mapping[str, t.Any]]:
+        return lambda: {"json": [{**pair, "value": pair["value"]() if callable(pair["value"]) else pair["value"]} for pair in some]}
+
+    return [Step("PUT", f"{path}/bulk", sent(pairs[at : at + MOST_WRITTEN]), stored) for at in range(0, len(pairs), MOST_WRITTEN)]
+
+
+def value_at(client: Client, path: str, key: str) -> bytes | None:
+    """Return what is stored under a key, below the path of its namespace; None where nothing is."""
+    found = client.find(f"{path}{join('values', key)}")
+    return found.content if found else None
 
 
 def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:

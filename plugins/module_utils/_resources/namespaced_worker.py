@@ -24,6 +24,8 @@ class NamespacedWorker(Script):
         "name": {"type": "str", "required": True},
     }
     listed: t.Mapping[str, Object] | None = None
+    noted: t.Sequence[t.Any] | None = None
+    """Its entry in the ledger: fingerprint, etag and modified_on as they were told after the last write."""
 
     @property
     def alone(self) -> bool:
@@ -50,6 +52,11 @@ class NamespacedWorker(Script):
             self.missing.append(no_namespace(self.options["dispatch_namespace"]))
         # A missing Worker may also be a success that holds nothing.
         return found.result["script"] if found.result else None
+
+    def was_touched(self, head: Object) -> bool:
+        if self.noted and self._stamp and self.noted[0] == self._stamp.fingerprint:
+            return list(self.noted[1:]) != [head.get("etag"), head.get("modified_on")]
+        return super().was_touched(head)
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 
@@ -13,10 +14,10 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.fleet import Fleet, Member
 from .._engine.resource import Object, Resource, Step
 from .._worker import source
-from .._worker.fingerprint import OWNER, owner_in
+from .._worker.fingerprint import OWNER, owner_in, stamp_in
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace
-from .registry import Registry
+from .registry import Ledger, Registry, read_ledger
 from .script import Script
 from .secrets import uncompared_secrets
 
@@ -64,6 +65,7 @@ class NamespacedWorkers(Fleet):
         self._listed: dict[str, Object] = {}
         self._built: list[NamespacedWorker] = []
         self._registry: Registry | None = None
+        self._ledger: Ledger | None = None
         self._workers: dict[str, t.Mapping[str, t.Any]] = {}
         for worker in given.get("workers") or []:
             name = worker.get("name")
@@ -107,6 +109,8 @@ class NamespacedWorkers(Fleet):
         # The members hold this very mapping: what they observe is always the latest look.
         self._listed.clear()
         self._listed.update((script["id"], script) for script in scripts or ())
+        if self._ledger is None and self.options.get("registry"):
+            self._ledger = read_ledger(self.client, self.options["registry"], self.options["owner"])
 
     def names(self) -> t.Iterable[str]:
         if not self._everyone:
@@ -124,20 +128,32 @@ class NamespacedWorkers(Fleet):
         given = {**merge(self.given.get("defaults") or {}, self._workers.get(name, {})), "name": name}
         defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
         worker = NamespacedWorker(self.client, given, {**defaults, **given, **shared})
-        worker.listed = self._listed
+        worker.listed, worker.noted = self._listed, (self._ledger or {}).get(name)
         self._built.append(worker)
         return worker
 
-    def companion(self, names: t.Collection[str]) -> Resource | None:
-        registry = self.options.get("registry")
+    def companion(self, members: t.Sequence[Member]) -> Resource | None:
+        registry, names = self.options.get("registry"), [member.name for member in members]
         if not registry:
             return None
         absent = self.options["state"] == "absent"
         records = {} if absent else {host: name for host, name in self._hosts.items() if name in names}
         state = "absent" if absent and self._everyone else "present"  # of some of them: the records of the others stay
         options = {**registry, "owner": self.options["owner"], "state": state}
-        self._registry = Registry(self.client, {"records": records, "workers": set(names), "declared": set() if absent else set(self._hosts)}, options)
+        given = {"records": records, "workers": set(names), "declared": set() if absent else set(self._hosts)}
+        # Only after a write: what others have changed is read, and mended or stamped, before it is noted.
+        noted = absent or not any(member.due for member in members)
+        self._registry = Registry(self.client, {**given, "ledger": lambda: json.dumps(self._told(names)), "noted": noted}, options)
         return self._registry
+
+    def _told(self, names: t.Iterable[str]) -> Ledger:
+        """Return the ledger as it shall be: these Workers as the latest listing tells of them, others of this owner as they were noted."""
+        told = {name: self._entry(name) for name in names if name in self._listed}
+        return {**{name: entry for name, entry in (self._ledger or {}).items() if name in self._listed}, **told}
+
+    def _entry(self, name: str) -> list[t.Any]:
+        stamp, script = stamp_in(self._tags(name)), self._listed[name]
+        return [stamp.fingerprint if stamp else None, script.get("etag"), script.get("modified_on")]
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         if not self._everyone or len(due) < 2:

@@ -155,8 +155,12 @@ class Script(HoldsSecrets):
         self._count_uncompared()
         thing = {name: self.options[name] for name in self.identity}
         thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in TOLD}}
-        self._touched = self._stamp is not None and not self._written and seconds_of(head.get("modified_on")) > self._stamp.time + LATE
+        self._touched = not self._written and self.was_touched(head)
         return {**thing, **self._body(thing)} if self._described else thing
+
+    def was_touched(self, head: Object) -> bool:
+        """Whether somebody else seems to have changed it since it was stamped."""
+        return self._stamp is not None and seconds_of(head.get("modified_on")) > self._stamp.time + LATE
 
     def _level(self, thing: Object) -> str:
         """How deep to read what the stamp attests."""
