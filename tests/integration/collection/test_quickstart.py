@@ -35,7 +35,7 @@ def test_the_whole_life_of_a_platform(world: World) -> None:
     site = world.folder / "project" / "site.yml"
     site.write_text(site.read_text().replace("feature3", "feature9"))
     changed = world.play(options="--diff").ok()
-    assert changed.changed == 1 and len(changed.operations) == 1
+    assert changed.changed == 1 and [operation.rsplit("/", 1)[1] for operation in changed.operations] == ["settings", "bulk"]
     assert world.writes() == changed.operations
     assert changed.operations[0].endswith("/scripts/customer-b-worker/settings") and "feature9" in str(changed.diffs)
     assert world.edge.get("customer-b.platform.localhost").json()["features"] == ["feature1", "feature9"]
