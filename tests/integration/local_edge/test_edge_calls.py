@@ -121,3 +121,32 @@ def test_a_tenant_that_dispatches_to_itself(platform: Platform) -> None:
     code = "export default { fetch(request, env) { return env.TENANTS.get('a').fetch(request); } };"
     platform.tenant("a", code, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace}])
     assert "Subrequest depth limit exceeded" in platform.get("a").text
+
+
+SAY = """
+const say = async (request) => Response.json([request.method, request.url, request.headers.get("x-a"), await request.text(), request.cf?.hint ?? null]);
+"""
+CALLER = SAY + """
+import { DurableObject } from "cloudflare:workers";
+export class Echo extends DurableObject { fetch(request) { return say(request); } }
+export default { async fetch(request, env) {
+  const targets = [env.TENANTS.get("echo"), env.TRUSTED.get("echo"), env.ECHO, env.OBJECTS.getByName("x")];
+  const make = () => new Request("http://before/", { method: "POST", body: "hello", headers: { "x-a": "1" }, cf: { hint: "near" } });
+  return Response.json(await Promise.all(targets.map(async (target) => (await target.fetch("http://after/", make())).json())));
+} };
+"""
+
+
+def test_a_request_is_made_of_an_address_and_another_request(platform: Platform) -> None:
+    edge = platform.edge
+    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "trusted", "trusted_workers": True})
+    echo = SAY + "export default { fetch: say };"
+    edge.deploy("echo", echo)
+    platform.tenant("echo", echo)
+    edge.deploy("echo", echo, namespace="trusted")
+    edge.deploy("caller", CALLER, migrations={"new_tag": "v1", "new_sqlite_classes": ["Echo"]}, bindings=[
+        {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}, {"name": "TRUSTED", "type": "dispatch_namespace", "namespace": "trusted"},
+        {"name": "ECHO", "type": "service", "service": "echo"}, {"name": "OBJECTS", "type": "durable_object_namespace", "class_name": "Echo"}])
+    edge.route("caller.example.com/*", "caller")
+    sent = ["POST", "http://after/", "1", "hello"]
+    assert edge.get("caller.example.com").json() == [[*sent, None], [*sent, "near"], [*sent, "near"], [*sent, "near"]]

@@ -206,3 +206,22 @@ def test_web_sockets(platform: Platform) -> None:
             pass
         connection.sendall(b"\x81\x82\0\0\0\0hi")
         assert stream.read(9) == b"\x81\x07echo hi"
+
+
+PLACES = """
+import { WorkerEntrypoint } from "cloudflare:workers";
+export class Named extends WorkerEntrypoint { fetch(request) { return Response.json(request.cf?.colo ?? null); } }
+export default { async fetch(request, env) {
+  const copies = [request, request.clone(), new Request(request), new Request("http://elsewhere/", request)].map(({ cf }) => cf?.colo ?? null);
+  return Response.json([...copies, env.NAMED ? await (await env.NAMED.fetch(request)).json() : null]);
+} };
+"""
+
+
+def test_a_request_keeps_its_place_in_copies_and_in_named_entrypoints(platform: Platform) -> None:
+    platform.edge.deploy("own", PLACES)
+    platform.edge.deploy("own", PLACES, bindings=[{"name": "NAMED", "type": "service", "service": "own", "entrypoint": "Named"}])
+    platform.edge.route("own.example.com/*", "own")
+    platform.tenant("a", PLACES)
+    assert platform.edge.get("own.example.com").json() == ["LCL"] * 5
+    assert platform.get("a").json() == [None] * 5

@@ -19,21 +19,6 @@ export const ALARM = "__localEdgeAlarm";
 /** The compatibility date from which stubs have methods. */
 const RPC_SINCE = "2024-04-03";
 
-/** `request.cf` where a Worker has one: this edge is one place. */
-const CF = {
-  asn: 64512,
-  asOrganization: "Local Edge",
-  clientTcpRtt: 1,
-  colo: "LCL",
-  country: "XX",
-  edgeRequestKeepAliveStatus: 1,
-  httpProtocol: "HTTP/1.1",
-  requestPriority: "",
-  timezone: "Etc/UTC",
-  tlsCipher: "",
-  tlsVersion: "",
-};
-
 /** What a module has around it and a script has not. */
 const NOT_IN_SCRIPTS = ["module", "exports", "require", "__filename", "__dirname"];
 
@@ -96,7 +81,6 @@ function hiddenOf(worker, env, ctx) {
   const namespaces = Object.values(worker.classes).map(({ id }) => id);
   return {
     log: `${env.LOG} ${worker.key}`,
-    cf: worker.trusted ? CF : null,
     caches: ctx.exports.Caches({ props: { scope: worker.caches } }),
     shared: worker.trusted,
     d1: env.D1,

@@ -8,7 +8,7 @@
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import { callOf, memberOf } from "./service.js";
 import { found } from "../control.js";
-import { forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
+import { cfOf, forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
 
 const FACET = "object";
 
@@ -20,7 +20,7 @@ export function hostOf(env, namespace, id) {
 /** What a binding to a class reaches. */
 export class Objects extends WorkerEntrypoint {
   fetch(request) {
-    return this.#host(request.cf).fetch(request, { cf: this.#told(request.cf) });
+    return this.#host(request.cf).fetch(request, { cf: { ...this.#told(request.cf), place: request.cf.place } });
   }
 
   rpc(told, path, args) {
@@ -68,8 +68,9 @@ export class ObjectHost extends DurableObject {
   #running = null;
 
   async fetch(request) {
-    const object = await this.#object(request.cf);
-    return forward(object, request);
+    const { place, ...told } = request.cf;
+    const object = await this.#object(told);
+    return forward(object, request, cfOf(known(told.key) ?? {}, place));
   }
 
   async rpc(told, path, args) {

@@ -54,11 +54,11 @@ export class Dispatch extends WorkerEntrypoint {
     return `${account}/${namespace}/${name}`;
   }
 
-  #options({ args, limits, outbound: given }) {
+  #options({ args, limits, outbound: given, place: cf }) {
     const { outbound, tails } = this.ctx.props;
-    if (!outbound && !tails) return { props: args, limits };
+    if (!outbound && !tails) return { props: args, limits, cf };
     const params = Object.fromEntries((outbound?.params ?? []).map(({ name }) => [name, given?.[name]]));
-    return { props: args, limits, variant: { ...(outbound && { outbound: { ...outbound.worker, params } }), ...(tails && { tails }) } };
+    return { props: args, limits, cf, variant: { ...(outbound && { outbound: { ...outbound.worker, params } }), ...(tails && { tails }) } };
   }
 }
 
@@ -82,7 +82,7 @@ export class Service extends WorkerEntrypoint {
 
   async fetch(request) {
     const { entrypoint, props } = this.ctx.props;
-    return serve(known(this.#key()) ?? (await this.#load()), request, this.env, this.ctx, { entrypoint, props });
+    return serve(known(this.#key()) ?? (await this.#load()), request, this.env, this.ctx, { entrypoint, props, cf: request.cf });
   }
 
   #key() {

@@ -2,7 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Dispatch namespaces. */
-import { standIn } from "./stub.js";
+import { standIn, telling } from "./stub.js";
 
 export const dispatchNamespace = (stub) => new DispatchNamespace(stub);
 
@@ -17,6 +17,6 @@ class DispatchNamespace {
   get(name, args, options) {
     const stub = this.#stub;
     const told = { name: String(name), args, ...options };
-    return standIn(stub, told, { fetch: (input, init) => stub.fetch(input, { ...init, cf: told }) });
+    return standIn(stub, told, { fetch: telling(stub, told) });
   }
 }

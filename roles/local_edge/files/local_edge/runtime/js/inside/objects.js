@@ -4,7 +4,7 @@
 /** Durable Objects: the namespaces that Workers bind to, and what their classes get around them. */
 import { hidden, watchClass } from "./worker.js";
 import { hexDigest } from "./sha256.js";
-import { standIn } from "./stub.js";
+import { standIn, telling } from "./stub.js";
 
 export const objectNamespace = (stub, ident) => new DurableObjectNamespace(stub, ident);
 
@@ -56,7 +56,7 @@ class DurableObjectNamespace {
     if (!(id instanceof DurableObjectId)) throw new TypeError("get() takes an id of a Durable Object, such as idFromName() returns");
     const stub = this.#stub;
     const told = { id: this.idFromString(id.toString()).toString(), name: id.name };
-    return standIn(stub, told, { id, name: id.name, fetch: (input, init) => stub.fetch(input, { ...init, cf: told }) });
+    return standIn(stub, told, { id, name: id.name, fetch: telling(stub, told) });
   }
 
   getByName(name) {

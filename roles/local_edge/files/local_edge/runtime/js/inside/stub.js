@@ -13,6 +13,15 @@ export function standIn(remote, told, own) {
   });
 }
 
+/** The `fetch` of a stand-in: what is told, and the place that the request comes from, travel as its `cf`. A request that another one is made of has no
+ * properties of its own. */
+export function telling(remote, told) {
+  return (input, init) => {
+    const whole = init instanceof Request;
+    return remote.fetch(whole ? new Request(input, init) : input, { ...(!whole && init), cf: { ...told, place: init?.cf ?? input?.cf } });
+  };
+}
+
 /** A member at any depth: it can be called, awaited, or looked into further. */
 function memberOf(remote, told, path) {
   const call = (...args) => remote.rpc(told, path, args);

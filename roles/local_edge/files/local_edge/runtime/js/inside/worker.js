@@ -81,12 +81,6 @@ function eventsOf(value) {
   return target ? EVENTS.filter((event) => typeof target[event] === "function") : [];
 }
 
-/** What comes to a handler: a request knows its place where the Worker may know that. */
-function arrived(event, subject) {
-  if (event !== "fetch" || !hidden.cf) return subject;
-  return Object.defineProperty(subject, "cf", { value: subject.cf ? { ...hidden.cf, ...subject.cf } : hidden.cf, configurable: true });
-}
-
 /** An export as the runtime gets it: the same, but what its handlers throw is told. */
 export function watch(target) {
   if (typeof target === "function") return watchClass(target, (ctx) => watchPromises(ctx));
@@ -95,7 +89,7 @@ export function watch(target) {
   for (const event of eventsOf(target)) {
     handlers[event] = (subject, bound, ctx) => {
       watchPromises(ctx);
-      return watched(() => target[event](arrived(event, subject), bound, ctx));
+      return watched(() => target[event](subject, bound, ctx));
     };
   }
   return handlers;
@@ -112,7 +106,7 @@ export function watchClass(target, prepare) {
   };
   for (const event of handled) {
     Watched.prototype[event] = function (subject, ...more) {
-      return watched(() => target.prototype[event].call(this, arrived(event, subject), ...more));
+      return watched(() => target.prototype[event].call(this, subject, ...more));
     };
   }
   return Object.defineProperty(Watched, "name", { value: target.name });
@@ -145,7 +139,6 @@ function watchListener(listener) {
   const handle = typeof listener === "function" ? listener : (event) => listener.handleEvent(event);
   return (event) => {
     watchPromises(event);
-    if (event.request) arrived("fetch", event.request);
     // What it returns nobody waits for: a promise that fails is an unhandled rejection.
     watched(() => void handle.call(globalThis, event));
   };
