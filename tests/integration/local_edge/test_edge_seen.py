@@ -155,7 +155,37 @@ def test_a_tail_worker_is_told_of_requests_logs_and_exceptions(edge: Edge, told:
     fine, failed = told()["watched ok"], told()["watched exception"]
     assert (fine["event"]["request"]["url"], fine["event"]["response"]["status"]) == ("http://watched.example.com/yes", 201)
     assert [(one["level"], one["message"]) for one in fine["logs"]] == [("log", ["hi %s", {"a": 1}, "there"])]
+    assert [one["level"] for one in failed["logs"]] == ["log"]
     assert [(one["name"], one["message"]) for one in failed["exceptions"]] == [("RangeError", "far")]
+
+
+CALLED = """
+import { DurableObject } from "cloudflare:workers";
+export class Bell extends DurableObject {
+  async set() { await this.ctx.storage.setAlarm(Date.now()); }
+  alarm() {}
+}
+export default { async fetch(request, env) { await env.BELL.getByName("x").set(); return new Response("set"); } };
+"""
+
+
+def test_a_tail_worker_is_told_of_nothing_but_what_a_worker_does(edge: Edge) -> None:
+    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "every"})["id"]
+    listener = """export default { tail: (events, env) =>
+      Promise.all(events.map(({ entrypoint = "default", event }) => env.DATA.put(`${entrypoint} ${Object.keys(event)}`, ""))) };"""
+    edge.deploy("listener", listener, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
+    told: dict[str, Any] = {"bindings": [{"name": "BELL", "type": "durable_object_namespace", "class_name": "Bell"}],
+                            "tail_consumers": [{"service": "listener"}]}
+    edge.deploy("watched", CALLED, migrations={"new_tag": "v1", "new_sqlite_classes": ["Bell"]}, **told)
+    edge.route("watched.example.com/*", "watched")
+    assert edge.get("watched.example.com").text == "set"
+    edge.deploy("watched", CALLED, **told)
+
+    def events() -> set[str]:
+        return {one["name"] for one in edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys")}
+    eventually(lambda: "Bell scheduledTime" in events())
+    time.sleep(0.5)
+    assert events() == {"default request,response", "Bell rpcMethod", "Bell scheduledTime"}
 
 
 def test_the_tail_worker_of_a_router_is_told_of_its_tenants_too(platform: Platform, told: Any) -> None:

@@ -4,11 +4,13 @@
 /** What tells a tail Worker of the requests of another: props say whose they are, and who listens. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { entrypointOf, lookUp } from "../tenants.js";
-import { RECEIVER } from "../worker.js";
+import { ALARM, EVICT, RECEIVER } from "../worker.js";
 
 /** What the log puts around an entry, see `inside/worker.js`. */
 const HEAD = /^\x1e\S+ \S+ \w+\x1f?/;
 const END = "\x1e";
+/** An exception that nobody has caught: for the log. A tail Worker has it among the exceptions. */
+const UNCAUGHT = /^\x1e\S+ \S+ exception\x1f/;
 
 /** The parts of a log entry as the Worker gave them. */
 function bare([first, ...rest]) {
@@ -17,18 +19,27 @@ function bare([first, ...rest]) {
   return [...(text || !rest.length ? [text] : []), ...(rest.at(-1) === END ? rest.slice(0, -1) : rest)];
 }
 
+function isOfWorker({ message }) {
+  return !(Array.isArray(message) && UNCAUGHT.test(message[0]));
+}
+
+/** An alarm is to the runtime a call of ours. */
+function eventOf({ event, eventTimestamp }) {
+  return event?.rpcMethod === ALARM ? { scheduledTime: new Date(eventTimestamp) } : event;
+}
+
 export class Tail extends WorkerEntrypoint {
   async tail(events) {
     const { key, consumer } = this.ctx.props;
     const worker = await lookUp(consumer, this.env);
     if (!worker) return;
     const [, namespace, name] = key.split("/");
-    const told = events.map((event) => ({
-      ...JSON.parse(JSON.stringify(event)),
+    const told = events.filter(({ entrypoint }) => entrypoint !== EVICT).map((event) => ({
+      ...JSON.parse(JSON.stringify({ ...event, event: eventOf(event) })),
       scriptName: name,
       ...(namespace && { dispatchNamespace: namespace }),
-      logs: event.logs.map(({ level, message, timestamp }) => ({ level, message: Array.isArray(message) ? bare(message) : message, timestamp })),
+      logs: event.logs.filter(isOfWorker).map(({ level, message, timestamp }) => ({ level, message: Array.isArray(message) ? bare(message) : message, timestamp })),
     }));
-    await entrypointOf(worker, this.env, this.ctx, { entrypoint: RECEIVER }).tail(told);
+    if (told.length) await entrypointOf(worker, this.env, this.ctx, { entrypoint: RECEIVER }).tail(told);
   }
 }
