@@ -99,6 +99,25 @@ def test_the_most_specific_route_wins(edge: Edge) -> None:
     assert "has no Worker" in nowhere.text
 
 
+def test_a_query_is_a_part_of_what_a_route_matches(edge: Edge) -> None:
+    for name in ("all", "exact"):
+        edge.deploy(name, f"export default {{ fetch: () => new Response('{name}') }};")
+    edge.route("a.example.com/*", "all")
+    edge.route("a.example.com/exact", "exact")
+    edge.route("a.example.com/begins*", "exact")
+    edge.route("a.example.com/none", None)
+    seen = {path: edge.get("a.example.com", path).text for path in ("/exact", "/exact?x=1", "/begins?x=1", "/none?x=1")}
+    assert seen == {"/exact": "exact", "/exact?x=1": "all", "/begins?x=1": "exact", "/none?x=1": "all"}
+    assert edge.get("a.example.com", "/none").status_code == 404
+
+
+@pytest.mark.parametrize("host", ["bücher.example.com", "*.bücher.example.com", "*bücher.example.com"])
+def test_a_host_of_a_route_may_be_written_in_any_letters(edge: Edge, host: str) -> None:
+    edge.deploy("books", "export default { fetch: () => new Response('books') };")
+    edge.route(f"{host}/*", "books")
+    assert edge.get(host.replace("*", "a" if "*." in host else "").encode("idna").decode()).text == "books"
+
+
 def test_a_host_on_workers_dev(edge: Edge) -> None:
     edge.deploy("router", ECHO)
     assert edge.get("router.local-edge.workers.dev").status_code == 404

@@ -44,8 +44,9 @@ async function looked(url, env) {
   return among(own, url);
 }
 
-function among({ routes, domain }, { pathname }) {
-  const route = routes.find((one) => fits(one.path, pathname, "start"));
+/** A query is a part of what a pattern is compared with: one that does not end in a wildcard fits no request that has a query. */
+function among({ routes, domain }, { pathname, search }) {
+  const route = routes.find((one) => fits(one.path, pathname + search, "start"));
   return route?.script ? route : (domain ?? route);
 }
 
@@ -109,10 +110,10 @@ function ancestors(host) {
  * and a pattern that names one means the same requests here.
  */
 function parsed(route) {
-  const [, host, path] = /^(?:https?:\/\/)?([^/]*)(.*)$/.exec(route.pattern);
+  const [, star, host, path] = /^(?:https?:\/\/)?(\*?)([^/]*)(.*)$/.exec(route.pattern);
   return {
     ...route,
-    host: { literal: host.replace(/^\*/, ""), wild: host.startsWith("*") },
+    host: { literal: URL.parse(`http://${host}`)?.hostname ?? host, wild: star !== "" },
     path: { literal: path.replace(/\*$/, "") || (path ? "" : "/"), wild: path.endsWith("*") },
   };
 }
