@@ -5,7 +5,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { pointsOf } from "./behind/analytics.js";
 import { KIND, askDatabase, databaseOf } from "./behind/d1.js";
-import { hostOf, wipe } from "./behind/objects.js";
+import { hostOf, resetHolding, wipe } from "./behind/objects.js";
 import { entrypointOf, forget, known, lookUp } from "./tenants.js";
 
 export class Admin extends WorkerEntrypoint {
@@ -22,7 +22,10 @@ export class Admin extends WorkerEntrypoint {
 
 const ACTIONS = {
   /** Drop what has changed: see `forget`. */
-  "/forget": (changes, env, ctx) => forget(changes, env, ctx),
+  "/forget": (changes, env, ctx) => {
+    forget(changes, env, ctx);
+    return resetHolding(changes, env);
+  },
   /** Let go of the storage of an object or a database. */
   "/wipe": ({ kind, id }, env) => (kind === KIND ? wipe(env, "databases", databaseOf(env, id)) : wipe(env, "objects", hostOf(env, kind, id))),
   /** Run statements on a database, or a file of them; write one. */

@@ -11,10 +11,27 @@ import { found } from "../control.js";
 import { cfOf, forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
 
 const FACET = "object";
+const UPDATED = "Durable Object reset because its code was updated.";
+
+/** Which objects hold sockets, as `[namespace, id]` by the key of their Worker: what comes to a socket does not pass the host. */
+const holding = new Map();
 
 /** The host of an object. */
 export function hostOf(env, namespace, id) {
   return env.OBJECTS.get(env.OBJECTS.idFromName(`${namespace}:${id}`));
+}
+
+/** Reset the objects that hold sockets, where their Worker has changed: keys, or prefixes of keys that end in a slash. */
+export async function resetHolding(changes, env) {
+  const keys = [...holding.keys()].filter((key) => changes.some((change) => (change.endsWith("/") ? key.startsWith(change) : key === change)));
+  const hosts = keys.flatMap((key) => [...holding.get(key).values()].map(([namespace, id]) => hostOf(env, namespace, id)));
+  for (const key of keys) holding.delete(key);
+  await Promise.all(hosts.map((host) => host.reset()));
+}
+
+function hold({ key, namespace, id }) {
+  if (!holding.has(key)) holding.set(key, new Map());
+  holding.get(key).set(`${namespace}:${id}`, [namespace, id]);
 }
 
 /** What a binding to a class reaches. */
@@ -70,7 +87,9 @@ export class ObjectHost extends DurableObject {
   async fetch(request) {
     const { place, ...told } = request.cf;
     const object = await this.#object(told);
-    return forward(object, request, cfOf(known(told.key) ?? {}, place));
+    const response = await forward(object, request, cfOf(known(told.key) ?? {}, place));
+    if (response.webSocket) hold(told);
+    return response;
   }
 
   async rpc(told, path, args) {
@@ -98,6 +117,12 @@ export class ObjectHost extends DurableObject {
     await object.__localEdgeAlarm({ isRetry, retryCount });
   }
 
+  /** End what runs, and with it the sockets, since the code has changed. */
+  reset() {
+    this.ctx.facets.abort(FACET, new Error(UPDATED));
+    this.#running = null;
+  }
+
   /** Forget everything, since the class is gone. */
   async wipe() {
     this.#stop("Durable Object's class was deleted.");
@@ -114,7 +139,7 @@ export class ObjectHost extends DurableObject {
     const worker = known(key) ?? (await lookUp(key, this.env));
     if (!worker?.classes?.[className]) throw new Error(`The Worker of the Durable Object class ${className} does not have it any more.`);
     const isolate = nameOf(worker);
-    if (this.#running && (this.#running !== isolate || !isLoaded(isolate))) this.#stop("Durable Object reset because its code was updated.");
+    if (this.#running && (this.#running !== isolate || !isLoaded(isolate))) this.#stop(UPDATED);
     const stub = isolateOf(worker, this.env, this.ctx);
     this.#running = isolate;
     return this.ctx.facets.get(FACET, () => ({ class: stub.getDurableObjectClass(className), id: JSON.stringify({ namespace, id, name }) }));
