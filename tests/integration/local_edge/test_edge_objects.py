@@ -35,6 +35,7 @@ export class Counter extends DurableObject {
   who() { return { id: this.ctx.id.toString(), name: this.ctx.id.name ?? null, here: this.here++, loaded: this.loaded, greeting: this.env.GREETING }; }
   boom() { throw new RangeError("too far"); }
   async alarmIn(milliseconds) { await this.ctx.storage.setAlarm(Date.now() + milliseconds); return (await this.ctx.storage.getAlarm()) !== null; }
+  async emptied() { await this.alarmIn(60_000); await this.ctx.storage.deleteAll(); return (await this.ctx.storage.getAlarm()) !== null; }
   async alarm() { await this.add(100); if ((await this.ctx.storage.getAlarm()) !== null) throw new Error("an alarm that fires is not set"); }
   fetch(request) {
     if (request.headers.get("upgrade")) {
@@ -106,6 +107,12 @@ def test_new_code_has_the_old_storage_and_a_new_memory(counters: Platform) -> No
 def test_alarms_fire(counters: Platform) -> None:
     assert ask(counters, "/x/alarmIn/100") is True
     eventually(lambda: ask(counters, "/x/add/0") == 100, 5)
+
+
+@pytest.mark.parametrize(("date", "stays"), [("2026-02-23", True), ("2026-02-24", False)])
+def test_an_alarm_goes_with_all_else_that_an_object_deletes(counters: Platform, date: str, stays: bool) -> None:
+    counters.tenant("a", COUNTER, bindings=[BINDING, GREETING], compatibility_date=date)
+    assert ask(counters, "/x/emptied") is stays
 
 
 def test_storage_and_alarms_outlive_the_edge(start: Callable[..., Edge]) -> None:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from edge_process import ECHO, TOKEN, Edge, Platform
+from edge_process import ECHO, TOKEN, Edge, Platform, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -45,6 +45,22 @@ def test_a_write_is_live_on_the_next_request(platform: Platform) -> None:
     for number in range(100):
         platform.tenant("a", f"export default {{ fetch() {{ return new Response('{number}'); }} }};")
         assert platform.get("a").text == str(number)
+
+
+def test_what_a_worker_waits_for_is_done_after_it_has_changed(platform: Platform) -> None:
+    kv = platform.edge.ask("POST", "/storage/kv/namespaces", json={"title": "done"})["id"]
+    code = """export default { fetch(request, env, ctx) {
+      ctx.waitUntil(scheduler.wait(500).then(() => env.DONE.put(request.url, "VERSION")));
+      return new Response("VERSION");
+    } };"""
+
+    def done() -> list[str]:
+        return sorted(one["name"] for one in platform.edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys"))
+    for version in ("1", "2"):
+        platform.tenant("a", code.replace("VERSION", version), bindings=[{"name": "DONE", "type": "kv_namespace", "namespace_id": kv}])
+        assert platform.get("a", f"/{version}").text == version
+    platform.edge.ask("DELETE", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a")
+    eventually(lambda: done() == ["http://a.example.com/1", "http://a.example.com/2"])
 
 
 def test_secrets_settings_and_bindings_are_live_too(platform: Platform) -> None:

@@ -105,7 +105,8 @@ function makeRoom(worker, env, ctx) {
   while (isolates.size > env.MAX_ISOLATES) evict(isolates.keys().next().value, env, ctx);
 }
 
-/** The loader never lets go of an isolate: it must be told to end itself. Requests in flight are still answered. */
+/** The loader never lets go of an isolate: it must be told to end itself. Requests in flight are still answered, and what they
+ * have handed to `waitUntil` is done. */
 function evict(name, env, ctx) {
   const { worker, variant } = isolates.get(name);
   const stub = stubOf(name, worker, env, ctx, variant);

@@ -93,6 +93,13 @@ function adapt(ctx, sqlite) {
   storage.setAlarm = async (time) => alarms.set(told, Number(time));
   storage.getAlarm = async () => alarms.get(told);
   storage.deleteAlarm = async () => alarms.remove(told);
+  if (Cloudflare.compatibilityFlags.delete_all_deletes_alarm) {
+    const { deleteAll } = storage;
+    storage.deleteAll = async (...options) => {
+      await deleteAll.apply(storage, options);
+      await alarms.remove(told);
+    };
+  }
   if (!sqlite) {
     const refuse = () => {
       throw new Error("SQL is not enabled for this Durable Object class. To enable it, set `new_sqlite_classes` instead of `new_classes` in its migration.");

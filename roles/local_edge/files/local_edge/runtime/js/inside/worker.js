@@ -55,6 +55,21 @@ function watched(act) {
   }
 }
 
+/** How many promises have been handed over and are still to be kept. */
+let pending = 0;
+/** How long these have once the isolate is to end, as on Cloudflare, and how often it is looked after them: milliseconds. */
+const GRACE = 30_000;
+const PAUSE = 100;
+
+async function counted(promise) {
+  pending += 1;
+  try {
+    return await promise;
+  } finally {
+    pending -= 1;
+  }
+}
+
 /** The prototypes of contexts, or of a script's events, whose promises are watched. */
 const prepared = new Set();
 
@@ -67,7 +82,7 @@ function watchPromises(ctx) {
     const original = shared[method];
     if (!original) continue;
     shared[method] = function (promise) {
-      return original.call(this, watched(() => promise));
+      return original.call(this, counted(watched(() => promise)));
     };
   }
 }
@@ -154,7 +169,8 @@ export class ScriptReceiver extends WorkerEntrypoint {
 
 /** Exported by every loaded Worker under a name of ours. */
 export class Evict extends WorkerEntrypoint {
-  evict() {
+  async evict() {
+    for (const until = Date.now() + GRACE; pending && Date.now() < until; ) await scheduler.wait(PAUSE);
     abortIsolate("evicted by the local edge");
   }
 }
