@@ -97,6 +97,13 @@ WRONG = [
     ("kv_entries", {"title": "x", "entries": [{"key": "", "value": "b"}]}, "cannot be a key"),
     ("kv_entries", {"title": "x", "entries": [{"key": "a"}]}, "'a' has no value"),
     ("kv_entries", {"title": "x", "entries": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, "'a' is declared twice"),
+    ("worker_schedule", {"name": "x"}, "crons: say when schedule"),
+    ("worker_schedule", {"name": "x", "crons": ["* * * *"]}, "it has 4 fields: give minute, hour"),
+    ("worker_schedule", {"name": "x", "crons": ["*  * * * *"]}, "one space between them"),
+    ("worker_schedule", {"name": "x", "crons": ["0 24 * * *"]}, r"'24' is no hour \(0 to 23\)"),
+    ("worker_schedule", {"name": "x", "crons": ["*/0 * * * *"]}, "'\\*/0' is no minute"),
+    ("worker_schedule", {"name": "x", "crons": ["0 4 * SUN *"]}, r"'SUN' is no month \(1 to 12, JAN to DEC\)"),
+    ("worker_schedule", {"name": "x", "crons": ["0 4 * * *"]}, "There is no Worker 'x': upload it first"),
     ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: only a GET has pages"),
 ]
 

@@ -120,6 +120,12 @@ CASES = {
         silent=("script", "other"),
         null=({"script": None, "take_over": True}, "script", None),
     ),
+    "worker_schedule": Case(
+        needs=[("worker", {"name": "router", "content": CODE, **DATE})],
+        create={"name": "router", "crons": ["*/30 * * * *", "0 4 * * SUN", "0 4 * * SUN"]},
+        change={"name": "router", "crons": ["0 4 * * SUN", "15,45 9-17/2 1,LW JAN-jun mon#2"]},
+        null=({"crons": None}, "crons", []),
+    ),
     "namespaced_workers": Case(
         needs=[NAMESPACE, KV],
         create={
@@ -265,7 +271,7 @@ def test_a_prediction_may_stand_on_another(run: Runner, edge: Edge) -> None:
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.needs])
 def test_what_is_missing_is_named_before_anything_is_written(run: Runner, name: str) -> None:
     message = run(name, **CASES[name].create)["msg"]
-    assert re.search("There is no dispatch namespace|There is no KV namespace|Upload the Worker first|Create the dispatch namespace first", message), message
+    assert re.search("There is no (dispatch namespace|KV namespace|Worker)|Upload the Worker first|Create the dispatch namespace first", message), message
 
 
 APIS = 8  # every position of a switch occurs in at least two of them

@@ -12,6 +12,11 @@ from .._engine.resource import Field, Object, Step, body
 from .script import TOLD, Script
 
 
+def no_worker(name: str) -> str:
+    """Say what to do about a Worker that does not exist."""
+    return f"There is no Worker {name!r}: upload it first, with tenantry.cloudflare_workers.worker, or correct its name."
+
+
 class Worker(Script):
     """A Worker of the account as one task wants it."""
 
