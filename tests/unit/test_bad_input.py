@@ -16,6 +16,7 @@ from local_edge.testing import Edge, running
 CODE = "export default { fetch: () => new Response('one') };"
 GOOD: dict[str, t.Any] = {"dispatch_namespace": "tenants", "name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
 ROUTE = {"pattern": "*.platform.localhost/*", "script": "router"}
+RECORD = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
 
 
 def fleet(**options: t.Any) -> dict[str, t.Any]:
@@ -104,6 +105,16 @@ WRONG = [
     ("worker_schedule", {"name": "x", "crons": ["*/0 * * * *"]}, "'\\*/0' is no minute"),
     ("worker_schedule", {"name": "x", "crons": ["0 4 * SUN *"]}, r"'SUN' is no month \(1 to 12, JAN to DEC\)"),
     ("worker_schedule", {"name": "x", "crons": ["0 4 * * *"]}, "There is no Worker 'x': upload it first"),
+    ("dns_record", {**RECORD, "name": "www"}, "name: 'www' is no whole name"),
+    ("dns_record", {**RECORD, "name": "bücher.example.com"}, "in Punycode"),
+    ("dns_record", {**RECORD, "zone": "platform.localhost"}, "'www.example.com' is not in zone 'platform.localhost'"),
+    ("dns_record", {**RECORD, "name": "www.nowhere.org"}, "zone: no zone fits A record 'www.nowhere.org'"),
+    ("dns_record", {**RECORD, "type": "WWW"}, "value of type must be one of"),
+    ("dns_record", {**RECORD, "content": ""}, "content is empty"),
+    ("dns_record", {**RECORD, "content": None}, "content is empty"),
+    ("dns_record", {"name": "www.example.com", "type": "A"}, "A record 'www.example.com' does not exist yet: give its content"),
+    ("dns_record", {**RECORD, "proxied": True, "ttl": 300}, "ttl: A record 'www.example.com' is proxied"),
+    ("dns_record", {**RECORD, "ttl": 5}, "ttl: 5 is none: give 30 to 86400"),
     ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: only a GET has pages"),
 ]
 

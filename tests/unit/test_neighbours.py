@@ -16,6 +16,7 @@ from local_edge.model import cron
 from local_edge.testing import Edge
 
 CODE = "export default { fetch: () => new Response('one') };"
+PARTS = "* 0 7 8 23 24 31 59 60 1-5 5-61 */5 */0 3/05 */100 JAN dec SUN mon-FRI L LW 15W 3#2"  # of cron expressions
 
 
 def cost(run: Runner, edge: Edge, module: str, **options: t.Any) -> tuple[int, int]:
@@ -45,12 +46,11 @@ def test_what_a_schedule_costs(run: Runner, edge: Edge) -> None:
 def test_the_crons_that_are_refused_are_those_that_cloudflare_would_refuse() -> None:
     from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import complaint
 
-    parts = "* 0 7 8 23 24 31 59 60 1-5 5-61 */5 */0 3/05 */100 JAN dec SUN mon-FRI L LW 15W 3#2".split()
     draw = random.Random(7)
     taken = 0
     for _turn in range(3000):
         fields = ["*"] * draw.choice((4, 5, 5, 5, 5, 6))
-        fields[draw.randrange(len(fields))] = ",".join(draw.choices(parts, k=draw.choice((1, 1, 2))))
+        fields[draw.randrange(len(fields))] = ",".join(draw.choices(PARTS.split(), k=draw.choice((1, 1, 2))))
         one = " ".join(fields)
         try:
             cron.check([one])
@@ -60,3 +60,83 @@ def test_the_crons_that_are_refused_are_those_that_cloudflare_would_refuse() -> 
             taken += 1
             assert not complaint(one), one
     assert 500 < taken < 2500, "neither all nor none of them are good"
+
+
+RECORD: dict[str, t.Any] = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
+
+
+def records(run: Runner, edge: Edge, **query: t.Any) -> list[t.Any]:
+    """Return the contents of the records of example.com."""
+    found = run.ok("api", path=f"/zones/{edge.zones['example.com']}/dns_records", query=query)["api"]
+    return sorted(record["content"] for record in found)
+
+
+def test_what_a_record_costs(run: Runner, edge: Edge) -> None:
+    known = {**RECORD, "zone_id": edge.zones["example.com"]}
+    assert cost(run, edge, "dns_record", **known) == (2, 1)
+    assert cost(run, edge, "dns_record", **known) == (1, 0)
+    assert cost(run, edge, "dns_record", **{**known, "content": "192.0.2.2"}) == (2, 1)
+    assert cost(run, edge, "dns_record", **RECORD, state="absent") == (3, 0), "the zone by the two levels of the name, and the record"
+
+
+def test_the_only_record_changes_its_content_and_another_one_stands_beside_it(run: Runner, edge: Edge) -> None:
+    run.ok("dns_record", **RECORD)
+    changed = run.ok("dns_record", **{**RECORD, "content": "192.0.2.2"})
+    assert [operation.split()[0] for operation in changed["operations"]] == ["PATCH"] and records(run, edge) == ["192.0.2.2"]
+    for content in ("192.0.2.3", "192.0.2.4", "192.0.2.3"):
+        run.ok("dns_record", **{**RECORD, "content": content, "beside": True})
+    assert records(run, edge) == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
+    assert run.ok("dns_record", **{**RECORD, "content": "192.0.2.3", "ttl": 600})["dns_record"]["ttl"] == 600, "it is told by its content"
+    for options in ({"content": "192.0.2.9"}, {"content": "192.0.2.9", "proxied": True}):
+        assert "there are 3 of A record 'www.example.com': '192.0.2.2', '192.0.2.3'" in run.refused("dns_record", **{**RECORD, **options})
+    assert "Give the content" in run.refused("dns_record", name="www.example.com", type="A", state="absent")
+    assert not run.ok("dns_record", **{**RECORD, "content": "192.0.2.9"}, state="absent")["changed"]
+    assert run.ok("dns_record", **{**RECORD, "content": "192.0.2.3"}, state="absent")["changed"]
+    assert records(run, edge) == ["192.0.2.2", "192.0.2.4"]
+
+
+def test_a_text_never_replaces_another(run: Runner, edge: Edge) -> None:
+    txt = {"name": "example.com", "type": "TXT"}
+    run.ok("dns_record", **txt, content="v=spf1 -all")
+    run.ok("dns_record", **txt, content="verification=1")
+    assert records(run, edge) == ["v=spf1 -all", "verification=1"]
+    assert not run.ok("dns_record", **txt, content="verification=2", beside=False, state="absent")["changed"]
+    assert not run.ok("dns_record", **txt, content='"v=spf1" " -all"')["changed"], "quotes are Cloudflare's affair"
+    run.ok("dns_record", **txt, content="verification=1", state="absent")
+    run.ok("dns_record", **txt, content="v=spf1 ~all", beside=False)
+    assert records(run, edge) == ["v=spf1 ~all"]
+
+
+def test_a_spelling_is_no_change(run: Runner) -> None:
+    for kind, one, other in (("AAAA", "100::", "0100:0::0"), ("CNAME", "Shop.Example.net.", "shop.example.net"), ("MX", "mx.example.net", "MX.example.net")):
+        options = {"name": f"{kind}.example.com", "type": kind, **({"priority": 10} if kind == "MX" else {})}
+        assert run.ok("dns_record", **options, content=one)["changed"]
+        assert not run.ok("dns_record", **options, content=other)["changed"]
+
+
+def test_a_record_of_several_parts(run: Runner) -> None:
+    caa = {"name": "example.com", "type": "CAA"}
+    first = {"flags": 0, "tag": "issue", "value": "letsencrypt.org"}
+    assert run.ok("dns_record", **caa, data=first)["dns_record"]["content"] == '0 issue "letsencrypt.org"'
+    assert not run.ok("dns_record", **caa, data=first)["changed"]
+    run.ok("dns_record", **caa, data={**first, "value": "pki.goog"})
+    changed = run.ok("dns_record", **caa, data={"value": "pki.goog"}, comment="the second")
+    assert changed["dns_record"]["data"] == {**first, "value": "pki.goog"}
+    assert run.ok("dns_record", **caa, data={"value": "pki.goog"}, state="absent")["changed"]
+    moved = run.ok("dns_record", **caa, data={"value": "sectigo.com"}, beside=False)
+    assert moved["dns_record"]["content"] == '0 issue "sectigo.com"'
+
+
+def test_a_record_that_becomes_proxied_loses_its_ttl(run: Runner) -> None:
+    run.ok("dns_record", **RECORD, ttl=300)
+    foreseen = run.ok("dns_record", **RECORD, proxied=True, check=True)["dns_record"]
+    assert foreseen["ttl"] == 1 == run.ok("dns_record", **RECORD, proxied=True)["dns_record"]["ttl"]
+    assert "is proxied" in run.refused("dns_record", **RECORD, ttl=300)
+
+
+def test_records_that_exclude_each_other_are_refused_in_cloudflares_words(run: Runner, edge: Edge) -> None:
+    run.ok("dns_record", **RECORD)
+    said = run("dns_record", **{**RECORD, "type": "CNAME", "content": "example.net"})["msg"]
+    assert "code 81053: An A, AAAA, or CNAME record with that host already exists. Remove that record first" in said
+    named_wrongly = run("dns_record", **{**RECORD, "name": "www.other"}, zone_id=edge.zones["example.com"])["msg"]
+    assert "was made as 'www.other.example.com': remove that" in named_wrongly

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._cloudflare.client import join
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body
+from .._engine.resource import UNKNOWN, Field, Object, Step, body
+from .zone import InZone
 
 PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
 
@@ -24,23 +24,18 @@ def normal(pattern: str) -> str:
     return (parts["scheme"] or "") + parts["host"].lower() + (parts["path"] or "/")
 
 
-class WorkerRoute(Resource):
+class WorkerRoute(InZone):
     """A route as one task wants it, known by its pattern: the id is Cloudflare's affair."""
 
     name = "worker_route"
     identity = {"pattern": {"type": "str", "required": True}}
     fields = (Field("script", {"type": "str"}, lambda script: script or None),)
-    controls = {
-        "zone_id": {"type": "str"},
-        "zone": {"type": "str"},
-        "take_over": {"type": "bool", "default": False},
-    }
-    rules = {"mutually_exclusive": [("zone_id", "zone")]}
+    controls = {**InZone.controls, "take_over": {"type": "bool", "default": False}}
+    collection = ("workers", "routes")
     filled = ("id",)
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._zone = UNKNOWN
         if not PATTERN.fullmatch(options["pattern"]):
             raise CloudflareError(
                 f"pattern: {options['pattern']!r} is no route: a host, which may begin with *, and a path, which may end with *;"
@@ -51,25 +46,12 @@ class WorkerRoute(Resource):
     def label(self) -> str:
         return f"route {self.options['pattern']!r}"
 
-    def _path(self, *parts: str) -> str:
-        return "/".join((f"/zones/{UNKNOWN}/workers/routes", *parts)) if self._zone == UNKNOWN else join("zones", self._zone, "workers", "routes", *parts)
-
-    def _find_zone(self) -> str:
-        if self.options.get("zone_id"):
-            return str(self.options["zone_id"])
-        host = PATTERN.fullmatch(self.options["pattern"])["host"]  # type: ignore[index]  # checked in __init__
-        if host == "*" and not self.options.get("zone"):
-            raise CloudflareError(f"zone: {self.label} fits every zone: give zone or zone_id.")
-        name = self.options.get("zone")
-        found = self.client.zone_id(name) if name else self.client.zone_of(host.lower())
-        if found is None:
-            what = f"zone: there is no zone {name!r}" if name else f"zone: no zone fits {self.label}"
-            self.missing.append(f"{what} that these credentials can see: add it to the account, give zone_id, or allow the token Zone:Read.")
-        return found or UNKNOWN
+    @property
+    def host(self) -> str:
+        return str(PATTERN.fullmatch(self.options["pattern"])["host"])  # type: ignore[index]  # checked in __init__
 
     def observe(self) -> Object | None:
-        self.missing.clear()
-        self._zone = self._find_zone()
+        self._look_up()
         routes = [] if self._zone == UNKNOWN else self.client.listing(self._path())
         wanted = normal(self.options["pattern"])
         found = next((route for route in routes if normal(route["pattern"]) == wanted), None)

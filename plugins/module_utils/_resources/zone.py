@@ -1,0 +1,53 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What lives in a zone: a given one, or the one that a host name belongs to."""
+
+from __future__ import annotations
+
+import typing as t
+from abc import abstractmethod
+
+from .._cloudflare.client import Client, join
+from .._cloudflare.errors import CloudflareError
+from .._engine.resource import UNKNOWN, Resource
+
+
+class InZone(Resource):
+    """An object of a zone, which C(zone_id) or C(zone) names, else the zone with the longest name that C(host) ends in."""
+
+    controls = {"zone_id": {"type": "str"}, "zone": {"type": "str"}}
+    rules = {"mutually_exclusive": [("zone_id", "zone")]}
+    collection: t.ClassVar[tuple[str, ...]]
+    """Where in the zone objects of this kind are."""
+
+    def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._zone = UNKNOWN
+
+    @property
+    @abstractmethod
+    def host(self) -> str:
+        """Return the host name that says which zone is meant where none is given; a C(*) fits every zone."""
+
+    def _path(self, *parts: str) -> str:
+        below = join(*self.collection, *parts)
+        return f"/zones/{UNKNOWN}{below}" if self._zone == UNKNOWN else join("zones", self._zone) + below
+
+    def _look_up(self) -> None:
+        """Find the zone, or what is missing where there is none."""
+        self.missing.clear()
+        self._zone = self._find_zone()
+
+    def _find_zone(self) -> str:
+        if self.options.get("zone_id"):
+            return str(self.options["zone_id"])
+        name = self.options.get("zone")
+        if self.host == "*" and not name:
+            raise CloudflareError(f"zone: {self.label} fits every zone: give zone or zone_id.")
+        found = self.client.zone_id(name) if name else self.client.zone_of(self.host.lower())
+        if found is None:
+            what = f"zone: there is no zone {name!r}" if name else f"zone: no zone fits {self.label}"
+            self.missing.append(f"{what} that these credentials can see: add it to the account, give zone_id, or allow the token Zone:Read.")
+        return found or UNKNOWN
