@@ -115,6 +115,11 @@ WRONG = [
     ("dns_record", {"name": "www.example.com", "type": "A"}, "A record 'www.example.com' does not exist yet: give its content"),
     ("dns_record", {**RECORD, "proxied": True, "ttl": 300}, "ttl: A record 'www.example.com' is proxied"),
     ("dns_record", {**RECORD, "ttl": 5}, "ttl: 5 is none: give 30 to 86400"),
+    ("worker_domain", {"hostname": "app.example.com"}, "service: name the Worker that shall answer"),
+    ("worker_domain", {"hostname": "app.example.com", "service": None}, "service: name the Worker"),
+    ("worker_domain", {"hostname": "*.example.com", "service": "x"}, "no wildcard and no path"),
+    ("worker_domain", {"hostname": "app.example.com/x", "service": "x"}, "no wildcard and no path"),
+    ("worker_domain", {"hostname": "app.nowhere.org", "service": "x"}, "zone: no zone fits custom domain 'app.nowhere.org'"),
     ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: only a GET has pages"),
 ]
 

@@ -51,7 +51,7 @@ class Case:
 
     @property
     def identity(self) -> Options:
-        names = ("name", "dispatch_namespace", "title", "pattern", "type", "owner", "registry")
+        names = ("name", "dispatch_namespace", "title", "pattern", "type", "hostname", "owner", "registry")
         return {key: self.create[key] for key in names if key in self.create}
 
 
@@ -125,6 +125,11 @@ CASES = {
         change={"name": "*.platform.localhost", "type": "AAAA", "content": "2001:DB8::1", "proxied": False, "ttl": 300, "tags": ["c"]},
         silent=("proxied", False),
         null=({"proxied": None, "ttl": None, "comment": None, "tags": None}, "comment", None),
+    ),
+    "worker_domain": Case(
+        needs=[("worker", {"name": "router", "content": CODE, **DATE}), ("worker", {"name": "other", "content": CODE, **DATE})],
+        create={"hostname": "App.platform.localhost", "service": "router"},
+        change={"hostname": "app.platform.localhost", "service": "other", "take_over": True},
     ),
     "worker_schedule": Case(
         needs=[("worker", {"name": "router", "content": CODE, **DATE})],

@@ -140,3 +140,38 @@ def test_records_that_exclude_each_other_are_refused_in_cloudflares_words(run: R
     assert "code 81053: An A, AAAA, or CNAME record with that host already exists. Remove that record first" in said
     named_wrongly = run("dns_record", **{**RECORD, "name": "www.other"}, zone_id=edge.zones["example.com"])["msg"]
     assert "was made as 'www.other.example.com': remove that" in named_wrongly
+
+
+DOMAIN: dict[str, t.Any] = {"hostname": "app.example.com", "service": "router"}
+
+
+@pytest.mark.usefixtures("_router")
+def test_what_a_custom_domain_costs(run: Runner, edge: Edge) -> None:
+    known = {**DOMAIN, "zone_id": edge.zones["example.com"]}
+    assert cost(run, edge, "worker_domain", **known) == (2, 1)
+    assert cost(run, edge, "worker_domain", **DOMAIN) == (1, 0), "one that exists says itself what zone it is in"
+    assert cost(run, edge, "worker_domain", **{**DOMAIN, "service": "other"}, take_over=True) == (2, 1)
+    assert cost(run, edge, "worker_domain", hostname="app.example.com", state="absent") == (2, 1)
+    assert cost(run, edge, "worker_domain", hostname="app.example.com", state="absent") == (1, 0)
+
+
+@pytest.mark.usefixtures("_router")
+def test_a_custom_domain_of_another_worker_is_not_taken_unasked(run: Runner) -> None:
+    made = run.ok("worker_domain", **DOMAIN)["worker_domain"]
+    for want in ({"service": "other"}, {"service": "other", "state": "absent"}):
+        assert "belongs to Worker 'router': set take_over: true" in run.refused("worker_domain", **{**DOMAIN, **want})
+    taken = run.ok("worker_domain", **{**DOMAIN, "service": "other", "take_over": True})["worker_domain"]
+    assert taken == {**made, "service": "other"}
+
+
+@pytest.mark.usefixtures("_router")
+def test_a_custom_domain_and_dns_records_keep_out_of_each_others_way(run: Runner) -> None:
+    run.ok("dns_record", **{**RECORD, "name": "app.example.com"})
+    assert "code 100117" in (said := run("worker_domain", **DOMAIN)["msg"]) and "Remove these records first" in said
+    run.ok("dns_record", name="app.example.com", type="A", state="absent")
+    run.ok("worker_domain", **DOMAIN)
+    assert "code 81062" in (said := run("dns_record", **{**RECORD, "name": "app.example.com"})["msg"]) and "Remove the custom domain first" in said
+
+
+def test_a_custom_domain_needs_its_worker(run: Runner) -> None:
+    assert "Upload the Worker first" in run("worker_domain", **DOMAIN)["msg"]

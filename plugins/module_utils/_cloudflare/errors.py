@@ -17,6 +17,7 @@ from dataclasses import dataclass
 FAMILIES = (
     ("kv", re.compile(r"/storage/kv/")),
     ("route", re.compile(r"/workers/routes")),
+    ("domain", re.compile(r"/workers/domains")),
     ("script", re.compile(r"/workers/(dispatch/namespaces/[^/]+/)?scripts")),
     ("namespace", re.compile(r"/workers/dispatch/namespaces")),
     ("dns", re.compile(r"/dns_records")),
@@ -70,6 +71,8 @@ REMEDIES = {
     ("route", 10019): "Upload the Worker first, with tenantry.cloudflare_workers.worker, or correct script.",
     ("route", 10020): "The pattern is taken on this zone: run again, so that the route is found and adopted.",
     ("route", 10022): "Correct the pattern: wildcards only at the start of the host and at the end of the path, no query string.",
+    ("domain", 10007): "Upload the Worker first, with tenantry.cloudflare_workers.worker, or correct service.",
+    ("domain", 100117): "Remove these records first, with tenantry.cloudflare_workers.dns_record, or lead them to the Worker by a worker_route.",
     ("dns", 81053): "Remove that record first, with tenantry.cloudflare_workers.dns_record, or choose another name.",
     ("dns", 81054): "Remove that record first, with tenantry.cloudflare_workers.dns_record, or choose another name.",
     ("dns", 81058): "Run again, so that the record is found and adopted.",
