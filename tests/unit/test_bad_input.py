@@ -16,6 +16,7 @@ from local_edge.testing import Edge, running
 CODE = "export default { fetch: () => new Response('one') };"
 GOOD: dict[str, t.Any] = {"dispatch_namespace": "tenants", "name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
 ROUTE = {"pattern": "*.platform.localhost/*", "script": "router"}
+SHOP = {"hostname": "shop.customer.net", "zone": "platform.localhost"}
 RECORD = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
 
 
@@ -120,6 +121,14 @@ WRONG = [
     ("worker_domain", {"hostname": "*.example.com", "service": "x"}, "no wildcard and no path"),
     ("worker_domain", {"hostname": "app.example.com/x", "service": "x"}, "no wildcard and no path"),
     ("worker_domain", {"hostname": "app.nowhere.org", "service": "x"}, "zone: no zone fits custom domain 'app.nowhere.org'"),
+    ("custom_hostname", {"hostname": "shop.customer.net"}, "zone, zone_id"),
+    ("custom_hostname", {**SHOP, "hostname": "*.customer.net"}, "hostname: '\\*.customer.net' is no host name"),
+    ("custom_hostname", {**SHOP, "zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org'"),
+    ("custom_hostname", {**SHOP, "ssl": None}, "ssl: ssl is null, and Cloudflare forgets nothing"),
+    ("custom_hostname", {**SHOP, "ssl": {"method": "txt", "certificate_authority": None}}, "ssl: certificate_authority is null"),
+    ("custom_hostname", {**SHOP, "ssl": {"wildcard": True}}, "ssl: method is needed"),
+    ("custom_hostname", {**SHOP, "ssl": {"method": "dns"}}, "must be one of: http, txt, email"),
+    ("custom_hostname", {**SHOP, "wait_for": "Godot"}, "must be one of: records, active"),
     ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: only a GET has pages"),
 ]
 

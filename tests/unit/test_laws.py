@@ -51,7 +51,7 @@ class Case:
 
     @property
     def identity(self) -> Options:
-        names = ("name", "dispatch_namespace", "title", "pattern", "type", "hostname", "owner", "registry")
+        names = ("name", "dispatch_namespace", "title", "pattern", "type", "hostname", "zone", "owner", "registry")
         return {key: self.create[key] for key in names if key in self.create}
 
 
@@ -130,6 +130,23 @@ CASES = {
         needs=[("worker", {"name": "router", "content": CODE, **DATE}), ("worker", {"name": "other", "content": CODE, **DATE})],
         create={"hostname": "App.platform.localhost", "service": "router"},
         change={"hostname": "app.platform.localhost", "service": "other", "take_over": True},
+    ),
+    "custom_hostname": Case(
+        create={
+            "hostname": "Shop.Customer.net",
+            "zone": "platform.localhost",
+            "ssl": {"method": "txt", "wildcard": True, "settings": {"http2": "on"}},
+            "custom_metadata": {"customer": "a"},
+            "custom_origin_server": "origin.platform.localhost",
+        },
+        change={
+            "hostname": "shop.customer.net",
+            "zone": "platform.localhost",
+            "ssl": {"method": "http", "settings": {"min_tls_version": 1.2}},
+            "custom_metadata": {"customer": "b"},
+        },
+        silent=("ssl", {"method": "http", "wildcard": True, "settings": {"http2": "on", "min_tls_version": "1.2"}}),
+        null=({"custom_metadata": None, "custom_origin_server": None}, "custom_origin_server", None),
     ),
     "worker_schedule": Case(
         needs=[("worker", {"name": "router", "content": CODE, **DATE})],
@@ -311,7 +328,7 @@ def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, 
         check_do_check_do(run, edge, name, **options)
 
 
-@pytest.mark.parametrize("name", ["dispatch_namespace", "kv_namespace", "worker_route", "dns_record"])
+@pytest.mark.parametrize("name", ["dispatch_namespace", "kv_namespace", "worker_route", "dns_record", "custom_hostname"])
 def test_a_post_is_not_repeated(run: Runner, edge: Edge, name: str) -> None:
     case = prepared(run, name)
     for when, done in (("after", True), ("before", False)):

@@ -13,7 +13,7 @@ import pytest
 from harness import Runner
 from local_edge.errors import ApiError
 from local_edge.model import cron
-from local_edge.testing import Edge
+from local_edge.testing import Edge, running
 
 CODE = "export default { fetch: () => new Response('one') };"
 PARTS = "* 0 7 8 23 24 31 59 60 1-5 5-61 */5 */0 3/05 */100 JAN dec SUN mon-FRI L LW 15W 3#2"  # of cron expressions
@@ -175,3 +175,63 @@ def test_a_custom_domain_and_dns_records_keep_out_of_each_others_way(run: Runner
 
 def test_a_custom_domain_needs_its_worker(run: Runner) -> None:
     assert "Upload the Worker first" in run("worker_domain", **DOMAIN)["msg"]
+
+
+SHOP: dict[str, t.Any] = {"hostname": "shop.customer.net", "zone": "platform.localhost", "ssl": {"method": "txt"}}
+
+
+@pytest.fixture
+def hasty(edge: Edge) -> t.Iterator[dict[str, t.Any]]:
+    """Options for an edge on which a custom hostname is active soon, with a certificate some looks later than its records."""
+    with running(accounts=[edge.account], zones=["platform.localhost"], custom_hostname_seconds=1.5) as soon:
+        yield {**SHOP, "api_url": soon.api, "api_token": soon.token}
+
+
+def test_what_a_custom_hostname_costs(run: Runner, edge: Edge) -> None:
+    known = {"hostname": "shop.customer.net", "zone_id": edge.zones["platform.localhost"], "ssl": {"method": "txt"}}
+    assert cost(run, edge, "custom_hostname", **known) == (2, 1)
+    assert cost(run, edge, "custom_hostname", **known, custom_metadata={"customer": "a"}) == (2, 1)
+    assert cost(run, edge, "custom_hostname", **known) == (1, 0)
+    assert cost(run, edge, "custom_hostname", **known, state="absent") == (2, 1)
+
+
+def test_a_certificate_is_validated_anew_only_when_it_changes(run: Runner, edge: Edge) -> None:
+    with running(accounts=[edge.account], zones=["platform.localhost"], custom_hostname_seconds=0) as now:
+        to = {"api_url": now.api, "api_token": now.token}
+        run.ok("custom_hostname", **SHOP, **to)
+        listed = {"path": f"/zones/{now.zones['platform.localhost']}/custom_hostnames", **to}
+        issued = run.ok("api", **listed)["api"][0]["ssl"]["uploaded_on"]
+        run.ok("custom_hostname", **SHOP, **to, custom_metadata={"a": "b"})
+        run.ok("custom_hostname", **{**SHOP, "ssl": {"method": "txt", "wildcard": False, "type": "dv", "settings": {}}}, **to)
+        assert run.ok("api", **listed)["api"][0]["ssl"]["uploaded_on"] == issued
+        run.ok("custom_hostname", **{**SHOP, "ssl": {"wildcard": True}}, **to)
+        after = run.ok("api", **listed)["api"][0]["ssl"]
+        assert after["uploaded_on"] != issued and after["method"] == "txt" and after["wildcard"]
+
+
+def test_what_the_customer_must_place(run: Runner, hasty: dict[str, t.Any]) -> None:
+    first = run.ok("custom_hostname", **hasty)["custom_hostname"]
+    assert (first["status"], first["ssl_status"]) == ("pending", "initializing")
+    assert [record["name"] for record in first["dns_records"]] == ["_cf-custom-hostname.shop.customer.net"]
+    later = run.ok("custom_hostname", **hasty, wait_for="records")
+    assert not later["changed"]
+    records = later["custom_hostname"]["dns_records"]
+    assert [(record["name"], record["type"]) for record in records] == [
+        ("_cf-custom-hostname.shop.customer.net", "TXT"),
+        ("_acme-challenge.shop.customer.net", "TXT"),
+    ]
+    assert records[0]["content"] == later["custom_hostname"]["id"] and records[1]["content"]
+
+
+def test_waiting_until_it_is_active(run: Runner, hasty: dict[str, t.Any]) -> None:
+    foreseen = run.ok("custom_hostname", **hasty, wait_for="active", check=True)["custom_hostname"]
+    assert foreseen["status"] == "(known after apply)", "check mode waits for nothing"
+    done = run.ok("custom_hostname", **hasty, wait_for="active")
+    assert done["changed"] and (done["custom_hostname"]["status"], done["custom_hostname"]["ssl_status"]) == ("active", "active")
+    assert done["custom_hostname"]["dns_records"] == []
+
+
+def test_waiting_in_vain_says_what_is_needed(run: Runner) -> None:
+    result = run("custom_hostname", **SHOP, wait_for="active", wait_timeout=0)
+    assert result["failed"] and "after 0 s it is pending, its certificate initializing. The customer's DNS needs: TXT _cf-custom-hostname" in result["msg"]
+    assert not run.ok("custom_hostname", **SHOP)["changed"], "what was written stays"

@@ -14,7 +14,7 @@ import typing as t
 from .._cloudflare.client import Answer, Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, body, identical, same, unordered
-from .zone import InZone
+from .zone import InZone, host_name
 
 NAME = re.compile(r"(\*|[a-z0-9_-]{1,63})(\.(\*|[a-z0-9_-]{1,63}))+")
 TYPES = (
@@ -33,17 +33,16 @@ def address(text: str) -> str:
     return text
 
 
-def host(text: str) -> str:
-    """Return the one spelling of a host name."""
-    return text.lower().rstrip(".")
-
-
 def unquoted(text: str) -> str:
     """Return the text of a TXT record without the quotes that Cloudflare may have put around it or its parts."""
     return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)) if re.fullmatch(r'("(?:[^"\\]|\\.)*"\s*)+', text) else text
 
 
-FORMS: t.Mapping[str, t.Callable[[str], str]] = {**dict.fromkeys(("A", "AAAA"), address), **dict.fromkeys(("CNAME", "MX", "NS", "PTR"), host), "TXT": unquoted}
+FORMS: t.Mapping[str, t.Callable[[str], str]] = {
+    **dict.fromkeys(("A", "AAAA"), address),
+    **dict.fromkeys(("CNAME", "MX", "NS", "PTR"), host_name),
+    "TXT": unquoted,
+}
 
 
 class DNSRecord(InZone):
@@ -66,7 +65,7 @@ class DNSRecord(InZone):
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        zone, ttl = host(options.get("zone") or ""), options.get("ttl") or AUTOMATIC
+        zone, ttl = host_name(options.get("zone") or ""), options.get("ttl") or AUTOMATIC
         if not NAME.fullmatch(self.host):
             raise CloudflareError(f"name: {options['name']!r} is no whole name: write it with its zone, such as www.example.com, and in Punycode.")
         if zone and not f".{self.host}".endswith(f".{zone}"):
@@ -79,7 +78,7 @@ class DNSRecord(InZone):
 
     @property
     def host(self) -> str:
-        return host(self.options["name"])
+        return host_name(self.options["name"])
 
     @property
     def label(self) -> str:
@@ -97,7 +96,7 @@ class DNSRecord(InZone):
     def observe(self) -> Object | None:
         self._look_up()
         listed = [] if self._zone == UNKNOWN else self.client.listing(self._path(), name=self.host, type=self.options["type"])
-        return self._meant([self._read(record) for record in listed if (host(record["name"]), record["type"]) == (self.host, self.options["type"])])
+        return self._meant([self._read(record) for record in listed if (host_name(record["name"]), record["type"]) == (self.host, self.options["type"])])
 
     def _read(self, record: Object) -> Object:
         owned = {field.name: record.get(field.name) for field in self.fields}
@@ -145,7 +144,7 @@ class DNSRecord(InZone):
 
     def _made(self, answer: Answer) -> None:
         name = answer.result["name"]
-        if host(name) != self.host:  # of a zone given by its id, only Cloudflare knows what names end in
+        if host_name(name) != self.host:  # of a zone given by its id, only Cloudflare knows what names end in
             raise CloudflareError(f"name: {self.options['name']!r} is not in zone {self._zone}, and was made as {name!r}: remove that, give the whole name.")
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:

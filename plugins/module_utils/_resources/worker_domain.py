@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Step, body
-from .zone import InZone
-
-HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
+from .zone import HOSTNAME, InZone, host_name
 
 
 class WorkerDomain(InZone):
@@ -35,7 +32,7 @@ class WorkerDomain(InZone):
 
     @property
     def host(self) -> str:
-        return str(self.options["hostname"]).lower().rstrip(".")
+        return host_name(self.options["hostname"])
 
     @property
     def label(self) -> str:

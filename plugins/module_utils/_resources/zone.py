@@ -6,12 +6,20 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from abc import abstractmethod
 
 from .._cloudflare.client import Client, join
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Resource
+
+HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
+
+
+def host_name(text: str) -> str:
+    """Return the one spelling of a host name."""
+    return text.lower().rstrip(".")
 
 
 class InZone(Resource):
