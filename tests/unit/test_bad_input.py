@@ -24,6 +24,10 @@ def fleet(**options: t.Any) -> dict[str, t.Any]:
     return {"dispatch_namespace": "tenants", "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, **options}
 
 
+def entry(**options: t.Any) -> dict[str, t.Any]:
+    return {"title": "x", "entries": [{"key": "a", "value": "b", **options}]}
+
+
 WRONG = [
     ("dispatch_namespace", {"name": ""}, "name is empty|name.*null"),
     ("dispatch_namespace", {"name": None}, "name is (null|empty)|name.*required|None.*str"),
@@ -99,6 +103,17 @@ WRONG = [
     ("kv_entries", {"title": "x", "entries": [{"key": "", "value": "b"}]}, "cannot be a key"),
     ("kv_entries", {"title": "x", "entries": [{"key": "a"}]}, "'a' has no value"),
     ("kv_entries", {"title": "x", "entries": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, "'a' is declared twice"),
+    ("kv_entries", entry(key=".."), "'..' cannot be a key"),
+    ("kv_entries", entry(key="ä" * 257), "cannot be a key: 1 to 512 bytes"),
+    ("kv_entries", entry(metadata={"x": "y" * 1024}), "metadata of 'a' has 1032 bytes, and Cloudflare takes 1024"),
+    ("kv_entries", entry(value="y" * (25 * 1024 * 1024 + 1)), "value of 'a' has 26214401 bytes, and Cloudflare takes 26214400"),
+    ("kv_entries", entry(expiration_ttl=59), "expiration_ttl of 'a' is 59: give at least 60"),
+    ("kv_entries", entry(expiration_ttl=60, expiration=4102444800), "both expiration and expiration_ttl"),
+    ("kv_entries", entry(expiration=1700000000), "'a' expires at 1700000000, less than 60 s from now"),
+    ("kv_entries", entry(value="%%%", base64=True), "value of 'a' is not base64"),
+    ("kv_entries", {**entry(), "purge": True}, "purge: say by prefix which keys"),
+    ("kv_entries", {**entry(), "purge": True, "prefix": "", "state": "absent"}, "leave it out with state: absent"),
+    ("kv_entries", {**entry(), "prefix": "b/"}, "'a' does not begin with prefix 'b/'"),
     ("worker_schedule", {"name": "x"}, "crons: say when schedule"),
     ("worker_schedule", {"name": "x", "crons": ["* * * *"]}, "it has 4 fields: give minute, hour"),
     ("worker_schedule", {"name": "x", "crons": ["*  * * * *"]}, "one space between them"),

@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands around the Workers of a platform: schedules, names, and what each costs."""
+"""What stands around the Workers of a platform: schedules, names, entries of KV, and what each costs."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import random
+import time
 import typing as t
 
 import pytest
@@ -180,11 +183,11 @@ def test_a_custom_domain_needs_its_worker(run: Runner) -> None:
 SHOP: dict[str, t.Any] = {"hostname": "shop.customer.net", "zone": "platform.localhost", "ssl": {"method": "txt"}}
 
 
-@pytest.fixture
-def hasty(edge: Edge) -> t.Iterator[dict[str, t.Any]]:
-    """Options for an edge on which a custom hostname is active soon, with a certificate some looks later than its records."""
-    with running(accounts=[edge.account], zones=["platform.localhost"], custom_hostname_seconds=1.5) as soon:
-        yield {**SHOP, "api_url": soon.api, "api_token": soon.token}
+@contextlib.contextmanager
+def active_after(edge: Edge, seconds: float) -> t.Iterator[dict[str, t.Any]]:
+    """Options for an edge on which a custom hostname is active after so many seconds."""
+    with running(accounts=[edge.account], zones=["platform.localhost"], custom_hostname_seconds=seconds) as other:
+        yield {"api_url": other.api, "api_token": other.token}
 
 
 def test_what_a_custom_hostname_costs(run: Runner, edge: Edge) -> None:
@@ -196,10 +199,9 @@ def test_what_a_custom_hostname_costs(run: Runner, edge: Edge) -> None:
 
 
 def test_a_certificate_is_validated_anew_only_when_it_changes(run: Runner, edge: Edge) -> None:
-    with running(accounts=[edge.account], zones=["platform.localhost"], custom_hostname_seconds=0) as now:
-        to = {"api_url": now.api, "api_token": now.token}
+    with active_after(edge, 0) as to:
         run.ok("custom_hostname", **SHOP, **to)
-        listed = {"path": f"/zones/{now.zones['platform.localhost']}/custom_hostnames", **to}
+        listed = {"path": f"/zones/{edge.zones['platform.localhost']}/custom_hostnames", **to}
         issued = run.ok("api", **listed)["api"][0]["ssl"]["uploaded_on"]
         run.ok("custom_hostname", **SHOP, **to, custom_metadata={"a": "b"})
         run.ok("custom_hostname", **{**SHOP, "ssl": {"method": "txt", "wildcard": False, "type": "dv", "settings": {}}}, **to)
@@ -209,11 +211,15 @@ def test_a_certificate_is_validated_anew_only_when_it_changes(run: Runner, edge:
         assert after["uploaded_on"] != issued and after["method"] == "txt" and after["wildcard"]
 
 
-def test_what_the_customer_must_place(run: Runner, hasty: dict[str, t.Any]) -> None:
-    first = run.ok("custom_hostname", **hasty)["custom_hostname"]
-    assert (first["status"], first["ssl_status"]) == ("pending", "initializing")
-    assert [record["name"] for record in first["dns_records"]] == ["_cf-custom-hostname.shop.customer.net"]
-    later = run.ok("custom_hostname", **hasty, wait_for="records")
+def test_what_the_customer_must_place(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine import converge
+
+    monkeypatch.setattr(converge, "LAST_LOOK", 0.1)
+    with active_after(edge, 4) as to:
+        first = run.ok("custom_hostname", **SHOP, **to)["custom_hostname"]
+        assert (first["status"], first["ssl_status"]) == ("pending", "initializing")
+        assert [record["name"] for record in first["dns_records"]] == ["_cf-custom-hostname.shop.customer.net"]
+        later = run.ok("custom_hostname", **SHOP, **to, wait_for="records", wait_timeout=6)
     assert not later["changed"]
     records = later["custom_hostname"]["dns_records"]
     assert [(record["name"], record["type"]) for record in records] == [
@@ -223,10 +229,11 @@ def test_what_the_customer_must_place(run: Runner, hasty: dict[str, t.Any]) -> N
     assert records[0]["content"] == later["custom_hostname"]["id"] and records[1]["content"]
 
 
-def test_waiting_until_it_is_active(run: Runner, hasty: dict[str, t.Any]) -> None:
-    foreseen = run.ok("custom_hostname", **hasty, wait_for="active", check=True)["custom_hostname"]
-    assert foreseen["status"] == "(known after apply)", "check mode waits for nothing"
-    done = run.ok("custom_hostname", **hasty, wait_for="active")
+def test_waiting_until_it_is_active(run: Runner, edge: Edge) -> None:
+    with active_after(edge, 1) as to:
+        foreseen = run.ok("custom_hostname", **SHOP, **to, wait_for="active", check=True)["custom_hostname"]
+        assert foreseen["status"] == "(known after apply)", "check mode waits for nothing"
+        done = run.ok("custom_hostname", **SHOP, **to, wait_for="active")
     assert done["changed"] and (done["custom_hostname"]["status"], done["custom_hostname"]["ssl_status"]) == ("active", "active")
     assert done["custom_hostname"]["dns_records"] == []
 
@@ -235,3 +242,114 @@ def test_waiting_in_vain_says_what_is_needed(run: Runner) -> None:
     result = run("custom_hostname", **SHOP, wait_for="active", wait_timeout=0)
     assert result["failed"] and "after 0 s it is pending, its certificate initializing. The customer's DNS needs: TXT _cf-custom-hostname" in result["msg"]
     assert not run.ok("custom_hostname", **SHOP)["changed"], "what was written stays"
+
+
+KV: dict[str, t.Any] = {"title": "Plans"}
+BYTES = base64.b64encode(b"\x00\xff\xfe").decode()
+
+
+@pytest.fixture
+def _plans(run: Runner) -> None:
+    run.ok("kv_namespace", **KV)
+
+
+def entries(run: Runner, *some: dict[str, t.Any], **options: t.Any) -> dict[str, t.Any]:
+    """Declare entries, and return the result without what never changes."""
+    return run.ok("kv_entries", **KV, entries=list(some), **options)
+
+
+def keys(run: Runner, edge: Edge) -> dict[str, t.Any]:
+    """Return all keys of the KV namespace, with what is said of them."""
+    root = f"/accounts/{edge.account}/storage/kv/namespaces"
+    namespace = run.ok("api", path=root)["api"][0]["id"]
+    return {key.pop("name"): key for key in run.ok("api", path=f"{root}/{namespace}/keys", paginate=True)["api"]}
+
+
+@pytest.mark.usefixtures("_plans")
+def test_an_entry_written_with_a_ttl_goes_on_to_its_end(run: Runner, edge: Edge) -> None:
+    offer = {"key": "offer", "value": "20%"}
+    now = time.time()
+    assert entries(run, {**offer, "expiration_ttl": 600})["changed"]
+    ends = keys(run, edge)["offer"]["expiration"]
+    assert now + 599 <= ends <= time.time() + 601
+    for lasting in ({"expiration_ttl": 600}, {"expiration_ttl": 9000}, {"expiration": ends}, {}):
+        assert not entries(run, {**offer, **lasting})["changed"], lasting
+    assert entries(run, {**offer, "value": "30%"})["changed"] and keys(run, edge)["offer"]["expiration"] == ends, "its end travels with a write"
+    assert entries(run, {**offer, "value": "30%", "expiration_ttl": 120})["changed"] and keys(run, edge)["offer"]["expiration"] < ends
+    assert entries(run, {**offer, "value": "30%", "expiration_ttl": None})["changed"] and "expiration" not in keys(run, edge)["offer"]
+    assert entries(run, {**offer, "value": "30%", "expiration": ends})["changed"] and keys(run, edge)["offer"]["expiration"] == ends
+    assert entries(run, {**offer, "value": "30%", "expiration": None})["changed"] and "expiration" not in keys(run, edge)["offer"]
+    assert "expires at 1700000000" in run.refused("kv_entries", **KV, entries=[{**offer, "expiration": 1700000000}])
+
+
+@pytest.mark.usefixtures("_plans")
+def test_metadata_alone_is_a_difference(run: Runner, edge: Edge) -> None:
+    entries(run, {"key": "a", "value": "b", "metadata": {"x": 1}})
+    assert not entries(run, {"key": "a", "value": "b"})["changed"]
+    assert entries(run, {"key": "a", "value": "b", "metadata": {"x": 2}})["changed"] and keys(run, edge)["a"]["metadata"] == {"x": 2}
+    assert entries(run, {"key": "a", "value": "b", "metadata": None})["changed"] and keys(run, edge)["a"] == {}
+
+
+@pytest.mark.usefixtures("_plans")
+def test_values_that_are_no_text(run: Runner, edge: Edge) -> None:
+    picture = {"key": "a/picture", "value": BYTES, "base64": True}
+    assert entries(run, picture, {"key": "a", "value": "x"})["changed"]
+    again = entries(run, picture, {"key": "a", "value": "x"})
+    assert not again["changed"] and again["kv_entries"]["entries"]["a/picture"] == {"value": BYTES, "base64": True, "metadata": None}
+    text = {"key": "b", "value": base64.b64encode("später".encode()).decode(), "base64": True}
+    assert entries(run, text)["kv_entries"]["entries"]["b"]["value"] == "später"
+    assert not entries(run, {"key": "b", "value": "später"})["changed"]
+    assert cost(run, edge, "kv_entries", **KV, entries=[picture]) == (3, 0), "the title, what is said of the key, its bytes"
+    assert entries(run, {**picture, "metadata": {"x": 1}})["changed"] and keys(run, edge)["a/picture"]["metadata"] == {"x": 1}
+    assert entries(run, {"key": "a/picture", "base64": True}, state="absent")["changed"] and "a/picture" not in keys(run, edge)
+    assert not entries(run, {"key": "a/picture", "base64": True}, state="absent")["changed"]
+
+
+@pytest.mark.usefixtures("_plans")
+def test_keys_that_are_not_declared_are_purged_within_the_prefix(run: Runner, edge: Edge) -> None:
+    entries(run, *({"key": f"{place}/{number}", "value": "x"} for place in ("in", "out") for number in range(4)))
+    wanted = [{"key": "in/1", "value": "x"}, {"key": "in/9", "value": "y"}]
+    foreseen = run.ok("kv_entries", **KV, prefix="in/", purge=True, entries=wanted, check=True)
+    done = entries(run, *wanted, prefix="in/", purge=True)
+    assert foreseen["operations"] == done["operations"] and foreseen["diff"] == done["diff"]
+    assert [operation.rsplit("/", 1)[1] for operation in done["operations"]] == ["bulk", "delete"]
+    assert list(done["diff"]["before"]) == ["in/1", "in/0", "in/2", "in/3"] and list(done["diff"]["after"]) == ["in/1", "in/9"]
+    assert list(keys(run, edge)) == ["in/1", "in/9", *(f"out/{number}" for number in range(4))]
+    assert not entries(run, *wanted, prefix="in/", purge=True)["changed"]
+    said = run.refused("kv_entries", **KV, prefix="", purge=True, purge_limit=3, entries=wanted)
+    assert "purge: 4 keys are not declared, such as 'out/0': set purge_limit: 4" in said
+    assert entries(run, prefix="", purge=True)["changed"] and keys(run, edge) == {}
+
+
+def test_what_leads_to_workers_is_not_purged(run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("kv_namespace", **KV)
+    fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "hostnames": ["a.example.com"]}], "registry": KV}
+    run.ok("namespaced_workers", **fleet, defaults={"content": CODE, "compatibility_date": "2026-11-01"})
+    entries(run, {"key": "mine", "value": "x"})
+    assert entries(run, prefix="", purge=True)["changed"] and list(keys(run, edge)) == ["a.example.com", "tenantry/ledger/default"]
+
+
+@pytest.mark.usefixtures("_plans")
+def test_what_entries_cost(run: Runner, edge: Edge) -> None:
+    some = {"title": "Plans", "entries": [{"key": f"k{number}", "value": "x"} for number in range(250)]}
+    assert cost(run, edge, "kv_entries", **some) == (4, 1)
+    assert cost(run, edge, "kv_entries", **some) == (4, 0)
+    assert cost(run, edge, "kv_entries", **some, prefix="k", purge=True) == (5, 0)
+    assert cost(run, edge, "kv_entries", **{**some, "entries": some["entries"][:200]}, prefix="k", purge=True) == (4, 1)
+
+
+@pytest.mark.usefixtures("_plans")
+def test_what_does_not_fit_into_one_request_is_sent_in_several(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import kv_entries
+
+    def sent(*some: dict[str, t.Any]) -> list[int]:
+        edge.clear()
+        entries(run, *some)
+        return [operation.count("/bulk") for operation in edge.writes()]
+
+    monkeypatch.setattr(kv_entries, "MOST_WRITTEN", 3)
+    assert sent(*({"key": f"k{number}", "value": "x"} for number in range(7))) == [1, 1, 1]
+    monkeypatch.setattr(kv_entries, "MOST_SENT", 1000)
+    assert sent(*({"key": f"k{number}", "value": "ä" * 100} for number in range(2))) == [1, 1], "as JSON each takes six hundred bytes"
+    assert len(keys(run, edge)) == 7
