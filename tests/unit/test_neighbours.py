@@ -123,6 +123,7 @@ def test_a_record_of_several_parts(run: Runner) -> None:
     assert run.ok("dns_record", **caa, data=first)["dns_record"]["content"] == '0 issue "letsencrypt.org"'
     assert not run.ok("dns_record", **caa, data=first)["changed"]
     run.ok("dns_record", **caa, data={**first, "value": "pki.goog"})
+    assert "there are 2 of CAA record" in run.refused("dns_record", **caa, data={"tag": "issue"}, state="absent")
     changed = run.ok("dns_record", **caa, data={"value": "pki.goog"}, comment="the second")
     assert changed["dns_record"]["data"] == {**first, "value": "pki.goog"}
     assert run.ok("dns_record", **caa, data={"value": "pki.goog"}, state="absent")["changed"]

@@ -105,14 +105,12 @@ class DNSRecord(InZone):
 
     def _meant(self, records: t.Sequence[Object]) -> Object | None:
         """Return that of the records of one name and type which the task means."""
-        if any(name in self.given for name in TELLING):
-            one = next((record for record in records if all(identical(value, record[name]) for name, value in self._told(record).items())), None)
-            if one or self._beside or self.options["state"] == "absent":
-                return one
-        if len(records) > 1:
-            contents = ", ".join(repr(record["content"]) for record in records)
-            raise CloudflareError(f"content: there are {len(records)} of {self.label}: {contents}. Give the content of the one that is meant.")
-        return records[0] if records else None
+        fitting = [record for record in records if all(identical(value, record[name]) for name, value in self._told(record).items())]
+        meant = fitting or ([] if self._beside or self.options["state"] == "absent" else records)
+        if len(meant) > 1:
+            contents = ", ".join(repr(record["content"]) for record in meant)
+            raise CloudflareError(f"content: there are {len(meant)} of {self.label}: {contents}. Give the content, or all data, of the one that is meant.")
+        return meant[0] if meant else None
 
     def _told(self, record: Object) -> Object:
         """Return what is given of content and data, where that is the same as in C(record) in the record's own spelling."""

@@ -181,9 +181,7 @@ class KVEntries(Resource):
         binary = [key for key in keys if self._declared[key].get("base64")]
         there = self._read_texts([key for key in keys if key not in binary])
         there |= {key: entry for key in binary if not self.missing and (entry := self._read_binary(key))}
-        # What namespaced_workers keeps has an owner, who removes it.
-        kept = [key for key, about in (listed or {}).items() if OURS in (about["metadata"] or {}) or key.startswith(f"{OURS}/")]
-        others = {key: about for key, about in (listed or {}).items() if key not in {*self._declared, *kept}}
+        others = {key: about for key, about in (listed or {}).items() if key not in self._declared and not _is_ours(key, about)}
         return {**{key: there[key] for key in keys if key in there}, **others}
 
     def _listed(self) -> dict[str, Object]:
@@ -253,6 +251,11 @@ class KVEntries(Resource):
 def _about(found: t.Mapping[str, t.Any]) -> Object:
     """Return what is known of a key besides its value."""
     return {"metadata": found.get("metadata"), **({"expiration": found["expiration"]} if found.get("expiration") else {})}
+
+
+def _is_ours(key: str, about: Object) -> bool:
+    """Whether namespaced_workers keeps this key, for an owner who removes it."""
+    return key.startswith(f"{OURS}/") or OURS in (about["metadata"] or {})
 
 
 def _merged(there: Object, entry: Object) -> Object:
