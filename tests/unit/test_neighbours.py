@@ -327,7 +327,10 @@ def test_what_leads_to_workers_is_not_purged(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", **KV)
     fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "hostnames": ["a.example.com"]}], "registry": KV}
     run.ok("namespaced_workers", **fleet, defaults={"content": CODE, "compatibility_date": "2026-11-01"})
-    entries(run, {"key": "mine", "value": "x"})
+    entries(run, {"key": "mine", "value": "x", "metadata": {"x": 1}})
+    root = f"/accounts/{edge.account}/storage/kv/namespaces"
+    namespace = run.ok("api", path=root)["api"][0]["id"]
+    run.ok("api", method="PUT", path=f"{root}/{namespace}/bulk", body=[{"key": "odd", "value": "x", "metadata": ["tenantry"]}])
     assert entries(run, prefix="", purge=True)["changed"] and list(keys(run, edge)) == ["a.example.com", "tenantry/ledger/default"]
 
 

@@ -178,9 +178,9 @@ class KVEntries(Resource):
         """Return the declared entries that there are, and where they are purged what is known of the others."""
         listed = self._listed() if self.options["purge"] else None
         keys = [key for key in self._declared if listed is None or key in listed]
-        binary = [key for key in keys if self._declared[key].get("base64")]
-        there = self._read_texts([key for key in keys if key not in binary])
-        there |= {key: entry for key in binary if not self.missing and (entry := self._read_binary(key))}
+        there = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
+        binary = [key for key in keys if self._declared[key].get("base64") and not self.missing]
+        there |= {key: entry for key in binary if (entry := self._read_binary(key))}
         others = {key: about for key, about in (listed or {}).items() if key not in self._declared and not _is_ours(key, about)}
         return {**{key: there[key] for key in keys if key in there}, **others}
 
@@ -255,7 +255,7 @@ def _about(found: t.Mapping[str, t.Any]) -> Object:
 
 def _is_ours(key: str, about: Object) -> bool:
     """Whether namespaced_workers keeps this key, for an owner who removes it."""
-    return key.startswith(f"{OURS}/") or OURS in (about["metadata"] or {})
+    return key.startswith(f"{OURS}/") or (isinstance(about["metadata"], dict) and OURS in about["metadata"])
 
 
 def _merged(there: Object, entry: Object) -> Object:
@@ -265,7 +265,7 @@ def _merged(there: Object, entry: Object) -> Object:
     if merged.get("expiration") is None:
         merged.pop("expiration", None)
     if ttl is None or (identical(merged, there) and ends and ends <= time.time() + ttl + CLOCKS):
-        return merged  # what is as it shall be goes on to its end: only a write begins a new life, or an end that is too far away
+        return merged  # what is as it shall be goes on to its end, unless a new one's would come sooner
     merged.pop("expiration", None)
     return {**merged, "expiration_ttl": ttl}
 
