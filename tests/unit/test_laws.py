@@ -23,6 +23,7 @@ import pytest
 from alike import UNKNOWN, alike
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _resources
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import Fleet
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Kind, Resource
 from harness import Runner
 from local_edge.settings import Switches
@@ -174,12 +175,12 @@ CASES = {
 }
 
 
-def kinds() -> dict[str, type[Kind]]:
-    """Find every kind that converges."""
+def kinds(*above: type[Kind]) -> dict[str, type[Kind]]:
+    """Find every kind that is made of one of these."""
     for folder in _resources.__path__:
         for file in pathlib.Path(folder).glob("*.py"):
             importlib.import_module(f"{_resources.__name__}.{file.stem}")
-    found, waiting = {}, [Resource, Fleet]
+    found, waiting = {}, list(above)
     while waiting:
         kind = waiting.pop()
         waiting += kind.__subclasses__()
@@ -215,7 +216,7 @@ def prepared(run: Runner, name: str) -> Case:
 
 
 def test_every_kind_has_a_case() -> None:
-    assert set(kinds()) - set(INTERNAL) == set(CASES)
+    assert set(kinds(Resource, Fleet)) - set(INTERNAL) == set(CASES)
 
 
 def test_every_module_is_a_kind_and_is_routed() -> None:
@@ -224,7 +225,7 @@ def test_every_module_is_a_kind_and_is_routed() -> None:
     root = pathlib.Path(__file__).parents[2]
     modules = {file.stem for file in (root / "plugins/modules").glob("*.py")}
     runtime = yaml.safe_load((root / "meta/runtime.yml").read_text())
-    assert modules == set(CASES) | {"api"}
+    assert modules == {*CASES, *kinds(Info), "api"}
     assert set(runtime["action_groups"]["all"]) == modules
     assert set(runtime["plugin_routing"]["modules"]) == modules - {"api"}
 

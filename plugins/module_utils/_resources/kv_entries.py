@@ -14,6 +14,7 @@ import typing as t
 
 from .._cloudflare.client import Answer, Client, join
 from .._cloudflare.errors import CloudflareError
+from .._engine.info import Info
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Spec, Step, body, identical
 from .kv_namespace import NO_NAMESPACE, ROOT, find_by_title
 
@@ -117,6 +118,22 @@ def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
     return [Step("POST", f"{path}/bulk/delete", body(keys[at : at + MOST_WRITTEN]), stored) for at in range(0, len(keys), MOST_WRITTEN)]
 
 
+def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object] | None:
+    """Return what is stored under those of C(keys) that exist, by key; None where there is no such KV namespace."""
+    found: dict[str, Object] = {}
+    for at in range(0, len(keys), MOST_READ):
+        answer = client.look(f"{path}/bulk/get", "POST", json={"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True})
+        if answer.absent:
+            return None
+        found |= {key: {"value": entry["value"], **_about(entry)} for key, entry in answer.result["values"].items() if entry is not None}
+    return found
+
+
+def get_each(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object]:
+    """Return what is stored under those of C(keys) that exist, be it text or not, for a request each."""
+    return {key: as_entry(value) for key in keys if (value := value_at(client, path, key)) is not None}
+
+
 def find_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str, list[str]]:
     """Return the id of the KV namespace that C(namespace_id) or C(title) names, and what is missing where there is none."""
     if options.get("namespace_id"):
@@ -191,15 +208,10 @@ class KVEntries(Resource):
         return {key["name"]: _about(key) for key in keys or ()}
 
     def _read_texts(self, keys: t.Sequence[str]) -> dict[str, Object]:
-        found: dict[str, Object] = {}
-        for at in range(0, len(keys), MOST_READ):
-            question = {"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True}
-            answer = self.client.look(self._path("bulk", "get"), "POST", json=question)
-            if answer.absent:
-                self._has_no_namespace()
-                break
-            found |= {key: {"value": entry["value"], **_about(entry)} for key, entry in answer.result["values"].items() if entry is not None}
-        return found
+        found = bulk_get(self.client, self._path(), keys)
+        if found is None:
+            self._has_no_namespace()
+        return found or {}
 
     def _read_binary(self, key: str) -> Object | None:
         """Read what no bulk read returns: first what is said of the key, which is the first of those that begin with it, then its bytes."""
@@ -277,3 +289,31 @@ def _differing(before: Object | None, after: Object) -> dict[str, Object]:
 
 def _gone(before: Object | None, after: Object) -> list[str]:
     return [key for key in before["entries"] if key not in after["entries"]] if before else []
+
+
+# How the values of many keys are read.
+READERS: t.Mapping[str, t.Callable[[Client, str, t.Sequence[str]], dict[str, Object] | None]] = {
+    "keys": lambda _client, _path, keys: {key: {} for key in keys},
+    "values": bulk_get,
+    "bytes": get_each,
+}
+
+
+class KVEntriesInfo(Info):
+    """The entries of a KV namespace that one task asks for. A listing tells all but the values."""
+
+    name, plural = "kv_entries_info", "kv_entries"
+    identity = KVEntries.identity
+    controls = {"prefix": {"type": "str"}, "read": {"type": "str", "choices": list(READERS), "default": "values"}}
+    rules = KVEntries.rules
+
+    def listed(self) -> t.Iterable[Object]:
+        ident, missing = find_namespace(self.client, self.options)
+        self._path = self.client.account(*ROOT, ident)
+        keys = None if missing else self.client.listed(f"{self._path}/keys", limit=1000, prefix=self.options["prefix"])
+        return [{"key": key["name"], "expiration": None, **_about(key)} for key in keys or ()]
+
+    def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
+        entries = {entry["key"]: entry for entry in chosen}
+        values = READERS[self.options["read"]](self.client, self._path, list(entries)) or {}
+        return [{**entries[key], **values[key]} for key in entries if key in values]

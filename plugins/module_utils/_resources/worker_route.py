@@ -11,7 +11,7 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, body
-from .zone import InZone
+from .zone import InZone, InZoneInfo
 
 PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
 
@@ -22,6 +22,22 @@ def normal(pattern: str) -> str:
     if not parts:
         return pattern
     return (parts["scheme"] or "") + parts["host"].lower() + (parts["path"] or "/")
+
+
+def host_in(pattern: str) -> str:
+    """Return the host that a pattern names, with its wildcard."""
+    parts = PATTERN.fullmatch(pattern)
+    if not parts:
+        raise CloudflareError(
+            f"pattern: {pattern!r} is no route: a host, which may begin with *, and a path, which may end with *;"
+            " no other wildcard, no query string. For example *.example.com/*"
+        )
+    return parts["host"]
+
+
+def told(route: Object, zone: str) -> Object:
+    """Return a route from what the API tells of it, which leaves out where it leads to if that is nowhere."""
+    return {"id": route["id"], "pattern": route["pattern"], "script": route.get("script") or None, "zone_id": zone}
 
 
 class WorkerRoute(InZone):
@@ -36,11 +52,7 @@ class WorkerRoute(InZone):
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        if not PATTERN.fullmatch(options["pattern"]):
-            raise CloudflareError(
-                f"pattern: {options['pattern']!r} is no route: a host, which may begin with *, and a path, which may end with *;"
-                " no other wildcard, no query string. For example *.example.com/*"
-            )
+        host_in(options["pattern"])
 
     @property
     def label(self) -> str:
@@ -48,14 +60,14 @@ class WorkerRoute(InZone):
 
     @property
     def host(self) -> str:
-        return str(PATTERN.fullmatch(self.options["pattern"])["host"])  # type: ignore[index]  # checked in __init__
+        return host_in(self.options["pattern"])
 
     def observe(self) -> Object | None:
         self._look_up()
         routes = [] if self._zone == UNKNOWN else self.client.listing(self._path())
         wanted = normal(self.options["pattern"])
         found = next((route for route in routes if normal(route["pattern"]) == wanted), None)
-        return {"id": found["id"], "pattern": found["pattern"], "script": found.get("script") or None, "zone_id": self._zone} if found else None
+        return told(found, self._zone) if found else None
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before is None:
@@ -80,3 +92,17 @@ class WorkerRoute(InZone):
 
     def _body(self, after: Object) -> Object:
         return {key: after[key] for key in ("pattern", "script") if after[key]}
+
+
+class WorkerRouteInfo(InZoneInfo):
+    """The routes of a zone that one task asks for."""
+
+    name, plural = "worker_route_info", "worker_routes"
+    fields = (Field("pattern", {"type": "str"}, normal), *WorkerRoute.fields)
+    rules = {**InZoneInfo.rules, "required_one_of": [("zone_id", "zone", "pattern")]}
+    collection = WorkerRoute.collection
+    tell = staticmethod(told)
+
+    @property
+    def host(self) -> str:
+        return host_in(self.options["pattern"])
