@@ -26,8 +26,9 @@ options:
       - How much of each entry is read.
       - V(keys) is what a listing tells, which is the keys with their metadata and when they expire.
       - V(values) is that and the values, which must be text.
+      - V(bytes) is that and the values, whatever they are, for one request each.
     type: str
-    choices: [keys, values]
+    choices: [keys, values, bytes]
     default: values
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
@@ -83,7 +84,8 @@ kv_entries:
   elements: dict
   contains:
     key: {description: Its key., type: str, returned: success, sample: plan/pro}
-    value: {description: What is stored., type: str, returned: with O(read=values), sample: '{"cpuMs":50,"subRequests":50}'}
+    value: {description: What is stored., type: str, returned: with O(read=values) or O(read=bytes), sample: '{"cpuMs":50,"subRequests":50}'}
+    base64: {description: Whether the value is no text and stands there in base64., type: bool, returned: "with O(read=bytes), where it is so"}
     metadata: {description: The metadata of the key; null where there is none., type: raw, returned: success, sample: {since: "2026-11"}}
     expiration: {description: When it expires in seconds since 1970; null for never., type: int, returned: success}
 """

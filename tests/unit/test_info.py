@@ -16,6 +16,7 @@ import pytest
 from alike import UNKNOWN
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Answer, Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import CustomHostname
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_entries import MOST_READ
 from harness import Result, Runner
 from local_edge.testing import Edge
@@ -32,7 +33,8 @@ class Case:
     """How a module looks for what the module C(of) makes. C(where) leads to all that there is, and C(deep) has all of it told.
 
     C(first) and C(second) are laid over what makes an object, to make two of them. Each of C(choices) leads to the first one alone,
-    and C(none) to no object. C(nowhere) is a place that does not exist; C(reads) is how many requests it takes to tell of all.
+    and C(none) to no object. C(nowhere) is a place that does not exist; C(reads) is how many requests it takes to tell of all. C(needs)
+    exists beforehand, beside what the module that makes them needs. C(moving) is what time changes of the objects.
     """
 
     of: str
@@ -40,9 +42,11 @@ class Case:
     choices: t.Sequence[Options]
     none: t.Sequence[Options]
     first: Options = field(default_factory=dict)
+    needs: t.Sequence[tuple[str, Options]] = ()
     where: Options = field(default_factory=dict)
     deep: Options = field(default_factory=dict)
     nowhere: Options | None = None
+    moving: t.Sequence[str] = ()
     reads: int = 1
 
 
@@ -88,6 +92,44 @@ INFOS = {
         nowhere={"zone": "nowhere.org"},
         reads=2,
     ),
+    "dns_record_info": Case(
+        of="dns_record",
+        first={"name": "*.platform.localhost", "content": "100::"},
+        second={"name": "www.platform.localhost", "content": "100::2", "tags": []},
+        choices=({"name": "*.Platform.localhost"}, {"content": "100::"}, {"name": "*.platform.localhost", "type": "AAAA"}),
+        none=({"type": "A"}, {"name": "platform.localhost"}, {"name": "www.platform.localhost", "content": "100::"}),
+        where=ZONE,
+        nowhere={"zone": "nowhere.org"},
+        reads=2,
+    ),
+    "worker_domain_info": Case(
+        of="worker_domain",
+        first={"hostname": "app.platform.localhost"},
+        second={"hostname": "www.example.com", "service": "other"},
+        choices=({"hostname": "APP.platform.localhost"}, {"service": "router"}, {"zone": "Platform.localhost"}, {"zone": "platform.localhost"}),
+        none=({"hostname": "app.example.com"}, {"service": "never"}, {"service": "other", "zone": "platform.localhost"}, {"zone_id": "f" * 32}),
+        nowhere={"zone": "nowhere.org"},
+    ),
+    "custom_hostname_info": Case(
+        of="custom_hostname",
+        first={"hostname": "shop.customer.net"},
+        second={"hostname": "www.customer.net", "custom_metadata": None},
+        choices=({"hostname": "SHOP.customer.net"},),
+        moving=CustomHostname.touched,
+        none=({"hostname": "customer.net"}, {"status": "never"}, {"ssl_status": "never"}),
+        where=ZONE,
+        nowhere={"zone": "nowhere.org"},
+        reads=2,
+    ),
+    "worker_schedule_info": Case(
+        of="worker_schedule",
+        first={"crons": ["*/30 * * * *", "0 4 * * SUN"]},
+        second={"name": "other", "crons": ["1 2 3 4 *"]},
+        needs=[("worker", {"name": name, "content": CODE, **DATE}) for name in ("other", "idle")],
+        choices=({"name": "router"},),
+        none=({"name": "never"}, {"name": "idle"}),
+        reads=1 + 3,
+    ),
 }
 every_info = pytest.mark.parametrize("name", INFOS)
 
@@ -104,15 +146,25 @@ def look(run: Runner, edge: Edge, name: str, options: Options) -> list[Options]:
     assert looks[0] == looks[1], "check mode tells something else"
     found = looks[0].pop(kind(name).plural)
     assert looks[0] == {"changed": False, "operations": [], "warnings": [], "invocation": looks[1]["invocation"]}
-    return t.cast("list[Options]", found)
+    return [without(thing, INFOS[name].moving) for thing in found]
 
 
-def make(run: Runner, name: str, options: Options) -> list[Options]:
+def without(thing: Options, keys: t.Collection[str]) -> Options:
+    return {key: value for key, value in thing.items() if key not in keys}
+
+
+def ready(run: Runner, case: Case) -> Options:
+    """Make what must exist beforehand, and return what makes an object."""
+    for module, options in case.needs:
+        run.ok(module, **options)
+    return prepared(run, case.of).create
+
+
+def make(run: Runner, case: Case, options: Options) -> list[Options]:
     """Make an object with its module, and return it as one that looks would."""
-    made = run.ok(name, **options)[name]
-    if name != "kv_entries":
-        made.pop("workers_dev", None)  # only read where it is managed
-        return [made]
+    made = run.ok(case.of, **options)[case.of]
+    if case.of != "kv_entries":
+        return [without(made, (*case.moving, "workers_dev"))]  # which is only read where it is managed
     return [{"key": key, "expiration": None, "metadata": None, **entry} for key, entry in made["entries"].items()]
 
 
@@ -121,7 +173,7 @@ def test_every_module_of_objects_has_one_that_looks() -> None:
 
 
 def by_name(things: list[Options]) -> list[Options]:
-    return sorted(things, key=lambda thing: [str(thing.get(key)) for key in ("name", "title", "key", "pattern")])
+    return sorted(things, key=lambda thing: [str(thing.get(key)) for key in ("name", "title", "key", "pattern", "hostname")])
 
 
 @every_info
@@ -135,10 +187,10 @@ def test_where_there_is_nothing_nothing_is_found(run: Runner, edge: Edge, name: 
 @every_info
 def test_what_a_module_made_is_found_as_it_returned_it(run: Runner, edge: Edge, name: str) -> None:
     case = INFOS[name]
-    create, everything = prepared(run, case.of).create, {**case.where, **case.deep}
-    first = make(run, case.of, {**create, **case.first})
+    create, everything = ready(run, case), {**case.where, **case.deep}
+    first = make(run, case, {**create, **case.first})
     assert look(run, edge, name, everything) == first
-    second = make(run, case.of, {**create, **case.second})
+    second = make(run, case, {**create, **case.second})
     assert by_name(look(run, edge, name, everything)) == by_name([*first, *second])
     for choice in case.choices:
         assert look(run, edge, name, {**everything, **choice}) == first, choice
@@ -151,8 +203,8 @@ def test_what_a_module_made_is_found_as_it_returned_it(run: Runner, edge: Edge, 
 def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:
     vars(edge.switches).update(api(number))
     case = INFOS[name]
-    create, everything = prepared(run, case.of).create, {**case.where, **case.deep}
-    first, second = (make(run, case.of, {**create, **options}) for options in (case.first, case.second))
+    create, everything = ready(run, case), {**case.where, **case.deep}
+    first, second = (make(run, case, {**create, **options}) for options in (case.first, case.second))
     for options, there in ((everything, [*first, *second]), *(({**everything, **choice}, first) for choice in case.choices)):
         found = look(run, edge, name, options)
         # Not every answer tells all: what is not told is null.
@@ -171,9 +223,9 @@ def cost(run: Runner, edge: Edge, module: str, /, **options: t.Any) -> int:
 @every_info
 def test_what_each_look_costs(run: Runner, edge: Edge, name: str) -> None:
     case = INFOS[name]
-    create = prepared(run, case.of).create
+    create = ready(run, case)
     for options in (case.first, case.second):
-        make(run, case.of, {**create, **options})
+        make(run, case, {**create, **options})
     assert cost(run, edge, name, **case.where) == case.reads
 
 
@@ -220,16 +272,28 @@ def test_values_are_read_a_hundred_at_once(run: Runner, edge: Edge) -> None:
     assert keys == [{key: value for key, value in entry.items() if key != "value"} for entry in found]
 
 
+def test_values_that_are_no_text_are_read_one_by_one(run: Runner, edge: Edge) -> None:
+    ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
+    run.ok("kv_entries", namespace_id=ident, entries=[{"key": "gif", "value": "R0lGODn/", "base64": True}, {"key": "text", "value": "R0lGODn/"}])
+    told = {"metadata": None, "expiration": None}
+    found = look(run, edge, "kv_entries_info", {"namespace_id": ident, "read": "bytes"})
+    assert found == [{"key": "gif", "value": "R0lGODn/", "base64": True, **told}, {"key": "text", "value": "R0lGODn/", **told}]
+    assert cost(run, edge, "kv_entries_info", namespace_id=ident, read="bytes") == 1 + 2
+    assert "text" in run.refused("kv_entries_info", namespace_id=ident)
+
+
 MANY, PAGE = 21, 10
 MANY_OF: dict[str, t.Callable[[int], tuple[str, Options]]] = {
     "kv_namespace_info": lambda number: ("kv_namespace", {"title": f"n{number}"}),
     "kv_entries_info": lambda number: ("kv_entries", {**METADATA, "entries": [{"key": f"n{number}", "value": "x"}]}),
+    "dns_record_info": lambda number: ("dns_record", {"name": f"n{number}.platform.localhost", "type": "AAAA", "content": "100::"}),
+    "custom_hostname_info": lambda number: ("custom_hostname", {**ZONE, "hostname": f"n{number}.customer.net", "ssl": {"method": "txt"}}),
     "namespaced_worker_info": lambda number: ("namespaced_worker", {**NAMESPACED, "name": f"n{number}", "content": CODE, **DATE}),
 }
 
 
-@pytest.mark.parametrize(("name", "requests"), [("kv_namespace_info", 3), ("kv_entries_info", 1 + 3 + 1), ("namespaced_worker_info", 3)])
-def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, name: str, requests: int) -> None:
+@pytest.mark.parametrize("name", MANY_OF)
+def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     case, whole = INFOS[name], Client.call
 
     def in_small_pages(client: Client, method: str, path: str, repeatable: bool | None = None, **how: t.Any) -> Answer:
@@ -243,7 +307,7 @@ def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.
     monkeypatch.setattr(Client, "call", in_small_pages)
     found = look(run, edge, name, case.where)
     assert len(found) == len({str(thing) for thing in found}) == MANY
-    assert cost(run, edge, name, **case.where) == requests
+    assert cost(run, edge, name, **case.where) == case.reads + 2
 
 
 def test_a_filter_that_the_api_does_not_heed_is_kept_all_the_same(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import typing as t
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Spec, Step, body
-from .zone import HOSTNAME, InZone, host_name
+from .zone import HOSTNAME, InZone, InZoneInfo, host_name
 
 SWITCH: Spec = {"type": "str", "choices": ["on", "off"]}
 SETTINGS: dict[str, Spec] = {
@@ -56,6 +56,25 @@ def to_place(found: t.Mapping[str, t.Any], proofs: t.Iterable[t.Mapping[str, t.A
     owner = found.get("ownership_verification") or {}
     own = [{"name": owner["name"], "type": owner["type"].upper(), "content": owner["value"]}] if owner.get("name") else []
     return [*own, *({"name": proof["txt_name"], "type": "TXT", "content": proof["txt_value"]} for proof in proofs if proof.get("txt_name"))]
+
+
+def told(found: Object, zone: str) -> Object:
+    """Return a custom hostname from what the API tells of it."""
+    ssl = found.get("ssl") or {}
+    proofs = ssl.get("validation_records") or []
+    return {
+        "hostname": found["hostname"],
+        "zone_id": zone,
+        **{field.name: found.get(field.name) for field in CustomHostname.fields},
+        "ssl": certificate(ssl),
+        "custom_metadata": found.get("custom_metadata") or {},
+        **{key: found.get(key) for key in (*CustomHostname.filled, "status", "ownership_verification", "ownership_verification_http")},
+        "verification_errors": found.get("verification_errors") or [],
+        "ssl_status": ssl.get("status"),
+        "validation_records": proofs,
+        "validation_errors": [error.get("message") for error in ssl.get("validation_errors") or []],
+        "dns_records": to_place(found, proofs),
+    }
 
 
 class CustomHostname(InZone):
@@ -103,24 +122,7 @@ class CustomHostname(InZone):
         self._look_up()
         listed = [] if self._zone == UNKNOWN else self.client.listing(self._path(), hostname=self.host, per_page=50)
         found = next((one for one in listed if one["hostname"] == self.host and one.get("status") not in GOING), None)
-        return self._read(found) if found else None
-
-    def _read(self, found: Object) -> Object:
-        ssl = found.get("ssl") or {}
-        proofs = ssl.get("validation_records") or []
-        return {
-            "hostname": found["hostname"],
-            "zone_id": self._zone,
-            **{field.name: found.get(field.name) for field in self.fields},
-            "ssl": certificate(ssl),
-            "custom_metadata": found.get("custom_metadata") or {},
-            **{key: found.get(key) for key in (*self.filled, "status", "ownership_verification", "ownership_verification_http")},
-            "verification_errors": found.get("verification_errors") or [],
-            "ssl_status": ssl.get("status"),
-            "validation_records": proofs,
-            "validation_errors": [error.get("message") for error in ssl.get("validation_errors") or []],
-            "dns_records": to_place(found, proofs),
-        }
+        return told(found, self._zone) if found else None
 
     def wanted(self, before: Object | None) -> Object:
         wanted = super().wanted(before)
@@ -156,3 +158,24 @@ class CustomHostname(InZone):
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["id"]))]
+
+
+class CustomHostnameInfo(InZoneInfo):
+    """The custom hostnames of a zone that one task asks for, but for those that are being deleted."""
+
+    name, plural = "custom_hostname_info", "custom_hostnames"
+    fields = (Field("hostname", {"type": "str"}, host_name), Field("status", {"type": "str"}), Field("ssl_status", {"type": "str"}))
+    rules = CustomHostname.rules
+    collection = CustomHostname.collection
+    tell = staticmethod(told)
+
+    @property
+    def host(self) -> str:
+        return "*"  # a customer's name is in no zone of ours
+
+    @property
+    def narrowing(self) -> dict[str, t.Any]:
+        return {"hostname": host_name(self.options["hostname"] or "") or None, "per_page": 50}
+
+    def listed(self) -> t.Iterable[Object]:
+        return [one for one in super().listed() if one["status"] not in GOING]

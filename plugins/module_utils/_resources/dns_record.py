@@ -14,7 +14,7 @@ import typing as t
 from .._cloudflare.client import Answer, Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, body, identical, same, unordered
-from .zone import InZone, host_name
+from .zone import InZone, InZoneInfo, host_name
 
 NAME = re.compile(r"(\*|[a-z0-9_-]{1,63})(\.(\*|[a-z0-9_-]{1,63}))+")
 TYPES = (
@@ -43,6 +43,13 @@ FORMS: t.Mapping[str, t.Callable[[str], str]] = {
     **dict.fromkeys(("CNAME", "MX", "NS", "PTR"), host_name),
     "TXT": unquoted,
 }
+
+
+def told(record: Object, zone: str) -> Object:
+    """Return a DNS record from what the API tells of it."""
+    owned = {field.name: record.get(field.name) for field in DNSRecord.fields}
+    kept = {key: record.get(key) for key in ("id", "name", "type", "created_on", "modified_on")}
+    return {**kept, **owned, "data": record.get("data") or None, "tags": record.get("tags") or [], "zone_id": zone}
 
 
 class DNSRecord(InZone):
@@ -96,12 +103,7 @@ class DNSRecord(InZone):
     def observe(self) -> Object | None:
         self._look_up()
         listed = [] if self._zone == UNKNOWN else self.client.listing(self._path(), name=self.host, type=self.options["type"])
-        return self._meant([self._read(record) for record in listed if (host_name(record["name"]), record["type"]) == (self.host, self.options["type"])])
-
-    def _read(self, record: Object) -> Object:
-        owned = {field.name: record.get(field.name) for field in self.fields}
-        kept = {key: record.get(key) for key in ("id", "name", "type", "created_on", "modified_on")}
-        return {**kept, **owned, "data": record.get("data") or None, "tags": record.get("tags") or [], "zone_id": self._zone}
+        return self._meant([told(record, self._zone) for record in listed if (host_name(record["name"]), record["type"]) == (self.host, self.options["type"])])
 
     def _meant(self, records: t.Sequence[Object]) -> Object | None:
         """Return that of the records of one name and type which the task means."""
@@ -152,3 +154,21 @@ class DNSRecord(InZone):
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["id"]))]
+
+
+class DNSRecordInfo(InZoneInfo):
+    """The DNS records of a zone that one task asks for."""
+
+    name, plural = "dns_record_info", "dns_records"
+    fields = (Field("name", {"type": "str"}, host_name), Field("type", {"type": "str", "choices": list(TYPES)}), Field("content", {"type": "str"}))
+    rules = {**InZoneInfo.rules, "required_one_of": [("zone_id", "zone", "name")]}
+    collection = DNSRecord.collection
+    tell = staticmethod(told)
+
+    @property
+    def host(self) -> str:
+        return host_name(self.options["name"])
+
+    @property
+    def narrowing(self) -> dict[str, t.Any]:
+        return {"name": self.options["name"] and self.host, "type": self.options["type"], "per_page": 1000}

@@ -10,8 +10,19 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._engine.info import Info
 from .._engine.resource import Field, Object, Step, body
 from .zone import HOSTNAME, InZone, host_name
+
+
+def domains_path(client: Client, *domain: str) -> str:
+    """Return the path of the custom domains of the account, or of one of them."""
+    return client.account("workers", "domains", *domain)
+
+
+def told(domain: Object) -> Object:
+    """Return a custom domain from what the API tells of it."""
+    return {key: domain.get(key) for key in ("hostname", "service", "zone_id", *WorkerDomain.filled)}
 
 
 class WorkerDomain(InZone):
@@ -39,13 +50,13 @@ class WorkerDomain(InZone):
         return f"custom domain {self.options['hostname']!r}"
 
     def _path(self, *parts: str) -> str:
-        return self.client.account("workers", "domains", *parts)
+        return domains_path(self.client, *parts)
 
     def observe(self) -> Object | None:
         domains = self.client.listing(self._path(), hostname=self.host)
         found = next((domain for domain in domains if domain["hostname"] == self.host), None)
         if found:
-            return {key: found.get(key) for key in ("hostname", "service", "zone_id", *self.filled)}
+            return told(found)
         if self.options["state"] == "present":
             self._look_up()
         return None
@@ -67,3 +78,17 @@ class WorkerDomain(InZone):
 
     def _put(self, after: Object) -> Step:
         return Step("PUT", self._path(), body({"hostname": self.host, "service": after["service"], "zone_id": after["zone_id"]}))
+
+
+class WorkerDomainInfo(Info):
+    """The custom domains of the account that one task asks for."""
+
+    name, plural = "worker_domain_info", "worker_domains"
+    fields = (Field("hostname", {"type": "str"}, host_name), Field("service", {"type": "str"}), Field("zone_id", {"type": "str"}))
+    controls = {"zone": {"type": "str"}}
+    rules = WorkerDomain.rules
+
+    def listed(self) -> t.Iterable[Object]:
+        zone = host_name(self.options["zone"] or "")
+        domains = self.client.listing(domains_path(self.client), service=self.options["service"], zone_id=self.options["zone_id"], zone_name=zone or None)
+        return [told(domain) for domain in domains if zone in ("", domain["zone_name"])]

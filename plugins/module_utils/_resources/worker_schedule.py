@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._engine.info import Info
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body, unordered
 from .worker import no_worker
 
@@ -45,6 +47,17 @@ def _fits(part: str, numbers: range, names: tuple[str, ...], special: str) -> bo
     return all(end in names or (end.isdigit() and int(end) in numbers) for end in match.groups() if end)
 
 
+def path_of(client: Client, name: str) -> str:
+    """Return the path of the cron triggers of a Worker."""
+    return client.account("workers", "scripts", name, "schedules")
+
+
+def crons_of(client: Client, name: str) -> list[str] | None:
+    """Return the cron triggers of a Worker; None where there is no such Worker."""
+    found = client.find(path_of(client, name))
+    return [schedule["cron"] for schedule in found.result["schedules"]] if found else None
+
+
 class WorkerSchedule(Resource):
     """The cron triggers of a Worker as one task wants them. There are none where there are no crons."""
 
@@ -64,15 +77,10 @@ class WorkerSchedule(Resource):
     def label(self) -> str:
         return f"schedule of Worker {self.options['name']!r}"
 
-    @property
-    def _path(self) -> str:
-        return self.client.account("workers", "scripts", self.options["name"], "schedules")
-
     def observe(self) -> Object | None:
-        found = self.client.find(self._path)
-        self.missing = [] if found else [no_worker(self.options["name"])]
-        crons = [schedule["cron"] for schedule in found.result["schedules"]] if found else []
-        exists = bool(crons) if self.options["state"] == "absent" else found is not None
+        crons = crons_of(self.client, self.options["name"])
+        self.missing = [no_worker(self.options["name"])] if crons is None else []
+        exists = bool(crons) if self.options["state"] == "absent" else crons is not None
         return {"name": self.options["name"], "crons": crons} if exists else None
 
     def create(self, after: Object) -> t.Iterable[Step]:
@@ -85,4 +93,16 @@ class WorkerSchedule(Resource):
         return [self._put([])]
 
     def _put(self, crons: t.Iterable[str]) -> Step:
-        return Step("PUT", self._path, body([{"cron": cron} for cron in dict.fromkeys(crons)]))
+        return Step("PUT", path_of(self.client, self.options["name"]), body([{"cron": cron} for cron in dict.fromkeys(crons)]))
+
+
+class WorkerScheduleInfo(Info):
+    """The schedules of the Workers that one task asks for. Only the Workers themselves know theirs."""
+
+    name, plural = "worker_schedule_info", "worker_schedules"
+    fields = (Field("name", {"type": "str"}),)
+
+    def listed(self) -> t.Iterable[Object]:
+        names = [self.options["name"]] if self.options["name"] else [script["id"] for script in self.client.listing(self.client.account("workers", "scripts"))]
+        schedules = {name: crons_of(self.client, name) for name in names}
+        return [{"name": name, "crons": crons} for name, crons in schedules.items() if crons]
