@@ -143,10 +143,10 @@ def look(run: Runner, edge: Edge, name: str, options: Options) -> list[Options]:
     edge.clear()
     looks: list[Result] = [run.ok(name, check=check, **options) for check in (True, False)]
     assert edge.writes() == [], "it wrote"
-    assert looks[0] == looks[1], "check mode tells something else"
-    found = looks[0].pop(kind(name).plural)
+    foreseen, found = ([without(thing, INFOS[name].moving) for thing in one.pop(kind(name).plural)] for one in looks)
+    assert foreseen == found and looks[0] == looks[1], "check mode tells something else"
     assert looks[0] == {"changed": False, "operations": [], "warnings": [], "invocation": looks[1]["invocation"]}
-    return [without(thing, INFOS[name].moving) for thing in found]
+    return found
 
 
 def without(thing: Options, keys: t.Collection[str]) -> Options:
