@@ -302,6 +302,31 @@ options:
         elements: str
 """
 
+    INFO = r"""
+options:
+  name:
+    description: The name of the Worker that is meant. Without it, all are.
+    type: str
+  owner:
+    description: Only the Workers that this collection keeps for this owner.
+    type: str
+  tags:
+    description:
+      - Only the Workers that have or have not certain tags, as Cloudflare filters by them, V(plan-pro:yes) or V(beta:no). A Worker must fit
+        all of these.
+    type: list
+    elements: str
+  read:
+    description:
+      - How much of each Worker is read, once they are chosen.
+      - V(listing) is what a listing tells, and costs no request for a Worker.
+      - V(settings) is that, and the settings, bindings and names of secrets of each Worker, for one request each.
+      - V(content) is all of it, and the modules of each Worker, for two requests each.
+    type: str
+    choices: [listing, settings, content]
+    default: listing
+"""
+
     OWNERSHIP = r"""
 options:
   owner:

@@ -11,7 +11,7 @@ short_description: Manage entries of a KV namespace
 version_added: 0.1.0
 description:
   - Writes and removes entries of Workers KV in bulk. Only the entries that differ are written.
-  - Other entries of the KV namespace are left alone.
+  - Other entries of the KV namespace are left alone, unless O(purge=true).
 options:
   title:
     description: The title of the KV namespace. Exactly one of this and O(namespace_id) is needed.
@@ -30,11 +30,41 @@ options:
         type: str
         required: true
       value:
-        description: The value. What is not a string is stored as JSON. Needed with O(state=present).
+        description: The value, 25 MiB at most. What is not a string is stored as JSON. Needed with O(state=present).
         type: raw
+      base64:
+        description:
+          - Whether C(value) is given in base64, and stored as the bytes that this stands for.
+          - Bytes that are no text are read one by one, with two requests each. To remove such an entry, set this too.
+        type: bool
       metadata:
         description: Metadata of the key, 1024 bytes as JSON at most. Left as it is if not given; null removes it.
         type: dict
+      expiration:
+        description:
+          - When the entry vanishes, in seconds since 1970, at least 60 seconds from now.
+          - Left as it is if not given; null makes the entry stay for ever.
+        type: int
+      expiration_ttl:
+        description:
+          - In how many seconds from its writing the entry vanishes, 60 at least. Not with C(expiration), and null means the same.
+          - An entry that is as declared goes on to the end that it has, unless it has none, or one that is further away than this.
+        type: int
+  purge:
+    description:
+      - Whether the keys that begin with O(prefix) and are not declared are removed.
+      - What M(tenantry.cloudflare_workers.namespaced_workers) keeps there of host names and Workers is left alone.
+    type: bool
+    default: false
+  prefix:
+    description:
+      - What the keys begin with that O(purge) may remove, which needs it; an empty one means all keys.
+      - The keys of all O(entries) must begin with it too.
+    type: str
+  purge_limit:
+    description: How many keys O(purge) may remove in one run. Where there are more, nothing is written, and the module fails.
+    type: int
+    default: 100
   state:
     description:
       - V(present) makes sure that the entries exist with these values.
@@ -65,6 +95,24 @@ EXAMPLES = r"""
         value: {cpuMs: 50, subRequests: 50}
         metadata: {since: "2026-11"}
 
+- name: An offer that ends after a week, and no other offers
+  tenantry.cloudflare_workers.kv_entries:
+    title: Plans
+    prefix: offer/
+    purge: true
+    entries:
+      - key: offer/autumn
+        value: {percent: 20}
+        expiration_ttl: 604800
+
+- name: A picture
+  tenantry.cloudflare_workers.kv_entries:
+    title: Plans
+    entries:
+      - key: dot.gif
+        value: R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==
+        base64: true
+
 - name: One plan is no more
   tenantry.cloudflare_workers.kv_entries:
     title: Plans
@@ -88,7 +136,9 @@ kv_entries:
   contains:
     namespace_id: {description: The id of the KV namespace., type: str, returned: success}
     entries:
-      description: Value and metadata by key.
+      description:
+        - Value, metadata and expiration by key; in place of the expiration the C(expiration_ttl) that an entry was just written with.
+        - C(base64) says that a value which is no text stands there in base64.
       type: dict
       returned: success
       sample: {free: {metadata: null, value: '{"cpuMs":10,"subRequests":5}'}}

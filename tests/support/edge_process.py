@@ -112,11 +112,12 @@ class Edge:
 
     def wipe(self) -> None:
         """Remove every object the API lists."""
-        for zone in self.zone.values():
-            for route in self.ask("GET", f"{zone}/workers/routes"):
-                self.ask("DELETE", f"{zone}/workers/routes/{route['id']}")
         for script in self.ask("GET", "/workers/scripts"):
             self.ask("DELETE", f"/workers/scripts/{script['id']}?force=true")
+        for zone in self.zone.values():
+            for kind in ("workers/routes", "dns_records", "custom_hostnames"):
+                for one in self.ask("GET", f"{zone}/{kind}"):
+                    self.ask("DELETE", f"{zone}/{kind}/{one['id']}")
         for namespace in self.ask("GET", "/workers/dispatch/namespaces"):
             self.ask("DELETE", f"/workers/dispatch/namespaces/{namespace['namespace_name']}")
         for queue in self.ask("GET", "/queues"):

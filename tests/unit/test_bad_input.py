@@ -16,10 +16,16 @@ from local_edge.testing import Edge, running
 CODE = "export default { fetch: () => new Response('one') };"
 GOOD: dict[str, t.Any] = {"dispatch_namespace": "tenants", "name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
 ROUTE = {"pattern": "*.platform.localhost/*", "script": "router"}
+SHOP = {"hostname": "shop.customer.net", "zone": "platform.localhost"}
+RECORD = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
 
 
 def fleet(**options: t.Any) -> dict[str, t.Any]:
     return {"dispatch_namespace": "tenants", "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, **options}
+
+
+def entry(**options: t.Any) -> dict[str, t.Any]:
+    return {"title": "x", "entries": [{"key": "a", "value": "b", **options}]}
 
 
 WRONG = [
@@ -97,6 +103,47 @@ WRONG = [
     ("kv_entries", {"title": "x", "entries": [{"key": "", "value": "b"}]}, "cannot be a key"),
     ("kv_entries", {"title": "x", "entries": [{"key": "a"}]}, "'a' has no value"),
     ("kv_entries", {"title": "x", "entries": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, "'a' is declared twice"),
+    ("kv_entries", entry(key=".."), "'..' cannot be a key"),
+    ("kv_entries", entry(key="ä" * 257), "cannot be a key: 1 to 512 bytes"),
+    ("kv_entries", entry(metadata={"x": "y" * 1024}), "metadata of 'a' has 1032 bytes, and Cloudflare takes 1024"),
+    ("kv_entries", entry(value="y" * (25 * 1024 * 1024 + 1)), "value of 'a' has 26214401 bytes, and Cloudflare takes 26214400"),
+    ("kv_entries", entry(expiration_ttl=59), "expiration_ttl of 'a' is 59: give at least 60"),
+    ("kv_entries", entry(expiration_ttl=60, expiration=4102444800), "both expiration and expiration_ttl"),
+    ("kv_entries", entry(expiration=1700000000), "'a' expires at 1700000000, less than 60 s from now"),
+    ("kv_entries", entry(value="%%%", base64=True), "value of 'a' is not base64"),
+    ("kv_entries", {**entry(), "purge": True}, "purge: say by prefix which keys"),
+    ("kv_entries", {**entry(), "purge": True, "prefix": "", "state": "absent"}, "leave it out with state: absent"),
+    ("kv_entries", {**entry(), "prefix": "b/"}, "'a' does not begin with prefix 'b/'"),
+    ("worker_schedule", {"name": "x"}, "crons: say when schedule"),
+    ("worker_schedule", {"name": "x", "crons": ["* * * *"]}, "it has 4 fields: give minute, hour"),
+    ("worker_schedule", {"name": "x", "crons": ["*  * * * *"]}, "one space between them"),
+    ("worker_schedule", {"name": "x", "crons": ["0 24 * * *"]}, r"'24' is no hour \(0 to 23\)"),
+    ("worker_schedule", {"name": "x", "crons": ["*/0 * * * *"]}, "'\\*/0' is no minute"),
+    ("worker_schedule", {"name": "x", "crons": ["0 4 * SUN *"]}, r"'SUN' is no month \(1 to 12, JAN to DEC\)"),
+    ("worker_schedule", {"name": "x", "crons": ["0 4 * * *"]}, "There is no Worker 'x': upload it first"),
+    ("dns_record", {**RECORD, "name": "www"}, "name: 'www' is no whole name"),
+    ("dns_record", {**RECORD, "name": "bücher.example.com"}, "in Punycode"),
+    ("dns_record", {**RECORD, "zone": "platform.localhost"}, "'www.example.com' is not in zone 'platform.localhost'"),
+    ("dns_record", {**RECORD, "name": "www.nowhere.org"}, "zone: no zone fits A record 'www.nowhere.org'"),
+    ("dns_record", {**RECORD, "type": "WWW"}, "value of type must be one of"),
+    ("dns_record", {**RECORD, "content": ""}, "content is empty"),
+    ("dns_record", {**RECORD, "content": None}, "content is empty"),
+    ("dns_record", {"name": "www.example.com", "type": "A"}, "A record 'www.example.com' does not exist yet: give its content"),
+    ("dns_record", {**RECORD, "proxied": True, "ttl": 300}, "ttl: A record 'www.example.com' is proxied"),
+    ("dns_record", {**RECORD, "ttl": 5}, "ttl: 5 is none: give 30 to 86400"),
+    ("worker_domain", {"hostname": "app.example.com"}, "service: name the Worker that shall answer"),
+    ("worker_domain", {"hostname": "app.example.com", "service": None}, "service: name the Worker"),
+    ("worker_domain", {"hostname": "*.example.com", "service": "x"}, "no wildcard and no path"),
+    ("worker_domain", {"hostname": "app.example.com/x", "service": "x"}, "no wildcard and no path"),
+    ("worker_domain", {"hostname": "app.nowhere.org", "service": "x"}, "zone: no zone fits custom domain 'app.nowhere.org'"),
+    ("custom_hostname", {"hostname": "shop.customer.net"}, "zone, zone_id"),
+    ("custom_hostname", {**SHOP, "hostname": "*.customer.net"}, "hostname: '\\*.customer.net' is no host name"),
+    ("custom_hostname", {**SHOP, "zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org'"),
+    ("custom_hostname", {**SHOP, "ssl": None}, "ssl: ssl is null, and Cloudflare forgets nothing"),
+    ("custom_hostname", {**SHOP, "ssl": {"method": "txt", "certificate_authority": None}}, "ssl: certificate_authority is null"),
+    ("custom_hostname", {**SHOP, "ssl": {"wildcard": True}}, "ssl: method is needed"),
+    ("custom_hostname", {**SHOP, "ssl": {"method": "dns"}}, "must be one of: http, txt, email"),
+    ("custom_hostname", {**SHOP, "wait_for": "Godot"}, "must be one of: records, active"),
     ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: only a GET has pages"),
 ]
 

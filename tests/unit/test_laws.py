@@ -23,6 +23,7 @@ import pytest
 from alike import UNKNOWN, alike
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _resources
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import Fleet
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Kind, Resource
 from harness import Runner
 from local_edge.settings import Switches
@@ -51,7 +52,7 @@ class Case:
 
     @property
     def identity(self) -> Options:
-        names = ("name", "dispatch_namespace", "title", "pattern", "owner", "registry")
+        names = ("name", "dispatch_namespace", "title", "pattern", "type", "hostname", "zone", "owner", "registry")
         return {key: self.create[key] for key in names if key in self.create}
 
 
@@ -120,6 +121,40 @@ CASES = {
         silent=("script", "other"),
         null=({"script": None, "take_over": True}, "script", None),
     ),
+    "dns_record": Case(
+        create={"name": "*.Platform.localhost", "type": "AAAA", "content": "0100::", "proxied": True, "comment": "tenants", "tags": ["a:b", "c"]},
+        change={"name": "*.platform.localhost", "type": "AAAA", "content": "2001:DB8::1", "proxied": False, "ttl": 300, "tags": ["c"]},
+        silent=("proxied", False),
+        null=({"proxied": None, "ttl": None, "comment": None, "tags": None}, "comment", None),
+    ),
+    "worker_domain": Case(
+        needs=[("worker", {"name": "router", "content": CODE, **DATE}), ("worker", {"name": "other", "content": CODE, **DATE})],
+        create={"hostname": "App.platform.localhost", "service": "router"},
+        change={"hostname": "app.platform.localhost", "service": "other", "take_over": True},
+    ),
+    "custom_hostname": Case(
+        create={
+            "hostname": "Shop.Customer.net",
+            "zone": "platform.localhost",
+            "ssl": {"method": "txt", "wildcard": True, "settings": {"http2": "on"}},
+            "custom_metadata": {"customer": "a"},
+            "custom_origin_server": "origin.platform.localhost",
+        },
+        change={
+            "hostname": "shop.customer.net",
+            "zone": "platform.localhost",
+            "ssl": {"method": "http", "settings": {"min_tls_version": 1.2}},
+            "custom_metadata": {"customer": "b"},
+        },
+        silent=("ssl", {"method": "http", "wildcard": True, "settings": {"http2": "on", "min_tls_version": "1.2"}}),
+        null=({"custom_metadata": None, "custom_origin_server": None}, "custom_origin_server", None),
+    ),
+    "worker_schedule": Case(
+        needs=[("worker", {"name": "router", "content": CODE, **DATE})],
+        create={"name": "router", "crons": ["*/30 * * * *", "0 4 * * SUN", "0 4 * * SUN"]},
+        change={"name": "router", "crons": ["0 4 * * SUN", "15,45 9-17/2 1,LW JAN-jun mon#2"]},
+        null=({"crons": None}, "crons", []),
+    ),
     "namespaced_workers": Case(
         needs=[NAMESPACE, KV],
         create={
@@ -140,12 +175,12 @@ CASES = {
 }
 
 
-def kinds() -> dict[str, type[Kind]]:
-    """Find every kind that converges."""
+def kinds(*above: type[Kind]) -> dict[str, type[Kind]]:
+    """Find every kind that is made of one of these."""
     for folder in _resources.__path__:
         for file in pathlib.Path(folder).glob("*.py"):
             importlib.import_module(f"{_resources.__name__}.{file.stem}")
-    found, waiting = {}, [Resource, Fleet]
+    found, waiting = {}, list(above)
     while waiting:
         kind = waiting.pop()
         waiting += kind.__subclasses__()
@@ -181,7 +216,7 @@ def prepared(run: Runner, name: str) -> Case:
 
 
 def test_every_kind_has_a_case() -> None:
-    assert set(kinds()) - set(INTERNAL) == set(CASES)
+    assert set(kinds(Resource, Fleet)) - set(INTERNAL) == set(CASES)
 
 
 def test_every_module_is_a_kind_and_is_routed() -> None:
@@ -190,7 +225,7 @@ def test_every_module_is_a_kind_and_is_routed() -> None:
     root = pathlib.Path(__file__).parents[2]
     modules = {file.stem for file in (root / "plugins/modules").glob("*.py")}
     runtime = yaml.safe_load((root / "meta/runtime.yml").read_text())
-    assert modules == set(CASES) | {"api"}
+    assert modules == {*CASES, *kinds(Info), "api"}
     assert set(runtime["action_groups"]["all"]) == modules
     assert set(runtime["plugin_routing"]["modules"]) == modules - {"api"}
 
@@ -226,7 +261,7 @@ def test_silence_keeps(run: Runner, edge: Edge, name: str) -> None:
     run.ok(name, **case.create)
     run.ok(name, **case.change)
     options = {key: value for key, value in case.change.items() if key != attribute or name == "kv_entries"}
-    if "content" in options:  # a change of something else makes it read what the server has
+    if "compatibility_date" in options:  # a change of something else makes it read what the server has
         options["content"] = CODE.replace("one", "three")
     seen = run.ok(name, **options)[name][attribute]
     assert seen == kept or (isinstance(kept, dict) and kept.items() <= seen.items()), seen
@@ -265,7 +300,7 @@ def test_a_prediction_may_stand_on_another(run: Runner, edge: Edge) -> None:
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.needs])
 def test_what_is_missing_is_named_before_anything_is_written(run: Runner, name: str) -> None:
     message = run(name, **CASES[name].create)["msg"]
-    assert re.search("There is no dispatch namespace|There is no KV namespace|Upload the Worker first|Create the dispatch namespace first", message), message
+    assert re.search("There is no (dispatch namespace|KV namespace|Worker)|Upload the Worker first|Create the dispatch namespace first", message), message
 
 
 APIS = 8  # every position of a switch occurs in at least two of them
@@ -294,7 +329,7 @@ def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, 
         check_do_check_do(run, edge, name, **options)
 
 
-@pytest.mark.parametrize("name", ["dispatch_namespace", "kv_namespace", "worker_route"])
+@pytest.mark.parametrize("name", ["dispatch_namespace", "kv_namespace", "worker_route", "dns_record", "custom_hostname"])
 def test_a_post_is_not_repeated(run: Runner, edge: Edge, name: str) -> None:
     case = prepared(run, name)
     for when, done in (("after", True), ("before", False)):

@@ -17,8 +17,11 @@ from dataclasses import dataclass
 FAMILIES = (
     ("kv", re.compile(r"/storage/kv/")),
     ("route", re.compile(r"/workers/routes")),
+    ("domain", re.compile(r"/workers/domains")),
     ("script", re.compile(r"/workers/(dispatch/namespaces/[^/]+/)?scripts")),
     ("namespace", re.compile(r"/workers/dispatch/namespaces")),
+    ("hostname", re.compile(r"/custom_hostnames")),
+    ("dns", re.compile(r"/dns_records")),
     ("zone", re.compile(r"^/zones")),
     ("account", re.compile(r"^/accounts")),
 )
@@ -36,7 +39,8 @@ ABSENT = {
 CREDENTIALS = "Check api_token (CLOUDFLARE_API_TOKEN), or api_key and email, and that the token has not expired."
 PERMISSIONS = (
     "The credentials are valid but not allowed to do this. The token needs: Workers Scripts:Edit, Workers KV Storage:Edit and"
-    " Account Settings:Read on the account, Workers Routes:Edit and Zone:Read on the zone."
+    " Account Settings:Read on the account, Workers Routes:Edit and Zone:Read on the zone,"
+    " DNS:Edit for DNS records, SSL and Certificates:Edit for custom hostnames."
 )
 PLAN = "Workers for Platforms is not enabled on this account; it is bought in the dashboard under Workers for Platforms."
 NAMESPACE = "Create the dispatch namespace first, with tenantry.cloudflare_workers.dispatch_namespace, or correct its name."
@@ -69,6 +73,14 @@ REMEDIES = {
     ("route", 10019): "Upload the Worker first, with tenantry.cloudflare_workers.worker, or correct script.",
     ("route", 10020): "The pattern is taken on this zone: run again, so that the route is found and adopted.",
     ("route", 10022): "Correct the pattern: wildcards only at the start of the host and at the end of the path, no query string.",
+    ("domain", 10007): "Upload the Worker first, with tenantry.cloudflare_workers.worker, or correct service.",
+    ("domain", 100117): "Remove these records first, with tenantry.cloudflare_workers.dns_record, or lead them to the Worker by a worker_route.",
+    ("dns", 81053): "Remove that record first, with tenantry.cloudflare_workers.dns_record, or choose another name.",
+    ("dns", 81054): "Remove that record first, with tenantry.cloudflare_workers.dns_record, or choose another name.",
+    ("dns", 81058): "Run again, so that the record is found and adopted.",
+    ("dns", 81062): "Remove the custom domain first, with tenantry.cloudflare_workers.worker_domain, or choose another name.",
+    ("hostname", 1406): "Run again, so that it is found and adopted. If it is being deleted, or another zone has it, that must end first.",
+    ("hostname", 1421): "Create the record of the origin first, with tenantry.cloudflare_workers.dns_record.",
     ("kv", 10014): "A KV namespace of that title exists: run again, so that it is found and adopted.",
     ("kv", 10052): "A Worker is still bound to the KV namespace: remove the Worker or its binding first.",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._cloudflare.errors import CloudflareError, LostAnswer
 from .plan import Plan, knowable, plan
@@ -17,7 +17,8 @@ from .resource import Kind, Object, Resource
 
 PATIENCE = 20.0  # seconds: how long a read may lag behind a write
 FIRST_LOOK = 0.1  # seconds between the first look and the second; doubled each time
-LAST_LOOK = 2.0  # seconds: no longer than this between two looks
+LAST_LOOK = 2.0  # seconds: no longer than this between two looks, unless patience is long
+MOST_LOOKS = 60  # about: who waits for an hour does not spend the API's budget on it
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class Mode:
 
     def looks(self) -> t.Iterator[float]:
         """Yield the seconds waited so far, for as long as patience lasts."""
-        waited, delay = 0.0, FIRST_LOOK
+        waited, delay, longest = 0.0, FIRST_LOOK, max(LAST_LOOK, self.patience / MOST_LOOKS)
         yield waited
         while waited < self.patience:
             self.sleep(delay)
-            waited, delay = waited + delay, min(2 * delay, LAST_LOOK)
+            waited, delay = waited + delay, min(2 * delay, longest)
             yield waited
 
 
@@ -68,7 +69,7 @@ def converge(kind: Kind, mode: Mode) -> Outcome:
 def converge_resource(resource: Resource, mode: Mode) -> Outcome:
     """Bring one object to what was asked."""
     intended = plan(resource, resource.observe(), mode.state)
-    reached = intended.after if mode.check else carry_out(resource, intended, mode)
+    reached = intended.after if mode.check else await_what_follows(resource, carry_out(resource, intended, mode), mode)
     return Outcome(
         resource.name,
         reached,
@@ -116,6 +117,20 @@ def verify(resource: Resource, intended: Plan, mode: Mode, problem: str) -> Obje
             return fill_in(intended.after, left.after) if left.after else None
     todo = ", ".join(left.changed) or f"state={mode.state}"
     raise CloudflareError(f"{resource.label} is not as it should be: {problem}, but {seconds:.0f} s later it still differs in {todo}. Run again.")
+
+
+def await_what_follows(resource: Resource, thing: Object | None, mode: Mode) -> Object | None:
+    """Look until what the task waits for has happened, and return the object with what the server has filled in by then."""
+    left = resource.awaited(thing) if thing else ""
+    if thing is None or not left:
+        return thing
+    for _waited in replace(mode, patience=float(resource.options["wait_timeout"])).looks():
+        resource.client.forget()
+        seen = resource.observe() or {}
+        left = resource.awaited(seen) if seen else "it is gone"
+        if not left:
+            return {**thing, **{key: seen[key] for key in resource.touched}}
+    raise CloudflareError(f"{resource.label} is as it should be, but after {resource.options['wait_timeout']} s {left}. Run again, or raise wait_timeout.")
 
 
 def fill_in(intended: Object | None, seen: Object) -> Object:

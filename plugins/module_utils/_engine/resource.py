@@ -160,6 +160,10 @@ class Resource(Kind):
         """Return more diffs, in Ansible's form, of what C(shown) tells only in sum."""
         return []
 
+    def awaited(self, thing: Object) -> str:
+        """Say what has yet to happen to the object before the task ends; nothing where it waits for nothing. The option C(wait_timeout) says how long."""
+        return ""
+
     def shown(self, thing: Object | None) -> Object:
         """Return what a diff shows of the object: identity and fields, not what the server fills in."""
         own = (*self.identity, *(field.name for field in self.fields))

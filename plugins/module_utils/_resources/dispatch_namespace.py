@@ -10,6 +10,7 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._engine.info import Info
 from .._engine.resource import Field, Object, Resource, Step, body
 
 ROOT = ("workers", "dispatch", "namespaces")
@@ -20,6 +21,11 @@ TOUCHED = ("modified_on", "modified_by")
 def scripts_path(client: Client, namespace: str, *parts: str) -> str:
     """Return the path of the Workers in a dispatch namespace, or of one of them."""
     return client.account(*ROOT, namespace, "scripts", *parts)
+
+
+def told(namespace: t.Mapping[str, t.Any]) -> Object:
+    """Return a dispatch namespace as the API tells it; the API knows its name by another word."""
+    return {"name": namespace["namespace_name"], **{key: namespace.get(key) for key in ("trusted_workers", *FILLED, *TOUCHED)}}
 
 
 class DispatchNamespace(Resource):
@@ -51,9 +57,7 @@ class DispatchNamespace(Resource):
 
     def _read(self, name: str) -> Object | None:
         found = self.client.find(self._path(name))
-        if not found or not found.result:
-            return None
-        return {"name": found.result["namespace_name"], **{key: found.result.get(key) for key in ("trusted_workers", *FILLED, *TOUCHED)}}
+        return told(found.result) if found and found.result else None
 
     def observe(self) -> Object | None:
         old, new_name = self._read(self.options["name"]), self.options.get("new_name")
@@ -96,3 +100,13 @@ class DispatchNamespace(Resource):
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["name"]))]
+
+
+class DispatchNamespaceInfo(Info):
+    """The dispatch namespaces that one task asks for."""
+
+    name, plural = "dispatch_namespace_info", "dispatch_namespaces"
+    fields = (Field("name", {"type": "str", "aliases": ["namespace"]}),)
+
+    def listed(self) -> t.Iterable[Object]:
+        return map(told, self.client.listing(self.client.account(*ROOT)))

@@ -6,21 +6,74 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import time
 import typing as t
 
 from .._cloudflare.client import Answer, Client, join
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body, identical
+from .._engine.info import Info
+from .._engine.resource import UNKNOWN, Field, Object, Resource, Spec, Step, body, identical
 from .kv_namespace import NO_NAMESPACE, ROOT, find_by_title
 
+OURS = "tenantry"  # what the records that lead to Workers have in their metadata, and keys begin with that are the collection's own
 MOST_READ, MOST_WRITTEN = 100, 10_000  # keys in one request
-LONGEST_KEY = 512  # bytes
+MOST_SENT = 100_000_000  # bytes in one request
+LONGEST = {"key": 512, "value": 25 * 1024 * 1024, "metadata": 1024}  # bytes
+SOONEST = 60  # seconds from now: nothing may expire earlier
+CLOCKS = 60  # seconds by which two clocks may differ
+BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+ENTRY: dict[str, Spec] = {
+    "key": {"type": "str", "required": True, "no_log": False},
+    "value": {"type": "raw"},
+    "base64": {"type": "bool"},
+    "metadata": {"type": "dict"},
+    "expiration": {"type": "int"},
+    "expiration_ttl": {"type": "int"},
+}
 
 
 def text_of(value: t.Any) -> str:
     """Return what is stored: a string as it is, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def as_entry(value: bytes) -> Object:
+    """Return stored bytes as an entry says them: as text where they are that, else in base64."""
+    text = value.decode(errors="ignore")
+    return {"value": text} if text.encode() == value else {"value": base64.b64encode(value).decode(), "base64": True}
+
+
+def declared(entry: t.Mapping[str, t.Any]) -> Object:
+    """Return what an entry shall be, of what is given of it. Raises where it cannot be stored."""
+    key, ttl = entry.get("key") or "", entry.get("expiration_ttl")
+    if not key or key in (".", "..") or len(key.encode()) > LONGEST["key"]:
+        raise CloudflareError(f"entries: {key[:40]!r} cannot be a key: 1 to {LONGEST['key']} bytes, not . or ..")
+    if ttl is not None and entry.get("expiration") is not None:
+        raise CloudflareError(f"entries: {key!r} has both expiration and expiration_ttl: give one of them.")
+    if ttl is not None and ttl < SOONEST:
+        raise CloudflareError(f"entries: expiration_ttl of {key!r} is {ttl}: give at least {SOONEST} seconds, or null for no end.")
+    value = None if entry.get("value") is None else _bytes_of(key, entry["value"], bool(entry.get("base64")))
+    metadata = text_of(entry.get("metadata")).encode()
+    for name, stored in (("value", value or b""), ("metadata", metadata)):
+        if len(stored) > LONGEST[name]:
+            raise CloudflareError(f"entries: {name} of {key!r} has {len(stored)} bytes, and Cloudflare takes {LONGEST[name]}: shorten it.")
+    given = {name: entry[name] for name in ("metadata", "expiration") if name in entry}
+    if "expiration_ttl" in entry:
+        given |= {"expiration": None} if ttl is None else {"expiration_ttl": ttl}
+    return {**given, **as_entry(value)} if value is not None else {**given, "base64": bool(entry.get("base64"))}
+
+
+def _bytes_of(key: str, value: t.Any, encoded: bool) -> bytes:
+    if not encoded or value == UNKNOWN:
+        return text_of(value).encode()
+    packed = "".join(str(value).split())
+    if not BASE64.fullmatch(packed):
+        raise CloudflareError(f"entries: value of {key!r} is not base64: encode it, for example through b64encode, or leave base64 out.")
+    return base64.b64decode(packed)
 
 
 def stored(answer: Answer) -> None:
@@ -30,13 +83,28 @@ def stored(answer: Answer) -> None:
         raise CloudflareError(f"Cloudflare did not write {len(left)} of the keys, such as {left[0]!r}. Run again.")
 
 
-def bulk_put(path: str, pairs: t.Sequence[Object]) -> list[Step]:
+def bulk_put(path: str, pairs: t.Iterable[Object]) -> list[Step]:
     """Return the writes that store C(pairs), each with C(key), C(value) and perhaps C(metadata). A value may be one that is made when it is sent."""
 
     def sent(some: t.Sequence[Object]) -> t.Callable[[], t.Mapping[str, t.Any]]:
         return lambda: {"json": [{**pair, "value": pair["value"]() if callable(pair["value"]) else pair["value"]} for pair in some]}
 
-    return [Step("PUT", f"{path}/bulk", sent(pairs[at : at + MOST_WRITTEN]), stored) for at in range(0, len(pairs), MOST_WRITTEN)]
+    return [Step("PUT", f"{path}/bulk", sent(some), stored) for some in _batches(pairs)]
+
+
+def _batches(pairs: t.Iterable[Object]) -> t.Iterator[list[Object]]:
+    """Yield as many pairs at a time as one request may hold, by number and by size. A value that is not made yet may have any."""
+    batch: list[Object] = []
+    room = MOST_SENT
+    for pair in pairs:
+        size = LONGEST["value"] if callable(pair["value"]) else len(json.dumps(pair)) + 2
+        if batch and (len(batch) == MOST_WRITTEN or size > room):
+            yield batch
+            batch, room = [], MOST_SENT
+        batch.append(pair)
+        room -= size
+    if batch:
+        yield batch
 
 
 def value_at(client: Client, path: str, key: str) -> bytes | None:
@@ -48,6 +116,22 @@ def value_at(client: Client, path: str, key: str) -> bytes | None:
 def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
     """Return the writes that remove C(keys)."""
     return [Step("POST", f"{path}/bulk/delete", body(keys[at : at + MOST_WRITTEN]), stored) for at in range(0, len(keys), MOST_WRITTEN)]
+
+
+def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object] | None:
+    """Return what is stored under those of C(keys) that exist, by key; None where there is no such KV namespace."""
+    found: dict[str, Object] = {}
+    for at in range(0, len(keys), MOST_READ):
+        answer = client.look(f"{path}/bulk/get", "POST", json={"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True})
+        if answer.absent:
+            return None
+        found |= {key: {"value": entry["value"], **_about(entry)} for key, entry in answer.result["values"].items() if entry is not None}
+    return found
+
+
+def get_each(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object]:
+    """Return what is stored under those of C(keys) that exist, be it text or not, for a request each."""
+    return {key: as_entry(value) for key in keys if (value := value_at(client, path, key)) is not None}
 
 
 def find_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str, list[str]]:
@@ -62,26 +146,16 @@ def find_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str,
 
 
 class KVEntries(Resource):
-    """The entries that one task declares, and no others. Proven by the answer: KV may take a minute to be read back."""
+    """The entries that one task declares, and no others but where it purges. Proven by the answer: KV may take a minute to be read back."""
 
     name = "kv_entries"
     identity = {"namespace_id": {"type": "str"}, "title": {"type": "str"}}
-    fields = (
-        Field(
-            "entries",
-            {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "no_log": False,
-                "options": {
-                    "key": {"type": "str", "required": True, "no_log": False},
-                    "value": {"type": "raw"},
-                    "metadata": {"type": "dict"},
-                },
-            },
-        ),
-    )
+    fields = (Field("entries", {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": ENTRY}),)
+    controls = {
+        "purge": {"type": "bool", "default": False},
+        "prefix": {"type": "str"},
+        "purge_limit": {"type": "int", "default": 100},
+    }
     rules = {"required_one_of": [("title", "namespace_id")], "mutually_exclusive": [("title", "namespace_id")]}
     reads_back = False
 
@@ -89,15 +163,18 @@ class KVEntries(Resource):
         super().__init__(client, given, options)
         self._id = UNKNOWN
         self._declared: dict[str, Object] = {}
+        self._prefix = options.get("prefix") or ""
+        if options["purge"] and (options["state"] == "absent" or options.get("prefix") is None):
+            raise CloudflareError("purge: say by prefix which keys it may remove, '' for all, and leave it out with state: absent.")
         for entry in given.get("entries") or []:
-            key = entry.get("key") or ""
-            if not key or key in (".", "..") or len(key.encode()) > LONGEST_KEY:
-                raise CloudflareError(f"entries: {key[:40]!r} cannot be a key: 1 to {LONGEST_KEY} bytes, not . or ..")
+            wanted, key = declared(entry), entry["key"]
             if key in self._declared:
                 raise CloudflareError(f"entries: {key!r} is declared twice: keep one of them.")
-            if options["state"] == "present" and entry.get("value") is None:
+            if not key.startswith(self._prefix):
+                raise CloudflareError(f"entries: {key!r} does not begin with prefix {self._prefix!r}: correct one of them.")
+            if options["state"] == "present" and "value" not in wanted:
                 raise CloudflareError(f"entries: {key!r} has no value: give it one, or remove the key with state: absent.")
-            self._declared[key] = {**{name: entry[name] for name in ("metadata",) if name in entry}, "value": text_of(entry.get("value"))}
+            self._declared[key] = wanted
 
     @property
     def label(self) -> str:
@@ -106,35 +183,137 @@ class KVEntries(Resource):
     def _path(self, *parts: str) -> str:
         return "/".join((f"{self.client.account(*ROOT)}/{self._id}", *parts))
 
+    # -- what is -------------------------------------------------------------------------------------------------------
+
     def observe(self) -> Object | None:
         self._id, self.missing = find_namespace(self.client, self.options)
-        keys = list(self._declared)
-        there: dict[str, Object] = {}
-        for at in range(0, 0 if self.missing else len(keys), MOST_READ):
-            question = {"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True}
-            answer = self.client.look(self._path("bulk", "get"), "POST", json=question)
-            if answer.absent:
-                self.missing = [NO_NAMESPACE.format(f"with the id {self._id}")]
-                break
-            there |= {key: entry for key, entry in answer.result["values"].items() if entry is not None}
+        there = {} if self.missing else self._read()
         exists = bool(there) if self.options["state"] == "absent" else not self.missing
-        return {"namespace_id": self._id, "entries": {key: there[key] for key in keys if key in there}} if exists else None
+        return {"namespace_id": self._id, "entries": there} if exists else None
+
+    def _read(self) -> dict[str, Object]:
+        """Return the declared entries that there are, and where they are purged what is known of the others."""
+        listed = self._listed() if self.options["purge"] else None
+        keys = [key for key in self._declared if listed is None or key in listed]
+        there = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
+        binary = [key for key in keys if self._declared[key].get("base64") and not self.missing]
+        there |= {key: entry for key in binary if (entry := self._read_binary(key))}
+        others = {key: about for key, about in (listed or {}).items() if key not in self._declared and not _is_ours(key, about)}
+        return {**{key: there[key] for key in keys if key in there}, **others}
+
+    def _listed(self) -> dict[str, Object]:
+        keys = self.client.listed(self._path("keys"), prefix=self._prefix, limit=1000)
+        if keys is None:
+            self._has_no_namespace()
+        return {key["name"]: _about(key) for key in keys or ()}
+
+    def _read_texts(self, keys: t.Sequence[str]) -> dict[str, Object]:
+        found = bulk_get(self.client, self._path(), keys)
+        if found is None:
+            self._has_no_namespace()
+        return found or {}
+
+    def _read_binary(self, key: str) -> Object | None:
+        """Read what no bulk read returns: first what is said of the key, which is the first of those that begin with it, then its bytes."""
+        answer = self.client.look(self._path("keys"), params={"prefix": key, "limit": 10})
+        if answer.absent:
+            self._has_no_namespace()
+        about = next((_about(found) for found in answer.result or () if found["name"] == key), None)
+        if about is None or self.options["state"] == "absent":
+            return about
+        value = value_at(self.client, self._path(), key)
+        return None if value is None else {**as_entry(value), **about}
+
+    def _has_no_namespace(self) -> None:
+        self.missing = [NO_NAMESPACE.format(f"with the id {self._id}")]
+
+    # -- what is wanted ------------------------------------------------------------------------------------------------
 
     def wanted(self, before: Object | None) -> Object:
         there = (before or {}).get("entries", {})
-        # A write resets what it does not mention: metadata and expiry that the user is silent about travel with it.
-        return {"entries": {key: {**there.get(key, {}), **entry} for key, entry in self._declared.items()}}
+        return {"entries": {key: _merged(there.get(key, {}), entry) for key, entry in self._declared.items()}}
+
+    def guard(self, before: Object | None, after: Object | None) -> None:
+        if after is None:
+            return
+        for key, entry in _differing(before, after).items():
+            if entry.get("expiration") is not None and entry["expiration"] < time.time() + SOONEST:
+                raise CloudflareError(f"entries: {key!r} expires at {entry['expiration']}, less than {SOONEST} s from now: correct it, or give expiration_ttl.")
+        gone, limit = _gone(before, after), self.options["purge_limit"]
+        if len(gone) > limit:
+            raise CloudflareError(f"purge: {len(gone)} keys are not declared, such as {gone[0]!r}: set purge_limit: {len(gone)} if they shall all go.")
+
+    # -- what to do ----------------------------------------------------------------------------------------------------
 
     def create(self, after: Object) -> t.Iterable[Step]:
         return self.update({"entries": {}}, {**after, "namespace_id": self._id}, ("entries",))
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        differing = {key: entry for key, entry in after["entries"].items() if not identical(entry, before["entries"].get(key))}
+        differing = _differing(before, after)
         pairs = [{"key": key, **{name: value for name, value in entry.items() if value is not None}} for key, entry in differing.items()]
-        return bulk_put(self._path(), pairs)
+        return [*bulk_put(self._path(), pairs), *bulk_delete(self._path(), _gone(before, after))]
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return bulk_delete(self._path(), list(before["entries"]))
 
     def shown(self, thing: Object | None) -> Object:
         return thing["entries"] if thing else {}
+
+
+def _about(found: t.Mapping[str, t.Any]) -> Object:
+    """Return what is known of a key besides its value."""
+    return {"metadata": found.get("metadata"), **({"expiration": found["expiration"]} if found.get("expiration") else {})}
+
+
+def _is_ours(key: str, about: Object) -> bool:
+    """Whether namespaced_workers keeps this key, for an owner who removes it."""
+    return key.startswith(f"{OURS}/") or (isinstance(about["metadata"], dict) and OURS in about["metadata"])
+
+
+def _merged(there: Object, entry: Object) -> Object:
+    """Lay an entry over what is there. A write resets what it does not mention: metadata and expiry that the user is silent about travel with it."""
+    merged: Object = {**{name: there[name] for name in ("metadata", "expiration") if name in there}, **entry}
+    ttl, ends = merged.pop("expiration_ttl", None), there.get("expiration")
+    if merged.get("expiration") is None:
+        merged.pop("expiration", None)
+    if ttl is None or (identical(merged, there) and ends and ends <= time.time() + ttl + CLOCKS):
+        return merged  # what is as it shall be goes on to its end, unless a new one's would come sooner
+    merged.pop("expiration", None)
+    return {**merged, "expiration_ttl": ttl}
+
+
+def _differing(before: Object | None, after: Object) -> dict[str, Object]:
+    there: dict[str, Object] = before["entries"] if before else {}
+    return {key: entry for key, entry in after["entries"].items() if not identical(entry, there.get(key))}
+
+
+def _gone(before: Object | None, after: Object) -> list[str]:
+    return [key for key in before["entries"] if key not in after["entries"]] if before else []
+
+
+# How the values of many keys are read.
+READERS: t.Mapping[str, t.Callable[[Client, str, t.Sequence[str]], dict[str, Object] | None]] = {
+    "keys": lambda _client, _path, keys: {key: {} for key in keys},
+    "values": bulk_get,
+    "bytes": get_each,
+}
+
+
+class KVEntriesInfo(Info):
+    """The entries of a KV namespace that one task asks for. A listing tells all but the values."""
+
+    name, plural = "kv_entries_info", "kv_entries"
+    identity = KVEntries.identity
+    controls = {"prefix": {"type": "str"}, "read": {"type": "str", "choices": list(READERS), "default": "values"}}
+    rules = KVEntries.rules
+
+    def listed(self) -> t.Iterable[Object]:
+        ident, missing = find_namespace(self.client, self.options)
+        self._path = self.client.account(*ROOT, ident)
+        keys = None if missing else self.client.listed(f"{self._path}/keys", limit=1000, prefix=self.options["prefix"])
+        return [{"key": key["name"], "expiration": None, **_about(key)} for key in keys or ()]
+
+    def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
+        entries = {entry["key"]: entry for entry in chosen}
+        values = READERS[self.options["read"]](self.client, self._path, list(entries)) or {}
+        return [{**entries[key], **values[key]} for key in entries if key in values]

@@ -10,6 +10,7 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._engine.info import Info
 from .._engine.resource import Field, Object, Resource, Step, body
 
 NO_NAMESPACE = "There is no KV namespace {}: create it first, with tenantry.cloudflare_workers.kv_namespace."
@@ -18,10 +19,21 @@ ROOT = ("storage", "kv", "namespaces")
 
 def find_by_title(client: Client, title: str) -> Object | None:
     """Return the KV namespace of that title; None where there is none."""
-    return next((_read(namespace) for namespace in client.listing(client.account(*ROOT), per_page=100) if namespace["title"] == title), None)
+    return next((namespace for namespace in every(client) if namespace["title"] == title), None)
 
 
-def _read(namespace: t.Mapping[str, t.Any]) -> Object:
+def find_by_id(client: Client, ident: str) -> Object | None:
+    """Return the KV namespace of that id; None where there is none."""
+    found = client.find(client.account(*ROOT, ident))
+    return _told(found.result) if found else None
+
+
+def every(client: Client) -> t.Iterator[Object]:
+    """Return all KV namespaces of the account."""
+    return map(_told, client.listing(client.account(*ROOT), per_page=100))
+
+
+def _told(namespace: t.Mapping[str, t.Any]) -> Object:
     return {"id": namespace["id"], "title": namespace["title"]}
 
 
@@ -47,10 +59,7 @@ class KVNamespace(Resource):
         return found
 
     def _find(self) -> Object | None:
-        if self.options.get("id"):
-            found = self.client.find(self.client.account(*ROOT, self.options["id"]))
-            return _read(found.result) if found else None
-        return find_by_title(self.client, self.options["title"])
+        return find_by_id(self.client, self.options["id"]) if self.options.get("id") else find_by_title(self.client, self.options["title"])
 
     _holds = 0
 
@@ -68,3 +77,16 @@ class KVNamespace(Resource):
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.client.account(*ROOT, before["id"]))]
+
+
+class KVNamespaceInfo(Info):
+    """The KV namespaces that one task asks for."""
+
+    name, plural = "kv_namespace_info", "kv_namespaces"
+    fields = (Field("id", {"type": "str"}), Field("title", {"type": "str"}))
+
+    def listed(self) -> t.Iterable[Object]:
+        if not self.options["id"]:
+            return every(self.client)
+        found = find_by_id(self.client, self.options["id"])
+        return [found] if found else []

@@ -11,6 +11,7 @@ import typing as t
 from .._engine.resource import Object, Step
 from .dispatch_namespace import scripts_path
 from .script import TOLD, Script
+from .script_info import ScriptInfo
 
 NO_NAMESPACE = 100119
 
@@ -60,6 +61,22 @@ class NamespacedWorker(Script):
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})
+
+
+class NamespacedWorkerInfo(ScriptInfo):
+    """The Workers in a dispatch namespace that one task asks for."""
+
+    name, plural = "namespaced_worker_info", "namespaced_workers"
+    identity = {"dispatch_namespace": NamespacedWorker.identity["dispatch_namespace"]}
+
+    def path(self, *parts: str) -> str:
+        return scripts_path(self.client, self.options["dispatch_namespace"], *parts)
+
+    def scripts(self) -> t.Iterable[Object]:
+        if not self.options["name"]:
+            return self.client.listed(self.path(), limit=1000, **self.narrowing) or []
+        found = self.client.look(self.path(self.options["name"])).result
+        return [found["script"]] if found and found["script"] else []
 
 
 def no_namespace(name: str) -> str:

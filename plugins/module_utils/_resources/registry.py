@@ -19,11 +19,10 @@ from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Resource, Step
 from .._worker.fingerprint import canonical, fingerprint
-from .kv_entries import bulk_delete, bulk_put, find_namespace, value_at
+from .kv_entries import OURS, bulk_delete, bulk_put, find_namespace, value_at
 from .kv_namespace import NO_NAMESPACE, ROOT
 
-OURS = "tenantry"  # the key of our own part in a record's metadata
-LEDGER = "tenantry/ledger/"  # and the owner: a key that is no host name
+LEDGER = f"{OURS}/ledger/"  # and the owner: a key that is no host name
 
 Ledger = dict[str, list[t.Any]]  # Worker -> fingerprint, etag, modified_on
 

@@ -40,6 +40,21 @@ def seconds_of(date: str | None) -> float:
     return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() if date else 0.0
 
 
+def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
+    """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
+    return {"owner": owner_in(tags), "tags": theirs(tags), **{name: script.get(name) for name in TOLD}}
+
+
+def settings_told(answer: t.Mapping[str, t.Any]) -> Object:
+    """Return what the settings of a Worker tell; of its secrets, that is the names."""
+    every = bindings.by_name(answer.get("bindings") or [])
+    return {
+        **settings.seen(answer),
+        "bindings": [binding for binding in every if binding["type"] not in bindings.SECRET_TYPES],
+        "secrets": {binding["name"]: HIDDEN for binding in every if binding["type"] in bindings.SECRET_TYPES},
+    }
+
+
 class Script(HoldsSecrets):
     """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
 
@@ -154,7 +169,7 @@ class Script(HoldsSecrets):
             return None
         self._count_uncompared()
         thing = {name: self.options[name] for name in self.identity}
-        thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in TOLD}}
+        thing |= told(head, self._tags)
         self._touched = not self._written and self.was_touched(head)
         return {**thing, **self._body(thing)} if self._described else thing
 
@@ -176,8 +191,7 @@ class Script(HoldsSecrets):
         if same and stamp and stamp.secrets == wanted.secrets and not self._resend and level == "stamp":
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
-        told = self.client.call("GET", f"{self.path}/settings").result or {}
-        every = told.get("bindings") or []
+        seen = settings_told(self.client.call("GET", f"{self.path}/settings").result or {})
         if same and level != "content":
             code = self.wanted(None)["modules"]
         else:
@@ -185,16 +199,11 @@ class Script(HoldsSecrets):
             modules = metadata.read_modules(content.content, content.content_type)
             code = [module.summary for module in modules]
             self._there = self._there or tuple(modules)
-        names = [binding["name"] for binding in bindings.by_name(every) if binding["type"] in bindings.SECRET_TYPES]
+        names = list(seen["secrets"])
         if not self._written:
             gone = set(names) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
             self._kept = set(names) - gone
-        return {
-            "modules": code,
-            **settings.seen(told),
-            "bindings": bindings.by_name(binding for binding in every if binding["type"] not in bindings.SECRET_TYPES),
-            "secrets": self._seen(names),
-        }
+        return {"modules": code, **seen, "secrets": self._seen(names)}
 
     @property
     def content_path(self) -> str:

@@ -10,6 +10,12 @@ import typing as t
 
 from .._engine.resource import Field, Object, Step, body
 from .script import TOLD, Script
+from .script_info import ScriptInfo
+
+
+def no_worker(name: str) -> str:
+    """Say what to do about a Worker that does not exist."""
+    return f"There is no Worker {name!r}: upload it first, with tenantry.cloudflare_workers.worker, or correct its name."
 
 
 class Worker(Script):
@@ -61,3 +67,16 @@ class Worker(Script):
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PATCH", f"{self.path}/script-settings", lambda: {"json": {"tags": tags()}})
+
+
+class WorkerInfo(ScriptInfo):
+    """The Workers of the account that one task asks for."""
+
+    name, plural = "worker_info", "workers"
+    content = ("content", "v2")
+
+    def path(self, *parts: str) -> str:
+        return self.client.account("workers", "scripts", *parts)
+
+    def scripts(self) -> t.Iterable[Object]:
+        return self.client.listing(self.path(), **self.narrowing)

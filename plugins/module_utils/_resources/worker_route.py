@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._cloudflare.client import join
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body
+from .._engine.resource import UNKNOWN, Field, Object, Step, body
+from .zone import InZone, InZoneInfo
 
 PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
 
@@ -24,56 +24,50 @@ def normal(pattern: str) -> str:
     return (parts["scheme"] or "") + parts["host"].lower() + (parts["path"] or "/")
 
 
-class WorkerRoute(Resource):
+def host_in(pattern: str) -> str:
+    """Return the host that a pattern names, with its wildcard."""
+    parts = PATTERN.fullmatch(pattern)
+    if not parts:
+        raise CloudflareError(
+            f"pattern: {pattern!r} is no route: a host, which may begin with *, and a path, which may end with *;"
+            " no other wildcard, no query string. For example *.example.com/*"
+        )
+    return parts["host"]
+
+
+def told(route: Object, zone: str) -> Object:
+    """Return a route from what the API tells of it, which leaves out where it leads to if that is nowhere."""
+    return {"id": route["id"], "pattern": route["pattern"], "script": route.get("script") or None, "zone_id": zone}
+
+
+class WorkerRoute(InZone):
     """A route as one task wants it, known by its pattern: the id is Cloudflare's affair."""
 
     name = "worker_route"
     identity = {"pattern": {"type": "str", "required": True}}
     fields = (Field("script", {"type": "str"}, lambda script: script or None),)
-    controls = {
-        "zone_id": {"type": "str"},
-        "zone": {"type": "str"},
-        "take_over": {"type": "bool", "default": False},
-    }
-    rules = {"mutually_exclusive": [("zone_id", "zone")]}
+    controls = {**InZone.controls, "take_over": {"type": "bool", "default": False}}
+    collection = ("workers", "routes")
     filled = ("id",)
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._zone = UNKNOWN
-        if not PATTERN.fullmatch(options["pattern"]):
-            raise CloudflareError(
-                f"pattern: {options['pattern']!r} is no route: a host, which may begin with *, and a path, which may end with *;"
-                " no other wildcard, no query string. For example *.example.com/*"
-            )
+        host_in(options["pattern"])
 
     @property
     def label(self) -> str:
         return f"route {self.options['pattern']!r}"
 
-    def _path(self, *parts: str) -> str:
-        return "/".join((f"/zones/{UNKNOWN}/workers/routes", *parts)) if self._zone == UNKNOWN else join("zones", self._zone, "workers", "routes", *parts)
-
-    def _find_zone(self) -> str:
-        if self.options.get("zone_id"):
-            return str(self.options["zone_id"])
-        host = PATTERN.fullmatch(self.options["pattern"])["host"]  # type: ignore[index]  # checked in __init__
-        if host == "*" and not self.options.get("zone"):
-            raise CloudflareError(f"zone: {self.label} fits every zone: give zone or zone_id.")
-        name = self.options.get("zone")
-        found = self.client.zone_id(name) if name else self.client.zone_of(host.lower())
-        if found is None:
-            what = f"zone: there is no zone {name!r}" if name else f"zone: no zone fits {self.label}"
-            self.missing.append(f"{what} that these credentials can see: add it to the account, give zone_id, or allow the token Zone:Read.")
-        return found or UNKNOWN
+    @property
+    def host(self) -> str:
+        return host_in(self.options["pattern"])
 
     def observe(self) -> Object | None:
-        self.missing.clear()
-        self._zone = self._find_zone()
+        self._look_up()
         routes = [] if self._zone == UNKNOWN else self.client.listing(self._path())
         wanted = normal(self.options["pattern"])
         found = next((route for route in routes if normal(route["pattern"]) == wanted), None)
-        return {"id": found["id"], "pattern": found["pattern"], "script": found.get("script") or None, "zone_id": self._zone} if found else None
+        return told(found, self._zone) if found else None
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before is None:
@@ -98,3 +92,17 @@ class WorkerRoute(Resource):
 
     def _body(self, after: Object) -> Object:
         return {key: after[key] for key in ("pattern", "script") if after[key]}
+
+
+class WorkerRouteInfo(InZoneInfo):
+    """The routes of a zone that one task asks for."""
+
+    name, plural = "worker_route_info", "worker_routes"
+    fields = (Field("pattern", {"type": "str"}, normal), *WorkerRoute.fields)
+    rules = {**InZoneInfo.rules, "required_one_of": [("zone_id", "zone", "pattern")]}
+    collection = WorkerRoute.collection
+    tell = staticmethod(told)
+
+    @property
+    def host(self) -> str:
+        return host_in(self.options["pattern"])

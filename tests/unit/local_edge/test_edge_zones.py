@@ -351,7 +351,11 @@ def test_the_fallback_origin(strict: Client) -> None:
 def test_without_required_dns_a_fallback_origin_needs_no_record(client: Client) -> None:
     assert client.ask("PUT", f"{HOSTNAMES}/fallback_origin", json={"origin": "fallback.example.com"})["status"] == "initializing"
     body = {"hostname": "shop.customer.com", "custom_origin_server": "origin.example.com"}
-    assert client.ask("POST", HOSTNAMES, json=body)["status"] == "pending"
+    made = client.ask("POST", HOSTNAMES, json=body)
+    assert made["status"] == "pending"
+    kept = client.ask("PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_metadata": {}})
+    assert kept["custom_origin_server"] == "origin.example.com"
+    assert "custom_origin_server" not in client.ask("PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_origin_server": None})
 
 
 def test_a_workers_routes_in_one_call(client: Client) -> None:

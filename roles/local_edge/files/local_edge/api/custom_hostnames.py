@@ -83,6 +83,9 @@ def read(call: Call, body: Mapping[str, Any], before: Mapping[str, Any]) -> dict
         spec["custom_origin_server"] = check_origin(call, body["custom_origin_server"])
     if isinstance(body.get("custom_origin_sni"), str):
         spec["custom_origin_sni"] = body["custom_origin_sni"]
+    for name in ("custom_origin_server", "custom_origin_sni"):
+        if name in body and not body[name]:
+            spec.pop(name, None)
     return spec
 
 

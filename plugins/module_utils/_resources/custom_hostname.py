@@ -1,0 +1,181 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A custom hostname: a customer's own name that leads into the zone of the platform, with a certificate for it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._cloudflare.client import Client
+from .._cloudflare.errors import CloudflareError
+from .._engine.resource import UNKNOWN, Field, Object, Spec, Step, body
+from .zone import HOSTNAME, InZone, InZoneInfo, host_name
+
+SWITCH: Spec = {"type": "str", "choices": ["on", "off"]}
+SETTINGS: dict[str, Spec] = {
+    "http2": SWITCH,
+    "tls_1_3": SWITCH,
+    "early_hints": SWITCH,
+    "min_tls_version": {"type": "str", "choices": ["1.0", "1.1", "1.2", "1.3"]},
+    "ciphers": {"type": "list", "elements": "str"},
+}
+SSL: dict[str, Spec] = {
+    "method": {"type": "str", "choices": ["http", "txt", "email"]},
+    "type": {"type": "str", "choices": ["dv"]},
+    "certificate_authority": {"type": "str"},
+    "bundle_method": {"type": "str", "choices": ["ubiquitous", "optimal", "force"]},
+    "wildcard": {"type": "bool"},
+    "settings": {"type": "dict", "options": SETTINGS},
+}
+GOING = ("pending_deletion", "deleted")  # deleting takes a while
+# What a task may wait for, and when it has come.
+GOALS: t.Mapping[str, t.Callable[[Object], bool]] = {
+    "records": lambda one: one["ssl_status"] != "initializing",
+    "active": lambda one: one["status"] == "active" and one["ssl_status"] in (None, "active"),
+}
+
+
+def certificate(ssl: t.Mapping[str, t.Any] | None) -> Object | None:
+    """Return what is owned of C(ssl) as the API has it; None where there is no certificate."""
+    if not ssl:
+        return None
+    return {**{name: ssl.get(name) for name in SSL}, "wildcard": bool(ssl.get("wildcard")), "settings": ssl.get("settings") or {}}
+
+
+def without_unknown(value: t.Any) -> t.Any:
+    """Return an object without what only the server can fill in, at every depth."""
+    if not isinstance(value, dict):
+        return value
+    return {key: without_unknown(one) for key, one in value.items() if one not in (None, UNKNOWN)}
+
+
+def to_place(found: t.Mapping[str, t.Any], proofs: t.Iterable[t.Mapping[str, t.Any]]) -> list[Object]:
+    """Return the DNS records that the customer must make: for the name itself, and for its certificate."""
+    owner = found.get("ownership_verification") or {}
+    own = [{"name": owner["name"], "type": owner["type"].upper(), "content": owner["value"]}] if owner.get("name") else []
+    return [*own, *({"name": proof["txt_name"], "type": "TXT", "content": proof["txt_value"]} for proof in proofs if proof.get("txt_name"))]
+
+
+def told(found: Object, zone: str) -> Object:
+    """Return a custom hostname from what the API tells of it."""
+    ssl = found.get("ssl") or {}
+    proofs = ssl.get("validation_records") or []
+    return {
+        "hostname": found["hostname"],
+        "zone_id": zone,
+        **{field.name: found.get(field.name) for field in CustomHostname.fields},
+        "ssl": certificate(ssl),
+        "custom_metadata": found.get("custom_metadata") or {},
+        **{key: found.get(key) for key in (*CustomHostname.filled, "status", "ownership_verification", "ownership_verification_http")},
+        "verification_errors": found.get("verification_errors") or [],
+        "ssl_status": ssl.get("status"),
+        "validation_records": proofs,
+        "validation_errors": [error.get("message") for error in ssl.get("validation_errors") or []],
+        "dns_records": to_place(found, proofs),
+    }
+
+
+class CustomHostname(InZone):
+    """A custom hostname as one task wants it. What is sent as C(ssl), even unchanged, has its certificate validated anew."""
+
+    name = "custom_hostname"
+    identity = {"hostname": {"type": "str", "required": True}}
+    fields = (
+        Field("ssl", {"type": "dict", "options": SSL}),
+        Field("custom_metadata", {"type": "dict"}, lambda metadata: metadata or {}, initial={}, removed={}),
+        Field("custom_origin_server", {"type": "str"}, lambda origin: host_name(origin or "") or None, initial=None),
+        Field("custom_origin_sni", {"type": "str"}, lambda sni: sni or None, initial=None),
+    )
+    controls = {
+        **InZone.controls,
+        "wait_for": {"type": "str", "choices": list(GOALS)},
+        "wait_timeout": {"type": "int", "default": 300},
+    }
+    rules = {**InZone.rules, "required_one_of": [("zone", "zone_id")]}
+    collection = ("custom_hostnames",)
+    filled = ("id", "created_at")
+    touched = (
+        *("status", "ssl_status", "dns_records", "ownership_verification", "ownership_verification_http"),
+        *("validation_records", "validation_errors", "verification_errors"),
+    )
+
+    def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        if not HOSTNAME.fullmatch(self.host):
+            raise CloudflareError(f"hostname: {options['hostname']!r} is no host name: no wildcard (see ssl), no path, other alphabets in Punycode.")
+        ssl = given.get("ssl", {})
+        for name, value in {"ssl": ssl, **(ssl or {}), **((ssl or {}).get("settings") or {})}.items():
+            if value is None:
+                raise CloudflareError(f"ssl: {name} is null, and Cloudflare forgets nothing of a certificate: give it a value, or leave it out.")
+
+    @property
+    def host(self) -> str:
+        return host_name(self.options["hostname"])
+
+    @property
+    def label(self) -> str:
+        return f"custom hostname {self.options['hostname']!r}"
+
+    def observe(self) -> Object | None:
+        self._look_up()
+        listed = [] if self._zone == UNKNOWN else self.client.listing(self._path(), hostname=self.host, per_page=50)
+        found = next((one for one in listed if one["hostname"] == self.host and one.get("status") not in GOING), None)
+        return told(found, self._zone) if found else None
+
+    def wanted(self, before: Object | None) -> Object:
+        wanted = super().wanted(before)
+        if "ssl" in wanted:
+            there = (before or {}).get("ssl") or {**dict.fromkeys(SSL, UNKNOWN), "type": "dv"}
+            settings = wanted["ssl"].get("settings", {})
+            known = there["settings"] if isinstance(there["settings"], dict) else {}
+            wanted["ssl"] = {**there, **wanted["ssl"], "settings": {**known, **settings} if settings else there["settings"]}
+        return wanted
+
+    def guard(self, before: Object | None, after: Object | None) -> None:
+        ssl = (after or {}).get("ssl")
+        if isinstance(ssl, dict) and ssl["method"] == UNKNOWN:
+            raise CloudflareError(f"ssl: method is needed for the certificate of {self.label}: say how the customer proves the name, by http, txt or email.")
+
+    def awaited(self, thing: Object) -> str:
+        goal = self.options.get("wait_for")
+        if not goal or GOALS[goal](thing):
+            return ""
+        errors = [*thing["verification_errors"], *thing["validation_errors"]]
+        records = [f"{record['type']} {record['name']} {record['content']}" for record in thing["dns_records"]]
+        told = [f" {what}: {'; '.join(found)}" for what, found in (("Cloudflare found", errors), ("The customer's DNS needs", records)) if found]
+        return f"it is {thing['status']}, its certificate {thing['ssl_status'] or 'none'}" + ".".join(["", *told])
+
+    def create(self, after: Object) -> t.Iterable[Step]:
+        after["zone_id"] = self._zone
+        own = without_unknown({field.name: after[field.name] for field in self.fields if after[field.name]})
+        return [Step("POST", self._path(), body({"hostname": self.host, **own}))]
+
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        patch = {name: without_unknown(after[name]) for name in changed}
+        return [Step("PATCH", self._path(before["id"]), body(patch))] if changed else []
+
+    def delete(self, before: Object) -> t.Iterable[Step]:
+        return [Step("DELETE", self._path(before["id"]))]
+
+
+class CustomHostnameInfo(InZoneInfo):
+    """The custom hostnames of a zone that one task asks for, but for those that are being deleted."""
+
+    name, plural = "custom_hostname_info", "custom_hostnames"
+    fields = (Field("hostname", {"type": "str"}, host_name), Field("status", {"type": "str"}), Field("ssl_status", {"type": "str"}))
+    rules = CustomHostname.rules
+    collection = CustomHostname.collection
+    tell = staticmethod(told)
+
+    @property
+    def host(self) -> str:
+        return "*"  # a customer's name is in no zone of ours
+
+    @property
+    def narrowing(self) -> dict[str, t.Any]:
+        return {"hostname": host_name(self.options["hostname"] or "") or None, "per_page": 50}
+
+    def listed(self) -> t.Iterable[Object]:
+        return [one for one in super().listed() if one["status"] not in GOING]

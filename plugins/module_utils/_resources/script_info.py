@@ -1,0 +1,86 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Workers there are, in a dispatch namespace or on the account: a listing, and more of each one only where it is asked for."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from abc import abstractmethod
+
+from .._cloudflare.errors import CloudflareError
+from .._engine.info import Info
+from .._engine.resource import Field, Object
+from .._worker.fingerprint import OWNER
+from .._worker.metadata import read_modules
+from .script import settings_told, told
+
+TERM = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
+READ = ("listing", "settings", "content")  # each also reads what those before it read
+
+
+class ScriptInfo(Info):
+    """The Workers of one place that one task asks for. C(content) is where below a Worker its code is read."""
+
+    fields = (Field("name", {"type": "str"}), Field("owner", {"type": "str"}))
+    controls = {
+        "tags": {"type": "list", "elements": "str"},
+        "read": {"type": "str", "choices": list(READ), "default": READ[0]},
+    }
+    content: t.ClassVar[tuple[str, ...]] = ("content",)
+
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._terms = [term.strip() for tag in options["tags"] or () for term in tag.split(",")]
+        for term in self._terms:
+            if not TERM.fullmatch(term):
+                raise CloudflareError(f"tags: {term!r} is no filter: write plan-pro:yes for Workers that have the tag, plan-pro:no for those that have not.")
+
+    @abstractmethod
+    def path(self, *parts: str) -> str:
+        """Return the path of the Workers, of one, or of a part of one."""
+
+    @abstractmethod
+    def scripts(self) -> t.Iterable[Object]:
+        """Read the Workers as the API lists them."""
+
+    @property
+    def narrowing(self) -> dict[str, str]:
+        """What has the API list no more than is asked for, if it heeds it."""
+        terms = [*self._terms, *([f"{OWNER}{self.options['owner']}:yes"] if self.options["owner"] else [])]
+        return {"tags": ",".join(terms)} if terms else {}
+
+    def listed(self) -> t.Iterable[Object]:
+        where = {name: self.options[name] for name in self.identity}
+        for script in self.scripts():
+            tags = self._tags(script)
+            if tags is not None and self._fits(tags):
+                yield {**where, "name": script["id"], **told(script, tags)}
+
+    def _tags(self, script: Object) -> list[str] | None:
+        """Return the tags of a Worker; None where it is gone by now."""
+        if "tags" in script:
+            return script["tags"] or []
+        found = self.client.find(self.path(script["id"], "settings"))  # a listing did not always carry them
+        return (found.result.get("tags") or []) if found else None
+
+    def _fits(self, tags: t.Collection[str]) -> bool:
+        """Whether these are the tags of a Worker that is asked for."""
+        return all((tag in tags) is (side == "yes") for tag, side in (term.rsplit(":", 1) for term in self._terms))
+
+    def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
+        readers = (self._settings, self._modules)[: READ.index(self.options["read"])]
+        for worker in chosen:
+            parts = [reader(worker["name"]) for reader in readers]
+            if all(parts):
+                yield {key: value for part in (worker, *parts) for key, value in part.items()}
+
+    def _settings(self, name: str) -> Object:
+        found = self.client.find(self.path(name, "settings"))
+        return settings_told(found.result) if found else {}
+
+    def _modules(self, name: str) -> Object:
+        found = self.client.find(self.path(name, *self.content), headers={"Accept": "*/*"})
+        return {"modules": [module.summary for module in read_modules(found.content, found.content_type)]} if found else {}

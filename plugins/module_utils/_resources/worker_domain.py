@@ -1,0 +1,94 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A custom domain: a whole host name that a Worker of the account answers, with a DNS record and a certificate of its own."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._cloudflare.client import Client
+from .._cloudflare.errors import CloudflareError
+from .._engine.info import Info
+from .._engine.resource import Field, Object, Step, body
+from .zone import HOSTNAME, InZone, host_name
+
+
+def domains_path(client: Client, *domain: str) -> str:
+    """Return the path of the custom domains of the account, or of one of them."""
+    return client.account("workers", "domains", *domain)
+
+
+def told(domain: Object) -> Object:
+    """Return a custom domain from what the API tells of it."""
+    return {key: domain.get(key) for key in ("hostname", "service", "zone_id", *WorkerDomain.filled)}
+
+
+class WorkerDomain(InZone):
+    """A custom domain as one task wants it, known by its host name. Domains are listed by account, made in a zone."""
+
+    name = "worker_domain"
+    identity = {"hostname": {"type": "str", "required": True}}
+    fields = (Field("service", {"type": "str"}),)
+    controls = {**InZone.controls, "take_over": {"type": "bool", "default": False}}
+    filled = ("id", "cert_id", "zone_name")
+
+    def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        if not HOSTNAME.fullmatch(self.host):
+            raise CloudflareError(f"hostname: {options['hostname']!r} is no host name: a custom domain has no wildcard and no path; worker_route has.")
+        if options["state"] == "present" and not options.get("service"):
+            raise CloudflareError(f"service: name the Worker that shall answer {self.label}, or remove it with state: absent.")
+
+    @property
+    def host(self) -> str:
+        return host_name(self.options["hostname"])
+
+    @property
+    def label(self) -> str:
+        return f"custom domain {self.options['hostname']!r}"
+
+    def _path(self, *parts: str) -> str:
+        return domains_path(self.client, *parts)
+
+    def observe(self) -> Object | None:
+        domains = self.client.listing(self._path(), hostname=self.host)
+        found = next((domain for domain in domains if domain["hostname"] == self.host), None)
+        if found:
+            return told(found)
+        if self.options["state"] == "present":
+            self._look_up()
+        return None
+
+    def guard(self, before: Object | None, after: Object | None) -> None:
+        holder, service = (before or {}).get("service"), self.options.get("service")
+        if holder and service and holder != service and not self.options["take_over"]:
+            raise CloudflareError(f"service: {self.label} belongs to Worker {holder!r}: set take_over: true to take it from there.")
+
+    def create(self, after: Object) -> t.Iterable[Step]:
+        after["zone_id"] = self._zone
+        return [self._put(after)]
+
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        return [self._put(after)] if changed else []
+
+    def delete(self, before: Object) -> t.Iterable[Step]:
+        return [Step("DELETE", self._path(before["id"]))]
+
+    def _put(self, after: Object) -> Step:
+        return Step("PUT", self._path(), body({"hostname": self.host, "service": after["service"], "zone_id": after["zone_id"]}))
+
+
+class WorkerDomainInfo(Info):
+    """The custom domains of the account that one task asks for."""
+
+    name, plural = "worker_domain_info", "worker_domains"
+    fields = (Field("hostname", {"type": "str"}, host_name), Field("service", {"type": "str"}), Field("zone_id", {"type": "str"}))
+    controls = {"zone": {"type": "str"}}
+    rules = WorkerDomain.rules
+
+    def listed(self) -> t.Iterable[Object]:
+        zone = host_name(self.options["zone"] or "")
+        domains = self.client.listing(domains_path(self.client), service=self.options["service"], zone_id=self.options["zone_id"], zone_name=zone or None)
+        return [told(domain) for domain in domains if zone in ("", domain["zone_name"])]

@@ -1,0 +1,108 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The cron triggers of a Worker of the account, all of them at once, as the API has them."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .._cloudflare.client import Client
+from .._cloudflare.errors import CloudflareError
+from .._engine.info import Info
+from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body, unordered
+from .worker import no_worker
+
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+# Of each field of a cron expression: what it is, its numbers, their names, and what else only this one may say.
+FIELDS: tuple[tuple[str, range, tuple[str, ...], str], ...] = (
+    ("minute", range(60), (), r"(?!)"),
+    ("hour", range(24), (), r"(?!)"),
+    ("day of the month", range(1, 32), (), r"L|LW|\d{1,2}W"),
+    ("month", range(1, 13), MONTHS, r"(?!)"),
+    ("day of the week", range(8), DAYS, r"(\d|[A-Z]{3})?L|(\d|[A-Z]{3})#[1-5]"),
+)
+PART = re.compile(r"(?:\*|(\d+|[A-Z]{3})(?:-(\d+|[A-Z]{3}))?)(?:/0?[1-9]\d?)?")
+
+
+def complaint(cron: str) -> str:
+    """Say what is wrong with a cron expression; nothing where Cloudflare takes it."""
+    fields = cron.upper().split(" ")
+    if len(fields) != len(FIELDS):
+        return f"it has {len(cron.split())} fields: give {', '.join(field[0] for field in FIELDS)}, one space between them"
+    for text, (what, numbers, names, special) in zip(fields, FIELDS, strict=True):
+        wrong = next((part for part in text.split(",") if not _fits(part, numbers, names, special)), None)
+        if wrong is not None:
+            return f"{wrong!r} is no {what} ({numbers[0]} to {numbers[-1]}{f', {names[0]} to {names[-1]}' if names else ''})"
+    return ""
+
+
+def _fits(part: str, numbers: range, names: tuple[str, ...], special: str) -> bool:
+    match = PART.fullmatch(part)
+    if not match:
+        return re.fullmatch(special, part) is not None
+    return all(end in names or (end.isdigit() and int(end) in numbers) for end in match.groups() if end)
+
+
+def path_of(client: Client, name: str) -> str:
+    """Return the path of the cron triggers of a Worker."""
+    return client.account("workers", "scripts", name, "schedules")
+
+
+def crons_of(client: Client, name: str) -> list[str] | None:
+    """Return the cron triggers of a Worker; None where there is no such Worker."""
+    found = client.find(path_of(client, name))
+    return [schedule["cron"] for schedule in found.result["schedules"]] if found else None
+
+
+class WorkerSchedule(Resource):
+    """The cron triggers of a Worker as one task wants them. There are none where there are no crons."""
+
+    name = "worker_schedule"
+    identity = {"name": {"type": "str", "required": True}}
+    fields = (Field("crons", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),)
+
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        if options["state"] == "present" and "crons" not in given:
+            raise CloudflareError(f"crons: say when {self.label} shall run, if only in an empty list for never.")
+        for cron in given.get("crons") or []:
+            if cron != UNKNOWN and (why := complaint(cron)):
+                raise CloudflareError(f"crons: {cron!r} is no cron expression: {why}.")
+
+    @property
+    def label(self) -> str:
+        return f"schedule of Worker {self.options['name']!r}"
+
+    def observe(self) -> Object | None:
+        crons = crons_of(self.client, self.options["name"])
+        self.missing = [no_worker(self.options["name"])] if crons is None else []
+        exists = bool(crons) if self.options["state"] == "absent" else crons is not None
+        return {"name": self.options["name"], "crons": crons} if exists else None
+
+    def create(self, after: Object) -> t.Iterable[Step]:
+        return [self._put(after["crons"])]
+
+    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+        return [self._put(after["crons"])] if changed else []
+
+    def delete(self, before: Object) -> t.Iterable[Step]:
+        return [self._put([])]
+
+    def _put(self, crons: t.Iterable[str]) -> Step:
+        return Step("PUT", path_of(self.client, self.options["name"]), body([{"cron": cron} for cron in dict.fromkeys(crons)]))
+
+
+class WorkerScheduleInfo(Info):
+    """The schedules of the Workers that one task asks for. Only the Workers themselves know theirs."""
+
+    name, plural = "worker_schedule_info", "worker_schedules"
+    fields = (Field("name", {"type": "str"}),)
+
+    def listed(self) -> t.Iterable[Object]:
+        names = [self.options["name"]] if self.options["name"] else [script["id"] for script in self.client.listing(self.client.account("workers", "scripts"))]
+        schedules = {name: crons_of(self.client, name) for name in names}
+        return [{"name": name, "crons": crons} for name, crons in schedules.items() if crons]

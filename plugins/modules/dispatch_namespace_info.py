@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dispatch_namespace_info
+short_description: Tell which dispatch namespaces of Workers for Platforms there are
+version_added: 0.1.0
+description:
+  - Lists the dispatch namespaces of the account, or tells of one of them. One request, whatever their number.
+options:
+  name:
+    description: The name of the dispatch namespace that is meant. Without it, all are.
+    type: str
+    aliases: [namespace]
+extends_documentation_fragment:
+  - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.attributes.info
+  - tenantry.cloudflare_workers.attributes.action_group
+author:
+  - The tenantry maintainers (@tenantry)
+"""
+
+EXAMPLES = r"""
+- name: A dispatch namespace
+  tenantry.cloudflare_workers.dispatch_namespace:
+    name: example-workers
+
+- name: Which ones are there?
+  tenantry.cloudflare_workers.dispatch_namespace_info:
+  register: found
+
+- name: How many Workers does each hold?
+  ansible.builtin.debug:
+    msg: "{{ found.dispatch_namespaces | items2dict(key_name='name', value_name='script_count') }}"
+
+- name: Is there one of this name?
+  tenantry.cloudflare_workers.dispatch_namespace_info:
+    name: example-workers
+"""
+
+RETURN = r"""
+operations:
+  description: The writes that were sent, which are none.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+dispatch_namespaces:
+  description: The dispatch namespaces; an empty list where none is found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: Its name., type: str, returned: success, sample: example-workers}
+    namespace_id: {description: Its id., type: str, returned: success, sample: 6446f71d-13b3-4bbc-a8a4-9e18760499c8}
+    trusted_workers: {description: Whether its Workers trust each other., type: bool, returned: success}
+    script_count: {description: How many Workers it holds., type: int, returned: success, sample: 2}
+    created_on: {description: When it was made., type: str, returned: success, sample: "2026-11-23T10:00:00.000000Z"}
+    created_by: {description: Who made it., type: str, returned: success}
+    modified_on: {description: When it was last changed., type: str, returned: success}
+    modified_by: {description: Who changed it last., type: str, returned: success}
+"""
+
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.dispatch_namespace import DispatchNamespaceInfo
+
+
+def main() -> None:
+    """Run the module."""
+    run(DispatchNamespaceInfo)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kv_entries_info
+short_description: Tell which entries a KV namespace has
+version_added: 0.1.0
+description:
+  - Lists the entries of a KV namespace, or only their keys. One request for each 1000 keys, and one for each 100 values.
+options:
+  title:
+    description: The title of the KV namespace. Exactly one of this and O(namespace_id) is needed.
+    type: str
+  namespace_id:
+    description: The id of the KV namespace.
+    type: str
+  prefix:
+    description: Only the entries whose keys begin with this.
+    type: str
+  read:
+    description:
+      - How much of each entry is read.
+      - V(keys) is what a listing tells, which is the keys with their metadata and when they expire.
+      - V(values) is that and the values, which must be text.
+      - V(bytes) is that and the values, whatever they are, for one request each.
+    type: str
+    choices: [keys, values, bytes]
+    default: values
+extends_documentation_fragment:
+  - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.attributes.info
+  - tenantry.cloudflare_workers.attributes.action_group
+author:
+  - The tenantry maintainers (@tenantry)
+"""
+
+EXAMPLES = r"""
+- name: A KV namespace
+  tenantry.cloudflare_workers.kv_namespace:
+    title: Plans
+
+- name: What the plans allow
+  tenantry.cloudflare_workers.kv_entries:
+    title: Plans
+    entries:
+      - key: plan/free
+        value: {cpuMs: 10, subRequests: 5}
+      - key: plan/pro
+        value: {cpuMs: 50, subRequests: 50}
+        metadata: {since: "2026-11"}
+
+- name: Which plans are there?
+  tenantry.cloudflare_workers.kv_entries_info:
+    title: Plans
+    prefix: plan/
+  register: plans
+
+- name: What does each allow?
+  ansible.builtin.debug:
+    msg: "{{ item.key }}: {{ (item.value | from_json).cpuMs }} ms"
+  loop: "{{ plans.kv_entries }}"
+
+- name: All keys, without values
+  tenantry.cloudflare_workers.kv_entries_info:
+    title: Plans
+    read: keys
+"""
+
+RETURN = r"""
+operations:
+  description: The writes that were sent, which are none.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+kv_entries:
+  description: The entries, by key; an empty list where none is found, or no KV namespace.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    key: {description: Its key., type: str, returned: success, sample: plan/pro}
+    value: {description: What is stored., type: str, returned: with O(read=values) or O(read=bytes), sample: '{"cpuMs":50,"subRequests":50}'}
+    base64: {description: Whether the value is no text and stands there in base64., type: bool, returned: "with O(read=bytes), where it is so"}
+    metadata: {description: The metadata of the key; null where there is none., type: raw, returned: success, sample: {since: "2026-11"}}
+    expiration: {description: When it expires in seconds since 1970; null for never., type: int, returned: success}
+"""
+
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_entries import KVEntriesInfo
+
+
+def main() -> None:
+    """Run the module."""
+    run(KVEntriesInfo)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+#!/usr/bin/python
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: worker_domain_info
+short_description: Tell which custom domains lead to Workers
+version_added: 0.1.0
+description:
+  - Lists the custom domains of the account, or those of one host name, Worker or zone. One request, whatever their number.
+options:
+  hostname:
+    description: Only the custom domain of this host name.
+    type: str
+  service:
+    description: Only the custom domains of this Worker.
+    type: str
+  zone:
+    description: Only the custom domains in the zone of this name.
+    type: str
+  zone_id:
+    description: Only the custom domains in the zone of this id.
+    type: str
+extends_documentation_fragment:
+  - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.attributes.info
+  - tenantry.cloudflare_workers.attributes.action_group
+author:
+  - The tenantry maintainers (@tenantry)
+"""
+
+EXAMPLES = r"""
+- name: The Worker behind the sign-up page
+  tenantry.cloudflare_workers.worker:
+    name: example-signup
+    content: "export default { fetch: () => new Response('welcome') };"
+    compatibility_date: "2026-11-01"
+
+- name: Its custom domain
+  tenantry.cloudflare_workers.worker_domain:
+    hostname: signup.example.com
+    service: example-signup
+
+- name: Which custom domains are there?
+  tenantry.cloudflare_workers.worker_domain_info:
+
+- name: Which of them lead to this Worker?
+  tenantry.cloudflare_workers.worker_domain_info:
+    service: example-signup
+"""
+
+RETURN = r"""
+operations:
+  description: The writes that were sent, which are none.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+worker_domains:
+  description: The custom domains; an empty list where none is found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id: {description: Its id., type: str, returned: success, sample: dbe10b4bc17c295377eabd600e1787fd}
+    hostname: {description: The host name., type: str, returned: success, sample: signup.example.com}
+    service: {description: The Worker that answers., type: str, returned: success, sample: example-signup}
+    zone_id: {description: The id of its zone., type: str, returned: success}
+    zone_name: {description: The name of its zone., type: str, returned: success, sample: example.com}
+    cert_id: {description: The id of its certificate., type: str, returned: success}
+"""
+
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_domain import WorkerDomainInfo
+
+
+def main() -> None:
+    """Run the module."""
+    run(WorkerDomainInfo)
+
+
+if __name__ == "__main__":
+    main()

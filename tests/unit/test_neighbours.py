@@ -1,0 +1,359 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What stands around the Workers of a platform: schedules, names, entries of KV, and what each costs."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import random
+import time
+import typing as t
+
+import pytest
+from harness import Runner
+from local_edge.errors import ApiError
+from local_edge.model import cron
+from local_edge.testing import Edge, running
+
+CODE = "export default { fetch: () => new Response('one') };"
+PARTS = "* 0 7 8 23 24 31 59 60 1-5 5-61 */5 */0 3/05 */100 JAN dec SUN mon-FRI L LW 15W 3#2"  # of cron expressions
+
+
+def cost(run: Runner, edge: Edge, module: str, **options: t.Any) -> tuple[int, int]:
+    """Run a module, and count its reads and its writes."""
+    edge.clear()
+    run.ok(module, **options)
+    writes = len(edge.writes())
+    return len(edge.requests()) - writes, writes
+
+
+@pytest.fixture
+def _router(run: Runner) -> None:
+    for name in ("router", "other"):
+        run.ok("worker", name=name, content=CODE, compatibility_date="2026-11-01")
+
+
+@pytest.mark.usefixtures("_router")
+def test_what_a_schedule_costs(run: Runner, edge: Edge) -> None:
+    crons = ["*/30 * * * *"]
+    assert cost(run, edge, "worker_schedule", name="router", crons=crons) == (2, 1)
+    assert cost(run, edge, "worker_schedule", name="router", crons=crons) == (1, 0)
+    assert cost(run, edge, "worker_schedule", name="router", state="absent") == (2, 1)
+    assert cost(run, edge, "worker_schedule", name="router", state="absent") == (1, 0)
+    assert cost(run, edge, "worker_schedule", name="nobody", state="absent") == (1, 0)
+
+
+def test_the_crons_that_are_refused_are_those_that_cloudflare_would_refuse() -> None:
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import complaint
+
+    draw = random.Random(7)
+    taken = 0
+    for _turn in range(3000):
+        fields = ["*"] * draw.choice((4, 5, 5, 5, 5, 6))
+        fields[draw.randrange(len(fields))] = ",".join(draw.choices(PARTS.split(), k=draw.choice((1, 1, 2))))
+        one = " ".join(fields)
+        try:
+            cron.check([one])
+        except ApiError:
+            assert complaint(one), one
+        else:
+            taken += 1
+            assert not complaint(one), one
+    assert 500 < taken < 2500, "neither all nor none of them are good"
+
+
+RECORD: dict[str, t.Any] = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
+
+
+def records(run: Runner, edge: Edge, **query: t.Any) -> list[t.Any]:
+    """Return the contents of the records of example.com."""
+    found = run.ok("api", path=f"/zones/{edge.zones['example.com']}/dns_records", query=query)["api"]
+    return sorted(record["content"] for record in found)
+
+
+def test_what_a_record_costs(run: Runner, edge: Edge) -> None:
+    known = {**RECORD, "zone_id": edge.zones["example.com"]}
+    assert cost(run, edge, "dns_record", **known) == (2, 1)
+    assert cost(run, edge, "dns_record", **known) == (1, 0)
+    assert cost(run, edge, "dns_record", **{**known, "content": "192.0.2.2"}) == (2, 1)
+    assert cost(run, edge, "dns_record", **RECORD, state="absent") == (3, 0), "the zone by the two levels of the name, and the record"
+
+
+def test_the_only_record_changes_its_content_and_another_one_stands_beside_it(run: Runner, edge: Edge) -> None:
+    run.ok("dns_record", **RECORD)
+    changed = run.ok("dns_record", **{**RECORD, "content": "192.0.2.2"})
+    assert [operation.split()[0] for operation in changed["operations"]] == ["PATCH"] and records(run, edge) == ["192.0.2.2"]
+    for content in ("192.0.2.3", "192.0.2.4", "192.0.2.3"):
+        run.ok("dns_record", **{**RECORD, "content": content, "beside": True})
+    assert records(run, edge) == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
+    assert run.ok("dns_record", **{**RECORD, "content": "192.0.2.3", "ttl": 600})["dns_record"]["ttl"] == 600, "it is told by its content"
+    for options in ({"content": "192.0.2.9"}, {"content": "192.0.2.9", "proxied": True}):
+        assert "there are 3 of A record 'www.example.com': '192.0.2.2', '192.0.2.3'" in run.refused("dns_record", **{**RECORD, **options})
+    assert "Give the content" in run.refused("dns_record", name="www.example.com", type="A", state="absent")
+    assert not run.ok("dns_record", **{**RECORD, "content": "192.0.2.9"}, state="absent")["changed"]
+    assert run.ok("dns_record", **{**RECORD, "content": "192.0.2.3"}, state="absent")["changed"]
+    assert records(run, edge) == ["192.0.2.2", "192.0.2.4"]
+
+
+def test_a_text_never_replaces_another(run: Runner, edge: Edge) -> None:
+    txt = {"name": "example.com", "type": "TXT"}
+    run.ok("dns_record", **txt, content="v=spf1 -all")
+    run.ok("dns_record", **txt, content="verification=1")
+    assert records(run, edge) == ["v=spf1 -all", "verification=1"]
+    assert not run.ok("dns_record", **txt, content="verification=2", beside=False, state="absent")["changed"]
+    assert not run.ok("dns_record", **txt, content='"v=spf1" " -all"')["changed"], "quotes are Cloudflare's affair"
+    run.ok("dns_record", **txt, content="verification=1", state="absent")
+    run.ok("dns_record", **txt, content="v=spf1 ~all", beside=False)
+    assert records(run, edge) == ["v=spf1 ~all"]
+
+
+def test_a_spelling_is_no_change(run: Runner) -> None:
+    for kind, one, other in (("AAAA", "100::", "0100:0::0"), ("CNAME", "Shop.Example.net.", "shop.example.net"), ("MX", "mx.example.net", "MX.example.net")):
+        options = {"name": f"{kind}.example.com", "type": kind, **({"priority": 10} if kind == "MX" else {})}
+        assert run.ok("dns_record", **options, content=one)["changed"]
+        assert not run.ok("dns_record", **options, content=other)["changed"]
+
+
+def test_a_record_of_several_parts(run: Runner) -> None:
+    caa = {"name": "example.com", "type": "CAA"}
+    first = {"flags": 0, "tag": "issue", "value": "letsencrypt.org"}
+    assert run.ok("dns_record", **caa, data=first)["dns_record"]["content"] == '0 issue "letsencrypt.org"'
+    assert not run.ok("dns_record", **caa, data=first)["changed"]
+    run.ok("dns_record", **caa, data={**first, "value": "pki.goog"})
+    assert "there are 2 of CAA record" in run.refused("dns_record", **caa, data={"tag": "issue"}, state="absent")
+    changed = run.ok("dns_record", **caa, data={"value": "pki.goog"}, comment="the second")
+    assert changed["dns_record"]["data"] == {**first, "value": "pki.goog"}
+    assert run.ok("dns_record", **caa, data={"value": "pki.goog"}, state="absent")["changed"]
+    moved = run.ok("dns_record", **caa, data={"value": "sectigo.com"}, beside=False)
+    assert moved["dns_record"]["content"] == '0 issue "sectigo.com"'
+
+
+def test_a_record_that_becomes_proxied_loses_its_ttl(run: Runner) -> None:
+    run.ok("dns_record", **RECORD, ttl=300)
+    foreseen = run.ok("dns_record", **RECORD, proxied=True, check=True)["dns_record"]
+    assert foreseen["ttl"] == 1 == run.ok("dns_record", **RECORD, proxied=True)["dns_record"]["ttl"]
+    assert "is proxied" in run.refused("dns_record", **RECORD, ttl=300)
+
+
+def test_records_that_exclude_each_other_are_refused_in_cloudflares_words(run: Runner, edge: Edge) -> None:
+    run.ok("dns_record", **RECORD)
+    said = run("dns_record", **{**RECORD, "type": "CNAME", "content": "example.net"})["msg"]
+    assert "code 81053: An A, AAAA, or CNAME record with that host already exists. Remove that record first" in said
+    named_wrongly = run("dns_record", **{**RECORD, "name": "www.other"}, zone_id=edge.zones["example.com"])["msg"]
+    assert "was made as 'www.other.example.com': remove that" in named_wrongly
+
+
+DOMAIN: dict[str, t.Any] = {"hostname": "app.example.com", "service": "router"}
+
+
+@pytest.mark.usefixtures("_router")
+def test_what_a_custom_domain_costs(run: Runner, edge: Edge) -> None:
+    known = {**DOMAIN, "zone_id": edge.zones["example.com"]}
+    assert cost(run, edge, "worker_domain", **known) == (2, 1)
+    assert cost(run, edge, "worker_domain", **DOMAIN) == (1, 0), "one that exists says itself what zone it is in"
+    assert cost(run, edge, "worker_domain", **{**DOMAIN, "service": "other"}, take_over=True) == (2, 1)
+    assert cost(run, edge, "worker_domain", hostname="app.example.com", state="absent") == (2, 1)
+    assert cost(run, edge, "worker_domain", hostname="app.example.com", state="absent") == (1, 0)
+
+
+@pytest.mark.usefixtures("_router")
+def test_a_custom_domain_of_another_worker_is_not_taken_unasked(run: Runner) -> None:
+    made = run.ok("worker_domain", **DOMAIN)["worker_domain"]
+    for want in ({"service": "other"}, {"service": "other", "state": "absent"}):
+        assert "belongs to Worker 'router': set take_over: true" in run.refused("worker_domain", **{**DOMAIN, **want})
+    taken = run.ok("worker_domain", **{**DOMAIN, "service": "other", "take_over": True})["worker_domain"]
+    assert taken == {**made, "service": "other"}
+
+
+@pytest.mark.usefixtures("_router")
+def test_a_custom_domain_and_dns_records_keep_out_of_each_others_way(run: Runner) -> None:
+    run.ok("dns_record", **{**RECORD, "name": "app.example.com"})
+    assert "code 100117" in (said := run("worker_domain", **DOMAIN)["msg"]) and "Remove these records first" in said
+    run.ok("dns_record", name="app.example.com", type="A", state="absent")
+    run.ok("worker_domain", **DOMAIN)
+    assert "code 81062" in (said := run("dns_record", **{**RECORD, "name": "app.example.com"})["msg"]) and "Remove the custom domain first" in said
+
+
+def test_a_custom_domain_needs_its_worker(run: Runner) -> None:
+    assert "Upload the Worker first" in run("worker_domain", **DOMAIN)["msg"]
+
+
+SHOP: dict[str, t.Any] = {"hostname": "shop.customer.net", "zone": "platform.localhost", "ssl": {"method": "txt"}}
+
+
+@contextlib.contextmanager
+def active_after(edge: Edge, seconds: float) -> t.Iterator[dict[str, t.Any]]:
+    """Options for an edge on which a custom hostname is active after so many seconds."""
+    with running(accounts=[edge.account], zones=["platform.localhost"], custom_hostname_seconds=seconds) as other:
+        yield {"api_url": other.api, "api_token": other.token}
+
+
+def test_what_a_custom_hostname_costs(run: Runner, edge: Edge) -> None:
+    known = {"hostname": "shop.customer.net", "zone_id": edge.zones["platform.localhost"], "ssl": {"method": "txt"}}
+    assert cost(run, edge, "custom_hostname", **known) == (2, 1)
+    assert cost(run, edge, "custom_hostname", **known, custom_metadata={"customer": "a"}) == (2, 1)
+    assert cost(run, edge, "custom_hostname", **known) == (1, 0)
+    assert cost(run, edge, "custom_hostname", **known, state="absent") == (2, 1)
+
+
+def test_a_certificate_is_validated_anew_only_when_it_changes(run: Runner, edge: Edge) -> None:
+    with active_after(edge, 0) as to:
+        run.ok("custom_hostname", **SHOP, **to)
+        listed = {"path": f"/zones/{edge.zones['platform.localhost']}/custom_hostnames", **to}
+        issued = run.ok("api", **listed)["api"][0]["ssl"]["uploaded_on"]
+        run.ok("custom_hostname", **SHOP, **to, custom_metadata={"a": "b"})
+        run.ok("custom_hostname", **{**SHOP, "ssl": {"method": "txt", "wildcard": False, "type": "dv", "settings": {}}}, **to)
+        assert run.ok("api", **listed)["api"][0]["ssl"]["uploaded_on"] == issued
+        run.ok("custom_hostname", **{**SHOP, "ssl": {"wildcard": True}}, **to)
+        after = run.ok("api", **listed)["api"][0]["ssl"]
+        assert after["uploaded_on"] != issued and after["method"] == "txt" and after["wildcard"]
+
+
+def test_what_the_customer_must_place(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine import converge
+
+    monkeypatch.setattr(converge, "LAST_LOOK", 0.1)
+    with active_after(edge, 4) as to:
+        first = run.ok("custom_hostname", **SHOP, **to)["custom_hostname"]
+        assert (first["status"], first["ssl_status"]) == ("pending", "initializing")
+        assert [record["name"] for record in first["dns_records"]] == ["_cf-custom-hostname.shop.customer.net"]
+        later = run.ok("custom_hostname", **SHOP, **to, wait_for="records", wait_timeout=6)
+    assert not later["changed"]
+    records = later["custom_hostname"]["dns_records"]
+    assert [(record["name"], record["type"]) for record in records] == [
+        ("_cf-custom-hostname.shop.customer.net", "TXT"),
+        ("_acme-challenge.shop.customer.net", "TXT"),
+    ]
+    assert records[0]["content"] == later["custom_hostname"]["id"] and records[1]["content"]
+
+
+def test_waiting_until_it_is_active(run: Runner, edge: Edge) -> None:
+    with active_after(edge, 1) as to:
+        foreseen = run.ok("custom_hostname", **SHOP, **to, wait_for="active", check=True)["custom_hostname"]
+        assert foreseen["status"] == "(known after apply)", "check mode waits for nothing"
+        done = run.ok("custom_hostname", **SHOP, **to, wait_for="active")
+    assert done["changed"] and (done["custom_hostname"]["status"], done["custom_hostname"]["ssl_status"]) == ("active", "active")
+    assert done["custom_hostname"]["dns_records"] == []
+
+
+def test_waiting_in_vain_says_what_is_needed(run: Runner) -> None:
+    result = run("custom_hostname", **SHOP, wait_for="active", wait_timeout=0)
+    assert result["failed"] and "after 0 s it is pending, its certificate initializing. The customer's DNS needs: TXT _cf-custom-hostname" in result["msg"]
+    assert not run.ok("custom_hostname", **SHOP)["changed"], "what was written stays"
+
+
+KV: dict[str, t.Any] = {"title": "Plans"}
+BYTES = base64.b64encode(b"\x00\xff\xfe").decode()
+
+
+@pytest.fixture
+def _plans(run: Runner) -> None:
+    run.ok("kv_namespace", **KV)
+
+
+def entries(run: Runner, *some: dict[str, t.Any], **options: t.Any) -> dict[str, t.Any]:
+    """Declare entries, and return the result without what never changes."""
+    return run.ok("kv_entries", **KV, entries=list(some), **options)
+
+
+def keys(run: Runner, edge: Edge) -> dict[str, t.Any]:
+    """Return all keys of the KV namespace, with what is said of them."""
+    root = f"/accounts/{edge.account}/storage/kv/namespaces"
+    namespace = run.ok("api", path=root)["api"][0]["id"]
+    return {key.pop("name"): key for key in run.ok("api", path=f"{root}/{namespace}/keys", paginate=True)["api"]}
+
+
+@pytest.mark.usefixtures("_plans")
+def test_an_entry_written_with_a_ttl_goes_on_to_its_end(run: Runner, edge: Edge) -> None:
+    offer = {"key": "offer", "value": "20%"}
+    now = time.time()
+    assert entries(run, {**offer, "expiration_ttl": 600})["changed"]
+    ends = keys(run, edge)["offer"]["expiration"]
+    assert now + 599 <= ends <= time.time() + 601
+    for lasting in ({"expiration_ttl": 600}, {"expiration_ttl": 9000}, {"expiration": ends}, {}):
+        assert not entries(run, {**offer, **lasting})["changed"], lasting
+    assert entries(run, {**offer, "value": "30%"})["changed"] and keys(run, edge)["offer"]["expiration"] == ends, "its end travels with a write"
+    assert entries(run, {**offer, "value": "30%", "expiration_ttl": 120})["changed"] and keys(run, edge)["offer"]["expiration"] < ends
+    assert entries(run, {**offer, "value": "30%", "expiration_ttl": None})["changed"] and "expiration" not in keys(run, edge)["offer"]
+    assert entries(run, {**offer, "value": "30%", "expiration": ends})["changed"] and keys(run, edge)["offer"]["expiration"] == ends
+    assert entries(run, {**offer, "value": "30%", "expiration": None})["changed"] and "expiration" not in keys(run, edge)["offer"]
+    assert "expires at 1700000000" in run.refused("kv_entries", **KV, entries=[{**offer, "expiration": 1700000000}])
+
+
+@pytest.mark.usefixtures("_plans")
+def test_metadata_alone_is_a_difference(run: Runner, edge: Edge) -> None:
+    entries(run, {"key": "a", "value": "b", "metadata": {"x": 1}})
+    assert not entries(run, {"key": "a", "value": "b"})["changed"]
+    assert entries(run, {"key": "a", "value": "b", "metadata": {"x": 2}})["changed"] and keys(run, edge)["a"]["metadata"] == {"x": 2}
+    assert entries(run, {"key": "a", "value": "b", "metadata": None})["changed"] and keys(run, edge)["a"] == {}
+
+
+@pytest.mark.usefixtures("_plans")
+def test_values_that_are_no_text(run: Runner, edge: Edge) -> None:
+    picture = {"key": "a/picture", "value": BYTES, "base64": True}
+    assert entries(run, picture, {"key": "a", "value": "x"})["changed"]
+    again = entries(run, picture, {"key": "a", "value": "x"})
+    assert not again["changed"] and again["kv_entries"]["entries"]["a/picture"] == {"value": BYTES, "base64": True, "metadata": None}
+    text = {"key": "b", "value": base64.b64encode("später".encode()).decode(), "base64": True}
+    assert entries(run, text)["kv_entries"]["entries"]["b"]["value"] == "später"
+    assert not entries(run, {"key": "b", "value": "später"})["changed"]
+    assert cost(run, edge, "kv_entries", **KV, entries=[picture]) == (3, 0), "the title, what is said of the key, its bytes"
+    assert entries(run, {**picture, "metadata": {"x": 1}})["changed"] and keys(run, edge)["a/picture"]["metadata"] == {"x": 1}
+    assert entries(run, {"key": "a/picture", "base64": True}, state="absent")["changed"] and "a/picture" not in keys(run, edge)
+    assert not entries(run, {"key": "a/picture", "base64": True}, state="absent")["changed"]
+
+
+@pytest.mark.usefixtures("_plans")
+def test_keys_that_are_not_declared_are_purged_within_the_prefix(run: Runner, edge: Edge) -> None:
+    entries(run, *({"key": f"{place}/{number}", "value": "x"} for place in ("in", "out") for number in range(4)))
+    wanted = [{"key": "in/1", "value": "x"}, {"key": "in/9", "value": "y"}]
+    foreseen = run.ok("kv_entries", **KV, prefix="in/", purge=True, entries=wanted, check=True)
+    done = entries(run, *wanted, prefix="in/", purge=True)
+    assert foreseen["operations"] == done["operations"] and foreseen["diff"] == done["diff"]
+    assert [operation.rsplit("/", 1)[1] for operation in done["operations"]] == ["bulk", "delete"]
+    assert list(done["diff"]["before"]) == ["in/1", "in/0", "in/2", "in/3"] and list(done["diff"]["after"]) == ["in/1", "in/9"]
+    assert list(keys(run, edge)) == ["in/1", "in/9", *(f"out/{number}" for number in range(4))]
+    assert not entries(run, *wanted, prefix="in/", purge=True)["changed"]
+    said = run.refused("kv_entries", **KV, prefix="", purge=True, purge_limit=3, entries=wanted)
+    assert "purge: 4 keys are not declared, such as 'out/0': set purge_limit: 4" in said
+    assert entries(run, prefix="", purge=True)["changed"] and keys(run, edge) == {}
+
+
+def test_what_leads_to_workers_is_not_purged(run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("kv_namespace", **KV)
+    fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "hostnames": ["a.example.com"]}], "registry": KV}
+    run.ok("namespaced_workers", **fleet, defaults={"content": CODE, "compatibility_date": "2026-11-01"})
+    entries(run, {"key": "mine", "value": "x", "metadata": {"x": 1}})
+    root = f"/accounts/{edge.account}/storage/kv/namespaces"
+    namespace = run.ok("api", path=root)["api"][0]["id"]
+    run.ok("api", method="PUT", path=f"{root}/{namespace}/bulk", body=[{"key": "odd", "value": "x", "metadata": ["tenantry"]}])
+    assert entries(run, prefix="", purge=True)["changed"] and list(keys(run, edge)) == ["a.example.com", "tenantry/ledger/default"]
+
+
+@pytest.mark.usefixtures("_plans")
+def test_what_entries_cost(run: Runner, edge: Edge) -> None:
+    some = {"title": "Plans", "entries": [{"key": f"k{number}", "value": "x"} for number in range(250)]}
+    assert cost(run, edge, "kv_entries", **some) == (4, 1)
+    assert cost(run, edge, "kv_entries", **some) == (4, 0)
+    assert cost(run, edge, "kv_entries", **some, prefix="k", purge=True) == (5, 0)
+    assert cost(run, edge, "kv_entries", **{**some, "entries": some["entries"][:200]}, prefix="k", purge=True) == (4, 1)
+
+
+@pytest.mark.usefixtures("_plans")
+def test_what_does_not_fit_into_one_request_is_sent_in_several(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import kv_entries
+
+    def sent(*some: dict[str, t.Any]) -> list[int]:
+        edge.clear()
+        entries(run, *some)
+        return [operation.count("/bulk") for operation in edge.writes()]
+
+    monkeypatch.setattr(kv_entries, "MOST_WRITTEN", 3)
+    assert sent(*({"key": f"k{number}", "value": "x"} for number in range(7))) == [1, 1, 1]
+    monkeypatch.setattr(kv_entries, "MOST_SENT", 1000)
+    assert sent(*({"key": f"k{number}", "value": "ä" * 100} for number in range(2))) == [1, 1], "as JSON each takes six hundred bytes"
+    assert len(keys(run, edge)) == 7
