@@ -17,11 +17,10 @@ from abc import abstractmethod
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
 from .._worker import bindings, metadata, migrations, settings, source
-from .._worker.bindings import Binding
+from .._worker.bindings import INHERIT, Binding, Lookup
 from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
 from . import secrets
-from .kv_namespace import NO_NAMESPACE, find_by_title
 from .secrets import HIDDEN, HoldsSecrets
 
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
@@ -38,6 +37,11 @@ def modules_alike(modules: t.Any) -> t.Any:
 def seconds_of(date: str | None) -> float:
     """Return a date of the API as seconds since 1970; 0 where there is none."""
     return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() if date else 0.0
+
+
+def unknown_bindings(types: t.Collection[str]) -> list[str]:
+    """Return the warning that bindings of these types were sent as they are, if there are any."""
+    return [f"bindings: of types that this collection does not know, what they say was not checked: {', '.join(sorted(types))}."] if types else []
 
 
 class Script(HoldsSecrets):
@@ -75,6 +79,10 @@ class Script(HoldsSecrets):
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
 
+    @property
+    def warnings(self) -> list[str]:
+        return [*super().warnings, *unknown_bindings(bindings.unknown_types(self.given))]
+
     # -- where it lives ------------------------------------------------------------------------------------------------
 
     @property
@@ -100,12 +108,18 @@ class Script(HoldsSecrets):
     def _source(self) -> source.Source:
         return source.load(self.options, self.options.get("controller_sources"))
 
-    def _find_kv(self, title: str) -> str:
-        found = find_by_title(self.client, title)
+    def _find(self, lookup: Lookup, name: str) -> str:
+        listing = self.client.listing(self.client.account(*lookup.path), per_page=lookup.page)
+        found = next((one for one in listing if one[lookup.name] == name), None)
         if found is None:
-            self.missing.append(NO_NAMESPACE.format(f"titled {title!r}"))
+            self.missing.append(lookup.missing.format(name))
             return UNKNOWN
-        return str(found["id"])
+        return str(found[lookup.id])
+
+    @property
+    def _replaced(self) -> set[str]:
+        """The names of the declared bindings but for those that are to stay what they are."""
+        return {binding["name"] for binding in self._declared or [] if binding["type"] != INHERIT}
 
     @property
     def _migrations(self) -> list[migrations.Step]:
@@ -147,7 +161,7 @@ class Script(HoldsSecrets):
     def observe(self) -> Object | None:
         self.missing.clear()
         head = self.head()
-        self._declared = bindings.declare(self.given, self._find_kv)
+        self._declared = bindings.declare(self.given, self._find)
         self._tags = list(head["tags"] or []) if head else []
         self._stamp = stamp_in(self._tags)
         if head is None:
@@ -192,7 +206,7 @@ class Script(HoldsSecrets):
         return {
             "modules": code,
             **settings.seen(told),
-            "bindings": bindings.by_name(binding for binding in every if binding["type"] not in bindings.SECRET_TYPES),
+            "bindings": bindings.seen(every),
             "secrets": self._seen(names),
         }
 
@@ -208,10 +222,14 @@ class Script(HoldsSecrets):
         if holder and holder != owner and not self.options["take_over"]:
             raise CloudflareError(f"{self.label} belongs to owner {holder!r}, not to {owner!r}: set owner to {holder!r}, or take_over: true to make it yours.")
         kept = set((before or {}).get("secrets", {})) & set((after or {}).get("secrets", {}))
-        for name in sorted(kept & {binding["name"] for binding in self._declared or []}):
+        for name in sorted(kept & self._replaced):
             raise CloudflareError(f"bindings: {name} of {self.label} is a secret, which this would destroy: set secrets: {{{name}: null}} too.")
         if before is not None and after is not None and self._is_astray(before):
             self._guard_replacement(before)
+        attested = (before or {}).get("bindings", [])
+        for binding in [one for one in (after or {}).get("bindings", []) if one["type"] == INHERIT and one not in attested]:
+            old = binding.get("old_name") or binding["name"]
+            raise CloudflareError(f"bindings: {binding['name']}: {self.label} has no binding {old} that could be kept: say what it is. Secrets stay unnamed.")
         if after is not None and len(after["tags"]) > MOST_TAGS:
             raise CloudflareError(f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay.")
 
@@ -269,13 +287,18 @@ class Script(HoldsSecrets):
 
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
-        declared = {binding["name"] for binding in self._declared or []}
         there: list[Binding] = (before or {}).get("bindings", [])
-        stay = [binding["name"] for binding in after.get("bindings", there) if binding["name"] not in declared]
+        stay = [binding["name"] for binding in after.get("bindings", there) if binding["name"] not in self._replaced]
         sent = self._to_send(before, after) if self._secrets else {}
         if before and (stay or by_name):  # whether one upload may keep by name and by type is documented nowhere
             stay += [name for name in before["secrets"] if name in after["secrets"] and name not in sent]
-        return [*(self._declared or []), *map(metadata.inherit, stay), *metadata.secret_texts(sent)]
+        had = {binding["name"] for binding in there}
+        renamed = {binding["name"]: binding.get("old_name") for binding in self._declared or [] if binding["name"] not in had}
+        return [
+            *(bindings.written(binding) for binding in self._declared or [] if binding["type"] != INHERIT),
+            *(metadata.inherit(name, renamed.get(name)) for name in stay),
+            *(bindings.secret(name, value) for name, value in sent.items()),
+        ]
 
     def _told(self, before: Object | None, after: Object) -> Object:
         """Return the migrations of a write, if there are any to do."""
