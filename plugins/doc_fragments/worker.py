@@ -233,7 +233,7 @@ options:
         description:
           - What it is, in Cloudflare's words. Secrets are given as O(secrets).
           - One of V(plain_text), V(json), V(kv_namespace), V(dispatch_namespace), V(service), V(r2_bucket), V(d1), V(queue),
-            V(durable_object_namespace), V(workflow), V(analytics_engine), V(ratelimit), V(version_metadata), V(assets), V(hyperdrive),
+            V(durable_object_namespace), V(workflow), V(analytics_engine), V(ratelimit), V(version_metadata), V(hyperdrive),
             V(vectorize), V(secrets_store_secret), V(mtls_certificate), V(send_email), V(pipelines), V(vpc_service), V(vpc_network),
             V(ai), V(ai_search), V(ai_search_namespace), V(agent_memory), V(messaging), V(artifacts), V(flagship), V(k2), V(browser),
             V(images), V(media), V(stream), V(worker_loader), V(websearch) and V(inherit); or another one that only Cloudflare

@@ -18,6 +18,7 @@ Given = t.Mapping[str, t.Any]
 
 SECRET_TYPES = ("secret_text", "secret_key")
 VAR_TYPES = ("plain_text", "json")
+OWNERS = {"assets": ("assets",), **dict.fromkeys(VAR_TYPES, ("bindings", "vars"))}  # type -> the options that own it, where it is not bindings alone
 INHERIT = "inherit"
 NAME = re.compile(r"^[A-Za-z_$][A-Za-z0-9_$]*$")
 MOST_VALUES, LARGEST_VALUE = 128, 5 * 1024  # variables and secrets of a Worker together; bytes of each
@@ -27,7 +28,7 @@ MOST_VALUES, LARGEST_VALUE = 128, 5 * 1024  # variables and secrets of a Worker 
 class Lookup:
     """How a name that people know becomes the id that the API wants: C(option) holds the name, C(becomes) the id.
 
-    C(path) is the listing below the account, whose items have C(name) and C(id).
+    C(path) is the listing below the account, whose items have C(name) and C(id); C(page) is how many of them are asked for at once.
     """
 
     option: str
@@ -35,6 +36,7 @@ class Lookup:
     path: tuple[str, ...]
     name: str
     id: str
+    page: int
     missing: str
 
 
@@ -70,6 +72,7 @@ TYPES = {
             ("storage", "kv", "namespaces"),
             "title",
             "id",
+            100,
             "There is no KV namespace titled {!r}: create it first, with tenantry.cloudflare_workers.kv_namespace.",
         ),
     ),
@@ -78,7 +81,7 @@ TYPES = {
     "r2_bucket": BindingType(("bucket_name",), ("jurisdiction",)),
     "d1": BindingType(
         either=("database_id", "database_name"),
-        lookup=Lookup("database_name", "database_id", ("d1", "database"), "name", "uuid", "There is no D1 database named {!r}: create it first."),
+        lookup=Lookup("database_name", "database_id", ("d1", "database"), "name", "uuid", 10_000, "There is no D1 database named {!r}: create it first."),
         also={"database_id": "id"},
     ),
     "queue": BindingType(("queue_name",), ("delivery_delay",), assumed={"delivery_delay": 0}),
@@ -89,7 +92,6 @@ TYPES = {
     "analytics_engine": BindingType(("dataset",)),
     "ratelimit": BindingType(("namespace_id", "simple")),
     "version_metadata": BindingType(),
-    "assets": BindingType(),
     "hyperdrive": BindingType(("id",)),
     "vectorize": BindingType(("index_name",)),
     "secrets_store_secret": BindingType(("store_id", "secret_name")),
@@ -114,6 +116,7 @@ UNKNOWN_TYPE = BindingType()
 ELSEWHERE = {
     "secret_text": "give it in secrets, as a text: what is in bindings is shown, what is in secrets never.",
     "secret_key": f"give it in secrets, as a dictionary of {', '.join(SECRET_KEY.needs)} and {' or '.join(SECRET_KEY.either)}.",
+    "assets": "give its name as binding in assets.",
     "tail_consumer": "give the Worker in tail_consumers.",
     **dict.fromkeys(("wasm_module", "text_blob", "data_blob"), "it belongs to scripts from before modules: let the Worker import the file instead."),
 }
@@ -312,7 +315,8 @@ def merge(observed: t.Iterable[Binding], declared: t.Iterable[Binding], kept: t.
 def _matched(binding: Binding, there: t.Mapping[str, Binding]) -> Binding:
     name = binding["name"]
     if binding["type"] == INHERIT:
-        source = there.get(name) or there.get(binding.get("old_name", name))
+        old_name: str = binding.get("old_name") or name
+        source = there.get(name) or there.get(old_name)
         return {**source, "name": name} if source else binding
     return there[name] if name in there and _holds(binding, there[name]) else binding
 
@@ -342,17 +346,13 @@ def owns(given: Given, unmanaged: str) -> list[t.Any]:
 def keeps(given: Given, unmanaged: str) -> t.Callable[[Binding], bool]:
     """Return which undeclared bindings stay: those of types that the given options do not own, and all of them with C(keep).
 
-    C(bindings) owns every type, C(vars) alone only its own two, and without both nothing is owned. What is set to null in C(vars)
-    goes in any case.
+    C(vars) alone owns only its own two types, and without both nothing is owned. What is set to null in C(vars) goes in any case.
     """
     removed = {name for name, value in (given.get("vars") or {}).items() if value is None}
     removed |= {name for name, value in (given.get("secrets") or {}).items() if value is not None}  # a secret takes its place
-    everything = "bindings" in given
-    owned = VAR_TYPES if "vars" in given else ()
 
     def kept(binding: Binding) -> bool:
-        if binding["name"] in removed:
-            return False
-        return unmanaged == "keep" or not (everything or binding["type"] in owned)
+        owned = any(option in given for option in OWNERS.get(binding["type"], ("bindings",)))
+        return binding["name"] not in removed and (unmanaged == "keep" or not owned)
 
     return kept
