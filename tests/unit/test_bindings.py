@@ -222,6 +222,7 @@ def test_a_binding_that_is_read_anew_is_the_same(run: Runner, example: dict[str,
     repaired = run.ok("worker", **WORKER, bindings=[example])
     assert verbs(repaired) == ["PATCH /script-settings"]
     assert repaired["diff"]["before"] == repaired["diff"]["after"]
+    assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
 
 
 @pytest.mark.parametrize(
@@ -275,6 +276,8 @@ def test_d1_is_sent_by_both_of_its_names(run: Runner, monkeypatch: pytest.Monkey
 def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_them(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
     edge.switches.service_props_shown = "no"
     run.ok("worker", **WORKER, bindings=[example])
+    assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
+    assert run.ok("worker", **WORKER, bindings=[{**example, "props": {"other": 1}}], verify_level="settings")["changed"]
     lose_the_stamp(run)
     assert run.ok("worker", **WORKER, bindings=[example])["changed"]
     assert not run.ok("worker", **WORKER, bindings=[example])["changed"]
@@ -345,8 +348,8 @@ def test_a_binding_is_kept_without_saying_what_it_is(run: Runner, edge: Edge, un
     assert kept["diff"]["after"]["bindings"] == [{"name": "A", "type": "plain_text", "text": "a"}, {"name": "Z", "type": "plain_text", "text": "b"}]
     assert {one["name"]: one.get("text") for one in shown(run)} == {"A": "a", "Z": "b", "HUSH": None}
     assert not run.ok("worker", **keeping)["changed"]
-    changed = run.ok("worker", **{**keeping, "content": CODE + "//"})
-    assert "bindings" not in changed["diff"]["before"] or changed["diff"]["before"]["bindings"] == changed["diff"]["after"]["bindings"]
+    changed = run.ok("worker", **{**keeping, "content": CODE + "//"})["diff"][0]
+    assert changed["before"]["bindings"] == changed["after"]["bindings"]
     assert {one["name"]: one.get("text") for one in shown(run)} == {"A": "a", "Z": "b", "HUSH": None}
     lose_the_stamp(run)
     assert verbs(run.ok("worker", **{**keeping, "content": CODE + "//"})) == ["PATCH /script-settings"]

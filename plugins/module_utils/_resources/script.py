@@ -206,7 +206,7 @@ class Script(HoldsSecrets):
         return {
             "modules": code,
             **settings.seen(told),
-            "bindings": bindings.seen(every),
+            "bindings": bindings.seen(every, self._declared or [] if same else []),
             "secrets": self._seen(names),
         }
 

@@ -44,8 +44,8 @@ class Lookup:
 class BindingType:
     """One type of binding: the options it needs, those it may have, and those of which it needs exactly one.
 
-    C(lookup) resolves a name among them. C(also) is what else the API calls an option, which it may say instead or must be told too; C(assumed) is what
-    an option means where the API does not say it.
+    C(lookup) resolves a name among them. C(also) is what else the API calls an option, which it may say instead and is told too; C(assumed) is what an
+    option means where the API does not say it; C(untold) are those that it may never say.
     """
 
     needs: tuple[str, ...] = ()
@@ -54,6 +54,7 @@ class BindingType:
     lookup: Lookup | None = None
     also: t.Mapping[str, str] = field(default_factory=dict)
     assumed: t.Mapping[str, t.Any] = field(default_factory=dict)
+    untold: tuple[str, ...] = ()
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -77,7 +78,7 @@ TYPES = {
         ),
     ),
     "dispatch_namespace": BindingType(("namespace",), ("outbound",)),
-    "service": BindingType(("service",), ("environment", "entrypoint", "props"), assumed={"environment": "production"}),
+    "service": BindingType(("service",), ("environment", "entrypoint", "props"), assumed={"environment": "production"}, untold=("props",)),
     "r2_bucket": BindingType(("bucket_name",), ("jurisdiction",)),
     "d1": BindingType(
         either=("database_id", "database_name"),
@@ -290,14 +291,20 @@ def by_name(bindings: t.Iterable[Binding]) -> list[Binding]:
     return sorted(bindings, key=lambda binding: str(binding["name"]))
 
 
-def seen(bindings: t.Iterable[Binding]) -> list[Binding]:
-    """Return the bindings that the API shows but for secrets, each option by its one name."""
-    return by_name(_read(binding) for binding in bindings if binding["type"] not in SECRET_TYPES)
+def seen(bindings: t.Iterable[Binding], attested: t.Iterable[Binding]) -> list[Binding]:
+    """Return the bindings that the API shows but for secrets, each option by its one name.
+
+    What it never tells is as the bindings say that are C(attested) to have been sent.
+    """
+    sent = {binding["name"]: binding for binding in attested}
+    return by_name(_read(binding, sent.get(binding["name"], {})) for binding in bindings if binding["type"] not in SECRET_TYPES)
 
 
-def _read(binding: Binding) -> Binding:
-    names = {other: option for option, other in _type(binding).also.items()}
-    return {names.get(key, key): value for key, value in binding.items()}
+def _read(binding: Binding, sent: Binding) -> Binding:
+    kind = _type(binding)
+    names = {other: option for option, other in kind.also.items()}
+    untold = {option: sent[option] for option in kind.untold if option in sent and sent["type"] == binding["type"]}
+    return {**untold, **{names.get(key, key): value for key, value in binding.items()}}
 
 
 def written(binding: Binding) -> Binding:
