@@ -19,6 +19,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worke
 from harness import Result, Runner
 from local_edge.model.bindings import KINDS, Binding, Kind
 from local_edge.testing import Edge
+from test_laws import check_do_check_do
 
 CODE = "export default { fetch: () => new Response('one') };"
 WORKER: dict[str, t.Any] = {"name": "w", "content": CODE, "compatibility_date": "2026-11-01"}
@@ -184,18 +185,28 @@ def test_the_edge_takes_the_same_options(label: str) -> None:
 
 
 @every_type
-def test_a_binding_is_sent_as_given_and_silent_afterwards(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
-    predicted = run.ok("worker", check=True, **WORKER, bindings=[example])
-    result = run.ok("worker", **WORKER, bindings=[example])
-    assert verbs(result) == verbs(predicted) == ["PUT "] and result["warnings"] == []
+def test_a_binding_obeys_the_laws_and_is_sent_as_given(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
+    result = check_do_check_do(run, edge, "worker", **WORKER, bindings=[example])
+    assert verbs(result) == ["PUT "] and result["warnings"] == []
     (there,) = shown(run)
     names = {"title", "database_name"}  # go as the id that they stand for
     assert {option: value for option, value in example.items() if option not in names}.items() <= there.items()
     assert not names & set(there)
-    edge.clear()
-    assert verbs(run.ok("worker", **WORKER, bindings=[example])) == []
-    reads = [seen["path"] for seen in edge.requests()]
-    assert not [path for path in reads if "settings" in path or "content" in path]
+    more = {**example, "name": "ANOTHER"}
+    assert verbs(check_do_check_do(run, edge, "worker", **WORKER, bindings=[more, example])) == ["PATCH /settings"]
+    assert [one["name"] for one in shown(run)] == ["ANOTHER", "B"]
+    assert verbs(check_do_check_do(run, edge, "worker", **WORKER, bindings=[more])) == ["PATCH /settings"]
+    assert [one["name"] for one in shown(run)] == ["ANOTHER"]
+
+
+@every_type
+def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
+    if example["type"] != "dispatch_namespace":
+        run.ok("dispatch_namespace", name="thing")
+    tenant = {**WORKER, "dispatch_namespace": "thing", "bindings": [example]}
+    check_do_check_do(run, edge, "namespaced_worker", **tenant)
+    fleet = {"dispatch_namespace": "thing", "owner": "mine", "defaults": {key: tenant[key] for key in ("content", "compatibility_date", "bindings")}}
+    check_do_check_do(run, edge, "namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])
 
 
 @every_type
@@ -381,6 +392,15 @@ def test_a_key_is_a_secret(run: Runner, edge: Edge) -> None:
         text = json.dumps(result)
         assert KEY["key_base64"] not in text and "bmV3IGtleQ==" not in text and '"sign"' not in text
         assert result["invocation"]["module_args"].get("secrets", {"KEY": None}).keys() >= {"KEY"}
+
+
+def test_a_key_of_a_worker_that_others_upload(run: Runner, edge: Edge) -> None:
+    run.ok("worker", **WORKER)
+    check_do_check_do(run, edge, "worker_secrets", name="w", secrets={"KEY": KEY, "HUSH": "hush-hush-1"}, fingerprint_key="fingerprint-key-1")
+    assert {one["name"]: one["type"] for one in shown(run)} == {"KEY": "secret_key", "HUSH": "secret_text"}
+    assert "secrets: KEY is a dictionary, and a key needs usages" in run.refused("worker_secrets", name="w", secrets={"KEY": {**KEY, "usages": None}})
+    run.ok("worker_secrets", name="w", secrets={"KEY": KEY}, state="absent")
+    assert [one["name"] for one in shown(run)] == ["HUSH"]
 
 
 # -- what is wrong -----------------------------------------------------------------------------------------------------

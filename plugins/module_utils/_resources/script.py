@@ -229,7 +229,7 @@ class Script(HoldsSecrets):
         attested = (before or {}).get("bindings", [])
         for binding in [one for one in (after or {}).get("bindings", []) if one["type"] == INHERIT and one not in attested]:
             old = binding.get("old_name") or binding["name"]
-            raise CloudflareError(f"bindings: {binding['name']}: {self.label} has no binding {old} that could be kept: say what it is. Secrets stay unnamed.")
+            raise CloudflareError(f"bindings: {binding['name']}: {self.label} has no binding {old} that could be kept: say what it is. Secrets stay by themselves.")
         if after is not None and len(after["tags"]) > MOST_TAGS:
             raise CloudflareError(f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay.")
 
