@@ -28,6 +28,11 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 export class Greeter extends WorkerEntrypoint { greet(name) { return `${this.ctx.props.greeting} ${name}`; } }
 export default { fetch: () => new Response("backend") };
 """
+EGRESS = """
+import { WorkerEntrypoint } from "cloudflare:workers";
+export class Out extends WorkerEntrypoint { fetch() { return new Response(`for ${this.env.customer}`); } }
+export default { fetch: () => new Response("not this one") };
+"""
 TENANT = """
 const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 export default { async fetch(request, env) {
@@ -82,7 +87,7 @@ LASTING = [
     task("kv_namespace", title="Tenant Data"),
     task("kv_entries", title="Tenant Data", entries=[{"key": "greeting", "value": "from KV"}]),
     task("worker", name="backend", content=BACKEND, **DATE),
-    task("worker", name="egress", content="export default { fetch: (request, env) => new Response(`for ${env.customer}`) };", **DATE),
+    task("worker", name="egress", content=EGRESS, **DATE),
     task(
         "namespaced_worker",
         dispatch_namespace="tenants",
@@ -103,7 +108,7 @@ LASTING = [
                 "name": "TENANTS",
                 "type": "dispatch_namespace",
                 "namespace": "tenants",
-                "outbound": {"worker": {"service": "egress"}, "params": [{"name": "customer"}]},
+                "outbound": {"worker": {"service": "egress", "entrypoint": "Out"}, "params": [{"name": "customer"}]},
             }
         ],
         **DATE,
