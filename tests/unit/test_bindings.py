@@ -368,9 +368,19 @@ def test_a_binding_is_kept_without_saying_what_it_is(run: Runner, edge: Edge, un
 
 def test_what_is_not_there_cannot_be_kept(run: Runner) -> None:
     keeping = {**WORKER, "bindings": [{"name": "A", "type": "inherit", "old_name": "B"}]}
-    assert "bindings: A: Worker 'w' has no binding B that could be kept" in run.refused("worker", **keeping)
+    assert "bindings: A: Worker 'w' has no binding B to keep" in run.refused("worker", **keeping)
     run.ok("worker", **WORKER, secrets={"B": "hush-hush-1"})
-    assert "has no binding B that could be kept" in run.refused("worker", **keeping)
+    assert "has no binding B to keep" in run.refused("worker", **keeping)
+
+
+def test_what_stays_survives_that_the_worker_is_made_anew(run: Runner) -> None:
+    described = {**WORKER, "migrations": [{"tag": "v1", "new_sqlite_classes": ["Counter"]}]}
+    run.ok("worker", **described, vars={"A": "a", "B": "b"}, bindings=[{"name": "DB", "type": "d1", "database_id": make(run, "d1")}])
+    before = shown(run)
+    anew = {**WORKER, "migrations": [{"tag": "v9", "new_sqlite_classes": ["Counter"]}], "allow_replace": True, "unmanaged_bindings": "keep"}
+    replaced = run.ok("worker", **anew, bindings=[{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}])
+    assert verbs(replaced) == ["DELETE ", "PUT "]
+    assert [one for one in shown(run) if one["name"] != "Z"] == before and shown(run)[-1] == {"name": "Z", "type": "plain_text", "text": "b"}
 
 
 # -- keys --------------------------------------------------------------------------------------------------------------

@@ -229,7 +229,7 @@ class Script(HoldsSecrets):
         attested = (before or {}).get("bindings", [])
         for binding in [one for one in (after or {}).get("bindings", []) if one["type"] == INHERIT and one not in attested]:
             old = binding.get("old_name") or binding["name"]
-            raise CloudflareError(f"bindings: {binding['name']}: {self.label} has no binding {old} that could be kept: say what it is. Secrets stay by themselves.")
+            raise CloudflareError(f"bindings: {binding['name']}: {self.label} has no binding {old} to keep: say what it is. Secrets stay by themselves.")
         if after is not None and len(after["tags"]) > MOST_TAGS:
             raise CloudflareError(f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay.")
 
@@ -288,17 +288,11 @@ class Script(HoldsSecrets):
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
         there: list[Binding] = (before or {}).get("bindings", [])
-        stay = [binding["name"] for binding in after.get("bindings", there) if binding["name"] not in self._replaced]
-        sent = self._to_send(before, after) if self._secrets else {}
-        if before and (stay or by_name):  # whether one upload may keep by name and by type is documented nowhere
-            stay += [name for name in before["secrets"] if name in after["secrets"] and name not in sent]
-        had = {binding["name"] for binding in there}
-        renamed = {binding["name"]: binding.get("old_name") for binding in self._declared or [] if binding["name"] not in had}
-        return [
-            *(bindings.written(binding) for binding in self._declared or [] if binding["type"] != INHERIT),
-            *(metadata.inherit(name, renamed.get(name)) for name in stay),
-            *(bindings.secret(name, value) for name, value in sent.items()),
-        ]
+        bound = bindings.sent(after.get("bindings", there), self._declared or [], there)
+        new = self._to_send(before, after) if self._secrets else {}
+        if before and (by_name or any(binding["type"] == INHERIT for binding in bound)):  # whether both ways go together is documented nowhere
+            bound += [bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new]
+        return [*bound, *(bindings.secret(name, value) for name, value in new.items())]
 
     def _told(self, before: Object | None, after: Object) -> Object:
         """Return the migrations of a write, if there are any to do."""

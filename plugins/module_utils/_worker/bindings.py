@@ -307,8 +307,30 @@ def _read(binding: Binding, sent: Binding) -> Binding:
     return {**untold, **{names.get(key, key): value for key, value in binding.items()}}
 
 
-def written(binding: Binding) -> Binding:
-    """Return a declared binding as it is sent: an option that the API knows by two names goes by both."""
+def inherit(name: str) -> Binding:
+    """Return what tells the server to keep a binding as it is."""
+    return {"name": name, "type": INHERIT}
+
+
+def sent(after: t.Iterable[Binding], declared: t.Iterable[Binding], there: t.Iterable[Binding]) -> list[Binding]:
+    """Return the bindings that a Worker shall have as they are sent: what is declared as such, what stays by its name.
+
+    Where what stays is not C(there), since the Worker is made anew, it goes whole.
+    """
+    new, had = {binding["name"]: binding for binding in declared}, {binding["name"] for binding in there}
+
+    def one(binding: Binding) -> Binding:
+        asked = new.get(binding["name"]) or inherit(binding["name"])
+        if asked["type"] != INHERIT:
+            return _by_all_names(asked)
+        if binding["name"] in had:
+            return inherit(binding["name"])
+        return asked if asked.get("old_name") in had else _by_all_names(binding)
+
+    return [one(binding) for binding in after]
+
+
+def _by_all_names(binding: Binding) -> Binding:
     return {**binding, **{other: binding[option] for option, other in _type(binding).also.items() if option in binding}}
 
 

@@ -35,11 +35,6 @@ def patch(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {"files": [("settings", (None, json.dumps(settings), "application/json"))]}
 
 
-def inherit(name: str, old_name: str | None = None) -> Binding:
-    """Return what tells the server to keep a binding as it is, or to take over one that had another name."""
-    return {"name": name, "type": INHERIT, **({"old_name": old_name} if old_name else {})}
-
-
 def read_modules(content: bytes, content_type: str) -> list[Module]:
     """Return the modules of a Worker as the API hands them back: multipart, or bare text for the old syntax."""
     if not content_type.startswith("multipart/"):
