@@ -457,6 +457,27 @@ def test_refused(run: Runner, binding: dict[str, t.Any], message: str, fleet: bo
 
 
 @pytest.mark.parametrize(
+    ("label", "option"),
+    [
+        ("service", "upload that one first"),
+        ("dispatch_namespace", "Create the dispatch namespace first"),
+        ("r2_bucket", "correct bucket_name"),
+        ("queue", "correct queue_name"),
+        ("hyperdrive", "correct id"),
+        ("vectorize", "correct index_name"),
+        ("secrets_store_secret", "correct store_id"),
+        ("mtls_certificate", "correct certificate_id"),
+        ("durable_object_namespace", "correct class_name and script_name"),
+        ("d1", "correct database_id"),
+    ],
+)
+def test_what_is_not_there_is_told_with_its_option(run: Runner, label: str, option: str) -> None:
+    bound = {"d1": {"database_id": "nowhere"}, "dispatch_namespace": {"namespace": "nowhere"}}.get(label, EXAMPLES[label])
+    message = run("worker", **WORKER, bindings=[{"name": "B", "type": label, **bound}])["msg"]
+    assert option in message, message
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"bindings": [{"name": "A", "type": "ai"}, {"name": "A", "type": "browser"}]}, "A is declared 2 times"),
