@@ -230,10 +230,17 @@ options:
         type: str
         required: true
       type:
-        description: What it is.
+        description:
+          - What it is, in Cloudflare's words. Secrets are given as O(secrets).
+          - One of V(plain_text), V(json), V(kv_namespace), V(dispatch_namespace), V(service), V(r2_bucket), V(d1), V(queue),
+            V(durable_object_namespace), V(workflow), V(analytics_engine), V(ratelimit), V(version_metadata), V(hyperdrive),
+            V(vectorize), V(secrets_store_secret), V(mtls_certificate), V(send_email), V(pipelines), V(vpc_service), V(vpc_network),
+            V(ai), V(ai_search), V(ai_search_namespace), V(agent_memory), V(messaging), V(artifacts), V(flagship), V(k2), V(browser),
+            V(images), V(media), V(stream), V(worker_loader), V(websearch) and V(inherit); or another one that only Cloudflare
+            knows, with C(options) and a warning.
+          - V(inherit) keeps a binding of the Worker as it is, without saying what it is.
         type: str
         required: true
-        choices: [plain_text, json, kv_namespace, dispatch_namespace]
       text:
         description: The text of a C(plain_text).
         type: str
@@ -241,14 +248,159 @@ options:
         description: The value of a C(json), of any shape.
         type: raw
       namespace_id:
-        description: The id of the KV namespace of a C(kv_namespace).
+        description:
+          - The id of the KV namespace of a C(kv_namespace), instead of its title.
+          - What names the count of a C(ratelimit), a number of your own. Workers that share it count together.
+          - The id of the storage of a C(durable_object_namespace), which Cloudflare fills in.
         type: str
       title:
         description: The title of the KV namespace of a C(kv_namespace), instead of its id.
         type: str
       namespace:
-        description: The name of the dispatch namespace of a C(dispatch_namespace).
+        description: The name of what a C(dispatch_namespace), C(ai_search), C(ai_search_namespace), C(agent_memory), C(messaging) or C(artifacts) leads to.
         type: str
+      outbound:
+        description: Through which Worker all requests go that are sent by the Workers behind a C(dispatch_namespace).
+        type: dict
+        suboptions:
+          worker:
+            description: That Worker.
+            type: dict
+            required: true
+            suboptions:
+              service:
+                description: Its name.
+                type: str
+                required: true
+              environment:
+                description: Its environment, by default V(production).
+                type: str
+              entrypoint:
+                description: Which of its classes, if not the default one.
+                type: str
+          params:
+            description: What the router may hand to that Worker with each request, which finds it in its own C(env).
+            type: list
+            elements: dict
+            suboptions:
+              name:
+                description: The name of the parameter.
+                type: str
+                required: true
+      service:
+        description: The name of the Worker of a C(service).
+        type: str
+      environment:
+        description: The environment of the Worker of a C(service) or a C(durable_object_namespace), by default V(production).
+        type: str
+      entrypoint:
+        description: Which class of the Worker of a C(service), if not the default one.
+        type: str
+      props:
+        description: What the Worker of a C(service) finds in its context when it is asked by this one.
+        type: dict
+      bucket_name:
+        description: The name of the bucket of an C(r2_bucket).
+        type: str
+      jurisdiction:
+        description: Where the bucket of an C(r2_bucket) must be, such as V(eu), if it was made so.
+        type: str
+      database_id:
+        description: The id of the database of a C(d1), instead of its name.
+        type: str
+      database_name:
+        description: The name of the database of a C(d1), instead of its id.
+        type: str
+      queue_name:
+        description: The name of the queue of a C(queue).
+        type: str
+      delivery_delay:
+        description: The seconds that messages to a C(queue) wait before they are delivered.
+        type: int
+      class_name:
+        description: The class of a C(durable_object_namespace) or a C(workflow).
+        type: str
+      script_name:
+        description: The Worker that has the class of a C(durable_object_namespace) or a C(workflow), if not this one.
+        type: str
+      dispatch_namespace:
+        description: The dispatch namespace that the Worker with the class of a C(durable_object_namespace) is in, if it is in one.
+        type: str
+      workflow_name:
+        description: The name of a C(workflow).
+        type: str
+      dataset:
+        description: The dataset of an C(analytics_engine).
+        type: str
+      simple:
+        description: What a C(ratelimit) allows.
+        type: dict
+        suboptions:
+          limit:
+            description: How many requests of one key.
+            type: int
+            required: true
+          period:
+            description: In how many seconds.
+            type: int
+            required: true
+            choices: [10, 60]
+          mitigation_timeout:
+            description: For how many seconds a key is refused that was over the limit.
+            type: int
+      id:
+        description: The id of the configuration of a C(hyperdrive).
+        type: str
+      index_name:
+        description: The name of the index of a C(vectorize).
+        type: str
+      store_id:
+        description: The id of the store of a C(secrets_store_secret).
+        type: str
+      secret_name:
+        description: The name of the secret in the store of a C(secrets_store_secret).
+        type: str
+      certificate_id:
+        description: The id of the certificate of an C(mtls_certificate).
+        type: str
+      destination_address:
+        description: The only address that a C(send_email) sends to.
+        type: str
+      allowed_destination_addresses:
+        description: The addresses that a C(send_email) may send to.
+        type: list
+        elements: str
+      allowed_sender_addresses:
+        description: The addresses that a C(send_email) may send from.
+        type: list
+        elements: str
+      pipeline:
+        description: The name of the pipeline of a C(pipelines), instead of a stream.
+        type: str
+      stream:
+        description: The stream of a C(pipelines), instead of a pipeline, or of a C(k2).
+        type: str
+      service_id:
+        description: The id of a C(vpc_service).
+        type: str
+      tunnel_id:
+        description: The id of the tunnel of a C(vpc_network), instead of a network.
+        type: str
+      network_id:
+        description: The id of the network of a C(vpc_network), instead of a tunnel.
+        type: str
+      instance_name:
+        description: The name of the instance of an C(ai_search).
+        type: str
+      app_id:
+        description: The id of the app of a C(flagship).
+        type: str
+      old_name:
+        description: The name that the binding of an C(inherit) has so far, if it is to have a new one.
+        type: str
+      options:
+        description: What else the binding says, as Cloudflare's API spells it, for types and options that are not listed here.
+        type: dict
   vars:
     description:
       - Variables by name, the short form of bindings. A string becomes C(plain_text), everything else C(json); null removes one.
@@ -256,7 +408,9 @@ options:
     type: dict
   secrets:
     description:
-      - Secret texts by name. Secrets that are not named stay as they are; null removes one, and null for the whole option all.
+      - Secrets by name. Secrets that are not named stay as they are; null removes one, and null for the whole option all.
+      - A secret is a text, or a key of the Web Crypto API, which is a dictionary of C(algorithm), C(format), C(usages), and
+        C(key_base64) or C(key_jwk).
       - Cloudflare never gives a secret back. O(update_secrets) says when a value is sent.
     type: dict
   tags:

@@ -61,6 +61,12 @@ EXAMPLES = r"""
         json:
           customerId: customer-a
           features: [feature1, feature2]
+      - name: LIMIT
+        type: ratelimit
+        namespace_id: 1001
+        simple:
+          limit: 100
+          period: 60
     vars:
       PLAN: pro
     secrets:

@@ -25,7 +25,9 @@ options:
     aliases: [namespace]
   secrets:
     description:
-      - Secret texts by name. Null removes one, and null for the whole option all.
+      - Secrets by name. Null removes one, and null for the whole option all.
+      - A secret is a text, or a key of the Web Crypto API, which is a dictionary of C(algorithm), C(format), C(usages), and
+        C(key_base64) or C(key_jwk).
       - Cloudflare never gives a secret back. O(update_secrets) says when a value is sent.
       - Always needed.
     type: dict

@@ -113,6 +113,11 @@ def test_every_style_of_paging_is_followed(client: Client, edge: Edge) -> None:
     for number in range(13):
         client.write("POST", kv, json={"title": f"n{number}"})
     assert len(client.listing(kv, per_page=5)) == 13
+    d1 = client.account("d1", "database")
+    for number in range(20):
+        client.write("POST", d1, json={"name": f"n{number}"})
+    edge.clear()
+    assert len(client.listing(d1, per_page=10)) == 20 and len(edge.requests()) == 2
     client.write("POST", client.account("workers", "dispatch", "namespaces"), json={"name": "x"})
     namespace = client.listing(kv, per_page=5)[0]["id"]
     client.write("PUT", f"{kv}/{namespace}/bulk", json=[{"key": f"k{number:02}", "value": "v"} for number in range(25)])

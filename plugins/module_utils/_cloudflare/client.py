@@ -330,6 +330,8 @@ def _next_page(answer: Answer) -> dict[str, t.Any] | None:
     info = answer.info
     if info.get("cursor"):
         return {"cursor": info["cursor"]}
-    if answer.result and int(info.get("page") or 1) < int(info.get("total_pages") or 1):
+    # D1 says how many there are, and not how many pages they fill.
+    pages = info.get("total_pages") or (-(-int(info.get("total_count") or 0) // int(info["per_page"])) if info.get("per_page") else 1)
+    if answer.result and int(info.get("page") or 1) < int(pages):
         return {"page": int(info["page"]) + 1}
     return None

@@ -13,12 +13,12 @@ import typing as t
 from .._cloudflare.errors import CloudflareError
 from .._engine.fleet import Fleet, Member
 from .._engine.resource import Object, Resource, Step
-from .._worker import source
+from .._worker import bindings, source
 from .._worker.fingerprint import OWNER, owner_in, stamp_in
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Ledger, Registry, read_ledger
-from .script import Script
+from .script import Script, unknown_bindings
 from .secrets import uncompared_secrets
 
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
@@ -98,7 +98,8 @@ class NamespacedWorkers(Fleet):
 
     @property
     def warnings(self) -> list[str]:
-        return uncompared_secrets(sum(worker.uncompared for worker in self._built))
+        unknown = {label for worker in self._built for label in bindings.unknown_types(worker.given)}
+        return [*uncompared_secrets(sum(worker.uncompared for worker in self._built)), *unknown_bindings(unknown)]
 
     def _path(self) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"])

@@ -17,11 +17,10 @@ from abc import abstractmethod
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
 from .._worker import bindings, metadata, migrations, settings, source
-from .._worker.bindings import Binding
+from .._worker.bindings import INHERIT, Binding, Lookup
 from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
 from . import secrets
-from .kv_namespace import NO_NAMESPACE, find_by_title
 from .secrets import HIDDEN, HoldsSecrets
 
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
@@ -45,14 +44,19 @@ def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
     return {"owner": owner_in(tags), "tags": theirs(tags), **{name: script.get(name) for name in TOLD}}
 
 
-def settings_told(answer: t.Mapping[str, t.Any]) -> Object:
-    """Return what the settings of a Worker tell; of its secrets, that is the names."""
+def settings_told(answer: t.Mapping[str, t.Any], attested: t.Iterable[Binding] = ()) -> Object:
+    """Return what the settings of a Worker tell; of its secrets, that is the names. C(attested) are the bindings that are known to have been sent."""
     every = bindings.by_name(answer.get("bindings") or [])
     return {
         **settings.seen(answer),
-        "bindings": [binding for binding in every if binding["type"] not in bindings.SECRET_TYPES],
+        "bindings": bindings.seen(every, attested),
         "secrets": {binding["name"]: HIDDEN for binding in every if binding["type"] in bindings.SECRET_TYPES},
     }
+
+
+def unknown_bindings(types: t.Collection[str]) -> list[str]:
+    """Return the warning that bindings of these types were sent as they are, if there are any."""
+    return [f"bindings: of types that this collection does not know, what they say was not checked: {', '.join(sorted(types))}."] if types else []
 
 
 class Script(HoldsSecrets):
@@ -90,6 +94,10 @@ class Script(HoldsSecrets):
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
 
+    @property
+    def warnings(self) -> list[str]:
+        return [*super().warnings, *unknown_bindings(bindings.unknown_types(self.given))]
+
     # -- where it lives ------------------------------------------------------------------------------------------------
 
     @property
@@ -115,12 +123,18 @@ class Script(HoldsSecrets):
     def _source(self) -> source.Source:
         return source.load(self.options, self.options.get("controller_sources"))
 
-    def _find_kv(self, title: str) -> str:
-        found = find_by_title(self.client, title)
+    def _find(self, lookup: Lookup, name: str) -> str:
+        listing = self.client.listing(self.client.account(*lookup.path), per_page=lookup.page)
+        found = next((one for one in listing if one[lookup.name] == name), None)
         if found is None:
-            self.missing.append(NO_NAMESPACE.format(f"titled {title!r}"))
+            self.missing.append(lookup.missing.format(name))
             return UNKNOWN
-        return str(found["id"])
+        return str(found[lookup.id])
+
+    @property
+    def _replaced(self) -> set[str]:
+        """The names of the declared bindings but for those that are to stay what they are."""
+        return {binding["name"] for binding in self._declared or [] if binding["type"] != INHERIT}
 
     @property
     def _migrations(self) -> list[migrations.Step]:
@@ -162,7 +176,7 @@ class Script(HoldsSecrets):
     def observe(self) -> Object | None:
         self.missing.clear()
         head = self.head()
-        self._declared = bindings.declare(self.given, self._find_kv)
+        self._declared = bindings.declare(self.given, self._find)
         self._tags = list(head["tags"] or []) if head else []
         self._stamp = stamp_in(self._tags)
         if head is None:
@@ -191,7 +205,7 @@ class Script(HoldsSecrets):
         if same and stamp and stamp.secrets == wanted.secrets and not self._resend and level == "stamp":
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
-        seen = settings_told(self.client.call("GET", f"{self.path}/settings").result or {})
+        seen = settings_told(self.client.call("GET", f"{self.path}/settings").result or {}, self._declared or [] if same else [])
         if same and level != "content":
             code = self.wanted(None)["modules"]
         else:
@@ -217,10 +231,14 @@ class Script(HoldsSecrets):
         if holder and holder != owner and not self.options["take_over"]:
             raise CloudflareError(f"{self.label} belongs to owner {holder!r}, not to {owner!r}: set owner to {holder!r}, or take_over: true to make it yours.")
         kept = set((before or {}).get("secrets", {})) & set((after or {}).get("secrets", {}))
-        for name in sorted(kept & {binding["name"] for binding in self._declared or []}):
+        for name in sorted(kept & self._replaced):
             raise CloudflareError(f"bindings: {name} of {self.label} is a secret, which this would destroy: set secrets: {{{name}: null}} too.")
         if before is not None and after is not None and self._is_astray(before):
             self._guard_replacement(before)
+        attested = (before or {}).get("bindings", [])
+        for binding in [one for one in (after or {}).get("bindings", []) if one["type"] == INHERIT and one not in attested]:
+            old = binding.get("old_name") or binding["name"]
+            raise CloudflareError(f"bindings: {binding['name']}: {self.label} has no binding {old} to keep: say what it is. Secrets stay by themselves.")
         if after is not None and len(after["tags"]) > MOST_TAGS:
             raise CloudflareError(f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay.")
 
@@ -278,13 +296,12 @@ class Script(HoldsSecrets):
 
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
-        declared = {binding["name"] for binding in self._declared or []}
         there: list[Binding] = (before or {}).get("bindings", [])
-        stay = [binding["name"] for binding in after.get("bindings", there) if binding["name"] not in declared]
-        sent = self._to_send(before, after) if self._secrets else {}
-        if before and (stay or by_name):  # whether one upload may keep by name and by type is documented nowhere
-            stay += [name for name in before["secrets"] if name in after["secrets"] and name not in sent]
-        return [*(self._declared or []), *map(metadata.inherit, stay), *metadata.secret_texts(sent)]
+        bound = bindings.sent(after.get("bindings", there), self._declared or [], there)
+        new = self._to_send(before, after) if self._secrets else {}
+        if before and (by_name or any(binding["type"] == INHERIT for binding in bound)):  # whether both ways go together is documented nowhere
+            bound += [bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new]
+        return [*bound, *(bindings.secret(name, value) for name, value in new.items())]
 
     def _told(self, before: Object | None, after: Object) -> Object:
         """Return the migrations of a write, if there are any to do."""

@@ -10,8 +10,8 @@ import typing as t
 from abc import abstractmethod
 
 from .._engine.resource import Object, Resource, Spec, Step
+from .._worker import bindings
 from .._worker.fingerprint import Stamp, secrets_segment
-from .._worker.metadata import secret_texts
 
 HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
 SPEC: Spec = {"type": "dict", "no_log": True}
@@ -55,11 +55,12 @@ class HoldsSecrets(Resource):
         return self.options.get("update_secrets") or ("on_change" if self._key else "on_create")
 
     @property
-    def _secrets(self) -> dict[str, str | None]:
-        return {name: None if value is None else str(value) for name, value in (self.given.get("secrets") or {}).items()}
+    def _secrets(self) -> dict[str, t.Any]:
+        given = self.given.get("secrets") or {}
+        return {name: value if value is None or isinstance(value, dict) else str(value) for name, value in given.items()}
 
     @property
-    def _values(self) -> dict[str, str]:
+    def _values(self) -> dict[str, t.Any]:
         return {name: value for name, value in self._secrets.items() if value is not None}
 
     def _segment(self) -> str:
@@ -81,12 +82,12 @@ class HoldsSecrets(Resource):
         if not self._key and self._policy == "on_create" and not self._written:
             self.uncompared = len(self._values)
 
-    def _to_send(self, before: Object | None, after: Object) -> dict[str, str]:
+    def _to_send(self, before: Object | None, after: Object) -> dict[str, t.Any]:
         there = (before or {}).get("secrets", {})
         return {name: value for name, value in self._values.items() if there.get(name) != after["secrets"][name]}
 
-    def _patch_secrets(self, values: t.Mapping[str, str | None]) -> Step:
-        patch = {name: None if value is None else secret_texts({name: value})[0] for name, value in values.items()}
+    def _patch_secrets(self, values: t.Mapping[str, t.Any]) -> Step:
+        patch = {name: None if value is None else bindings.secret(name, value) for name, value in values.items()}
         headers = {"Content-Type": "application/merge-patch+json"}
         return Step("PATCH", f"{self.path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": headers})
 

@@ -10,6 +10,7 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Step
+from .._worker import bindings
 from .._worker.bindings import NAME
 from .._worker.fingerprint import NO_FINGERPRINT, Stamp, stamp_in
 from .namespaced_worker import NamespacedWorker
@@ -36,6 +37,8 @@ class WorkerSecrets(HoldsSecrets):
         for name in self._secrets:
             if not NAME.fullmatch(name):
                 raise CloudflareError(f"secrets: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit.")
+        for complaint in bindings.complaints(given) if options["state"] == "present" else ():
+            raise CloudflareError(complaint)
 
     @property
     def label(self) -> str:
@@ -77,7 +80,7 @@ class WorkerSecrets(HoldsSecrets):
         """Whether the stamp says what the values are, or need not."""
         return self._policy != "on_change" or (self._stamp is not None and self._stamp.secrets == self._segment())
 
-    def _steps(self, before: Object, due: t.Mapping[str, str | None]) -> list[Step]:
+    def _steps(self, before: Object, due: t.Mapping[str, t.Any]) -> list[Step]:
         steps = [self._patch_secrets(due)] if due else []
         return steps if self._attested() else [*steps, self._worker.put_tags(self._stamped)]
 

@@ -2,52 +2,166 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a Worker is bound to. One table says what each type takes; modules, comparison and upload read it."""
+"""What a Worker is bound to. Two tables say what each type takes; modules, documentation, comparison and upload read them."""
 
 from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .._cloudflare.errors import CloudflareError
-from .._engine.resource import identical
+from .._engine.resource import Spec, identical
+from .fingerprint import canonical
 
 Binding = dict[str, t.Any]  # as the API spells it, with name and type
+Given = t.Mapping[str, t.Any]
 
 SECRET_TYPES = ("secret_text", "secret_key")
 VAR_TYPES = ("plain_text", "json")
+OWNERS = {"assets": ("assets",), **dict.fromkeys(VAR_TYPES, ("bindings", "vars"))}  # type -> the options that own it, where it is not bindings alone
+INHERIT = "inherit"
 NAME = re.compile(r"^[A-Za-z_$][A-Za-z0-9_$]*$")
+MOST_VALUES, LARGEST_VALUE = 128, 5 * 1024  # variables and secrets of a Worker together; bytes of each
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """How a name that people know becomes the id that the API wants: C(option) holds the name, C(becomes) the id.
+
+    C(path) is the listing below the account, whose items have C(name) and C(id); C(page) is how many of them are asked for at once.
+    """
+
+    option: str
+    becomes: str
+    path: tuple[str, ...]
+    name: str
+    id: str
+    page: int
+    missing: str
 
 
 @dataclass(frozen=True)
 class BindingType:
-    """One type of binding: the options it takes, and those without which it says nothing (one of them is enough)."""
+    """One type of binding: the options it needs, those it may have, and those of which it needs exactly one.
 
-    takes: t.Mapping[str, t.Mapping[str, t.Any]]
-    needs: tuple[str, ...]
+    C(lookup) resolves a name among them. C(also) is what else the API calls an option, which it may say instead and is told too; C(assumed) is what an
+    option means where the API does not say it; C(untold) are those that it may never say.
+    """
+
+    needs: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
+    lookup: Lookup | None = None
+    also: t.Mapping[str, str] = field(default_factory=dict)
+    assumed: t.Mapping[str, t.Any] = field(default_factory=dict)
+    untold: tuple[str, ...] = ()
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """All options that it knows."""
+        return (*self.needs, *self.either, *self.may)
 
 
 TYPES = {
-    "plain_text": BindingType({"text": {"type": "str"}}, ("text",)),
-    "json": BindingType({"json": {"type": "raw"}}, ("json",)),
-    "kv_namespace": BindingType({"namespace_id": {"type": "str"}, "title": {"type": "str"}}, ("namespace_id", "title")),
-    "dispatch_namespace": BindingType({"namespace": {"type": "str"}}, ("namespace",)),
+    "plain_text": BindingType(("text",)),
+    "json": BindingType(("json",)),
+    "kv_namespace": BindingType(
+        either=("namespace_id", "title"),
+        lookup=Lookup(
+            "title",
+            "namespace_id",
+            ("storage", "kv", "namespaces"),
+            "title",
+            "id",
+            100,
+            "There is no KV namespace titled {!r}: create it first, with tenantry.cloudflare_workers.kv_namespace.",
+        ),
+    ),
+    "dispatch_namespace": BindingType(("namespace",), ("outbound",)),
+    "service": BindingType(("service",), ("environment", "entrypoint", "props"), assumed={"environment": "production"}, untold=("props",)),
+    "r2_bucket": BindingType(("bucket_name",), ("jurisdiction",)),
+    "d1": BindingType(
+        either=("database_id", "database_name"),
+        lookup=Lookup("database_name", "database_id", ("d1", "database"), "name", "uuid", 10_000, "There is no D1 database named {!r}: create it first."),
+        also={"database_id": "id"},
+    ),
+    "queue": BindingType(("queue_name",), ("delivery_delay",), assumed={"delivery_delay": 0}),
+    "durable_object_namespace": BindingType(
+        ("class_name",), ("script_name", "environment", "dispatch_namespace", "namespace_id"), assumed={"environment": "production"}
+    ),
+    "workflow": BindingType(("workflow_name",), ("class_name", "script_name")),
+    "analytics_engine": BindingType(("dataset",)),
+    "ratelimit": BindingType(("namespace_id", "simple")),
+    "version_metadata": BindingType(),
+    "hyperdrive": BindingType(("id",)),
+    "vectorize": BindingType(("index_name",)),
+    "secrets_store_secret": BindingType(("store_id", "secret_name")),
+    "mtls_certificate": BindingType(("certificate_id",)),
+    "send_email": BindingType((), ("destination_address", "allowed_destination_addresses", "allowed_sender_addresses")),
+    "pipelines": BindingType(either=("pipeline", "stream")),
+    "vpc_service": BindingType(("service_id",)),
+    "vpc_network": BindingType(either=("tunnel_id", "network_id")),
+    "ai": BindingType(),
+    "ai_search": BindingType(("instance_name",), ("namespace",)),
+    "ai_search_namespace": BindingType(("namespace",)),
+    "agent_memory": BindingType(("namespace",)),
+    "messaging": BindingType(("namespace",)),
+    "artifacts": BindingType(("namespace",)),
+    "flagship": BindingType(("app_id",)),
+    "k2": BindingType(("stream",)),
+    **dict.fromkeys(("browser", "images", "media", "stream", "worker_loader", "websearch"), BindingType()),
+    INHERIT: BindingType((), ("old_name",)),
+}
+SECRET_KEY = BindingType(("algorithm", "format", "usages"), either=("key_base64", "key_jwk"))
+UNKNOWN_TYPE = BindingType()
+ELSEWHERE = {
+    "secret_text": "give it in secrets, as a text: what is in bindings is shown, what is in secrets never.",
+    "secret_key": f"give it in secrets, as a dictionary of {', '.join(SECRET_KEY.needs)} and {' or '.join(SECRET_KEY.either)}.",
+    "assets": "give its name as binding in assets.",
+    "tail_consumer": "give the Worker in tail_consumers.",
+    **dict.fromkeys(("wasm_module", "text_blob", "data_blob"), "it belongs to scripts from before modules: let the Worker import the file instead."),
 }
 
+STRINGS: Spec = {"type": "list", "elements": "str"}
+OPTIONS: dict[str, Spec] = {
+    **{option: {"type": "str"} for kind in TYPES.values() for option in kind.takes},
+    "json": {"type": "raw"},
+    "secret_name": {"type": "str", "no_log": False},  # or Ansible takes it for a secret
+    "delivery_delay": {"type": "int"},
+    "props": {"type": "dict"},
+    "allowed_destination_addresses": STRINGS,
+    "allowed_sender_addresses": STRINGS,
+    "simple": {
+        "type": "dict",
+        "options": {
+            "limit": {"type": "int", "required": True},
+            "period": {"type": "int", "required": True, "choices": [10, 60]},
+            "mitigation_timeout": {"type": "int"},
+        },
+    },
+    "outbound": {
+        "type": "dict",
+        "options": {
+            "worker": {
+                "type": "dict",
+                "required": True,
+                "options": {"service": {"type": "str", "required": True}, "environment": {"type": "str"}, "entrypoint": {"type": "str"}},
+            },
+            "params": {"type": "list", "elements": "dict", "options": {"name": {"type": "str", "required": True}}},
+        },
+    },
+}
 SPEC: dict[str, t.Any] = {
     "type": "list",
     "elements": "dict",
-    "options": {
-        "name": {"type": "str", "required": True},
-        "type": {"type": "str", "required": True, "choices": list(TYPES)},
-        **{option: spec for kind in TYPES.values() for option, spec in kind.takes.items()},
-    },
-    "required_if": [("type", name, list(kind.needs), True) for name, kind in TYPES.items()],
+    "options": {"name": {"type": "str", "required": True}, "type": {"type": "str", "required": True}, **OPTIONS, "options": {"type": "dict"}},
 }
 
 
-def from_vars(values: t.Mapping[str, t.Any]) -> list[Binding]:
+# -- what is declared --------------------------------------------------------------------------------------------------
+
+
+def from_vars(values: Given) -> list[Binding]:
     """Return the bindings that C(vars) stands for: a string is plain_text, everything else json, null is none."""
     return [
         {"name": name, "type": "plain_text", "text": value} if isinstance(value, str) else {"name": name, "type": "json", "json": value}
@@ -56,30 +170,120 @@ def from_vars(values: t.Mapping[str, t.Any]) -> list[Binding]:
     ]
 
 
-def declare(given: t.Mapping[str, t.Any], find_kv: t.Callable[[str], str]) -> list[Binding] | None:
+def secret(name: str, value: t.Any) -> Binding:
+    """Return the binding that a secret stands for: a text, or a key with what it is for."""
+    return {"name": name, "type": "secret_key", **value} if isinstance(value, dict) else {"name": name, "type": "secret_text", "text": value}
+
+
+def declare(given: Given, find: t.Callable[[Lookup, str], str]) -> list[Binding] | None:
     """Return the bindings that the options C(bindings) and C(vars) declare, by name; None where neither is given.
 
-    C(find_kv) turns the title of a KV namespace into its id.
+    C(find) turns a name into an id.
     """
-    declared = [_resolve(binding, find_kv) for binding in given.get("bindings") or []] + from_vars(given.get("vars") or {})
-    names = [binding["name"] for binding in declared] + [name for name, value in (given.get("secrets") or {}).items() if value is not None]
-    for name in names:
+    if "bindings" not in given and "vars" not in given:
+        return None
+    return by_name([*(_resolve(binding, find) for binding in given.get("bindings") or []), *from_vars(given.get("vars") or {})])
+
+
+def _resolve(binding: Given, find: t.Callable[[Lookup, str], str]) -> Binding:
+    said: Binding = _said(binding, SPEC)
+    said.update(said.pop("options", {}))
+    lookup = _type(said).lookup
+    if lookup and lookup.option in said:
+        said[lookup.becomes] = find(lookup, said.pop(lookup.option))
+    return said
+
+
+def _said(value: t.Any, spec: Spec) -> t.Any:
+    """Return a value without the options in it that are null."""
+    match value:
+        case list() if "options" in spec:
+            return [_said(one, spec) for one in value]
+        case dict() if "options" in spec:
+            return {option: _said(one, spec["options"][option]) for option, one in value.items() if one is not None}
+    return value
+
+
+def _type(binding: Given) -> BindingType:
+    return TYPES.get(binding["type"], UNKNOWN_TYPE)
+
+
+# -- what is wrong with it, and what may be ------------------------------------------------------------------------------
+
+
+def complaints(given: Given) -> t.Iterator[str]:
+    """Yield what is wrong with the options C(bindings), C(vars) and C(secrets), each with the binding and the remedy."""
+    declared, secrets = given.get("bindings") or [], {name: value for name, value in (given.get("secrets") or {}).items() if value is not None}
+    for binding in declared:
+        yield from _of_binding(binding)
+    for name, value in secrets.items():
+        yield from _of_secret(name, value)
+    names = [binding["name"] for binding in (*declared, *from_vars(given.get("vars") or {}))] + list(secrets)
+    for name in dict.fromkeys(names):
         if not NAME.fullmatch(name):
-            raise CloudflareError(f"bindings: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit.")
+            yield f"bindings: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit."
         if names.count(name) > 1:
-            raise CloudflareError(f"bindings: {name} is declared {names.count(name)} times, in bindings, vars or secrets: keep one of them.")
-    return by_name(declared) if "bindings" in given or "vars" in given else None
+            yield f"bindings: {name} is declared {names.count(name)} times, in bindings, vars or secrets: keep one of them."
+    yield from _of_sizes(declared, given.get("vars") or {}, secrets)
 
 
-def _resolve(binding: t.Mapping[str, t.Any], find_kv: t.Callable[[str], str]) -> Binding:
-    takes = TYPES[binding["type"]].takes
-    stray = sorted(option for option, value in binding.items() if value is not None and option not in (*takes, "name", "type"))
+def _of_binding(binding: Given) -> t.Iterator[str]:
+    where, label, extra = f"bindings: {binding.get('name') or 'one of them'}", binding.get("type"), binding.get("options")
+    if not binding.get("name") or not label:
+        yield f"{where} has no {'type' if binding.get('name') else 'name'}: give it one."
+    elif label in ELSEWHERE:
+        yield f"{where} is of type {label}: {ELSEWHERE[label]}"
+    elif label not in TYPES and extra is None:
+        yield f"{where}: type {label!r} is none of {', '.join(TYPES)}. If Cloudflare knows it, say in options what it takes, if only {{}}."
+    else:
+        said = {option: value for option, value in binding.items() if value is not None and option not in ("name", "type", "options")}
+        yield from _of_options(f"{where}: type {label}", _type(binding), said, extra or {})
+    if {"name", "type"} & set(extra or {}):
+        yield f"{where}: options hold name or type, which are given beside them: leave them out there."
+
+
+def _of_options(where: str, kind: BindingType, said: Given, extra: Given) -> t.Iterator[str]:
+    stray = sorted(set(said) - set(kind.takes))
     if stray:
-        raise CloudflareError(f"bindings: {binding['name']}: type {binding['type']} does not take {', '.join(stray)}. It takes {', '.join(takes)}.")
-    plain = {option: value for option, value in binding.items() if value is not None and option != "title"}
-    if binding.get("title") and not binding.get("namespace_id"):
-        plain["namespace_id"] = find_kv(binding["title"])
-    return plain
+        yield f"{where} does not take {', '.join(stray)}. It takes {', '.join(kind.takes) or 'no options'}."
+    given = {option for option, value in {**said, **extra}.items() if value != "" or option in ("text", "json")}
+    for option in kind.needs:
+        if option not in given:
+            yield f"{where} needs {option}, which is not given or empty."
+    chosen = [option for option in kind.either if option in given]
+    if kind.either and len(chosen) != 1:
+        yield f"{where} needs one of {' and '.join(kind.either)}, and {' and '.join(chosen) or 'none of them'} is given."
+
+
+def _of_secret(name: str, value: t.Any) -> t.Iterator[str]:
+    hint = "A secret is a text, or a key; another value is given through to_json."
+    if isinstance(value, dict):
+        said = {option: one for option, one in value.items() if one is not None}
+        yield from (f"{text} {hint}" for text in _of_options(f"secrets: {name} is a dictionary, and a key", SECRET_KEY, said, {}))
+    elif isinstance(value, list):
+        yield f"secrets: {name} is a list. {hint}"
+    elif not str(value):
+        yield f"secrets: {name} is empty: give it a value, or null to remove it."
+
+
+def _of_sizes(declared: t.Iterable[Given], variables: Given, secrets: Given) -> t.Iterator[str]:
+    texts = {binding["name"]: binding.get("text", binding.get("json")) for binding in declared if binding["type"] in VAR_TYPES}
+    values = {**texts, **variables, **secrets}
+    for name, value in values.items():
+        size = len(value.encode() if isinstance(value, str) else canonical(value))
+        if size > LARGEST_VALUE:
+            yield f"bindings: {name} has {size} bytes and {LARGEST_VALUE} fit into a variable or secret: keep it in KV or R2, and bind that."
+    count = len([value for value in values.values() if value is not None])
+    if count > MOST_VALUES:
+        yield f"bindings: {count} variables and secrets are given and {MOST_VALUES} fit: make one json of several, or keep them in KV."
+
+
+def unknown_types(given: Given) -> set[str]:
+    """Return the declared types that no table here knows."""
+    return {binding["type"] for binding in given.get("bindings") or []} - set(TYPES)
+
+
+# -- what is there -----------------------------------------------------------------------------------------------------
 
 
 def by_name(bindings: t.Iterable[Binding]) -> list[Binding]:
@@ -87,37 +291,97 @@ def by_name(bindings: t.Iterable[Binding]) -> list[Binding]:
     return sorted(bindings, key=lambda binding: str(binding["name"]))
 
 
+def seen(bindings: t.Iterable[Binding], attested: t.Iterable[Binding]) -> list[Binding]:
+    """Return the bindings that the API shows but for secrets, each option by its one name.
+
+    What it never tells is as the bindings say that are C(attested) to have been sent.
+    """
+    sent = {binding["name"]: binding for binding in attested}
+    return by_name(_read(binding, sent.get(binding["name"], {})) for binding in bindings if binding["type"] not in SECRET_TYPES)
+
+
+def _read(binding: Binding, sent: Binding) -> Binding:
+    kind = _type(binding)
+    names = {other: option for option, other in kind.also.items()}
+    untold = {option: sent[option] for option in kind.untold if option in sent and sent["type"] == binding["type"]}
+    return {**untold, **{names.get(key, key): value for key, value in binding.items()}}
+
+
+def inherit(name: str) -> Binding:
+    """Return what tells the server to keep a binding as it is."""
+    return {"name": name, "type": INHERIT}
+
+
+def sent(after: t.Iterable[Binding], declared: t.Iterable[Binding], there: t.Iterable[Binding]) -> list[Binding]:
+    """Return the bindings that a Worker shall have as they are sent: what is declared as such, what stays by its name.
+
+    Where what stays is not C(there), since the Worker is made anew, it goes whole.
+    """
+    new, had = {binding["name"]: binding for binding in declared}, {binding["name"] for binding in there}
+
+    def one(binding: Binding) -> Binding:
+        asked = new.get(binding["name"]) or inherit(binding["name"])
+        if asked["type"] != INHERIT:
+            return _by_all_names(asked)
+        if binding["name"] in had:
+            return inherit(binding["name"])
+        return asked if asked.get("old_name") in had else _by_all_names(binding)
+
+    return [one(binding) for binding in after]
+
+
+def _by_all_names(binding: Binding) -> Binding:
+    return {**binding, **{other: binding[option] for option, other in _type(binding).also.items() if option in binding}}
+
+
 def merge(observed: t.Iterable[Binding], declared: t.Iterable[Binding], kept: t.Callable[[Binding], bool]) -> list[Binding]:
     """Return the bindings as they shall be: what is declared, with what the server filled in where it matches, and what is kept."""
     there = {binding["name"]: binding for binding in observed}
-    new = {binding["name"]: binding for binding in declared}
-    matched = [
-        there[name] if name in there and all(identical(there[name].get(key), value) for key, value in binding.items()) else binding
-        for name, binding in new.items()
-    ]
-    return by_name([*matched, *(binding for name, binding in there.items() if name not in new and kept(binding))])
+    new = {binding["name"]: _matched(binding, there) for binding in declared}
+    return by_name([*new.values(), *(binding for name, binding in there.items() if name not in new and kept(binding))])
 
 
-def owns(given: t.Mapping[str, t.Any], unmanaged: str) -> list[t.Any]:
+def _matched(binding: Binding, there: t.Mapping[str, Binding]) -> Binding:
+    name = binding["name"]
+    if binding["type"] == INHERIT:
+        old_name: str = binding.get("old_name") or name
+        source = there.get(name) or there.get(old_name)
+        return {**source, "name": name} if source else binding
+    return there[name] if name in there and _holds(binding, there[name]) else binding
+
+
+def _holds(binding: Binding, there: Binding) -> bool:
+    """Whether a binding is the declared one. What the server filled in does not count."""
+    assumed = _type(binding).assumed
+    return all(_same(value, there.get(key, assumed.get(key)), OPTIONS.get(key, {})) for key, value in binding.items())
+
+
+def _same(declared: t.Any, there: t.Any, spec: Spec) -> bool:
+    """Compare as deep as the table knows the options, so that only what is declared counts; what it does not know is a value."""
+    match declared, there:
+        case dict(), dict() if "options" in spec:
+            return all(_same(value, there.get(option), spec["options"][option]) for option, value in declared.items())
+        case list(), list() if "options" in spec:
+            return len(declared) == len(there) and all(_same(one, other, spec) for one, other in zip(declared, there, strict=True))
+    return identical(declared, there)
+
+
+def owns(given: Given, unmanaged: str) -> list[t.Any]:
     """Return what decides which undeclared bindings go: where it changes, a Worker is read anew."""
     removed = sorted(name for name, value in (given.get("vars") or {}).items() if value is None)
     return ["bindings" in given, "vars" in given, unmanaged, removed]
 
 
-def keeps(given: t.Mapping[str, t.Any], unmanaged: str) -> t.Callable[[Binding], bool]:
+def keeps(given: Given, unmanaged: str) -> t.Callable[[Binding], bool]:
     """Return which undeclared bindings stay: those of types that the given options do not own, and all of them with C(keep).
 
-    C(bindings) owns every type, C(vars) alone only its own two, and without both nothing is owned. What is set to null in C(vars)
-    goes in any case.
+    C(vars) alone owns only its own two types, and without both nothing is owned. What is set to null in C(vars) goes in any case.
     """
     removed = {name for name, value in (given.get("vars") or {}).items() if value is None}
     removed |= {name for name, value in (given.get("secrets") or {}).items() if value is not None}  # a secret takes its place
-    everything = "bindings" in given
-    owned = VAR_TYPES if "vars" in given else ()
 
     def kept(binding: Binding) -> bool:
-        if binding["name"] in removed:
-            return False
-        return unmanaged == "keep" or not (everything or binding["type"] in owned)
+        owned = any(option in given for option in OWNERS.get(binding["type"], ("bindings",)))
+        return binding["name"] not in removed and (unmanaged == "keep" or not owned)
 
     return kept

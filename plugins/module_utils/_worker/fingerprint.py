@@ -64,7 +64,7 @@ def fingerprint(material: t.Any) -> str:
     return hashlib.sha256(canonical(material)).hexdigest()[:16]
 
 
-def secrets_segment(secrets: t.Mapping[str, str | None] | None, key: str | None) -> str:
+def secrets_segment(secrets: t.Mapping[str, t.Any] | None, key: str | None) -> str:
     """Hash the secrets: 8 hex digits. With a key their values count, as an HMAC; without one only their names do.
 
     C(None) is a Worker that shall have none, which is more than one of which none are managed.

@@ -11,7 +11,7 @@ import email.policy
 import json
 import typing as t
 
-from .bindings import SECRET_TYPES, Binding
+from .bindings import INHERIT, SECRET_TYPES, Binding
 from .source import Module, Source
 
 # Said wherever nothing is kept by name, so that no secret is lost to a default: what is not listed here goes with the upload.
@@ -21,7 +21,7 @@ KEEP = list(SECRET_TYPES)
 def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]) -> dict[str, t.Any]:
     """Return the request of an upload. A part's name and file name are both the module's: readings of the API differ."""
     bound = list(bindings)
-    kept = {} if any(binding["type"] == "inherit" for binding in bound) else {"keep_bindings": KEEP}
+    kept = {} if any(binding["type"] == INHERIT for binding in bound) else {"keep_bindings": KEEP}
     metadata = {"main_module": source.main_module, **settings, "bindings": bound, **kept, "tags": list(tags)}
     parts = [(module.name, (module.name, module.content, module.type)) for module in source.modules]
     return {
@@ -33,16 +33,6 @@ def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable
 def patch(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the request that changes settings without an upload."""
     return {"files": [("settings", (None, json.dumps(settings), "application/json"))]}
-
-
-def secret_texts(values: t.Mapping[str, str]) -> list[Binding]:
-    """Return the bindings of secrets, with their values."""
-    return [{"name": name, "type": "secret_text", "text": value} for name, value in values.items()]
-
-
-def inherit(name: str) -> Binding:
-    """Return what tells the server to keep a binding as it is."""
-    return {"name": name, "type": "inherit"}
 
 
 def read_modules(content: bytes, content_type: str) -> list[Module]:

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .._engine.resource import UNKNOWN
-from . import migrations
+from . import bindings, migrations
 from .fingerprint import OURS
 from .source import WAYS
 
@@ -61,11 +61,7 @@ def _of_values(given: Given) -> t.Iterator[str]:
     yield from _of_settings(given)
     if len(tags) > MOST_TAGS:
         yield f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own."
-    for name, value in (given.get("secrets") or {}).items():
-        if isinstance(value, (dict, list)):
-            yield f"secrets: {name} is a {type(value).__name__}, and a secret is a text: give it as one, for example through to_json."
-        if value is not None and not str(value):
-            yield f"secrets: {name} is empty: give it a value, or null to remove it."
+    yield from bindings.complaints(given)
 
 
 def _of_settings(given: Given) -> t.Iterator[str]:

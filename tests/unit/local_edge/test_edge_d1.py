@@ -53,6 +53,12 @@ def test_what_is_shown_of_a_database(client: Client, database: str) -> None:
     assert client.ask("GET", "/d1/database/shop?fields=uuid,name") == {"uuid": ident, "name": "shop"}
 
 
+def test_a_listing_says_how_many_there_are_and_not_how_many_pages(client: Client, database: str) -> None:
+    told = client.send("GET", "/d1/database?per_page=10000").json()
+    assert told["result_info"] == {"page": 1, "per_page": 10000, "count": 1, "total_count": 1}
+    assert [client.error("GET", f"/d1/database?per_page={size}")[0] for size in (9, 10001)] == [400, 400]
+
+
 def test_where_replicas_are_to_be_is_kept(client: Client, database: str) -> None:
     auto = {"read_replication": {"mode": "auto"}}
     assert client.ask("PUT", database, json=auto)["read_replication"] == {"mode": "auto"}

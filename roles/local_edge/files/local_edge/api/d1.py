@@ -33,7 +33,8 @@ class Databases(Product):
 
     async def list_objects(self, call: Call) -> Answer:
         answer = await super().list_objects(call)
-        return Answer([{key: one[key] for key in LISTED} for one in answer.result], info=answer.info)
+        info = {key: value for key, value in (answer.info or {}).items() if key != "total_pages"}  # which this one listing does not say
+        return Answer([{key: one[key] for key in LISTED} for one in answer.result], info=info)
 
     async def get_object(self, call: Call) -> Answer:
         """A database; `fields` names what is wanted of it."""
@@ -79,7 +80,7 @@ class Databases(Product):
 
 DATABASES = Databases("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid", dated=("created_at",),
                       defaults={"version": "production", "num_tables": 0, "file_size": 0, "jurisdiction": None, "read_replication": {"mode": "disabled"}},
-                      taken=(400, 7502, "A database with that name already exists"))
+                      taken=(400, 7502, "A database with that name already exists"), page=(100, 10, 10_000))
 
 
 async def ask(call: Call, path: str, **body: Any) -> Any:

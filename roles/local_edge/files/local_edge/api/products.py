@@ -19,7 +19,8 @@ from local_edge.store import now
 class Product:
     """One product: where it is, how its objects call their name and their id, and how it says that one is missing or taken.
 
-    Without `ident` the name identifies. `dated` is what its dates are called, `defaults` what an object has that was made without it.
+    Without `ident` the name identifies. `dated` is what its dates are called, `defaults` what an object has that was made without it, `page` how
+    many fit in one: if nobody says, at least and at most.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Product:
     taken: tuple[int, int, str] = (409, 10004, "an object of this name already exists")
     dated: tuple[str, ...] = ("created_on", "modified_on")
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    page: tuple[int, int, int] = (100, 1, 1000)
 
     def shown(self, call: Call, row: Any) -> dict[str, Any]:
         ident = {self.ident: row["id"]} if self.ident else {}
@@ -44,7 +46,7 @@ class Product:
     async def list_objects(self, call: Call) -> Answer:
         rows = call.store.all("select * from products where account = ? and kind = ? order by name", call.account, self.kind)
         found = [self.shown(call, row) for row in rows if call.query.get("name", row["name"]) == row["name"]]
-        return paged(call, found, default=100, low=1, high=1000)
+        return paged(call, found, *self.page)
 
     async def create_object(self, call: Call) -> Answer:
         body = call.json_object()

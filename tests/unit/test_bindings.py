@@ -1,0 +1,517 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bindings of every type that the table knows: documented as they are taken, sent, read back, and silent the second time."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+import pytest
+import requests
+import yaml
+from ansible_collections.tenantry.cloudflare_workers.plugins.doc_fragments.worker import ModuleDocFragment
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import bindings
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.bindings import ELSEWHERE, OPTIONS, SPEC, TYPES
+from harness import Result, Runner
+from local_edge.model.bindings import KINDS, Binding, Kind
+from local_edge.testing import Edge
+from test_laws import check_do_check_do
+
+CODE = "export default { fetch: () => new Response('one') };"
+WORKER: dict[str, t.Any] = {"name": "w", "content": CODE, "compatibility_date": "2026-11-01"}
+OBJECTS = "export class Counter {} export default { fetch: () => new Response('objects') };"
+KEY = {"algorithm": {"name": "HMAC", "hash": "SHA-256"}, "format": "raw", "usages": ["sign"], "key_base64": "aHVzaC1odXNo"}
+
+# What each type is given here. THE is the id of what it points to, where that must be made first.
+EXAMPLES: dict[str, dict[str, t.Any]] = {
+    "plain_text": {"text": "text"},
+    "json": {"json": {"a": [1, None, "x"]}},
+    "kv_namespace": {"title": "thing"},
+    "dispatch_namespace": {"namespace": "thing", "outbound": {"worker": {"service": "target"}, "params": [{"name": "customer"}, {"name": "plan"}]}},
+    "service": {"service": "target", "entrypoint": "Inner", "props": {"a": {"b": None}}},
+    "r2_bucket": {"bucket_name": "thing"},
+    "d1": {"database_name": "thing"},
+    "queue": {"queue_name": "thing", "delivery_delay": 5},
+    "durable_object_namespace": {"class_name": "Counter", "script_name": "objects"},
+    "workflow": {"workflow_name": "flow", "class_name": "Flow", "script_name": "target"},
+    "analytics_engine": {"dataset": "points"},
+    "ratelimit": {"namespace_id": "1001", "simple": {"limit": 5, "period": 60}},
+    "version_metadata": {},
+    "hyperdrive": {"id": "THE"},
+    "vectorize": {"index_name": "thing"},
+    "secrets_store_secret": {"store_id": "THE", "secret_name": "s"},
+    "mtls_certificate": {"certificate_id": "THE"},
+    "send_email": {"allowed_destination_addresses": ["a@example.com", "b@example.com"], "allowed_sender_addresses": ["c@example.com"]},
+    "pipelines": {"pipeline": "pipe"},
+    "vpc_service": {"service_id": "one"},
+    "vpc_network": {"tunnel_id": "one"},
+    "ai": {},
+    "ai_search": {"instance_name": "one", "namespace": "two"},
+    "ai_search_namespace": {"namespace": "one"},
+    "agent_memory": {"namespace": "one"},
+    "messaging": {"namespace": "one"},
+    "artifacts": {"namespace": "one"},
+    "flagship": {"app_id": "one"},
+    "k2": {"stream": "one"},
+    **{label: {} for label in ("browser", "images", "media", "stream", "worker_loader", "websearch")},
+}
+PRODUCTS = {
+    "kv_namespace": "storage/kv/namespaces",
+    "dispatch_namespace": "workers/dispatch/namespaces",
+    "r2_bucket": "r2/buckets",
+    "d1": "d1/database",
+    "queue": "queues",
+    "hyperdrive": "hyperdrive/configs",
+    "vectorize": "vectorize/v2/indexes",
+    "secrets_store_secret": "secrets_store/stores",
+    "mtls_certificate": "mtls_certificates",
+}
+NAMED = {"kv_namespace": "title", "queue": "queue_name"}  # how else a product calls its name
+
+
+def make(run: Runner, label: str) -> str:
+    """Make what a binding of this type points to, and return its id."""
+    body = {NAMED.get(label, "name"): "thing"}
+    made = run.ok("api", method="POST", path=f"/accounts/{{account_id}}/{PRODUCTS[label]}", body=body)["api"]
+    return str(made.get("id") or made.get("uuid"))
+
+
+def make_objects(edge: Edge) -> None:
+    """Upload a Worker with a Durable Object class that has storage."""
+    told = {"main_module": "index.js", "compatibility_date": "2026-11-01", "migrations": {"new_tag": "v1", "new_sqlite_classes": ["Counter"]}}
+    parts = {"metadata": (None, json.dumps(told), "application/json"), "index.js": ("index.js", OBJECTS, "application/javascript+module")}
+    where = f"{edge.api}/accounts/{edge.account}/workers/scripts/objects"
+    assert requests.put(where, files=parts, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).ok
+
+
+@pytest.fixture
+def example(run: Runner, edge: Edge, request: pytest.FixtureRequest) -> dict[str, t.Any]:
+    """A binding of the type that the test is about, and what it points to."""
+    label = request.param
+    if label in ("service", "dispatch_namespace"):
+        run.ok("worker", **{**WORKER, "name": "target"})
+    if label == "durable_object_namespace":
+        make_objects(edge)
+    the = make(run, label) if label in PRODUCTS else ""
+    return {"name": "B", "type": label, **{option: the if value == "THE" else value for option, value in EXAMPLES[label].items()}}
+
+
+every_type = pytest.mark.parametrize("example", EXAMPLES, indirect=True)
+
+
+def shown(run: Runner, worker: str = "w") -> list[dict[str, t.Any]]:
+    return t.cast("list[dict[str, t.Any]]", run.ok("api", path=f"/accounts/{{account_id}}/workers/scripts/{worker}/settings")["api"]["bindings"])
+
+
+def lose_the_stamp(run: Runner) -> None:
+    run.ok("api", method="PATCH", path="/accounts/{account_id}/workers/scripts/w/script-settings", body={"tags": []})
+
+
+def verbs(result: Result) -> list[str]:
+    return [operation.split()[0] + " " + operation.rsplit("scripts/w", 1)[1] for operation in result["operations"]]
+
+
+# -- the tables --------------------------------------------------------------------------------------------------------
+
+
+def test_every_type_has_an_example() -> None:
+    assert set(EXAMPLES) == set(TYPES) - {"inherit"}
+
+
+def documented() -> dict[str, t.Any]:
+    options: dict[str, t.Any] = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["bindings"]["suboptions"]
+    return options
+
+
+def as_documented(spec: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Turn the specification of options into what documentation must say of them."""
+    told: dict[str, t.Any] = {}
+    for name, option in spec.items():
+        told[name] = {key: option[key] for key in ("type", "elements", "required", "choices") if key in option}
+        if "options" in option:
+            told[name]["suboptions"] = as_documented(option["options"])
+    return told
+
+
+def without_words(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    told: dict[str, t.Any] = {}
+    for name, option in options.items():
+        told[name] = {key: value for key, value in option.items() if key not in ("description", "suboptions")}
+        if "suboptions" in option:
+            told[name]["suboptions"] = without_words(option["suboptions"])
+    return told
+
+
+def test_the_documentation_says_what_the_table_says() -> None:
+    assert without_words(documented()) == as_documented(SPEC["options"])
+    assert list(documented()) == list(SPEC["options"]), "in the same order"
+    assert re.findall(r"V\((\w+)\)", documented()["type"]["description"][1]) == list(TYPES)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_the_documentation_of_an_option_names_the_types_that_take_it(option: str) -> None:
+    said = re.findall(r"C\((\w+)\)", str(documented()[option]["description"]))
+    assert set(said) - {"env"} == {label for label, kind in TYPES.items() if option in kind.takes}
+
+
+@pytest.mark.parametrize("label", TYPES)
+def test_names_that_are_resolved_are_options(label: str) -> None:
+    kind = TYPES[label]
+    if kind.lookup:
+        assert {kind.lookup.option, kind.lookup.becomes} == set(kind.either)
+    assert set(kind.also) | set(kind.assumed) <= set(kind.takes) | {kind.lookup.becomes if kind.lookup else ""}
+
+
+def test_the_edge_knows_the_same_types() -> None:
+    assert set(KINDS) == (set(TYPES) - {"inherit"}) | set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("label", sorted(set(TYPES) - {"inherit"}))
+def test_the_edge_takes_the_same_options(label: str) -> None:
+    kind, theirs = TYPES[label], KINDS[label]
+    names = {other: option for option, other in kind.also.items()}
+    names_only = {kind.lookup.option} if kind.lookup else set()
+    must = [{names.get(option, option)} for option in theirs.required] + ([set(theirs.either)] if theirs.either else [])
+    mine = [{option} for option in kind.needs] + ([set(kind.either) - names_only] if kind.either else [])
+    assert sorted(map(sorted, must)) == sorted(map(sorted, mine))
+    assert set(kind.may) == set(theirs.optional)
+
+
+# -- up and back -------------------------------------------------------------------------------------------------------
+
+
+@every_type
+def test_a_binding_obeys_the_laws_and_is_sent_as_given(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
+    result = check_do_check_do(run, edge, "worker", **WORKER, bindings=[example])
+    assert verbs(result) == ["PUT "] and result["warnings"] == []
+    (there,) = shown(run)
+    names = {"title", "database_name"}  # go as the id that they stand for
+    assert {option: value for option, value in example.items() if option not in names}.items() <= there.items()
+    assert not names & set(there)
+    more = {**example, "name": "ANOTHER"}
+    assert verbs(check_do_check_do(run, edge, "worker", **WORKER, bindings=[more, example])) == ["PATCH /settings"]
+    assert [one["name"] for one in shown(run)] == ["ANOTHER", "B"]
+    assert verbs(check_do_check_do(run, edge, "worker", **WORKER, bindings=[more])) == ["PATCH /settings"]
+    assert [one["name"] for one in shown(run)] == ["ANOTHER"]
+
+
+@every_type
+def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
+    if example["type"] != "dispatch_namespace":
+        run.ok("dispatch_namespace", name="thing")
+    tenant = {**WORKER, "dispatch_namespace": "thing", "bindings": [example]}
+    check_do_check_do(run, edge, "namespaced_worker", **tenant)
+    fleet = {"dispatch_namespace": "thing", "owner": "mine", "defaults": {key: tenant[key] for key in ("content", "compatibility_date", "bindings")}}
+    check_do_check_do(run, edge, "namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])
+
+
+@every_type
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_binding_that_is_read_anew_is_the_same(run: Runner, example: dict[str, t.Any], filled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Binding.shown
+
+    def full(binding: Binding) -> dict[str, t.Any]:
+        """What a server may say besides: something at every depth, one name instead of two, a default that nobody gave."""
+        told = {"of_the_server": {"more": 1}, **plain(binding)}
+        more = {"service": {"environment": "production"}, "queue": {"delivery_delay": 0}, "durable_object_namespace": {"environment": "production"}}
+        told = {**more.get(binding.type, {}), **told}
+        told.pop("id", None) if binding.type == "d1" else None
+        if binding.type == "ratelimit":
+            told["simple"] = {**told["simple"], "mitigation_timeout": 0}
+        if binding.type == "dispatch_namespace":
+            told["outbound"] = {**told["outbound"], "worker": {"environment": "production", **told["outbound"]["worker"]}}
+        return told
+
+    run.ok("worker", **WORKER, bindings=[example])
+    lose_the_stamp(run)
+    if filled:
+        monkeypatch.setattr(Binding, "shown", full)
+    repaired = run.ok("worker", **WORKER, bindings=[example])
+    assert verbs(repaired) == ["PATCH /script-settings"]
+    assert repaired["diff"]["before"] == repaired["diff"]["after"]
+    assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
+
+
+@pytest.mark.parametrize(
+    ("example", "change"),
+    [
+        ("service", {"props": {"a": {}}}),
+        ("service", {"props": {"a": {"b": None}, "c": 1}}),
+        ("service", {"environment": "staging"}),
+        ("queue", {"delivery_delay": 0}),
+        ("ratelimit", {"simple": {"limit": 6, "period": 60}}),
+        ("ratelimit", {"simple": {"limit": 5, "period": 60, "mitigation_timeout": 10}}),
+        ("dispatch_namespace", {"outbound": {"worker": {"service": "target"}, "params": [{"name": "customer"}]}}),
+        ("dispatch_namespace", {"outbound": {"worker": {"service": "target"}, "params": [{"name": "plan"}, {"name": "customer"}]}}),
+        ("json", {"json": {"a": [1, None, "x"], "b": None}}),
+        ("send_email", {"allowed_sender_addresses": []}),
+    ],
+    indirect=["example"],
+)
+def test_what_is_declared_and_differs_is_seen(run: Runner, example: dict[str, t.Any], change: dict[str, t.Any]) -> None:
+    run.ok("worker", **WORKER, bindings=[example])
+    lose_the_stamp(run)
+    predicted = run.ok("worker", check=True, **WORKER, bindings=[{**example, **change}])
+    assert predicted["changed"] and predicted["diff"]["before"]["bindings"] != predicted["diff"]["after"]["bindings"]
+
+
+@pytest.mark.parametrize("example", ["service", "queue"], indirect=True)
+def test_what_the_api_does_not_say_is_what_it_means(run: Runner, example: dict[str, t.Any]) -> None:
+    assumed = TYPES[example["type"]].assumed
+    run.ok("worker", **WORKER, bindings=[{option: value for option, value in example.items() if option not in assumed}])
+    lose_the_stamp(run)
+    assert verbs(run.ok("worker", **WORKER, bindings=[{**example, **assumed}])) == ["PATCH /script-settings"]
+
+
+@pytest.mark.parametrize("example", ["service", "r2_bucket"], indirect=True)
+def test_null_is_not_given(run: Runner, example: dict[str, t.Any]) -> None:
+    run.ok("worker", **WORKER, bindings=[example])
+    nulls = {option: None for option in TYPES[example["type"]].takes if option not in example}
+    assert nulls and not run.ok("worker", **WORKER, bindings=[{**example, **nulls}])["changed"]
+
+
+def test_d1_is_sent_by_both_of_its_names(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[t.Any] = []
+    read = Kind.read
+    monkeypatch.setattr(Kind, "read", lambda kind, store, account, raw: sent.append(dict(raw)) or read(kind, store, account, raw))
+    ident = make(run, "d1")
+    run.ok("worker", **WORKER, bindings=[{"name": "B", "type": "d1", "database_id": ident}])
+    assert sent[-1] == {"name": "B", "type": "d1", "id": ident, "database_id": ident}
+
+
+@pytest.mark.parametrize("example", ["service"], indirect=True)
+def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_them(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
+    edge.switches.service_props_shown = "no"
+    run.ok("worker", **WORKER, bindings=[example])
+    assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
+    assert run.ok("worker", **WORKER, bindings=[{**example, "props": {"other": 1}}], verify_level="settings")["changed"]
+    lose_the_stamp(run)
+    assert run.ok("worker", **WORKER, bindings=[example])["changed"]
+    assert not run.ok("worker", **WORKER, bindings=[example])["changed"]
+
+
+# -- by name -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("label", "says"), [("kv_namespace", "There is no KV namespace titled 'thing'"), ("d1", "There is no D1 database named 'thing'")])
+def test_a_name_that_nobody_has_is_foreseen_and_refused(run: Runner, label: str, says: str) -> None:
+    bound = {"name": "B", "type": label, **EXAMPLES[label]}
+    predicted = run.ok("worker", check=True, **WORKER, bindings=[bound])
+    assert predicted["worker"]["bindings"][0][bindings.TYPES[label].lookup.becomes] == "(known after apply)"  # type: ignore[union-attr]
+    assert says in run.refused("worker", **WORKER, bindings=[bound])
+
+
+def test_names_cost_one_listing_for_all_tenants(run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    make(run, "d1")
+    for number in range(120):
+        run.ok("api", method="POST", path="/accounts/{account_id}/d1/database", body={"name": f"database-{number}"})
+    fleet = {
+        "dispatch_namespace": "tenants",
+        "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
+        "workers": [{"name": f"t{number}", "bindings": [{"name": "DB", "type": "d1", "database_name": f"database-{number}"}]} for number in range(20)],
+    }
+    run.ok("namespaced_workers", **fleet)
+    edge.clear()
+    assert not run.ok("namespaced_workers", **fleet)["changed"]
+    assert sorted(seen["path"].rpartition("/")[2] for seen in edge.requests()) == ["database", "scripts"]
+
+
+# -- what no table knows -----------------------------------------------------------------------------------------------
+
+
+def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = [{"name": "B", "type": "brand_new", "options": {"shape": {"round": True}}}]
+    assert "code 10021" in run("worker", **WORKER, bindings=bound)["msg"], "Cloudflare has the last word"
+    monkeypatch.setitem(t.cast("dict[str, Kind]", KINDS), "brand_new", Kind(("shape",), shapes={"shape": dict}))
+    made = run.ok("worker", **WORKER, bindings=bound)
+    assert "brand_new" in str(made["warnings"])
+    assert shown(run) == [{"name": "B", "type": "brand_new", "shape": {"round": True}}]
+    assert not run.ok("worker", **WORKER, bindings=bound)["changed"]
+    lose_the_stamp(run)
+    assert verbs(run.ok("worker", **WORKER, bindings=bound)) == ["PATCH /script-settings"]
+    run.ok("dispatch_namespace", name="tenants")
+    tenants = [{"name": name, "content": CODE, "compatibility_date": "2026-11-01", "bindings": bound} for name in ("a", "b")]
+    assert len(run.ok("namespaced_workers", dispatch_namespace="tenants", workers=tenants)["warnings"]) == 1
+
+
+def test_an_option_that_only_cloudflare_knows_goes_with_the_others(run: Runner) -> None:
+    bound = [{"name": "B", "type": "json", "options": {"json": [1]}}]
+    assert run.ok("worker", **WORKER, bindings=bound)["warnings"] == []
+    assert shown(run) == [{"name": "B", "type": "json", "json": [1]}]
+
+
+# -- inherit -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unsaid", ["keep", "clear"])
+@pytest.mark.parametrize("both", ["accept", "refuse"])
+def test_a_binding_is_kept_without_saying_what_it_is(run: Runner, edge: Edge, unsaid: str, both: str) -> None:
+    edge.switches.put_without_keep_bindings, edge.switches.inherit_with_keep_bindings = unsaid, both
+    run.ok("worker", **WORKER, vars={"A": "a", "B": "b", "C": "c"}, secrets={"HUSH": "hush-hush-1"})
+    keeping = {**WORKER, "bindings": [{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}]}
+    predicted, kept = run.ok("worker", check=True, **keeping), run.ok("worker", **keeping)
+    assert predicted["worker"]["bindings"] == kept["worker"]["bindings"]
+    assert kept["diff"]["after"]["bindings"] == [{"name": "A", "type": "plain_text", "text": "a"}, {"name": "Z", "type": "plain_text", "text": "b"}]
+    assert {one["name"]: one.get("text") for one in shown(run)} == {"A": "a", "Z": "b", "HUSH": None}
+    assert not run.ok("worker", **keeping)["changed"]
+    changed = run.ok("worker", **{**keeping, "content": CODE + "//"})["diff"][0]
+    assert changed["before"]["bindings"] == changed["after"]["bindings"]
+    assert {one["name"]: one.get("text") for one in shown(run)} == {"A": "a", "Z": "b", "HUSH": None}
+    lose_the_stamp(run)
+    assert verbs(run.ok("worker", **{**keeping, "content": CODE + "//"})) == ["PATCH /script-settings"]
+
+
+def test_what_is_not_there_cannot_be_kept(run: Runner) -> None:
+    keeping = {**WORKER, "bindings": [{"name": "A", "type": "inherit", "old_name": "B"}]}
+    assert "bindings: A: Worker 'w' has no binding B to keep" in run.refused("worker", **keeping)
+    run.ok("worker", **WORKER, secrets={"B": "hush-hush-1"})
+    assert "has no binding B to keep" in run.refused("worker", **keeping)
+
+
+def test_what_stays_survives_that_the_worker_is_made_anew(run: Runner) -> None:
+    described = {**WORKER, "migrations": [{"tag": "v1", "new_sqlite_classes": ["Counter"]}]}
+    run.ok("worker", **described, vars={"A": "a", "B": "b"}, bindings=[{"name": "DB", "type": "d1", "database_id": make(run, "d1")}])
+    before = shown(run)
+    anew = {**WORKER, "migrations": [{"tag": "v9", "new_sqlite_classes": ["Counter"]}], "allow_replace": True, "unmanaged_bindings": "keep"}
+    replaced = run.ok("worker", **anew, bindings=[{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}])
+    assert verbs(replaced) == ["DELETE ", "PUT "]
+    assert [one for one in shown(run) if one["name"] != "Z"] == before and shown(run)[-1] == {"name": "Z", "type": "plain_text", "text": "b"}
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_a_secret(run: Runner, edge: Edge) -> None:
+    keyed = {**WORKER, "fingerprint_key": "fingerprint-key-1"}
+    made = run.ok("worker", **keyed, secrets={"KEY": KEY, "HUSH": "hush-hush-1"})
+    assert [(one["name"], one["type"]) for one in shown(run)] == [("KEY", "secret_key"), ("HUSH", "secret_text")]
+    assert {**shown(run)[0]} == {"name": "KEY", "type": "secret_key", "algorithm": KEY["algorithm"], "format": "raw", "usages": ["sign"]}
+    again = run.ok("worker", **keyed, secrets={"KEY": KEY, "HUSH": "hush-hush-1"})
+    rotated = run.ok("worker", **keyed, secrets={"KEY": {**KEY, "key_base64": "bmV3IGtleQ=="}, "HUSH": "hush-hush-1"})
+    assert not again["changed"] and verbs(rotated) == ["PATCH /secrets-bulk", "PATCH /script-settings"]
+    kept = run.ok("worker", **{**keyed, "content": CODE + "//"}, bindings=[])
+    assert [one["name"] for one in shown(run)] == ["KEY", "HUSH"], "neither kind is a binding that nobody declared"
+    removed = run.ok("worker", **{**keyed, "content": CODE + "//"}, bindings=[], secrets={"KEY": None})
+    assert [one["name"] for one in shown(run)] == ["HUSH"]
+    for result in (made, again, rotated, kept, removed):
+        text = json.dumps(result)
+        assert KEY["key_base64"] not in text and "bmV3IGtleQ==" not in text and '"sign"' not in text
+        assert result["invocation"]["module_args"].get("secrets", {"KEY": None}).keys() >= {"KEY"}
+
+
+def test_a_key_of_a_worker_that_others_upload(run: Runner, edge: Edge) -> None:
+    run.ok("worker", **WORKER)
+    check_do_check_do(run, edge, "worker_secrets", name="w", secrets={"KEY": KEY, "HUSH": "hush-hush-1"}, fingerprint_key="fingerprint-key-1")
+    assert {one["name"]: one["type"] for one in shown(run)} == {"KEY": "secret_key", "HUSH": "secret_text"}
+    assert "secrets: KEY is a dictionary, and a key needs usages" in run.refused("worker_secrets", name="w", secrets={"KEY": {**KEY, "usages": None}})
+    run.ok("worker_secrets", name="w", secrets={"KEY": KEY}, state="absent")
+    assert [one["name"] for one in shown(run)] == ["HUSH"]
+
+
+# -- what is wrong -----------------------------------------------------------------------------------------------------
+
+WRONG = [
+    ({"type": "secret_text", "text": "s"}, "bindings: B is of type secret_text: give it in secrets, as a text"),
+    ({"type": "secret_key"}, "bindings: B is of type secret_key: give it in secrets, as a dictionary of algorithm, format, usages and key_base64 or key_jwk"),
+    ({"type": "tail_consumer", "service": "w"}, "give the Worker in tail_consumers"),
+    ({"type": "assets"}, "bindings: B is of type assets: give its name as binding in assets"),
+    ({"type": "wasm_module"}, "let the Worker import the file instead"),
+    ({"type": "kv"}, "bindings: B: type 'kv' is none of plain_text, json, .*say in options what it takes"),
+    ({"type": "kv", "title": "x", "options": {}}, "bindings: B: type kv does not take title. It takes no options"),
+    ({"type": None}, "bindings: B has no type"),
+    ({"name": None, "type": "ai"}, "bindings: one of them has no name"),
+    ({"type": "ai", "options": {"name": "C"}}, "options hold name or type"),
+    ({"type": "ai", "text": "x"}, "bindings: B: type ai does not take text. It takes no options"),
+    ({"type": "service"}, "bindings: B: type service needs service"),
+    ({"type": "service", "service": ""}, "type service needs service, which is not given or empty"),
+    ({"type": "secrets_store_secret", "store_id": "x"}, "needs secret_name"),
+    ({"type": "kv_namespace"}, "type kv_namespace needs one of namespace_id and title, and none of them is given"),
+    ({"type": "kv_namespace", "namespace_id": "a", "title": "b"}, "needs one of namespace_id and title, and namespace_id and title is given"),
+    ({"type": "d1", "database_id": "a", "database_name": "b"}, "needs one of database_id and database_name"),
+    ({"type": "vpc_network"}, "needs one of tunnel_id and network_id"),
+    ({"type": "ratelimit", "namespace_id": "1", "simple": {"limit": 5, "period": 30}}, "period.*10, 60"),
+    ({"type": "ratelimit", "namespace_id": "1", "simple": {"limit": 5}}, "period"),
+    ({"type": "dispatch_namespace", "namespace": "n", "outbound": {"params": []}}, "worker"),
+    ({"type": "queue", "queue_name": "q", "delivery_delay": "soon"}, "delivery_delay"),
+    ({"name": "a-b", "type": "ai"}, "'a-b' is no name that a Worker can use"),
+    ({"type": "plain_text", "text": "x" * 5121}, "bindings: B has 5121 bytes and 5120 fit"),
+    ({"type": "json", "json": ["é" * 3000]}, "bindings: B has 6004 bytes"),
+]
+
+
+@pytest.mark.parametrize(("binding", "message"), WRONG, ids=[message[:40] for _binding, message in WRONG])
+@pytest.mark.parametrize("fleet", [False, True])
+def test_refused(run: Runner, binding: dict[str, t.Any], message: str, fleet: bool) -> None:
+    bound = [{"name": "B", **binding}]
+    if fleet:
+        run.ok("dispatch_namespace", name="tenants")
+        said = run.refused("namespaced_workers", dispatch_namespace="tenants", workers=[{**WORKER, "bindings": bound}])
+    else:
+        said = run.refused("worker", **WORKER, bindings=bound)
+    assert re.search(message, said, re.DOTALL), said
+
+
+@pytest.mark.parametrize(
+    ("label", "option"),
+    [
+        ("service", "upload that one first"),
+        ("dispatch_namespace", "Create the dispatch namespace first"),
+        ("r2_bucket", "correct bucket_name"),
+        ("queue", "correct queue_name"),
+        ("hyperdrive", "correct id"),
+        ("vectorize", "correct index_name"),
+        ("secrets_store_secret", "correct store_id"),
+        ("mtls_certificate", "correct certificate_id"),
+        ("durable_object_namespace", "correct class_name and script_name"),
+        ("d1", "correct database_id"),
+    ],
+)
+def test_what_is_not_there_is_told_with_its_option(run: Runner, label: str, option: str) -> None:
+    bound = {"d1": {"database_id": "nowhere"}, "dispatch_namespace": {"namespace": "nowhere"}}.get(label, EXAMPLES[label])
+    message = run("worker", **WORKER, bindings=[{"name": "B", "type": label, **bound}])["msg"]
+    assert option in message, message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bindings": [{"name": "A", "type": "ai"}, {"name": "A", "type": "browser"}]}, "A is declared 2 times"),
+        ({"bindings": [{"name": "A", "type": "ai"}], "vars": {"A": "x"}, "secrets": {"A": "y"}}, "A is declared 3 times"),
+        ({"vars": {f"V{number}": "x" for number in range(100)}, "secrets": {f"S{number}": "x" for number in range(29)}}, "129 .* are given and 128 fit"),
+        ({"vars": {"A": "x" * 5121}}, "bindings: A has 5121 bytes"),
+        ({"secrets": {"A": "x" * 5121}}, "bindings: A has 5121 bytes"),
+        ({"secrets": {"A": {"x": 1}}}, "secrets: A is a dictionary, and a key does not take x. .* through to_json"),
+        ({"secrets": {"A": {key: value for key, value in KEY.items() if key != "usages"}}}, "secrets: A .* needs usages"),
+        ({"secrets": {"A": {**KEY, "key_jwk": {"kty": "oct"}}}}, "secrets: A .* needs one of key_base64 and key_jwk"),
+        ({"secrets": {"A": ["x"]}}, "secrets: A is a list"),
+    ],
+)
+def test_refused_together(run: Runner, options: dict[str, t.Any], message: str) -> None:
+    said = run.refused("worker", **WORKER, **options)
+    assert re.search(message, said, re.DOTALL), said
+
+
+def test_as_much_as_fits(run: Runner) -> None:
+    variables = {f"V{number}": "x" * 5120 for number in range(127)}
+    assert run.ok("worker", **WORKER, vars={**variables, "GONE": None}, secrets={"A": "x" * 5120, "OLD": None})["changed"]
+
+
+@pytest.mark.parametrize(
+    ("given", "goes"),
+    [
+        ({}, set()),
+        ({"vars": {}}, {"plain_text", "json"}),
+        ({"bindings": None}, set(TYPES)),
+        ({"assets": None}, {"assets"}),
+        ({"bindings": [], "assets": {"directory": "public"}}, {*TYPES, "assets"}),
+    ],
+)
+def test_which_option_owns_which_type(given: dict[str, t.Any], goes: set[str]) -> None:
+    kept, keeping = bindings.keeps(given, "remove"), bindings.keeps(given, "keep")
+    assert {label for label in (*TYPES, "assets", "brand_new") if not kept({"name": "B", "type": label})} - {"brand_new"} == goes
+    assert all(keeping({"name": "B", "type": label}) for label in TYPES)
