@@ -32,9 +32,10 @@ TENANT: dict[str, t.Any] = {
 
 
 def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code."""
+    """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code; how to bundle stays for what is bundled."""
     own_code = any(tenant.get(way) is not None for way in source.WAYS)
-    base = {name: value for name, value in defaults.items() if not (own_code and name in source.SPEC)}
+    kept = ("esbuild_path", *source.BUNDLING) if tenant.get("entrypoint") is not None else ()
+    base = {name: value for name, value in defaults.items() if not (own_code and name in source.SPEC and name not in kept)}
     both = {name: {**base[name], **tenant[name]} for name in MERGED if isinstance(base.get(name), dict) and isinstance(tenant.get(name), dict)}
     return {**base, **tenant, **both}
 

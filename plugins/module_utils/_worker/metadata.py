@@ -23,7 +23,7 @@ def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable
     bound = list(bindings)
     kept = {} if any(binding["type"] == "inherit" for binding in bound) else {"keep_bindings": KEEP}
     metadata = {"main_module": source.main_module, **settings, "bindings": bound, **kept, "tags": list(tags)}
-    parts = [(module.name, (module.name, module.content, module.type)) for module in source.modules]
+    parts = [(module.name, (module.name, module.content, module.type)) for module in source.parts]
     return {
         "params": {"excludeScript": "true", "bindings_inherit": "strict"},
         "files": [("metadata", (None, json.dumps(metadata), "application/json")), *parts],
