@@ -12,7 +12,7 @@ import json
 import typing as t
 
 from .bindings import SECRET_TYPES, Binding
-from .source import Module, Source
+from .source import SOURCE_MAP, Module, Source
 
 # Said wherever nothing is kept by name, so that no secret is lost to a default: what is not listed here goes with the upload.
 KEEP = list(SECRET_TYPES)
@@ -46,9 +46,10 @@ def inherit(name: str) -> Binding:
 
 
 def read_modules(content: bytes, content_type: str) -> list[Module]:
-    """Return the modules of a Worker as the API hands them back: multipart, or bare text for the old syntax."""
+    """Return the modules of a Worker as the API hands them back, by name: multipart, or bare text for the old syntax."""
     if not content_type.startswith("multipart/"):
         return [Module("", content_type.partition(";")[0], content)] if content else []
     # The parser reads bytes faithfully only as latin-1 text with the header in front.
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content)
-    return [Module(str(part.get_filename()), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True))) for part in message.iter_parts()]
+    parts = [Module(str(part.get_filename()), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True))) for part in message.iter_parts()]
+    return sorted((part for part in parts if part.type != SOURCE_MAP), key=lambda part: part.name)
