@@ -157,7 +157,8 @@ def test_a_folder_is_its_modules(tmp_path: pathlib.Path) -> None:
         "tool.py": "text/x-python",
         "tool.wasm": "application/wasm",
     }
-    left_out = ["README.md", "index.ts", "index.d.ts", "package.json", "tsconfig.build.json", ".hidden.js", ".git/a.js", "node_modules/a/index.js", "lib/node_modules/a.js"]
+    described = ["README.md", "index.ts", "index.d.ts", "package.json", "tsconfig.build.json"]
+    left_out = [*described, ".hidden.js", ".git/a.js", "node_modules/a/index.js", "lib/node_modules/a.js"]
     made = source.load({"path": files(tmp_path, {**dict.fromkeys([*kinds, *left_out], CODE), "index.js.map": "{}"})})
     assert {module.name: module.type for module in made.modules} == kinds
     assert [module.name for module in made.modules] == sorted(kinds)
@@ -170,7 +171,12 @@ def test_a_folder_is_its_modules(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     ("names", "main"),
-    [(["worker.js", "index.mjs", "a.js"], "index.mjs"), (["worker.mjs", "lib/index.js"], "worker.mjs"), (["odd.js", "a.txt"], "odd.js"), (["lib/a.py"], "lib/a.py")],
+    [
+        (["worker.js", "index.mjs", "a.js"], "index.mjs"),
+        (["worker.mjs", "lib/index.js"], "worker.mjs"),
+        (["odd.js", "a.txt"], "odd.js"),
+        (["lib/a.py"], "lib/a.py"),
+    ],
 )
 def test_which_module_is_the_main_one(tmp_path: pathlib.Path, names: list[str], main: str) -> None:
     assert source.load({"path": files(tmp_path, dict.fromkeys(names, CODE))}).main_module == main
@@ -251,7 +257,7 @@ def test_a_source_travels_to_another_host(tmp_path: pathlib.Path) -> None:
     shutil.rmtree(tmp_path)
     source._read.cache_clear()
     assert source.load({"path": folder}, table) == here
-    with pytest.raises(CloudflareError, match="path: index.js is empty"):
+    with pytest.raises(CloudflareError, match=r"path: index\.js is empty"):
         source.load({"path": f"{tmp_path}/empty"}, table)
 
 

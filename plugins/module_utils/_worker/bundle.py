@@ -41,10 +41,10 @@ OPTIONS = (
 )
 # Modules of Node.js that packages import without "node:", by which alone every Worker with nodejs_compat finds them.
 BUILTINS = (
-    "assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain events fs http http2 https inspector"
-    " module net os path perf_hooks process punycode querystring readline repl stream string_decoder sys timers tls trace_events tty url util v8 vm wasi"
-    " worker_threads zlib"
-).split()
+    *("assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram", "diagnostics_channel", "dns", "domain"),
+    *("events", "fs", "http", "http2", "https", "inspector", "module", "net", "os", "path", "perf_hooks", "process", "punycode", "querystring", "readline"),
+    *("repl", "stream", "string_decoder", "sys", "timers", "tls", "trace_events", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib"),
+)
 # What lets packages in the syntax of CommonJS find those modules too: esbuild leaves their calls of require() as they are.
 REQUIRE = 'import { createRequire as __createRequire } from "node:module"; globalThis.require ??= __createRequire("/");\n'
 SECONDS = 120
@@ -85,15 +85,15 @@ def bundle(entrypoint: str, name: str, asked: t.Mapping[str, t.Any], nodejs: boo
     """
     esbuild, folder = find_esbuild(entrypoint, asked.get("esbuild_path")), os.path.realpath(os.path.dirname(entrypoint))
     wanted = {option: asked[option] for option in ("define", "minify", "source_map") if asked.get(option)}
-    with tempfile.TemporaryDirectory(prefix="tenantry-") as scratch:
-        scratch = os.path.realpath(scratch)
+    with tempfile.TemporaryDirectory(prefix="tenantry-") as temporary:
+        scratch = os.path.realpath(temporary)  # as esbuild calls it
         meta, out = os.path.join(scratch, "meta.json"), os.path.join(scratch, "out", name)
         arguments = [os.path.basename(entrypoint), *OPTIONS, *_options(wanted, nodejs), f"--metafile={meta}", f"--outfile={out}"]
         # Run in the entrypoint's folder, so that the names in the output are the same on every machine.
         run = _run(esbuild, arguments, folder)
         if run.returncode:
-            remedy = HOW_TO_NODE if NEEDS_NODE in run.stderr else ""
-            raise CloudflareError(f"entrypoint: esbuild could not bundle {entrypoint}:\n{run.stderr.strip()}{remedy}")
+            said = run.stderr.strip() or f"it said nothing, and ended with {run.returncode}"
+            raise CloudflareError(f"entrypoint: esbuild could not bundle {entrypoint}:\n{said}{HOW_TO_NODE if NEEDS_NODE in said else ''}")
         with open(meta, encoding="utf-8") as file:
             told = json.load(file)
         files = _collect(os.path.join(scratch, "out"), folder, told["outputs"])
@@ -156,7 +156,9 @@ def _with_require(files: Files, name: str) -> Files:
 def _relocated(source_map: bytes, where: str, folder: str) -> bytes:
     """Return a source map whose sources are named from the entrypoint's folder, not from where esbuild happened to write."""
     charted = json.loads(source_map)
-    sources = [os.path.relpath(os.path.join(where, source), folder) for source in charted["sources"]]
+    paths = [os.path.normpath(os.path.join(where, source)) for source in charted["sources"]]
+    # What is no file, such as a value of define, is called the same anywhere.
+    sources = [os.path.relpath(path, folder) if os.path.exists(path) else source for path, source in zip(paths, charted["sources"], strict=True)]
     return json.dumps({**charted, "sources": sources}, separators=(",", ":"), ensure_ascii=False).encode()
 
 

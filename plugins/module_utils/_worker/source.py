@@ -113,7 +113,8 @@ def compared(old: Module | None, new: Module | None, label: str) -> dict[str, st
 def load(options: t.Mapping[str, t.Any], table: t.Mapping[str, t.Any] | None = None) -> Source:
     """Return the source that the options C(content), C(path) or C(entrypoint) name. C(table) holds what was read elsewhere."""
     if options.get("content") is not None:
-        return _source("content", name := options.get("main_module") or "worker.js", {name: options["content"].encode()})
+        name = options.get("main_module") or "worker.js"
+        return _source("content", name, {name: options["content"].encode()})
     key = _key(options)
     packed = (table or {}).get(key)
     found = _unpack(packed) if packed else _read(key)
@@ -172,8 +173,9 @@ def _from_path(path: str, asked: t.Mapping[str, t.Any], nodejs: bool) -> Source:
         return _source("path", folder.find_main(path, [name for name in files if _ending(name) in CODE], asked.get("main_module")), files)
     if _ending(path) in COMPILED:
         raise CloudflareError(f"path: {path} is not JavaScript yet: give it as entrypoint, and esbuild compiles it.")
+    name = asked.get("main_module") or os.path.basename(path)
     with open(path, "rb") as file:
-        return _source("path", name := asked.get("main_module") or os.path.basename(path), {name: file.read()})
+        return _source("path", name, {name: file.read()})
 
 
 def _from_entrypoint(entrypoint: str, asked: t.Mapping[str, t.Any], nodejs: bool) -> Source:
@@ -193,7 +195,7 @@ def _source(way: str, main: str, files: t.Mapping[str, bytes], made_from: t.Any 
     _check_name(main, CODE)
     strange = [name for name in files if _ending(name) not in MODULE_TYPES]
     if strange:
-        raise CloudflareError(f"{way}: {strange[0]} can be no module of a Worker, whose endings are {', '.join(MODULE_TYPES)}: do without it.")
+        raise CloudflareError(f"{way}: {strange[0]} can be no module of a Worker, whose endings are {', '.join(MODULE_TYPES)}: import nothing of that kind.")
     if not files[main].strip():
         raise CloudflareError(f"{way}: {main} is empty: a Worker has code.")
     size = sum(map(len, files.values()))

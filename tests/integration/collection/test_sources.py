@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from plays import World
 
 # (func (export "add") (param i32 i32) (result i32) ...)
@@ -62,7 +65,8 @@ PROJECT: dict[str, str | bytes] = {
         export default class extends WorkerEntrypoint {
           fetch(): Response {
             return Response.json([
-              add(tool), add(same), text, page, [...new Uint8Array(data)], settings, greet("you"), <b>bold</b>, dependency, RELEASE, LIMITS.seats, join("a", "b"),
+              add(tool), add(same), text, page, [...new Uint8Array(data)], settings, greet("you"), <b>bold</b>, dependency,
+              RELEASE, LIMITS.seats, join("a", "b"),
             ]);
           }
         }
@@ -127,3 +131,61 @@ def test_an_entrypoint_with_everything(world: World, minify: bool) -> None:
     assert len(made) == 6 and [module["name"] for module in made][-1] == "worker.js"
     content = world.edge.session.get(f"{world.edge.account}/workers/scripts/modules/content/v2").content
     assert str(world.folder).encode() not in content and b"tenantry-" not in content
+
+
+@pytest.mark.parametrize("minify", [True, False])
+def test_the_same_bytes_anywhere(tmp_path: pathlib.Path, minify: bool) -> None:
+    places = [written(tmp_path / place, PROJECT) for place in ("one", "two/much/deeper")]
+    one, two = (source.load({**OPTIONS, "minify": minify, "source_root": str(place)}) for place in places)
+    assert one == two and len(one.modules) == 6
+    assert not [part.name for part in one.parts if str(tmp_path).encode() in part.content or b"tenantry-" in part.content]
+    chart = json.loads(one.maps[0].content)
+    assert set(chart["sources"]) == {"worker.tsx", "greet.ts", "settings.json", "../node_modules/dependency/worker.js", "<define:LIMITS>"}
+    assert one.maps[0].name == "worker.js.map" and one.modules[-1].content.endswith(b"\n//# sourceMappingURL=worker.js.map\n")
+
+
+def test_a_source_map_leads_to_the_line(tmp_path: pathlib.Path) -> None:
+    """Also where a line had to be put before the code, so that packages find Node's modules."""
+    for flags in ([], ["nodejs_compat"]):
+        head = "const fs = require('node:fs');" if flags else ""
+        entry = written(tmp_path / f"{len(flags)}", {"a.ts": f"{head}\n\nexport default {{ fetch() {{ throw new Error('here') }} }};\n"}) / "a.ts"
+        made = source.load({"entrypoint": str(entry), "source_map": True, "compatibility_flags": flags})
+        lines = made.modules[0].content.decode().splitlines()
+        assert lines[0].startswith("import { createRequire as") is bool(flags)
+        at = next(number for number, line in enumerate(lines) if "'here'" in line or '"here"' in line)
+        assert originals(json.loads(made.maps[0].content)["mappings"])[at] == 2
+
+
+def originals(mappings: str) -> list[int | None]:
+    """Decode a source map: for each line of the code, the line of the source at its beginning."""
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    found: list[int | None] = []
+    line = 0
+    for group in mappings.split(";"):
+        found.append(None)
+        for segment in filter(None, group.split(",")):
+            numbers, value, shift = [], 0, 0
+            for digit in map(digits.index, segment):
+                value, shift = value | (digit & 31) << shift, shift + 5
+                if not digit & 32:
+                    numbers.append(-(value >> 1) if value & 1 else value >> 1)
+                    value, shift = 0, 0
+            line += numbers[2]
+            found[-1] = line if found[-1] is None else found[-1]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "says"),
+    [
+        ("export default {\n  fetch( };", {}, r"esbuild could not bundle .*a\.ts:\n.*\[ERROR\] Expected identifier.*a\.ts:2:9:"),
+        ("import './nothing';", {}, r'Could not resolve "./nothing".*a\.ts:1:7:'),
+        ("import 'fs';", {}, r'Could not resolve "fs".*compatibility_flags: \[nodejs_compat\]'),
+        ("import './a.css';", {}, "a.css can be no module of a Worker"),
+        ("export default A;", {"define": {"A-b": 1}}, "define name"),
+    ],
+)
+def test_what_cannot_be_bundled_is_said_in_the_words_of_esbuild(tmp_path: pathlib.Path, code: str, options: dict[str, t.Any], says: str) -> None:
+    written(tmp_path, {"a.ts": code, "a.css": "a {}"})
+    with pytest.raises(CloudflareError, match=f"(?s){says}"):
+        source.load({"entrypoint": str(tmp_path / "a.ts"), **options})
