@@ -60,6 +60,8 @@ WRONG = [
     ("namespaced_worker", {**GOOD, "bindings": [{"name": "K", "type": "plain_text", "text": "x", "title": "y"}]}, "does not take title"),
     ("namespaced_worker", {**GOOD, "content": None, "path": "/nowhere/a.js"}, "path: there is no file /nowhere/a.js"),
     ("namespaced_worker", {**GOOD, "content": None, "entrypoint": "/nowhere/a.ts"}, "entrypoint: there is no file /nowhere/a.ts"),
+    ("namespaced_worker", {**GOOD, "content": ""}, "content: worker.js is empty"),
+    ("namespaced_worker", {**GOOD, "minify": True}, "minify: only an entrypoint is bundled, and content is uploaded as it is"),
     ("namespaced_worker", {**GOOD, "main_module": "a.rb"}, "main_module: 'a.rb' must end in one of"),
     ("namespaced_workers", fleet(workers=[{"name": "a"}, {"name": "a"}]), "'a' is declared twice"),
     ("namespaced_workers", fleet(workers=[{"name": None}]), "name"),

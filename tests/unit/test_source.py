@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,10 +15,11 @@ import sys
 import typing as t
 
 import pytest
+import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.action import api as action
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import bundle, folder, source
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import folder, source
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import Stamp, secrets_segment, stamp_in
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.metadata import read_modules, upload
 
@@ -29,8 +31,6 @@ CODE = "export default { fetch: () => new Response('one') };"
 # Stands in for esbuild where only what surrounds it is tested: writes what it is told to, or fails, and counts how often it was run.
 FAKE = f"""#!{sys.executable}
 import json, os, sys
-if sys.argv[1:] == ["--version"]:
-    sys.exit(print("VERSION"))
 with open(__file__ + ".runs", "a") as runs:
     runs.write("x")
 options = dict(argument[2:].partition("=")[::2] for argument in sys.argv[2:])
@@ -48,7 +48,6 @@ with open(options["metafile"], "w") as meta:
 @pytest.fixture(autouse=True)
 def _forget() -> None:
     source._read.cache_clear()
-    bundle.bundler.cache_clear()
 
 
 @pytest.fixture
@@ -68,6 +67,14 @@ def esbuild(folder: pathlib.Path, version: str) -> str:
 
 def runs(program: str) -> int:
     return os.path.getsize(f"{program}.runs")
+
+
+def asked(edge: Edge, method: str, **options: t.Any) -> requests.Response:
+    """Read or replace the code of Worker a of the tenants."""
+    url = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/content"
+    response = requests.request(method, url, headers={"Authorization": f"Bearer {edge.token}"}, **options)
+    response.raise_for_status()
+    return response
 
 
 def files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> str:
@@ -194,7 +201,7 @@ def test_an_error_of_esbuild_is_shown_and_found_once(entrypoint: pathlib.Path) -
 def test_another_esbuild_is_no_change_and_another_source_is(entrypoint: pathlib.Path) -> None:
     made = [source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)}) for version in ("1", "2")]
     assert made[0].modules != made[1].modules and made[0].identity == made[1].identity
-    assert [one.bundler.partition("-")[0] for one in made] == ["1", "2"]
+    assert made[0].code != made[1].code
     assert made[0].main_module == "a.js"
     source._read.cache_clear()
     entrypoint.write_text("export default { other: 1 };\n")
@@ -233,6 +240,46 @@ def test_what_many_share_is_bundled_once(entrypoint: pathlib.Path, run: Runner, 
     os.unlink(program)
     source._read.cache_clear()
     assert not run.ok("namespaced_workers", **fleet, controller_sources=packed)["changed"]
+
+
+def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    old, new = ({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)} for version in ("1", "2"))
+    worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01"}
+    fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "compatibility_date": "2026-11-01"}]}
+    warning = "Workers whose code another version of esbuild has made: 1. It stays as it is. Give rebundle: true"
+
+    def script() -> str:
+        return asked(edge, "GET").text
+
+    assert run.ok("namespaced_worker", **worker, **old)["warnings"] == []
+    assert run.ok("namespaced_worker", **worker, **old)["warnings"] == []
+    for module, options in (("namespaced_worker", {**worker, **new}), ("namespaced_workers", {**fleet, "defaults": new})):
+        for level in ("stamp", "settings", "content"):
+            said = run.ok(module, **options, verify_level=level)
+            assert not said["changed"] and warning in said["warnings"][0], (module, level)
+    # Tags are written without the code, which they go on telling of.
+    assert run.ok("namespaced_worker", **worker, **new, tags=["x"])["operations"][0].endswith("/tags")
+    assert warning in run.ok("namespaced_worker", **worker, **new, tags=["x"])["warnings"][0]
+    assert not run.ok("namespaced_worker", **worker, **old, rebundle=True)["changed"]
+    told = run.ok("namespaced_worker", check=True, **worker, **new, rebundle=True)
+    assert [operation.split()[0] for operation in told["operations"]] == ["PUT"] and told["diff"]
+    assert "// 1" in script()
+    assert run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)["namespaced_workers"][0]["fields"] == ["modules"]
+    assert "// 2" in script()
+    again = run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)
+    assert not again["changed"] and again["warnings"] == []
+
+
+def test_code_changed_by_others_is_noticed_whatever_esbuild_made_it(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01", "entrypoint": str(entrypoint), "verify_level": "content"}
+    run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "1"))
+    parts = {"metadata": (None, '{"main_module": "a.js"}', "application/json"), "a.js": ("a.js", CODE, "application/javascript+module")}
+    asked(edge, "PUT", files=parts)
+    repaired = run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "2"))
+    assert repaired["changed"] and repaired["warnings"] == []
+    assert not run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "2"))["changed"]
 
 
 def test_options_of_bundling_are_the_same_whoever_reads_them(entrypoint: pathlib.Path) -> None:
@@ -276,7 +323,9 @@ def test_stamps_are_read_as_they_are_written() -> None:
     stamp = Stamp("0123456789abcdef", "89abcdef")
     assert stamp_in(["x", stamp.tag(1_795_000_000)]) == stamp
     assert stamp_in(["tenantry.2.0123456789abcdef.89abcdef.abc", "tenantry.owner.x"]) is None
-    assert len(stamp.tag(1_795_000_000)) <= 63
+    made = dataclasses.replace(stamp, code="01234567")
+    assert stamp_in([made.tag(1_795_000_000)]) == stamp and getattr(stamp_in([made.tag(1_795_000_000)]), "code", "") == "01234567"
+    assert len(made.tag(1_795_000_000)) <= 63
 
 
 def test_what_the_secrets_segment_covers() -> None:

@@ -18,11 +18,11 @@ from .._worker.fingerprint import OWNER, owner_in, stamp_in
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Ledger, Registry, read_ledger
-from .script import Script
+from .script import Script, outdated_bundles
 from .secrets import uncompared_secrets
 
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
-SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "allow_replace", "verify_level", "source_root", *source.TABLE)  # said once
+SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "allow_replace", "verify_level", "rebundle", "source_root", *source.TABLE)  # said once
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
 # No defaults: what a tenant is silent about may be in the defaults of the fleet.
@@ -99,7 +99,8 @@ class NamespacedWorkers(Fleet):
 
     @property
     def warnings(self) -> list[str]:
-        return uncompared_secrets(sum(worker.uncompared for worker in self._built))
+        built = self._built
+        return [*uncompared_secrets(sum(worker.uncompared for worker in built)), *outdated_bundles(sum(worker.outdated for worker in built))]
 
     def _path(self) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"])

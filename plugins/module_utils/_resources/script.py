@@ -10,6 +10,7 @@ are, so that the plan names what differs. What proves equal then is only stamped
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 from abc import abstractmethod
@@ -18,7 +19,7 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
 from .._worker import bindings, metadata, migrations, settings, source
 from .._worker.bindings import Binding
-from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, stamp_in, theirs
+from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, code_segment, fingerprint, owner_in, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
 from . import secrets
 from .kv_namespace import NO_NAMESPACE, find_by_title
@@ -38,6 +39,12 @@ def modules_alike(modules: t.Any) -> t.Any:
 def seconds_of(date: str | None) -> float:
     """Return a date of the API as seconds since 1970; 0 where there is none."""
     return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() if date else 0.0
+
+
+def outdated_bundles(count: int) -> list[str]:
+    """Return the warning that C(count) Workers are as another esbuild made them, if any are."""
+    remedy = "It stays as it is. Give rebundle: true to upload what the esbuild of today makes of the same sources."
+    return [f"Workers whose code another version of esbuild has made: {count}. {remedy}"] if count else []
 
 
 class Script(HoldsSecrets):
@@ -61,6 +68,7 @@ class Script(HoldsSecrets):
         "take_over": {"type": "bool", "default": False},
         "allow_replace": {"type": "bool", "default": False},
         "verify_level": {"type": "str", "choices": list(LEVELS), "default": "stamp"},
+        "rebundle": {"type": "bool", "default": False},
         "source_root": {"type": "path"},
         **source.TABLE,
     }
@@ -72,8 +80,15 @@ class Script(HoldsSecrets):
         self._declared: list[Binding] | None = None
         self._there: tuple[source.Module, ...] = ()
         self._kept: set[str] = set()
+        self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
+        self.outdated = False
+        """Whether another version of esbuild made the code of the same sources."""
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
+
+    @property
+    def warnings(self) -> list[str]:
+        return [*super().warnings, *outdated_bundles(int(self.outdated))]
 
     # -- where it lives ------------------------------------------------------------------------------------------------
 
@@ -172,7 +187,9 @@ class Script(HoldsSecrets):
 
     def _body(self, thing: Object) -> Object:
         wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
-        same = stamp is not None and stamp.fingerprint == wanted.fingerprint
+        self._code, remade = (stamp.code, stamp.code != self._source.code) if stamp else ("", True)
+        same = stamp is not None and stamp.fingerprint == wanted.fingerprint and not (remade and self.options["rebundle"])
+        self.outdated = same and remade and bool(self._code)
         if same and stamp and stamp.secrets == wanted.secrets and not self._resend and level == "stamp":
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
@@ -184,7 +201,10 @@ class Script(HoldsSecrets):
             content = self.client.call("GET", self.content_path, headers={"Accept": "*/*"})
             modules = metadata.read_modules(content.content, content.content_type)
             code = [module.summary for module in modules]
-            self._there = self._there or tuple(modules)
+            if same and code_segment(code) == self._code:
+                code = self.wanted(None)["modules"]
+            else:
+                self._code, self._there = self._source.code, self._there or tuple(modules)
         names = [binding["name"] for binding in bindings.by_name(every) if binding["type"] in bindings.SECRET_TYPES]
         if not self._written:
             gone = set(names) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
@@ -244,7 +264,7 @@ class Script(HoldsSecrets):
             return [self._patch_settings(before, after, changed)]
         steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
         retag = bool(changed) or not self._attested() or self._touched
-        return [*steps, self.put_tags(lambda: self._all_tags(after))] if retag else []
+        return [*steps, self.put_tags(lambda: self._all_tags(after, self._code))] if retag else []
 
     def _attested(self) -> bool:
         """Whether the stamp says what is wanted. Whoever has no key leaves what another's key has hashed."""
@@ -264,8 +284,8 @@ class Script(HoldsSecrets):
         # Whose it is stands in a tag of ours, and those are nobody's business in a diff.
         return {key: value for key, value in super().shown(thing).items() if key != "owner"}
 
-    def _all_tags(self, after: Object) -> list[str]:
-        return [*after["tags"], OWNER + self.options["owner"], self._wanted_stamp().tag(self.client.now())]
+    def _all_tags(self, after: Object, code: str) -> list[str]:
+        return [*after["tags"], OWNER + self.options["owner"], dataclasses.replace(self._wanted_stamp(), code=code).tag(self.client.now())]
 
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
@@ -285,11 +305,11 @@ class Script(HoldsSecrets):
     def _upload(self, before: Object | None, after: Object) -> Step:
         every = self._bound(before, after, by_name=False)
         told = {name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._told(before, after)
-        return Step("PUT", self.path, lambda: metadata.upload(self._source, told, every, self._all_tags(after)))
+        return Step("PUT", self.path, lambda: metadata.upload(self._source, told, every, self._all_tags(after, self._source.code)))
 
     def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
         """Change what is not code. Bindings are replaced as a whole, so what stays is named."""
         told = {name: after[name] for name in settings.SETTINGS if name in changed} | self._told(before, after)
         if {"bindings", "secrets"} & set(changed):
             told["bindings"] = self._bound(before, after, by_name=True)
-        return Step("PATCH", f"{self.path}/settings", lambda: metadata.patch({**told, "tags": self._all_tags(after)}))
+        return Step("PATCH", f"{self.path}/settings", lambda: metadata.patch({**told, "tags": self._all_tags(after, self._code)}))

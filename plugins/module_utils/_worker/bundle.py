@@ -7,7 +7,6 @@ that is no code."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
@@ -56,12 +55,11 @@ EXTENDS = re.compile(r'"extends"\s*:\s*"(\.[^"]*)"')
 
 @dataclass(frozen=True)
 class Bundle:
-    """What esbuild made, from what, and which esbuild. C(made_from) does not change with C(bundler), so that an upgrade of the
-    tool alone never uploads a fleet anew."""
+    """What esbuild made, and from what: C(made_from) does not change with esbuild's own version, nor with our options for it, so that
+    an upgrade alone never uploads a fleet anew."""
 
     files: Files
     made_from: list[t.Any]
-    bundler: str
 
 
 def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
@@ -103,14 +101,7 @@ def bundle(entrypoint: str, name: str, asked: t.Mapping[str, t.Any], nodejs: boo
     if wanted.get("source_map"):
         files[f"{name}.map"] = _relocated(files[f"{name}.map"], os.path.dirname(out), folder)
     inputs = [*sorted(told["inputs"]), *_settings(folder)]
-    return Bundle(files, [*([one, _digest(os.path.join(folder, one))] for one in inputs), wanted], bundler(esbuild))
-
-
-@functools.cache
-def bundler(esbuild: str) -> str:
-    """Return which esbuild this is, and by a digest which options it is given here, such as C(0.28.2-1f0c)."""
-    version = re.sub(r"[^0-9A-Za-z.-]", "", _run(esbuild, ["--version"], None).stdout)[:14]
-    return f"{version}-{hashlib.sha256(json.dumps(OPTIONS).encode()).hexdigest()[:4]}"
+    return Bundle(files, [*([one, _digest(os.path.join(folder, one))] for one in inputs), wanted])
 
 
 def _options(wanted: t.Mapping[str, t.Any], nodejs: bool) -> list[str]:
@@ -122,7 +113,7 @@ def _options(wanted: t.Mapping[str, t.Any], nodejs: bool) -> list[str]:
     ]
 
 
-def _run(esbuild: str, arguments: t.Sequence[str], folder: str | None) -> subprocess.CompletedProcess[str]:
+def _run(esbuild: str, arguments: t.Sequence[str], folder: str) -> subprocess.CompletedProcess[str]:
     try:
         # Not AnsibleModule.run_command: on the controller there is no module.
         return subprocess.run(  # pylint: disable=ansible-bad-function

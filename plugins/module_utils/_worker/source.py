@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from .._cloudflare.errors import CloudflareError
 from . import folder
 from .bundle import bundle
+from .fingerprint import code_segment
 
 BUNDLING: dict[str, t.Mapping[str, t.Any]] = {
     "define": {"type": "dict"},
@@ -66,7 +67,7 @@ class Module:
     type: str
     content: bytes
 
-    @property
+    @functools.cached_property
     def summary(self) -> dict[str, t.Any]:
         """Return what a person compares."""
         return {"name": self.name, "type": self.type, "size": len(self.content), "sha256": hashlib.sha256(self.content).hexdigest()}
@@ -76,14 +77,15 @@ class Module:
 class Source:
     """The modules of a Worker, and source maps, which go along with an upload and are no part of the Worker.
 
-    C(identity) is a hash of what they were made from, which decides whether they changed; C(bundler) is what made them.
+    C(identity) is a hash of what they were made from, which decides whether they changed; C(code) one of what a bundler made, empty
+    where none did.
     """
 
     main_module: str
     modules: tuple[Module, ...]
     identity: str
     maps: tuple[Module, ...] = ()
-    bundler: str = ""
+    code: str = ""
 
     @property
     def parts(self) -> tuple[Module, ...]:
@@ -91,12 +93,12 @@ class Source:
         return (*self.modules, *self.maps)
 
     @classmethod
-    def of(cls, main_module: str, parts: t.Sequence[Module], made_from: t.Any = None, bundler: str = "") -> Source:
+    def of(cls, main_module: str, parts: t.Sequence[Module], made_from: t.Any = None) -> Source:
         """Make a source whose identity is its own modules, or what a bundler made them from."""
         material = made_from or [[part.name, part.type, hashlib.sha256(part.content).hexdigest()] for part in parts]
         identity = hashlib.sha256(json.dumps([main_module, material]).encode()).hexdigest()
         modules, maps = (tuple(part for part in parts if (part.type == SOURCE_MAP) is wanted) for wanted in (False, True))
-        return cls(main_module, modules, identity, maps, bundler)
+        return cls(main_module, modules, identity, maps, code_segment(module.summary for module in modules) if made_from else "")
 
 
 def compared(old: Module | None, new: Module | None, label: str) -> dict[str, str] | None:
@@ -133,14 +135,14 @@ def _pack(source: Source | str) -> dict[str, t.Any]:
     if isinstance(source, str):
         return {"failure": source}
     parts = [{"name": part.name, "type": part.type, "base64": base64.b64encode(part.content).decode()} for part in source.parts]
-    return {"main_module": source.main_module, "parts": parts, "identity": source.identity, "bundler": source.bundler}
+    return {"main_module": source.main_module, "parts": parts, "identity": source.identity, "code": source.code}
 
 
 def _unpack(packed: t.Mapping[str, t.Any]) -> Source | str:
     if "failure" in packed:
         return str(packed["failure"])
     parts = tuple(Module(part["name"], part["type"], base64.b64decode(part["base64"])) for part in packed["parts"])
-    return dataclasses.replace(Source.of(packed["main_module"], parts, bundler=packed["bundler"]), identity=packed["identity"])
+    return dataclasses.replace(Source.of(packed["main_module"], parts), identity=packed["identity"], code=packed["code"])
 
 
 def _key(options: t.Mapping[str, t.Any]) -> str:
@@ -184,13 +186,13 @@ def _from_entrypoint(entrypoint: str, asked: t.Mapping[str, t.Any], nodejs: bool
     name = asked.get("main_module") or os.path.splitext(os.path.basename(entrypoint))[0] + ".js"
     _check_name(name, [ending for ending, kind in CODE.items() if kind == ES_MODULE])
     made = bundle(entrypoint, name, asked, nodejs)
-    return _source("entrypoint", name, made.files, made.made_from, made.bundler)
+    return _source("entrypoint", name, made.files, made.made_from)
 
 
 READERS = {"path": _from_path, "entrypoint": _from_entrypoint}
 
 
-def _source(way: str, main: str, files: t.Mapping[str, bytes], made_from: t.Any = None, bundler: str = "") -> Source:
+def _source(way: str, main: str, files: t.Mapping[str, bytes], made_from: t.Any = None) -> Source:
     """Make a source of files by name, after refusing what no Worker can be."""
     _check_name(main, CODE)
     strange = [name for name in files if _ending(name) not in MODULE_TYPES]
@@ -201,7 +203,7 @@ def _source(way: str, main: str, files: t.Mapping[str, bytes], made_from: t.Any 
     size = sum(map(len, files.values()))
     if size > LARGEST:
         raise CloudflareError(f"{way}: the Worker has {size} bytes, and {LARGEST} fit: leave out or split what it does not need.")
-    return Source.of(main, [Module(name, MODULE_TYPES[_ending(name)], files[name]) for name in sorted(files)], made_from, bundler)
+    return Source.of(main, [Module(name, MODULE_TYPES[_ending(name)], files[name]) for name in sorted(files)], made_from)
 
 
 def _check_name(main: str, endings: t.Collection[str]) -> None:
