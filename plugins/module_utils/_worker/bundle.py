@@ -65,7 +65,7 @@ class Bundle:
 def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
     """Return the esbuild to use: the one given, else the nearest in a node_modules above the entrypoint, else the one on PATH."""
     if esbuild_path:
-        esbuild_path = os.path.expanduser(esbuild_path)
+        esbuild_path = os.path.abspath(os.path.expanduser(esbuild_path))
         if not os.access(esbuild_path, os.X_OK):
             raise CloudflareError(f"esbuild_path: {esbuild_path} is no program that can be run. {HOW_TO_GET}")
         return esbuild_path

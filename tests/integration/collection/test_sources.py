@@ -122,10 +122,10 @@ def test_an_entrypoint_with_everything(world: World, minify: bool) -> None:
     for place in ("one", "two/deeper"):
         written(world.folder / "project" / place, PROJECT)
     one, two = ([worker(**OPTIONS, minify=minify, source_root=str(world.folder / "project" / place))] for place in ("one", "two/deeper"))
-    made = world.play(one).ok().tasks[-1][1]["worker"]["modules"]
+    made = world.play(one, tenantry_direct=minify).ok().tasks[-1][1]["worker"]["modules"]
     world.edge.route(f"{HOST}/*", "modules")
     assert world.edge.get(HOST).json() == MADE
-    assert world.play(two).ok().changed == 0
+    assert world.play(two, tenantry_direct=not minify).ok().changed == 0
     world.edge.ask("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
     assert [operation.split()[0] for operation in world.play(two).ok().operations] == ["PATCH"]
     assert len(made) == 6 and [module["name"] for module in made][-1] == "worker.js"
