@@ -187,9 +187,7 @@ class Script(HoldsSecrets):
 
     def _body(self, thing: Object) -> Object:
         wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
-        self._code, remade = (stamp.code, stamp.code != self._source.code) if stamp else ("", True)
-        same = stamp is not None and stamp.fingerprint == wanted.fingerprint and not (remade and self.options["rebundle"])
-        self.outdated = same and remade and bool(self._code)
+        same = self._is_made_of(wanted.fingerprint)
         if same and stamp and stamp.secrets == wanted.secrets and not self._resend and level == "stamp":
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
@@ -215,6 +213,15 @@ class Script(HoldsSecrets):
             "bindings": bindings.by_name(binding for binding in every if binding["type"] not in bindings.SECRET_TYPES),
             "secrets": self._seen(names),
         }
+
+    def _is_made_of(self, fingerprint: str) -> bool:
+        """Whether the stamp has this fingerprint. That another esbuild makes other code of the same sources counts only when told."""
+        stamp, rebundle = self._stamp, self.options["rebundle"]
+        self._code = stamp.code if stamp else ""
+        same = stamp is not None and stamp.fingerprint == fingerprint
+        remade = same and self._code != self._source.code
+        self.outdated = remade and bool(self._code) and not rebundle
+        return same and not (remade and rebundle)
 
     @property
     def content_path(self) -> str:
