@@ -51,7 +51,7 @@ class ActionModule(Ordinary):
         variables = task_vars or {}
         name = self._task.action.rpartition(".")[2]
         direct = self._is_direct(variables)
-        if name != "api":
+        if name != "api" and self._task.args.get("state") != "absent":  # what is removed needs no code
             self._task.args = self._with_sources(self._task.args, packed=not direct)
         if not direct:
             return t.cast("dict[str, t.Any]", super().run(tmp, task_vars))

@@ -122,7 +122,7 @@ def test_no_esbuild(entrypoint: pathlib.Path) -> None:
         ({"x/index.js": CODE}, {"path": "x", "main_module": "../a.js"}, "'../a.js' is no code in"),
         ({"x/index.js": " \n"}, {"path": "x"}, "path: index.js is empty"),
         ({"a.js": ""}, {"path": "a.js"}, "path: a.js is empty"),
-        ({}, {"content": ""}, "content: worker.js is empty"),
+        ({}, {"content": " "}, "content: worker.js is empty"),
         ({"a.ts": CODE}, {"entrypoint": "a.ts", "main_module": "../../a.js"}, "main_module: '../../a.js' must be a name"),
         ({"a.ts": CODE}, {"entrypoint": "a.ts", "main_module": "a.wasm"}, "main_module: 'a.wasm' must end in one of .js, .mjs:"),
         ({"a.js": CODE}, {"path": "a.js", "main_module": "a.txt"}, "main_module: 'a.txt' must end in one of .js, .mjs, .cjs, .py:"),
@@ -288,6 +288,16 @@ def test_options_of_bundling_are_the_same_whoever_reads_them(entrypoint: pathlib
     as_read = {**given, "minify": True, "define": {"A": 1}, "compatibility_flags": ["nodejs_compat"]}
     assert source.load(as_read, action._pack(as_text)) == source.load(as_read)
     assert set(action._pack(as_text)) == set(action._pack(as_read))
+
+
+def test_what_is_removed_needs_no_code(entrypoint: pathlib.Path, run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01", "path": files(entrypoint.parent, {"index.js": CODE})}
+    run.ok("namespaced_worker", **worker)
+    shutil.rmtree(entrypoint.parent)
+    source._read.cache_clear()
+    assert "path: there is no file" in run.refused("namespaced_worker", **worker)
+    assert run.ok("namespaced_worker", **worker, state="absent")["changed"]
 
 
 def test_how_to_bundle_is_for_what_is_bundled() -> None:

@@ -109,7 +109,7 @@ class Script(HoldsSecrets):
 
     @property
     def _described(self) -> bool:
-        return any(self.given.get(way) is not None for way in source.WAYS)
+        return self.options.get("state") != "absent" and any(self.given.get(way) for way in source.WAYS)
 
     @property
     def _source(self) -> source.Source:

@@ -114,7 +114,7 @@ def compared(old: Module | None, new: Module | None, label: str) -> dict[str, st
 
 def load(options: t.Mapping[str, t.Any], table: t.Mapping[str, t.Any] | None = None) -> Source:
     """Return the source that the options C(content), C(path) or C(entrypoint) name. C(table) holds what was read elsewhere."""
-    if options.get("content") is not None:
+    if options.get("content"):
         name = options.get("main_module") or "worker.js"
         return _source("content", name, {name: options["content"].encode()})
     key = _key(options)
@@ -147,7 +147,7 @@ def _unpack(packed: t.Mapping[str, t.Any]) -> Source | str:
 
 def _key(options: t.Mapping[str, t.Any]) -> str:
     """Return what a source depends on, as text: options, the file with its whole path, and whether the Worker has Node's modules."""
-    way = next(way for way in FILES if options.get(way) is not None)
+    way = next(way for way in FILES if options.get(way))
     where = os.path.abspath(os.path.join(options.get("source_root") or "", options[way]))
     nodejs = any(flag in NODEJS for flag in options.get("compatibility_flags") or ())
     asked = {name: options[name] for name in ("main_module", "esbuild_path", *BUNDLING) if options.get(name)}
