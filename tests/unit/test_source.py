@@ -137,7 +137,7 @@ def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(source, "LARGEST", 200)
     monkeypatch.setattr(folder, "MOST_MODULES", 2)
     root = files(tmp_path, {"large/index.js": CODE, "large/a.bin": b"x" * 200, "many/index.js": CODE, "many/a.txt": "", "many/b.txt": "", "a.js": CODE * 4})
-    for path, message in (("large", "holds 252 bytes in 2 modules and a Worker has 200 at most"), ("many", "holds 3 modules and a Worker has 2 at most")):
+    for path, message in (("large", "holds 252 bytes in 2 modules and a Worker has 200 at most"), ("many", "holds 3 modules, and more than 2 are no Worker")):
         with pytest.raises(CloudflareError, match=f"path: .*{path} {message}"):
             source.load({"path": path, "source_root": root})
     for options in ({"path": "a.js", "source_root": root}, {"content": CODE * 4}):

@@ -96,7 +96,7 @@ def bundle(entrypoint: str, name: str, asked: t.Mapping[str, t.Any], nodejs: boo
             told = json.load(file)
         files = _collect(os.path.join(scratch, "out"), folder, told["outputs"])
         made = told["outputs"][os.path.relpath(out, folder)]
-    if any(one.get("external") and one["kind"] == "require-call" for one in made["imports"]):
+    if nodejs and any(one.get("external") and one["kind"] == "require-call" for one in made["imports"]):
         files = _with_require(files, name)
     if wanted.get("source_map"):
         files[f"{name}.map"] = _relocated(files[f"{name}.map"], os.path.dirname(out), folder)
