@@ -338,7 +338,7 @@ options:
     type: bool
     default: false
   allow_replace:
-    description: Whether a Worker may be deleted and made anew where no O(migrations) lead from what it is. What its Durable Objects hold is lost then.
+    description: Whether a Worker may be deleted and made anew where no C(migrations) lead from what it is. What its Durable Objects hold is lost then.
     type: bool
     default: false
   verify_level:

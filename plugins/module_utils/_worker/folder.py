@@ -23,7 +23,7 @@ def read(folder: str, endings: t.Container[str], most: int) -> dict[str, bytes]:
     names = sorted(_names(folder, endings))
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     if len(names) > MOST_MODULES:
-        raise CloudflareError(f"path: {folder} holds {len(names)} modules, and more than {MOST_MODULES} are no Worker: name the folder that is the Worker alone.")
+        raise CloudflareError(f"path: {folder} holds {len(names)} modules, and more than {MOST_MODULES} are no Worker: name the folder of the Worker alone.")
     if size > most:
         raise CloudflareError(f"path: {folder} holds {size} bytes in {len(names)} modules and a Worker has {most} at most: leave out what it does not need.")
     files = {}
