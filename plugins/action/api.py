@@ -19,10 +19,10 @@ import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as Ordinary
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import CAN_SPEAK
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 
@@ -38,6 +38,9 @@ except ImportError:
 
 MODULES = "ansible_collections.tenantry.cloudflare_workers.plugins.modules."
 HOLDERS = ("defaults", "workers")  # the options that hold Workers
+# The options that a source depends on, and what brings them into the types in which the module will have them.
+READ_AS = {**source.SPEC, "source_root": {"type": "path"}, "compatibility_flags": {"type": "list", "elements": "str"}}
+READ_BY = ArgumentSpecValidator(READ_AS)
 
 
 class ActionModule(Ordinary):
@@ -48,7 +51,7 @@ class ActionModule(Ordinary):
         variables = task_vars or {}
         name = self._task.action.rpartition(".")[2]
         direct = self._is_direct(variables)
-        if name != "api":
+        if name != "api" and self._task.args.get("state") != "absent":  # what is removed needs no code
             self._task.args = self._with_sources(self._task.args, packed=not direct)
         if not direct:
             return t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
@@ -98,14 +101,7 @@ def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the contents of all sources that the arguments name, for a module that cannot read them."""
     defaults = arguments["defaults"] if isinstance(arguments.get("defaults"), dict) else {}
     workers = [merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict)]
-    sources: dict[str, t.Any] = {}
-    for options in (arguments, *workers):
-        if any(options.get(key) for key in source.FILES):
-            try:
-                sources.update(source.pack(options))
-            except (CloudflareError, OSError) as error:
-                raise AnsibleActionFail(str(error)) from error
-    return sources
+    return source.pack(READ_BY.validate({name: options[name] for name in READ_AS if name in options}).validated_parameters for options in (arguments, *workers))
 
 
 def _call(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -27,24 +27,47 @@ options:
     type: str
   path:
     description:
-      - A file that is the Worker, one JavaScript module.
-      - It is a file of the controller; a relative path is looked for as M(ansible.builtin.template) looks for its source.
+      - A file that is the Worker, one JavaScript module; or a folder of which every file is a module of the Worker, called by its path in the folder.
+      - What kind of module a file is, its ending says. C(.js) and C(.mjs) are ES modules, C(.cjs) is CommonJS, C(.wasm) WebAssembly, C(.json) JSON,
+        C(.txt), C(.html) and C(.sql) are text, C(.bin) is data, C(.py) Python, C(.map) a source map.
+      - Left out of a folder are files with other endings, hidden ones, C(node_modules), C(__pycache__), C(package.json), C(package-lock.json) and
+        C(tsconfig*.json).
+      - It is on the controller; a relative path is looked for as M(ansible.builtin.template) looks for its source.
     type: path
   entrypoint:
     description:
-      - A TypeScript or JavaScript file that C(esbuild) bundles with everything it imports.
+      - A TypeScript or JavaScript file that C(esbuild) bundles with everything it imports, packages in C(node_modules) included.
+      - Imported files that end in C(.wasm), C(.txt), C(.html), C(.sql) or C(.bin) become modules of their own, of the kinds that O(path) tells.
+      - With V(nodejs_compat) in O(compatibility_flags), what packages import of Node.js is left to the Workers runtime.
+      - The same files make the same bytes on every machine. The Worker is uploaded anew when one of them has changed, and not because of another
+        C(esbuild), unless O(rebundle=true).
       - It is found as O(path) is.
     type: path
   main_module:
     description:
-      - What the module is called in the Worker. Its ending says what kind of module it is.
+      - What the main module is called in the Worker. Its ending says what kind of module it is.
       - By default the name of the file, C(.ts) becoming C(.js); V(worker.js) with O(content).
+      - Where O(path) is a folder, the file in it that is the main module. By default C(index), C(worker) or C(main) with C(.js) or C(.mjs), the
+        first of them that is there, else the only code that is there.
     type: str
   esbuild_path:
     description:
       - The C(esbuild) to use for O(entrypoint).
       - By default the nearest C(node_modules/.bin/esbuild) in a folder above the entrypoint, else the one on E(PATH).
     type: path
+  define:
+    description:
+      - What takes the place of names in the code of O(entrypoint), by name. A string becomes a string there, a dictionary an object.
+      - C(process.env.NODE_ENV) is C(production) if it is not among them.
+    type: dict
+  minify:
+    description: Whether the code of O(entrypoint) is made as short as can be.
+    type: bool
+  source_map:
+    description:
+      - Whether a source map of O(entrypoint) goes along, by which Cloudflare tells where in the sources an error was.
+      - It holds the sources.
+    type: bool
   compatibility_date:
     description:
       - The date whose behaviour of the Workers runtime the Worker was written for, in quotes, such as V('2026-11-01').
@@ -494,7 +517,7 @@ options:
     type: bool
     default: false
   allow_replace:
-    description: Whether a Worker may be deleted and made anew where no O(migrations) lead from what it is. What its Durable Objects hold is lost then.
+    description: Whether a Worker may be deleted and made anew where no C(migrations) lead from what it is. What its Durable Objects hold is lost then.
     type: bool
     default: false
   verify_level:
@@ -520,6 +543,12 @@ options:
       - V(always) in every run, which is then never without a change.
     type: str
     choices: [on_change, on_create, always]
+  rebundle:
+    description:
+      - Whether a Worker is uploaded anew that another version of C(esbuild) has made of the same sources.
+      - Without it, a warning counts those Workers.
+    type: bool
+    default: false
   source_root:
     description:
       - The folder of the controller that relative paths in C(path) and C(entrypoint) start from.

@@ -6,30 +6,53 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import pathlib
 import shutil
+import sys
+import typing as t
 
 import pytest
+import requests
+from ansible_collections.tenantry.cloudflare_workers.plugins.action import api as action
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import folder, source
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import Stamp, secrets_segment, stamp_in
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.metadata import read_modules
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.metadata import read_modules, upload
 
-# Stands in for esbuild where only what surrounds it is tested: writes what it is told to, or fails.
-FAKE = """#!/bin/sh
-for argument; do case $argument in
-  --outfile=*) echo "// VERSION" > "${argument#--outfile=}"; cat "$1" >> "${argument#--outfile=}";;
-  --metafile=*) echo '{"inputs": {"a.ts": {}}}' > "${argument#--metafile=}";;
-esac; done
-if grep -q BROKEN "$1"; then echo "a.ts:1:0: ERROR: Unexpected thing" >&2; exit 1; fi
+if t.TYPE_CHECKING:
+    from harness import Runner
+    from local_edge.testing import Edge
+
+CODE = "export default { fetch: () => new Response('one') };"
+# Stands in for esbuild where only what surrounds it is tested: writes what it is told to, or fails, and counts how often it was run.
+FAKE = f"""#!{sys.executable}
+import json, os, sys
+with open(__file__ + ".runs", "a") as runs:
+    runs.write("x")
+options = dict(argument[2:].partition("=")[::2] for argument in sys.argv[2:])
+code = open(sys.argv[1]).read()
+if "BROKEN" in code:
+    sys.exit("a.ts:1:0: ERROR: Unexpected thing")
+os.makedirs(os.path.dirname(options["outfile"]))
+with open(options["outfile"], "w") as out:
+    out.write("// VERSION\\n" + code)
+with open(options["metafile"], "w") as meta:
+    json.dump({{"inputs": {{"a.ts": {{}}}}, "outputs": {{os.path.relpath(options["outfile"]): {{"imports": []}}}}}}, meta)
 """
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    source._read.cache_clear()
 
 
 @pytest.fixture
 def entrypoint(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    source._read.cache_clear()
     file = tmp_path / "a.ts"
     file.write_text("export default {};\n")
     return file
@@ -42,6 +65,45 @@ def esbuild(folder: pathlib.Path, version: str) -> str:
     return str(program)
 
 
+def runs(program: str) -> int:
+    return os.path.getsize(f"{program}.runs")
+
+
+def asked(edge: Edge, method: str, **options: t.Any) -> requests.Response:
+    """Read or replace the code of Worker a of the tenants."""
+    url = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/content"
+    response = requests.request(method, url, headers={"Authorization": f"Bearer {edge.token}"}, **options)
+    response.raise_for_status()
+    return response
+
+
+def files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> str:
+    """Write files below a folder, and return it."""
+    for name, content in contents.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(root)
+
+
+@pytest.mark.parametrize(
+    ("options", "identity"),
+    [
+        ({"content": CODE}, "b92eecd68e6dce43abcb3588fe1b64504815a926d265126ea1801c027dc05b64"),
+        ({"content": CODE, "main_module": "lib/a.mjs"}, "633b4e3974541152b89e7b61b2447bcbc2544c849cac27b0a1cc7d52b27c95d4"),
+        ({"path": "router.js"}, "beafd3eae15a43b5a8d2ce4a2d3d4f8f356f84d406c1e0e3f4715398938c0147"),
+        ({"path": "router.js", "main_module": "x.cjs"}, "8568d75462eeada255b49ddea1ea3489681515594632412dccf7d81df75f0546"),
+        ({"path": "folder"}, "71c60683b0ea7959c47d5b81d7ebec9155f856c38565c04fa1833a34182c3cdf"),
+        ({"entrypoint": "a.ts"}, "31a13cc9ddc4a1cee9672258a90b77fce61ed5c5573e51a6f5ad2758f2fc9ab3"),
+        ({"entrypoint": "a.ts", "minify": True, "define": {"A": 1}}, "29019e6fe9cc758f72c6a1915f94d0f906987373af0132d53b4f347d6a573b84"),
+    ],
+)
+def test_no_release_takes_an_old_source_for_another(entrypoint: pathlib.Path, options: dict[str, t.Any], identity: str) -> None:
+    """These digests are in the tags of Workers that are out there: one that changes uploads them all anew."""
+    files(entrypoint.parent, {"router.js": CODE, "folder/index.js": CODE, "folder/lib/a.txt": "a"})
+    given = {**options, "source_root": str(entrypoint.parent), "esbuild_path": esbuild(entrypoint.parent, "1")}
+    assert source.load(given).identity == identity
+
+
 def test_no_esbuild(entrypoint: pathlib.Path) -> None:
     with pytest.raises(CloudflareError, match=r"there is no esbuild\. Install it beside the entrypoint .*esbuild_path"):
         source.load({"entrypoint": str(entrypoint)})
@@ -49,27 +111,111 @@ def test_no_esbuild(entrypoint: pathlib.Path) -> None:
         source.load({"entrypoint": str(entrypoint), "esbuild_path": "/nowhere"})
 
 
-def test_typescript_is_no_path(entrypoint: pathlib.Path) -> None:
-    with pytest.raises(CloudflareError, match="give it as entrypoint"):
-        source.load({"path": str(entrypoint)})
-    with pytest.raises(CloudflareError, match="is a folder"):
-        source.load({"path": str(entrypoint.parent)})
+@pytest.mark.parametrize(
+    ("contents", "options", "message"),
+    [
+        ({"a.ts": CODE}, {"path": "a.ts"}, "path: .*a.ts is not JavaScript yet: give it as entrypoint"),
+        ({"x/a.ts": CODE}, {"path": "x"}, "path: .*x holds no JavaScript. What is TypeScript is given as entrypoint"),
+        ({"x/a.ts": CODE}, {"entrypoint": "x"}, "entrypoint: .*x is a folder: name the file"),
+        ({"x/a.js": CODE, "x/b.js": CODE}, {"path": "x"}, "has several modules, and none is called index.js or .*: name one of a.js, b.js"),
+        ({"x/index.js": CODE, "x/b/c.js": CODE}, {"path": "x", "main_module": "c.js"}, "'c.js' is no code in .*: name one of index.js, b/c.js"),
+        ({"x/index.js": CODE}, {"path": "x", "main_module": "../a.js"}, "'../a.js' is no code in"),
+        ({"x/index.js": " \n"}, {"path": "x"}, "path: index.js is empty"),
+        ({"a.js": ""}, {"path": "a.js"}, "path: a.js is empty"),
+        ({}, {"content": " "}, "content: worker.js is empty"),
+        ({"a.ts": CODE}, {"entrypoint": "a.ts", "main_module": "../../a.js"}, "main_module: '../../a.js' must be a name"),
+        ({"a.ts": CODE}, {"entrypoint": "a.ts", "main_module": "a.wasm"}, "main_module: 'a.wasm' must end in one of .js, .mjs:"),
+        ({"a.js": CODE}, {"path": "a.js", "main_module": "a.txt"}, "main_module: 'a.txt' must end in one of .js, .mjs, .cjs, .py:"),
+    ],
+)
+def test_what_is_no_worker(tmp_path: pathlib.Path, contents: dict[str, str], options: dict[str, str], message: str) -> None:
+    with pytest.raises(CloudflareError, match=message):
+        source.load({**options, "source_root": files(tmp_path, contents)})
 
 
-def test_an_error_of_esbuild_is_shown(entrypoint: pathlib.Path) -> None:
+def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "LARGEST", 200)
+    monkeypatch.setattr(folder, "MOST_MODULES", 2)
+    root = files(tmp_path, {"large/index.js": CODE, "large/a.bin": b"x" * 200, "many/index.js": CODE, "many/a.txt": "", "many/b.txt": "", "a.js": CODE * 4})
+    for path, message in (("large", "holds 252 bytes in 2 modules and a Worker has 200 at most"), ("many", "holds 3 modules, and more than 2 are no Worker")):
+        with pytest.raises(CloudflareError, match=f"path: .*{path} {message}"):
+            source.load({"path": path, "source_root": root})
+    for options in ({"path": "a.js", "source_root": root}, {"content": CODE * 4}):
+        with pytest.raises(CloudflareError, match="the Worker has 208 bytes, and 200 fit"):
+            source.load(options)
+
+
+def test_what_cannot_be_read_is_said(tmp_path: pathlib.Path) -> None:
+    os.symlink("/nowhere", tmp_path / "gone.txt")
+    with pytest.raises(CloudflareError, match=r"path: .*gone\.txt cannot be read: No such file"):
+        source.load({"path": files(tmp_path, {"index.js": CODE})})
+
+
+def test_a_folder_is_its_modules(tmp_path: pathlib.Path) -> None:
+    kinds = {
+        "index.js": "application/javascript+module",
+        "data.bin": "application/octet-stream",
+        "lib/a.cjs": "application/javascript",
+        "lib/deep/b.mjs": "application/javascript+module",
+        "page.html": "text/plain",
+        "query.sql": "text/plain",
+        "settings.json": "application/json",
+        "text.txt": "text/plain",
+        "tool.py": "text/x-python",
+        "tool.wasm": "application/wasm",
+    }
+    described = ["README.md", "index.ts", "index.d.ts", "package.json", "tsconfig.build.json"]
+    left_out = [*described, ".hidden.js", ".git/a.js", "node_modules/a/index.js", "lib/node_modules/a.js"]
+    made = source.load({"path": files(tmp_path, {**dict.fromkeys([*kinds, *left_out], CODE), "index.js.map": "{}"})})
+    assert {module.name: module.type for module in made.modules} == kinds
+    assert [module.name for module in made.modules] == sorted(kinds)
+    assert made.main_module == "index.js"
+    assert [(one.name, one.type) for one in made.maps] == [("index.js.map", "application/source-map")]
+    sent = [(name, part[2]) for name, part in upload(made, {}, [], [])["files"]]
+    assert sent == [("metadata", "application/json"), *sorted(kinds.items()), ("index.js.map", "application/source-map")]
+    assert source.load({"path": str(tmp_path), "main_module": "lib/deep/b.mjs"}).main_module == "lib/deep/b.mjs"
+
+
+@pytest.mark.parametrize(
+    ("names", "main"),
+    [
+        (["worker.js", "index.mjs", "a.js"], "index.mjs"),
+        (["worker.mjs", "lib/index.js"], "worker.mjs"),
+        (["odd.js", "a.txt"], "odd.js"),
+        (["lib/a.py"], "lib/a.py"),
+    ],
+)
+def test_which_module_is_the_main_one(tmp_path: pathlib.Path, names: list[str], main: str) -> None:
+    assert source.load({"path": files(tmp_path, dict.fromkeys(names, CODE))}).main_module == main
+
+
+def test_an_error_of_esbuild_is_shown_and_found_once(entrypoint: pathlib.Path) -> None:
     entrypoint.write_text("BROKEN")
-    with pytest.raises(CloudflareError, match=r"could not bundle .*a.ts:\na.ts:1:0: ERROR: Unexpected thing"):
-        source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, "1")})
+    program = esbuild(entrypoint.parent, "1")
+    for _tenant in range(3):
+        with pytest.raises(CloudflareError, match=r"could not bundle .*a.ts:\na.ts:1:0: ERROR: Unexpected thing"):
+            source.load({"entrypoint": str(entrypoint), "esbuild_path": program})
+    assert runs(program) == 1
 
 
 def test_another_esbuild_is_no_change_and_another_source_is(entrypoint: pathlib.Path) -> None:
     made = [source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)}) for version in ("1", "2")]
     assert made[0].modules != made[1].modules and made[0].identity == made[1].identity
+    assert made[0].code != made[1].code
     assert made[0].main_module == "a.js"
     source._read.cache_clear()
     entrypoint.write_text("export default { other: 1 };\n")
     changed = source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, "1")})
     assert changed.identity != made[0].identity
+
+
+def test_a_tsconfig_is_part_of_the_source_with_what_it_extends(entrypoint: pathlib.Path) -> None:
+    program, seen = esbuild(entrypoint.parent, "1"), set()
+    for contents in ({}, {"tsconfig.json": '{"extends": "./base"}'}, {"base.json": "{}"}, {"base.json": '{"compilerOptions": {"jsx": "react"}}'}):
+        source._read.cache_clear()
+        files(entrypoint.parent, contents)
+        seen.add(source.load({"entrypoint": str(entrypoint), "esbuild_path": program}).identity)
+    assert len(seen) == 4
 
 
 def test_esbuild_is_found_beside_the_entrypoint(entrypoint: pathlib.Path) -> None:
@@ -79,26 +225,97 @@ def test_esbuild_is_found_beside_the_entrypoint(entrypoint: pathlib.Path) -> Non
     assert source.load({"entrypoint": str(entrypoint)}).modules
 
 
-@pytest.mark.skipif(not shutil.which("esbuild"), reason="the bundler itself is tested by the quickstart, under integration")
-def test_real_bundles_are_the_same_anywhere(tmp_path: pathlib.Path) -> None:
-    made = []
-    for folder in (tmp_path / "one", tmp_path / "two" / "deeper"):
-        folder.mkdir(parents=True)
-        (folder / "a.ts").write_text("import { b } from './b';\nexport default { fetch: (): Response => new Response(b) };\n")
-        (folder / "b.ts").write_text("export const b: string = 'b';\n")
-        made.append(source.load({"entrypoint": str(folder / "a.ts")}))
-    assert made[0] == made[1]
-    assert str(tmp_path) not in made[0].modules[0].content.decode()
+def test_what_many_share_is_bundled_once(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
+    program = esbuild(entrypoint.parent, "1")
+    run.ok("dispatch_namespace", name="tenants")
+    defaults = {"entrypoint": str(entrypoint), "esbuild_path": program, "compatibility_date": "2026-11-01"}
+    workers = [{"name": f"t{number}", "vars": {"NUMBER": number}} for number in range(30)]
+    fleet = {"dispatch_namespace": "tenants", "defaults": defaults, "workers": workers}
+    assert len(run.ok("namespaced_workers", **fleet)["operations"]) == 30
+    assert runs(program) == 1
+    source._read.cache_clear()
+    packed = action._pack(fleet)
+    assert runs(program) == 2 and len(packed) == 1
+    # Where they are handed over, no esbuild is needed any more, and nothing differs.
+    os.unlink(program)
+    source._read.cache_clear()
+    assert not run.ok("namespaced_workers", **fleet, controller_sources=packed)["changed"]
+
+
+def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    old, new = ({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)} for version in ("1", "2"))
+    worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01"}
+    fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "compatibility_date": "2026-11-01"}]}
+    warning = "Workers whose code another version of esbuild has made: 1. It stays as it is. Give rebundle: true"
+
+    def script() -> str:
+        return asked(edge, "GET").text
+
+    assert run.ok("namespaced_worker", **worker, **old)["warnings"] == []
+    assert run.ok("namespaced_worker", **worker, **old)["warnings"] == []
+    for module, options in (("namespaced_worker", {**worker, **new}), ("namespaced_workers", {**fleet, "defaults": new})):
+        for level in ("stamp", "settings", "content"):
+            said = run.ok(module, **options, verify_level=level)
+            assert not said["changed"] and warning in said["warnings"][0], (module, level)
+    # Tags are written without the code, which they go on telling of.
+    assert run.ok("namespaced_worker", **worker, **new, tags=["x"])["operations"][0].endswith("/tags")
+    assert warning in run.ok("namespaced_worker", **worker, **new, tags=["x"])["warnings"][0]
+    assert not run.ok("namespaced_worker", **worker, **old, rebundle=True)["changed"]
+    told = run.ok("namespaced_worker", check=True, **worker, **new, rebundle=True)
+    assert [operation.split()[0] for operation in told["operations"]] == ["PUT"] and told["diff"]
+    assert "// 1" in script()
+    assert run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)["namespaced_workers"][0]["fields"] == ["modules"]
+    assert "// 2" in script()
+    again = run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)
+    assert not again["changed"] and again["warnings"] == []
+
+
+def test_code_changed_by_others_is_noticed_whatever_esbuild_made_it(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01", "entrypoint": str(entrypoint), "verify_level": "content"}
+    run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "1"))
+    parts = {"metadata": (None, '{"main_module": "a.js"}', "application/json"), "a.js": ("a.js", CODE, "application/javascript+module")}
+    asked(edge, "PUT", files=parts)
+    repaired = run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "2"))
+    assert repaired["changed"] and repaired["warnings"] == []
+    assert not run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "2"))["changed"]
+
+
+def test_options_of_bundling_are_the_same_whoever_reads_them(entrypoint: pathlib.Path) -> None:
+    given = {"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, "1")}
+    as_text = {**given, "minify": "yes", "define": '{"A": 1}', "compatibility_flags": "nodejs_compat"}
+    as_read = {**given, "minify": True, "define": {"A": 1}, "compatibility_flags": ["nodejs_compat"]}
+    assert source.load(as_read, action._pack(as_text)) == source.load(as_read)
+    assert set(action._pack(as_text)) == set(action._pack(as_read))
+
+
+def test_what_is_removed_needs_no_code(entrypoint: pathlib.Path, run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01", "path": files(entrypoint.parent, {"index.js": CODE})}
+    run.ok("namespaced_worker", **worker)
+    shutil.rmtree(entrypoint.parent)
+    source._read.cache_clear()
+    assert "path: there is no file" in run.refused("namespaced_worker", **worker)
+    assert run.ok("namespaced_worker", **worker, state="absent")["changed"]
+
+
+def test_how_to_bundle_is_for_what_is_bundled() -> None:
+    defaults = {"entrypoint": "a.ts", "minify": True, "esbuild_path": "/bin/esbuild", "vars": {"A": "b"}}
+    assert merge(defaults, {"content": CODE}) == {"content": CODE, "vars": {"A": "b"}}
+    assert merge(defaults, {"entrypoint": "b.ts"}) == {**defaults, "entrypoint": "b.ts"}
+    assert merge(defaults, {"name": "a"}) == {**defaults, "name": "a"}
 
 
 def test_a_source_travels_to_another_host(tmp_path: pathlib.Path) -> None:
-    file = tmp_path / "a.js"
-    file.write_bytes(b"export default {};\n")
-    table = source.pack({"path": str(file)})
-    here = source.load({"path": str(file)})
-    os.unlink(file)
+    folder = files(tmp_path, {"x/index.js": CODE, "x/index.js.map": "{}", "x/a.bin": b"\xff", "empty/index.js": ""}) + "/x"
+    table = json.loads(json.dumps(source.pack([{"path": folder}, {"path": f"{tmp_path}/empty"}, {"content": CODE}])))
+    here = source.load({"path": folder})
+    shutil.rmtree(tmp_path)
     source._read.cache_clear()
-    assert source.load({"path": str(file)}, table) == here
+    assert source.load({"path": folder}, table) == here
+    with pytest.raises(CloudflareError, match=r"path: index\.js is empty"):
+        source.load({"path": f"{tmp_path}/empty"}, table)
 
 
 def test_modules_are_read_back_as_they_were_sent() -> None:
@@ -116,7 +333,9 @@ def test_stamps_are_read_as_they_are_written() -> None:
     stamp = Stamp("0123456789abcdef", "89abcdef")
     assert stamp_in(["x", stamp.tag(1_795_000_000)]) == stamp
     assert stamp_in(["tenantry.2.0123456789abcdef.89abcdef.abc", "tenantry.owner.x"]) is None
-    assert len(stamp.tag(1_795_000_000)) <= 63
+    made = dataclasses.replace(stamp, code="01234567")
+    assert stamp_in([made.tag(1_795_000_000)]) == stamp and getattr(stamp_in([made.tag(1_795_000_000)]), "code", "") == "01234567"
+    assert len(made.tag(1_795_000_000)) <= 63
 
 
 def test_what_the_secrets_segment_covers() -> None:

@@ -18,11 +18,11 @@ from .._worker.fingerprint import OWNER, owner_in, stamp_in
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Ledger, Registry, read_ledger
-from .script import Script, unknown_bindings
+from .script import Script, outdated_bundles, unknown_bindings
 from .secrets import uncompared_secrets
 
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
-SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "allow_replace", "verify_level", "source_root", *source.TABLE)  # said once
+SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "allow_replace", "verify_level", "rebundle", "source_root", *source.TABLE)  # said once
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
 # No defaults: what a tenant is silent about may be in the defaults of the fleet.
@@ -32,9 +32,10 @@ TENANT: dict[str, t.Any] = {
 
 
 def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code."""
+    """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code; how to bundle stays for what is bundled."""
     own_code = any(tenant.get(way) is not None for way in source.WAYS)
-    base = {name: value for name, value in defaults.items() if not (own_code and name in source.SPEC)}
+    kept = ("esbuild_path", *source.BUNDLING) if tenant.get("entrypoint") is not None else ()
+    base = {name: value for name, value in defaults.items() if not (own_code and name in source.SPEC and name not in kept)}
     both = {name: {**base[name], **tenant[name]} for name in MERGED if isinstance(base.get(name), dict) and isinstance(tenant.get(name), dict)}
     return {**base, **tenant, **both}
 
@@ -98,8 +99,13 @@ class NamespacedWorkers(Fleet):
 
     @property
     def warnings(self) -> list[str]:
-        unknown = {label for worker in self._built for label in bindings.unknown_types(worker.given)}
-        return [*uncompared_secrets(sum(worker.uncompared for worker in self._built)), *unknown_bindings(unknown)]
+        built = self._built
+        unknown = {label for worker in built for label in bindings.unknown_types(worker.given)}
+        return [
+            *uncompared_secrets(sum(worker.uncompared for worker in built)),
+            *outdated_bundles(sum(worker.outdated for worker in built)),
+            *unknown_bindings(unknown),
+        ]
 
     def _path(self) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"])

@@ -10,6 +10,7 @@ are, so that the plan names what differs. What proves equal then is only stamped
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 from abc import abstractmethod
@@ -18,7 +19,7 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
 from .._worker import bindings, metadata, migrations, settings, source
 from .._worker.bindings import INHERIT, Binding, Lookup
-from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, stamp_in, theirs
+from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, code_segment, fingerprint, owner_in, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
 from . import secrets
 from .secrets import HIDDEN, HoldsSecrets
@@ -59,6 +60,12 @@ def unknown_bindings(types: t.Collection[str]) -> list[str]:
     return [f"bindings: of types that this collection does not know, what they say was not checked: {', '.join(sorted(types))}."] if types else []
 
 
+def outdated_bundles(count: int) -> list[str]:
+    """Return the warning that C(count) Workers are as another esbuild made them, if any are."""
+    remedy = "It stays as it is. Give rebundle: true to upload what the esbuild of today makes of the same sources."
+    return [f"Workers whose code another version of esbuild has made: {count}. {remedy}"] if count else []
+
+
 class Script(HoldsSecrets):
     """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
 
@@ -80,6 +87,7 @@ class Script(HoldsSecrets):
         "take_over": {"type": "bool", "default": False},
         "allow_replace": {"type": "bool", "default": False},
         "verify_level": {"type": "str", "choices": list(LEVELS), "default": "stamp"},
+        "rebundle": {"type": "bool", "default": False},
         "source_root": {"type": "path"},
         **source.TABLE,
     }
@@ -91,12 +99,15 @@ class Script(HoldsSecrets):
         self._declared: list[Binding] | None = None
         self._there: tuple[source.Module, ...] = ()
         self._kept: set[str] = set()
+        self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
+        self.outdated = False
+        """Whether another version of esbuild made the code of the same sources."""
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
 
     @property
     def warnings(self) -> list[str]:
-        return [*super().warnings, *unknown_bindings(bindings.unknown_types(self.given))]
+        return [*super().warnings, *outdated_bundles(int(self.outdated)), *unknown_bindings(bindings.unknown_types(self.given))]
 
     # -- where it lives ------------------------------------------------------------------------------------------------
 
@@ -117,7 +128,7 @@ class Script(HoldsSecrets):
 
     @property
     def _described(self) -> bool:
-        return any(self.given.get(way) is not None for way in source.WAYS)
+        return self.options.get("state") != "absent" and any(self.given.get(way) for way in source.WAYS)
 
     @property
     def _source(self) -> source.Source:
@@ -201,7 +212,7 @@ class Script(HoldsSecrets):
 
     def _body(self, thing: Object) -> Object:
         wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
-        same = stamp is not None and stamp.fingerprint == wanted.fingerprint
+        same = self._is_made_of(wanted.fingerprint)
         if same and stamp and stamp.secrets == wanted.secrets and not self._resend and level == "stamp":
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
@@ -212,12 +223,24 @@ class Script(HoldsSecrets):
             content = self.client.call("GET", self.content_path, headers={"Accept": "*/*"})
             modules = metadata.read_modules(content.content, content.content_type)
             code = [module.summary for module in modules]
-            self._there = self._there or tuple(modules)
+            if same and code_segment(code) == self._code:
+                code = self.wanted(None)["modules"]
+            else:
+                self._code, self._there = self._source.code, self._there or tuple(modules)
         names = list(seen["secrets"])
         if not self._written:
             gone = set(names) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
             self._kept = set(names) - gone
         return {"modules": code, **seen, "secrets": self._seen(names)}
+
+    def _is_made_of(self, fingerprint: str) -> bool:
+        """Whether the stamp has this fingerprint. That another esbuild makes other code of the same sources counts only when told."""
+        stamp, rebundle = self._stamp, self.options["rebundle"]
+        self._code = stamp.code if stamp else ""
+        same = stamp is not None and stamp.fingerprint == fingerprint
+        remade = same and self._code != self._source.code
+        self.outdated = remade and bool(self._code) and not rebundle
+        return same and not (remade and rebundle)
 
     @property
     def content_path(self) -> str:
@@ -271,7 +294,7 @@ class Script(HoldsSecrets):
             return [self._patch_settings(before, after, changed)]
         steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
         retag = bool(changed) or not self._attested() or self._touched
-        return [*steps, self.put_tags(lambda: self._all_tags(after))] if retag else []
+        return [*steps, self.put_tags(lambda: self._all_tags(after, self._code))] if retag else []
 
     def _attested(self) -> bool:
         """Whether the stamp says what is wanted. Whoever has no key leaves what another's key has hashed."""
@@ -291,8 +314,8 @@ class Script(HoldsSecrets):
         # Whose it is stands in a tag of ours, and those are nobody's business in a diff.
         return {key: value for key, value in super().shown(thing).items() if key != "owner"}
 
-    def _all_tags(self, after: Object) -> list[str]:
-        return [*after["tags"], OWNER + self.options["owner"], self._wanted_stamp().tag(self.client.now())]
+    def _all_tags(self, after: Object, code: str) -> list[str]:
+        return [*after["tags"], OWNER + self.options["owner"], dataclasses.replace(self._wanted_stamp(), code=code).tag(self.client.now())]
 
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
@@ -311,11 +334,11 @@ class Script(HoldsSecrets):
     def _upload(self, before: Object | None, after: Object) -> Step:
         every = self._bound(before, after, by_name=False)
         told = {name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._told(before, after)
-        return Step("PUT", self.path, lambda: metadata.upload(self._source, told, every, self._all_tags(after)))
+        return Step("PUT", self.path, lambda: metadata.upload(self._source, told, every, self._all_tags(after, self._source.code)))
 
     def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
         """Change what is not code. Bindings are replaced as a whole, so what stays is named."""
         told = {name: after[name] for name in settings.SETTINGS if name in changed} | self._told(before, after)
         if {"bindings", "secrets"} & set(changed):
             told["bindings"] = self._bound(before, after, by_name=True)
-        return Step("PATCH", f"{self.path}/settings", lambda: metadata.patch({**told, "tags": self._all_tags(after)}))
+        return Step("PATCH", f"{self.path}/settings", lambda: metadata.patch({**told, "tags": self._all_tags(after, self._code)}))

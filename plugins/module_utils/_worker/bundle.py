@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turning a TypeScript or JavaScript entrypoint into one module, with esbuild."""
+"""Turning a TypeScript or JavaScript entrypoint into the modules of a Worker, with esbuild: one of code, and one for each file
+that is no code."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,86 +19,164 @@ from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
 
+Files = dict[str, bytes]  # name of a module -> what is in it
+
+KEPT = (".wasm", ".txt", ".html", ".sql", ".bin")  # imported as they are, each a module of its own
 OPTIONS = (
     "--bundle",
     "--format=esm",
-    "--platform=neutral",
+    "--platform=browser",
     "--target=es2022",
     "--charset=utf8",
-    "--main-fields=workerd,module,main",
-    "--conditions=workerd,worker,browser,import",
+    "--conditions=workerd,worker,browser",
     "--external:cloudflare:*",
     "--external:node:*",
+    *(f"--loader:{ending}=jsx" for ending in (".js", ".mjs", ".cjs")),
+    *(f"--loader:{ending}=copy" for ending in KEPT),
+    "--asset-names=[hash]-[name]",
+    '--define:process.env.NODE_ENV="production"',
     "--log-level=warning",
     "--color=false",
 )
+# Modules of Node.js that packages import without "node:", by which alone every Worker with nodejs_compat finds them.
+BUILTINS = (
+    *("assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram", "diagnostics_channel", "dns", "domain"),
+    *("events", "fs", "http", "http2", "https", "inspector", "module", "net", "os", "path", "perf_hooks", "process", "punycode", "querystring", "readline"),
+    *("repl", "stream", "string_decoder", "sys", "timers", "tls", "trace_events", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib"),
+)
+# What lets packages in the syntax of CommonJS find those modules too: esbuild leaves their calls of require() as they are.
+REQUIRE = 'import { createRequire as __createRequire } from "node:module"; globalThis.require ??= __createRequire("/");\n'
 SECONDS = 120
 HOW_TO_GET = "Install it beside the entrypoint (npm install --save-dev esbuild), put it on PATH, or name it with esbuild_path."
+NEEDS_NODE = "built into node"  # esbuild's words
+HOW_TO_NODE = "\nModules of Node.js are there with compatibility_flags: [nodejs_compat]."
+EXTENDS = re.compile(r'"extends"\s*:\s*"(\.[^"]*)"')
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What esbuild made, and from what: C(made_from) does not change with esbuild's own version, so that an upgrade of the
-    tool alone never uploads a fleet anew."""
+    """What esbuild made, and from what: C(made_from) does not change with esbuild's own version, nor with our options for it, so that
+    an upgrade alone never uploads a fleet anew."""
 
-    code: bytes
+    files: Files
     made_from: list[t.Any]
 
 
 def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
     """Return the esbuild to use: the one given, else the nearest in a node_modules above the entrypoint, else the one on PATH."""
     if esbuild_path:
-        esbuild_path = os.path.expanduser(esbuild_path)
+        esbuild_path = os.path.abspath(os.path.expanduser(esbuild_path))
         if not os.access(esbuild_path, os.X_OK):
             raise CloudflareError(f"esbuild_path: {esbuild_path} is no program that can be run. {HOW_TO_GET}")
         return esbuild_path
-    folder = os.path.dirname(entrypoint)
-    while True:
-        candidate = os.path.join(folder, "node_modules", ".bin", "esbuild")
-        if os.access(candidate, os.X_OK):
-            return candidate
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            break
-        folder = parent
-    found = shutil.which("esbuild")
+    nearest = next((folder for folder in _upwards(entrypoint) if os.access(os.path.join(folder, "node_modules/.bin/esbuild"), os.X_OK)), None)
+    found = os.path.join(nearest, "node_modules/.bin/esbuild") if nearest else shutil.which("esbuild")
     if not found:
         raise CloudflareError(f"entrypoint: {entrypoint} must be bundled, and there is no esbuild. {HOW_TO_GET}")
     return found
 
 
-def bundle(entrypoint: str, esbuild_path: str | None = None) -> Bundle:
-    """Bundle C(entrypoint) and everything it imports into one ES module."""
-    esbuild, folder = find_esbuild(entrypoint, esbuild_path), os.path.dirname(entrypoint)
-    with tempfile.TemporaryDirectory(prefix="tenantry-") as scratch:
-        meta, out = os.path.join(scratch, "meta.json"), os.path.join(scratch, "out.js")
-        command = [esbuild, os.path.basename(entrypoint), *OPTIONS, f"--metafile={meta}", f"--outfile={out}"]
-        try:
-            # Run in the entrypoint's folder, so that the names in the output are the same on every machine.
-            # Not AnsibleModule.run_command: on the controller there is no module.
-            run = subprocess.run(  # pylint: disable=ansible-bad-function
-                command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise CloudflareError(f"entrypoint: esbuild did not finish {entrypoint} in {SECONDS} s.") from error
-        except OSError as error:
-            raise CloudflareError(f"entrypoint: {esbuild} cannot be run: {error}. {HOW_TO_GET}") from error
+def bundle(entrypoint: str, name: str, asked: t.Mapping[str, t.Any], nodejs: bool = False) -> Bundle:
+    """Bundle C(entrypoint) and everything it imports into a module called C(name), and others beside it.
+
+    C(asked) holds the options C(esbuild_path), C(define), C(minify) and C(source_map); C(nodejs) is whether the Worker has Node's modules.
+    """
+    esbuild, folder = find_esbuild(entrypoint, asked.get("esbuild_path")), os.path.realpath(os.path.dirname(entrypoint))
+    wanted = {option: asked[option] for option in ("define", "minify", "source_map") if asked.get(option)}
+    with tempfile.TemporaryDirectory(prefix="tenantry-") as temporary:
+        scratch = os.path.realpath(temporary)  # as esbuild calls it
+        meta, out = os.path.join(scratch, "meta.json"), os.path.join(scratch, "out", name)
+        arguments = [os.path.basename(entrypoint), *OPTIONS, *_options(wanted, nodejs), f"--metafile={meta}", f"--outfile={out}"]
+        # Run in the entrypoint's folder, so that the names in the output are the same on every machine.
+        run = _run(esbuild, arguments, folder)
         if run.returncode:
-            raise CloudflareError(f"entrypoint: esbuild could not bundle {entrypoint}:\n{run.stderr.strip()}")
+            said = run.stderr.strip() or f"it said nothing, and ended with {run.returncode}"
+            raise CloudflareError(f"entrypoint: esbuild could not bundle {entrypoint}:\n{said}{HOW_TO_NODE if NEEDS_NODE in said else ''}")
         with open(meta, encoding="utf-8") as file:
-            inputs = sorted(json.load(file)["inputs"])
-        with open(out, "rb") as code:
-            return Bundle(code.read(), [[name, _digest(os.path.join(folder, name))] for name in [*inputs, *_settings(folder)]] + [list(OPTIONS)])
+            told = json.load(file)
+        files = _collect(os.path.join(scratch, "out"), folder, told["outputs"])
+        made = told["outputs"][os.path.relpath(out, folder)]
+    if nodejs and any(one.get("external") and one["kind"] == "require-call" for one in made["imports"]):
+        files = _with_require(files, name)
+    if wanted.get("source_map"):
+        files[f"{name}.map"] = _relocated(files[f"{name}.map"], os.path.dirname(out), folder)
+    inputs = [*sorted(told["inputs"]), *_settings(folder)]
+    return Bundle(files, [*([one, _digest(os.path.join(folder, one))] for one in inputs), wanted])
+
+
+def _options(wanted: t.Mapping[str, t.Any], nodejs: bool) -> list[str]:
+    return [
+        *(f"--alias:{one}=node:{one}" for one in BUILTINS if nodejs),
+        *(f"--define:{one}={json.dumps(value)}" for one, value in sorted((wanted.get("define") or {}).items())),
+        *(["--minify"] if wanted.get("minify") else []),
+        *(["--sourcemap=linked"] if wanted.get("source_map") else []),
+    ]
+
+
+def _run(esbuild: str, arguments: t.Sequence[str], folder: str) -> subprocess.CompletedProcess[str]:
+    try:
+        # Not AnsibleModule.run_command: on the controller there is no module.
+        return subprocess.run(  # pylint: disable=ansible-bad-function
+            [esbuild, *arguments], cwd=folder, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CloudflareError(f"entrypoint: esbuild did not finish {arguments[0]} in {SECONDS} s.") from error
+    except OSError as error:
+        raise CloudflareError(f"entrypoint: {esbuild} cannot be run: {error}. {HOW_TO_GET}") from error
+
+
+def _collect(out: str, folder: str, outputs: t.Mapping[str, t.Any]) -> Files:
+    """Return what was written, and what the code imports under a longer name: C(a.wasm?module) is C(a.wasm)."""
+    paths = {*outputs, *(one["path"] for output in outputs.values() for one in output["imports"] if not one.get("external"))}
+    files = {}
+    for path in sorted(os.path.join(folder, path) for path in paths):
+        with open(path.partition("?")[0], "rb") as file:
+            files[os.path.relpath(path, out)] = file.read()
+    return files
+
+
+def _with_require(files: Files, name: str) -> Files:
+    """Let the code find Node's modules by C(require): one line more, in its source map too."""
+    files = {**files, name: REQUIRE.encode() + files[name]}
+    if f"{name}.map" in files:
+        charted = json.loads(files[f"{name}.map"])
+        files[f"{name}.map"] = json.dumps({**charted, "mappings": ";" + charted["mappings"]}).encode()
+    return files
+
+
+def _relocated(source_map: bytes, where: str, folder: str) -> bytes:
+    """Return a source map whose sources are named from the entrypoint's folder, not from where esbuild happened to write."""
+    charted = json.loads(source_map)
+    paths = [os.path.normpath(os.path.join(where, source)) for source in charted["sources"]]
+    # What is no file, such as a value of define, is called the same anywhere.
+    sources = [os.path.relpath(path, folder) if os.path.exists(path) else source for path, source in zip(paths, charted["sources"], strict=True)]
+    return json.dumps({**charted, "sources": sources}, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _settings(folder: str) -> list[str]:
-    """Return the tsconfig.json that esbuild obeys without saying so: the nearest above the entrypoint, relative to it."""
-    levels = folder.rstrip(os.sep).count(os.sep) + 1
-    names = (os.path.join(*[os.pardir] * level, "tsconfig.json") for level in range(levels))
-    return [name for name in names if os.path.isfile(os.path.join(folder, name))][:1]
+    """Return the tsconfig.json that esbuild obeys without saying so, the nearest above the entrypoint, and what it extends, relative to it."""
+    nearest = next((path for above in _upwards(os.path.join(folder, "_")) if os.path.isfile(path := os.path.join(above, "tsconfig.json"))), None)
+    found: list[str] = []
+    while nearest and nearest not in found and os.path.isfile(nearest):
+        found.append(nearest)
+        with open(nearest, encoding="utf-8", errors="replace") as file:
+            extended = EXTENDS.search(file.read())
+        path = os.path.normpath(os.path.join(os.path.dirname(nearest), extended[1])) if extended else ""
+        nearest = path if path.endswith(".json") or not path else f"{path}.json"
+    return [os.path.relpath(path, folder) for path in found]
+
+
+def _upwards(file: str) -> t.Iterator[str]:
+    """Yield the folders that a file is in, the nearest first."""
+    folder = os.path.dirname(os.path.abspath(file))
+    yield folder
+    while (parent := os.path.dirname(folder)) != folder:
+        yield parent
+        folder = parent
 
 
 def _digest(path: str) -> str:
+    path = path.partition("?")[0]
     if not os.path.isfile(path):  # what is no file stands in its name, such as data: URLs
         return ""
     with open(path, "rb") as file:

@@ -6,7 +6,8 @@
 
 C(tenantry.owner.<owner>) says whose it is. The stamp, C(tenantry.1.<16 hex>.<8 hex>.<time>), says what was uploaded: a hash of
 code and settings, a hash of the secrets, and when (seconds since 1970, base 36). A listing returns tags, so one request decides
-for a thousand Workers. C(1) is the version of the algorithm: a later one must still be able to compute it.
+for a thousand Workers. C(1) is the version of the algorithm: a later one must still be able to compute it. Where a bundler made
+the code, C(.<8 hex>) at the end is a hash of what it made, since another version of it makes other code of the same sources.
 """
 
 from __future__ import annotations
@@ -22,26 +23,30 @@ VERSION = "1"
 OURS = "tenantry."
 OWNER = OURS + "owner."
 NO_FINGERPRINT, NO_SECRETS = "0" * 16, "0" * 8
-STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})\.([0-9a-z]+)$")
+STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})\.([0-9a-z]+)(?:\.([0-9a-f]{{8}}))?$")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets; C(time) is when, seconds since 1970."""
+    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets; C(time) is when, seconds since 1970.
+
+    C(code) is a hash of what a bundler made, empty where none did.
+    """
 
     fingerprint: str
     secrets: str = NO_SECRETS
     time: float = field(default=0.0, compare=False)
+    code: str = field(default="", compare=False)
 
     def tag(self, now: float) -> str:
         """Return the tag for an upload at C(now), seconds since 1970."""
-        return f"{OURS}{VERSION}.{self.fingerprint}.{self.secrets}.{_base36(int(now))}"
+        return ".".join([f"{OURS}{VERSION}", self.fingerprint, self.secrets, _base36(int(now)), *([self.code] if self.code else [])])
 
 
 def stamp_in(tags: t.Iterable[str]) -> Stamp | None:
     """Return the stamp among a Worker's tags."""
-    return next((Stamp(found[1], found[2], float(int(found[3], 36))) for tag in tags if (found := STAMP.fullmatch(tag))), None)
+    return next((Stamp(found[1], found[2], float(int(found[3], 36)), found[4] or "") for tag in tags if (found := STAMP.fullmatch(tag))), None)
 
 
 def owner_in(tags: t.Iterable[str]) -> str | None:
@@ -62,6 +67,11 @@ def canonical(material: t.Any) -> bytes:
 def fingerprint(material: t.Any) -> str:
     """Hash what a Worker is made of: 16 hex digits."""
     return hashlib.sha256(canonical(material)).hexdigest()[:16]
+
+
+def code_segment(modules: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+    """Hash what a bundler made, by the names of modules and their own hashes: 8 hex digits."""
+    return fingerprint([[module["name"], module["sha256"]] for module in modules])[:8]
 
 
 def secrets_segment(secrets: t.Mapping[str, t.Any] | None, key: str | None) -> str:

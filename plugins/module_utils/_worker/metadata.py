@@ -12,7 +12,7 @@ import json
 import typing as t
 
 from .bindings import INHERIT, SECRET_TYPES, Binding
-from .source import Module, Source
+from .source import SOURCE_MAP, Module, Source
 
 # Said wherever nothing is kept by name, so that no secret is lost to a default: what is not listed here goes with the upload.
 KEEP = list(SECRET_TYPES)
@@ -23,7 +23,7 @@ def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable
     bound = list(bindings)
     kept = {} if any(binding["type"] == INHERIT for binding in bound) else {"keep_bindings": KEEP}
     metadata = {"main_module": source.main_module, **settings, "bindings": bound, **kept, "tags": list(tags)}
-    parts = [(module.name, (module.name, module.content, module.type)) for module in source.modules]
+    parts = [(module.name, (module.name, module.content, module.type)) for module in source.parts]
     return {
         "params": {"excludeScript": "true", "bindings_inherit": "strict"},
         "files": [("metadata", (None, json.dumps(metadata), "application/json")), *parts],
@@ -36,9 +36,10 @@ def patch(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def read_modules(content: bytes, content_type: str) -> list[Module]:
-    """Return the modules of a Worker as the API hands them back: multipart, or bare text for the old syntax."""
+    """Return the modules of a Worker as the API hands them back, by name: multipart, or bare text for the old syntax."""
     if not content_type.startswith("multipart/"):
         return [Module("", content_type.partition(";")[0], content)] if content else []
     # The parser reads bytes faithfully only as latin-1 text with the header in front.
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content)
-    return [Module(str(part.get_filename()), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True))) for part in message.iter_parts()]
+    parts = [Module(str(part.get_filename()), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True))) for part in message.iter_parts()]
+    return sorted((part for part in parts if part.type != SOURCE_MAP), key=lambda part: part.name)

@@ -12,7 +12,7 @@ import typing as t
 from .._engine.resource import UNKNOWN
 from . import bindings, migrations
 from .fingerprint import OURS
-from .source import WAYS
+from .source import BUNDLING, WAYS
 
 NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
 OWNER = re.compile(r"^[a-z0-9-]{1,40}$")
@@ -43,9 +43,12 @@ def _of_identity(name: str, owner: str) -> t.Iterator[str]:
 
 
 def _of_what_it_needs(given: Given) -> t.Iterator[str]:
-    ways = [way for way in WAYS if given.get(way) is not None]
+    ways = [way for way in WAYS if given.get(way)]
     if len(ways) != 1:
         yield f"There is {'more than one' if ways else 'no'} code for the Worker: give one of content, path and entrypoint."
+    for name in BUNDLING:
+        if given.get(name) and not given.get("entrypoint") and ways:
+            yield f"{name}: only an entrypoint is bundled, and {ways[0]} is uploaded as it is: leave out {name}, or give entrypoint."
     if not given.get("compatibility_date"):
         yield "compatibility_date is needed, quoted, such as '2026-11-01': without it Cloudflare takes 2021-11-02."
 

@@ -32,6 +32,8 @@ TASKS = [
     task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "tags": ["x"], "vars": {"GONE": "{{ omit }}"}}),
     task("namespaced_worker", {**WORKER, "name": "{{ item }}"}, loop=["b", "B A D", "c"]),
     task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "d", "entrypoint": "src/tenant-worker.ts", "compatibility_date": "2026-11-01"}),
+    task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "d", "path": "modules", "minify": "no", "compatibility_date": "2026-11-01"}),
+    task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "d", "path": "gone", "state": "absent"}),
     task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "e", "path": "nowhere.js", "compatibility_date": "2026-11-01"}),
     task("namespaced_worker", {**WORKER, "name": "a", "secrts": {"KEY": "{{ secret }}"}}),
     task("namespaced_worker", {**WORKER, "name": "a", "bindings": [{"name": "X", "type": "nothing"}]}),
@@ -85,6 +87,8 @@ def settled(value: t.Any) -> t.Any:
 def run(world: World, direct: bool) -> Play:
     world.edge.wipe()
     (world.folder / "project" / "router.js").write_text(CODE)
+    (world.folder / "project" / "modules").mkdir(exist_ok=True)
+    (world.folder / "project" / "modules" / "index.js").write_text(CODE)
     return world.play(TASKS, "-vvv --diff", secret=SECRET, wrong="wrong-token-of-no-one", tenantry_direct=direct)
 
 

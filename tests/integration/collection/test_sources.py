@@ -1,0 +1,191 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Folders and entrypoints as people have them, made by the real esbuild and visited through workerd."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
+from plays import World
+
+# (func (export "add") (param i32 i32) (result i32) ...)
+WASM = bytes.fromhex("0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b")
+HOST = "modules.example.com"
+WORKER = "tenantry.cloudflare_workers.worker"
+
+FOLDER: dict[str, str | bytes] = {
+    "main.mjs": """
+        import tool from "./lib/tool.wasm";
+        import text from "./lib/text.txt";
+        import data from "./lib/data.bin";
+        import page from "./page.html";
+        import query from "./query.sql";
+        import settings from "./settings.json";
+        import old from "./lib/old.cjs";
+        import { greet } from "./lib/deep/greet.js";
+        const added = new WebAssembly.Instance(tool).exports.add(40, 2);
+        export default { fetch: () => Response.json([added, text, [...new Uint8Array(data)], page, query, settings, old, greet("you")]) };
+    """,
+    "lib/tool.wasm": WASM,
+    "lib/text.txt": "é\n",
+    "lib/data.bin": b"\x00\xff\r\n",
+    "page.html": "<b>",
+    "query.sql": "SELECT 1",
+    "settings.json": '{"a": [1]}',
+    "lib/old.cjs": "module.exports = 'old';",
+    "lib/deep/greet.js": "import text from '../text.txt'; export const greet = (name) => text.trim() + name;",
+    "node_modules/heavy/index.js": "throw new Error('no part of it');",
+    ".env": "NO=part of it",
+    "README.md": "no part of it",
+}
+ANSWER = [42, "é\n", [0, 255, 13, 10], "<b>", "SELECT 1", {"a": [1]}, "old", "éyou"]
+
+PROJECT: dict[str, str | bytes] = {
+    "src/worker.tsx": """
+        import { WorkerEntrypoint } from "cloudflare:workers";
+        import { join } from "path";
+        import dependency from "dependency";
+        import tool from "./tool.wasm?module";
+        import same from "./tool.wasm";
+        import text from "./text.txt";
+        import page from "../page.html";
+        import data from "./data.bin";
+        import settings from "./settings.json";
+        import { greet } from "./greet";
+        declare const RELEASE: string, LIMITS: { seats: number };
+        const jsx = (tag: string, attributes: unknown, ...children: string[]): string => `<${tag}>${children.join("")}</${tag}>`;
+        const add = (module: WebAssembly.Module): number => (new WebAssembly.Instance(module).exports.add as (a: number, b: number) => number)(40, 2);
+        export default class extends WorkerEntrypoint {
+          fetch(): Response {
+            return Response.json([
+              add(tool), add(same), text, page, [...new Uint8Array(data)], settings, greet("you"), <b>bold</b>, dependency,
+              RELEASE, LIMITS.seats, join("a", "b"),
+            ]);
+          }
+        }
+    """,
+    "src/greet.ts": "export const greet = (name: string): string => `hello ${name}`;",
+    "src/tool.wasm": WASM,
+    "src/text.txt": "é\n",
+    "src/data.bin": b"\x00\xff",
+    "src/settings.json": '{"a": [1]}',
+    "page.html": "<b>",
+    "tsconfig.json": '{"compilerOptions": {"jsx": "react", "jsxFactory": "jsx"}}',
+    "node_modules/dependency/package.json": '{"name": "dependency", "main": "node.js", "browser": "worker.js"}',
+    "node_modules/dependency/node.js": "throw new Error('not for Workers')",
+    "node_modules/dependency/worker.js": "const path = require('path'); module.exports = [path.basename('/a/b'), process.env.NODE_ENV];",
+}
+OPTIONS = {
+    "entrypoint": "src/worker.tsx",
+    "define": {"RELEASE": "1.2 \"'", "LIMITS": {"seats": 5}},
+    "compatibility_flags": ["nodejs_compat"],
+    "source_map": True,
+}
+MADE = [42, 42, "é\n", "<b>", [0, 255], {"a": [1]}, "hello you", "<b>bold</b>", ["b", "production"], "1.2 \"'", 5, "a/b"]
+
+
+def written(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> pathlib.Path:
+    for name, content in contents.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return root
+
+
+def worker(**options: t.Any) -> dict[str, t.Any]:
+    return {WORKER: {"name": "modules", "compatibility_date": "2026-11-01", **options}}
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_folder_of_modules(world: World, direct: bool) -> None:
+    written(world.folder / "project" / "worker", FOLDER)
+    tasks = [worker(path="worker")]
+    done = world.play(tasks, tenantry_direct=direct).ok()
+    assert [module["name"] for module in done.tasks[-1][1]["worker"]["modules"]] == sorted(name for name in FOLDER if name[0] not in ".Rn")
+    world.edge.route(f"{HOST}/*", "modules")
+    assert world.edge.get(HOST).json() == ANSWER
+    assert world.play(tasks, tenantry_direct=not direct).ok().changed == 0
+    # What the tag attests is what is there: where it is lost, all modules are read back and found equal.
+    world.edge.ask("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
+    assert [operation.split()[0] for operation in world.play(tasks).ok().operations] == ["PATCH"]
+
+
+@pytest.mark.parametrize("minify", [True, False])
+def test_an_entrypoint_with_everything(world: World, minify: bool) -> None:
+    """Bundled in two places: the same bytes, so the second run changes nothing, nor does it where the tag is lost."""
+    for place in ("one", "two/deeper"):
+        written(world.folder / "project" / place, PROJECT)
+    one, two = ([worker(**OPTIONS, minify=minify, source_root=str(world.folder / "project" / place))] for place in ("one", "two/deeper"))
+    made = world.play(one, tenantry_direct=minify).ok().tasks[-1][1]["worker"]["modules"]
+    world.edge.route(f"{HOST}/*", "modules")
+    assert world.edge.get(HOST).json() == MADE
+    assert world.play(two, tenantry_direct=not minify).ok().changed == 0
+    world.edge.ask("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
+    assert [operation.split()[0] for operation in world.play(two).ok().operations] == ["PATCH"]
+    assert len(made) == 6 and [module["name"] for module in made][-1] == "worker.js"
+    content = world.edge.session.get(f"{world.edge.account}/workers/scripts/modules/content/v2").content
+    assert str(world.folder).encode() not in content and b"tenantry-" not in content
+
+
+@pytest.mark.parametrize("minify", [True, False])
+def test_the_same_bytes_anywhere(tmp_path: pathlib.Path, minify: bool) -> None:
+    places = [written(tmp_path / place, PROJECT) for place in ("one", "two/much/deeper")]
+    one, two = (source.load({**OPTIONS, "minify": minify, "source_root": str(place)}) for place in places)
+    assert one == two and len(one.modules) == 6
+    assert not [part.name for part in one.parts if str(tmp_path).encode() in part.content or b"tenantry-" in part.content]
+    chart = json.loads(one.maps[0].content)
+    assert set(chart["sources"]) == {"worker.tsx", "greet.ts", "settings.json", "../node_modules/dependency/worker.js", "<define:LIMITS>"}
+    assert one.maps[0].name == "worker.js.map" and one.modules[-1].content.endswith(b"\n//# sourceMappingURL=worker.js.map\n")
+
+
+def test_a_source_map_leads_to_the_line(tmp_path: pathlib.Path) -> None:
+    """Also where a line had to be put before the code, so that packages find Node's modules."""
+    for flags in ([], ["nodejs_compat"]):
+        head = "try { require('node:fs') } catch {}"
+        entry = written(tmp_path / f"{len(flags)}", {"a.ts": f"{head}\n\nexport default {{ fetch() {{ throw new Error('here') }} }};\n"}) / "a.ts"
+        made = source.load({"entrypoint": str(entry), "source_map": True, "compatibility_flags": flags})
+        lines = made.modules[0].content.decode().splitlines()
+        assert lines[0].startswith("import { createRequire as") is bool(flags)
+        at = next(number for number, line in enumerate(lines) if "'here'" in line or '"here"' in line)
+        assert originals(json.loads(made.maps[0].content)["mappings"])[at] == 2
+
+
+def originals(mappings: str) -> list[int | None]:
+    """Decode a source map: for each line of the code, the line of the source at its beginning."""
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    found: list[int | None] = []
+    line = 0
+    for group in mappings.split(";"):
+        found.append(None)
+        for segment in filter(None, group.split(",")):
+            numbers, value, shift = [], 0, 0
+            for digit in map(digits.index, segment):
+                value, shift = value | (digit & 31) << shift, shift + 5
+                if not digit & 32:
+                    numbers.append(-(value >> 1) if value & 1 else value >> 1)
+                    value, shift = 0, 0
+            line += numbers[2]
+            found[-1] = line if found[-1] is None else found[-1]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "says"),
+    [
+        ("export default {\n  fetch( };", {}, r"esbuild could not bundle .*a\.ts:\n.*\[ERROR\] Expected identifier.*a\.ts:2:9:"),
+        ("import './nothing';", {}, r'Could not resolve "./nothing".*a\.ts:1:7:'),
+        ("import 'fs';", {}, r'Could not resolve "fs".*compatibility_flags: \[nodejs_compat\]'),
+        ("import './a.css';", {}, "a.css can be no module of a Worker"),
+        ("export default A;", {"define": {"A-b": 1}}, "define name"),
+    ],
+)
+def test_what_cannot_be_bundled_is_said_in_the_words_of_esbuild(tmp_path: pathlib.Path, code: str, options: dict[str, t.Any], says: str) -> None:
+    written(tmp_path, {"a.ts": code, "a.css": "a {}"})
+    with pytest.raises(CloudflareError, match=f"(?s){says}"):
+        source.load({"entrypoint": str(tmp_path / "a.ts"), **options})
