@@ -45,6 +45,44 @@ options:
       - The C(esbuild) to use for O(entrypoint).
       - By default the nearest C(node_modules/.bin/esbuild) in a folder above the entrypoint, else the one on E(PATH).
     type: path
+  assets:
+    description:
+      - Files that visitors get, without code or beside it. Whatever it does not say is as Cloudflare has it by default.
+      - Left as they are if not given; null removes them.
+      - A hash of files and options in one of the Worker's tags tells whether they differ; then only files that Cloudflare does not have
+        are uploaded. It tells nobody which it has, so that a diff shows that hash, the number of files and their bytes.
+    type: dict
+    suboptions:
+      directory:
+        description:
+          - The folder with the files, at most 100,000 of at most 25 MiB. It is found as O(path) is, and read where the module runs, which
+            must be the controller.
+          - The files C(_headers) and C(_redirects) in it are not served; they say how the others are.
+          - The lines of a file C(.assetsignore) leave files out, as those of a C(.gitignore) do. C(.DS_Store), C(.git) and
+            C(node_modules) are left out anyway.
+        type: path
+        required: true
+      binding:
+        description: The name by which the code finds the files in C(env). A binding of another name to them is removed.
+        type: str
+      html_handling:
+        description: Which addresses lead to a page. Cloudflare's default is V(auto-trailing-slash).
+        type: str
+        choices: [auto-trailing-slash, force-trailing-slash, drop-trailing-slash, none]
+      not_found_handling:
+        description:
+          - What answers where there is no file. Cloudflare's default is V(none), which is the code, or an empty answer.
+          - V(404-page) takes the nearest C(404.html), V(single-page-application) takes C(/index.html).
+        type: str
+        choices: [none, 404-page, single-page-application]
+      run_worker_first:
+        description:
+          - Whether the code answers even where there is a file, V(true), V(false), or a list of paths for which it does, such as
+            C(/api/*) or, for those it does not, C(!/api/docs/*).
+        type: raw
+      base_path:
+        description: The path below which the files are, such as V(/docs).
+        type: str
   compatibility_date:
     description:
       - The date whose behaviour of the Workers runtime the Worker was written for, in quotes, such as V('2026-11-01').
@@ -343,7 +381,7 @@ options:
     choices: [on_change, on_create, always]
   source_root:
     description:
-      - The folder of the controller that relative paths in C(path) and C(entrypoint) start from.
+      - The folder of the controller that relative paths in C(path), C(entrypoint) and the C(directory) of C(assets) start from.
       - By default they are looked for as M(ansible.builtin.template) looks for its source.
     type: path
   controller_sources:

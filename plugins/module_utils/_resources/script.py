@@ -10,22 +10,25 @@ are, so that the plan names what differs. What proves equal then is only stamped
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 from abc import abstractmethod
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
-from .._worker import bindings, metadata, migrations, settings, source
+from .._worker import assets, bindings, metadata, migrations, settings, source
 from .._worker.bindings import Binding
-from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, stamp_in, theirs
+from .._worker.fingerprint import NO_ASSETS, NO_SECRETS, OWNER, Stamp, fingerprint, owner_in, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
 from . import secrets
 from .kv_namespace import NO_NAMESPACE, find_by_title
 from .secrets import HIDDEN, HoldsSecrets
 
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
-TOLD = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags
+SHOWN = (*FILLED, *TOUCHED, "migration_tag")
+TOLD = (*SHOWN, "has_assets")  # what a cheap read or a listing tells, beside the tags
+UNKNOWN_ASSETS = "(not known)"  # the digest of those that this collection did not upload
 LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
 LEVELS = ("stamp", "settings", "content")  # how deep is read what the stamp attests
 
@@ -45,6 +48,7 @@ class Script(HoldsSecrets):
 
     fields = (
         Field("modules", None, modules_alike, initial=[]),
+        Field("assets", assets.SPEC, initial=None),
         *settings.FIELDS,
         Field("migration_tag", None, initial=None),
         Field("bindings", bindings.SPEC, initial=[], removed=[]),
@@ -72,6 +76,7 @@ class Script(HoldsSecrets):
         self._declared: list[Binding] | None = None
         self._there: tuple[source.Module, ...] = ()
         self._kept: set[str] = set()
+        self._has_assets = False
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
 
@@ -94,11 +99,15 @@ class Script(HoldsSecrets):
 
     @property
     def _described(self) -> bool:
-        return any(self.given.get(way) is not None for way in source.WAYS)
+        return any(self.given.get(way) is not None for way in (*source.WAYS, "assets"))
 
     @property
     def _source(self) -> source.Source:
         return source.load(self.options, self.options.get("controller_sources"))
+
+    @property
+    def _assets(self) -> assets.Assets | None:
+        return assets.load(self.given["assets"], self.options.get("source_root")) if self.given.get("assets") else None
 
     def _find_kv(self, title: str) -> str:
         found = find_by_title(self.client, title)
@@ -119,15 +128,19 @@ class Script(HoldsSecrets):
         if self._declared is not None:
             made_of["bindings"] = self._declared
             made_of["owns"] = bindings.owns(self.given, self.options["unmanaged_bindings"])
-        if "secrets" not in self.given:
-            return Stamp(fingerprint(made_of), self._stamp.secrets if self._stamp else NO_SECRETS)
-        return Stamp(fingerprint(made_of), self._segment())
+        # What is not given is attested as it was.
+        stamp = dataclasses.replace(self._stamp or Stamp(""), fingerprint=fingerprint(made_of))
+        if "assets" in self.given:
+            stamp = dataclasses.replace(stamp, assets=self._assets.digest if self._assets else NO_ASSETS)
+        return dataclasses.replace(stamp, secrets=self._segment()) if "secrets" in self.given else stamp
 
     def wanted(self, before: Object | None) -> Object:
         wanted = {**super().wanted(before), **settings.wanted(self.given, before or {}), "owner": self.options["owner"]}
         wanted.pop("bindings", None)
         if self._migrations:
             wanted["migration_tag"] = self._migrations[-1]["tag"]
+        if self._assets:
+            wanted["assets"] = self._assets.summary
         if self._described:
             wanted["modules"] = [module.summary for module in self._source.modules]
         if self._declared is not None or self._secrets:
@@ -150,11 +163,12 @@ class Script(HoldsSecrets):
         self._declared = bindings.declare(self.given, self._find_kv)
         self._tags = list(head["tags"] or []) if head else []
         self._stamp = stamp_in(self._tags)
+        self._has_assets = head is not None and head.get("has_assets") is not False
         if head is None:
             return None
         self._count_uncompared()
         thing = {name: self.options[name] for name in self.identity}
-        thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in TOLD}}
+        thing |= {"owner": owner_in(self._tags), "tags": theirs(self._tags), **{name: head.get(name) for name in SHOWN}}
         self._touched = not self._written and self.was_touched(head)
         return {**thing, **self._body(thing)} if self._described else thing
 
@@ -173,7 +187,7 @@ class Script(HoldsSecrets):
     def _body(self, thing: Object) -> Object:
         wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
         same = stamp is not None and stamp.fingerprint == wanted.fingerprint
-        if same and stamp and stamp.secrets == wanted.secrets and not self._resend and level == "stamp":
+        if stamp == wanted and not self._lacks_assets and not self._resend and level == "stamp":
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
         told = self.client.call("GET", f"{self.path}/settings").result or {}
@@ -191,10 +205,22 @@ class Script(HoldsSecrets):
             self._kept = set(names) - gone
         return {
             "modules": code,
+            "assets": self._assets_there(wanted),
             **settings.seen(told),
             "bindings": bindings.by_name(binding for binding in every if binding["type"] not in bindings.SECRET_TYPES),
             "secrets": self._seen(names),
         }
+
+    @property
+    def _lacks_assets(self) -> bool:
+        return self._assets is not None and not self._has_assets
+
+    def _assets_there(self, wanted: Stamp) -> Object | None:
+        """What is told of the assets that it has. Cloudflare lists them for nobody: only the stamp knows which they are, unless others have written."""
+        digest = self._stamp.assets if self._stamp and not self._touched else ""
+        if self._assets and digest == wanted.assets and not self._lacks_assets:
+            return self._assets.summary
+        return {"digest": digest or UNKNOWN_ASSETS} if self._has_assets else None
 
     @property
     def content_path(self) -> str:
@@ -232,14 +258,14 @@ class Script(HoldsSecrets):
             raise CloudflareError(f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there.")
 
     def create(self, after: Object) -> t.Iterable[Step]:
-        return [self._upload(None, after)]
+        return self._upload(None, after)
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         if self._is_astray(before):
-            return [*self.delete(before), self._upload(None, after)]
+            return [*self.delete(before), *self._upload(None, after)]
         gone = {name: None for name in before.get("secrets", {}) if name not in after.get("secrets", {})} if "secrets" in changed else {}
-        if "modules" in changed:
-            return [*([self._patch_secrets(gone)] if gone else []), self._upload(before, after)]
+        if {"modules", "assets"} & set(changed):
+            return [*([self._patch_secrets(gone)] if gone else []), *self._upload(before, after)]
         if set(changed) - {"secrets", "tags", "owner"}:
             return [self._patch_settings(before, after, changed)]
         steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
@@ -250,7 +276,7 @@ class Script(HoldsSecrets):
         """Whether the stamp says what is wanted. Whoever has no key leaves what another's key has hashed."""
         wanted, stamp = self._wanted_stamp(), self._stamp
         foreign = stamp and self._policy == "on_create" and stamp.secrets != NO_SECRETS
-        return stamp == (Stamp(wanted.fingerprint, stamp.secrets) if stamp and foreign else wanted)
+        return stamp == (dataclasses.replace(wanted, secrets=stamp.secrets) if stamp and foreign else wanted)
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.path)]
@@ -282,10 +308,25 @@ class Script(HoldsSecrets):
         due = migrations.missing(self._migrations, (before or {}).get("migration_tag")) if self._migrations else None
         return {"migrations": due} if due else {}
 
-    def _upload(self, before: Object | None, after: Object) -> Step:
+    def _upload(self, before: Object | None, after: Object) -> list[Step]:
         every = self._bound(before, after, by_name=False)
         told = {name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._told(before, after)
-        return Step("PUT", self.path, lambda: metadata.upload(self._source, told, every, self._all_tags(after)))
+        session = self._session(before, after)
+        put = Step("PUT", self.path, lambda: metadata.upload(self._source, {**told, **self._served(session)}, every, self._all_tags(after)))
+        return [session.step, put] if session else [put]
+
+    def _session(self, before: Object | None, after: Object) -> assets.Session | None:
+        """Return the upload of the assets, if they differ. Without code there is always one: nothing else makes an upload of assets alone."""
+        differ = before is None or before.get("assets") != after["assets"] or not after["modules"]
+        return assets.Session(self.client, self.path, self._assets.folder) if self._assets and differ else None
+
+    def _served(self, session: assets.Session | None) -> Object:
+        """Return what an upload says of assets: those that it does not mention are gone."""
+        if self._assets and session:
+            return {"assets": {"jwt": session.token, "config": self._assets.config}}
+        if self._assets:
+            return {"keep_assets": True, "assets": {"config": self._assets.config}}
+        return {"keep_assets": True} if self._has_assets and "assets" not in self.given else {}
 
     def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
         """Change what is not code. Bindings are replaced as a whole, so what stays is named."""

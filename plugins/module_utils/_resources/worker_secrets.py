@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
@@ -83,5 +84,5 @@ class WorkerSecrets(HoldsSecrets):
 
     def _stamped(self) -> list[str]:
         """Return the Worker's tags, of which the stamp says what its secrets are now."""
-        stamp = Stamp(self._stamp.fingerprint if self._stamp else NO_FINGERPRINT, self._segment())
+        stamp = dataclasses.replace(self._stamp or Stamp(NO_FINGERPRINT), secrets=self._segment())
         return [*(tag for tag in self._tags if not stamp_in([tag])), stamp.tag(self.client.now())]

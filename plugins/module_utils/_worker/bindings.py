@@ -56,19 +56,25 @@ def from_vars(values: t.Mapping[str, t.Any]) -> list[Binding]:
     ]
 
 
+def from_assets(assets: t.Mapping[str, t.Any] | None) -> list[Binding]:
+    """Return the binding that the option C(assets) stands for, if it names one."""
+    return [{"name": assets["binding"], "type": "assets"}] if assets and assets.get("binding") else []
+
+
 def declare(given: t.Mapping[str, t.Any], find_kv: t.Callable[[str], str]) -> list[Binding] | None:
-    """Return the bindings that the options C(bindings) and C(vars) declare, by name; None where neither is given.
+    """Return the bindings that the options C(bindings), C(vars) and C(assets) declare, by name; None where none is given.
 
     C(find_kv) turns the title of a KV namespace into its id.
     """
     declared = [_resolve(binding, find_kv) for binding in given.get("bindings") or []] + from_vars(given.get("vars") or {})
+    declared += from_assets(given.get("assets"))
     names = [binding["name"] for binding in declared] + [name for name, value in (given.get("secrets") or {}).items() if value is not None]
     for name in names:
         if not NAME.fullmatch(name):
             raise CloudflareError(f"bindings: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit.")
         if names.count(name) > 1:
             raise CloudflareError(f"bindings: {name} is declared {names.count(name)} times, in bindings, vars or secrets: keep one of them.")
-    return by_name(declared) if "bindings" in given or "vars" in given else None
+    return by_name(declared) if any(option in given for option in ("bindings", "vars", "assets")) else None
 
 
 def _resolve(binding: t.Mapping[str, t.Any], find_kv: t.Callable[[str], str]) -> Binding:
@@ -108,7 +114,7 @@ def keeps(given: t.Mapping[str, t.Any], unmanaged: str) -> t.Callable[[Binding],
     """Return which undeclared bindings stay: those of types that the given options do not own, and all of them with C(keep).
 
     C(bindings) owns every type, C(vars) alone only its own two, and without both nothing is owned. What is set to null in C(vars)
-    goes in any case.
+    goes in any case, and so does a binding to assets that C(assets) does not name.
     """
     removed = {name for name, value in (given.get("vars") or {}).items() if value is None}
     removed |= {name for name, value in (given.get("secrets") or {}).items() if value is not None}  # a secret takes its place
@@ -116,7 +122,7 @@ def keeps(given: t.Mapping[str, t.Any], unmanaged: str) -> t.Callable[[Binding],
     owned = VAR_TYPES if "vars" in given else ()
 
     def kept(binding: Binding) -> bool:
-        if binding["name"] in removed:
+        if binding["name"] in removed or (binding["type"] == "assets" and "assets" in given):
             return False
         return unmanaged == "keep" or not (everything or binding["type"] in owned)
 

@@ -5,8 +5,9 @@
 """How a Worker says by itself what it was made from: two of its eight tags are ours.
 
 C(tenantry.owner.<owner>) says whose it is. The stamp, C(tenantry.1.<16 hex>.<8 hex>.<time>), says what was uploaded: a hash of
-code and settings, a hash of the secrets, and when (seconds since 1970, base 36). A listing returns tags, so one request decides
-for a thousand Workers. C(1) is the version of the algorithm: a later one must still be able to compute it.
+code and settings, a hash of the secrets, and when (seconds since 1970, base 36). Where static assets are managed, a hash of them, 12
+hex, stands before the time. A listing returns tags, so one request decides for a thousand Workers. C(1) is the version of the
+algorithm: a later one must still be able to compute it.
 """
 
 from __future__ import annotations
@@ -21,27 +22,31 @@ from dataclasses import dataclass, field
 VERSION = "1"
 OURS = "tenantry."
 OWNER = OURS + "owner."
-NO_FINGERPRINT, NO_SECRETS = "0" * 16, "0" * 8
-STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})\.([0-9a-z]+)$")
+NO_FINGERPRINT, NO_SECRETS, NO_ASSETS = "0" * 16, "0" * 8, "0" * 12
+STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})(?:\.([0-9a-f]{{12}}))?\.([0-9a-z]+)$")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets; C(time) is when, seconds since 1970."""
+    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets, C(assets) of the static assets, empty where
+    they are not managed; C(time) is when, seconds since 1970."""
 
     fingerprint: str
     secrets: str = NO_SECRETS
+    assets: str = ""
     time: float = field(default=0.0, compare=False)
 
     def tag(self, now: float) -> str:
         """Return the tag for an upload at C(now), seconds since 1970."""
-        return f"{OURS}{VERSION}.{self.fingerprint}.{self.secrets}.{_base36(int(now))}"
+        segments = (VERSION, self.fingerprint, self.secrets, self.assets, _base36(int(now)))
+        return OURS + ".".join(segment for segment in segments if segment)
 
 
 def stamp_in(tags: t.Iterable[str]) -> Stamp | None:
     """Return the stamp among a Worker's tags."""
-    return next((Stamp(found[1], found[2], float(int(found[3], 36))) for tag in tags if (found := STAMP.fullmatch(tag))), None)
+    found = next((found for tag in tags if (found := STAMP.fullmatch(tag))), None)
+    return Stamp(found[1], found[2], found[3] or "", float(int(found[4], 36))) if found else None
 
 
 def owner_in(tags: t.Iterable[str]) -> str | None:

@@ -87,7 +87,9 @@ def compared(old: Module | None, new: Module | None, label: str) -> dict[str, st
 
 def load(options: t.Mapping[str, t.Any], table: t.Mapping[str, t.Any] | None = None) -> Source:
     """Return the source that the options C(content), C(path) or C(entrypoint) name. C(table) holds what was read elsewhere."""
-    way = next(way for way in WAYS if options.get(way) is not None)
+    way = next((way for way in WAYS if options.get(way) is not None), None)
+    if way is None:  # a Worker of assets alone
+        return Source.of("", ())
     packed = (table or {}).get(_key(way, options))
     if packed:
         return _unpack(packed)
