@@ -109,6 +109,16 @@ class Folder:
     files: tuple[File, ...]
     rules: t.Mapping[str, str]
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """Hash paths and contents."""
+        return fingerprint({file.name: file.digest for file in self.files})
+
+    @functools.cached_property
+    def size(self) -> int:
+        """How many bytes the files have."""
+        return sum(file.size for file in self.files)
+
 
 @dataclass(frozen=True)
 class Assets:
@@ -126,16 +136,15 @@ class Assets:
         """Return what an upload says of how the files are served."""
         return {**self._served, **self.folder.rules}
 
-    @functools.cached_property
+    @property
     def digest(self) -> str:
         """Hash files and configuration: 12 hex digits, the same for every Worker that serves the same."""
-        return fingerprint([{file.name: file.digest for file in self.folder.files}, self.config])[:12]
+        return fingerprint([self.folder.digest, self.config])[:12]
 
     @property
     def summary(self) -> dict[str, t.Any]:
         """Return what a person compares: Cloudflare tells nobody which files it has."""
-        files = self.folder.files
-        return {"digest": self.digest, "files": len(files), "bytes": sum(file.size for file in files), **self._served}
+        return {"digest": self.digest, "files": len(self.folder.files), "bytes": self.folder.size, **self._served}
 
 
 def load(given: t.Mapping[str, t.Any], root: str | None) -> Assets:

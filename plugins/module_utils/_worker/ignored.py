@@ -17,7 +17,10 @@ def _one_of(part: str) -> str:
     """Return the expression for a set of characters, such as C([a-z]) or C([!a])."""
     others, characters = re.fullmatch(r"\[([!^]?)(.*)\]", part, re.DOTALL).groups()  # type: ignore[union-attr]
     safe = re.sub(r"\\?(.)", lambda one: "-" if one[0] == "-" else re.escape(one[1]), characters, flags=re.DOTALL)
-    return f"(?!/)[{'^' if others else ''}{safe}]" if safe else NOTHING
+    try:
+        return re.compile(f"(?!/)[{'^' if others else ''}{safe}]").pattern
+    except re.error:  # empty, or from z to a
+        return NOTHING
 
 
 # What the parts of a pattern mean: the first that fits. What fits none of them stands for itself.
