@@ -67,6 +67,31 @@ EXAMPLES = r"""
       API_KEY: "{{ customer_a_key | default('a-secret-of-customer-a') }}"
     tags: [plan-pro]
 
+- name: A folder for the site of customer B
+  ansible.builtin.file:
+    path: "{{ playbook_dir }}/example-b"
+    state: directory
+    mode: "0755"
+
+- name: Its page
+  ansible.builtin.copy:
+    content: "<h1>Customer B</h1>\n"
+    dest: "{{ playbook_dir }}/example-b/index.html"
+    mode: "0644"
+
+- name: The Worker of customer B, whose code answers below /api and where there is no file
+  tenantry.cloudflare_workers.namespaced_worker:
+    dispatch_namespace: example-workers
+    name: example-b
+    content: |
+      export default {
+        fetch: (request) => Response.json({ asked: new URL(request.url).pathname }),
+      };
+    compatibility_date: "2026-11-01"
+    assets:
+      directory: example-b
+      run_worker_first: [/api/*]
+
 - name: Customer A leaves
   tenantry.cloudflare_workers.namespaced_worker:
     dispatch_namespace: example-workers

@@ -59,6 +59,26 @@ EXAMPLES = r"""
         type: dispatch_namespace
         namespace: example-workers
 
+- name: A folder for a site
+  ansible.builtin.file:
+    path: "{{ playbook_dir }}/example-site"
+    state: directory
+    mode: "0755"
+
+- name: Its page
+  ansible.builtin.copy:
+    content: "<h1>Nothing but a page</h1>\n"
+    dest: "{{ playbook_dir }}/example-site/index.html"
+    mode: "0644"
+
+- name: A Worker without code that serves it
+  tenantry.cloudflare_workers.worker:
+    name: example-site
+    compatibility_date: "2026-11-01"
+    assets:
+      directory: example-site
+      not_found_handling: single-page-application
+
 - name: Remove the router
   tenantry.cloudflare_workers.worker:
     name: example-router

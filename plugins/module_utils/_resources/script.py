@@ -317,8 +317,9 @@ class Script(HoldsSecrets):
 
     def _session(self, before: Object | None, after: Object) -> assets.Session | None:
         """Return the upload of the assets, if they differ. Without code there is always one: nothing else makes an upload of assets alone."""
-        differ = before is None or before.get("assets") != after["assets"] or not after["modules"]
-        return assets.Session(self.client, self.path, self._assets.folder) if self._assets and differ else None
+        if self._assets is None or (before is not None and before["assets"] == after["assets"] and after["modules"]):
+            return None
+        return assets.Session(self.client, self.path, self._assets.folder)
 
     def _served(self, session: assets.Session | None) -> Object:
         """Return what an upload says of assets: those that it does not mention are gone."""
