@@ -89,7 +89,11 @@ def test_tenants_that_share_a_site(world: World, site: pathlib.Path) -> None:
             "compatibility_date": "2026-11-01",
             "assets": {"directory": "site", "binding": "ASSETS", "run_worker_first": ["/api/*", "/front"]},
         },
-        "workers": [{"name": "a"}, {"name": "b"}, {"name": "c", "assets": {"directory": "other"}, "content": "export default { fetch: () => new Response('c') };"}],
+        "workers": [
+            {"name": "a"},
+            {"name": "b"},
+            {"name": "c", "assets": {"directory": "other"}, "content": "export default { fetch: () => new Response('c') };"},
+        ],
     }
     (world.folder / "project" / "other").mkdir()
     (world.folder / "project" / "other" / "index.html").write_text("<h1>other</h1>")
