@@ -15,6 +15,7 @@ import typing as t
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import assets
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.ignored import Ignored
 from harness import Runner
@@ -107,10 +108,10 @@ def test_silence_keeps_and_null_removes(run: Runner, edge: Edge, tenant: Options
     run.ok("namespaced_worker", **{**silent, "content": CODE + "//"})
     assert served(run, edge) and bound(run, edge) == ["ASSETS"]
     assert asked(run, edge, **{**tenant, "content": CODE + "//"})[-2] == "PUT tags", "and are still known to be those of the folder"
-    gone = run.ok("namespaced_worker", **silent, assets=None)
+    gone = run.ok("namespaced_worker", **{**silent, "content": CODE + "//"}, assets=None)
     assert gone["namespaced_worker"]["assets"] is None and gone["diff"]["before"]["assets"] == {"digest": digest}
     assert not served(run, edge) and bound(run, edge) == []
-    assert not run.ok("namespaced_worker", **silent, assets=None)["changed"]
+    assert not run.ok("namespaced_worker", **{**silent, "content": CODE + "//"}, assets=None)["changed"]
     assert run.ok("namespaced_worker", **tenant)["changed"] and served(run, edge)
 
 
@@ -131,9 +132,43 @@ def test_assets_alone(run: Runner, edge: Edge, site: pathlib.Path, module: str) 
     assert made[module]["modules"] == [] and made[module]["assets"]["files"] == 3 and made[module]["assets"]["not_found_handling"] == "404-page"
     assert not run.ok(module, **alone)["changed"]
     later = run.ok(module, **{**alone, "compatibility_date": "2026-11-02"})
-    assert [operation.rpartition("/")[2] for operation in later["operations"]] == ["assets-upload-session", "a"]
+    assert [operation.rpartition("/")[2] for operation in later["operations"]] == ["settings"]
     with_code = run.ok(module, **alone, content=CODE)
     assert len(with_code[module]["modules"]) == 1 and with_code[module]["assets"] == made[module]["assets"]
+    without = run.ok(module, **alone)
+    assert [operation.rpartition("/")[2] for operation in without["operations"]] == ["assets-upload-session", "a"]
+    assert without[module]["modules"] == [] and not run.ok(module, **alone)["changed"]
+
+
+def test_settings_change_without_an_upload(run: Runner, edge: Edge, tenant: Options) -> None:
+    run.ok("namespaced_worker", **tenant)
+    assert asked(run, edge, **tenant, vars={"PLAN": "pro"}) == [LOOK, SETTINGS, "GET content", "PATCH settings", LOOK]
+    assert served(run, edge) and bound(run, edge) == ["ASSETS", "PLAN"]
+
+
+def test_what_others_have_written_is_sent_anew(run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.ok("namespaced_worker", **tenant)
+    monkeypatch.setattr(script, "LATE", -5.0)
+    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, "GET content", SESSION, "PUT a", LOOK], "all files are there already"
+
+
+def test_what_others_have_removed_is_noticed(run: Runner, edge: Edge, tenant: Options) -> None:
+    run.ok("namespaced_worker", **tenant)
+    path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a"
+    metadata = (None, '{"main_module": "worker.js", "compatibility_date": "2026-11-01"}', "application/json")
+    code = ("worker.js", CODE, "application/javascript+module")
+    headers = {"Authorization": f"Bearer {edge.token}"}
+    requests.put(edge.api + path, files={"metadata": metadata, "worker.js": code}, headers=headers, timeout=9).raise_for_status()
+    assert not served(run, edge)
+    mended = run.ok("namespaced_worker", **tenant)
+    assert mended["diff"]["before"]["assets"] is None and served(run, edge) and bound(run, edge) == ["ASSETS"]
+
+
+def test_secrets_of_a_worker_with_assets_leave_what_is_known_of_them(run: Runner, edge: Edge, tenant: Options) -> None:
+    run.ok("namespaced_worker", **tenant)
+    one = {"dispatch_namespace": "tenants", "name": "a", "secrets": {"KEY": "a-secret-value-1"}, "fingerprint_key": "fingerprint-key-1"}
+    assert "PUT tags" in asked(run, edge, "worker_secrets", **one)
+    assert asked(run, edge, **tenant) == [LOOK]
 
 
 def test_the_binding_is_the_one_that_is_named(run: Runner, edge: Edge, tenant: Options) -> None:
