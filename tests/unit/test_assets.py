@@ -17,6 +17,7 @@ import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import assets
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import Stamp, stamp_in
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.ignored import Ignored
 from harness import Runner
 from local_edge.testing import Edge
@@ -245,7 +246,19 @@ def test_what_changes_while_it_is_uploaded_is_not_served(run: Runner, edge: Edge
 def test_rules_that_cloudflare_refuses_are_told(run: Runner, tenant: Options, site: pathlib.Path) -> None:
     written(site, {"_redirects": "/* /index.html 200\n"})
     said = run("namespaced_worker", **tenant)["msg"]
-    assert "code 100324" in said and "Line 1: Infinite loop" in said
+    assert "code 100324" in said and "Line 1: Infinite loop" in said and "Correct the file _headers or _redirects" in said
+
+
+def test_an_upload_that_takes_too_long_is_continued(run: Runner, edge: Edge, tenant: Options) -> None:
+    edge.fault(method="POST", path=".*/assets/upload", status=401, code=10000, message="Authentication error", times=1)
+    assert "An upload of assets has an hour: run again" in run("namespaced_worker", **tenant)["msg"]
+    assert run.ok("namespaced_worker", **tenant)["changed"]
+
+
+def test_a_stamp_with_assets_is_read_back_and_fits_in_a_tag() -> None:
+    for stamp in (Stamp("0123456789abcdef", "89abcdef", "0123456789ab"), Stamp("0123456789abcdef", "89abcdef")):
+        tag = stamp.tag(1800000000)
+        assert stamp_in([tag]) == stamp and len(tag) < 64
 
 
 WRONG: list[tuple[dict[str, t.Any], str]] = [

@@ -26,8 +26,8 @@ from .kv_namespace import NO_NAMESPACE, find_by_title
 from .secrets import HIDDEN, HoldsSecrets
 
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
-SHOWN = (*FILLED, *TOUCHED, "migration_tag")
-TOLD = (*SHOWN, "has_assets")  # what a cheap read or a listing tells, beside the tags
+SHOWN = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags, and is passed on
+TOLD = (*SHOWN, "has_assets")
 UNKNOWN_ASSETS = "(not known)"  # the digest of those that this collection did not upload
 LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
 LEVELS = ("stamp", "settings", "content")  # how deep is read what the stamp attests
@@ -213,10 +213,11 @@ class Script(HoldsSecrets):
 
     @property
     def _lacks_assets(self) -> bool:
+        """Whether somebody has removed what the stamp may speak of."""
         return self._assets is not None and not self._has_assets
 
     def _assets_there(self, wanted: Stamp) -> Object | None:
-        """What is told of the assets that it has. Cloudflare lists them for nobody: only the stamp knows which they are, unless others have written."""
+        """Return what can be told of the assets that it has. Cloudflare lists them for nobody: only the stamp knows which they are, unless others have written."""
         digest = self._stamp.assets if self._stamp and not self._touched else ""
         if self._assets and digest == wanted.assets and not self._lacks_assets:
             return self._assets.summary
