@@ -217,7 +217,7 @@ class Script(HoldsSecrets):
         return self._assets is not None and not self._has_assets
 
     def _assets_there(self, wanted: Stamp) -> Object | None:
-        """Return what can be told of the assets that it has. Cloudflare lists them for nobody: only the stamp knows which they are, unless others have written."""
+        """Return what can be told of the assets that it has: Cloudflare lists them for nobody, and the stamp knows them unless others have written."""
         digest = self._stamp.assets if self._stamp and not self._touched else ""
         if self._assets and digest == wanted.assets and not self._lacks_assets:
             return self._assets.summary
