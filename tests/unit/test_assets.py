@@ -343,6 +343,11 @@ def test_what_cannot_be_served_is_named(site: pathlib.Path, tmp_path: pathlib.Pa
     assert r"'caf\udce9.html' is no name in UTF-8" in refusal(site)
 
 
+def test_rules_come_from_the_folder_too(site: pathlib.Path) -> None:
+    (site / "_headers").symlink_to("/etc/hostname")
+    assert "_headers is a link that leads out of the folder" in refusal(site)
+
+
 def test_many_that_cannot_be_served_are_counted(site: pathlib.Path) -> None:
     for number in range(12):
         (site / f"{number}.txt").symlink_to("/etc/hostname")

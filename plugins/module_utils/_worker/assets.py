@@ -163,11 +163,12 @@ def read(directory: str) -> Folder:
     root = os.path.realpath(directory)
     try:
         names = list(_names(root, Ignored([*NEVER, *_text(root, IGNORE).split("\n")])))
-        _refuse(directory, [complaint for name in names if (complaint := _complaint(root, name))], len(names))
+        rules = [name for name in RULES if os.path.lexists(os.path.join(root, name))]
+        _refuse(directory, [complaint for name in names + rules if (complaint := _complaint(root, name))], len(names))
         files = tuple(_file(root, name) for name in names)
     except OSError as error:
         raise CloudflareError(f"assets: {directory} cannot be read: {error}. Correct directory, or who may read it.") from error
-    return Folder(files, {name: text for name in RULES if (text := _text(root, name))})
+    return Folder(files, {name: text for name in rules if (text := _text(root, name))})
 
 
 def _names(root: str, ignored: Ignored) -> t.Iterator[str]:
