@@ -41,6 +41,7 @@ HOLDERS = ("defaults", "workers")  # the options that hold Workers
 # The options that a source depends on, and what brings them into the types in which the module will have them.
 READ_AS = {**source.SPEC, "source_root": {"type": "path"}, "compatibility_flags": {"type": "list", "elements": "str"}}
 READ_BY = ArgumentSpecValidator(READ_AS)
+FOLDERS = ("directory",)  # those of assets that name a folder
 
 
 class ActionModule(Ordinary):
@@ -81,27 +82,39 @@ class ActionModule(Ordinary):
                 found[holder] = self._located(held, root)
             elif isinstance(held, (list, tuple)):
                 found[holder] = [self._located(one, root) if isinstance(one, dict) else one for one in held]
+        if packed:
+            self._refuse_assets_elsewhere(found)
         if packed and (sources := _pack(found)):
             found["controller_sources"] = sources
         return found
 
+    def _refuse_assets_elsewhere(self, arguments: t.Mapping[str, t.Any]) -> None:
+        if self._connection.transport != "local" and any(options.get("assets") for options in _workers(arguments)):
+            raise AnsibleActionFail("assets: the folder is on the controller, and this task runs on another host: set delegate_to: localhost.")
+
     def _located(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:
-        paths = {key: options[key] for key in source.FILES if isinstance(options.get(key), str) and options[key]}
-        return {**options, **{key: self._find(key, os.path.join(root or "", os.path.expanduser(path))) for key, path in paths.items()}}
+        paths = {key: options[key] for key in (*source.FILES, *FOLDERS) if isinstance(options.get(key), str) and options[key]}
+        found = {**options, **{key: self._find(key, os.path.join(root or "", os.path.expanduser(path))) for key, path in paths.items()}}
+        return {**found, "assets": self._located(found["assets"], root)} if isinstance(found.get("assets"), dict) else found
 
     def _find(self, option: str, path: str) -> str:
         try:
             return str(self._find_needle("files", path))
         except AnsibleError as error:
             where = "Correct the path" if os.path.isabs(path) else "Correct the path, which starts from the playbook's folder, or set source_root"
-            raise AnsibleActionFail(f"{option}: there is no file {path}. {where}.") from error
+            raise AnsibleActionFail(f"{option}: there is no {'folder' if option in FOLDERS else 'file'} {path}. {where}.") from error
+
+
+def _workers(arguments: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
+    """Return the arguments, which may be those of a Worker, and what they say of each Worker in a list."""
+    defaults = arguments["defaults"] if isinstance(arguments.get("defaults"), dict) else {}
+    return [arguments, *(merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict))]
 
 
 def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the contents of all sources that the arguments name, for a module that cannot read them."""
-    defaults = arguments["defaults"] if isinstance(arguments.get("defaults"), dict) else {}
-    workers = [merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict)]
-    return source.pack(READ_BY.validate({name: options[name] for name in READ_AS if name in options}).validated_parameters for options in (arguments, *workers))
+    workers = _workers(arguments)
+    return source.pack(READ_BY.validate({name: options[name] for name in READ_AS if name in options}).validated_parameters for options in workers)
 
 
 def _call(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -68,6 +68,45 @@ options:
       - Whether a source map of O(entrypoint) goes along, by which Cloudflare tells where in the sources an error was.
       - It holds the sources.
     type: bool
+  assets:
+    description:
+      - Static assets, files that the Worker serves without code or beside it. Suboptions that are not given are as Cloudflare has them
+        by default.
+      - Left as they are if not given; null removes them.
+      - A hash of files and suboptions in one of the Worker's tags tells whether they differ. If they do, only those files are uploaded that
+        Cloudflare does not have. It lists them for nobody, so that a diff shows the hash, the number of the files and their bytes.
+    type: dict
+    suboptions:
+      directory:
+        description:
+          - The folder with the files, at most 100,000 of at most 25 MiB each. It is found as O(path) is; the module must run on the
+            controller.
+          - The files C(_headers) and C(_redirects) in it are not served; they say how the others are.
+          - The lines of a file C(.assetsignore) leave files out, as those of a C(.gitignore) do. C(.DS_Store), C(.git) and
+            C(node_modules) are left out anyway.
+        type: path
+        required: true
+      binding:
+        description: The name by which the code finds them in its C(env). Without one there is no such binding.
+        type: str
+      html_handling:
+        description: Which addresses lead to a page. Cloudflare's default is V(auto-trailing-slash).
+        type: str
+        choices: [auto-trailing-slash, force-trailing-slash, drop-trailing-slash, none]
+      not_found_handling:
+        description:
+          - What answers where there is no file. Cloudflare's default is V(none), which leaves it to the code, or answers with an empty 404.
+          - V(404-page) takes the nearest C(404.html), V(single-page-application) takes C(/index.html).
+        type: str
+        choices: [none, 404-page, single-page-application]
+      run_worker_first:
+        description:
+          - Whether the code answers even where there is a file, V(true) or V(false), or for which paths it does, as a list such as
+            V([/api/*, "!/api/docs/*"]).
+        type: raw
+      base_path:
+        description: The path below which the files are, such as V(/docs).
+        type: str
   compatibility_date:
     description:
       - The date whose behaviour of the Workers runtime the Worker was written for, in quotes, such as V('2026-11-01').
@@ -551,7 +590,7 @@ options:
     default: false
   source_root:
     description:
-      - The folder of the controller that relative paths in C(path) and C(entrypoint) start from.
+      - The folder of the controller that relative paths in C(path), C(entrypoint) and the C(directory) of C(assets) start from.
       - By default they are looked for as M(ansible.builtin.template) looks for its source.
     type: path
   controller_sources:

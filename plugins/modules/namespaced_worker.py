@@ -26,7 +26,7 @@ options:
     required: true
   state:
     description:
-      - V(present) makes sure that it exists. Exactly one of O(content), O(path) and O(entrypoint), and O(compatibility_date) are needed then.
+      - V(present) makes sure that it exists. O(compatibility_date) and one of O(content), O(path), O(entrypoint) and O(assets) are needed then.
       - V(absent) makes sure that it does not.
     type: str
     choices: [present, absent]
@@ -73,6 +73,31 @@ EXAMPLES = r"""
       API_KEY: "{{ customer_a_key | default('a-secret-of-customer-a') }}"
     tags: [plan-pro]
 
+- name: A folder for the site of customer B
+  ansible.builtin.file:
+    path: "{{ playbook_dir }}/example-b"
+    state: directory
+    mode: "0755"
+
+- name: Its page
+  ansible.builtin.copy:
+    content: "<h1>Customer B</h1>\n"
+    dest: "{{ playbook_dir }}/example-b/index.html"
+    mode: "0644"
+
+- name: The Worker of customer B, whose code answers below /api and where there is no file
+  tenantry.cloudflare_workers.namespaced_worker:
+    dispatch_namespace: example-workers
+    name: example-b
+    content: |
+      export default {
+        fetch: (request) => Response.json({ asked: new URL(request.url).pathname }),
+      };
+    compatibility_date: "2026-11-01"
+    assets:
+      directory: example-b
+      run_worker_first: [/api/*]
+
 - name: Customer A leaves
   tenantry.cloudflare_workers.namespaced_worker:
     dispatch_namespace: example-workers
@@ -82,7 +107,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description:
+    - The writes that were sent, in order, or would be sent in check mode.
+    - The upload of files that Cloudflare does not have belongs to C(POST .../assets-upload-session), since only its answer tells which they are.
   returned: always
   type: list
   elements: str
@@ -101,6 +128,11 @@ namespaced_worker:
       type: list
       elements: dict
       returned: when it is present
+    assets:
+      description: What it serves, with C(digest), a hash of it all, C(files), how many they are, and C(bytes), how many they have. Null without any.
+      type: dict
+      returned: when they were given or the Worker was read
+      sample: {digest: 5d0b3b1c2f6e, files: 12, bytes: 34567, not_found_handling: 404-page}
     compatibility_date: {description: Its compatibility date., type: str, returned: when it is present, sample: "2026-11-01"}
     compatibility_flags: {description: Its compatibility flags., type: list, elements: str, returned: when it is present}
     limits: {description: Its limits., type: dict, returned: when it was read or given, sample: {cpu_ms: 50}}

@@ -88,7 +88,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description:
+    - The writes that were sent, in order, or would be sent in check mode.
+    - The upload of files that Cloudflare does not have belongs to C(POST .../assets-upload-session), since only its answer tells which they are.
   returned: always
   type: list
   elements: str

@@ -59,6 +59,7 @@ workers:
     name: {description: Its name., type: str, returned: success, sample: example-router}
     owner: {description: Whose it is; null where nobody has said so., type: str, returned: success, sample: default}
     tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}
+    assets: {description: A hash of its static assets., type: dict, returned: success, sample: {digest: 0123456789}}
     etag: {description: Cloudflare's hash of the code., type: str, returned: success}
     created_on: {description: When it was first uploaded., type: str, returned: success}
     modified_on: {description: When it was last changed., type: str, returned: success}

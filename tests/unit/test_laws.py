@@ -35,6 +35,10 @@ NAMESPACE = ("dispatch_namespace", {"name": "tenants"})
 KV = ("kv_namespace", {"title": "Metadata"})
 DATE = {"compatibility_date": "2026-11-01"}
 KEYED = {"fingerprint_key": "fingerprint-key-1"}
+SITES = pathlib.Path(__file__).parent / "sites"
+BEFORE = {"assets": {"directory": str(SITES / "before"), "binding": "ASSETS", "not_found_handling": "404-page"}}
+AFTER = {"assets": {"directory": str(SITES / "after"), "run_worker_first": ["/api/*"]}}
+BOUND = {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}
 INTERNAL = {"registry": "is run by namespaced_workers"}  # resources that no module is about
 
 
@@ -95,17 +99,17 @@ CASES = {
     ),
     "namespaced_worker": Case(
         needs=[NAMESPACE, KV],
-        create={"dispatch_namespace": "tenants", "name": "a", **WORKER},
-        change={"dispatch_namespace": "tenants", "name": "a", **CHANGED},
+        create={"dispatch_namespace": "tenants", "name": "a", **WORKER, **BEFORE},
+        change={"dispatch_namespace": "tenants", "name": "a", **CHANGED, **AFTER},
         silent=("tags", ["plan-pro"]),
         null=({**CHANGED, "tags": None, "secrets": {"NEW": None}, "compatibility_flags": None}, "secrets", {"KEY": "(secret)"}),
     ),
     "worker": Case(
         needs=[NAMESPACE, KV],
-        create={"name": "router", **WORKER, "workers_dev": True, "bindings": [{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}]},
-        change={"name": "router", **CHANGED},
+        create={"name": "router", **WORKER, **AFTER, "workers_dev": True, "bindings": [BOUND]},
+        change={"name": "router", **CHANGED, **BEFORE},
         silent=("compatibility_flags", ["nodejs_compat"]),
-        null=({**CHANGED, "vars": None, "bindings": None, "workers_dev": None}, "bindings", []),
+        null=({**CHANGED, "vars": None, "bindings": None, "workers_dev": None, "assets": None}, "bindings", []),
     ),
     "worker_secrets": Case(
         needs=[NAMESPACE, ("namespaced_worker", {"dispatch_namespace": "tenants", "name": "a", "content": CODE, **DATE})],
@@ -161,14 +165,14 @@ CASES = {
             "dispatch_namespace": "tenants",
             "owner": "mine",
             "registry": {"title": "Metadata"},
-            "defaults": {"content": CODE, **DATE, "secrets": {"ALL": "shared-secret-1"}},
+            "defaults": {"content": CODE, **DATE, **BEFORE, "secrets": {"ALL": "shared-secret-1"}},
             "workers": TENANTS,
         },
         change={
             "dispatch_namespace": "tenants",
             "owner": "mine",
             "registry": {"title": "Metadata"},
-            "defaults": {"content": CODE, **DATE, "secrets": {"ALL": "shared-secret-1"}},
+            "defaults": {"content": CODE, **DATE, **AFTER, "secrets": {"ALL": "shared-secret-1"}},
             "workers": [{**TENANTS[0], "hostnames": ["a2.example.com"]}, {**TENANTS[1], "vars": {"PLAN": "free"}}],
         },
     ),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 FAMILIES = (
     ("kv", re.compile(r"/storage/kv/")),
+    ("assets", re.compile(r"/workers/assets/")),
     ("route", re.compile(r"/workers/routes")),
     ("domain", re.compile(r"/workers/domains")),
     ("script", re.compile(r"/workers/(dispatch/namespaces/[^/]+/)?scripts")),
@@ -74,6 +75,8 @@ REMEDIES = {
     ("script", 100143): "An mtls_certificate binding points at a certificate that does not exist: upload it first, or correct certificate_id.",
     ("script", 10057): "A binding that was to be kept is gone: run again, so that it is read anew.",
     ("script", 10068): "The Worker handles nothing: its main module must export default { fetch }, or another handler.",
+    ("script", 100324): "Correct the file _headers or _redirects, or the suboption of assets that the message names.",
+    ("assets", 10000): "An upload of assets has an hour: run again, and only what is still missing is sent.",
     ("script", 10144): "A service binding points at a Worker that does not exist: upload that one first.",
     ("route", 7003): "Check zone_id: there is no such zone, or these credentials do not see it.",
     ("route", 9109): "Check zone_id, and that the token may read and edit this zone's Workers Routes.",

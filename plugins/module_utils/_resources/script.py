@@ -17,15 +17,17 @@ from abc import abstractmethod
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
-from .._worker import bindings, metadata, migrations, settings, source
+from .._worker import assets, bindings, metadata, migrations, settings, source
 from .._worker.bindings import INHERIT, Binding, Lookup
-from .._worker.fingerprint import NO_SECRETS, OWNER, Stamp, code_segment, fingerprint, owner_in, stamp_in, theirs
+from .._worker.fingerprint import NO_ASSETS, NO_SECRETS, OWNER, Stamp, code_segment, fingerprint, owner_in, stamp_in, theirs
 from .._worker.rules import MOST_TAGS, complaints
 from . import secrets
 from .secrets import HIDDEN, HoldsSecrets
 
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
-TOLD = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags
+SHOWN = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags, and is passed on
+TOLD = (*SHOWN, "has_assets")
+UNKNOWN_ASSETS = "(not known)"  # the digest of those that this collection did not upload
 LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
 LEVELS = ("stamp", "settings", "content")  # how deep is read what the stamp attests
 
@@ -42,7 +44,12 @@ def seconds_of(date: str | None) -> float:
 
 def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
     """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
-    return {"owner": owner_in(tags), "tags": theirs(tags), **{name: script.get(name) for name in TOLD}}
+    return {"owner": owner_in(tags), "tags": theirs(tags), **{name: script.get(name) for name in SHOWN}}
+
+
+def assets_told(there: bool, stamp: Stamp | None) -> Object | None:
+    """Return what a stamp tells of the assets of a Worker; None where it has none."""
+    return {"digest": (stamp.assets if stamp else "") or UNKNOWN_ASSETS} if there else None
 
 
 def settings_told(answer: t.Mapping[str, t.Any], attested: t.Iterable[Binding] = ()) -> Object:
@@ -71,6 +78,7 @@ class Script(HoldsSecrets):
 
     fields = (
         Field("modules", None, modules_alike, initial=[]),
+        Field("assets", assets.SPEC, initial=None),
         *settings.FIELDS,
         Field("migration_tag", None, initial=None),
         Field("bindings", bindings.SPEC, initial=[], removed=[]),
@@ -102,6 +110,7 @@ class Script(HoldsSecrets):
         self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
         self.outdated = False
         """Whether another version of esbuild made the code of the same sources."""
+        self._has_assets = False
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
 
@@ -128,11 +137,15 @@ class Script(HoldsSecrets):
 
     @property
     def _described(self) -> bool:
-        return self.options.get("state") != "absent" and any(self.given.get(way) for way in source.WAYS)
+        return self.options.get("state") != "absent" and any(self.given.get(way) for way in (*source.WAYS, "assets"))
 
     @property
     def _source(self) -> source.Source:
         return source.load(self.options, self.options.get("controller_sources"))
+
+    @property
+    def _assets(self) -> assets.Assets | None:
+        return assets.load(self.given["assets"], self.options.get("source_root")) if self.given.get("assets") else None
 
     def _find(self, lookup: Lookup, name: str) -> str:
         listing = self.client.listing(self.client.account(*lookup.path), per_page=lookup.page)
@@ -159,15 +172,19 @@ class Script(HoldsSecrets):
         if self._declared is not None:
             made_of["bindings"] = self._declared
             made_of["owns"] = bindings.owns(self.given, self.options["unmanaged_bindings"])
-        if "secrets" not in self.given:
-            return Stamp(fingerprint(made_of), self._stamp.secrets if self._stamp else NO_SECRETS)
-        return Stamp(fingerprint(made_of), self._segment())
+        # What is not given is attested as it was.
+        stamp = dataclasses.replace(self._stamp or Stamp(""), fingerprint=fingerprint(made_of))
+        if "assets" in self.given:
+            stamp = dataclasses.replace(stamp, assets=self._assets.digest if self._assets else NO_ASSETS)
+        return dataclasses.replace(stamp, secrets=self._segment()) if "secrets" in self.given else stamp
 
     def wanted(self, before: Object | None) -> Object:
         wanted = {**super().wanted(before), **settings.wanted(self.given, before or {}), "owner": self.options["owner"]}
         wanted.pop("bindings", None)
         if self._migrations:
             wanted["migration_tag"] = self._migrations[-1]["tag"]
+        if self._assets:
+            wanted["assets"] = self._assets.summary
         if self._described:
             wanted["modules"] = [module.summary for module in self._source.modules]
         if self._declared is not None or self._secrets:
@@ -190,6 +207,7 @@ class Script(HoldsSecrets):
         self._declared = bindings.declare(self.given, self._find)
         self._tags = list(head["tags"] or []) if head else []
         self._stamp = stamp_in(self._tags)
+        self._has_assets = head is not None and head.get("has_assets") is not False
         if head is None:
             return None
         self._count_uncompared()
@@ -213,7 +231,7 @@ class Script(HoldsSecrets):
     def _body(self, thing: Object) -> Object:
         wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
         same = self._is_made_of(wanted.fingerprint)
-        if same and stamp and stamp.secrets == wanted.secrets and not self._resend and level == "stamp":
+        if same and stamp == wanted and not self._lacks_assets and not self._resend and level == "stamp":
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
         seen = settings_told(self.client.call("GET", f"{self.path}/settings").result or {}, self._declared or [] if same else [])
@@ -231,7 +249,7 @@ class Script(HoldsSecrets):
         if not self._written:
             gone = set(names) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
             self._kept = set(names) - gone
-        return {"modules": code, **seen, "secrets": self._seen(names)}
+        return {"modules": code, "assets": self._assets_there(wanted), **seen, "secrets": self._seen(names)}
 
     def _is_made_of(self, fingerprint: str) -> bool:
         """Whether the stamp has this fingerprint. That another esbuild makes other code of the same sources counts only when told."""
@@ -241,6 +259,18 @@ class Script(HoldsSecrets):
         remade = same and self._code != self._source.code
         self.outdated = remade and bool(self._code) and not rebundle
         return same and not (remade and rebundle)
+
+    @property
+    def _lacks_assets(self) -> bool:
+        """Whether somebody has removed what the stamp may speak of."""
+        return self._assets is not None and not self._has_assets
+
+    def _assets_there(self, wanted: Stamp) -> Object | None:
+        """Return what can be told of the assets that it has: Cloudflare lists them for nobody, and the stamp knows them unless others have written."""
+        stamp = None if self._touched else self._stamp
+        if self._assets and stamp and stamp.assets == wanted.assets and not self._lacks_assets:
+            return self._assets.summary
+        return assets_told(self._has_assets, stamp)
 
     @property
     def content_path(self) -> str:
@@ -282,14 +312,14 @@ class Script(HoldsSecrets):
             raise CloudflareError(f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there.")
 
     def create(self, after: Object) -> t.Iterable[Step]:
-        return [self._upload(None, after)]
+        return self._upload(None, after)
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         if self._is_astray(before):
-            return [*self.delete(before), self._upload(None, after)]
+            return [*self.delete(before), *self._upload(None, after)]
         gone = {name: None for name in before.get("secrets", {}) if name not in after.get("secrets", {})} if "secrets" in changed else {}
-        if "modules" in changed:
-            return [*([self._patch_secrets(gone)] if gone else []), self._upload(before, after)]
+        if {"modules", "assets"} & set(changed):
+            return [*([self._patch_secrets(gone)] if gone else []), *self._upload(before, after)]
         if set(changed) - {"secrets", "tags", "owner"}:
             return [self._patch_settings(before, after, changed)]
         steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
@@ -300,7 +330,7 @@ class Script(HoldsSecrets):
         """Whether the stamp says what is wanted. Whoever has no key leaves what another's key has hashed."""
         wanted, stamp = self._wanted_stamp(), self._stamp
         foreign = stamp and self._policy == "on_create" and stamp.secrets != NO_SECRETS
-        return stamp == (Stamp(wanted.fingerprint, stamp.secrets) if stamp and foreign else wanted)
+        return stamp == (dataclasses.replace(wanted, secrets=stamp.secrets) if stamp and foreign else wanted)
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.path)]
@@ -331,10 +361,26 @@ class Script(HoldsSecrets):
         due = migrations.missing(self._migrations, (before or {}).get("migration_tag")) if self._migrations else None
         return {"migrations": due} if due else {}
 
-    def _upload(self, before: Object | None, after: Object) -> Step:
+    def _upload(self, before: Object | None, after: Object) -> list[Step]:
         every = self._bound(before, after, by_name=False)
         told = {name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._told(before, after)
-        return Step("PUT", self.path, lambda: metadata.upload(self._source, told, every, self._all_tags(after, self._source.code)))
+        session = self._session(before, after)
+        put = Step("PUT", self.path, lambda: metadata.upload(self._source, {**told, **self._served(session)}, every, self._all_tags(after, self._source.code)))
+        return [session.step, put] if session else [put]
+
+    def _session(self, before: Object | None, after: Object) -> assets.Session | None:
+        """Return the upload of the assets, if they differ. Without code there is always one: nothing else makes an upload of assets alone."""
+        if self._assets is None or (before is not None and before["assets"] == after["assets"] and after["modules"]):
+            return None
+        return assets.Session(self.client, self.path, self._assets.folder)
+
+    def _served(self, session: assets.Session | None) -> Object:
+        """Return what an upload says of assets: those that it does not mention are gone."""
+        if self._assets and session:
+            return {"assets": {"jwt": session.token, "config": self._assets.config}}
+        if self._assets:
+            return {"keep_assets": True, "assets": {"config": self._assets.config}}
+        return {"keep_assets": True} if self._has_assets and "assets" not in self.given else {}
 
     def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
         """Change what is not code. Bindings are replaced as a whole, so what stays is named."""

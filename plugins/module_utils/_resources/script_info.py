@@ -13,9 +13,9 @@ from abc import abstractmethod
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
 from .._engine.resource import Field, Object
-from .._worker.fingerprint import OWNER
+from .._worker.fingerprint import OWNER, stamp_in
 from .._worker.metadata import read_modules
-from .script import settings_told, told
+from .script import assets_told, settings_told, told
 
 TERM = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
 READ = ("listing", "settings", "content")  # each also reads what those before it read
@@ -57,7 +57,8 @@ class ScriptInfo(Info):
         for script in self.scripts():
             tags = self._tags(script)
             if tags is not None and self._fits(tags):
-                yield {**where, "name": script["id"], **told(script, tags)}
+                assets = assets_told(script.get("has_assets") is True, stamp_in(tags))
+                yield {**where, "name": script["id"], **told(script, tags), "assets": assets}
 
     def _tags(self, script: Object) -> list[str] | None:
         """Return the tags of a Worker; None where it is gone by now."""

@@ -175,14 +175,20 @@ def secret(name: str, value: t.Any) -> Binding:
     return {"name": name, "type": "secret_key", **value} if isinstance(value, dict) else {"name": name, "type": "secret_text", "text": value}
 
 
+def from_assets(assets: t.Mapping[str, t.Any] | None) -> list[Binding]:
+    """Return the binding that the option C(assets) stands for, if it names one."""
+    return [{"name": assets["binding"], "type": "assets"}] if assets and assets.get("binding") else []
+
+
 def declare(given: Given, find: t.Callable[[Lookup, str], str]) -> list[Binding] | None:
-    """Return the bindings that the options C(bindings) and C(vars) declare, by name; None where neither is given.
+    """Return the bindings that the options C(bindings), C(vars) and C(assets) declare, by name; None where none is given.
 
     C(find) turns a name into an id.
     """
-    if "bindings" not in given and "vars" not in given:
+    if not any(option in given for option in ("bindings", "vars", "assets")):
         return None
-    return by_name([*(_resolve(binding, find) for binding in given.get("bindings") or []), *from_vars(given.get("vars") or {})])
+    told = [_resolve(binding, find) for binding in given.get("bindings") or []]
+    return by_name([*told, *from_vars(given.get("vars") or {}), *from_assets(given.get("assets"))])
 
 
 def _resolve(binding: Given, find: t.Callable[[Lookup, str], str]) -> Binding:
@@ -218,12 +224,13 @@ def complaints(given: Given) -> t.Iterator[str]:
         yield from _of_binding(binding)
     for name, value in secrets.items():
         yield from _of_secret(name, value)
-    names = [binding["name"] for binding in (*declared, *from_vars(given.get("vars") or {}))] + list(secrets)
+    others = (*from_vars(given.get("vars") or {}), *from_assets(given.get("assets")))
+    names = [binding["name"] for binding in (*declared, *others)] + list(secrets)
     for name in dict.fromkeys(names):
         if not NAME.fullmatch(name):
             yield f"bindings: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit."
         if names.count(name) > 1:
-            yield f"bindings: {name} is declared {names.count(name)} times, in bindings, vars or secrets: keep one of them."
+            yield f"bindings: {name} is declared {names.count(name)} times, in bindings, vars, secrets or assets: keep one of them."
     yield from _of_sizes(declared, given.get("vars") or {}, secrets)
 
 
@@ -375,13 +382,15 @@ def owns(given: Given, unmanaged: str) -> list[t.Any]:
 def keeps(given: Given, unmanaged: str) -> t.Callable[[Binding], bool]:
     """Return which undeclared bindings stay: those of types that the given options do not own, and all of them with C(keep).
 
-    C(vars) alone owns only its own two types, and without both nothing is owned. What is set to null in C(vars) goes in any case.
+    C(vars) alone owns only its own two types, and without both nothing is owned. What is set to null in C(vars) goes in any case, and so
+    does a binding to assets that C(assets) does not name.
     """
     removed = {name for name, value in (given.get("vars") or {}).items() if value is None}
     removed |= {name for name, value in (given.get("secrets") or {}).items() if value is not None}  # a secret takes its place
 
     def kept(binding: Binding) -> bool:
         owned = any(option in given for option in OWNERS.get(binding["type"], ("bindings",)))
-        return binding["name"] not in removed and (unmanaged == "keep" or not owned)
+        replaced = binding["type"] == "assets" and "assets" in given
+        return binding["name"] not in removed and not replaced and (unmanaged == "keep" or not owned)
 
     return kept

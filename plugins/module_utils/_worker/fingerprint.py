@@ -6,8 +6,10 @@
 
 C(tenantry.owner.<owner>) says whose it is. The stamp, C(tenantry.1.<16 hex>.<8 hex>.<time>), says what was uploaded: a hash of
 code and settings, a hash of the secrets, and when (seconds since 1970, base 36). A listing returns tags, so one request decides
-for a thousand Workers. C(1) is the version of the algorithm: a later one must still be able to compute it. Where a bundler made
-the code, C(.<8 hex>) at the end is a hash of what it made, since another version of it makes other code of the same sources.
+for a thousand Workers. C(1) is the version of the algorithm: a later one must still be able to compute it.
+
+Where static assets are managed, a hash of them, 10 hex, stands before the time. Where a bundler made the code, C(.<8 hex>) at the end
+is a hash of what it made, since another version of it makes other code of the same sources.
 """
 
 from __future__ import annotations
@@ -22,31 +24,32 @@ from dataclasses import dataclass, field
 VERSION = "1"
 OURS = "tenantry."
 OWNER = OURS + "owner."
-NO_FINGERPRINT, NO_SECRETS = "0" * 16, "0" * 8
-STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})\.([0-9a-z]+)(?:\.([0-9a-f]{{8}}))?$")
+NO_FINGERPRINT, NO_SECRETS, NO_ASSETS = "0" * 16, "0" * 8, "0" * 10
+STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})(?:\.([0-9a-f]{{10}}))?\.([0-9a-z]+)(?:\.([0-9a-f]{{8}}))?$")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets; C(time) is when, seconds since 1970.
-
-    C(code) is a hash of what a bundler made, empty where none did.
-    """
+    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets, C(assets) of the static assets, empty where
+    they are not managed; C(time) is when, seconds since 1970; C(code) is a hash of what a bundler made, empty where none did."""
 
     fingerprint: str
     secrets: str = NO_SECRETS
+    assets: str = ""
     time: float = field(default=0.0, compare=False)
     code: str = field(default="", compare=False)
 
     def tag(self, now: float) -> str:
         """Return the tag for an upload at C(now), seconds since 1970."""
-        return ".".join([f"{OURS}{VERSION}", self.fingerprint, self.secrets, _base36(int(now)), *([self.code] if self.code else [])])
+        segments = (VERSION, self.fingerprint, self.secrets, self.assets, _base36(int(now)), self.code)
+        return OURS + ".".join(segment for segment in segments if segment)
 
 
 def stamp_in(tags: t.Iterable[str]) -> Stamp | None:
     """Return the stamp among a Worker's tags."""
-    return next((Stamp(found[1], found[2], float(int(found[3], 36)), found[4] or "") for tag in tags if (found := STAMP.fullmatch(tag))), None)
+    found = next((found for tag in tags if (found := STAMP.fullmatch(tag))), None)
+    return Stamp(found[1], found[2], found[3] or "", float(int(found[4], 36)), found[5] or "") if found else None
 
 
 def owner_in(tags: t.Iterable[str]) -> str | None:

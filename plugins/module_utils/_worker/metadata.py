@@ -22,7 +22,8 @@ def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable
     """Return the request of an upload. A part's name and file name are both the module's: readings of the API differ."""
     bound = list(bindings)
     kept = {} if any(binding["type"] == INHERIT for binding in bound) else {"keep_bindings": KEEP}
-    metadata = {"main_module": source.main_module, **settings, "bindings": bound, **kept, "tags": list(tags)}
+    main = {"main_module": source.main_module} if source.modules else {}  # a Worker of assets alone has no code
+    metadata = {**main, **settings, "bindings": bound, **kept, "tags": list(tags)}
     parts = [(module.name, (module.name, module.content, module.type)) for module in source.parts]
     return {
         "params": {"excludeScript": "true", "bindings_inherit": "strict"},

@@ -44,8 +44,8 @@ def _of_identity(name: str, owner: str) -> t.Iterator[str]:
 
 def _of_what_it_needs(given: Given) -> t.Iterator[str]:
     ways = [way for way in WAYS if given.get(way)]
-    if len(ways) != 1:
-        yield f"There is {'more than one' if ways else 'no'} code for the Worker: give one of content, path and entrypoint."
+    if len(ways) > 1 or not (ways or given.get("assets")):
+        yield f"There is {'more than one' if ways else 'no'} code for the Worker: give one of content, path and entrypoint, or assets alone."
     for name in BUNDLING:
         if given.get(name) and not given.get("entrypoint") and ways:
             yield f"{name}: only an entrypoint is bundled, and {ways[0]} is uploaded as it is: leave out {name}, or give entrypoint."
@@ -62,6 +62,7 @@ def _of_values(given: Given) -> t.Iterator[str]:
             yield f"tags: {tag!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {OURS}"
     yield from migrations.complaints(given.get("migrations") or [])
     yield from _of_settings(given)
+    yield from _of_assets(given)
     if len(tags) > MOST_TAGS:
         yield f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own."
     yield from bindings.complaints(given)
@@ -80,3 +81,13 @@ def _of_settings(given: Given) -> t.Iterator[str]:
             yield f"{where}: head_sampling_rate is {rate}: it is a share, from 0 to 1."
     if set(given.get("placement") or {}) >= {"mode", "region"} and given["placement"]["mode"] == "smart":
         yield "placement: mode smart lets Cloudflare choose: leave out region, or say mode: targeted."
+
+
+def _of_assets(given: Given) -> t.Iterator[str]:
+    assets = given.get("assets") or {}
+    first = assets.get("run_worker_first")
+    if not isinstance(first, (bool, type(None))) and not (isinstance(first, list) and first and all(isinstance(path, str) for path in first)):
+        yield f"assets: run_worker_first is {first!r}: give true, false or a list of paths, such as ['/api/*', '!/api/docs/*']."
+    for name in ("binding", "run_worker_first"):
+        if assets.get(name) and not any(given.get(way) is not None for way in WAYS):
+            yield f"assets: {name} is given, and there is no code that could use it: give one of {', '.join(WAYS)} too, or leave {name} out."

@@ -114,6 +114,8 @@ def compared(old: Module | None, new: Module | None, label: str) -> dict[str, st
 
 def load(options: t.Mapping[str, t.Any], table: t.Mapping[str, t.Any] | None = None) -> Source:
     """Return the source that the options C(content), C(path) or C(entrypoint) name. C(table) holds what was read elsewhere."""
+    if not any(options.get(way) for way in WAYS):  # a Worker of assets alone
+        return Source.of("", ())
     if options.get("content"):
         name = options.get("main_module") or "worker.js"
         return _source("content", name, {name: options["content"].encode()})

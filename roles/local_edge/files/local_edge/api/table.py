@@ -185,8 +185,8 @@ ENTRIES: tuple[Entry, ...] = (
     ("POST", "/graphql", graphql.query),
     *(entry for product in (*products.PRODUCTS, d1.DATABASES, queues.QUEUES) for entry in product.entries(ACCOUNT)),
 )
-#: POST, but nothing is written.
-READING_POSTS = frozenset({kv_values.bulk_get, d1.export, graphql.query})
+#: POST, but nothing of the account is written: a question, or a file that waits for the upload of the Worker it belongs to.
+READING_POSTS = frozenset({kv_values.bulk_get, d1.export, graphql.query, assets.upload})
 #: What checks an authorization of its own, which is not the token of the API.
 OWN_AUTHORIZATION = frozenset({assets.upload, d1.upload, d1.download})
 

@@ -1,0 +1,78 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which files the lines of a C(.gitignore), or of a file like it, leave out."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+NOTHING = "(?!)"  # what fits nothing
+
+
+def _one_of(part: str) -> str:
+    """Return the expression for a set of characters, such as C([a-z]) or C([!a])."""
+    others, characters = re.fullmatch(r"\[([!^]?)(.*)\]", part, re.DOTALL).groups()  # type: ignore[union-attr]
+    safe = re.sub(r"\\?(.)", lambda one: "-" if one[0] == "-" else re.escape(one[1]), characters, flags=re.DOTALL)
+    try:
+        return re.compile(f"(?!/)[{'^' if others else ''}{safe}]").pattern
+    except re.error:  # empty, or from z to a
+        return NOTHING
+
+
+# What the parts of a pattern mean: the first that fits. What fits none of them stands for itself.
+PARTS: tuple[tuple[re.Pattern[str], t.Callable[[str], str]], ...] = (
+    (re.compile(r"(?:^|(?<=/))\*\*/"), lambda part: "(?:.*/)?"),  # any number of folders
+    (re.compile(r"(?<=/)\*\*$"), lambda part: ".+"),  # everything in a folder
+    (re.compile(r"\*+"), lambda part: "[^/]*"),
+    (re.compile(r"\?"), lambda part: "[^/]"),
+    (re.compile(r"\[[!^]?\]?(?:\\.|[^]\\])*\]", re.DOTALL), _one_of),
+    (re.compile(r"\\.", re.DOTALL), lambda part: re.escape(part[1])),
+    (re.compile(r"[\[\\]"), lambda part: NOTHING),  # a set that is not closed, a backslash with nothing behind it
+    (re.compile(r".", re.DOTALL), re.escape),
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line: what it fits, whether that is left out or taken back in, and whether it must be a folder."""
+
+    fits: re.Pattern[str]
+    leaves_out: bool
+    folders_only: bool
+
+
+class Ignored:
+    """The rules of all lines, of which the last that fits decides."""
+
+    def __init__(self, lines: t.Iterable[str]) -> None:
+        self._rules = [_rule(line) for line in map(_trimmed, lines) if line and not line.startswith("#")]
+
+    def __call__(self, name: str, folder: bool = False) -> bool:
+        """Whether a file or folder is left out, of which no folder above is. C(name) is its path, without a slash in front."""
+        fitting = (rule.leaves_out for rule in reversed(self._rules) if (folder or not rule.folders_only) and rule.fits.fullmatch(name))
+        return next(fitting, False)
+
+
+def _trimmed(line: str) -> str:
+    """Return a line without the spaces at its end, of which a backslash keeps one."""
+    return re.sub(r"(?<!\\) +$", "", line.removesuffix("\n").removesuffix("\r"))
+
+
+def _rule(line: str) -> Rule:
+    leaves_out, pattern = not line.startswith("!"), line.removeprefix("!")
+    folders_only, pattern = pattern.endswith("/"), pattern.removesuffix("/")
+    anywhere = "" if "/" in pattern else "(?:.*/)?"
+    return Rule(re.compile(anywhere + _expression(pattern.removeprefix("/")), re.DOTALL), leaves_out, folders_only)
+
+
+def _expression(pattern: str) -> str:
+    """Return the regular expression that a pattern stands for."""
+    expression, position = "", 0
+    while position < len(pattern):
+        part, meaning = next((found[0], meaning) for part, meaning in PARTS if (found := part.match(pattern, position)))
+        expression, position = expression + meaning(part), position + len(part)
+    return expression

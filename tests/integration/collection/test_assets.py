@@ -1,0 +1,120 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Static assets from a folder beside the playbook to a visitor."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from edge_process import Platform
+from plays import Play, World
+
+API = """
+export default { async fetch(request, env) {
+  const { pathname } = new URL(request.url);
+  return pathname.startsWith("/api/") ? Response.json(pathname) : env.ASSETS.fetch(request);
+} };
+"""
+SITE = {
+    "index.html": "<h1>home</h1>",
+    "about.html": "<h1>about</h1>",
+    "404.html": "<h1>nothing</h1>",
+    "app.css": "h1 { color: red }",
+    "caf\u00e9 [1].html": "<h1>café</h1>",
+    "secret.txt": "not for visitors",
+    ".assetsignore": "secret.txt\n",
+    "_redirects": "/old /about 301\n",
+    "_headers": "/app.css\n  X-Sheet: one\n",
+}
+
+
+@pytest.fixture
+def site(world: World) -> pathlib.Path:
+    folder = world.folder / "project" / "site"
+    folder.mkdir()
+    for name, text in SITE.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def seen(world: World, *paths: str, host: str = "site.example.com") -> list[str]:
+    """Return what visitors see at each path: where it leads, else its text, after its status if that is not 200."""
+    answers = [world.edge.get(host, path) for path in paths]
+    return [("" if answer.status_code == 200 else f"{answer.status_code} ") + answer.headers.get("location", answer.content.decode()) for answer in answers]
+
+
+@pytest.mark.parametrize(("name", "direct"), [("direct", True), ("ordinary", False)])
+def test_a_site_without_code(world: World, site: pathlib.Path, name: str, direct: bool) -> None:
+    def worker(options: str = "", **assets: t.Any) -> Play:
+        arguments = {"name": name, "compatibility_date": "2026-11-01", "assets": {"directory": "site", "not_found_handling": "404-page", **assets}}
+        return world.play([{"name": "a site", "tenantry.cloudflare_workers.worker": arguments}], options, tenantry_direct=direct).ok()
+
+    def uploads() -> int:
+        return sum(request["path"].endswith("/workers/assets/upload") for request in world.requests())
+
+    assert worker().changed == 1 and uploads() == 1
+    world.edge.route("site.example.com/*", name)
+    paths = ("/", "/about", "/caf%C3%A9%20%5B1%5D", "/none", "/old", "/secret.txt", "/_headers", "/.assetsignore")
+    nothing = "404 <h1>nothing</h1>"
+    assert seen(world, *paths) == ["<h1>home</h1>", "<h1>about</h1>", "<h1>café</h1>", nothing, "301 /about", nothing, nothing, nothing]
+    sheet = world.edge.get("site.example.com", "/app.css")
+    assert (sheet.headers["content-type"], sheet.headers["x-sheet"]) == ("text/css; charset=utf-8", "one")
+
+    world.requests()
+    assert worker().changed == 0 and len(world.requests()) == 1
+
+    (site / "index.html").write_text("<h1>new</h1>")
+    (site / "about.html").unlink()
+    (site / "_redirects").write_text("/old / 302\n")
+    predicted = worker("--check --diff")
+    assert predicted.changed == 1 and uploads() == 0 and seen(world, "/") == ["<h1>home</h1>"]
+    done = worker("--diff")
+    assert done.operations == predicted.operations and done.diffs[0]["after"] == predicted.diffs[0]["after"] and uploads() == 1
+    assert seen(world, "/", "/about", "/old") == ["<h1>new</h1>", nothing, "302 /"]
+
+    assert worker(not_found_handling="none").changed == 1 and uploads() == 0
+    assert seen(world, "/", "/about") == ["<h1>new</h1>", "404 "]
+
+
+def test_tenants_that_share_a_site(world: World, site: pathlib.Path) -> None:
+    platform = Platform(world.edge)
+    fleet = {
+        "dispatch_namespace": platform.namespace,
+        "defaults": {
+            "content": API,
+            "compatibility_date": "2026-11-01",
+            "assets": {"directory": "site", "binding": "ASSETS", "run_worker_first": ["/api/*", "/front"]},
+        },
+        "workers": [
+            {"name": "a"},
+            {"name": "b"},
+            {"name": "c", "assets": {"directory": "other"}, "content": "export default { fetch: () => new Response('c') };"},
+        ],
+    }
+    (world.folder / "project" / "other").mkdir()
+    (world.folder / "project" / "other" / "index.html").write_text("<h1>other</h1>")
+    task = {"name": "tenants", "tenantry.cloudflare_workers.namespaced_workers": fleet}
+    world.play([task]).ok()
+    for name in ("a", "b"):
+        assert seen(world, "/", "/api/x", "/about", "/old", host=f"{name}.example.com") == ["<h1>home</h1>", '"/api/x"', "<h1>about</h1>", "301 /about"]
+    assert seen(world, "/", "/about", host="c.example.com") == ["<h1>other</h1>", "c"]
+    world.requests()
+    assert world.play([task]).ok().changed == 0 and len(world.requests()) == 1
+
+    fleet["workers"][0]["content"] = API.replace("Response.json(pathname)", "Response.json('changed')")  # type: ignore[index]
+    changed = world.play([task]).ok()
+    assert [operation.rpartition("/")[2] for operation in changed.operations] == ["a"]
+    assert seen(world, "/", "/api/x", host="a.example.com") == ["<h1>home</h1>", '"changed"'], "its assets were kept"
+
+
+def test_a_folder_is_on_the_controller(world: World, site: pathlib.Path) -> None:
+    arguments = {"name": "site", "compatibility_date": "2026-11-01", "assets": {"directory": "site"}}
+    play = world.play([{"tenantry.cloudflare_workers.worker": arguments, "vars": {"ansible_connection": "ssh"}}])
+    assert play.code != 0 and "this task runs on another host: set delegate_to: localhost" in play.tasks[-1][1]["msg"]
+    arguments["assets"] = {"directory": "nowhere"}
+    play = world.play([{"tenantry.cloudflare_workers.worker": arguments}])
+    assert play.code != 0 and "directory: there is no folder nowhere. Correct the path" in play.tasks[-1][1]["msg"]
