@@ -10,8 +10,9 @@ import typing as t
 
 from .._engine.resource import Object, Step
 from .dispatch_namespace import scripts_path
-from .script import TOLD, Script
+from .script import Script
 from .script_info import ScriptInfo
+from .script_told import TOLD
 
 NO_NAMESPACE = 100119
 

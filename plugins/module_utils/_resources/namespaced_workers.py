@@ -18,7 +18,8 @@ from .._worker.fingerprint import OWNER, owner_in, stamp_in
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Ledger, Registry, read_ledger
-from .script import Script, outdated_bundles, unknown_bindings
+from .script import Script
+from .script_told import outdated_bundles, unknown_bindings
 from .secrets import uncompared_secrets
 
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")

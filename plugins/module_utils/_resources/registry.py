@@ -12,10 +12,9 @@ is told otherwise since was changed by somebody else.
 
 from __future__ import annotations
 
-import json
 import typing as t
 
-from .._cloudflare.client import Client
+from .._cloudflare.client import Client, json_of
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Resource, Step
 from .._worker.fingerprint import canonical, fingerprint
@@ -31,10 +30,8 @@ def read_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> L
     """Return an owner's ledger; an empty one where there is none, or none that can be read."""
     ident, missing = find_namespace(client, options)
     text = None if missing else value_at(client, f"{client.account(*ROOT)}/{ident}", LEDGER + owner)
-    try:
-        return dict(json.loads(text or b"{}"))
-    except ValueError:
-        return {}
+    told = json_of(text or b"")
+    return told if isinstance(told, dict) else {}
 
 
 class Registry(Resource):

@@ -11,7 +11,6 @@ are, so that the plan names what differs. What proves equal then is only stamped
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import typing as t
 from abc import abstractmethod
 
@@ -19,15 +18,13 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
 from .._worker import assets, bindings, metadata, migrations, settings, source
 from .._worker.bindings import INHERIT, Binding, Lookup
-from .._worker.fingerprint import NO_ASSETS, NO_SECRETS, OWNER, Stamp, code_segment, fingerprint, owner_in, stamp_in, theirs
+from .._worker.fingerprint import NO_ASSETS, NO_SECRETS, OWNER, Stamp, code_segment, fingerprint, stamp_in
 from .._worker.rules import MOST_TAGS, complaints
 from . import secrets
-from .secrets import HIDDEN, HoldsSecrets
+from .script_assets import ServesAssets
+from .script_told import FILLED, TOUCHED, outdated_bundles, seconds_of, settings_told, told, unknown_bindings
+from .secrets import HIDDEN
 
-FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
-SHOWN = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags, and is passed on
-TOLD = (*SHOWN, "has_assets")
-UNKNOWN_ASSETS = "(not known)"  # the digest of those that this collection did not upload
 LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
 LEVELS = ("stamp", "settings", "content")  # how deep is read what the stamp attests
 
@@ -37,43 +34,7 @@ def modules_alike(modules: t.Any) -> t.Any:
     return [(module["name"], module["sha256"]) for module in modules or []]
 
 
-def seconds_of(date: str | None) -> float:
-    """Return a date of the API as seconds since 1970; 0 where there is none."""
-    return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() if date else 0.0
-
-
-def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
-    """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
-    return {"owner": owner_in(tags), "tags": theirs(tags), **{name: script.get(name) for name in SHOWN}}
-
-
-def assets_told(there: bool, stamp: Stamp | None) -> Object | None:
-    """Return what a stamp tells of the assets of a Worker; None where it has none."""
-    return {"digest": (stamp.assets if stamp else "") or UNKNOWN_ASSETS} if there else None
-
-
-def settings_told(answer: t.Mapping[str, t.Any], attested: t.Iterable[Binding] = ()) -> Object:
-    """Return what the settings of a Worker tell; of its secrets, that is the names. C(attested) are the bindings that are known to have been sent."""
-    every = bindings.by_name(answer.get("bindings") or [])
-    return {
-        **settings.seen(answer),
-        "bindings": bindings.seen(every, attested),
-        "secrets": {binding["name"]: HIDDEN for binding in every if binding["type"] in bindings.SECRET_TYPES},
-    }
-
-
-def unknown_bindings(types: t.Collection[str]) -> list[str]:
-    """Return the warning that bindings of these types were sent as they are, if there are any."""
-    return [f"bindings: of types that this collection does not know, what they say was not checked: {', '.join(sorted(types))}."] if types else []
-
-
-def outdated_bundles(count: int) -> list[str]:
-    """Return the warning that C(count) Workers are as another esbuild made them, if any are."""
-    remedy = "It stays as it is. Give rebundle: true to upload what the esbuild of today makes of the same sources."
-    return [f"Workers whose code another version of esbuild has made: {count}. {remedy}"] if count else []
-
-
-class Script(HoldsSecrets):
+class Script(ServesAssets):
     """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
 
     fields = (
@@ -110,7 +71,6 @@ class Script(HoldsSecrets):
         self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
         self.outdated = False
         """Whether another version of esbuild made the code of the same sources."""
-        self._has_assets = False
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
 
@@ -142,10 +102,6 @@ class Script(HoldsSecrets):
     @property
     def _source(self) -> source.Source:
         return source.load(self.options, self.options.get("controller_sources"))
-
-    @property
-    def _assets(self) -> assets.Assets | None:
-        return assets.load(self.given["assets"], self.options.get("source_root")) if self.given.get("assets") else None
 
     def _find(self, lookup: Lookup, name: str) -> str:
         listing = self.client.listing(self.client.account(*lookup.path), per_page=lookup.page)
@@ -261,18 +217,6 @@ class Script(HoldsSecrets):
         return same and not (remade and rebundle)
 
     @property
-    def _lacks_assets(self) -> bool:
-        """Whether somebody has removed what the stamp may speak of."""
-        return self._assets is not None and not self._has_assets
-
-    def _assets_there(self, wanted: Stamp) -> Object | None:
-        """Return what can be told of the assets that it has: Cloudflare lists them for nobody, and the stamp knows them unless others have written."""
-        stamp = None if self._touched else self._stamp
-        if self._assets and stamp and stamp.assets == wanted.assets and not self._lacks_assets:
-            return self._assets.summary
-        return assets_told(self._has_assets, stamp)
-
-    @property
     def content_path(self) -> str:
         """Return where the code is read."""
         return f"{self.path}/content"
@@ -367,20 +311,6 @@ class Script(HoldsSecrets):
         session = self._session(before, after)
         put = Step("PUT", self.path, lambda: metadata.upload(self._source, {**told, **self._served(session)}, every, self._all_tags(after, self._source.code)))
         return [session.step, put] if session else [put]
-
-    def _session(self, before: Object | None, after: Object) -> assets.Session | None:
-        """Return the upload of the assets, if they differ. Without code there is always one: nothing else makes an upload of assets alone."""
-        if self._assets is None or (before is not None and before["assets"] == after["assets"] and after["modules"]):
-            return None
-        return assets.Session(self.client, self.path, self._assets.folder)
-
-    def _served(self, session: assets.Session | None) -> Object:
-        """Return what an upload says of assets: those that it does not mention are gone."""
-        if self._assets and session:
-            return {"assets": {"jwt": session.token, "config": self._assets.config}}
-        if self._assets:
-            return {"keep_assets": True, "assets": {"config": self._assets.config}}
-        return {"keep_assets": True} if self._has_assets and "assets" not in self.given else {}
 
     def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
         """Change what is not code. Bindings are replaced as a whole, so what stays is named."""

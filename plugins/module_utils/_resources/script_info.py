@@ -15,7 +15,7 @@ from .._engine.info import Info
 from .._engine.resource import Field, Object
 from .._worker.fingerprint import OWNER, stamp_in
 from .._worker.metadata import read_modules
-from .script import assets_told, settings_told, told
+from .script_told import assets_told, settings_told, told
 
 TERM = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
 READ = ("listing", "settings", "content")  # each also reads what those before it read

@@ -9,8 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from .._engine.resource import Field, Object, Step, body
-from .script import TOLD, Script
+from .script import Script
 from .script_info import ScriptInfo
+from .script_told import TOLD
 
 
 def no_worker(name: str) -> str:

@@ -11,7 +11,7 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Step
-from .._worker import bindings
+from .._worker import binding_rules
 from .._worker.bindings import NAME
 from .._worker.fingerprint import NO_FINGERPRINT, Stamp, stamp_in
 from .namespaced_worker import NamespacedWorker
@@ -38,7 +38,7 @@ class WorkerSecrets(HoldsSecrets):
         for name in self._secrets:
             if not NAME.fullmatch(name):
                 raise CloudflareError(f"secrets: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit.")
-        for complaint in bindings.complaints(given) if options["state"] == "present" else ():
+        for complaint in binding_rules.complaints(given) if options["state"] == "present" else ():
             raise CloudflareError(complaint)
 
     @property

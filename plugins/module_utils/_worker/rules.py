@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .._engine.resource import UNKNOWN
-from . import bindings, migrations
+from . import binding_rules, migrations
 from .fingerprint import OURS
 from .source import BUNDLING, WAYS
 
@@ -65,7 +65,7 @@ def _of_values(given: Given) -> t.Iterator[str]:
     yield from _of_assets(given)
     if len(tags) > MOST_TAGS:
         yield f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own."
-    yield from bindings.complaints(given)
+    yield from binding_rules.complaints(given)
 
 
 def _of_settings(given: Given) -> t.Iterator[str]:

@@ -1,0 +1,53 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The static assets of a Worker: what can be told of them, and how they are uploaded."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._engine.resource import Object
+from .._worker import assets
+from .._worker.fingerprint import Stamp
+from .script_told import assets_told
+from .secrets import HoldsSecrets
+
+
+class ServesAssets(HoldsSecrets):
+    """A Worker as far as its static assets go. Its stamp holds a hash of them."""
+
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._has_assets = self._touched = False
+
+    @property
+    def _assets(self) -> assets.Assets | None:
+        return assets.load(self.given["assets"], self.options.get("source_root")) if self.given.get("assets") else None
+
+    @property
+    def _lacks_assets(self) -> bool:
+        """Whether somebody has removed what the stamp may speak of."""
+        return self._assets is not None and not self._has_assets
+
+    def _assets_there(self, wanted: Stamp) -> Object | None:
+        """Return what can be told of the assets that it has: Cloudflare lists them for nobody, and the stamp knows them unless others have written."""
+        stamp = None if self._touched else self._stamp
+        if self._assets and stamp and stamp.assets == wanted.assets and not self._lacks_assets:
+            return self._assets.summary
+        return assets_told(self._has_assets, stamp)
+
+    def _session(self, before: Object | None, after: Object) -> assets.Session | None:
+        """Return the upload of the assets, if they differ. Without code there is always one: nothing else makes an upload of assets alone."""
+        if self._assets is None or (before is not None and before["assets"] == after["assets"] and after["modules"]):
+            return None
+        return assets.Session(self.client, self.path, self._assets.folder)
+
+    def _served(self, session: assets.Session | None) -> Object:
+        """Return what an upload says of assets: those that it does not mention are gone."""
+        if self._assets and session:
+            return {"assets": {"jwt": session.token, "config": self._assets.config}}
+        if self._assets:
+            return {"keep_assets": True, "assets": {"config": self._assets.config}}
+        return {"keep_assets": True} if self._has_assets and "assets" not in self.given else {}

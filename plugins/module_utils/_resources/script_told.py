@@ -1,0 +1,57 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is told of a Worker: by a listing, by its settings, and by the warnings of those who manage it."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from .._engine.resource import Object
+from .._worker import bindings, settings
+from .._worker.bindings import Binding
+from .._worker.fingerprint import Stamp, owner_in, theirs
+from .secrets import HIDDEN
+
+FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
+SHOWN = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags, and is passed on
+TOLD = (*SHOWN, "has_assets")
+UNKNOWN_ASSETS = "(not known)"  # the digest of those that this collection did not upload
+
+
+def seconds_of(date: str | None) -> float:
+    """Return a date of the API as seconds since 1970; 0 where there is none."""
+    return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() if date else 0.0
+
+
+def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
+    """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
+    return {"owner": owner_in(tags), "tags": theirs(tags), **{name: script.get(name) for name in SHOWN}}
+
+
+def assets_told(there: bool, stamp: Stamp | None) -> Object | None:
+    """Return what a stamp tells of the assets of a Worker; None where it has none."""
+    return {"digest": (stamp.assets if stamp else "") or UNKNOWN_ASSETS} if there else None
+
+
+def settings_told(answer: t.Mapping[str, t.Any], attested: t.Iterable[Binding] = ()) -> Object:
+    """Return what the settings of a Worker tell; of its secrets, that is the names. C(attested) are the bindings that are known to have been sent."""
+    every = bindings.by_name(answer.get("bindings") or [])
+    return {
+        **settings.seen(answer),
+        "bindings": bindings.seen(every, attested),
+        "secrets": {binding["name"]: HIDDEN for binding in every if binding["type"] in bindings.SECRET_TYPES},
+    }
+
+
+def unknown_bindings(types: t.Collection[str]) -> list[str]:
+    """Return the warning that bindings of these types were sent as they are, if there are any."""
+    return [f"bindings: of types that this collection does not know, what they say was not checked: {', '.join(sorted(types))}."] if types else []
+
+
+def outdated_bundles(count: int) -> list[str]:
+    """Return the warning that C(count) Workers are as another esbuild made them, if any are."""
+    remedy = "It stays as it is. Give rebundle: true to upload what the esbuild of today makes of the same sources."
+    return [f"Workers whose code another version of esbuild has made: {count}. {remedy}"] if count else []
