@@ -1,0 +1,26 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role passes on whatever its modules take."""
+
+from __future__ import annotations
+
+import pathlib
+
+import yaml
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import SHARED
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker import Worker
+
+ROLE = pathlib.Path(__file__).parents[2] / "roles/platform"
+#: Said once for the whole platform, but for what the router may do otherwise.
+ONCE = {*SHARED} - {"update_secrets", "take_over", "allow_replace"}
+
+
+def test_the_router_takes_every_option_of_a_worker() -> None:
+    declared = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]["platform_router"]["options"]
+    tasks = yaml.safe_load((ROLE / "tasks/present.yml").read_text())
+    passed = next(task["tenantry.cloudflare_workers.worker"] for task in tasks if task["name"] == "Router")
+    options = set(Worker.spec())
+    assert set(declared) == options - ONCE
+    assert set(passed) & options == options - {"controller_sources"}
