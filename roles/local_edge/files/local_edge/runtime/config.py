@@ -117,7 +117,7 @@ def edge(around: Surroundings) -> str:
 def validator() -> str:
     services = ['(name = "nowhere", network = (allow = []))']
     sockets = ['(name = "http", http = (), service = "main")']
-    return render("validator.js", ("worker.js", "bindings.js"), services, sockets, ['(name = "LOADER", workerLoader = ())', inside()],
+    return render("validator.js", ("worker.js", "bindings.js", "place.js"), services, sockets, ['(name = "LOADER", workerLoader = ())', inside()],
                   rest='  globalOutbound = "nowhere",')
 
 

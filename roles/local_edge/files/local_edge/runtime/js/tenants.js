@@ -10,6 +10,7 @@
 import { answerFirst, prepared } from "./assets.js";
 import { forgetBodies } from "./bodies.js";
 import { found } from "./control.js";
+import { cfOf } from "./place.js";
 import { EVICT, assemble } from "./worker.js";
 import { forgetRoutes } from "./routes.js";
 import { forgetPairs } from "./behind/kv.js";
@@ -20,21 +21,6 @@ const workers = new Map();
 const isolates = new Map();
 /** Look-ups under way, so that a change can tell those that began before it that what they bring is old. */
 const flights = new Set();
-
-/** `request.cf` where a Worker has one: this edge is one place. */
-const CF = {
-  asn: 64512,
-  asOrganization: "Local Edge",
-  clientTcpRtt: 1,
-  colo: "LCL",
-  country: "XX",
-  edgeRequestKeepAliveStatus: 1,
-  httpProtocol: "HTTP/1.1",
-  requestPriority: "",
-  timezone: "Etc/UTC",
-  tlsCipher: "",
-  tlsVersion: "",
-};
 
 /** How many variants of a Worker stay: parameters that differ with every request must not fill the memory. */
 const MAX_VARIANTS = 16;
@@ -152,12 +138,6 @@ export async function serve(worker, request, env, ctx, options = {}) {
   } finally {
     worker.inside -= 1;
   }
-}
-
-/** The `request.cf` of a Worker, with what who asks says of it; undefined where it may not know its visitors' place. */
-export function cfOf({ trusted }, cf) {
-  if (!trusted) return undefined;
-  return cf ? { ...CF, ...cf } : CF;
 }
 
 /** Pass a request on, rebuilt from its URL: otherwise it would carry the `cf` of where it came from. */

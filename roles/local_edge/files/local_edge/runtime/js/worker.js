@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** From a stored Worker to what workerd's loader takes. The edge and the validator make the same. */
 import { behind, inside } from "./bindings.js";
+import { PLACE } from "./place.js";
 
 const ROOM = "__local_edge";
 const MAIN = "__local_edge_main.js";
@@ -83,6 +84,7 @@ function hiddenOf(worker, env, ctx) {
     log: `${env.LOG} ${worker.key}`,
     caches: ctx.exports.Caches({ props: { scope: worker.caches } }),
     shared: worker.trusted,
+    place: worker.trusted ? PLACE : null,
     d1: env.D1,
     alarms: namespaces.length ? ctx.exports.Alarms({ props: { namespaces } }) : null,
   };

@@ -8,7 +8,8 @@
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import { callOf, memberOf } from "./service.js";
 import { found } from "../control.js";
-import { cfOf, forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
+import { cfOf } from "../place.js";
+import { forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
 
 const FACET = "object";
 const UPDATED = "Durable Object reset because its code was updated.";

@@ -2,6 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Objects that stand for something far away, and take any method: what an own class of stubs would be. */
+import { hidden } from "./worker.js";
 
 /**
  * A stand-in: `fetch` and `own` are its own, everything else is a call (or a value) that goes through `remote.rpc` (or
@@ -18,7 +19,9 @@ export function standIn(remote, told, own) {
 export function telling(remote, told) {
   return (input, init) => {
     const whole = init instanceof Request;
-    return remote.fetch(whole ? new Request(input, init) : input, { ...(!whole && init), cf: { ...told, place: init?.cf ?? input?.cf } });
+    const said = init?.cf ?? input?.cf;
+    const place = said === hidden.place ? undefined : said;
+    return remote.fetch(whole ? new Request(input, init) : input, { ...(!whole && init), cf: { ...told, place } });
   };
 }
 

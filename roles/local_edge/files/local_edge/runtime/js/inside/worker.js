@@ -11,6 +11,13 @@ import { WorkerEntrypoint, abortIsolate, env } from "cloudflare:workers";
 export const hidden = env.__LOCAL_EDGE ?? {};
 delete env.__LOCAL_EDGE;
 
+/** A request that says nothing of where it comes from comes from where this edge is: that need not travel with each. */
+const place = hidden.place && Object.getOwnPropertyDescriptor(Request.prototype, "cf");
+if (place) {
+  const { get } = place;
+  Object.defineProperty(Request.prototype, "cf", { ...place, get() { return get.call(this) ?? hidden.place; } });
+}
+
 /** Between these an entry of the log says whose it is: a record separator, the secret and the Worker, the level, a unit separator (a space where it is no string that follows), the text. */
 const BEGIN = "\x1e";
 const TEXT = "\x1f";
