@@ -22,8 +22,8 @@ UNKNOWN_ASSETS = "(not known)"  # the digest of those that this collection did n
 
 
 def seconds_of(date: str | None) -> float:
-    """Return a date of the API as seconds since 1970; 0 where there is none."""
-    return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() if date else 0.0
+    """Return a date of the API as whole seconds since 1970; 0 where there is none. Python 3.10 reads no fraction but of 3 or 6 digits."""
+    return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
 
 
 def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
