@@ -200,6 +200,7 @@ def test_what_a_module_made_is_found_as_it_returned_it(run: Runner, edge: Edge, 
         assert look(run, edge, name, {**everything, **choice}) == [], choice
 
 
+@pytest.mark.thorough
 @every_info
 @pytest.mark.parametrize("number", range(APIS))
 def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:

@@ -324,6 +324,7 @@ def test_every_position_is_among_the_possible_apis() -> None:
         assert {api(number)[switch.name] for number in range(APIS)} == set(switch.metadata["choices"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("number", range(APIS))
 def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:
