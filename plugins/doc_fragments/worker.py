@@ -556,7 +556,9 @@ options:
     type: bool
     default: false
   allow_replace:
-    description: Whether a Worker may be deleted and made anew where no C(migrations) lead from what it is. What its Durable Objects hold is lost then.
+    description:
+      - Whether a Worker may be deleted and made anew where no C(migrations) lead from what it is. What its Durable Objects hold is lost then.
+      - Where it has secrets or assets, they must be given, or null, as nobody can read them. Its cron triggers, routes and domains are not made anew.
     type: bool
     default: false
   verify_level:

@@ -28,7 +28,10 @@ AUTH: dict[str, Spec] = {
 }
 STATE: dict[str, Spec] = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 VARIABLES = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # options that the environment may hold, besides the client's own
-NEVER_EMPTY = (*AUTH, "fingerprint_key", "owner", "name", "pattern", "hostname", "id", "title", "namespace_id", "zone", "zone_id", "new_name")
+NEVER_EMPTY = (
+    *(*AUTH, "fingerprint_key", "owner", "name", "dispatch_namespace", "pattern", "hostname"),
+    *("id", "title", "namespace_id", "zone", "zone_id", "new_name"),
+)
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own word for it
 SHORTEST_SCRUBBED = 8  # characters: scrubbing shorter ones from every text would mangle it
 SHORTEST_MASKED = 4  # characters: the same for the text of a failure, which a server may have written

@@ -40,6 +40,8 @@ WRONG = [
     ("dispatch_namespace", {"name": "x", "account_id": "f" * 32}, "code (7003|9109|10000)"),
     ("namespaced_worker", {**GOOD, "name": "Customer A"}, "name: 'Customer A' is no name for a Worker"),
     ("namespaced_worker", {**GOOD, "name": ""}, "name is empty"),
+    ("worker_secrets", {"name": "a", "dispatch_namespace": None, "secrets": {"A": "b"}}, "dispatch_namespace is null"),
+    ("worker_secrets", {"name": "a", "namespace": "", "secrets": {"A": "b"}}, "dispatch_namespace is empty"),
     ("namespaced_worker", {**GOOD, "content": None}, "There is no code for the Worker: give one of content, path and entrypoint"),
     ("namespaced_worker", {**GOOD, "path": "x.js"}, "There is more than one code"),
     ("namespaced_worker", {key: GOOD[key] for key in GOOD if key != "compatibility_date"}, "compatibility_date is needed"),

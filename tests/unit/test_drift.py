@@ -115,6 +115,17 @@ def test_a_ledger_tells_at_once_who_was_touched(run: Runner, edge: Edge) -> None
     assert not run.ok("namespaced_workers", **fleet, workers=workers)["changed"]
 
 
+@pytest.mark.parametrize("key", [{}, {"fingerprint_key": "fingerprint-key-1"}], ids=["without a key", "with a key"])
+def test_a_ledger_yields_to_what_worker_secrets_has_stamped(run: Runner, edge: Edge, key: dict[str, str]) -> None:
+    run.ok("kv_namespace", title="Metadata")
+    worker = {name: WORKER[name] for name in WORKER if name not in NAMESPACE}
+    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "workers": [{**worker, "hostnames": ["a.example.com"]}]}
+    run.ok("namespaced_workers", **fleet, take_over=True)
+    assert run.ok("worker_secrets", **NAMESPACE, name="a", secrets={"OTHER": SECRET}, **key)["changed"]
+    assert not run.ok("namespaced_workers", **fleet)["changed"]
+    assert not run.ok("worker_secrets", **NAMESPACE, name="a", secrets={"OTHER": SECRET}, **key)["changed"]
+
+
 def test_a_ledger_goes_with_its_owner(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}}

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import typing as t
 
 import pytest
@@ -113,3 +114,25 @@ def test_a_worker_on_another_way_is_not_replaced_unasked(run: Runner, edge: Edge
     assert verbs(replaced) == verbs(predicted) == ["DELETE ", "PUT "]
     assert (tag_of(run, edge), secret_names(run, edge)) == ("w1", ["BY_HAND", "KEY"])
     assert not run.ok("namespaced_worker", **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}}, migrations=other, allow_replace=True)["changed"]
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["said", "silent"])
+def test_a_replaced_worker_stays_on_workers_dev(run: Runner, edge: Edge, said: bool) -> None:
+    worker = {"name": "a", "content": ROOMS, "compatibility_date": "2026-11-01", "allow_replace": True}
+    run.ok("worker", **worker, workers_dev=True, migrations=STEPS[:1])
+    other = {**worker, **({"workers_dev": True} if said else {}), "migrations": [{"tag": "w1", "new_sqlite_classes": ["Hall"]}]}
+    predicted = run.ok("worker", check=True, **other)
+    assert verbs(run.ok("worker", **other)) == verbs(predicted) == ["DELETE ", "PUT ", "POST /subdomain"]
+    assert run.ok("api", path=f"/accounts/{edge.account}/workers/scripts/a/subdomain")["api"]["enabled"]
+    assert not run.ok("worker", **other)["changed"]
+
+
+def test_a_replaced_worker_does_not_lose_its_assets_unasked(run: Runner, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "index.html").write_text("hello")
+    worker, assets = {**WORKER, "content": ROOMS, "allow_replace": True}, {"directory": str(tmp_path)}
+    run.ok("namespaced_worker", **worker, assets=assets, migrations=STEPS[:1])
+    other = [{"tag": "w1", "new_sqlite_classes": ["Hall"]}]
+    assert "would lose: give assets, or null there" in run.refused("namespaced_worker", **worker, migrations=other)
+    made = run.ok("namespaced_worker", **worker, assets=assets, migrations=other)
+    assert verbs(made) == ["DELETE ", "POST /assets-upload-session", "PUT "]
+    assert not run.ok("namespaced_worker", **worker, assets=assets, migrations=other)["changed"]

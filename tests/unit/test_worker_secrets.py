@@ -8,11 +8,15 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+import requests
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script
 from harness import Runner
 from local_edge.testing import Edge
-from tenant import CODE, SECRET, WORKER, get, secret_names, verbs
+from tenant import CODE, SECRET, WORKER, call, get, secret_names, verbs
 
 SECRETS = {"dispatch_namespace": "tenants", "name": "a"}
 KEY = {"fingerprint_key": "fingerprint-key-1"}
@@ -31,14 +35,14 @@ def test_what_differs_is_sent_at_once(run: Runner, edge: Edge) -> None:
     changed = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2", "B": None}, **KEY)
     assert changed["diff"]["before"]["secrets"] == {"A": "(secret, another value)", "B": "(secret, another value)", "THEIRS": "(secret)"}
     assert secret_names(run, edge) == ["A", "THEIRS"]
-    assert verbs(run.ok("worker_secrets", **SECRETS, secrets=None)) == ["PATCH /secrets-bulk"] and secret_names(run, edge) == []
+    assert verbs(run.ok("worker_secrets", **SECRETS, secrets=None)) == ["PATCH /secrets-bulk", "PUT /tags"] and secret_names(run, edge) == []
 
 
 def test_without_a_key_only_names_are_compared(run: Runner) -> None:
-    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET})) == ["PATCH /secrets-bulk"]
+    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET})) == ["PATCH /secrets-bulk", "PUT /tags"]
     again = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"})
     assert not again["changed"] and "could not be compared" in again["warnings"][0]
-    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"}, update_secrets="always")) == ["PATCH /secrets-bulk"]
+    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"}, update_secrets="always")) == ["PATCH /secrets-bulk", "PUT /tags"]
 
 
 def test_the_worker_is_still_its_owners(run: Runner, edge: Edge) -> None:
@@ -47,6 +51,36 @@ def test_the_worker_is_still_its_owners(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
     assert secret_names(run, edge) == ["A", "THEIRS"]
     assert not run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET}, **KEY)["changed"]
+
+
+@pytest.mark.parametrize("key", [{}, KEY], ids=["without a key", "with a key"])
+def test_the_worker_does_not_count_as_touched(run: Runner, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "now", lambda client: time.time() - 20)
+        run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
+    for options in ({"secrets": {"A": SECRET}}, {"secrets": {"A": SECRET}, "state": "absent"}):
+        assert run.ok("worker_secrets", **SECRETS, **options, **key)["changed"]
+        with monkeypatch.context() as patched:
+            patched.setattr(script, "LATE", 10.0)
+            assert not run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})["changed"]
+
+
+@pytest.mark.parametrize("key", [{}, KEY], ids=["without a key", "with a key"])
+def test_what_others_have_changed_is_still_found(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "now", lambda client: time.time() - 3600)
+        run.ok("namespaced_worker", **WORKER, logpush=True)
+    path = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/settings"
+    files = {"settings": (None, json.dumps({"logpush": False}), "application/json")}
+    requests.patch(path, files=files, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).raise_for_status()
+    run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET}, **key)
+    assert verbs(run.ok("namespaced_worker", **WORKER, logpush=True)) == ["PATCH /settings"]
+
+
+def test_a_worker_that_others_upload_is_not_stamped_without_need(run: Runner, edge: Edge) -> None:
+    call(run, edge, "PUT", "/tags", body=["theirs"])
+    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET})) == ["PATCH /secrets-bulk"]
+    assert get(run, edge, "/tags") == ["theirs"]
 
 
 def test_what_it_costs(run: Runner, edge: Edge) -> None:

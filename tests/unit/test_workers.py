@@ -65,6 +65,14 @@ def test_a_tag_given_twice_is_one(run: Runner) -> None:
     assert not run.ok("namespaced_worker", **WORKER, tags=["x", "x"])["changed"]
 
 
+def test_a_change_of_tags_alone_is_told_as_it_was_foreseen(run: Runner) -> None:
+    worker = {**WORKER, "secrets": {"KEY": SECRET}, "fingerprint_key": "fingerprint-key-1"}
+    run.ok("namespaced_worker", **worker)
+    predicted, real = (run.ok("namespaced_worker", check=check, **worker, tags=["x"]) for check in (True, False))
+    assert verbs(real) == ["PUT /tags"] and predicted["diff"] == real["diff"]
+    assert set(predicted["namespaced_worker"]) == set(real["namespaced_worker"])
+
+
 def test_our_tags_are_in_no_diff(run: Runner, edge: Edge) -> None:
     result = run.ok("namespaced_worker", **WORKER, tags=["x"])
     assert "tenantry." not in json.dumps(result["diff"]) + json.dumps(result["namespaced_worker"])

@@ -114,7 +114,7 @@ def verify(resource: Resource, intended: Plan, mode: Mode, problem: str) -> Obje
         resource.client.forget()
         left = plan(resource, resource.observe(), mode.state)
         if not left.steps:
-            return fill_in(intended.after, left.after) if left.after else None
+            return fill_in(intended.after, left.after) if intended.after and left.after else None
     todo = ", ".join(left.changed) or f"state={mode.state}"
     raise CloudflareError(f"{resource.label} is not as it should be: {problem}, but {seconds:.0f} s later it still differs in {todo}. Run again.")
 
@@ -133,9 +133,9 @@ def await_what_follows(resource: Resource, thing: Object | None, mode: Mode) -> 
     raise CloudflareError(f"{resource.label} is as it should be, but after {resource.options['wait_timeout']} s {left}. Run again, or raise wait_timeout.")
 
 
-def fill_in(intended: Object | None, seen: Object) -> Object:
-    """Return what was intended, with what only the server could fill in."""
-    return {**seen, **{key: value for key, value in (intended or {}).items() if key not in seen or knowable(value)}}
+def fill_in(intended: Object, seen: Object) -> Object:
+    """Return what was intended, with what only the server could fill in, and nothing that a prediction would not have."""
+    return {key: value if key not in seen or knowable(value) else seen[key] for key, value in intended.items()}
 
 
 def _one_or_many(diffs: list[dict[str, t.Any]]) -> t.Any:

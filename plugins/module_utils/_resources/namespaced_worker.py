@@ -12,7 +12,7 @@ from .._engine.resource import Object, Step
 from .dispatch_namespace import scripts_path
 from .script import Script
 from .script_info import ScriptInfo
-from .script_told import TOLD
+from .script_told import TOLD, stamp_tag
 
 NO_NAMESPACE = 100119
 
@@ -27,7 +27,7 @@ class NamespacedWorker(Script):
     }
     listed: t.Mapping[str, Object] | None = None
     noted: t.Sequence[t.Any] | None = None
-    """Its entry in the ledger: fingerprint, etag and modified_on as they were told after the last write."""
+    """Its entry in the ledger: stamp, etag and modified_on as they were told after the last write."""
 
     @property
     def alone(self) -> bool:
@@ -56,7 +56,7 @@ class NamespacedWorker(Script):
         return found.result["script"] if found.result else None
 
     def was_touched(self, head: Object) -> bool:
-        if self.noted and self._stamp and self.noted[0] == self._stamp.fingerprint:
+        if self.noted and self.noted[0] == stamp_tag(self._tags):  # else it was stamped since, as worker_secrets does
             return list(self.noted[1:]) != [head.get("etag"), head.get("modified_on")]
         return super().was_touched(head)
 

@@ -14,12 +14,12 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.fleet import Fleet, Member
 from .._engine.resource import Object, Resource, Step
 from .._worker import bindings, source
-from .._worker.fingerprint import OWNER, owner_in, stamp_in
+from .._worker.fingerprint import OWNER, owner_in
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Ledger, Registry, read_ledger
 from .script import Script
-from .script_told import outdated_bundles, unknown_bindings
+from .script_told import outdated_bundles, stamp_tag, unknown_bindings
 from .secrets import uncompared_secrets
 
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
@@ -160,8 +160,8 @@ class NamespacedWorkers(Fleet):
         return {**{name: entry for name, entry in (self._ledger or {}).items() if name in self._listed}, **told}
 
     def _entry(self, name: str) -> list[t.Any]:
-        stamp, script = stamp_in(self._tags(name)), self._listed[name]
-        return [stamp.fingerprint if stamp else None, script.get("etag"), script.get("modified_on")]
+        script = self._listed[name]
+        return [stamp_tag(self._tags(name)), script.get("etag"), script.get("modified_on")]
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         if not self._everyone or len(due) < 2:

@@ -23,7 +23,7 @@ from .kv_namespace import NO_NAMESPACE, ROOT
 
 LEDGER = f"{OURS}/ledger/"  # and the owner: a key that is no host name
 
-Ledger = dict[str, list[t.Any]]  # Worker -> fingerprint, etag, modified_on
+Ledger = dict[str, list[t.Any]]  # Worker -> stamp, etag, modified_on
 
 
 def read_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> Ledger:

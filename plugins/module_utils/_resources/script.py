@@ -34,6 +34,11 @@ def modules_alike(modules: t.Any) -> t.Any:
     return [(module["name"], module["sha256"]) for module in modules or []]
 
 
+def written_since(stamp: Stamp | None, head: Object) -> bool:
+    """Whether somebody else seems to have changed a Worker since it was stamped."""
+    return stamp is not None and seconds_of(head.get("modified_on")) > stamp.time + LATE
+
+
 class Script(ServesAssets):
     """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
 
@@ -174,7 +179,7 @@ class Script(ServesAssets):
 
     def was_touched(self, head: Object) -> bool:
         """Whether somebody else seems to have changed it since it was stamped."""
-        return self._stamp is not None and seconds_of(head.get("modified_on")) > self._stamp.time + LATE
+        return written_since(self._stamp, head)
 
     def _level(self, thing: Object) -> str:
         """How deep to read what the stamp attests."""
@@ -254,6 +259,8 @@ class Script(ServesAssets):
         lost = sorted(self._kept - set(self._values))
         if lost:
             raise CloudflareError(f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there.")
+        if before.get("assets") and "assets" not in self.given:
+            raise CloudflareError(f"allow_replace: {self.label} has assets that replacing it would lose: give assets, or null there.")
 
     def create(self, after: Object) -> t.Iterable[Step]:
         return self._upload(None, after)

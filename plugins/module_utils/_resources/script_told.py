@@ -12,7 +12,7 @@ import typing as t
 from .._engine.resource import Object
 from .._worker import bindings, settings
 from .._worker.bindings import Binding
-from .._worker.fingerprint import Stamp, owner_in, theirs
+from .._worker.fingerprint import Stamp, owner_in, stamp_in, theirs
 from .secrets import HIDDEN
 
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
@@ -29,6 +29,11 @@ def seconds_of(date: str | None) -> float:
 def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
     """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
     return {"owner": owner_in(tags), "tags": theirs(tags), **{name: script.get(name) for name in SHOWN}}
+
+
+def stamp_tag(tags: t.Iterable[str]) -> str | None:
+    """Return the tag that is a Worker's stamp, as it is written; None where there is none."""
+    return next((tag for tag in tags if stamp_in([tag])), None)
 
 
 def assets_told(there: bool, stamp: Stamp | None) -> Object | None:

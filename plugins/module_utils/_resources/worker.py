@@ -51,7 +51,7 @@ class Worker(Script):
 
     def observe(self) -> Object | None:
         thing = super().observe()
-        if thing and "workers_dev" in self.given:
+        if thing and ("workers_dev" in self.given or self._is_astray(thing)):  # who is made anew forgets it
             thing["workers_dev"] = self.client.call("GET", f"{self.path}/subdomain").result["enabled"]
         return thing
 
@@ -60,7 +60,8 @@ class Worker(Script):
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         others = [name for name in changed if name != "workers_dev"]
-        return [*super().update(before, after, others), *(self._switch(after) if "workers_dev" in changed else [])]
+        switched = after["workers_dev"] if self._is_astray(before) else "workers_dev" in changed
+        return [*super().update(before, after, others), *(self._switch(after) if switched else [])]
 
     def _switch(self, after: Object) -> list[Step]:
         """Return the write that lets it answer on workers.dev, or not."""

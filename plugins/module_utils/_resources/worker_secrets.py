@@ -15,7 +15,7 @@ from .._worker import binding_rules
 from .._worker.bindings import NAME
 from .._worker.fingerprint import NO_FINGERPRINT, Stamp, stamp_in
 from .namespaced_worker import NamespacedWorker
-from .script import Script
+from .script import Script, written_since
 from .secrets import CONTROLS, SPEC, HoldsSecrets
 from .worker import Worker
 
@@ -33,6 +33,7 @@ class WorkerSecrets(HoldsSecrets):
         kind: type[Script] = NamespacedWorker if options.get("dispatch_namespace") else Worker
         self._worker = kind(client, {}, {**options, "owner": "default", "state": "absent"})
         self._tags: list[str] = []
+        self._touched = False
         if "secrets" not in given or (options["state"] == "absent" and not given["secrets"]):
             raise CloudflareError("secrets: say which are meant, by name.")
         for name in self._secrets:
@@ -54,6 +55,7 @@ class WorkerSecrets(HoldsSecrets):
         self.missing = self._worker.missing or ([] if head else [f"There is no {self._worker.label}: upload it first."])
         self._tags = list((head or {}).get("tags") or [])
         self._stamp = stamp_in(self._tags)
+        self._touched = head is not None and written_since(self._stamp, head)
         self._count_uncompared()
         if head is None:
             return None
@@ -75,17 +77,22 @@ class WorkerSecrets(HoldsSecrets):
         return self._steps(before, due) if due or not self._attested() else []
 
     def delete(self, before: Object) -> t.Iterable[Step]:
-        return [self._patch_secrets(dict.fromkeys(before["secrets"]))]
+        return self._steps(before, dict.fromkeys(before["secrets"]))
 
     def _attested(self) -> bool:
         """Whether the stamp says what the values are, or need not."""
-        return self._policy != "on_change" or (self._stamp is not None and self._stamp.secrets == self._segment())
+        return self.options["state"] == "absent" or self._policy != "on_change" or (self._stamp is not None and self._stamp.secrets == self._segment())
 
     def _steps(self, before: Object, due: t.Mapping[str, t.Any]) -> list[Step]:
         steps = [self._patch_secrets(due)] if due else []
-        return steps if self._attested() else [*steps, self._worker.put_tags(self._stamped)]
+        # The Worker is changed by this: unless it is stamped anew, its next upload would take that for somebody else's doing.
+        retag = not self._attested() or (bool(due) and self._stamp is not None and not self._touched)
+        return [*steps, self._worker.put_tags(self._stamped)] if retag else steps
 
     def _stamped(self) -> list[str]:
-        """Return the Worker's tags, of which the stamp says what its secrets are now."""
-        stamp = dataclasses.replace(self._stamp or Stamp(NO_FINGERPRINT), secrets=self._segment())
-        return [*(tag for tag in self._tags if not stamp_in([tag])), stamp.tag(self.client.now())]
+        """Return the Worker's tags, of which the stamp says what its secrets are now. What others have changed before is not attested by that."""
+        stamp, now = self._stamp or Stamp(NO_FINGERPRINT), self.client.now()
+        if not self._attested():
+            stamp = dataclasses.replace(stamp, secrets=self._segment())
+        time = stamp.time if self._touched else max(now, stamp.time + 1)  # another stamp than the one that a ledger may have noted
+        return [*(tag for tag in self._tags if not stamp_in([tag])), stamp.tag(time)]
