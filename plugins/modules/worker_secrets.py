@@ -13,8 +13,9 @@ description:
   - Sets, changes and removes secrets of a Worker that is uploaded by somebody else, such as wrangler, or by another play.
   - All that differ are sent in one request. Secrets that are not named stay as they are.
   - Where this collection uploaded the Worker, a second request stamps it anew, so that the change is not taken for somebody else's.
-  - For a Worker whose code is managed by this collection too, the option C(secrets) of its module does the same in its own writes; do not
-    name a secret in both places.
+  - For a Worker whose code is managed by this collection too, the option C(secrets) of its module does the same in its own writes.
+  - Name all secrets of a Worker in one task, be it of this module or of its own. With O(fingerprint_key) one hash stands for all that a task
+    names, so two tasks that name different ones would both send theirs in every run.
 options:
   name:
     description: The name of the Worker.

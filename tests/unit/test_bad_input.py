@@ -136,6 +136,7 @@ WRONG = [
     ("dns_record", {**RECORD, "content": None}, "content is empty"),
     ("dns_record", {"name": "www.example.com", "type": "A"}, "A record 'www.example.com' does not exist yet: give its content"),
     ("dns_record", {**RECORD, "proxied": True, "ttl": 300}, "ttl: A record 'www.example.com' is proxied"),
+    ("dns_record", {**RECORD, "priority": 5}, "priority: A records have none beside their data, only MX and URI"),
     ("dns_record", {**RECORD, "ttl": 5}, "ttl: 5 is none: give 30 to 86400"),
     ("worker_domain", {"hostname": "app.example.com"}, "service: name the Worker that shall answer"),
     ("worker_domain", {"hostname": "app.example.com", "service": None}, "service: name the Worker"),

@@ -136,3 +136,11 @@ def test_a_replaced_worker_does_not_lose_its_assets_unasked(run: Runner, tmp_pat
     made = run.ok("namespaced_worker", **worker, assets=assets, migrations=other)
     assert verbs(made) == ["DELETE ", "POST /assets-upload-session", "PUT "]
     assert not run.ok("namespaced_worker", **worker, assets=assets, migrations=other)["changed"]
+
+
+def test_previews_on_workers_dev_stay_as_they_are(run: Runner, edge: Edge) -> None:
+    worker, path = {"name": "a", "content": CODE, "compatibility_date": "2026-11-01"}, f"/accounts/{edge.account}/workers/scripts/a/subdomain"
+    run.ok("worker", **worker, workers_dev=True)
+    run.ok("api", method="POST", path=path, body={"enabled": True, "previews_enabled": True})
+    assert run.ok("worker", **worker, workers_dev=False)["changed"]
+    assert run.ok("api", path=path)["api"] == {"enabled": False, "previews_enabled": True}

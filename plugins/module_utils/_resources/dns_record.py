@@ -22,6 +22,7 @@ TYPES = (
     "OPENPGPKEY", "PTR", "SMIMEA", "SRV", "SSHFP", "SVCB", "TLSA", "TXT", "URI",
 )  # fmt: skip
 ALONE = ("A", "AAAA", "CNAME")  # types of which a name mostly has one record; of the others it has several by nature
+RANKED = ("MX", "URI")  # types that have a priority beside their data
 AUTOMATIC = 1  # the ttl that Cloudflare chooses, and the only one of a proxied record
 TELLING = ("content", "data")  # by which records of one name and type are told apart
 
@@ -80,6 +81,8 @@ class DNSRecord(InZone):
         for name in TELLING:
             if name in given and not given[name]:
                 raise CloudflareError(f"{name} is empty: give the {name} of the record, or remove it with state: absent.")
+        if given.get("priority") is not None and options["type"] not in RANKED:
+            raise CloudflareError(f"priority: {options['type']} records have none beside their data, only {' and '.join(RANKED)}: leave it out here.")
         if ttl != AUTOMATIC and not 30 <= ttl <= 86400:
             raise CloudflareError(f"ttl: {ttl} is none: give 30 to 86400 seconds, or {AUTOMATIC} for Cloudflare's choice.")
 

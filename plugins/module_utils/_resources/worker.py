@@ -26,6 +26,10 @@ class Worker(Script):
     identity = {"name": {"type": "str", "required": True}}
     fields = (*Script.fields, Field("workers_dev", {"type": "bool"}, initial=False, removed=False))
 
+    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        self._subdomain: Object = {}
+
     @property
     def label(self) -> str:
         return f"Worker {self.options['name']!r}"
@@ -52,7 +56,8 @@ class Worker(Script):
     def observe(self) -> Object | None:
         thing = super().observe()
         if thing and ("workers_dev" in self.given or self._is_astray(thing)):  # who is made anew forgets it
-            thing["workers_dev"] = self.client.call("GET", f"{self.path}/subdomain").result["enabled"]
+            self._subdomain = self.client.call("GET", f"{self.path}/subdomain").result
+            thing["workers_dev"] = self._subdomain["enabled"]
         return thing
 
     def create(self, after: Object) -> t.Iterable[Step]:
@@ -64,8 +69,8 @@ class Worker(Script):
         return [*super().update(before, after, others), *(self._switch(after) if switched else [])]
 
     def _switch(self, after: Object) -> list[Step]:
-        """Return the write that lets it answer on workers.dev, or not."""
-        return [Step("POST", f"{self.path}/subdomain", body({"enabled": after["workers_dev"]}))]
+        """Return the write that lets it answer on workers.dev, or not. Its previews stay as they are, which a write does not promise that is silent of them."""
+        return [Step("POST", f"{self.path}/subdomain", body({**self._subdomain, "enabled": after["workers_dev"]}))]
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PATCH", f"{self.path}/script-settings", lambda: {"json": {"tags": tags()}})
