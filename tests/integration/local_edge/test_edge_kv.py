@@ -392,10 +392,10 @@ export default { fetch() {
     if (chance(3)) kept.set(name, { name }, chance(25_000), chance(9) ? Infinity : now - 1);
     else if (chance(4)) { const found = kept.get(name); if (found && found.name !== name) most.push("another's"); }
     else if (chance(5)) kept.delete(name);
-    else if (!chance(20)) kept.deleteAll("1:");
+    else if (!chance(20)) kept.deleteAll((name) => name.startsWith("1:"));
     if (kept.used > room || kept.used < 0) most.push(kept.used);
   }
-  kept.deleteAll("");
+  kept.deleteAll(() => true);
   const emptied = kept.used;
   kept.set("large", 1, largest + 1);
   kept.set("over", 1, 1, now);

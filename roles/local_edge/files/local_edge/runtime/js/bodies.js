@@ -3,29 +3,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The bodies of static assets. A hash names its content, so what is kept of them is never stale. */
 import { found } from "./control.js";
+import { Kept } from "./kept.js";
 
-/** Bodies by account, namespace and hash, the least recently used first. */
-const kept = new Map();
 /** How many bytes are kept, and how large a body may be that is; larger ones are passed on as they come. */
 const ROOM = 64 * 1024 * 1024;
 const MAX_SIZE = 1024 * 1024;
-/** What a body takes beside its bytes. */
-const OVERHEAD = 512;
-let used = 0;
+/** Bodies by account, namespace and hash. */
+const kept = new Kept(ROOM, MAX_SIZE);
 
 /** `{body, cacheStatus}` of a hash: `HIT` where it was at hand. */
 export async function bodyOf({ account, namespace }, hash, env) {
   const key = `${account}/${namespace}/${hash}`;
   const body = kept.get(key);
-  if (!body) return { body: await bring(key, env), cacheStatus: "MISS" };
-  kept.delete(key);
-  kept.set(key, body);
-  return { body, cacheStatus: "HIT" };
+  return body ? { body, cacheStatus: "HIT" } : { body: await bring(key, env), cacheStatus: "MISS" };
 }
 
 /** Drop the bodies whose keys are concerned. */
 export function forgetBodies(concerns) {
-  for (const key of [...kept.keys()].filter(concerns)) drop(key);
+  kept.deleteAll(concerns);
 }
 
 async function bring(key, env) {
@@ -33,19 +28,6 @@ async function bring(key, env) {
   if (!response) throw new Error(`The control plane of the local edge has no asset ${key}.`);
   if (Number(response.headers.get("content-length")) > MAX_SIZE) return response.body;
   const body = await response.arrayBuffer();
-  keep(key, body);
+  kept.set(key, body, body.byteLength);
   return body;
-}
-
-function keep(key, body) {
-  drop(key);
-  kept.set(key, body);
-  used += body.byteLength + OVERHEAD;
-  while (used > ROOM) drop(kept.keys().next().value);
-}
-
-function drop(key) {
-  if (!kept.has(key)) return;
-  used -= kept.get(key).byteLength + OVERHEAD;
-  kept.delete(key);
 }

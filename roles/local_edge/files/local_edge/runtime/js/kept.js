@@ -56,8 +56,8 @@ export class Kept {
     return entry.until > Date.now();
   }
 
-  /** Forget the names that begin so. */
-  deleteAll(beginning) {
-    for (const name of this.#entries.keys()) if (name.startsWith(beginning)) this.delete(name);
+  /** Forget the names that are concerned. */
+  deleteAll(concerns) {
+    for (const name of this.#entries.keys()) if (concerns(name)) this.delete(name);
   }
 }

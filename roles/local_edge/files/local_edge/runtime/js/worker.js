@@ -83,7 +83,6 @@ function hiddenOf(worker, env, ctx) {
   return {
     log: `${env.LOG} ${worker.key}`,
     caches: ctx.exports.Caches({ props: { scope: worker.caches } }),
-    shared: worker.trusted,
     place: worker.trusted ? PLACE : null,
     d1: env.D1,
     alarms: namespaces.length ? ctx.exports.Alarms({ props: { namespaces } }) : null,

@@ -21,7 +21,8 @@ const nameOf = (namespace, key) => `${namespace}:${key}`;
 /** Drop the pairs of a namespace (`kv:` and its id), or of all (`*`). */
 export function forgetPairs(change) {
   generation += 1;
-  kept.deleteAll(change === "*" ? "" : nameOf(change.slice("kv:".length), ""));
+  const beginning = change === "*" ? "" : nameOf(change.slice("kv:".length), "");
+  kept.deleteAll((name) => name.startsWith(beginning));
 }
 
 export class KV extends WorkerEntrypoint {

@@ -21,7 +21,8 @@ const names = new WeakMap();
 
 const { open } = CacheStorage.prototype;
 
-if (hidden.shared) {
+// Who may know the place of a visitor shares caches with others.
+if (hidden.place) {
   names.set(caches.default, null);
 } else {
   const get = () => {
