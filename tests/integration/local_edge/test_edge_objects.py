@@ -4,13 +4,13 @@
 """Durable Objects of Workers that were uploaded: identity, storage, alarms, sockets, and what becomes of them."""
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from edge_process import Edge, Platform, eventually
+from web_socket import WebSocket
 
 pytestmark = pytest.mark.integration
 
@@ -127,41 +127,24 @@ def test_storage_and_alarms_outlive_the_edge(start: Callable[..., Edge]) -> None
     eventually(lambda: ask(platform, "/x/add/0") == 103, 8)
 
 
-class Connection:
+def connected(platform: Platform, tenant: str) -> WebSocket:
     """A WebSocket to an object of a tenant."""
-
-    def __init__(self, platform: Platform, tenant: str) -> None:
-        host, port = platform.edge.http.removeprefix("http://").split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=10)
-        self.socket.sendall(b"GET /x/fetch HTTP/1.1\r\nHost: %s.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n" % tenant.encode())
-        self.stream = self.socket.makefile("rb")
-        assert b"101" in self.stream.readline()
-        while self.stream.readline() != b"\r\n":
-            pass
-
-    def say_hi(self) -> bytes:
-        """What it is answered; nothing where it is at its end."""
-        try:
-            self.socket.sendall(b"\x81\x82\0\0\0\0hi")
-            return self.stream.read(14)
-        except ConnectionError:
-            return b""
+    return WebSocket(platform.edge, f"{tenant}.example.com", "/x/fetch")
 
 
 def test_sockets_that_an_object_holds(counters: Platform) -> None:
-    assert Connection(counters, "a").say_hi() == b"\x81\x0cecho hi of 1"
+    assert connected(counters, "a").say_hi() == b"\x81\x0cecho hi of 1"
 
 
 def test_sockets_end_with_the_code_that_answers_them(counters: Platform) -> None:
     for name in ("b", "c"):
         counters.tenant(name, COUNTER, bindings=[BINDING, GREETING], **FIRST)
-    updated, deleted, other = (Connection(counters, name) for name in ("a", "b", "c"))
+    updated, deleted, other = (connected(counters, name) for name in ("a", "b", "c"))
     assert {updated.say_hi(), deleted.say_hi(), other.say_hi()} == {b"\x81\x0cecho hi of 1"}
     counters.tenant("a", COUNTER.replace("echo", "anew"), bindings=[BINDING, GREETING])
     counters.edge.ask("DELETE", f"/workers/dispatch/namespaces/{counters.namespace}/scripts/b?force=true")
     assert (updated.say_hi(), deleted.say_hi(), other.say_hi()) == (b"", b"", b"\x81\x0cecho hi of 1")
-    assert Connection(counters, "a").say_hi() == b"\x81\x0canew hi of 1"
+    assert connected(counters, "a").say_hi() == b"\x81\x0canew hi of 1"
 
 
 def test_a_class_of_another_worker(counters: Platform) -> None:

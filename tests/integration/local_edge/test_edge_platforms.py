@@ -4,11 +4,11 @@
 """The ways that Cloudflare's documentation builds platforms: how a router finds the Worker of a customer, and what it does around it."""
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import pytest
 from edge_process import Edge, eventually
+from web_socket import ECHOING, WebSocket
 
 pytestmark = pytest.mark.integration
 
@@ -160,20 +160,6 @@ def test_events_come_as_they_happen(customers: Edge) -> None:
 
 
 def test_sockets_go_through_a_router(customers: Edge) -> None:
-    customers.deploy("shop", """export default { fetch() {
-      const { 0: client, 1: server } = new WebSocketPair();
-      server.accept();
-      server.addEventListener("message", ({ data }) => server.send(`echo ${data}`));
-      return new Response(null, { status: 101, webSocket: client });
-    } };""", namespace="customers")
+    customers.deploy("shop", ECHOING, namespace="customers")
     route(customers, ROUTERS["by a record in KV"])
-    host, port = customers.http.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: shop.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-        stream = connection.makefile("rb")
-        assert b"101" in stream.readline()
-        while stream.readline() != b"\r\n":
-            pass
-        connection.sendall(b"\x81\x82\0\0\0\0hi")
-        assert stream.read(9) == b"\x81\x07echo hi"
+    assert WebSocket(customers, "shop.example.com").say_hi() == b"\x81\x07echo hi"

@@ -4,11 +4,11 @@
 """Requests through workerd: routing, isolation, bindings."""
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
 import pytest
 from edge_process import ECHO, TOKEN, Edge, Platform, eventually
+from web_socket import ECHOING, WebSocket
 
 pytestmark = pytest.mark.integration
 
@@ -225,22 +225,8 @@ def test_hosts_that_are_none(edge: Edge, host: str) -> None:
 
 
 def test_web_sockets(platform: Platform) -> None:
-    platform.tenant("a", """export default { fetch() {
-      const { 0: client, 1: server } = new WebSocketPair();
-      server.accept();
-      server.addEventListener("message", ({ data }) => server.send(`echo ${data}`));
-      return new Response(null, { status: 101, webSocket: client });
-    } };""")
-    host, port = platform.edge.http.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: a.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-        stream = connection.makefile("rb")
-        assert b"101" in stream.readline()
-        while stream.readline() != b"\r\n":
-            pass
-        connection.sendall(b"\x81\x82\0\0\0\0hi")
-        assert stream.read(9) == b"\x81\x07echo hi"
+    platform.tenant("a", ECHOING)
+    assert WebSocket(platform.edge, "a.example.com").say_hi() == b"\x81\x07echo hi"
 
 
 PLACES = """

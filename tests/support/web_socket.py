@@ -1,0 +1,40 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A visitor who keeps a WebSocket open, frame by frame."""
+from __future__ import annotations
+
+import socket
+
+from edge_process import Edge
+
+#: A Worker that answers each message with it.
+ECHOING = """export default { fetch() {
+  const { 0: client, 1: server } = new WebSocketPair();
+  server.accept();
+  server.addEventListener("message", ({ data }) => server.send(`echo ${data}`));
+  return new Response(null, { status: 101, webSocket: client });
+} };"""
+
+
+class WebSocket:
+    """A WebSocket to a host of the edge."""
+
+    def __init__(self, edge: Edge, host: str, path: str = "/") -> None:
+        address, port = edge.http.removeprefix("http://").split(":")
+        self.socket = socket.create_connection((address, int(port)), timeout=10)
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode())
+        self.stream = self.socket.makefile("rb")
+        assert b"101" in self.stream.readline()
+        while self.stream.readline() != b"\r\n":
+            pass
+
+    def say_hi(self) -> bytes:
+        """The frame that it is answered by; nothing where it is at its end."""
+        try:
+            self.socket.sendall(b"\x81\x82\0\0\0\0hi")
+            head = self.stream.read(2)
+            return head + self.stream.read(head[1]) if len(head) == 2 else head
+        except ConnectionError:
+            return b""
