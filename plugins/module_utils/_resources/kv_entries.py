@@ -16,7 +16,8 @@ from .._cloudflare.client import Answer, Client, join
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Spec, Step, body, identical
-from .kv_namespace import NO_NAMESPACE, ROOT, find_by_title
+from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
+from .kv_namespace import ROOT, find_by_title
 
 OURS = "tenantry"  # what the records that lead to Workers have in their metadata, and keys begin with that are the collection's own
 MOST_READ, MOST_WRITTEN = 100, 10_000  # keys in one request
@@ -138,11 +139,11 @@ def find_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str,
     """Return the id of the KV namespace that C(namespace_id) or C(title) names, and what is missing where there is none."""
     if options.get("namespace_id"):
         unknown = options["namespace_id"] == UNKNOWN
-        return options["namespace_id"], [NO_NAMESPACE.format("yet")] if unknown else []
+        return options["namespace_id"], [NO_KV_NAMESPACE.format("yet")] if unknown else []
     found = find_by_title(client, options["title"])
     if found:
         return found["id"], []
-    return UNKNOWN, [NO_NAMESPACE.format(f"titled {options['title']!r}")]
+    return UNKNOWN, [KV_BY_TITLE.missing.format(options["title"])]
 
 
 class KVEntries(Resource):
@@ -225,7 +226,7 @@ class KVEntries(Resource):
         return None if value is None else {**as_entry(value), **about}
 
     def _has_no_namespace(self) -> None:
-        self.missing = [NO_NAMESPACE.format(f"with the id {self._id}")]
+        self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
 
     # -- what is wanted ------------------------------------------------------------------------------------------------
 

@@ -12,14 +12,15 @@ from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
 from .._engine.resource import Field, Object, Resource, Step, body
+from .._worker.bindings import KV_BY_TITLE
 
-NO_NAMESPACE = "There is no KV namespace {}: create it first, with tenantry.cloudflare_workers.kv_namespace."
-ROOT = ("storage", "kv", "namespaces")
+ROOT = KV_BY_TITLE.path
 
 
 def find_by_title(client: Client, title: str) -> Object | None:
     """Return the KV namespace of that title; None where there is none."""
-    return next((namespace for namespace in every(client) if namespace["title"] == title), None)
+    found = KV_BY_TITLE.find(client, title)
+    return _told(found) if found else None
 
 
 def find_by_id(client: Client, ident: str) -> Object | None:
@@ -30,7 +31,7 @@ def find_by_id(client: Client, ident: str) -> Object | None:
 
 def every(client: Client) -> t.Iterator[Object]:
     """Return all KV namespaces of the account."""
-    return map(_told, client.listing(client.account(*ROOT), per_page=100))
+    return map(_told, KV_BY_TITLE.every(client))
 
 
 def _told(namespace: t.Mapping[str, t.Any]) -> Object:

@@ -17,9 +17,10 @@ import typing as t
 from .._cloudflare.client import Client, json_of
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Resource, Step
+from .._worker.bindings import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_entries import OURS, bulk_delete, bulk_put, find_namespace, value_at
-from .kv_namespace import NO_NAMESPACE, ROOT
+from .kv_namespace import ROOT
 
 LEDGER = f"{OURS}/ledger/"  # and the owner: a key that is no host name
 
@@ -60,7 +61,7 @@ class Registry(Resource):
         self._id, self.missing = find_namespace(self.client, self.options)
         keys = None if self.missing else self.client.listed(f"{self._path()}/keys", limit=1000)
         if keys is None and not self.missing:
-            self.missing = [NO_NAMESPACE.format(f"with the id {self._id}")]
+            self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
         ledger = LEDGER + self.options["owner"]
         self._ledgers = [key["name"] for key in keys or () if key["name"] == ledger]
         marks = {key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys or () if key["name"] != ledger}

@@ -109,8 +109,7 @@ class Script(ServesAssets):
         return source.load(self.options, self.options.get("controller_sources"))
 
     def _find(self, lookup: Lookup, name: str) -> str:
-        listing = self.client.listing(self.client.account(*lookup.path), per_page=lookup.page)
-        found = next((one for one in listing if one[lookup.name] == name), None)
+        found = lookup.find(self.client, name)
         if found is None:
             self.missing.append(lookup.missing.format(name))
             return UNKNOWN

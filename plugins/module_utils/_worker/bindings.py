@@ -10,6 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from .._cloudflare.client import Client
 from .._engine.resource import Spec, identical
 
 Binding = dict[str, t.Any]  # as the API spells it, with name and type
@@ -37,6 +38,14 @@ class Lookup:
     page: int
     missing: str
 
+    def every(self, client: Client) -> list[t.Any]:
+        """Read all things of this kind. The listing is remembered: whoever looks for another of them costs no request."""
+        return client.listing(client.account(*self.path), per_page=self.page)
+
+    def find(self, client: Client, name: str) -> t.Any:
+        """Return the thing of that name; None where there is none."""
+        return next((one for one in self.every(client) if one[self.name] == name), None)
+
 
 @dataclass(frozen=True)
 class BindingType:
@@ -60,21 +69,13 @@ class BindingType:
         return (*self.needs, *self.either, *self.may)
 
 
+NO_KV_NAMESPACE = "There is no KV namespace {}: create it first, with tenantry.cloudflare_workers.kv_namespace."
+KV_BY_TITLE = Lookup("title", "namespace_id", ("storage", "kv", "namespaces"), "title", "id", 100, NO_KV_NAMESPACE.format("titled {!r}"))
+
 TYPES = {
     "plain_text": BindingType(("text",)),
     "json": BindingType(("json",)),
-    "kv_namespace": BindingType(
-        either=("namespace_id", "title"),
-        lookup=Lookup(
-            "title",
-            "namespace_id",
-            ("storage", "kv", "namespaces"),
-            "title",
-            "id",
-            100,
-            "There is no KV namespace titled {!r}: create it first, with tenantry.cloudflare_workers.kv_namespace.",
-        ),
-    ),
+    "kv_namespace": BindingType(either=("namespace_id", "title"), lookup=KV_BY_TITLE),
     "dispatch_namespace": BindingType(("namespace",), ("outbound",)),
     "service": BindingType(("service",), ("environment", "entrypoint", "props"), assumed={"environment": "production"}, untold=("props",)),
     "r2_bucket": BindingType(("bucket_name",), ("jurisdiction",)),
