@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import email.utils
 import random
+import time
 import typing as t
 
 import pytest
+import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client, Credentials, connect, join
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import (
     NO_ENVELOPE,
@@ -175,3 +178,14 @@ def test_codes_are_read_by_family() -> None:
 def test_other_answers_than_the_envelope_are_told(edge: Edge, run: Runner) -> None:
     site = edge.api.removesuffix("/client/v4")
     assert "check that api_url ends in /client/v4" in run.refused("dispatch_namespace", name="x", api_url=site)
+
+
+def test_the_clock_of_the_api_counts_where_it_tells_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, b'{"success": true, "result": 1}'
+    monkeypatch.setattr(requests.Session, "request", lambda *_arguments, **_options: answer)
+    client = Client(Credentials.resolve("token", None, None, {}))
+    for told, ahead in (("soon", 0), (email.utils.formatdate(time.time() + 3600), 3600), ("", 3600)):
+        answer.headers.update({"Content-Type": "application/json", "Date": told})
+        assert client.call("GET", "/x").result == 1
+        assert abs(client.now() - time.time() - ahead) < 2

@@ -185,8 +185,8 @@ class Client:
         except requests.exceptions.RequestException as error:
             raise CloudflareError(f"Not a request that can be sent: {error}. Check api_url. [{where}]") from error
         self.pacer.learn(response.headers)
-        if "Date" in response.headers:
-            self._ahead = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()
+        if date := email.utils.parsedate_tz(response.headers.get("Date")):
+            self._ahead = email.utils.mktime_tz(date) - time.time()
         return self._read(method, path, response)
 
     def _read(self, method: str, path: str, response: requests.Response) -> Answer:
