@@ -12,7 +12,6 @@ import typing as t
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Step
 from .._worker import binding_rules
-from .._worker.bindings import NAME
 from .._worker.fingerprint import NO_FINGERPRINT, Stamp, stamp_in
 from .namespaced_worker import NamespacedWorker
 from .script import Script, written_since
@@ -36,10 +35,8 @@ class WorkerSecrets(HoldsSecrets):
         self._touched = False
         if "secrets" not in given or (options["state"] == "absent" and not given["secrets"]):
             raise CloudflareError("secrets: say which are meant, by name.")
-        for name in self._secrets:
-            if not NAME.fullmatch(name):
-                raise CloudflareError(f"secrets: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit.")
-        for complaint in binding_rules.complaints(given) if options["state"] == "present" else ():
+        misnamed = (complaint for name in self._secrets for complaint in binding_rules.of_name("secrets", name))
+        for complaint in (*misnamed, *(binding_rules.complaints(given) if options["state"] == "present" else ())):
             raise CloudflareError(complaint)
 
     @property

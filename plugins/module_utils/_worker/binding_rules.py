@@ -14,6 +14,12 @@ from .fingerprint import canonical
 MOST_VALUES, LARGEST_VALUE = 128, 5 * 1024  # variables and secrets of a Worker together; bytes of each
 
 
+def of_name(option: str, name: str) -> t.Iterator[str]:
+    """Yield what is wrong with a name in C(env)."""
+    if not NAME.fullmatch(name):
+        yield f"{option}: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit."
+
+
 def complaints(given: Given) -> t.Iterator[str]:
     """Yield what is wrong with the options C(bindings), C(vars) and C(secrets), each with the binding and the remedy."""
     declared, secrets = given.get("bindings") or [], {name: value for name, value in (given.get("secrets") or {}).items() if value is not None}
@@ -24,8 +30,7 @@ def complaints(given: Given) -> t.Iterator[str]:
     others = (*from_vars(given.get("vars") or {}), *from_assets(given.get("assets")))
     names = [binding["name"] for binding in (*declared, *others)] + list(secrets)
     for name in dict.fromkeys(names):
-        if not NAME.fullmatch(name):
-            yield f"bindings: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit."
+        yield from of_name("bindings", name)
         if names.count(name) > 1:
             yield f"bindings: {name} is declared {names.count(name)} times, in bindings, vars, secrets or assets: keep one of them."
     yield from _of_sizes(declared, given.get("vars") or {}, secrets)

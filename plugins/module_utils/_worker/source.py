@@ -117,8 +117,7 @@ def load(options: t.Mapping[str, t.Any], table: t.Mapping[str, t.Any] | None = N
     if not any(options.get(way) for way in WAYS):  # a Worker of assets alone
         return Source.of("", ())
     if options.get("content"):
-        name = options.get("main_module") or "worker.js"
-        return _source("content", name, {name: options["content"].encode()})
+        return _inline(options.get("main_module") or "worker.js", options["content"])
     key = _key(options)
     packed = (table or {}).get(key)
     found = _unpack(packed) if packed else _read(key)
@@ -154,6 +153,11 @@ def _key(options: t.Mapping[str, t.Any]) -> str:
     nodejs = any(flag in NODEJS for flag in options.get("compatibility_flags") or ())
     asked = {name: options[name] for name in ("main_module", "esbuild_path", *BUNDLING) if options.get(name)}
     return json.dumps({"way": way, "where": where, "nodejs": nodejs, "asked": asked}, sort_keys=True)
+
+
+@functools.lru_cache(maxsize=128)  # a Worker asks for its source again and again, and whole fleets share one
+def _inline(name: str, content: str) -> Source:
+    return _source("content", name, {name: content.encode()})
 
 
 @functools.cache
