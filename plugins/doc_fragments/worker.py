@@ -543,6 +543,25 @@ options:
     default: listing
 """
 
+    SECRETS = r"""
+options:
+  fingerprint_key:
+    description:
+      - A secret by which secrets are hashed, so that changed values are noticed without being kept anywhere. The hash is kept in one of the
+        Worker's tags.
+      - If it is not given, the environment variable E(CLOUDFLARE_FINGERPRINT_KEY) is used. Use the same everywhere.
+    type: str
+  update_secrets:
+    description:
+      - When the values of secrets are sent that exist already.
+      - V(on_change) when they differ, by a keyed hash in one of the Worker's tags. Needs O(fingerprint_key), and is the default
+        with it.
+      - V(on_create) never. This is the default without a key, with a warning.
+      - V(always) in every run, which is then never without a change.
+    type: str
+    choices: [on_change, on_create, always]
+"""
+
     OWNERSHIP = r"""
 options:
   owner:
@@ -570,20 +589,6 @@ options:
     type: str
     choices: [stamp, settings, content]
     default: stamp
-  fingerprint_key:
-    description:
-      - A secret by which secrets are hashed, so that changed values are noticed without being kept anywhere.
-      - If it is not given, the environment variable E(CLOUDFLARE_FINGERPRINT_KEY) is used. Use the same everywhere.
-    type: str
-  update_secrets:
-    description:
-      - When the values of secrets are sent that exist already.
-      - V(on_change) when they differ, by a keyed hash in one of the Worker's tags. Needs O(fingerprint_key), and is the default
-        with it.
-      - V(on_create) never. This is the default without a key, with a warning.
-      - V(always) in every run, which is then never without a change.
-    type: str
-    choices: [on_change, on_create, always]
   rebundle:
     description:
       - Whether a Worker is uploaded anew that another version of C(esbuild) has made of the same sources.

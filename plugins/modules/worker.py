@@ -35,6 +35,7 @@ extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
   - tenantry.cloudflare_workers.worker
   - tenantry.cloudflare_workers.worker.ownership
+  - tenantry.cloudflare_workers.worker.secrets
   - tenantry.cloudflare_workers.attributes
   - tenantry.cloudflare_workers.attributes.action_group
 author:

@@ -33,21 +33,6 @@ options:
       - Cloudflare never gives a secret back. O(update_secrets) says when a value is sent.
       - Always needed.
     type: dict
-  fingerprint_key:
-    description:
-      - A secret by which secrets are hashed, so that changed values are noticed without being kept anywhere. The hash is kept in one of the
-        Worker's tags.
-      - If it is not given, the environment variable E(CLOUDFLARE_FINGERPRINT_KEY) is used. Use the same everywhere.
-    type: str
-  update_secrets:
-    description:
-      - When the values of secrets are sent that exist already.
-      - V(on_change) when they differ, by a keyed hash in one of the Worker's tags. Needs O(fingerprint_key), and is the default
-        with it.
-      - V(on_create) never. This is the default without a key, with a warning.
-      - V(always) in every run, which is then never without a change.
-    type: str
-    choices: [on_change, on_create, always]
   state:
     description:
       - V(present) makes sure that the secrets are as O(secrets) says.
@@ -57,6 +42,7 @@ options:
     default: present
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.worker.secrets
   - tenantry.cloudflare_workers.attributes
   - tenantry.cloudflare_workers.attributes.action_group
 author:
