@@ -63,22 +63,23 @@ class Internal:
 
     def answer(self, scope: Scope, segments: list[str], body: bytes) -> Reply:
         query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
-        if segments == ["routes"]:
-            return as_json(routing.table(self.settings, self.store))
-        if segments[0] == "script" and len(segments) == 4:
-            return self.script(Place(segments[1], segments[2]), segments[3])
-        if segments[0] == "asset" and len(segments) == 4:
-            return self.asset(Place(segments[1], segments[2]), segments[3])
-        if segments[0] == "kv" and segments[2:] == ["keys"]:
-            return self.keys(segments[1], query)
-        if segments[0] == "object" and len(segments) == 3:
-            return 200 if objects.note(self.store, segments[1], segments[2]) else 404, b"", {}
-        if segments[0] == "queue" and len(segments) == 3:
-            return self.queue(segments[1], segments[2], body)
-        if segments[0] == "file" and len(segments) == 2:
-            return self.file(segments[1], scope["method"], body)
-        if segments[0] == "kv" and len(segments) == 2:
-            return self.pair(segments[1], scope["method"], query, Headers(raw=scope["headers"]), body)
+        match segments:
+            case ["routes"]:
+                return as_json(routing.table(self.settings, self.store))
+            case ["script", account, namespace, name]:
+                return self.script(Place(account, namespace), name)
+            case ["asset", account, namespace, digest]:
+                return self.asset(Place(account, namespace), digest)
+            case ["kv", namespace, "keys"]:
+                return self.keys(namespace, query)
+            case ["kv", namespace]:
+                return self.pair(namespace, scope["method"], query, Headers(raw=scope["headers"]), body)
+            case ["object", kind, ident]:
+                return 200 if objects.note(self.store, kind, ident) else 404, b"", {}
+            case ["queue", account, name]:
+                return self.queue(account, name, body)
+            case ["file", name]:
+                return self.file(name, scope["method"], body)
         return 404, b"", {}
 
     def script(self, place: Place, name: str) -> Reply:
