@@ -208,6 +208,8 @@ def check_do_check_do(run: Runner, edge: Edge, module: str, **options: t.Any) ->
     for check in (True, False):
         again = run.ok(module, check=check, **copy.deepcopy(options))
         assert not again["changed"] and again["operations"] == [], again
+        diffs = again["diff"] if isinstance(again["diff"], list) else [again["diff"]]
+        assert all(one["before"] == one["after"] for one in diffs), "something differs, and nothing is done"
     assert edge.writes() == [], "the second run wrote"
     return real
 
