@@ -12,10 +12,13 @@ import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.validation import check_type_dict
 
 from ._cloudflare.client import CAN_SPEAK, Client, connect
 from ._cloudflare.errors import CloudflareError
 from ._engine.converge import Mode, Outcome, converge
+from ._engine.fleet import Unfit
 from ._engine.plan import knowable
 from ._engine.resource import UNKNOWN, Kind, Spec
 
@@ -35,6 +38,7 @@ NEVER_EMPTY = (
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own word for it
 SHORTEST_SCRUBBED = 8  # characters: scrubbing shorter ones from every text would mangle it
 SHORTEST_MASKED = 4  # characters: the same for the text of a failure, which a server may have written
+MOST_TOLD = 100  # objects of which an invocation tells what was said of each
 WITHHELD = ("controller_sources",)  # megabytes, and nobody gave them
 
 
@@ -63,6 +67,8 @@ def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
 
 def masked(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Any:
     """Return the arguments for people to see: secrets hidden by where they stand, what is no option hidden altogether."""
+    if isinstance(raw, list):
+        return [masked(one, spec) for one in raw]
     if not isinstance(raw, dict):
         return raw
     names = _names(spec)
@@ -79,14 +85,42 @@ def _masked(value: t.Any, option: Spec) -> t.Any:
         return value
     if isinstance(value, str):  # a dictionary as JSON text, of which no part can be told from another
         return HIDDEN
-    return [masked(one, inner) for one in value] if isinstance(value, list) else masked(value, inner)
+    return masked(value, inner)
+
+
+def secrets_in(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Iterator[str]:
+    """Yield the texts that arguments hold where the options are secret."""
+    if not isinstance(raw, dict):
+        return
+    names = _names(spec)
+    for key, value in raw.items():
+        option = spec[names[key]] if key in names else {}
+        if option.get("no_log"):
+            yield from _texts(value)
+        elif option.get("options"):
+            for one in value if isinstance(value, list) else [value]:
+                yield from secrets_in(one, option["options"])
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    match value:
+        case dict():
+            for one in value.values():
+                yield from _texts(one)
+        case list():
+            for one in value:
+                yield from _texts(one)
+        case None | bool():
+            return
+        case _:
+            yield str(value)
 
 
 def scrubbed(text: str, secrets: t.Iterable[str]) -> str:
     """Return a text without these values, longest first: one may hold another."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= SHORTEST_MASKED:
-            text = text.replace(secret, "********")
+    found = [secret for secret in secrets if len(secret) >= SHORTEST_MASKED and secret in text]
+    for secret in sorted(found, key=len, reverse=True):
+        text = text.replace(secret, "********")
     return text
 
 
@@ -95,6 +129,7 @@ class Module(AnsibleModule):
 
     def __init__(self, kind: type[Kind]) -> None:
         self.raw: dict[str, t.Any] = {}
+        self._many, self._elements = kind.many, []
         states = STATE if kind.stateful else {}
         super().__init__(argument_spec={**kind.spec(), **states, **AUTH}, supports_check_mode=True, **kind.rules)
         for name, variable in VARIABLES.items():
@@ -102,6 +137,9 @@ class Module(AnsibleModule):
                 self.params[name] = os.environ.get(variable) or None
         self.secrets: set[str] = {value for value in (*self.no_log_values, self.params.get("fingerprint_key")) if value}
         self._scrub_only_long_ones()
+        # Of many objects' secrets Ansible knows nothing: they are hidden by where they stand, and scrubbed from what failed.
+        for element in self._elements:
+            self.secrets.update(secrets_in(element, self._element_spec))
 
     def _scrub_only_long_ones(self) -> None:
         """Ansible scrubs every text of each of these, in time that grows with their square, and short ones mangle the result."""
@@ -121,21 +159,29 @@ class Module(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()
+        if isinstance(self.params.get(self._many), list):
+            self._elements, self.params[self._many] = self.params[self._many], []
         self.raw = copy.deepcopy({key: value for key, value in self.params.items() if not key.startswith("_ansible_")})
         for key, value in self.raw.items():
-            if isinstance(value, str) and "datetime.date(" in value:
+            if any(isinstance(text, str) and "datetime.date(" in text for text in (value, *(self._elements if key == self._many else ()))):
                 self.fail_json(msg=f"{key} holds a date that is not quoted, which this Ansible cannot pass on: write compatibility_date: '2026-11-01'")
 
     def _log_invocation(self) -> None:
         """Write nothing to the system log: it would be the arguments of every item of every loop."""
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
-        kwargs["invocation"] = {"module_args": masked(self.raw, self.argument_spec)}
+        told = masked(self.raw, self.argument_spec)
+        if self._elements:
+            told[self._many] = masked(self._elements, self._element_spec) if len(self._elements) <= MOST_TOLD else f"{len(self._elements)} of them"
+        kwargs["invocation"] = {"module_args": told}
         super()._return_formatted(kwargs)
 
     def given(self) -> dict[str, t.Any]:
         """Return what the user gave, after refusing names and credentials that are null or empty."""
         given = given_options(self.params, self.raw, self.argument_spec)
+        if self._elements:
+            validator = ArgumentSpecValidator(self._element_spec)
+            given[self._many] = [self._fit(element, validator) for element in self._elements]
         required = [name for name, option in self.argument_spec.items() if option.get("required")]
         for name in (*required, *NEVER_EMPTY):
             if name in given and given[name] in (None, ""):
@@ -144,6 +190,27 @@ class Module(AnsibleModule):
         if foreseen and not self.check_mode:
             raise CloudflareError(f"{foreseen[0]} holds {UNKNOWN!r}, which is what check mode foresees and no value: register it in the same run.")
         return given
+
+    @property
+    def _element_spec(self) -> dict[str, Spec]:
+        return t.cast("dict[str, Spec]", self.argument_spec[self._many]["options"])
+
+    def _fit(self, element: t.Any, validator: ArgumentSpecValidator) -> dict[str, t.Any]:
+        """Return what was given of one of many objects, or why that is no declaration."""
+        why = []
+        if isinstance(element, str):
+            try:
+                element = check_type_dict(element)
+            except TypeError as error:
+                why = [str(error)]
+        if not why and isinstance(element, dict):
+            result = validator.validate(element)
+            why = [error.msg for error in result.errors]
+            if not why:
+                return given_options(result.validated_parameters, element, self._element_spec)
+        unfit = Unfit(element if isinstance(element, dict) else {})
+        unfit.why = scrubbed("; ".join(why) or f"{element!r} is no dictionary", self.secrets)
+        return unfit
 
     def converge(self, kind: type[Kind], client: Client, given: dict[str, t.Any]) -> Outcome:
         """Run the one flow."""
@@ -165,7 +232,9 @@ def run(kind: type[Kind]) -> None:
         trace = scrubbed(traceback.format_exc(), module.secrets)
         module.fail(f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=trace)
     for warning in outcome.warnings:
-        module.warn(warning)
+        module.warn(scrubbed(warning, module.secrets))
+    for one in outcome.thing if kind.many else ():
+        one.update({"msg": scrubbed(one["msg"], module.secrets)} if "msg" in one else {})
     if client.pacer.waited >= 1:
         module.warn(f"Waited {client.pacer.waited:.0f} s for the API budget or for Cloudflare to recover.")
         client.pacer.waited = 0.0

@@ -206,7 +206,7 @@ def test_tenants_share_a_folder_but_no_files(run: Runner, edge: Edge, tenant: Op
     shared = {key: tenant[key] for key in ("content", "compatibility_date", "assets")}
     fleet = {"dispatch_namespace": "tenants", "defaults": shared, "workers": [{"name": "b"}, {"name": "c"}, {"name": "d", "assets": None}]}
     each = [[SESSION, UPLOAD, f"PUT {name}"] for name in ("b", "c")]
-    assert asked(run, edge, "namespaced_workers", **fleet) == ["GET scripts", *each[0], *each[1], "PUT d", "GET scripts"]
+    assert asked(run, edge, "namespaced_workers", **fleet, concurrency=1) == ["GET scripts", *each[0], *each[1], "PUT d", "GET scripts"]
     assert [served(run, edge, name) for name in ("b", "c", "d")] == [True, True, False]
     assert asked(run, edge, "namespaced_workers", **fleet) == ["GET scripts"]
 

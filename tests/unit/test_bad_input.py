@@ -78,7 +78,7 @@ WRONG = [
     ("namespaced_workers", fleet(workers=[{"name": ""}]), "has no name"),
     ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["x.y"]}, {"name": "b", "hostnames": ["X.Y"]}]), "x.y is declared for a and for b"),
     ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["*.x.y"]}]), "a wildcard would never be found"),
-    ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["not a host"]}]), "'not a host' of a is no host name"),
+    ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["not a host"]}]), "a: hostnames: 'not a host' is no host name"),
     ("namespaced_workers", fleet(workers=None), "workers: give the Workers that are meant"),
     ("namespaced_worker", {**GOOD, "secrets": {"a-b": "secret-value"}}, "'a-b' is no name that a Worker can use"),
     ("worker_secrets", {"name": "a"}, "secrets: say which are meant"),

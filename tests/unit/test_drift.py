@@ -95,7 +95,7 @@ def test_a_fleet_looks_as_deep(run: Runner, edge: Edge) -> None:
     worker = {key: value for key, value in DRIFTED.items() if key not in NAMESPACE}
     tamper(run, edge)
     result = run.ok("namespaced_workers", **NAMESPACE, workers=[worker])
-    assert verbs(result) == ["PATCH /settings"] and result["diff"][0]["after"]["bindings"][0]["text"] == "pro"
+    assert verbs(result) == ["PUT "] and result["diff"][0]["after"]["bindings"][0]["text"] == "pro"
     assert {"name": "PLAN", "type": "plain_text", "text": "pro"} in get(run, edge, "/bindings")
 
 
@@ -111,7 +111,7 @@ def test_a_ledger_tells_at_once_who_was_touched(run: Runner, edge: Edge) -> None
     tamper(run, edge)
     mended = run.ok("namespaced_workers", **fleet, workers=workers)
     assert [one["name"] for one in mended["namespaced_workers"] if one["changed"]] == ["a"]
-    assert [operation.rsplit("/", 2)[-1] for operation in mended["operations"]] == ["settings", "bulk"]
+    assert [operation.rsplit("/", 2)[-1] for operation in mended["operations"]] == ["a", "bulk"]
     assert not run.ok("namespaced_workers", **fleet, workers=workers)["changed"]
 
 

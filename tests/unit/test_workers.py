@@ -327,7 +327,7 @@ def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}}
     workers = [{"name": name, "hostnames": [f"{name}.example.com"]} for name in ("a", "b")]
     run.ok("namespaced_workers", **fleet, workers=workers)
-    edge.fault(method="PATCH", path=".*/scripts/a/settings$", status=400, code=10021, message="no", times=9)
+    edge.fault(method="PUT", path=".*/scripts/a$", status=400, code=10021, message="no", times=9)
     moved = [{"name": name, "hostnames": [f"{name}2.example.com"], "vars": {"A": "b"}} for name in ("a", "b")]
     result = run("namespaced_workers", **fleet, workers=moved)
     assert "1 of 2 failed. a: Cloudflare answered 400, code 10021" in result["msg"]

@@ -38,6 +38,7 @@ class Pacer:
     ) -> None:
         self.quota, self.window = quota, window
         self.waited = 0.0
+        self.on_wait: t.Callable[[float], None] = lambda seconds: None
         self._clock, self._sleep = clock, sleep
         self._buckets: collections.OrderedDict[int, int] = collections.OrderedDict()
         self._not_before = 0.0
@@ -48,6 +49,10 @@ class Pacer:
             self.pause(delay)
         second = int(self._clock())
         self._buckets[second] = self._buckets.get(second, 0) + 1
+
+    def left(self) -> int:
+        """Return how many requests the budget allows now."""
+        return self.quota - sum(self._buckets.values())
 
     def pause(self, seconds: float) -> None:
         """Sleep, and remember for how long."""

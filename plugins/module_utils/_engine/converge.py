@@ -85,7 +85,7 @@ def carry_out(resource: Resource, intended: Plan, mode: Mode) -> Object | None:
         return intended.after
     problem = "Cloudflare accepted every write"
     try:
-        apply(resource, intended)
+        apply(resource, intended, [])
     except LostAnswer as lost:
         # What was sent may have been carried out: look, instead of sending it again.
         problem = str(lost)
@@ -95,12 +95,13 @@ def carry_out(resource: Resource, intended: Plan, mode: Mode) -> Object | None:
     return verify(resource, intended, mode, problem)
 
 
-def apply(resource: Resource, intended: Plan) -> None:
-    """Send the steps of a plan, in order, unless something that they stand on is missing."""
+def apply(resource: Resource, intended: Plan, sent: list[str]) -> None:
+    """Send the steps of a plan, in order, unless something that they stand on is missing, and add to C(sent) each that was done."""
     if intended.steps and intended.after is not None and resource.missing:
         raise CloudflareError(" ".join(resource.missing))
     for step in intended.steps:
         step.accept(resource.client.write(step.method, step.path, **step.how()))
+        sent.append(str(step))
 
 
 def verify(resource: Resource, intended: Plan, mode: Mode, problem: str) -> Object | None:

@@ -2,34 +2,48 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many objects of one kind at once: one listing, a plan each, applied one after another, one listing to verify.
+"""Many objects of one kind at once: one listing, a plan each, applied side by side, one listing to verify.
 
-One object that fails does not keep the others from being converged.
+One object that fails does not keep the others from being converged. What a run that was broken off has left, the next one does.
 """
 
 from __future__ import annotations
 
 import typing as t
 from abc import abstractmethod
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 
-from .._cloudflare.errors import ApiError, CloudflareError, Unreachable
+from .._cloudflare.errors import ApiError, CloudflareError, LostAnswer, Unreachable
 from .converge import Mode, Outcome, apply, converge, render
 from .plan import Plan, plan
-from .resource import Kind, Resource, Step
+from .progress import Progress
+from .resource import Kind, Resource, Spec, Step
 
 NOTHING = Plan(None, None)
 TOLD = 10  # failures in one message; the result names them all
+IN_FULL = 100  # members: of a larger fleet only those are told that changed or failed
+
+
+class Unfit(dict[str, t.Any]):
+    """One element of C(Kind.many) as it was given, which is no declaration: C(why)."""
+
+    why = ""
 
 
 @dataclass
 class Member:
-    """One object of the fleet, its plan, and why it failed if it did."""
+    """One object of the fleet, its plan, and what became of it."""
 
     name: str
     resource: Resource | None = None
     plan: Plan = NOTHING
+    state: str = "present"
+    changed: bool = False
+    operations: list[str] = field(default_factory=list)
     failure: str = ""
+    doubt: str = ""
+    """Why it is not known whether a write was carried out."""
 
     @property
     def the(self) -> Resource:
@@ -38,25 +52,31 @@ class Member:
 
     @property
     def due(self) -> bool:
-        """Whether it is to be written."""
-        return bool(self.plan.steps and not self.failure)
+        """Whether it is still to be written."""
+        return bool(self.plan.steps and not self.failure and not self.changed)
 
     @property
     def result(self) -> dict[str, t.Any]:
         """Return what is told of it."""
-        told = {"name": self.name, "changed": self.due, "failed": bool(self.failure)}
+        told = {"name": self.name, "changed": self.changed, "failed": bool(self.failure)}
         if self.failure:
             return {**told, "msg": self.failure}
-        return {**told, "fields": list(self.plan.changed)} if self.plan.changed else told
+        return {**told, "fields": list(self.plan.changed)} if self.changed and self.plan.changed else told
 
 
 class Fleet(Kind):
     """What a module that takes a whole list is about."""
 
+    pace: t.ClassVar[dict[str, Spec]] = {"concurrency": {"type": "int", "default": 8}, "max_failures": {"type": "int"}}
+    """The options of every fleet."""
+
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self.missing: list[str] = []
         """What must exist before anything can be written, each with its remedy. Found by C(look)."""
+        for name, least in (("concurrency", 1), ("max_failures", 0)):
+            if options.get(name) is not None and options[name] < least:
+                raise CloudflareError(f"{name} is {options[name]}: it must be at least {least}.")
 
     @property
     @abstractmethod
@@ -64,16 +84,20 @@ class Fleet(Kind):
         """How the fleet is called in messages."""
 
     @abstractmethod
-    def look(self) -> None:
-        """Read the listing from which the members are observed."""
+    def look(self, names: t.Collection[str] | None = None) -> None:
+        """Read the listing from which the members are observed; at least what it says of C(names), where only those matter."""
 
     @abstractmethod
     def names(self) -> t.Iterable[str]:
         """Return the names of the members, after C(look)."""
 
+    def leaving(self) -> t.Collection[str]:
+        """Return the names of those that are there, are no members, and shall go, after C(look). Raises where that is too much."""
+        return ()
+
     @abstractmethod
-    def member(self, name: str) -> Resource:
-        """Return one member. Raises where its options are wrong."""
+    def member(self, name: str, state: str) -> Resource:
+        """Return one member, or one that leaves. Raises where its options are wrong."""
 
     def companion(self, members: t.Sequence[Member]) -> Resource | None:
         """Return what is kept in step with these members: written after they are, removed before. Its state is among its options."""
@@ -91,41 +115,54 @@ class Fleet(Kind):
 @converge.register
 def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
     """Bring every member to what was asked, and what is kept in step with them."""
+    fleet.in_full = mode.diff
     fleet.look()
-    members = [_planned(fleet, name, mode) for name in fleet.names()]
-    companion = _accompanied(fleet, members)
+    members = [_planned(fleet, name, mode.state) for name in fleet.names()]
+    leaving = [_planned(fleet, name, "absent") for name in fleet.leaving()]
+    companion = accompanied(fleet, members)
     if not mode.check:
         _refuse_what_stands_on_nothing(fleet, members, companion)
+    work = Work(fleet, mode, [*members, *leaving])
     # A record leads to a Worker: it is written after the Worker, and removed before it.
     if mode.state == "absent":
-        written = [_write(fleet, companion, mode), _write(fleet, members, mode)]
+        groups = [companion, members]
     else:
-        written = [_write(fleet, members, mode)]
-        companion = _accompanied(fleet, members) if any(member.failure for member in members) else companion
-        written.append(_write(fleet, companion, mode))
+        work.write(members)
+        companion = companion if work.is_complete(members) else accompanied(fleet, [member for member in members if not member.due])
+        groups = [companion, leaving]
+    for group in groups:
+        work.write(group)
+    everyone = [*members, *leaving]
     return Outcome(
         fleet.name,
-        [member.result for member in members],
-        [operation for operations, _late in written for operation in operations],
-        diff=[one for member in (*members, *companion) if member.due for one in _diff(member)] if mode.diff else None,
-        warnings=[*fleet.warnings, *(warning for _operations, late in written for warning in late)],
-        extra=fleet.extra(members, companion[0] if companion else None),
-        failure=_summary(fleet, members, companion),
+        [member.result for member in everyone if len(everyone) <= IN_FULL or member.changed or member.failure],
+        work.operations,
+        diff=[one for member in (*everyone, *companion) if member.changed for one in render(member.the, member.plan.before, member.plan.after)]
+        if mode.diff
+        else None,
+        warnings=[*fleet.warnings, *work.warnings],
+        extra={"summary": _summary(everyone), **fleet.extra(everyone, companion[0] if companion else None)},
+        failure=work.failure(everyone, companion),
     )
 
 
-def _planned(fleet: Fleet, name: str, mode: Mode) -> Member:
+def _planned(fleet: Fleet, name: str, state: str) -> Member:
     try:
-        resource = fleet.member(name)
-        return Member(name, resource, plan(resource, resource.observe(), mode.state))
+        resource = fleet.member(name, state)
+        return Member(name, resource, plan(resource, resource.observe(), state), state)
     except CloudflareError as error:
-        return Member(name, failure=_failure(error))
+        if concerns_all(error):
+            raise
+        return Member(name, state=state, failure=str(error))
 
 
-def _accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
+def accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
     """Return the companion of the members that have not failed, planned; none, or one."""
     resource = fleet.companion([member for member in members if not member.failure])
-    return [Member(resource.name, resource, plan(resource, resource.observe(), resource.options["state"]))] if resource else []
+    if resource is None:
+        return []
+    state = resource.options["state"]
+    return [Member(resource.name, resource, plan(resource, resource.observe(), state), state)]
 
 
 def _refuse_what_stands_on_nothing(fleet: Fleet, members: t.Sequence[Member], companion: t.Sequence[Member]) -> None:
@@ -136,52 +173,123 @@ def _refuse_what_stands_on_nothing(fleet: Fleet, members: t.Sequence[Member], co
         raise CloudflareError(" ".join(missing))
 
 
-def _write(fleet: Fleet, group: t.Sequence[Member], mode: Mode) -> tuple[list[str], list[str]]:
-    """Write what is due, and return the operations, and a warning for each that a listing does not show yet."""
-    due = [member for member in group if member.due]
-    step = fleet.at_once(due)
-    operations = [str(step)] if step else []
-    if mode.check:
-        return operations or [operation for member in due for operation in member.plan.operations], []
-    if step:
-        fleet.client.write(step.method, step.path, **step.how())
-        due = _unsettled(fleet, due, mode)
-    for member in due:
+def concerns_all(error: CloudflareError) -> bool:
+    """Whether every other member would fail of the same, so that going on is pointless."""
+    return isinstance(error, Unreachable) or (isinstance(error, ApiError) and error.everywhere)
+
+
+class Work:
+    """The writing of a fleet: what was sent, what went wrong, and whether to go on."""
+
+    def __init__(self, fleet: Fleet, mode: Mode, members: t.Sequence[Member]) -> None:
+        self.operations: list[str] = []
+        self.warnings: list[str] = []
+        self._fleet, self._mode = fleet, mode
+        self._why_stopped = ""
+        self._tolerated: int | None = fleet.options["max_failures"]
+        self._failures = 0
+        self._progress = Progress(fleet.label, sum(member.due for member in members), fleet.client.pacer.left)
+        for member in members:
+            if member.failure:
+                self._count_failure()
+
+    def is_complete(self, members: t.Sequence[Member]) -> bool:
+        """Whether these have become what their plans say, or would."""
+        return not any(member.failure or member.due for member in members)
+
+    def write(self, group: t.Sequence[Member]) -> None:
+        """Do what the plans of these members say."""
+        due = [member for member in group if member.due]
+        at_once = self._fleet.at_once(due)
+        if self._mode.check:
+            self._foresee(due, at_once)
+            return
+        if at_once and not self._why_stopped:
+            self._do_at_once(due, at_once)
+            due = [member for member in due if member.due]
+        self._apply_each(due)
+        self.operations += [operation for member in due for operation in member.operations]
+        late = self._unsettled([member for member in due if (member.changed and member.the.reads_back) or member.doubt])
+        for member in late:
+            member.failure = member.doubt
+        self._warn_of([member for member in late if not member.failure])
+
+    def failure(self, members: t.Sequence[Member], companion: t.Sequence[Member]) -> str:
+        """Return why the task fails, if it does. What is tolerated becomes a warning."""
+        failed = [member for member in members if member.failure]
+        left = sum(member.due for member in (*members, *companion))
+        told = [f"{len(failed)} of {len(members)} failed."] if failed else []
+        told += [f"{member.name}: {member.failure}" for member in (*failed[:TOLD], *companion) if member.failure]
+        told += [f"Broken off, {self._why_stopped}: {left} were not begun. Run again, and it goes on from there."] if left else []
+        message = f"{self._fleet.label}: {' '.join(told)}" if told else ""
+        if message and not left and self._failures <= (self._tolerated or 0):
+            self.warnings.append(message)
+            return ""
+        return message
+
+    def _foresee(self, due: t.Sequence[Member], at_once: Step | None) -> None:
+        self.operations += [str(at_once)] if at_once else [operation for member in due for operation in member.plan.operations]
+        for member in due:
+            member.changed = True
+
+    def _do_at_once(self, due: t.Sequence[Member], step: Step) -> None:
+        self._fleet.client.write(step.method, step.path, **step.how())
+        self.operations.append(str(step))
+        left = self._unsettled(due)
+        for member in due:
+            member.changed = member not in left
+            self._progress.step(member.changed, failed=False)
+
+    def _apply_each(self, due: t.Sequence[Member]) -> None:
+        self._fleet.client.pacer.on_wait = self._progress.wait
+        with ThreadPoolExecutor(self._fleet.options["concurrency"]) as pool:
+            try:
+                for ended in as_completed([pool.submit(self._apply, member) for member in due]):
+                    member = ended.result()
+                    self._progress.step(member.changed, bool(member.failure))
+            except BaseException:
+                self._why_stopped = "interrupted"
+                raise
+
+    def _apply(self, member: Member) -> Member:
+        if self._why_stopped:
+            return member
         try:
-            apply(member.the, member.plan)
-            operations += member.plan.operations
+            apply(member.the, member.plan, member.operations)
+        except LostAnswer as lost:
+            member.doubt = str(lost)
         except CloudflareError as error:
-            member.failure = _failure(error)
-    late = _unsettled(fleet, [member for member in due if member.due and member.the.reads_back], mode)
-    return operations, [f"{member.the.label}: Cloudflare accepted the write, but its listing does not show it yet." for member in late]
+            member.failure = str(error)
+            self._count_failure()
+            if concerns_all(error):
+                self._why_stopped = "since the others would fail of the same"
+        member.changed = bool(member.operations or member.doubt)
+        return member
+
+    def _count_failure(self) -> None:
+        self._failures += 1
+        if self._tolerated is not None and self._failures > self._tolerated:
+            self._why_stopped = self._why_stopped or f"since more than max_failures ({self._tolerated}) failed"
+
+    def _unsettled(self, due: t.Sequence[Member]) -> list[Member]:
+        """Return the members that a fresh listing does not yet show as they should be, after patience."""
+        left = list(due)
+        for member in left:
+            member.the.written()
+        for _waited in self._mode.looks() if left else ():
+            self._fleet.client.forget()
+            self._fleet.look([member.name for member in left])
+            left = [member for member in left if plan(member.the, member.the.observe(), member.state).steps]
+            if not left:
+                break
+        return left
+
+    def _warn_of(self, late: t.Sequence[Member]) -> None:
+        if late:
+            names = ", ".join(member.the.label for member in late[:TOLD])
+            self.warnings.append(f"Cloudflare accepted the writes, but its listing does not show all of them yet: {len(late)}, such as {names}.")
 
 
-def _unsettled(fleet: Fleet, due: t.Sequence[Member], mode: Mode) -> list[Member]:
-    """Return the members that a fresh listing does not yet show as they should be, after patience."""
-    left = list(due)
-    for member in left:
-        member.the.written()
-    for _waited in mode.looks() if left else ():
-        fleet.client.forget()
-        fleet.look()
-        left = [member for member in left if plan(member.the, member.the.observe(), mode.state).steps]
-        if not left:
-            break
-    return left
-
-
-def _diff(member: Member) -> list[dict[str, t.Any]]:
-    return render(member.the, member.plan.before, member.plan.after)
-
-
-def _failure(error: CloudflareError) -> str:
-    """Return why a member failed, unless every other would fail of it too: then the run ends."""
-    if isinstance(error, Unreachable) or (isinstance(error, ApiError) and error.everywhere):
-        raise error
-    return str(error)
-
-
-def _summary(fleet: Fleet, members: t.Sequence[Member], companion: t.Sequence[Member]) -> str:
-    failed = [member for member in members if member.failure]
-    reasons = [f"{member.name}: {member.failure}" for member in (*failed[:TOLD], *companion) if member.failure]
-    return f"{fleet.label}: {len(failed)} of {len(members)} failed. " + " ".join(reasons) if reasons else ""
+def _summary(members: t.Sequence[Member]) -> dict[str, int]:
+    failed = sum(bool(member.failure) for member in members)
+    return {"total": len(members), "changed": sum(member.changed for member in members), "failed": failed}

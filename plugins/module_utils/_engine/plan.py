@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .resource import UNKNOWN, Field, Object, Resource, Step, identical
+from .resource import DIFFERENT, UNKNOWN, Field, Object, Resource, Step, identical
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def knowable(value: t.Any) -> bool:
 
 def differs(field: Field, before: t.Any, after: t.Any) -> bool:
     """Whether a field is not yet what it shall be. What is not known yet is different."""
-    return not knowable(after) or not identical(field.normalize(before), field.normalize(after))
+    return not knowable(after) or before == DIFFERENT or not identical(field.normalize(before), field.normalize(after))
 
 
 def plan(resource: Resource, before: Object | None, state: str = "present") -> Plan:

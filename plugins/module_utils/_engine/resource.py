@@ -19,6 +19,7 @@ from .._cloudflare.client import Answer, Client
 Object = dict[str, t.Any]
 Spec = t.Mapping[str, t.Any]
 
+DIFFERENT = "(not read, and different)"  # what is there in place of what is wanted, where that is enough to know
 UNKNOWN = "(known after apply)"  # what only the server can fill in; compares as different, never travels
 
 
@@ -91,6 +92,10 @@ class Kind(ABC):
     """What Ansible checks between options: mutually_exclusive, required_if, ..."""
     stateful: t.ClassVar[bool] = True
     """Whether there is an option C(state)."""
+    many: t.ClassVar[str] = ""
+    """The option that lists many objects, each of which is checked by itself: one that is wrong does not keep the others from their due."""
+    in_full: bool = False
+    """Whether somebody wants to see all that is, and not only whether it differs."""
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         self.client, self.given, self.options = client, given, options

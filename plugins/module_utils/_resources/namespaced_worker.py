@@ -9,12 +9,16 @@ from __future__ import annotations
 import typing as t
 
 from .._engine.resource import Object, Step
+from .._worker.settings import SETTINGS
 from .dispatch_namespace import scripts_path
 from .script import Script
 from .script_info import ScriptInfo
+from .script_remembered import Remembered, recall, remember
 from .script_told import TOLD, stamp_tag
+from .secrets import HIDDEN
 
 NO_NAMESPACE = 100119
+REMEMBERED = tuple(field for field in Script.fields if field.name in ("modules", *SETTINGS))
 
 
 class NamespacedWorker(Script):
@@ -26,8 +30,8 @@ class NamespacedWorker(Script):
         "name": {"type": "str", "required": True},
     }
     listed: t.Mapping[str, Object] | None = None
-    noted: t.Sequence[t.Any] | None = None
-    """Its entry in the ledger: stamp, etag and modified_on as they were told after the last write."""
+    noted: t.Sequence[t.Any] = ()
+    """Its entry in the ledger: stamp, etag and modified_on as they were told after the last write, and what is remembered of the rest."""
 
     @property
     def alone(self) -> bool:
@@ -57,8 +61,18 @@ class NamespacedWorker(Script):
 
     def was_touched(self, head: Object) -> bool:
         if self.noted and self.noted[0] == stamp_tag(self._tags):  # else it was stamped since, as worker_secrets does
-            return list(self.noted[1:]) != [head.get("etag"), head.get("modified_on")]
+            return list(self.noted[1:3]) != [head.get("etag"), head.get("modified_on")]
         return super().was_touched(head)
+
+    def recalled(self) -> Object | None:
+        if len(self.noted) < 4 or self.noted[0] != stamp_tag(self._tags):
+            return None
+        seen = recall(self.noted[3], REMEMBERED, self.wanted(None), self._declared or [])
+        return seen and {**seen, "secrets": dict.fromkeys(self.noted[3].get("secrets", ()), HIDDEN)}
+
+    def remembered(self, thing: Object) -> Remembered:
+        """Return what the ledger shall remember of the Worker, which was read or written as a whole."""
+        return remember(thing, REMEMBERED, self._declared or [])
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})

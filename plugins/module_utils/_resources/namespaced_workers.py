@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.fleet import Fleet, Member
+from .._engine.fleet import TOLD, Fleet, Member, Unfit
 from .._engine.resource import Object, Resource, Step
 from .._worker import bindings, source
 from .._worker.fingerprint import OWNER, owner_in
@@ -22,6 +22,7 @@ from .script import Script
 from .script_told import outdated_bundles, stamp_tag, unknown_bindings
 from .secrets import uncompared_secrets
 
+PAGE = 1000  # Workers in one answer of the listing
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
 SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "allow_replace", "verify_level", "rebundle", "source_root", *source.TABLE)  # said once
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
@@ -46,12 +47,14 @@ class NamespacedWorkers(Fleet):
 
     name = "namespaced_workers"
     identity = {"dispatch_namespace": {"type": "str", "required": True, "aliases": ["namespace"]}}
+    many = "workers"
     controls = {
         "workers": {
             "type": "list",
             "elements": "dict",
             "options": {"name": {"type": "str", "required": True}, "hostnames": {"type": "list", "elements": "str"}, **TENANT},
         },
+        "workers_file": {"type": "path"},
         "defaults": {"type": "dict", "options": TENANT},
         "registry": {
             "type": "dict",
@@ -59,6 +62,9 @@ class NamespacedWorkers(Fleet):
             "required_one_of": [("title", "namespace_id")],
             "mutually_exclusive": [("title", "namespace_id")],
         },
+        "prune": {"type": "bool", "default": False},
+        "prune_limit": {"type": "int", "default": 10},
+        **Fleet.pace,
         **{name: spec for name, spec in Script.spec().items() if name in SHARED},
     }
 
@@ -68,28 +74,34 @@ class NamespacedWorkers(Fleet):
         self._built: list[NamespacedWorker] = []
         self._registry: Registry | None = None
         self._ledger: Ledger | None = None
-        self._workers: dict[str, t.Mapping[str, t.Any]] = {}
-        for worker in given.get("workers") or []:
+        self._workers: dict[str, Object] = {}
+        for position, worker in enumerate(given.get("workers") or [], 1):
             name = worker.get("name")
             if not name:
-                raise CloudflareError("workers: one of them has no name: give each its own.")
+                raise CloudflareError(f"workers: number {position} has no name: give each its own.")
             if name in self._workers:
                 raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
-            self._workers[name] = worker
+            self._workers[str(name)] = worker
         # A variable that came to nothing must not mean all of them: null is refused, only silence is everyone.
         if ("workers" in given or options["state"] == "present") and given.get("workers") is None:
-            raise CloudflareError("workers: give the Workers that are meant, if only an empty list.")
+            raise CloudflareError("workers: give the Workers that are meant, if only an empty list, or workers_file.")
         self._everyone = "workers" not in given
         if self._everyone and "owner" not in given:
             raise CloudflareError("owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's.")
+        if options["prune"] and (options["state"] == "absent" or "owner" not in given):
+            raise CloudflareError("prune: say by owner whose Workers it may remove, and leave it out with state: absent.")
+        if not 0 <= options["prune_limit"] <= 100:
+            raise CloudflareError(f"prune_limit is {options['prune_limit']}: it is a share of the Workers, from 0 to 100 %.")
+        self._leaving: list[str] = []
         self._hosts = self._read_hosts()
+        self._defaults = given.get("defaults") or {}
+        self._unsaid = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
+        self._shared = {option: options[option] for option in ("dispatch_namespace", *SHARED)}
 
     def _read_hosts(self) -> dict[str, str]:
         hosts: dict[str, str] = {}
         for name, worker in self._workers.items():
-            for host in (str(host).lower() for host in worker.get("hostnames") or []):
-                if not HOST.fullmatch(host):
-                    raise CloudflareError(f"hostnames: {host!r} of {name} is no host name: each is looked up as it is, so a wildcard would never be found.")
+            for host in _hosts_of(worker):
                 if hosts.setdefault(host, name) != name:
                     raise CloudflareError(f"hostnames: {host} is declared for {hosts[host]} and for {name}: a host name leads to one Worker.")
         return hosts
@@ -108,60 +120,104 @@ class NamespacedWorkers(Fleet):
             *unknown_bindings(unknown),
         ]
 
-    def _path(self) -> str:
-        return scripts_path(self.client, self.options["dispatch_namespace"])
+    # -- what is there -------------------------------------------------------------------------------------------------
 
-    def look(self) -> None:
-        scripts = self.client.listed(self._path(), limit=1000)
-        self.missing = [no_namespace(self.options["dispatch_namespace"])] if scripts is None else []
+    def _path(self, *parts: str) -> str:
+        return scripts_path(self.client, self.options["dispatch_namespace"], *parts)
+
+    def look(self, names: t.Collection[str] | None = None) -> None:
         # The members hold this very mapping: what they observe is always the latest look.
+        if names is not None and len(names) <= len(self._listed) // PAGE:
+            self._listed.update((name, script) for name in names if (script := self._read(name)))
+            return
+        scripts = self.client.listed(self._path(), limit=PAGE)
+        self.missing = [no_namespace(self.options["dispatch_namespace"])] if scripts is None else []
         self._listed.clear()
         self._listed.update((script["id"], script) for script in scripts or ())
         if self._ledger is None and self.options.get("registry"):
             self._ledger = read_ledger(self.client, self.options["registry"], self.options["owner"])
 
+    def _read(self, name: str) -> Object | None:
+        """Read one Worker where that is less than the whole listing."""
+        self._listed.pop(name, None)
+        found = self.client.look(self._path(name)).result
+        return found["script"] if found else None
+
     def names(self) -> t.Iterable[str]:
-        if not self._everyone:
-            return list(self._workers)
+        return self._mine() if self._everyone else list(self._workers)
+
+    def _mine(self) -> list[str]:
+        """Return the names of the Workers that are this owner's by their tags."""
         return [name for name in self._listed if owner_in(self._tags(name)) == self.options["owner"]]
+
+    def leaving(self) -> t.Collection[str]:
+        if not self.options["prune"]:
+            return ()
+        mine, limit = self._mine(), self.options["prune_limit"]
+        self._leaving = gone = [name for name in mine if name not in self._workers]
+        if 100 * len(gone) > limit * len(mine):
+            raise CloudflareError(
+                f"prune: {len(gone)} of the {len(mine)} Workers of owner {self.options['owner']!r} are not declared and would be removed, which is more than"
+                f" prune_limit ({limit} %): {', '.join(gone[:TOLD])}{', ...' if gone[TOLD:] else ''}. Nothing was changed. Declare them,"
+                f" or set prune_limit: {-(-100 * len(gone) // len(mine))} if they shall all go."
+            )
+        return gone
 
     def _tags(self, name: str) -> list[str]:
         script = self._listed[name]
         if "tags" not in script:  # a listing did not always carry them
-            script["tags"] = self.client.call("GET", f"{self._path()}/{name}/tags").result
+            script["tags"] = self._noted_tags(script) or self.client.call("GET", f"{self._path(name)}/tags").result
         return script["tags"] or []
 
-    def member(self, name: str) -> Resource:
-        shared = {option: self.options[option] for option in ("dispatch_namespace", "state", *SHARED)}
-        given = {**merge(self.given.get("defaults") or {}, self._workers.get(name, {})), "name": name}
-        defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
-        worker = NamespacedWorker(self.client, given, {**defaults, **given, **shared})
-        worker.listed, worker.noted = self._listed, (self._ledger or {}).get(name)
+    def _noted_tags(self, script: Object) -> list[str]:
+        """Return the tags of a Worker that nobody has touched since they were noted."""
+        noted = (self._ledger or {}).get(script["id"], ())
+        if len(noted) < 4 or list(noted[1:3]) != [script.get("etag"), script.get("modified_on")]:
+            return []
+        return [*noted[3].get("tags", ()), OWNER + self.options["owner"], noted[0]]
+
+    def member(self, name: str, state: str) -> Resource:
+        declared = self._workers.get(name, {})
+        if isinstance(declared, Unfit):
+            raise CloudflareError(declared.why)
+        for host in _hosts_of(declared):
+            if not HOST.fullmatch(host):
+                raise CloudflareError(f"hostnames: {host!r} is no host name: each is looked up as it is, so a wildcard would never be found.")
+        given = {**merge(self._defaults, declared), "name": name}
+        worker = NamespacedWorker(self.client, given, {**self._unsaid, **given, **self._shared, "state": state})
+        worker.listed, worker.noted, worker.in_full = self._listed, (self._ledger or {}).get(name, ()), self.in_full
+        if name in self._listed:
+            self._tags(name)
         self._built.append(worker)
         return worker
 
+    # -- what goes with them -------------------------------------------------------------------------------------------
+
     def companion(self, members: t.Sequence[Member]) -> Resource | None:
-        registry, names = self.options.get("registry"), [member.name for member in members]
+        registry, names = self.options.get("registry"), {member.name for member in members}
         if not registry:
             return None
         absent = self.options["state"] == "absent"
         records = {} if absent else {host: name for host, name in self._hosts.items() if name in names}
         state = "absent" if absent and self._everyone else "present"  # of some of them: the records of the others stay
         options = {**registry, "owner": self.options["owner"], "state": state}
-        given = {"records": records, "workers": set(names), "declared": set() if absent else set(self._hosts)}
+        given = {"records": records, "workers": names | set(self._leaving), "declared": set() if absent else set(self._hosts)}
         # Only after a write: what others have changed is read, and mended or stamped, before it is noted.
-        noted = absent or not any(member.due for member in members)
-        self._registry = Registry(self.client, {**given, "ledger": lambda: json.dumps(self._told(names)), "noted": noted}, options)
+        noted = absent or not any(member.plan.steps for member in members)
+        self._registry = Registry(self.client, {**given, "ledger": lambda: json.dumps(self._told(members)), "noted": noted}, options)
         return self._registry
 
-    def _told(self, names: t.Iterable[str]) -> Ledger:
+    def _told(self, members: t.Iterable[Member]) -> Ledger:
         """Return the ledger as it shall be: these Workers as the latest listing tells of them, others of this owner as they were noted."""
-        told = {name: self._entry(name) for name in names if name in self._listed}
+        told = {member.name: self._entry(member) for member in members if member.name in self._listed}
         return {**{name: entry for name, entry in (self._ledger or {}).items() if name in self._listed}, **told}
 
-    def _entry(self, name: str) -> list[t.Any]:
-        script = self._listed[name]
-        return [stamp_tag(self._tags(name)), script.get("etag"), script.get("modified_on")]
+    def _entry(self, member: Member) -> list[t.Any]:
+        script, noted = self._listed[member.name], (self._ledger or {}).get(member.name, [])
+        told = [stamp_tag(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
+        if noted[:3] == told or not member.plan.steps:
+            return noted if noted[:3] == told else told
+        return [*told, t.cast(NamespacedWorker, member.the).remembered(t.cast(Object, member.plan.after))]
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         if not self._everyone or len(due) < 2:
@@ -171,8 +227,13 @@ class NamespacedWorkers(Fleet):
         return Step("DELETE", self._path(), lambda: {"params": mine})
 
     def extra(self, members: t.Sequence[Member], companion: Member | None) -> dict[str, t.Any]:
-        going = {member.name for member in members if member.due} if self.options["state"] == "absent" else set()
+        going = {member.name for member in members if member.state == "absent" and member.plan.steps and not member.failure}
         remaining = {"workers": len([name for name in self._listed if name not in going])}
         if self._registry is None:
             return {"remaining": remaining}
         return {"remaining": {**remaining, "entries": self._registry.others}, "registry": companion.plan.after if companion else None}
+
+
+def _hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:
+    hosts = worker.get("hostnames") or []
+    return [host.lower() for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []

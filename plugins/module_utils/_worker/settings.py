@@ -106,6 +106,11 @@ def wanted(given: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any]) -> dict[
     return found
 
 
+def is_merged(name: str) -> bool:
+    """Whether what is given of a field of a Worker is laid over what there is."""
+    return name in SETTINGS and SETTINGS[name].merged
+
+
 def off(there: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what there is, with nothing in it enabled."""
     return {**{key: off(value) if isinstance(value, dict) else value for key, value in there.items()}, "enabled": False}

@@ -1,0 +1,60 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the ledger remembers of a Worker, so that a change of it needs no reading.
+
+A field that is not as it is on a new Worker is remembered by a hash: that tells whether it is the wanted one, and that is all an
+upload has to know which replaces it. Bindings are remembered one by one, since some of them may stay, and secrets by name.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._engine.plan import knowable
+from .._engine.resource import DIFFERENT, Field, Object
+from .._worker import settings
+from .._worker.bindings import INHERIT, Binding
+from .._worker.fingerprint import fingerprint
+
+Remembered = dict[str, t.Any]  # field -> hash; bindings -> name -> type, hash; secrets -> names
+
+
+def _digest(value: t.Any) -> str:
+    return fingerprint(value)[:8]
+
+
+def remember(thing: Object, fields: t.Iterable[Field], declared: t.Iterable[Binding]) -> Remembered:
+    """Return what to remember of a Worker that was read or written as a whole."""
+    hashes = {field.name: _digest(field.normalize(thing[field.name])) for field in fields if not _is_initial(field, thing[field.name])}
+    asked = {binding["name"]: binding for binding in declared}
+    bound = {one["name"]: one.get(DIFFERENT) or [one["type"], _digest(asked.get(one["name"], one))] for one in thing["bindings"]}
+    named = {"bindings": bound, "secrets": sorted(thing["secrets"]), "tags": thing["tags"]}
+    return {**hashes, **{name: value for name, value in named.items() if value}}
+
+
+def recall(remembered: Remembered, fields: t.Iterable[Field], wanted: Object, declared: t.Collection[Binding]) -> Object | None:
+    """Return the Worker as it is: what is not remembered to be the wanted is C(DIFFERENT). None where that is too little to go by."""
+    thing: Object = {}
+    for field in fields:
+        name, digest = field.name, remembered.get(field.name)
+        if digest is None:
+            thing[name] = field.initial
+        elif name in wanted and digest == _digest(field.normalize(wanted[name])):
+            thing[name] = wanted[name]
+        elif name in wanted and not settings.is_merged(name):
+            thing[name] = DIFFERENT
+        else:  # it stays, or a part of it does, and an upload has to say what that is
+            return None
+    if any(binding["type"] == INHERIT for binding in declared):
+        return None
+    asked = {binding["name"]: binding for binding in declared}
+    bound = {name: [one["type"], _digest(one)] for name, one in asked.items()}
+    there = remembered.get("bindings", {})
+    thing["bindings"] = [asked[name] if bound.get(name) == told else {"name": name, "type": told[0], DIFFERENT: told} for name, told in sorted(there.items())]
+    return thing
+
+
+def _is_initial(field: Field, value: t.Any) -> bool:
+    return not knowable(value) or (knowable(field.initial) and bool(field.normalize(value) == field.normalize(field.initial)))
