@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import email.utils
+import os
 import random
+import threading
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client, Credentials, connect, join
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client, Credentials, connect, disconnect, join
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import (
     NO_ENVELOPE,
     ApiError,
@@ -134,6 +137,82 @@ def test_a_listing_is_remembered_until_a_write(client: Client, edge: Edge) -> No
     assert len(edge.requests()) == 1
     client.write("POST", kv, json={"title": "x"})
     assert len(client.listing(kv)) == 1
+
+
+def at_once(count: int, do: t.Callable[[int], t.Any]) -> list[t.Any]:
+    """Do something in so many threads, none of which begins before all are there."""
+    ready = threading.Barrier(count)
+
+    def one(number: int) -> t.Any:
+        ready.wait(10)
+        return do(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(one, range(count)))
+
+
+def test_threads_share_what_one_of_them_listed(client: Client, edge: Edge) -> None:
+    kv = client.account("storage", "kv", "namespaces")
+    at_once(8, lambda number: client.write("POST", kv, json={"title": f"n{number}"}))
+    edge.clear()
+    assert [len(found) for found in at_once(8, lambda _number: client.listing(kv))] == [8] * 8
+    assert len(edge.requests()) == 1
+
+
+def test_a_listing_that_a_write_overtakes_is_not_remembered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    kv = client.account("storage", "kv", "namespaces")
+    read = client._pages
+
+    def overtaken(*arguments: t.Any) -> list[t.Any]:
+        found = read(*arguments)
+        monkeypatch.undo()
+        client.write("POST", kv, json={"title": "x"})
+        return found
+
+    monkeypatch.setattr(client, "_pages", overtaken)
+    assert client.listing(kv) == []
+    assert len(client.listing(kv)) == 1
+
+
+def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_next(client: Client) -> None:
+    def sockets() -> list[str]:
+        return [link for name in os.listdir("/proc/self/fd") if (link := target(f"/proc/self/fd/{name}")).startswith("socket:")]
+
+    def target(link: str) -> str:
+        try:
+            return os.readlink(link)
+        except OSError:
+            return ""
+
+    def ask(_number: int) -> str:
+        with client._session() as session:
+            everybody.wait(10)
+            return hex(id(session))
+
+    before = sockets()
+    everybody = threading.Barrier(8)
+    assert len(set(at_once(8, ask))) == 8
+    for _round in range(5):
+        at_once(8, lambda _number: client.call("GET", "/accounts"))
+    assert len(client._idle) == 8
+    client.close()
+    deadline = time.monotonic() + 5
+    while len(sockets()) > len(before) and time.monotonic() < deadline:  # the edge closes its ends in its own time
+        time.sleep(0.01)
+    assert len(sockets()) <= len(before)
+
+
+def test_a_fork_has_connections_of_its_own(edge: Edge) -> None:
+    options: dict[str, t.Any] = {"api_token": edge.token, "api_url": edge.api}
+    ours = connect(options, {})
+    assert ours.call("GET", "/accounts").result
+    child = os.fork()
+    if not child:
+        os._exit(0 if connect(options, {}) is not ours and connect(options, {}).call("GET", "/accounts").result else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert connect(options, {}) is ours
+    disconnect()
+    assert connect(options, {}) is not ours
 
 
 def test_the_longest_zone_wins(client: Client, edge: Edge) -> None:

@@ -9,12 +9,14 @@ Nothing here knows a resource, or Ansible.
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import hashlib
 import json
 import os
 import random
 import re
+import threading
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -109,7 +111,7 @@ def join(*parts: str) -> str:
 
 
 class Client:
-    """One connection to the API for one set of credentials.
+    """How one set of credentials speaks to the API. Threads may share it: each request in flight has a connection to itself.
 
     Listings and lookups are remembered until the next write of this process: items of a loop share them.
     """
@@ -121,17 +123,14 @@ class Client:
         url: str = DEFAULT_URL,
         account_id: str | None = None,
         pacer: Pacer | None = None,
-        sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = url.rstrip("/")
         self.credentials = credentials
-        self.pacer = pacer or Pacer(sleep=sleep)
+        self.pacer = pacer or Pacer()
         self._account_id = account_id
         self._ahead = 0.0
-        self._session = requests.Session()
-        self._session.trust_env = True
-        self._session.auth = lambda request: request  # else ~/.netrc would replace our Authorization header
-        self._session.headers.update({**credentials.headers, "User-Agent": "tenantry.cloudflare_workers"})
+        self._idle: list[requests.Session] = []
+        self._reading = threading.Lock()
         self._listings: dict[tuple[str, str], list[t.Any]] = {}
         self._zones: dict[str, dict[str, t.Any]] = {}
 
@@ -166,9 +165,17 @@ class Client:
         return backoff if isinstance(error, Unreachable) or repeatable else None
 
     def _once(self, method: str, path: str, how: t.Mapping[str, t.Any]) -> Answer:
+        response = self._send(method, path, how)
+        self.pacer.learn(response.headers)
+        if date := email.utils.parsedate_tz(response.headers.get("Date")):
+            self._ahead = email.utils.mktime_tz(date) - time.time()
+        return self._read(method, path, response)
+
+    def _send(self, method: str, path: str, how: t.Mapping[str, t.Any]) -> requests.Response:
         where = f"{method} {self.url}{path}"
         try:
-            response = self._session.request(method, self.url + path, **{"timeout": TIMEOUT, "allow_redirects": False, **how})
+            with self._session() as session:
+                return session.request(method, self.url + path, **{"timeout": TIMEOUT, "allow_redirects": False, **how})
         except requests.exceptions.ConnectTimeout as error:
             raise Unreachable(f"No answer from {self.url} in {TIMEOUT[0]} s: check the network and api_url. [{where}]") from error
         except requests.exceptions.SSLError as error:
@@ -184,10 +191,25 @@ class Client:
             raise LostAnswer(f"{self.url} did not answer within {TIMEOUT[1]} s. [{where}]") from error
         except requests.exceptions.RequestException as error:
             raise CloudflareError(f"Not a request that can be sent: {error}. Check api_url. [{where}]") from error
-        self.pacer.learn(response.headers)
-        if date := email.utils.parsedate_tz(response.headers.get("Date")):
-            self._ahead = email.utils.mktime_tz(date) - time.time()
-        return self._read(method, path, response)
+
+    @contextlib.contextmanager
+    def _session(self) -> t.Iterator[requests.Session]:
+        """Lend a session that nobody else uses: the one that was used last, whose connection is likely to be open still."""
+        try:
+            session = self._idle.pop()
+        except IndexError:
+            session = requests.Session()
+            session.auth = lambda request: request  # else ~/.netrc would replace our Authorization header
+            session.headers.update({**self.credentials.headers, "User-Agent": "tenantry.cloudflare_workers"})
+        try:
+            yield session
+        finally:
+            self._idle.append(session)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
 
     def _read(self, method: str, path: str, response: requests.Response) -> Answer:
         kind, ray = response.headers.get("Content-Type", ""), response.headers.get("CF-Ray", "")
@@ -226,15 +248,20 @@ class Client:
         Raises ApiError also where the collection's parent does not exist.
         """
         key = (path, repr(sorted(params.items())))
-        if key not in self._listings:
-            items: list[t.Any] = []
-            more: dict[str, t.Any] | None = {}
-            while more is not None:
-                answer = self.call("GET", path, params={**params, **more})
-                items += answer.result or []
-                more = _next_page(answer)
-            self._listings[key] = items
-        return self._listings[key]
+        with self._reading:  # who wants what another thread is reading waits for it
+            listings = self._listings  # those of now: what a write overtakes is not remembered
+            if key not in listings:
+                listings[key] = self._pages(path, params)
+            return listings[key]
+
+    def _pages(self, path: str, params: t.Mapping[str, t.Any]) -> list[t.Any]:
+        items: list[t.Any] = []
+        more: dict[str, t.Any] | None = {}
+        while more is not None:
+            answer = self.call("GET", path, params={**params, **more})
+            items += answer.result or []
+            more = _next_page(answer)
+        return items
 
     def listed(self, path: str, **params: t.Any) -> list[t.Any] | None:
         """Read a collection as C(listing) does; None where its parent does not exist."""
@@ -247,9 +274,11 @@ class Client:
 
     def write(self, method: str, path: str, **how: t.Any) -> Answer:
         """Send a request that changes something, and forget every listing."""
-        self.forget()
-        # What is gone when it is to be deleted is what was wanted: the first of two attempts may have done it.
-        return self.look(path, method, **how) if method == "DELETE" else self.call(method, path, **how)
+        try:
+            # What is gone when it is to be deleted is what was wanted: the first of two attempts may have done it.
+            return self.look(path, method, **how) if method == "DELETE" else self.call(method, path, **how)
+        finally:
+            self.forget()
 
     def now(self) -> float:
         """Return the time where the API is, in seconds since 1970: this machine's clock may be wrong."""
@@ -257,7 +286,7 @@ class Client:
 
     def forget(self) -> None:
         """Forget what was listed, so that the next look is a real one."""
-        self._listings.clear()
+        self._listings = {}
 
     # -- where things live ---------------------------------------------------------------------------------------------
 
@@ -312,8 +341,12 @@ def connect(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None 
 
 
 def disconnect() -> None:
-    """Forget every client of this process."""
-    _clients.clear()
+    """Forget every client of this process, and close its connections."""
+    while _clients:
+        _clients.popitem()[1].close()
+
+
+os.register_at_fork(after_in_child=_clients.clear)  # a connection cannot be shared with the parent
 
 
 def json_of(content: bytes) -> t.Any:

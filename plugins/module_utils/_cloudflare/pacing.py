@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import collections
 import re
+import threading
 import time
 import typing as t
 
@@ -42,13 +43,18 @@ class Pacer:
         self._clock, self._sleep = clock, sleep
         self._buckets: collections.OrderedDict[int, int] = collections.OrderedDict()
         self._not_before = 0.0
+        self._counting = threading.Lock()
 
     def take(self) -> None:
         """Wait until one more request fits into the budget, and count it."""
-        while (delay := self._delay()) > 0:
+        while True:
+            with self._counting:
+                delay = self._delay()
+                if delay <= 0:
+                    second = int(self._clock())
+                    self._buckets[second] = self._buckets.get(second, 0) + 1
+                    return
             self.pause(delay)
-        second = int(self._clock())
-        self._buckets[second] = self._buckets.get(second, 0) + 1
 
     def left(self) -> int:
         """Return how many requests the budget allows now."""
