@@ -25,6 +25,8 @@ from ansible.plugins.action.normal import ActionModule as Ordinary
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import CAN_SPEAK
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import shown
 
 try:  # What direct execution needs of ansible-core and of this machine. Anything missing: the ordinary way.
     from ansible.module_utils import basic
@@ -42,27 +44,52 @@ HOLDERS = ("defaults", "workers")  # the options that hold Workers
 READ_AS = {**source.SPEC, "source_root": {"type": "path"}, "compatibility_flags": {"type": "list", "elements": "str"}}
 READ_BY = ArgumentSpecValidator(READ_AS)
 FOLDERS = ("directory",)  # those of assets that name a folder
+SILENT = 100  # Workers: where more are run without progress to be seen, that is said
 
 
 class ActionModule(Ordinary):
     """The action plugin of every module of the collection."""
+
+    def __init__(self, *arguments: t.Any, **named: t.Any) -> None:
+        super().__init__(*arguments, **named)
+        self._found: dict[tuple[str, str], str] = {}
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module of the task's name."""
         variables = task_vars or {}
         name = self._task.action.rpartition(".")[2]
         direct = self._is_direct(variables)
-        if name != "api" and self._task.args.get("state") != "absent":  # what is removed needs no code
-            self._task.args = self._with_sources(self._task.args, packed=not direct)
-        if not direct:
-            return t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
-        super(Ordinary, self).run(tmp, task_vars)  # what every action does first: refuse async or check mode where it must
-        arguments = dict(self._task.args)
+        arguments = self._with_file(self._task.args)
+        if name != "api" and arguments.get("state") != "absent":  # what is removed needs no code
+            arguments = self._with_sources(arguments, packed=not direct)
+        return self._run_here(name, arguments, tmp, variables) if direct else self._run_elsewhere(arguments, tmp, variables)
+
+    def _run_elsewhere(self, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        told = self._task.args
+        if len(arguments.get("workers") or ()) > SILENT:
+            self._display.display(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
+        try:
+            self._task.args = arguments
+            return t.cast("dict[str, t.Any]", super().run(tmp, variables))
+        finally:
+            self._task.args = told  # Ansible hands them on with the result: thousands of Workers are not to travel again
+
+    def _run_here(self, name: str, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        super(Ordinary, self).run(tmp, variables)  # what every action does first: refuse async or check mode where it must
         self._update_module_args(self._task.action, arguments, variables)
         variables_of_task: dict[str, t.Any] = {}
         self._compute_environment_string(variables_of_task)
-        with _environment(variables_of_task):
+        with _environment(variables_of_task), shown():
             return _call(name, arguments)
+
+    def _with_file(self, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return the arguments with the Workers that a file declares among the others: they are data, and no template by now."""
+        path, listed = arguments.get("workers_file"), arguments.get("workers", [])
+        if not isinstance(path, str) or not path or not isinstance(listed, list):  # the module says what is wrong with that
+            return dict(arguments)
+        where = os.path.join(arguments.get("source_root") or "", os.path.expanduser(path))
+        given = {name: value for name, value in arguments.items() if name != "workers_file"}
+        return {**given, "workers": [*listed, *workers_file.read(self._loader, self._find("workers_file", where))]}
 
     def _is_direct(self, variables: t.Mapping[str, t.Any]) -> bool:
         wanted = boolean(self._templar.template(variables.get("tenantry_direct", True)), strict=False)
@@ -98,6 +125,11 @@ class ActionModule(Ordinary):
         return {**found, "assets": self._located(found["assets"], root)} if isinstance(found.get("assets"), dict) else found
 
     def _find(self, option: str, path: str) -> str:
+        if (option, path) not in self._found:  # thousands of Workers may share it
+            self._found[option, path] = self._look_for(option, path)
+        return self._found[option, path]
+
+    def _look_for(self, option: str, path: str) -> str:
         try:
             return str(self._find_needle("files", path))
         except AnsibleError as error:

@@ -20,6 +20,7 @@ from ._cloudflare.errors import CloudflareError
 from ._engine.converge import Mode, Outcome, converge
 from ._engine.fleet import Unfit
 from ._engine.plan import knowable
+from ._engine.progress import Progress
 from ._engine.resource import UNKNOWN, Kind, Spec
 
 AUTH: dict[str, Spec] = {
@@ -33,7 +34,7 @@ STATE: dict[str, Spec] = {"state": {"type": "str", "choices": ["present", "absen
 VARIABLES = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # options that the environment may hold, besides the client's own
 NEVER_EMPTY = (
     *(*AUTH, "fingerprint_key", "owner", "name", "dispatch_namespace", "pattern", "hostname"),
-    *("id", "title", "namespace_id", "zone", "zone_id", "new_name"),
+    *("workers_file", "id", "title", "namespace_id", "zone", "zone_id", "new_name"),
 )
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own word for it
 SHORTEST_SCRUBBED = 8  # characters: scrubbing shorter ones from every text would mangle it
@@ -148,6 +149,7 @@ class Module(AnsibleModule):
     def connect(self) -> Client:
         """Return the client, whose credentials may come from the environment and must be scrubbed all the same."""
         client = connect(self.params)
+        client.pacer.on_wait = Progress("", 0, client.pacer.left).wait
         self.secrets.update(client.credentials.secrets)
         self._scrub_only_long_ones()
         return client

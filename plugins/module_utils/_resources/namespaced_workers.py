@@ -134,7 +134,7 @@ class NamespacedWorkers(Fleet):
         self.missing = [no_namespace(self.options["dispatch_namespace"])] if scripts is None else []
         self._listed.clear()
         self._listed.update((script["id"], script) for script in scripts or ())
-        if self._ledger is None and self.options.get("registry"):
+        if self._listed and self._ledger is None and self.options.get("registry"):
             self._ledger = read_ledger(self.client, self.options["registry"], self.options["owner"])
 
     def _read(self, name: str) -> Object | None:

@@ -1,0 +1,97 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Showing how far long work has come: a bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import typing as t
+
+from ansible.utils.display import Display
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.progress import Progress, watched
+
+EVERY = {True: 0.2, False: 10.0}  # seconds between two tellings, on a terminal and elsewhere
+WIPE = "\r\033[K"  # what empties the line of a terminal
+WIDTH = 24  # characters of the bar
+RUNNERS = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")  # ansible-runner gives a terminal to plays whose output becomes events
+
+
+def on_terminal(environ: t.Mapping[str, str], process: int) -> bool:
+    """Whether a person watches what this process of Ansible prints. A worker's own outputs lead nowhere."""
+    if any(name in environ for name in RUNNERS):
+        return False
+    with contextlib.suppress(OSError), open(f"/proc/{process}/fd/1", "rb", buffering=0) as output:
+        return output.isatty()
+    return False
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as people write it: minutes and seconds, hours where there are any."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def line(progress: Progress, now: float) -> str:
+    """Return in words how far it is."""
+    parts = []
+    if progress.total:
+        parts += [f"{progress.label}: {progress.done}/{progress.total} done", f"{progress.changed} changed", f"{progress.failed} failed"]
+    parts += [f"{progress.left()} requests left"]
+    if progress.waits_until > now:
+        parts += [f"waiting {clock(progress.waits_until - now)} for the API budget"]
+    elif progress.seconds_left is not None and progress.done < progress.total:
+        parts += [f"about {clock(progress.seconds_left)} to go"]
+    return ", ".join(parts)
+
+
+def bar(progress: Progress, now: float, width: int) -> str:
+    """Return the same as a bar, of at most C(width) characters."""
+    filled = WIDTH * progress.done // progress.total if progress.total else 0
+    drawn = f"[{'#' * filled}{'.' * (WIDTH - filled)}] " if progress.total else ""
+    return (drawn + line(progress, now).partition(": ")[2 if progress.total else 0])[:width]
+
+
+class Shown:
+    """Shows what it is told of, not too often. C(width) is that of the terminal, 0 where there is none."""
+
+    def __init__(self, width: int, display: t.Callable[..., None], clock: t.Callable[[], float] = time.time) -> None:
+        self._width, self._display, self._clock = width, display, clock
+        self._lock = threading.Lock()
+        self._last = clock()
+        self._drawn = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Tell how far it is, if it is time to."""
+        with self._lock:
+            now = self._clock()
+            if now - self._last < EVERY[bool(self._width)]:
+                return
+            self._last = now
+            if self._width:
+                self._drawn = True
+                self._display(f"{WIPE}{bar(progress, now, self._width)}", screen_only=True, newline=False)
+            else:
+                self._display(line(progress, now))
+
+    def end(self) -> None:
+        """Leave nothing of a bar behind."""
+        if self._drawn:
+            self._display(WIPE, screen_only=True, newline=False)
+
+
+@contextlib.contextmanager
+def shown() -> t.Iterator[None]:
+    """Show the progress of the work that is done meanwhile."""
+    display = Display()
+    watcher = Shown(display.columns if on_terminal(os.environ, os.getppid()) else 0, display.display)
+    try:
+        with watched(watcher):
+            yield
+    finally:
+        watcher.end()
