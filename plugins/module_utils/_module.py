@@ -61,7 +61,9 @@ def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
         case dict(), str() if inner:  # as text: what is null in it cannot be told from what is not there
             return {key: one for key, one in value.items() if one is not None}
         case list(), list() if inner:
-            return [given_options(one, its, inner) if isinstance(its, dict) else one for one, its in zip(value, raw, strict=True)]
+            return [_given(one, its, option) for one, its in zip(value, raw, strict=True)]
+        case list(), str() if inner:
+            return [_given(one, raw, option) for one in value]
     return value
 
 
