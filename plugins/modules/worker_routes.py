@@ -29,16 +29,16 @@ options:
         type: str
         required: true
       script:
-        description: The Worker that answers them, instead of O(script). Null is a route where no Worker runs.
+        description: The Worker that answers them, if not the O(script) of all. Null is a route where no Worker runs.
         type: str
       zone:
-        description: The name of the zone, instead of O(zone) and O(zone_id).
+        description: The name of the zone, if not the O(zone) or O(zone_id) of all.
         type: str
       zone_id:
-        description: The id of the zone, instead of O(zone) and O(zone_id).
+        description: The id of the zone, if not the O(zone) or O(zone_id) of all.
         type: str
       take_over:
-        description: Whether this one may be taken from another Worker, instead of O(take_over).
+        description: Whether this one may be taken from another Worker, if not the O(take_over) of all says so.
         type: bool
   script:
     description:
