@@ -182,7 +182,7 @@ class Module(AnsibleModule):
         """Return what the user gave, after refusing names and credentials that are null or empty."""
         given = given_options(self.params, self.raw, self.argument_spec)
         if self._elements:
-            validator = ArgumentSpecValidator(self._element_spec)
+            validator = ArgumentSpecValidator(self._element_spec, self.argument_spec[self._many].get("mutually_exclusive"))
             given[self._many] = [self._fit(element, validator) for element in self._elements]
         required = [name for name, option in self.argument_spec.items() if option.get("required")]
         for name in (*required, *NEVER_EMPTY):

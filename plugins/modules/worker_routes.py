@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Creates, changes and deletes routes, from one list. Each zone is listed once, and once more after a change, whatever the number of its routes.
   - A route is known by its pattern and its zone. One that exists already is adopted, and one that is not in the list stays as it is.
-  - A route that fails does not keep the others from being converged. The task fails in the end and names it.
+  - A route that fails does not keep the others from being converged. The task fails in the end and names it, unless O(max_failures) says otherwise.
 options:
   routes:
     description:
@@ -66,6 +66,7 @@ options:
     default: present
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
+  - tenantry.cloudflare_workers.fleet
   - tenantry.cloudflare_workers.attributes
   - tenantry.cloudflare_workers.attributes.action_group
 author:
@@ -107,7 +108,7 @@ operations:
   sample:
     - POST /zones/023e105f4ecef8ad9ca31a8372d0c353/workers/routes
 worker_routes:
-  description: What became of each route, in the order of O(routes).
+  description: What became of each route, in the order of O(routes). Of more than 100, only those that changed or failed.
   returned: success
   type: list
   elements: dict
@@ -119,8 +120,16 @@ worker_routes:
       sample: "*.platform.example.com/*"
     changed: {description: Whether it was written., type: bool, returned: success}
     failed: {description: Whether it failed., type: bool, returned: success}
-    fields: {description: What differed., type: list, elements: str, returned: when something did, sample: [script]}
+    fields: {description: What differed., type: list, elements: str, returned: when it was changed, sample: [script]}
     msg: {description: Why it failed., type: str, returned: when it did}
+summary:
+  description: How many there are.
+  returned: success
+  type: dict
+  contains:
+    total: {description: Routes., type: int, returned: success, sample: 3}
+    changed: {description: Routes that were written., type: int, returned: success, sample: 1}
+    failed: {description: Routes that failed., type: int, returned: success, sample: 0}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

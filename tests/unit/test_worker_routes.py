@@ -128,13 +128,13 @@ def test_a_route_declared_twice_is_refused_before_anything_is_asked(run: Runner,
     [
         ({}, "routes"),
         ({"routes": None}, "routes"),
-        ({"routes": [{"script": "router"}]}, "pattern"),
-        ({"routes": [{"pattern": ""}]}, "routes: one of them has no pattern"),
-        ({"routes": [{"pattern": None}]}, "pattern"),
-        ({"routes": [{"pattern": "a.example.com/*", "zone": "example.com", "zone_id": NOWHERE}]}, "mutually exclusive: zone_id|zone"),
+        ({"routes": [{"script": "router"}]}, "routes: number 1 has no pattern"),
+        ({"routes": [{"pattern": "a.example.com/*"}, {"pattern": ""}]}, "routes: number 2 has no pattern"),
+        ({"routes": [{"pattern": None}]}, "routes: number 1 has no pattern"),
         ({"routes": [], "zone": "example.com", "zone_id": NOWHERE}, "mutually exclusive: zone_id|zone"),
         ({"routes": [], "zone": ""}, "zone is empty"),
-        ({"routes": [{"pattern": "a.example.com/*", "owner": "x"}]}, "owner"),
+        ({"routes": [7]}, "routes: number 1 has no pattern"),
+        ({"routes": [], "concurrency": 0}, "concurrency is 0"),
     ],
 )
 def test_what_is_no_list_of_routes_is_refused(run: Runner, options: dict[str, t.Any], message: str) -> None:
@@ -153,11 +153,14 @@ def test_bad_ones_fail_alone(run: Runner, unknown: str, code: int) -> None:
         "c.nowhere.org/*": ({"zone_id": unknown}, f"code {code}"),
         "null.example.com/*": ({"zone": None}, "zone is null: give it a value, or leave it out"),
         "empty.example.com/*": ({"zone_id": ""}, "zone_id is empty: give it a value, or leave it out"),
+        "two.example.com/*": ({"zone": "example.com", "zone_id": NOWHERE}, "mutually exclusive: zone_id|zone"),
+        "more.example.com/*": ({"owner": "x"}, "owner"),
+        "5": ({"owner": "x"}, "owner"),
         "absent.example.com/*": ({"script": "nobody"}, "Upload the Worker first"),
         "elsewhere.net/*": ({"zone": "example.com"}, "code 10022"),
     }
     good = [{"pattern": f"{letter}.example.com/*"} for letter in "xyz"]
-    declared = [*good[:1], *({"pattern": pattern, **options} for pattern, (options, _message) in bad.items()), *good[1:]]
+    declared = [*good[:1], *({"pattern": int(pattern) if pattern.isdigit() else pattern, **options} for pattern, (options, _message) in bad.items()), *good[1:]]
     result = run("worker_routes", **SHARED, routes=declared)
     told = failures(result)
     assert list(told) == list(bad)
@@ -183,3 +186,26 @@ def test_a_zone_that_nobody_sees_holds_nothing_in_a_prediction(run: Runner) -> N
     foreseen = run.ok("worker_routes", check=True, **routes("*.nowhere.org/*", zone_id="(known after apply)"))
     assert foreseen["operations"] == predicted["operations"][:1]
     assert not run.ok("worker_routes", **routes("*.nowhere.org/*", zone="nowhere.org", state="absent"))["changed"]
+
+
+def test_a_lost_answer_is_looked_up_and_nothing_is_sent_twice(run: Runner, edge: Edge) -> None:
+    for when, done in (("after", True), ("before", False)):
+        edge.clear()
+        edge.fault(method="POST", path=".*/workers/routes", status=502, times=1, when=when)
+        result = run("worker_routes", **routes(f"a.{when}.example.com/*", f"b.{when}.example.com/*"), concurrency=1)
+        assert len(edge.writes()) == 2
+        if done:
+            assert result["changed"] and not result.get("failed")
+        else:
+            assert list(failures(result)) == [f"a.{when}.example.com/*"]
+    assert len(there(run, "example.com")) == 3
+
+
+def test_more_failures_than_are_tolerated_end_it(run: Runner, edge: Edge) -> None:
+    declared = [{"pattern": f"{letter}.example.com/*", "script": "nobody"} for letter in "abc"]
+    good = {"pattern": "d.example.com/*"}
+    broken = run("worker_routes", **SHARED, routes=[*declared, good], max_failures=1, concurrency=1)
+    assert "Broken off, since more than max_failures (1) failed: 2 were not begun" in broken["msg"]
+    assert there(run, "example.com") == {}
+    tolerated = run.ok("worker_routes", **SHARED, routes=[*declared, good], max_failures=3)
+    assert tolerated["summary"] == {"total": 4, "changed": 1, "failed": 3} and "3 of 4 failed" in tolerated["warnings"][0]

@@ -10,7 +10,7 @@ import typing as t
 
 from .._cloudflare.client import join
 from .._cloudflare.errors import ApiError, CloudflareError
-from .._engine.fleet import Fleet
+from .._engine.fleet import Fleet, Unfit
 from .._engine.resource import UNKNOWN, Resource
 from .worker_route import WorkerRoute, normal
 from .zone import host_name
@@ -24,14 +24,15 @@ ROUTE = {name: {key: value for key, value in spec.items() if key != "default"} f
 
 def apart(one: Route, other: Route) -> bool:
     """Whether two routes of one pattern are seen to be in two zones: a name may be that of any id, and who names none may mean any."""
-    return any(one.get(way) and other.get(way) and host_name(one[way]) != host_name(other[way]) for way in PLACE)
+    return any(one.get(way) and other.get(way) and host_name(str(one[way])) != host_name(str(other[way])) for way in PLACE)
 
 
 class WorkerRoutes(Fleet):
     """Routes as one task wants them, each known by its pattern and its zone."""
 
     name = "worker_routes"
-    controls = {"routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE, **WorkerRoute.rules}, **SHARED}
+    many = "routes"
+    controls = {"routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE, **WorkerRoute.rules}, **SHARED, **Fleet.pace}
     rules = WorkerRoute.rules
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
@@ -41,17 +42,19 @@ class WorkerRoutes(Fleet):
 
     def _with_shared(self, route: Route) -> Route:
         """Return a route with what is said for all. One that says where it is, in either way, is not where the others are."""
+        if isinstance(route, Unfit):
+            return route
         elsewhere = PLACE if any(way in route for way in PLACE) else ()
         return {**{name: self.given[name] for name in SHARED if name in self.given and name not in elsewhere}, **route}
 
     def _named(self, routes: t.Sequence[Route]) -> dict[str, Route]:
         """Return the routes by their patterns, and by their zones too where several have one pattern."""
         alike: dict[str, list[Route]] = {}
-        for route in routes:
+        for position, route in enumerate(routes, 1):
             pattern = route.get("pattern")
             if not pattern:
-                raise CloudflareError("routes: one of them has no pattern: give each its own.")
-            others = alike.setdefault(normal(pattern), [])
+                raise CloudflareError(f"routes: number {position} has no pattern: give each its own.")
+            others = alike.setdefault(normal(str(pattern)), [])
             if twin := next((other for other in others if not apart(route, other)), None):
                 raise CloudflareError(
                     f"routes: {twin['pattern']!r} and {pattern!r} are one route: remove one of them, or give both the zone,"
@@ -59,25 +62,27 @@ class WorkerRoutes(Fleet):
                 )
             others.append(route)
         shared = {pattern for pattern, those in alike.items() if len(those) > 1}
-        return {f"{route['pattern']} in zone {_place(route)}" if normal(route["pattern"]) in shared else route["pattern"]: route for route in routes}
+        names = [(str(route["pattern"]), route) for route in routes]
+        return {f"{pattern} in zone {_place(route)}" if normal(pattern) in shared else pattern: route for pattern, route in names}
 
     @property
     def label(self) -> str:
         return "Routes"
 
-    def look(self) -> None:
+    def look(self, names: t.Collection[str] | None = None) -> None:
         """Leave it to the members: the zones are known only from them, and the client remembers the listing of each."""
 
     def names(self) -> t.Iterable[str]:
         return self._routes
 
-    def member(self, name: str) -> Resource:
+    def member(self, name: str, state: str) -> Resource:
         given = self._routes[name]
+        if isinstance(given, Unfit):
+            raise CloudflareError(given.why)
         for way in PLACE:
             if way in given and not given[way]:
                 raise CloudflareError(f"{way} is {'null' if given[way] is None else 'empty'}: give it a value, or leave it out.")
-        defaults = {option: self.options[option] for option in ("state", "take_over")}
-        route = WorkerRoute(self.client, given, {**defaults, **given})
+        route = WorkerRoute(self.client, given, {"take_over": self.options["take_over"], **given, "state": state})
         self._have_listed(route)
         return route
 
