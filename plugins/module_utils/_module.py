@@ -131,7 +131,8 @@ class Module(AnsibleModule):
 
     def __init__(self, kind: type[Kind]) -> None:
         self.raw: dict[str, t.Any] = {}
-        self._many, self._elements = kind.many, []
+        self._many = kind.many
+        self._elements: list[t.Any] = []
         states = STATE if kind.stateful else {}
         super().__init__(argument_spec={**kind.spec(), **states, **AUTH}, supports_check_mode=True, **kind.rules)
         for name, variable in VARIABLES.items():
