@@ -66,7 +66,7 @@ options:
     default: present
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
-  - tenantry.cloudflare_workers.fleet
+  - tenantry.cloudflare_workers.pace
   - tenantry.cloudflare_workers.attributes
   - tenantry.cloudflare_workers.attributes.action_group
 author:
