@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import ATTEMPTS
 from harness import Result, Runner
 from local_edge.testing import Edge
 
@@ -178,6 +179,11 @@ def test_a_zone_that_refuses_is_asked_once(run: Runner, edge: Edge) -> None:
     assert list(failures(result)) == [route["pattern"] for route in lost]
     assert [seen["path"] for seen in edge.requests()].count(f"/zones/{NOWHERE}/workers/routes") == 1
     assert there(run, "example.com") == {"a.example.com/*": "router"}
+    edge.clear()
+    down = edge.zones["shop.example.com"]
+    edge.fault(method="GET", path=f"/zones/{down}/.*", status=502, times=99, when="before")
+    result = run("worker_routes", **SHARED, routes=[{"pattern": f"{letter}.shop.example.com/*", "zone_id": down} for letter in "abc"])
+    assert len(failures(result)) == 3 and len(edge.requests()) == ATTEMPTS
 
 
 def test_a_zone_that_nobody_sees_holds_nothing_in_a_prediction(run: Runner) -> None:

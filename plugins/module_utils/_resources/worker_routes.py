@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._cloudflare.client import join
-from .._cloudflare.errors import ApiError, CloudflareError
+from .._cloudflare.errors import ApiError, CloudflareError, LostAnswer
 from .._engine.fleet import Fleet, Unfit
 from .._engine.resource import UNKNOWN, Resource
 from .worker_route import WorkerRoute, normal
@@ -95,7 +95,7 @@ class WorkerRoutes(Fleet):
             self._refusals[zone] = ""
             try:
                 self.client.listing(join("zones", zone, *WorkerRoute.collection))
-            except ApiError as error:
+            except (ApiError, LostAnswer) as error:
                 self._refusals[zone] = str(error)
         if self._refusals[zone]:
             raise CloudflareError(self._refusals[zone])
