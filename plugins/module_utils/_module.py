@@ -62,7 +62,9 @@ def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
         case dict(), str() if inner:  # as text: what is null in it cannot be told from what is not there
             return {key: one for key, one in value.items() if one is not None}
         case list(), list() if inner:
-            return [given_options(one, its, inner) if isinstance(its, dict) else one for one, its in zip(value, raw, strict=True)]
+            return [_given(one, its, option) for one, its in zip(value, raw, strict=True)]
+        case list(), str() if inner:
+            return [_given(one, raw, option) for one in value]
     return value
 
 
@@ -130,7 +132,8 @@ class Module(AnsibleModule):
 
     def __init__(self, kind: type[Kind]) -> None:
         self.raw: dict[str, t.Any] = {}
-        self._many, self._elements = kind.many, []
+        self._many = kind.many
+        self._elements: list[t.Any] = []
         states = STATE if kind.stateful else {}
         super().__init__(argument_spec={**kind.spec(), **states, **AUTH}, supports_check_mode=True, **kind.rules)
         for name, variable in VARIABLES.items():
@@ -182,7 +185,7 @@ class Module(AnsibleModule):
         """Return what the user gave, after refusing names and credentials that are null or empty."""
         given = given_options(self.params, self.raw, self.argument_spec)
         if self._elements:
-            validator = ArgumentSpecValidator(self._element_spec)
+            validator = ArgumentSpecValidator(self._element_spec, self.argument_spec[self._many].get("mutually_exclusive"))
             given[self._many] = [self._fit(element, validator) for element in self._elements]
         required = [name for name, option in self.argument_spec.items() if option.get("required")]
         for name in (*required, *NEVER_EMPTY):

@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Creates, changes and deletes routes, which say what requests to a zone reach which Worker.
   - A route is known by its pattern. One that exists already is adopted.
+  - Many routes cost less with M(tenantry.cloudflare_workers.worker_routes), which lists a zone once for all of them.
 options:
   pattern:
     description:

@@ -25,7 +25,8 @@ from test_laws import APIS, CASES, CODE, DATE, Options, api, kinds, prepared
 ZONE = {"zone": "platform.localhost"}
 NAMESPACED = {"dispatch_namespace": "tenants"}
 METADATA = {"title": "Metadata"}
-TOLD_BY = {"namespaced_workers": "namespaced_worker_info", "worker_secrets": "worker_info"}  # what has no module of its own that looks
+# What has no module of its own that looks.
+TOLD_BY = {"namespaced_workers": "namespaced_worker_info", "worker_routes": "worker_route_info", "worker_secrets": "worker_info"}
 
 
 @dataclass

@@ -77,6 +77,7 @@ CHANGED = {key: value for key, value in WORKER.items() if key not in ("tags", "c
 CHANGED |= {"content": CODE.replace("one", "two"), "vars": {"PLAN": "free"}, "observability": {"enabled": False}}
 CHANGED |= {"secrets": {"KEY": "a-secret-value-2", "NEW": "another-secret"}}
 TENANTS = [{"name": "a", "hostnames": ["A.example.com"], "vars": {"PLAN": "pro"}}, {"name": "b", "hostnames": ["b.example.com"]}]
+STATUS = [{"pattern": "status.platform.localhost/*", "script": None}]
 
 CASES = {
     "dispatch_namespace": Case(
@@ -124,6 +125,12 @@ CASES = {
         change={"pattern": "*.Platform.localhost/*", "script": "other", "take_over": True},
         silent=("script", "other"),
         null=({"script": None, "take_over": True}, "script", None),
+    ),
+    "worker_routes": Case(
+        needs=[("worker", {"name": "router", "content": CODE, **DATE}), ("worker", {"name": "other", "content": CODE, **DATE})],
+        create={"script": "router", "routes": [{"pattern": "*.platform.localhost/*"}, {"pattern": "*/*", "zone": "example.com"}, *STATUS]},
+        change={"script": "other", "take_over": True, "routes": [{"pattern": "*.Platform.localhost/*"}, {"pattern": "*/*", "zone": "example.com"}, *STATUS]},
+        removal={"routes": [{"pattern": "*/*", "zone": "Example.com"}, *STATUS, {"pattern": "never.platform.localhost/*"}]},
     ),
     "dns_record": Case(
         create={"name": "*.Platform.localhost", "type": "AAAA", "content": "0100::", "proxied": True, "comment": "tenants", "tags": ["a:b", "c"]},
@@ -258,7 +265,7 @@ def test_delete(run: Runner, edge: Edge, name: str) -> None:
     run.ok(name, **case.create)
     gone = check_do_check_do(run, edge, name, state="absent", **{**case.identity, **case.removal})
     assert gone["changed"]
-    if name != "namespaced_workers":
+    if name not in kinds(Fleet):
         assert gone[name] is None
 
 

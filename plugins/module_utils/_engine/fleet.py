@@ -133,6 +133,7 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
     for group in groups:
         work.write(group)
     everyone = [*members, *leaving]
+    failure = work.failure(everyone, companion)
     return Outcome(
         fleet.name,
         [member.result for member in everyone if len(everyone) <= IN_FULL or member.changed or member.failure],
@@ -142,7 +143,7 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
         else None,
         warnings=[*fleet.warnings, *work.warnings],
         extra={"summary": _summary(everyone), **fleet.extra(everyone, companion[0] if companion else None)},
-        failure=work.failure(everyone, companion),
+        failure=failure,
     )
 
 
@@ -208,10 +209,11 @@ class Work:
             self._do_at_once(due, at_once)
             due = [member for member in due if member.due]
         self._apply_each(due)
-        self.operations += [operation for member in due for operation in member.operations]
         late = self._unsettled([member for member in due if (member.changed and member.the.reads_back) or member.doubt])
-        for member in late:
-            member.failure = member.doubt
+        for member in due:
+            if member.doubt:
+                self._end_doubt(member, carried_out=member not in late)
+        self.operations += [operation for member in due for operation in member.operations]
         self._warn_of([member for member in late if not member.failure])
 
     def failure(self, members: t.Sequence[Member], companion: t.Sequence[Member]) -> str:
@@ -265,6 +267,14 @@ class Work:
                 self._why_stopped = "since the others would fail of the same"
         member.changed = bool(member.operations or member.doubt)
         return member
+
+    def _end_doubt(self, member: Member, carried_out: bool) -> None:
+        """Say what became of a member of which a write was sent and its answer was lost."""
+        if carried_out:
+            member.operations = member.plan.operations
+            return
+        member.failure, member.changed = member.doubt, bool(member.operations)
+        self._count_failure()
 
     def _count_failure(self) -> None:
         self._failures += 1

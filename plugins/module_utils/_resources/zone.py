@@ -59,7 +59,9 @@ class InZone(Zoned, Resource):
         return f"/zones/{UNKNOWN}{below}" if self._zone == UNKNOWN else join("zones", self._zone) + below
 
     def _look_up(self) -> None:
-        """Find the zone, or what is missing where there is none."""
+        """Find the zone, or what is missing where there is none. Found once, it is not looked for again."""
+        if self._zone != UNKNOWN:
+            return
         self.missing.clear()
         found, name = self.find_zone(), self.options.get("zone")
         if found is None:

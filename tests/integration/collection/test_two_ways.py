@@ -51,6 +51,14 @@ TASKS = [
     task("worker", {"name": "router", "path": "router.js", "compatibility_date": "2026-11-01"}),
     task("worker_route", {"pattern": "*.platform.localhost/*", "script": "router"}),
     task("worker_route", {"pattern": "none.platform.localhost/*", "script": None}),
+    task(
+        "worker_routes",
+        {
+            "script": "router",
+            "zone": "platform.localhost",
+            "routes": [{"pattern": "a.platform.localhost/*"}, {"pattern": "b.platform.localhost/*", "script": None}, {"pattern": "a.*"}],
+        },
+    ),
     task("worker_schedule", {"name": "router", "crons": "*/30 * * * *"}),
     task("worker_domain", {"hostname": "app.platform.localhost", "service": "router"}),
     task("dns_record", {"name": "app.platform.localhost", "type": "A", "content": "192.0.2.1"}),
