@@ -73,7 +73,7 @@ class NamespacedWorkers(Fleet):
         self._listed: dict[str, Object] = {}
         self._built: list[NamespacedWorker] = []
         self._registry: Registry | None = None
-        self._ledger: Ledger | None = None
+        self._ledger: Ledger | None = None  # until the first look
         self._workers: dict[str, Object] = {}
         for position, worker in enumerate(given.get("workers") or [], 1):
             name = worker.get("name")
@@ -134,8 +134,13 @@ class NamespacedWorkers(Fleet):
         self.missing = [no_namespace(self.options["dispatch_namespace"])] if scripts is None else []
         self._listed.clear()
         self._listed.update((script["id"], script) for script in scripts or ())
-        if self._listed and self._ledger is None and self.options.get("registry"):
-            self._ledger = read_ledger(self.client, self.options["registry"], self.options["owner"])
+        if self._ledger is None:
+            self._ledger = self._read_ledger()
+
+    def _read_ledger(self) -> Ledger:
+        """Read it before the first write, unless nobody is there of whom it could tell, or all of them go whatever it tells."""
+        needed = self.options.get("registry") and self._listed and not (self._everyone and all("tags" in script for script in self._listed.values()))
+        return read_ledger(self.client, self.options["registry"], self.options["owner"]) if needed else {}
 
     def _read(self, name: str) -> Object | None:
         """Read one Worker where that is less than the whole listing."""

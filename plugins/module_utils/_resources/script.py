@@ -72,6 +72,7 @@ class Script(ServesAssets):
         self._tags: list[str] = []
         self._declared: list[Binding] | None = None
         self._there: tuple[source.Module, ...] = ()
+        self._known: dict[tuple[Lookup, str], str] = {}  # ids that were found by name
         self._kept: set[str] = set()
         self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
         self.outdated = False
@@ -109,11 +110,13 @@ class Script(ServesAssets):
         return source.load(self.options, self.options.get("controller_sources"))
 
     def _find(self, lookup: Lookup, name: str) -> str:
-        found = lookup.find(self.client, name)
-        if found is None:
-            self.missing.append(lookup.missing.format(name))
-            return UNKNOWN
-        return str(found[lookup.id])
+        if (lookup, name) not in self._known:
+            found = lookup.find(self.client, name)
+            if found is None:
+                self.missing.append(lookup.missing.format(name))
+                return UNKNOWN
+            self._known[lookup, name] = str(found[lookup.id])
+        return self._known[lookup, name]
 
     @property
     def _replaced(self) -> set[str]:
