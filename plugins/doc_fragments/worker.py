@@ -502,8 +502,9 @@ options:
   workers:
     description:
       - The Workers, each with its name and what it does not share with the others.
-      - Needed with O(state=present). With O(state=absent) and without it, all Workers of O(owner) are meant, which must then be
-        given.
+      - This or O(workers_file) is needed with O(state=present). With O(state=absent) and without both, all Workers of O(owner) are meant,
+        which must then be given.
+      - More than about a thousand belong into O(workers_file), since Ansible itself takes seconds for a long variable.
     type: list
     elements: dict
     suboptions:
@@ -516,6 +517,13 @@ options:
         description: The host names that lead to the Worker, by records in O(registry).
         type: list
         elements: str
+  workers_file:
+    description:
+      - A file that declares Workers as O(workers) does, besides those of O(workers), as a list in JSON (C(.json)) or YAML (C(.yml), C(.yaml)) or with a
+        Worker in JSON on each line (C(.jsonl), C(.ndjson)). JSON is read many times faster.
+      - What it holds is data, and never a template. A vaulted file is decrypted, and so are vaulted values in YAML. Dates need no quotes.
+      - It is on the controller, and found as C(path) is.
+    type: path
 """
 
     INFO = r"""

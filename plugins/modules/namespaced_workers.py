@@ -10,22 +10,39 @@ module: namespaced_workers
 short_description: Manage all user Workers of a platform at once
 version_added: 0.1.0
 description:
-  - Uploads, changes and deletes the Workers of many tenants in a dispatch namespace, from one list.
-  - The Workers are listed once, 1000 in a request, and only those are read or written that differ from what is declared.
-  - A tenant that fails does not keep the others from being converged. The task fails in the end and names it, and the next run
-    continues where this one stopped.
+  - Uploads, changes and deletes the Workers of many tenants in a dispatch namespace, from one list or from a file.
+  - The Workers are listed once, 1000 in a request, and only those are written that differ from what is declared, several at the same time. With a
+    O(registry) a change takes one request for each changed Worker; without one, two more that read it.
+  - A tenant that is wrong or fails does not keep the others from being converged. The task fails in the end and names it, unless O(max_failures)
+    says otherwise. The next run continues where this one stopped, were it killed.
+  - The requests stay inside the API's budget, which all runs of a user on one machine share. Long work shows how far it has come, a bar on a terminal and a
+    line every ten seconds in a log, unless the module runs in a process of its own (see M(tenantry.cloudflare_workers.api)).
 options:
   dispatch_namespace:
     description: The dispatch namespace that holds the Workers.
     type: str
     required: true
     aliases: [namespace]
+  prune:
+    description:
+      - Whether Workers of O(owner), which must be given, that are not declared are removed, and the records that lead to them.
+      - Another owner's Workers stay, and so do those that nobody's tag marks.
+    type: bool
+    default: false
+  prune_limit:
+    description:
+      - The share of the owner's Workers, in percent, that O(prune) may remove. Where there are more, the task fails, names them, and does nothing.
+      - V(100) is all of them.
+    type: int
+    default: 10
   registry:
     description:
       - The KV namespace in which the router looks up who answers for a host name.
       - "For each host name there is one record: the key is the host name in lower case, the value
         C({\"state\":\"active\",\"worker\":\"<name>\"})."
       - Records of these Workers whose host names are no longer declared are removed.
+      - "Beside them is what this collection knows of each Worker it wrote, under the key C(tenantry/ledger/<owner>). It tells what others have changed, and
+        what is there without reading it."
     type: dict
     suboptions:
       title:
@@ -44,6 +61,7 @@ options:
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
   - tenantry.cloudflare_workers.worker.fleet
+  - tenantry.cloudflare_workers.pace
   - tenantry.cloudflare_workers.worker.ownership
   - tenantry.cloudflare_workers.worker.secrets
   - tenantry.cloudflare_workers.attributes
@@ -78,6 +96,20 @@ EXAMPLES = r"""
         hostnames: [customer-b.platform.example.com]
         bindings: [{name: CONFIG, type: json, json: {customerId: customer-b}}]
 
+- name: Only one customer is left
+  tenantry.cloudflare_workers.namespaced_workers:
+    dispatch_namespace: example-workers
+    owner: example-workers
+    registry:
+      title: Example Metadata
+    workers:
+      - name: example-a
+        hostnames: [customer-a.platform.example.com]
+        content: "export default { fetch: () => new Response('alone') };"
+        compatibility_date: "2026-11-01"
+    prune: true
+    prune_limit: 50
+
 - name: No customers any more
   tenantry.cloudflare_workers.namespaced_workers:
     dispatch_namespace: example-workers
@@ -98,7 +130,9 @@ operations:
   sample:
     - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/dispatch/namespaces/example-workers/scripts/example-a
 namespaced_workers:
-  description: What became of each Worker, in the order of O(workers).
+  description:
+    - What became of each Worker, in the order in which they are declared, then of those that O(prune) removed.
+    - Of more than 100, only those that changed or failed.
   returned: success
   type: list
   elements: dict
@@ -106,8 +140,16 @@ namespaced_workers:
     name: {description: Its name., type: str, returned: success, sample: example-a}
     changed: {description: Whether it was written., type: bool, returned: success}
     failed: {description: Whether it failed., type: bool, returned: success}
-    fields: {description: What differed., type: list, elements: str, returned: when something did, sample: [bindings]}
+    fields: {description: What differed., type: list, elements: str, returned: when it was changed, sample: [bindings]}
     msg: {description: Why it failed., type: str, returned: when it did}
+summary:
+  description: How many there are.
+  returned: success
+  type: dict
+  contains:
+    total: {description: Workers., type: int, returned: success, sample: 3}
+    changed: {description: Workers that were written or removed., type: int, returned: success, sample: 1}
+    failed: {description: Workers that failed., type: int, returned: success, sample: 0}
 remaining:
   description: What is left afterwards that this run did not create.
   returned: success

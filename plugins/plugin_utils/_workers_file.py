@@ -62,7 +62,7 @@ def _yaml(loader: DataLoader, text: str) -> t.Any:
 
     Reader.add_constructor("!unsafe", lambda reader, node: reader.construct_scalar(node))
     Reader.add_constructor("!vault", lambda reader, node: loader._vault.decrypt(reader.construct_scalar(node).encode()).decode())
-    return yaml.load(text, Loader=Reader)  # noqa: S506 - it is a SafeLoader
+    return yaml.load(text, Loader=Reader)
 
 
 READERS: dict[str, t.Callable[[DataLoader, str], t.Any]] = {
