@@ -15,7 +15,7 @@ import typing as t
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_told
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import assets
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import Stamp, stamp_in
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.ignored import Ignored
@@ -149,7 +149,7 @@ def test_settings_change_without_an_upload(run: Runner, edge: Edge, tenant: Opti
 
 def test_what_others_have_written_is_sent_anew(run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     run.ok("namespaced_worker", **tenant)
-    monkeypatch.setattr(script, "LATE", -5.0)
+    monkeypatch.setattr(script_told, "LATE", -5.0)
     assert asked(run, edge, **tenant) == [LOOK, SETTINGS, "GET content", SESSION, "PUT a", LOOK], "all files are there already"
 
 

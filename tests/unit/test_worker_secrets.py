@@ -13,7 +13,7 @@ import time
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_told
 from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE, SECRET, WORKER, call, get, secret_names, verbs
@@ -61,7 +61,7 @@ def test_the_worker_does_not_count_as_touched(run: Runner, monkeypatch: pytest.M
     for options in ({"secrets": {"A": SECRET}}, {"secrets": {"A": SECRET}, "state": "absent"}):
         assert run.ok("worker_secrets", **SECRETS, **options, **key)["changed"]
         with monkeypatch.context() as patched:
-            patched.setattr(script, "LATE", 10.0)
+            patched.setattr(script_told, "LATE", 10.0)
             assert not run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})["changed"]
 
 

@@ -30,6 +30,7 @@ class NamespacedWorker(Script):
         "name": {"type": "str", "required": True},
     }
     listed: t.Mapping[str, Object] | None = None
+    _recallable: Remembered | None = None
     noted: t.Sequence[t.Any] = ()
     """Its entry in the ledger: stamp, etag and modified_on as they were told after the last write, and what is remembered of the rest."""
 
@@ -45,7 +46,7 @@ class NamespacedWorker(Script):
     def path(self) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"], self.options["name"])
 
-    def head(self) -> Object | None:
+    def _head(self) -> Object | None:
         script = self._read() if self.listed is None else self.listed.get(self.options["name"])
         if script is None:
             return None
@@ -64,15 +65,25 @@ class NamespacedWorker(Script):
             return list(self.noted[1:3]) != [head.get("etag"), head.get("modified_on")]
         return super().was_touched(head)
 
-    def recalled(self) -> Object | None:
-        if len(self.noted) < 4 or self.noted[0] != stamp_tag(self._tags):
-            return None
-        seen = recall(self.noted[3], REMEMBERED, self.wanted(None), self._declared or [])
-        return seen and {**seen, "secrets": dict.fromkeys(self.noted[3].get("secrets", ()), HIDDEN)}
+    def head(self) -> Object | None:
+        head = self._head()
+        if not self._written:  # else something was stamped since
+            current = head and len(self.noted) > 3 and self.noted[0] == stamp_tag(head["tags"] or [])
+            self._recallable = self.noted[3] if current else None
+        return head
 
-    def remembered(self, thing: Object) -> Remembered:
-        """Return what the ledger shall remember of the Worker, which was read or written as a whole."""
-        return remember(thing, REMEMBERED, self._declared or [])
+    def recalled(self) -> Object | None:
+        noted = self._recallable
+        if noted is None:
+            return None
+        seen = recall(noted, REMEMBERED, self.wanted(None), self._declared or [])
+        return seen and {**seen, "secrets": dict.fromkeys(noted.get("secrets", ()), HIDDEN)}
+
+    def remembered(self, thing: Object) -> Remembered | None:
+        """Return what the ledger shall remember of the Worker as it was written; None where too little of it is known."""
+        if all(field.name in thing for field in REMEMBERED) and "bindings" in thing:
+            return remember(thing, REMEMBERED, self._declared or [])
+        return self._recallable and {**self._recallable, "tags": thing["tags"]}  # of what the stamp attested only tags were written
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})

@@ -222,7 +222,8 @@ class NamespacedWorkers(Fleet):
         told = [stamp_tag(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
         if noted[:3] == told or not member.plan.steps:
             return noted if noted[:3] == told else told
-        return [*told, t.cast(NamespacedWorker, member.the).remembered(t.cast(Object, member.plan.after))]
+        remembered = t.cast(NamespacedWorker, member.the).remembered(t.cast(Object, member.plan.after))
+        return [*told, remembered] if remembered else told
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         if not self._everyone or len(due) < 2:

@@ -22,28 +22,17 @@ from .._worker.fingerprint import NO_ASSETS, NO_SECRETS, OWNER, Stamp, code_segm
 from .._worker.rules import MOST_TAGS, complaints
 from . import secrets
 from .script_assets import ServesAssets
-from .script_told import FILLED, TOUCHED, outdated_bundles, seconds_of, settings_told, told, unknown_bindings
+from .script_told import FILLED, TOUCHED, outdated_bundles, settings_told, told, unknown_bindings, written_since
 from .secrets import HIDDEN
 
-LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
 LEVELS = ("stamp", "settings", "content")  # how deep is read what the stamp attests
-
-
-def modules_alike(modules: t.Any) -> t.Any:
-    """Compare modules by name and bytes: the server may spell a content type differently."""
-    return [(module["name"], module["sha256"]) for module in modules or []]
-
-
-def written_since(stamp: Stamp | None, head: Object) -> bool:
-    """Whether somebody else seems to have changed a Worker since it was stamped."""
-    return stamp is not None and seconds_of(head.get("modified_on")) > stamp.time + LATE
 
 
 class Script(ServesAssets):
     """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
 
     fields = (
-        Field("modules", None, modules_alike, initial=[]),
+        Field("modules", None, metadata.modules_alike, initial=[]),
         Field("assets", assets.SPEC, initial=None),
         *settings.FIELDS,
         Field("migration_tag", None, initial=None),
@@ -72,7 +61,7 @@ class Script(ServesAssets):
         self._tags: list[str] = []
         self._declared: list[Binding] | None = None
         self._there: tuple[source.Module, ...] = ()
-        self._known: dict[tuple[Lookup, str], str] = {}  # ids that were found by name
+        self._known: dict[tuple[Lookup, str], t.Any] = {}  # what was found by name
         self._kept: set[str] = set()
         self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
         self.outdated = False
@@ -110,13 +99,12 @@ class Script(ServesAssets):
         return source.load(self.options, self.options.get("controller_sources"))
 
     def _find(self, lookup: Lookup, name: str) -> str:
-        if (lookup, name) not in self._known:
-            found = lookup.find(self.client, name)
-            if found is None:
-                self.missing.append(lookup.missing.format(name))
-                return UNKNOWN
-            self._known[lookup, name] = str(found[lookup.id])
-        return self._known[lookup, name]
+        found = self._known.get((lookup, name)) or lookup.find(self.client, name)
+        if found is None:
+            self.missing.append(lookup.missing.format(name))
+            return UNKNOWN
+        self._known[lookup, name] = found
+        return str(found[lookup.id])
 
     @property
     def _replaced(self) -> set[str]:
@@ -324,21 +312,19 @@ class Script(ServesAssets):
             bound += [bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new]
         return [*bound, *(bindings.secret(name, value) for name, value in new.items())]
 
-    def _told(self, before: Object | None, after: Object) -> Object:
-        """Return the migrations of a write, if there are any to do."""
-        due = migrations.missing(self._migrations, (before or {}).get("migration_tag")) if self._migrations else None
-        return {"migrations": due} if due else {}
+    def _steps(self, before: Object | None) -> Object:
+        return migrations.missing(self._migrations, (before or {}).get("migration_tag"))
 
     def _upload(self, before: Object | None, after: Object) -> list[Step]:
         every = self._bound(before, after, by_name=False)
-        told = {name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._told(before, after)
+        told = {name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._steps(before)
         session = self._session(before, after)
         put = Step("PUT", self.path, lambda: metadata.upload(self._source, {**told, **self._served(session)}, every, self._all_tags(after, self._source.code)))
         return [session.step, put] if session else [put]
 
     def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
         """Change what is not code. Bindings are replaced as a whole, so what stays is named."""
-        told = {name: after[name] for name in settings.SETTINGS if name in changed} | self._told(before, after)
+        told = {name: after[name] for name in settings.SETTINGS if name in changed} | self._steps(before)
         if {"bindings", "secrets"} & set(changed):
             told["bindings"] = self._bound(before, after, by_name=True)
         return Step("PATCH", f"{self.path}/settings", lambda: metadata.patch({**told, "tags": self._all_tags(after, self._code)}))

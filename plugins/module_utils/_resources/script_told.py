@@ -18,12 +18,18 @@ from .secrets import HIDDEN
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
 SHOWN = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags, and is passed on
 TOLD = (*SHOWN, "has_assets")
+LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
 UNKNOWN_ASSETS = "(not known)"  # the digest of those that this collection did not upload
 
 
 def seconds_of(date: str | None) -> float:
     """Return a date of the API as whole seconds since 1970; 0 where there is none. Python 3.10 reads no fraction but of 3 or 6 digits."""
     return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
+
+
+def written_since(stamp: Stamp | None, head: Object) -> bool:
+    """Whether somebody else seems to have changed a Worker since it was stamped."""
+    return stamp is not None and seconds_of(head.get("modified_on")) > stamp.time + LATE
 
 
 def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:

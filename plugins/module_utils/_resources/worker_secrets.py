@@ -14,7 +14,8 @@ from .._engine.resource import Field, Object, Step
 from .._worker import binding_rules
 from .._worker.fingerprint import NO_FINGERPRINT, Stamp, stamp_in
 from .namespaced_worker import NamespacedWorker
-from .script import Script, written_since
+from .script import Script
+from .script_told import written_since
 from .secrets import CONTROLS, SPEC, HoldsSecrets
 from .worker import Worker
 

@@ -36,6 +36,11 @@ def patch(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {"files": [("settings", (None, json.dumps(settings), "application/json"))]}
 
 
+def modules_alike(modules: t.Any) -> t.Any:
+    """Compare modules by name and bytes: the server may spell a content type differently."""
+    return [(module["name"], module["sha256"]) for module in modules or []]
+
+
 def read_modules(content: bytes, content_type: str) -> list[Module]:
     """Return the modules of a Worker as the API hands them back, by name: multipart, or bare text for the old syntax."""
     if not content_type.startswith("multipart/"):

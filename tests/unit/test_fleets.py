@@ -1,0 +1,242 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fleets: what each change costs, who harms whom when something is wrong, and what is removed."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+import requests
+from harness import Runner
+from local_edge.testing import Edge
+from tenant import CODE, NAMESPACE, SECRET
+
+DEFAULTS = {"content": CODE, "compatibility_date": "2026-11-01"}
+FLEET: dict[str, t.Any] = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": DEFAULTS}
+SCRIPTS = "/accounts/{}/workers/dispatch/namespaces/tenants/scripts"
+
+
+@pytest.fixture(autouse=True)
+def _platform(run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("kv_namespace", title="Metadata")
+
+
+def tenants(count: int, **options: t.Any) -> list[dict[str, t.Any]]:
+    """Declare tenants, all alike but for their names."""
+    return [{"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], "vars": {"PLAN": "pro"}, **options} for number in range(count)]
+
+
+def there(run: Runner, edge: Edge) -> list[str]:
+    return sorted(script["id"] for script in run.ok("api", path=SCRIPTS.format(edge.account))["api"])
+
+
+def cost(run: Runner, edge: Edge, **options: t.Any) -> tuple[int, int]:
+    """Run a fleet as without --diff, and return how many reads and writes it took."""
+    edge.clear()
+    run.ok("namespaced_workers", diff=False, **FLEET, **options)
+    writes = len(edge.writes())
+    return len(edge.requests()) - writes, writes
+
+
+def test_what_a_fleet_costs(run: Runner, edge: Edge) -> None:
+    fleet = tenants(12)
+    assert cost(run, edge, workers=fleet) == (4, 13), "Workers, KV namespaces, records, Workers; and the records with the ledger in one write"
+    assert cost(run, edge, workers=fleet) == (4, 0), "Workers, KV namespaces, ledger, records"
+    fleet[3]["vars"] = {"PLAN": "free"}
+    assert cost(run, edge, workers=fleet) == (5, 2), "one upload and the ledger; the Workers are listed once more"
+    fleet[3]["limits"] = {"cpu_ms": 50}
+    assert cost(run, edge, workers=fleet) == (5, 2)
+    fleet = [{**worker, "tags": ["x"]} for worker in fleet]
+    assert cost(run, edge, workers=fleet) == (5, 13)
+    assert cost(run, edge, workers=fleet[:-1], prune=True) == (5, 2), "the record, the Worker"
+    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", registry={"title": "Metadata"}, state="absent")
+    assert len(gone["operations"]) == 2, "the records, the Workers"
+
+
+def test_what_was_tampered_with_costs_three_for_each(run: Runner, edge: Edge) -> None:
+    fleet = tenants(12)
+    run.ok("namespaced_workers", **FLEET, workers=fleet)
+    for name in ("t003", "t007"):
+        binding = {"name": "PLAN", "type": "plain_text", "text": "theirs"}
+        settings = {"settings": (None, json.dumps({"bindings": [binding]}), "application/json")}
+        path = f"{edge.api}{SCRIPTS.format(edge.account)}/{name}/settings"
+        requests.patch(path, files=settings, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).raise_for_status()
+    assert cost(run, edge, workers=fleet) == (5 + 2 * 2, 2 + 1)
+    assert cost(run, edge, workers=fleet) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "fields", "verb"),
+    [
+        ({"vars": {"PLAN": "free"}}, ["bindings"], "PUT "),
+        ({"content": CODE + "//"}, ["modules"], "PUT "),
+        ({"limits": {"cpu_ms": 50}}, ["limits"], "PATCH /settings"),
+        ({"compatibility_date": "2026-11-02"}, ["compatibility_date"], "PATCH /settings"),
+        ({"tags": ["x"]}, ["tags"], "PUT /tags"),
+    ],
+)
+def test_what_differs_is_known_without_reading(run: Runner, edge: Edge, change: dict[str, t.Any], fields: list[str], verb: str) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=tenants(2))
+    results = []
+    for check, diff in ((True, True), (True, False), (False, False)):
+        edge.clear()
+        result = run.ok("namespaced_workers", check=check, diff=diff, **FLEET, workers=[tenants(2)[0], {**tenants(2)[1], **change}])
+        assert result["namespaced_workers"][1]["fields"] == fields
+        reads = [seen for seen in edge.requests() if "/t001" in seen["path"] and seen["method"] == "GET"]
+        assert bool(reads) is (diff and change.keys() != {"tags"})
+        results.append(result)
+    (written, *_ledger) = results[0]["operations"]
+    assert written == f"{verb.split()[0]} {SCRIPTS.format(edge.account)}/t001{verb.partition(' ')[2]}"
+    assert len({tuple(result["operations"]) for result in results}) == 1
+
+
+def test_silence_keeps_what_an_upload_would_reset(run: Runner, edge: Edge) -> None:
+    rich = {"limits": {"cpu_ms": 50}, "observability": {"enabled": True, "head_sampling_rate": 0.5}, "logpush": True}
+    run.ok("namespaced_workers", **FLEET, workers=tenants(1, **rich))
+    run.ok("namespaced_workers", diff=False, **FLEET, workers=tenants(1, vars={"PLAN": "free"}))
+    seen = run.ok("namespaced_worker_info", **NAMESPACE, name="t000", read="settings")["namespaced_workers"][0]
+    assert {name: seen[name] for name in rich} == rich and seen["bindings"][0]["text"] == "free"
+
+
+def test_a_rotated_secret_takes_two_small_writes(run: Runner, edge: Edge) -> None:
+    key = {"fingerprint_key": "fingerprint-key-1"}
+    assert cost(run, edge, workers=tenants(5, secrets={"KEY": SECRET}), **key) == (4, 6)
+    rotated = tenants(5, secrets={"KEY": SECRET})
+    rotated[2]["secrets"] = {"KEY": SECRET + "2"}
+    assert cost(run, edge, workers=rotated, **key) == (5, 3)
+    assert cost(run, edge, workers=rotated, **key) == (4, 0)
+
+
+BAD = {
+    "unknown option": ({"bindngs": []}, "bindngs"),
+    "wrong type": ({"vars": 7}, "vars"),
+    "wrong value": ({"compatibility_date": "tomorrow"}, "compatibility_date: 'tomorrow'"),
+    "host name": ({"hostnames": ["*.example.com"]}, "'*.example.com' is no host name"),
+    "file": ({"content": None, "path": "/nowhere/at/all.js"}, "there is no file /nowhere/at/all.js"),
+    "refused": ({"content": CODE + "// refused"}, "code 10021"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_one_that_is_bad_harms_no_other(run: Runner, edge: Edge, kind: str) -> None:
+    wrong, message = BAD[kind]
+    fleet = tenants(20)
+    fleet[7] = {**fleet[7], **wrong}
+    if kind == "refused":
+        edge.fault(method="PUT", path=".*/scripts/t007$", status=400, code=10021, message="no", times=1)
+    result = run("namespaced_workers", **FLEET, workers=fleet)
+    assert result["failed"] and "1 of 20 failed. t007: " in result["msg"] and message in result["msg"] and "bug" not in result["msg"]
+    assert result["summary"] == {"total": 20, "changed": 19, "failed": 1}
+    (bad,) = (one for one in result["namespaced_workers"] if one["failed"])
+    assert bad["name"] == "t007" and message in bad["msg"]
+    assert len(result["registry"]["records"]) == 19
+    assert there(run, edge) == [f"t{number:03}" for number in range(20) if number != 7]
+    mended = run.ok("namespaced_workers", **FLEET, workers=tenants(20))
+    assert [one["name"] for one in mended["namespaced_workers"] if one["changed"]] == ["t007"]
+
+
+def test_a_secret_of_a_bad_one_is_not_told(run: Runner, edge: Edge) -> None:
+    fleet = [*tenants(2), {"name": "bad", "secrets": SECRET}, {"name": "worse", "secrets": {"KEY": SECRET}, "tags": [f"echo {SECRET}"]}]
+    edge.fault(method="PUT", path=".*/scripts/t001$", status=400, code=10021, message=f"echo {SECRET} echo", times=9)
+    fleet[1]["secrets"] = {"KEY": SECRET}
+    result = run("namespaced_workers", **FLEET, workers=fleet)
+    assert result["summary"]["failed"] == 3
+    assert SECRET not in json.dumps(result)
+
+
+@pytest.mark.parametrize(("tolerated", "failed"), [(None, True), (0, True), (2, True), (3, False)])
+def test_how_many_may_fail(run: Runner, edge: Edge, tolerated: int | None, failed: bool) -> None:
+    fleet = tenants(40)
+    edge.fault(method="PUT", path=".*/scripts/t00[0-2]$", status=400, code=10021, message="no", times=99)
+    bound = {} if tolerated is None else {"max_failures": tolerated}
+    result = run("namespaced_workers", **FLEET, workers=fleet, concurrency=2, **bound)
+    assert bool(result.get("failed")) is failed
+    if failed and tolerated is not None:
+        assert f"since more than max_failures ({tolerated}) failed" in result["msg"] and result["summary"]["changed"] < 37
+        assert "Run again, and it goes on from there." in result["msg"]
+    else:
+        assert result["summary"] == {"total": 40, "changed": 37, "failed": 3}
+        assert "3 of 40 failed. t000: " in (result["msg"] if failed else str(result["warnings"]))
+    edge.heal()
+    assert run.ok("namespaced_workers", **FLEET, workers=fleet)["summary"]["changed"] == 40 - result["summary"]["changed"]
+    assert not run.ok("namespaced_workers", **FLEET, workers=fleet)["changed"]
+
+
+def test_a_namespace_that_vanishes_ends_the_run(run: Runner, edge: Edge) -> None:
+    edge.fault(method="PUT", path=".*/scripts/t0[1-9].*", status=404, code=100119, message="dispatch namespace not found", times=999)
+    result = run("namespaced_workers", **FLEET, workers=tenants(40), concurrency=2)
+    assert result["failed"] and "since the others would fail of the same" in result["msg"] and "Create the dispatch namespace first" in result["msg"]
+    assert len(edge.writes()) < 20
+    assert result["operations"] and result["changed"], "what was done is told"
+    edge.heal()
+    assert run.ok("namespaced_workers", **FLEET, workers=tenants(40))["summary"] == {"total": 40, "changed": 40 - result["summary"]["changed"], "failed": 0}
+
+
+def test_who_is_no_longer_declared_is_pruned_with_the_records(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=tenants(20))
+    run.ok("namespaced_worker", **NAMESPACE, **DEFAULTS, name="theirs", owner="yours")
+    run.ok("api", method="PUT", path=f"{SCRIPTS.format(edge.account)}/t001/tags", body=[])
+    fleet = tenants(20)[3:]
+    told = run.refused("namespaced_workers", **FLEET, workers=fleet, prune=True)
+    assert "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit (10 %): t000, t002." in told
+    assert told == run.refused("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True)
+    assert "prune_limit: 11" in told
+    predicted = run.ok("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True, prune_limit=11)
+    real = run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True, prune_limit=11)
+    assert predicted["operations"] == real["operations"] and predicted["remaining"] == real["remaining"] == {"workers": 19, "entries": 0}
+    assert real["operations"][0].endswith("/bulk/delete") and len(real["operations"]) == 3, "first the records that lead there"
+    assert there(run, edge) == ["t001", *(worker["name"] for worker in fleet), "theirs"]
+    assert sorted(real["registry"]["records"]) == ["t001.example.com", *(worker["hostnames"][0] for worker in fleet)]
+    assert not run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True)["changed"]
+
+
+def test_two_owners_do_not_prune_each_other(run: Runner, edge: Edge) -> None:
+    for owner in ("mine", "yours"):
+        workers = [{"name": f"{owner}{number}"} for number in range(3)]
+        run.ok("namespaced_workers", **{**FLEET, "owner": owner}, workers=workers)
+    run.ok("namespaced_workers", **FLEET, workers=[], prune=True, prune_limit=100)
+    assert there(run, edge) == ["yours0", "yours1", "yours2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"prune": True, "prune_limit": 101}, "prune_limit is 101"),
+        ({"concurrency": 0}, "concurrency is 0"),
+        ({"max_failures": -1}, "max_failures is -1"),
+        ({"workers_file": ""}, "workers_file is empty"),
+        ({"workers": [{"name": "a"}, {}]}, "number 2 has no name"),
+        ({"workers": [{"name": "a"}, {"name": "a"}]}, "'a' is declared twice"),
+    ],
+)
+def test_refused_before_anything_is_sent(run: Runner, edge: Edge, options: dict[str, t.Any], message: str) -> None:
+    assert message in run.refused("namespaced_workers", **{**FLEET, "workers": [], **options})
+    assert edge.requests() == []
+
+
+def test_prune_needs_to_be_told_whose(run: Runner) -> None:
+    fleet = {key: value for key, value in FLEET.items() if key != "owner"}
+    assert "say by owner" in run.refused("namespaced_workers", **fleet, workers=[], prune=True)
+    assert "leave it out with state: absent" in run.refused("namespaced_workers", **FLEET, workers=[], prune=True, state="absent")
+
+
+def test_a_listing_without_tags_is_made_up_for_by_the_ledger(run: Runner, edge: Edge) -> None:
+    edge.switches.list_carries_tags = "no"
+    run.ok("namespaced_workers", **FLEET, workers=tenants(12, tags=["plan-pro"]))
+    assert cost(run, edge, workers=tenants(12, tags=["plan-pro"])) == (4, 0)
+    assert cost(run, edge, workers=tenants(12, tags=["plan-pro"])[1:], prune=True)[1] == 2
+
+
+def test_a_large_fleet_tells_only_of_what_changed_or_failed(run: Runner, edge: Edge) -> None:
+    fleet = tenants(101)
+    first = run.ok("namespaced_workers", diff=False, **FLEET, workers=fleet)
+    assert len(first["namespaced_workers"]) == 101 and first["invocation"]["module_args"]["workers"] == "101 of them"
+    fleet[50]["vars"] = {"PLAN": "free"}
+    second = run.ok("namespaced_workers", diff=False, **FLEET, workers=fleet)
+    assert second["namespaced_workers"] == [{"name": "t050", "changed": True, "failed": False, "fields": ["bindings"]}]
+    assert second["summary"] == {"total": 101, "changed": 1, "failed": 0}
