@@ -72,12 +72,14 @@ class NamespacedWorker(Script):
             self._recallable = self.noted[3] if current else None
         return head
 
-    def recalled(self) -> Object | None:
-        noted = self._recallable
-        if noted is None:
+    def recalled(self, same: bool) -> Object | None:
+        noted, wanted = self._recallable, self.wanted(None)
+        seen = None if noted is None else recall(noted, REMEMBERED, wanted, self._declared or [])
+        if noted is None or seen is None:
             return None
-        seen = recall(noted, REMEMBERED, self.wanted(None), self._declared or [])
-        return seen and {**seen, "secrets": dict.fromkeys(noted.get("secrets", ()), HIDDEN)}
+        self._code = self._code if same else self._source.code
+        code = {"modules": wanted["modules"]} if same else {}
+        return {**seen, **code, "secrets": dict.fromkeys(noted.get("secrets", ()), HIDDEN)}
 
     def remembered(self, thing: Object) -> Remembered | None:
         """Return what the ledger shall remember of the Worker as it was written; None where too little of it is known."""

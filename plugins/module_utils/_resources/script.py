@@ -185,20 +185,15 @@ class Script(ServesAssets):
         if same and stamp == wanted and not self._lacks_assets and not self._resend and level == "stamp":
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
-        seen = self.recalled() if level == "stamp" and not self.in_full else None
-        if seen is None:
-            seen = self._read_body(same, level)
-        else:
-            seen |= {"modules": self.wanted(None)["modules"]} if same else {}
-            self._code = self._code if same else self._source.code
+        seen = (self.recalled(same) if level == "stamp" and not self.in_full else None) or self._read_body(same, level)
         names = list(seen["secrets"])
         if not self._written:
             gone = set(names) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
             self._kept = set(names) - gone
         return {**seen, "assets": self._assets_there(wanted), "secrets": self._seen(names)}
 
-    def recalled(self) -> Object | None:
-        """Return code, settings, bindings and names of secrets without reading them; None where nobody remembers enough of them."""
+    def recalled(self, same: bool) -> Object | None:
+        """Return what C(_read_body) does without reading it; None where nobody remembers enough of it."""
         return None
 
     def _read_body(self, same: bool, level: str) -> Object:
