@@ -43,15 +43,14 @@ MOST_TOLD = 100  # objects of which an invocation tells what was said of each
 WITHHELD = ("controller_sources",)  # megabytes, and nobody gave them
 
 
-def _names(spec: t.Mapping[str, Spec]) -> dict[str, str]:
-    """Return every name by which an option may be given -> its own name."""
-    return {alias: name for name, option in spec.items() for alias in (name, *option.get("aliases", ()))}
+def _name(key: str, spec: t.Mapping[str, Spec]) -> str:
+    """Return the own name of an option that was given by this one, which may be an alias; nothing where it is no option."""
+    return key if key in spec else next((name for name, option in spec.items() if key in option.get("aliases", ())), "")
 
 
 def given_options(values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], spec: t.Mapping[str, Spec]) -> dict[str, t.Any]:
     """Return of the validated C(values) those that the user gave: C(raw), as it arrived, is the mask. At every depth."""
-    names = _names(spec)
-    return {names[key]: _given(values[names[key]], value, spec[names[key]]) for key, value in raw.items() if key in names}
+    return {name: _given(values[name], value, spec[name]) for key, value in raw.items() if (name := _name(key, spec))}
 
 
 def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
@@ -74,8 +73,7 @@ def masked(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Any:
         return [masked(one, spec) for one in raw]
     if not isinstance(raw, dict):
         return raw
-    names = _names(spec)
-    return {key: _masked(value, spec[names[key]]) if key in names else HIDDEN for key, value in raw.items() if key not in WITHHELD}
+    return {key: _masked(value, spec[name]) if (name := _name(key, spec)) else HIDDEN for key, value in raw.items() if key not in WITHHELD}
 
 
 def _masked(value: t.Any, option: Spec) -> t.Any:
@@ -95,9 +93,8 @@ def secrets_in(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Iterator[str]:
     """Yield the texts that arguments hold where the options are secret."""
     if not isinstance(raw, dict):
         return
-    names = _names(spec)
     for key, value in raw.items():
-        option = spec[names[key]] if key in names else {}
+        option = spec.get(_name(key, spec), {})
         if option.get("no_log"):
             yield from _texts(value)
         elif option.get("options"):
@@ -140,14 +137,16 @@ class Module(AnsibleModule):
             if name in self.params and self.params[name] is None:
                 self.params[name] = os.environ.get(variable) or None
         self.secrets: set[str] = {value for value in (*self.no_log_values, self.params.get("fingerprint_key")) if value}
+        self._of_many = {secret for element in self._elements for secret in secrets_in(element, self._element_spec)}
         self._scrub_only_long_ones()
-        # Of many objects' secrets Ansible knows nothing: they are hidden by where they stand, and scrubbed from what failed.
-        for element in self._elements:
-            self.secrets.update(secrets_in(element, self._element_spec))
 
     def _scrub_only_long_ones(self) -> None:
-        """Ansible scrubs every text of each of these, in time that grows with their square, and short ones mangle the result."""
-        self.no_log_values: set[str] = {value for value in self.secrets if len(value) >= SHORTEST_SCRUBBED}
+        """Ansible scrubs every text of each of these, in time that grows with their square, and short ones mangle the result.
+
+        Of a large fleet's it is told nothing: they are hidden by where they stand, and scrubbed by us from what failed.
+        """
+        known = self.secrets | (self._of_many if len(self._elements) <= MOST_TOLD else set())
+        self.no_log_values: set[str] = {value for value in known if len(value) >= SHORTEST_SCRUBBED}
 
     def connect(self) -> Client:
         """Return the client, whose credentials may come from the environment and must be scrubbed all the same."""
@@ -157,9 +156,13 @@ class Module(AnsibleModule):
         self._scrub_only_long_ones()
         return client
 
+    def scrubbed(self, text: str) -> str:
+        """Return a text of somebody else, perhaps a server's echo, without any secret."""
+        return scrubbed(text, (*self.secrets, *self._of_many))
+
     def fail(self, message: str, **result: t.Any) -> t.NoReturn:
-        """Fail with a message from which our own scrubbing took the secrets, a server's echo included."""
-        self.fail_json(msg=scrubbed(message, self.secrets), **result)
+        """Fail with a message from which our own scrubbing took the secrets."""
+        self.fail_json(msg=self.scrubbed(message), **result)
         raise AssertionError("fail_json does not return")
 
     def _load_params(self) -> None:
@@ -214,7 +217,7 @@ class Module(AnsibleModule):
             if not why:
                 return given_options(result.validated_parameters, element, self._element_spec)
         unfit = Unfit(element if isinstance(element, dict) else {})
-        unfit.why = scrubbed("; ".join(why) or f"{element!r} is no dictionary", self.secrets)
+        unfit.why = self.scrubbed("; ".join(why) or f"{element!r} is no dictionary")
         return unfit
 
     def converge(self, kind: type[Kind], client: Client, given: dict[str, t.Any]) -> Outcome:
@@ -234,12 +237,12 @@ def run(kind: type[Kind]) -> None:
     except CloudflareError as error:
         module.fail(str(error))
     except Exception as error:  # pylint: disable=broad-exception-caught  # a bug ends in one scrubbed message too
-        trace = scrubbed(traceback.format_exc(), module.secrets)
+        trace = module.scrubbed(traceback.format_exc())
         module.fail(f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=trace)
     for warning in outcome.warnings:
-        module.warn(scrubbed(warning, module.secrets))
+        module.warn(module.scrubbed(warning))
     for one in outcome.thing if kind.many else ():
-        one.update({"msg": scrubbed(one["msg"], module.secrets)} if "msg" in one else {})
+        one.update({"msg": module.scrubbed(one["msg"])} if "msg" in one else {})
     if client.pacer.waited >= 1:
         module.warn(f"Waited {client.pacer.waited:.0f} s for the API budget or for Cloudflare to recover.")
         client.pacer.waited = 0.0

@@ -164,7 +164,7 @@ registry:
   contains:
     namespace_id: {description: The id of the KV namespace., type: str, returned: success}
     records:
-      description: The Worker by host name.
+      description: The Worker by host name. Of more than 100 Workers, only the records of those that changed.
       type: dict
       returned: success
       sample: {customer-a.platform.example.com: example-a}

@@ -30,7 +30,7 @@ def same(value: t.Any) -> t.Any:
 
 def identical(one: t.Any, other: t.Any) -> bool:
     """Whether two values are the same as JSON: true is not 1 there, as it is in Python."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return repr(one) == repr(other) or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def unordered(value: t.Any) -> t.Any:

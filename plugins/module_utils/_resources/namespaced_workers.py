@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.fleet import TOLD, Fleet, Member, Unfit
+from .._engine.fleet import IN_FULL, TOLD, Fleet, Member, Unfit
 from .._engine.resource import Object, Resource, Step
 from .._worker import bindings, source
 from .._worker.fingerprint import OWNER, owner_in
@@ -237,7 +237,16 @@ class NamespacedWorkers(Fleet):
         remaining = {"workers": len([name for name in self._listed if name not in going])}
         if self._registry is None:
             return {"remaining": remaining}
-        return {"remaining": {**remaining, "entries": self._registry.others}, "registry": companion.plan.after if companion else None}
+        return {"remaining": {**remaining, "entries": self._registry.others}, "registry": self._records(members, companion)}
+
+    @staticmethod
+    def _records(members: t.Sequence[Member], companion: Member | None) -> Object | None:
+        """Return what is told of the records: of a large fleet only those of Workers that changed."""
+        after = companion.plan.after if companion else None
+        if after is None or len(members) <= IN_FULL:
+            return after
+        changed = {member.name for member in members if member.changed}
+        return {**after, "records": {host: name for host, name in after["records"].items() if name in changed}}
 
 
 def _hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:
