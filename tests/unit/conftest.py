@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from concurrency import Clock
 from local_edge.testing import Edge, running
 
 if t.TYPE_CHECKING:
@@ -18,6 +19,14 @@ TOKEN = "unit-test-token-0123456789abcdefghijklmn"
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 ZONES = ("platform.localhost", "example.com", "shop.example.com")
 VARIABLES = ("API_TOKEN", "API_KEY", "EMAIL", "ACCOUNT_ID", "API_BASE_URL", "BASE_URL", "FINGERPRINT_KEY")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def budgets(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[None]:
+    """A place for the budgets of the tests, which are not those of who runs them."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +52,11 @@ def edge(control_plane: Edge, monkeypatch: pytest.MonkeyPatch) -> Edge:
     monkeypatch.setattr(client, "BACKOFF", 0.01)
     client.disconnect()
     return control_plane
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

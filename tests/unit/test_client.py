@@ -2,17 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the API is spoken to: retries by safety, pacing before the limit, paging, zones."""
+"""How the API is spoken to: retries by safety, threads, paging, zones."""
 
 from __future__ import annotations
 
 import email.utils
 import os
-import random
 import threading
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -25,29 +23,9 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
     family_of,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import Pacer
+from concurrency import Clock, at_once
 from harness import Runner
 from local_edge.testing import Edge, running
-
-
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -93,27 +71,6 @@ def test_reads_survive_lost_connections_and_bad_gateways(client: Client, edge: E
         client.listing("/accounts")
 
 
-def test_what_the_server_says_of_its_budget_is_obeyed(clock: Clock) -> None:
-    pacer = Pacer(clock=clock, sleep=clock.sleep)
-    pacer.learn({"Ratelimit-Policy": '"burst";q=100;w=60, "default";q=40;w=10', "Ratelimit": '"default";r=0;t=12'})
-    assert (pacer.quota, pacer.window) == (100, 60)
-    pacer.take()
-    assert clock.slept == [12.0] and pacer.waited == 12.0
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_no_window_ever_holds_more_than_the_quota(clock: Clock, seed: int) -> None:
-    chance, quota, window = random.Random(seed), 20, 7
-    pacer = Pacer(quota, window, clock=clock, sleep=clock.sleep)
-    sent: list[float] = []
-    for _request in range(200):
-        pacer.take()
-        sent.append(clock.now)
-        clock.now += chance.choice([0, 0, 0.01, 0.3, 2.0])
-    assert all(len([one for one in sent[first:] if one < sent[first] + window]) <= quota for first in range(len(sent)))
-    assert sent[-1] - sent[0] < (len(sent) / quota + 1) * (window + 1) + 100, "and no longer than it must"
-
-
 def test_every_style_of_paging_is_followed(client: Client, edge: Edge) -> None:
     kv = client.account("storage", "kv", "namespaces")
     for number in range(13):
@@ -139,19 +96,8 @@ def test_a_listing_is_remembered_until_a_write(client: Client, edge: Edge) -> No
     assert len(client.listing(kv)) == 1
 
 
-def at_once(count: int, do: t.Callable[[int], t.Any]) -> list[t.Any]:
-    """Do something in so many threads, none of which begins before all are there."""
-    ready = threading.Barrier(count)
-
-    def one(number: int) -> t.Any:
-        ready.wait(10)
-        return do(number)
-
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(one, range(count)))
-
-
-def test_threads_share_what_one_of_them_listed(client: Client, edge: Edge) -> None:
+def test_threads_share_what_one_of_them_listed(edge: Edge) -> None:
+    client = connect({})
     kv = client.account("storage", "kv", "namespaces")
     at_once(8, lambda number: client.write("POST", kv, json={"title": f"n{number}"}))
     edge.clear()
@@ -174,7 +120,7 @@ def test_a_listing_that_a_write_overtakes_is_not_remembered(client: Client, monk
     assert len(client.listing(kv)) == 1
 
 
-def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_next(client: Client) -> None:
+def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_next(edge: Edge) -> None:
     def sockets() -> list[str]:
         return [link for name in os.listdir("/proc/self/fd") if (link := target(f"/proc/self/fd/{name}")).startswith("socket:")]
 
@@ -189,7 +135,7 @@ def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_nex
             everybody.wait(10)
             return hex(id(session))
 
-    before = sockets()
+    client, before = connect({}), sockets()
     everybody = threading.Barrier(8)
     assert len(set(at_once(8, ask))) == 8
     for _round in range(5):

@@ -29,8 +29,9 @@ try:
 except ImportError:  # reported by the front end, in Ansible's words
     CAN_SPEAK = False
 
+from .budget import Flight, retry_after
 from .errors import NO_ENVELOPE, ApiError, CloudflareError, LostAnswer, Unreachable, read_errors
-from .pacing import Pacer
+from .pacing import LONGEST_WAIT, Pacer
 
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
 URL_VARIABLES = ("CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_BASE_URL")
@@ -39,7 +40,6 @@ REPEATABLE = ("GET", "PUT", "DELETE")  # doing it twice is doing it once; a POST
 ATTEMPTS = 4
 BACKOFF = 0.5  # seconds before the second attempt; doubled each time
 TIMEOUT = (10, 120)  # seconds to connect, seconds between two bytes of the answer
-LONGEST_WAIT = 600  # seconds: who is asked to wait longer is told so instead; Cloudflare blocks for 300
 CONCURRENT_CHANGE = 10035  # refused before anything was done, as 429 is
 
 
@@ -126,7 +126,7 @@ class Client:
     ) -> None:
         self.url = url.rstrip("/")
         self.credentials = credentials
-        self.pacer = pacer or Pacer()
+        self.pacer = pacer or Pacer.of(self.url, credentials.digest)
         self._account_id = account_id
         self._ahead = 0.0
         self._idle: list[requests.Session] = []
@@ -144,9 +144,9 @@ class Client:
         Raises ApiError when the answer is no, LostAnswer when what happened is unknown, Unreachable when nothing was sent.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            self.pacer.take()
+            flight = self.pacer.take()
             try:
-                return self._once(method, path, how)
+                return self._once(flight, method, path, how)
             except (ApiError, LostAnswer, Unreachable) as error:
                 delay = self._delay(method in REPEATABLE if repeatable is None else repeatable, error, attempt)
                 if delay is None:
@@ -164,9 +164,13 @@ class Client:
             return max(error.retry_after, backoff) if refused and error.retry_after <= LONGEST_WAIT else None
         return backoff if isinstance(error, Unreachable) or repeatable else None
 
-    def _once(self, method: str, path: str, how: t.Mapping[str, t.Any]) -> Answer:
-        response = self._send(method, path, how)
-        self.pacer.learn(response.headers)
+    def _once(self, flight: Flight, method: str, path: str, how: t.Mapping[str, t.Any]) -> Answer:
+        said: tuple[t.Any, ...] = ()
+        try:
+            response = self._send(method, path, how)
+            said = (response.status_code, response.headers)
+        finally:
+            self.pacer.land(flight, *said)
         if date := email.utils.parsedate_tz(response.headers.get("Date")):
             self._ahead = email.utils.mktime_tz(date) - time.time()
         return self._read(method, path, response)
@@ -224,7 +228,7 @@ class Client:
             code, message = NO_ENVELOPE, f"{response.reason or 'an error'}, and no answer of the API: check api_url"
         if response.status_code >= 500:
             raise LostAnswer(f"Cloudflare answered {response.status_code}: {message}. Run again. [{method} {path}, ray {ray or 'none'}]")
-        raise ApiError(method, path, response.status_code, code, message, ray, retry_after=_seconds(response.headers.get("Retry-After")))
+        raise ApiError(method, path, response.status_code, code, message, ray, retry_after=retry_after(response.headers))
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -355,10 +359,6 @@ def json_of(content: bytes) -> t.Any:
         return json.loads(content)
     except ValueError:
         return None
-
-
-def _seconds(header: str | None) -> float:
-    return float(header) if header and header.isdigit() else 0.0
 
 
 def _next_page(answer: Answer) -> dict[str, t.Any] | None:

@@ -2,83 +2,104 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Staying inside the API budget before Cloudflare enforces it.
-
-A sliding window in buckets of one second: a burst up to the quota is allowed, and no window ever holds more than it.
-Source of the default: 1200 requests in 5 minutes per user or account token, then everything is blocked for 5 minutes.
-"""
+"""Staying inside the API budget before Cloudflare enforces it: all threads, forks, plays and runs of a user on a machine, together."""
 
 from __future__ import annotations
 
-import collections
+import hashlib
+import hmac
+import os
 import re
 import threading
 import time
 import typing as t
 
-QUOTA, WINDOW = 1200, 300  # requests, seconds
+from .budget import CLOUDFLARE, NO_HEADERS, Budget, Flight, Limits
+from .errors import Unreachable
+from .shared import Shared
+
+LONGEST_WAIT = 600  # seconds: who is asked to wait longer is told so instead; Cloudflare blocks for 300
+LOOPBACK = re.compile(r"https?://(localhost|[^/:]+\.localhost|127\.[\d.]+|\[::1\])(:\d+)?(/|$)")
+ASSUMED: Limits = {"default": CLOUDFLARE}
+T = t.TypeVar("T")
 
 
-def _items(header: str) -> list[dict[str, int]]:
-    """Parse C("default";r=50;t=30, "burst";...): a list whose items carry numbers by letter."""
-    return [{key: int(number) for key, number in re.findall(r";\s*(\w+)=(\d+)", item)} for item in header.split(",")]
+def lives(process: int) -> bool:
+    """Return whether there is such a process on this machine."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # somebody else's
+        return True
+    except ProcessLookupError:
+        return False
+    return True
 
 
 class Pacer:
-    """Counts the requests of this process and says how long to wait before the next one.
+    """Lets requests go one by one, each when the budget allows it. Threads and forks may share it.
 
-    C(waited) is the time slept so far, in seconds. C(clock) and C(sleep) are there for the tests.
+    C(waited) is for how many seconds this process waited so far, and C(on_wait) is told before it waits for a second or more.
+    C(clock) and C(sleep) are there for the tests.
     """
 
     def __init__(
         self,
-        quota: int = QUOTA,
-        window: int = WINDOW,
-        clock: t.Callable[[], float] = time.monotonic,
+        shared: Shared | None = None,
+        assumed: Limits = ASSUMED,
+        clock: t.Callable[[], float] = time.time,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
-        self.quota, self.window = quota, window
         self.waited = 0.0
         self.on_wait: t.Callable[[float], None] = lambda seconds: None
+        self._shared, self._assumed = shared or Shared(), assumed
         self._clock, self._sleep = clock, sleep
-        self._buckets: collections.OrderedDict[int, int] = collections.OrderedDict()
-        self._not_before = 0.0
-        self._counting = threading.Lock()
+        self._waiting_until = 0.0
+        self._telling = threading.Lock()
 
-    def take(self) -> None:
-        """Wait until one more request fits into the budget, and count it."""
+    @classmethod
+    def of(cls, url: str, secret: str) -> Pacer:
+        """Return the pacer of these credentials there. On this very machine, nothing limits but what the answers say."""
+        name = hmac.new(secret.encode(), url.encode(), hashlib.sha256).hexdigest()
+        return cls(Shared(name), {} if LOOPBACK.match(url) else ASSUMED)
+
+    def take(self) -> Flight:
+        """Wait until one more request fits into the budget, and count it. It must C(land).
+
+        Raises Unreachable where that takes longer than anybody waits.
+        """
         while True:
-            with self._counting:
-                delay = self._delay()
-                if delay <= 0:
-                    second = int(self._clock())
-                    self._buckets[second] = self._buckets.get(second, 0) + 1
-                    return
-            self.pause(delay)
+            turn = self._with(lambda budget, now: budget.delay(now) or budget.depart(now, os.getpid()))
+            if isinstance(turn, Flight):
+                return turn
+            if turn > LONGEST_WAIT:
+                raise Unreachable(f"The API budget is spent, and the next request may go in {turn:.0f} s. Nothing was sent: run again then.")
+            self.pause(turn)
 
-    def left(self) -> int:
-        """Return how many requests the budget allows now."""
-        return self.quota - sum(self._buckets.values())
+    def land(self, flight: Flight, status: int = 0, headers: t.Mapping[str, str] = NO_HEADERS) -> None:
+        """Count a request as answered, and heed what its answer says of the budget. Without a status it had none."""
+        self._with(lambda budget, now: budget.land(flight, now, status, headers))
+
+    def left(self) -> int | None:
+        """Return how many requests the budget still allows now, as far as known; None where nothing limits them."""
+        return self._with(Budget.left)
 
     def pause(self, seconds: float) -> None:
-        """Sleep, and remember for how long."""
+        """Sleep, and remember for how long: what threads sleep through together counts once."""
+        with self._telling:
+            now = self._clock()
+            more = now + seconds - max(now, self._waiting_until)
+            self._waiting_until = max(self._waiting_until, now + seconds)
+            self.waited += max(0.0, more)
+        if more >= 1:
+            self.on_wait(seconds)
         self._sleep(seconds)
-        self.waited += seconds
 
-    def learn(self, headers: t.Mapping[str, str]) -> None:
-        """Obey what the server says: its quota, and how long to hold back once nothing remains of it."""
-        policies = [item for item in _items(headers.get("Ratelimit-Policy", "")) if "q" in item and item.get("w")]
-        if policies:
-            self.quota, self.window = min(((item["q"], item["w"]) for item in policies), key=lambda pair: pair[0] / pair[1])
-        for item in _items(headers.get("Ratelimit", "")):
-            if item.get("r") == 0:
-                self._not_before = max(self._not_before, self._clock() + item.get("t", 0))
+    def _with(self, do: t.Callable[[Budget, float], T]) -> T:
+        def change(content: bytes) -> tuple[bytes, T]:
+            now = self._clock()
+            budget = Budget.load(content, self._assumed)
+            budget.advance(now, lives)
+            result = do(budget, now)
+            return budget.dump(), result
 
-    def _delay(self) -> float:
-        now = self._clock()
-        while self._buckets and next(iter(self._buckets)) < int(now) - self.window:
-            self._buckets.popitem(last=False)
-        held_back = self._not_before - now
-        if sum(self._buckets.values()) < self.quota:
-            return held_back
-        return max(held_back, next(iter(self._buckets)) + self.window + 1 - now)
+        return self._shared.change(change)
