@@ -46,5 +46,6 @@ requirements:
   - requests
 notes:
   - The module runs within the Ansible process if the connection is local, see M(tenantry.cloudflare_workers.api).
-  - Requests are paced to stay inside Cloudflare's budget of 1200 in 5 minutes. Where the module waited for it, it says so.
+  - Requests are paced to stay inside Cloudflare's budget of 1200 in 5 minutes, together with all other runs of the same user on the
+    same machine. Where the module waited for it, it says so. See M(tenantry.cloudflare_workers.api).
 """

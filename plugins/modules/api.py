@@ -16,6 +16,13 @@ description:
     neither C(become) nor C(async) is used. Both ways do the same. Differences: the Python used is Ansible's own, whatever
     C(ansible_python_interpreter) says, and the items of a loop share one connection."
   - Set the variable C(tenantry_direct) to V(false) to have them run the ordinary way.
+  - "B(Pacing.) Cloudflare allows 1200 requests in 5 minutes, and then refuses all for 5 minutes. So no request is sent before there is room
+    for it, which forks, plays and runs of one user on one machine keep track of together, for each O(api_url) and its credentials, in a small
+    file below E(XDG_RUNTIME_DIR), else below C(~/.cache/tenantry), else in the folder for temporary files. Where none of them can be written,
+    each process counts alone. The headers C(Ratelimit) and C(Ratelimit-Policy) of the answers count as well, as other machines and the
+    dashboard spend the same budget. A refusal holds back everybody on the machine for as long as it asks. A wait of more than 10
+    minutes is an error instead."
+  - If O(api_url) is a loopback address, as that of the local edge is, nothing limits requests but what its answers say of a budget.
 options:
   method:
     description: What to do. Everything but C(GET) and C(HEAD) counts as a change, and is not sent in check mode.

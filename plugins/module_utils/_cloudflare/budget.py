@@ -26,7 +26,8 @@ import zlib
 from dataclasses import dataclass, field
 
 FORGOTTEN = 150.0  # seconds: longer than any answer is waited for
-FRESH = 30.0  # seconds for which an answer is trusted before one request asks again
+FRESH = 30.0  # seconds for which what remains is trusted before one request asks again
+LONGEST = 3600.0  # seconds for which a time to come is trusted
 ROUNDING = 1.0  # seconds: the server tells whole ones, and may round either way
 SOONEST, LATEST = 0.005, 1.0  # seconds between two looks for an answer that is awaited
 
@@ -68,13 +69,13 @@ NO_HEADERS: t.Mapping[str, str] = {}
 def items_of(header: str) -> dict[str, dict[str, int]]:
     """Parse a list such as C("default";r=50;t=30, "burst";r=9;t=1): numbers by letter, by name."""
     found = (item.partition(";") for item in header.split(","))
-    return {name.strip(' "'): {key: int(number) for key, number in re.findall(r"(\w+)=(\d+)", rest)} for name, _semicolon, rest in found if rest}
+    return {name.strip(' "'): {key: int(number) for key, number in re.findall(r"(\w+)=(\d{1,9})\b", rest)} for name, _semicolon, rest in found if rest}
 
 
 def retry_after(headers: t.Mapping[str, str]) -> float:
     """Return for how many seconds an answer asks to hold back."""
     asked = headers.get("Retry-After", "")
-    return float(asked) if asked.isdigit() else 0.0
+    return float(asked) if asked.isdecimal() else 0.0
 
 
 @dataclass
@@ -192,7 +193,7 @@ class Budget:
 
     def _told(self, flight: Flight, now: float, said: t.Mapping[str, t.Mapping[str, int]]) -> None:
         before, name = self.word, min(said, key=lambda name: (said[name]["r"], -said[name].get("t", 0)))
-        remaining, seconds = said[name]["r"], said[name].get("t", self.limits[name].window)
+        remaining, seconds = said[name]["r"], min(said[name].get("t", self.limits[name].window), LONGEST)
         soonest, reset = flight.since + seconds - ROUNDING, now + seconds
         if remaining + len(self.log) + len(self.flights) < self.limits[name].quota:
             reset += ROUNDING  # others spend too, and when theirs will be old, our log cannot tell
@@ -209,5 +210,5 @@ class Budget:
 
     def _refused(self, now: float, seconds: float) -> None:
         """Hold back whoever asks, until one may try; what was sent before says nothing of the time after."""
-        until = max(now + seconds, self.word.reset) if not self.word.name else now + seconds
+        until = max(now + min(seconds, LONGEST), -math.inf if self.word.name else self.word.reset)
         self.word = Word(self.departed, remaining=0, at=now, soonest=until, reset=until)
