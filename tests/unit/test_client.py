@@ -31,7 +31,7 @@ from local_edge.testing import Edge, running
 @pytest.fixture
 def client(edge: Edge, clock: Clock) -> Client:
     credentials = Credentials.resolve(edge.token, None, None, {})
-    return Client(credentials, url=edge.api, account_id=edge.account, pacer=Pacer(clock=clock, sleep=clock.sleep))
+    return Client(credentials, url=edge.api, account_id=edge.account, pacer=Pacer({}, clock=clock, sleep=clock.sleep))
 
 
 def test_a_refusal_is_waited_out_for_as_long_as_it_says(client: Client, edge: Edge, clock: Clock) -> None:
@@ -54,7 +54,7 @@ def test_concurrent_changes_are_tried_again(client: Client, edge: Edge) -> None:
 
 
 def test_a_bad_token_is_not_tried_again(edge: Edge, clock: Clock) -> None:
-    wrong = Client(Credentials.resolve("wrong-token-wrong-token", None, None, {}), url=edge.api, pacer=Pacer(clock=clock, sleep=clock.sleep))
+    wrong = Client(Credentials.resolve("wrong-token-wrong-token", None, None, {}), url=edge.api, pacer=Pacer({}, clock=clock, sleep=clock.sleep))
     with pytest.raises(ApiError, match="Check api_token"):
         wrong.listing("/accounts")
     assert len(edge.requests()) == 1 and not clock.slept

@@ -215,19 +215,19 @@ def test_what_lies_in_the_future_happened_now() -> None:
 
 
 def test_waiting_is_told_before_and_counted_once(clock: Clock) -> None:
-    pacer, told = Pacer(assumed={"default": Limit(2, 10)}, clock=clock, sleep=clock.sleep), list[float]()
+    pacer, told = Pacer({"default": Limit(2, 10)}, clock=clock, sleep=clock.sleep), list[float]()
     pacer.on_wait = told.append
     for _request in range(3):
         pacer.land(pacer.take(), 200)
     assert clock.slept == told == [10.0] and pacer.waited == 10.0
-    asleep = Pacer(clock=clock, sleep=lambda seconds: None)
+    asleep = Pacer(ASSUMED, clock=clock, sleep=lambda seconds: None)
     for seconds in (10, 10, 4, 12, 0.5):
         asleep.pause(seconds)
     assert asleep.waited == 12.0, "what threads sleep through together counts once"
 
 
 def test_nobody_waits_for_hours(clock: Clock) -> None:
-    pacer = Pacer(clock=clock, sleep=clock.sleep)
+    pacer = Pacer(ASSUMED, clock=clock, sleep=clock.sleep)
     pacer.land(pacer.take(), 429, {"Retry-After": "7200"})
     with pytest.raises(Unreachable, match="may go in 3600 s"):
         pacer.take()

@@ -21,6 +21,7 @@ import bisect
 import json
 import math
 import re
+import types
 import typing as t
 import zlib
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ class Word(t.NamedTuple):
 NOTHING = Word()
 CLOUDFLARE = Limit(1200, 300)  # per user or account token; then everything is blocked for 5 minutes
 Limits = dict[str, Limit]
-NO_HEADERS: t.Mapping[str, str] = {}
+NO_HEADERS: t.Mapping[str, str] = types.MappingProxyType({})
 
 
 def items_of(header: str) -> dict[str, dict[str, int]]:

@@ -38,14 +38,14 @@ def lives(process: int) -> bool:
 class Pacer:
     """Lets requests go one by one, each when the budget allows it. Threads and forks may share it.
 
-    C(waited) is for how many seconds this process waited so far, and C(on_wait) is told before it waits for a second or more.
+    C(assumed) is the budget of a server that does not tell its own. C(waited) is for how many seconds this process waited so far, and C(on_wait) is told before it waits for a second or more.
     C(clock) and C(sleep) are there for the tests.
     """
 
     def __init__(
         self,
+        assumed: Limits,
         shared: Shared | None = None,
-        assumed: Limits = ASSUMED,
         clock: t.Callable[[], float] = time.time,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
@@ -60,7 +60,7 @@ class Pacer:
     def of(cls, url: str, secret: str) -> Pacer:
         """Return the pacer of these credentials there. On this very machine, nothing limits but what the answers say."""
         name = hmac.new(secret.encode(), url.encode(), hashlib.sha256).hexdigest()
-        return cls(Shared(name), {} if LOOPBACK.match(url) else ASSUMED)
+        return cls({} if LOOPBACK.match(url) else ASSUMED, Shared(name))
 
     def take(self) -> Flight:
         """Wait until one more request fits into the budget, and count it. It must C(land).
