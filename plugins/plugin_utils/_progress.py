@@ -42,7 +42,8 @@ def line(progress: Progress, now: float) -> str:
     parts = []
     if progress.total:
         parts += [f"{progress.label}: {progress.done}/{progress.total} done", f"{progress.changed} changed", f"{progress.failed} failed"]
-    parts += [f"{progress.left()} requests left"]
+    if (left := progress.left()) is not None:
+        parts += [f"{left} requests left"]
     if progress.waits_until > now:
         parts += [f"waiting {clock(progress.waits_until - now)} for the API budget"]
     elif progress.seconds_left is not None and progress.done < progress.total:

@@ -21,7 +21,6 @@ import bisect
 import json
 import math
 import re
-import types
 import typing as t
 import zlib
 from dataclasses import dataclass, field
@@ -64,7 +63,6 @@ class Word(t.NamedTuple):
 NOTHING = Word()
 CLOUDFLARE = Limit(1200, 300)  # per user or account token; then everything is blocked for 5 minutes
 Limits = dict[str, Limit]
-NO_HEADERS: t.Mapping[str, str] = types.MappingProxyType({})
 
 
 def items_of(header: str) -> dict[str, dict[str, int]]:
@@ -167,7 +165,7 @@ class Budget:
         self.flights.append(Flight(self.departed, self.answered, process, now))
         return self.flights[-1]
 
-    def land(self, flight: Flight, now: float, status: int = 0, headers: t.Mapping[str, str] = NO_HEADERS) -> None:
+    def land(self, flight: Flight, now: float, status: int = 0, headers: t.Mapping[str, str] | None = None) -> None:
         """Count a request as answered, and heed what its answer says. Without a status it had none."""
         known = [one for one in self.flights if one[:3] == flight[:3]]
         if not known:  # for longer than any answer is waited for
@@ -176,7 +174,7 @@ class Budget:
         self.answered += 1
         self.log.append(now)
         if status:
-            self._heed(flight, now, status, headers)
+            self._heed(flight, now, status, headers or {})
 
     def _heed(self, flight: Flight, now: float, status: int, headers: t.Mapping[str, str]) -> None:
         policies = items_of(headers.get("Ratelimit-Policy", "")).items()

@@ -14,7 +14,7 @@ import threading
 import time
 import typing as t
 
-from .budget import CLOUDFLARE, NO_HEADERS, Budget, Flight, Limits
+from .budget import CLOUDFLARE, Budget, Flight, Limits
 from .errors import Unreachable
 from .shared import Shared
 
@@ -38,8 +38,8 @@ def lives(process: int) -> bool:
 class Pacer:
     """Lets requests go one by one, each when the budget allows it. Threads and forks may share it.
 
-    C(assumed) is the budget of a server that does not tell its own. C(waited) is for how many seconds this process waited so far, and C(on_wait) is told before it waits for a second or more.
-    C(clock) and C(sleep) are there for the tests.
+    C(assumed) are the limits of a server that tells none. C(waited) is for how many seconds this process waited so far, and
+    C(on_wait) is told before it waits for a second or more. C(clock) and C(sleep) are there for the tests.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Pacer:
                 raise Unreachable(f"The API budget is spent, and the next request may go in {turn:.0f} s. Nothing was sent: run again then.")
             self.pause(turn)
 
-    def land(self, flight: Flight, status: int = 0, headers: t.Mapping[str, str] = NO_HEADERS) -> None:
+    def land(self, flight: Flight, status: int = 0, headers: t.Mapping[str, str] | None = None) -> None:
         """Count a request as answered, and heed what its answer says of the budget. Without a status it had none."""
         self._with(lambda budget, now: budget.land(flight, now, status, headers))
 

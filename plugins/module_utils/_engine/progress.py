@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 @dataclass
 class Progress:
     """So many of C(total) are done, of which some changed and some failed. C(left) says how many requests the API's budget still
-    allows; C(waits_until) is when the wait for it ends, seconds since 1970."""
+    allows, None if nothing limits them; C(waits_until) is when the wait for it ends, seconds since 1970."""
 
     label: str
     total: int
-    left: t.Callable[[], int]
+    left: t.Callable[[], int | None]
     done: int = 0
     changed: int = 0
     failed: int = 0
