@@ -308,6 +308,14 @@ def test_an_edge_without_a_limit_is_not_held_back(edge: Edge) -> None:
     assert client.pacer.waited == 0 and client.pacer.left() is None
 
 
+def test_a_request_whose_answer_is_lost_is_counted_and_not_waited_for() -> None:
+    with running(rate_limit="5/60") as edge:
+        edge.fault(method="GET", path=".*", status=0, times=1)
+        client = client_of(edge)
+        client.call("GET", "/accounts")
+        assert client.pacer.left() == 3 and client.pacer.waited < 1
+
+
 def test_a_process_that_was_killed_leaves_nobody_waiting() -> None:
     forked(1, lambda: Pacer.of("https://killed.example.com", "x").take())
     pacer = Pacer.of("https://killed.example.com", "x")

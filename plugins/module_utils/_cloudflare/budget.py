@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 FORGOTTEN = 150.0  # seconds: longer than any answer is waited for
 FRESH = 30.0  # seconds for which what remains is trusted before one request asks again
-LONGEST = 3600.0  # seconds for which a time to come is trusted
+FORESIGHT = 3600.0  # seconds for which a time to come is trusted
 ROUNDING = 1.0  # seconds: the server tells whole ones, and may round either way
 SOONEST, LATEST = 0.005, 1.0  # seconds between two looks for an answer that is awaited
 
@@ -40,7 +40,7 @@ class Limit(t.NamedTuple):
 
 
 class Flight(t.NamedTuple):
-    """A request that was sent, the how manieth it was, how many were answered by then, and whose it is."""
+    """A request that was sent: its number, how many had been answered by then, the process that sent it, and when."""
 
     number: int
     answered: int
@@ -49,7 +49,8 @@ class Flight(t.NamedTuple):
 
 
 class Word(t.NamedTuple):
-    """What the server said in answer to a request: how many may be sent in all, what remained, and between when there will be more."""
+    """What the server said in its answer to the request of that number, of the limit of that name: up to which number requests are
+    C(allowed), what was C(remaining), and that there will be more between C(soonest) and C(reset)."""
 
     number: int = 0
     name: str = ""
@@ -79,7 +80,8 @@ def retry_after(headers: t.Mapping[str, str]) -> float:
 
 @dataclass
 class Budget:
-    """C(limits) are what the server said, or what is C(assumed) of one that says nothing. C(log) tells when requests were answered."""
+    """C(limits) are what the server said, or what is C(assumed) of one that says nothing, by name. C(departed) and C(answered) count
+    requests, C(flights) are those in between, and C(log) is when each was answered, oldest first, as far back as a limit goes."""
 
     assumed: Limits
     limits: Limits
@@ -111,7 +113,7 @@ class Budget:
     # -- as time goes by -----------------------------------------------------------------------------------------------
 
     def advance(self, now: float, lives: t.Callable[[int], bool]) -> None:
-        """Bring it to this moment: what lies in the future happened now, what is old is forgotten, and so is who is gone."""
+        """Bring it to this moment: what lies in the future happened now, and what is old or whose process C(lives) no more is forgotten."""
         past = bisect.bisect_right(self.log, now)
         self.log[past:] = array.array("d", [now] * (len(self.log) - past))
         if self.word.at > now:
@@ -192,7 +194,7 @@ class Budget:
 
     def _told(self, flight: Flight, now: float, said: t.Mapping[str, t.Mapping[str, int]]) -> None:
         before, name = self.word, min(said, key=lambda name: (said[name]["r"], -said[name].get("t", 0)))
-        remaining, seconds = said[name]["r"], min(said[name].get("t", self.limits[name].window), LONGEST)
+        remaining, seconds = said[name]["r"], min(said[name].get("t", self.limits[name].window), FORESIGHT)
         soonest, reset = flight.since + seconds - ROUNDING, now + seconds
         if remaining + len(self.log) + len(self.flights) < self.limits[name].quota:
             reset += ROUNDING  # others spend too, and when theirs will be old, our log cannot tell
@@ -209,5 +211,5 @@ class Budget:
 
     def _refused(self, now: float, seconds: float) -> None:
         """Hold back whoever asks, until one may try; what was sent before says nothing of the time after."""
-        until = max(now + min(seconds, LONGEST), -math.inf if self.word.name else self.word.reset)
+        until = max(now + min(seconds, FORESIGHT), -math.inf if self.word.name else self.word.reset)
         self.word = Word(self.departed, remaining=0, at=now, soonest=until, reset=until)
