@@ -21,14 +21,6 @@ ZONES = ("platform.localhost", "example.com", "shop.example.com")
 VARIABLES = ("API_TOKEN", "API_KEY", "EMAIL", "ACCOUNT_ID", "API_BASE_URL", "BASE_URL", "FINGERPRINT_KEY")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def budgets(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[None]:
-    """A place for the budgets of the tests, which are not those of who runs them."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        yield
-
-
 @pytest.fixture(scope="session")
 def control_plane() -> t.Iterator[Edge]:
     with running(token=TOKEN, accounts=[ACCOUNT], zones=ZONES) as edge:

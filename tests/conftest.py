@@ -1,0 +1,19 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What all tests share."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def budgets(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[None]:
+    """A place for the budgets of the tests, which are not those of who runs them."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        yield
