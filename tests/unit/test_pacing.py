@@ -281,7 +281,7 @@ def test_threads_and_processes_share_one_budget() -> None:
         forked(3, lambda: at_once(4, lambda _number: [client_of(edge).call("GET", "/accounts") for _request in range(10)]))
         took = time.monotonic() - begin
         assert statuses(edge) == {200: 120}
-        assert 1 < took < 2 * 1.05 + 1, "but for what the server rounds up"
+        assert 2 <= took < 6, "twice a window, and what a busy machine takes"
 
 
 def test_a_budget_that_others_spend_is_not_overdrawn() -> None:
