@@ -51,11 +51,11 @@ def line(progress: Progress, now: float) -> str:
     return ", ".join(parts)
 
 
-def bar(progress: Progress, now: float, width: int) -> str:
+def drawn(progress: Progress, now: float, width: int) -> str:
     """Return the same as a bar, of at most C(width) characters."""
     filled = WIDTH * progress.done // progress.total if progress.total else 0
-    drawn = f"[{'#' * filled}{'.' * (WIDTH - filled)}] " if progress.total else ""
-    return (drawn + line(progress, now).partition(": ")[2 if progress.total else 0])[:width]
+    track = f"[{'#' * filled}{'.' * (WIDTH - filled)}] " if progress.total else ""
+    return (track + line(progress, now).partition(": ")[2 if progress.total else 0])[:width]
 
 
 class Shown:
@@ -76,7 +76,7 @@ class Shown:
             self._last = now
             if self._width:
                 self._drawn = True
-                self._display(f"{WIPE}{bar(progress, now, self._width)}", screen_only=True, newline=False)
+                self._display(f"{WIPE}{drawn(progress, now, self._width)}", screen_only=True, newline=False)
             else:
                 self._display(line(progress, now))
 

@@ -14,7 +14,8 @@ import typing as t
 
 import pytest
 import requests
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client, Credentials, connect, disconnect, join
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client, connect, disconnect, join
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.credentials import Credentials
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import (
     NO_ENVELOPE,
     ApiError,

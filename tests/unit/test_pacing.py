@@ -21,7 +21,8 @@ import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import shared
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.budget import CLOUDFLARE, FORGOTTEN, Budget, Flight, Limit
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import TIMEOUT, Client, Credentials
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import TIMEOUT, Client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.credentials import Credentials
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import Unreachable
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import ASSUMED, LONGEST_WAIT, Pacer, lives
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.shared import Shared
