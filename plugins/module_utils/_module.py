@@ -151,7 +151,7 @@ class Module(AnsibleModule):
     def connect(self) -> Client:
         """Return the client, whose credentials may come from the environment and must be scrubbed all the same."""
         client = connect(self.params)
-        client.pacer.on_wait = Progress("", 0, client.pacer.left).wait
+        client.pacer.on_wait = Progress("", 0, client.pacer).wait
         self.secrets.update(client.credentials.secrets)
         self._scrub_only_long_ones()
         return client

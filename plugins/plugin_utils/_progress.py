@@ -17,7 +17,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 
 EVERY = {True: 0.2, False: 10.0}  # seconds between two tellings, on a terminal and elsewhere
 WIPE = "\r\033[K"  # what empties the line of a terminal
-WIDTH = 24  # characters of the bar
+WIDTH = 12  # characters of the bar
 RUNNERS = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")  # ansible-runner gives a terminal to plays whose output becomes events
 
 
@@ -38,24 +38,24 @@ def clock(seconds: float) -> str:
 
 
 def line(progress: Progress, now: float) -> str:
-    """Return in words how far it is."""
-    parts = []
-    if progress.total:
-        parts += [f"{progress.label}: {progress.done}/{progress.total} done", f"{progress.changed} changed", f"{progress.failed} failed"]
-    if (left := progress.left()) is not None:
-        parts += [f"{left} requests left"]
-    if progress.waits_until > now:
-        parts += [f"waiting {clock(progress.waits_until - now)} for the API budget"]
-    elif progress.seconds_left is not None and progress.done < progress.total:
-        parts += [f"about {clock(progress.seconds_left)} to go"]
-    return ", ".join(parts)
+    """Return in words how far it is, what is told first being what matters most."""
+    waits, left, to_go = progress.waits_until > now, progress.pacer.left(), progress.seconds_left
+    parts = {
+        f"{progress.done}/{progress.total}": progress.total,
+        f"waiting for the API budget until {time.strftime('%H:%M:%S', time.localtime(progress.waits_until))}": waits,
+        f"{clock(to_go or 0)} to go": to_go is not None and progress.done < progress.total,
+        f"{progress.changed} changed": progress.total,
+        f"{progress.failed} failed": progress.total,
+        f"{left} requests left": left is not None,
+    }
+    return ", ".join(part for part, told in parts.items() if told)
 
 
 def drawn(progress: Progress, now: float, width: int) -> str:
     """Return the same as a bar, of at most C(width) characters."""
     filled = WIDTH * progress.done // progress.total if progress.total else 0
     track = f"[{'#' * filled}{'.' * (WIDTH - filled)}] " if progress.total else ""
-    return (track + line(progress, now).partition(": ")[2 if progress.total else 0])[:width]
+    return (track + line(progress, now))[:width]
 
 
 class Shown:
@@ -65,20 +65,22 @@ class Shown:
         self._width, self._display, self._clock = width, display, clock
         self._lock = threading.Lock()
         self._last = clock()
+        self._waits_until = 0.0
         self._drawn = False
 
     def __call__(self, progress: Progress) -> None:
         """Tell how far it is, if it is time to."""
         with self._lock:
             now = self._clock()
-            if now - self._last < EVERY[bool(self._width)]:
+            begins_to_wait = progress.waits_until > max(now, self._waits_until) + 1  # all threads do
+            if now - self._last < EVERY[bool(self._width)] and not begins_to_wait:
                 return
-            self._last = now
+            self._last, self._waits_until = now, progress.waits_until
             if self._width:
                 self._drawn = True
                 self._display(f"{WIPE}{drawn(progress, now, self._width)}", screen_only=True, newline=False)
             else:
-                self._display(line(progress, now))
+                self._display(f"{progress.label}: {line(progress, now)}" if progress.label else line(progress, now))
 
     def end(self) -> None:
         """Leave nothing of a bar behind."""

@@ -83,6 +83,10 @@ class Pacer:
         """Return how many requests the budget still allows now, as far as known; None where nothing limits them."""
         return self._with(Budget.left)
 
+    def seconds_for(self, count: int) -> float:
+        """Return about how long it takes at least until so many more requests may have gone."""
+        return self._with(lambda budget, now: budget.seconds_for(count, now))
+
     def pause(self, seconds: float) -> None:
         """Sleep, and remember for how long: what threads sleep through together counts once."""
         with self._telling:

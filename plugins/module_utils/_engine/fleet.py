@@ -42,6 +42,8 @@ class Member:
     changed: bool = False
     operations: list[str] = field(default_factory=list)
     failure: str = ""
+    counts: bool = True
+    """Whether it is one of those that are asked for, and not what goes with them."""
     doubt: str = ""
     """Why it is not known whether a write was carried out."""
 
@@ -163,7 +165,7 @@ def accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
     if resource is None:
         return []
     state = resource.options["state"]
-    return [Member(resource.name, resource, plan(resource, resource.observe(), state), state)]
+    return [Member(resource.name, resource, plan(resource, resource.observe(), state), state, counts=False)]
 
 
 def _refuse_what_stands_on_nothing(fleet: Fleet, members: t.Sequence[Member], companion: t.Sequence[Member]) -> None:
@@ -189,7 +191,7 @@ class Work:
         self._why_stopped = ""
         self._tolerated: int | None = fleet.options["max_failures"]
         self._failures = 0
-        self._progress = Progress(fleet.label, sum(member.due for member in members), fleet.client.pacer.left)
+        self._progress = Progress(fleet.label, sum(member.due for member in members), fleet.client.pacer)
         for member in members:
             if member.failure:
                 self._count_failure()
@@ -248,7 +250,8 @@ class Work:
             try:
                 for ended in as_completed([pool.submit(self._apply, member) for member in due]):
                     member = ended.result()
-                    self._progress.step(member.changed, bool(member.failure))
+                    if member.counts:
+                        self._progress.step(member.changed, bool(member.failure))
             except BaseException:
                 self._why_stopped = "interrupted"
                 raise

@@ -11,15 +11,17 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from .._cloudflare.pacing import Pacer
+
 
 @dataclass
 class Progress:
-    """So many of C(total) are done, of which some changed and some failed. C(left) says how many requests the API's budget still
-    allows, None if nothing limits them; C(waits_until) is when the wait for it ends, seconds since 1970."""
+    """So many of C(total) are done, of which some changed and some failed. C(pacer) knows how many requests the API's budget still
+    allows; C(waits_until) is when the wait for it ends, seconds since 1970."""
 
     label: str
     total: int
-    left: t.Callable[[], int | None]
+    pacer: Pacer
     done: int = 0
     changed: int = 0
     failed: int = 0
@@ -40,8 +42,9 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Return about how long the rest will take; None as long as nobody can tell."""
-        return (time.time() - self.began) / self.done * (self.total - self.done) if self.done else None
+        """Return about how long the rest will take, at a request for each; None as long as nobody can tell."""
+        left = self.total - self.done
+        return max((time.time() - self.began) / self.done * left, self.pacer.seconds_for(left)) if self.done else None
 
 
 Watcher = t.Callable[[Progress], None]
