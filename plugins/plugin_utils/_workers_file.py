@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 
 import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 DATES = "tag:yaml.org,2002:timestamp"
 
@@ -24,31 +27,40 @@ def read(loader: DataLoader, path: str) -> list[t.Any]:
         raise AnsibleActionFail(f"workers_file: {path} must end in one of {', '.join(READERS)}: the ending says how it is read.")
     try:
         content, _shown = loader._get_file_contents(path)
-        found = READERS[ending](loader, content.decode())
+        found = READERS[ending](loader, content.decode("utf-8-sig"))
     except AnsibleError as error:
         raise AnsibleActionFail(f"workers_file: {path} cannot be read: {error}") from error
-    except yaml.MarkedYAMLError as error:  # its own text quotes the file, secrets included
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise AnsibleActionFail(f"workers_file: {path} is no YAML: {error.problem}{line}. Correct it there.") from None
-    except ValueError as error:
+    except Exception as error:  # pylint: disable=broad-exception-caught  # whatever it is, its own text may quote the file, secrets included
         raise AnsibleActionFail(f"workers_file: {path} is no {ending[1:].upper()}: {_told(error)}. Correct it there.") from None
     if not isinstance(found, list):
         raise AnsibleActionFail(f"workers_file: {path} holds no list: declare the Workers as a list of dictionaries, each with its name.")
     return found
 
 
-def _told(error: ValueError) -> str:
-    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+def _told(error: Exception) -> str:
+    """Return what is wrong with a file, and where, without a word of it."""
+    match error:
+        case UnicodeDecodeError():
+            return "it is not UTF-8"
+        case json.JSONDecodeError():
+            return str(error)
+        case yaml.MarkedYAMLError():
+            quoting = isinstance(error, (ConstructorError, ComposerError))
+            problem = re.split("['\"]", str(error.problem))[0].strip() if quoting else error.problem
+            return f"{problem}{f' in line {error.problem_mark.line + 1}' if error.problem_mark else ''}"
+        case yaml.reader.ReaderError():
+            return f"there is a control character at position {error.position}"
+    return f"it holds what cannot be read ({type(error).__name__})"
 
 
 def _lines(_loader: DataLoader, text: str) -> list[t.Any]:
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # a text in JSON may hold every other end of a line
         if line.strip():
             try:
                 found.append(json.loads(line))
-            except ValueError as error:
-                raise ValueError(f"{error} of line {number}") from None
+            except json.JSONDecodeError as error:
+                raise json.JSONDecodeError(error.msg, "\n" * (number - 1) + line, number - 1 + error.pos) from None
     return found
 
 

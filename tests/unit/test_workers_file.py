@@ -1,0 +1,113 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that declare a fleet: how they are read, and what is said of those that cannot be."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
+
+SECRET = "hush-hush-do-not-tell-1"
+AB = [{"name": "a"}, {"name": "b"}]
+RIGHT, WRONG = VaultSecret(b"the-password"), VaultSecret(b"another")
+
+
+def read(folder: pathlib.Path, name: str, content: str | bytes, password: VaultSecret | None = None) -> list[t.Any]:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    loader = DataLoader()
+    if password:
+        loader.set_vault_secrets([("default", password)])
+    return workers_file.read(loader, str(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("t.json", '[{"name": "a"}, {"name": "b"}]', AB),
+        ("t.JSON", "[]", []),
+        ("t.jsonl", '{"name": "a"}\n\n{"name": "b"}', AB),
+        ("t.ndjson", '{"name": "a"}\r\n{"name": "b"}\r\n', AB),
+        ("t.jsonl", "", []),
+        ("t.yml", "- name: a\n- {name: b}\n", AB),
+        ("t.yaml", "- &one {name: a, vars: {A: 1}}\n- {<<: *one, name: b}\n", [{"name": "a", "vars": {"A": 1}}, {"name": "b", "vars": {"A": 1}}]),
+        ("t.json", b'\xef\xbb\xbf[{"name": "a"}]', [{"name": "a"}]),
+        ("t.jsonl", b'\xef\xbb\xbf{"name": "a"}', [{"name": "a"}]),
+        ("t.yml", b"\xef\xbb\xbf- name: a", [{"name": "a"}]),
+        ("t.jsonl", '{"name": "a\u2028b\u0085c"}', [{"name": "a\u2028b\u0085c"}]),
+        ("t.yml", "- {d: 2026-11-01, t: 2026-11-01T10:00:00Z}\n", [{"d": "2026-11-01", "t": "2026-11-01T10:00:00Z"}]),
+        ("t.yml", "- name: '{{ one }}'\n- name: !unsafe '{% two'\n", [{"name": "{{ one }}"}, {"name": "{% two"}]),
+        ("t.json", '[{"name": "{{ one }}", "vars": null}, "b"]', [{"name": "{{ one }}", "vars": None}, "b"]),
+    ],
+)
+def test_what_a_file_says(tmp_path: pathlib.Path, name: str, content: str | bytes, found: list[t.Any]) -> None:
+    assert read(tmp_path, name, content) == found
+
+
+def test_a_large_file_is_read_as_a_whole(tmp_path: pathlib.Path) -> None:
+    long = "x" * 3_000_000
+    assert read(tmp_path, "t.jsonl", f'{{"name": "a", "content": "{long}"}}\n{{"name": "b"}}')[0]["content"] == long
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("t.txt", "[]", "must end in one of .json, .jsonl, .ndjson, .yml, .yaml"),
+        ("t.json", "", "is no JSON: Expecting value"),
+        ("t.json", "null", "holds no list"),
+        ("t.yml", "---\n", "holds no list"),
+        ("t.yml", "name: a", "holds no list"),
+        ("t.json", "[]".encode("utf-16"), "is no JSON: it is not UTF-8"),
+        ("t.yml", b"- name: \xe9", "is no YML: it is not UTF-8"),
+        ("t.json", f'[{{"name": "a", "secrets": {{"K": "{SECRET}}}}}]', "line 1 column"),
+        ("t.jsonl", f'{{"name": "a"}}\n{{"name": "{SECRET}', "line 2 column"),
+        ("t.yml", f"- name: a\n  secrets: {{K: {SECRET}\n", "did not find expected ',' or '}' in line 3"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: !{SECRET}\n", "could not determine a constructor for the tag in line 3"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: !'{SECRET}\n", "in line 3"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: *{SECRET}\n", "found undefined alias in line 3"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: !!int {SECRET}\n", "it holds what cannot be read (ValueError)"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: !!bool {SECRET}\n", "it holds what cannot be read (KeyError)"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: !vault {SECRET}\n", "vault"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: \"\x01{SECRET}\"\n", "there is a control character at position"),
+        ("t.json", "[" * 100_000, "it holds what cannot be read (RecursionError)"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_without_a_word_of_it(tmp_path: pathlib.Path, name: str, content: str | bytes, problem: str) -> None:
+    with pytest.raises(AnsibleActionFail) as failure:
+        read(tmp_path, name, content)
+    message = str(failure.value)
+    assert message.startswith(f"workers_file: {tmp_path}/{name} ") and problem in message
+    assert SECRET not in message and SECRET not in repr(failure.value.__cause__)
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.yml"])
+def test_a_file_may_be_vaulted_as_a_whole(tmp_path: pathlib.Path, name: str) -> None:
+    sealed = VaultLib([("default", RIGHT)]).encrypt('[{"name": "a"}, {"name": "b"}]')
+    assert read(tmp_path, name, sealed, RIGHT) == AB
+    for password in (None, WRONG):
+        with pytest.raises(AnsibleActionFail, match=r"cannot be read: .*([Dd]ecrypt|secret)"):
+            read(tmp_path, name, sealed, password)
+
+
+def test_a_value_may_be_vaulted(tmp_path: pathlib.Path) -> None:
+    sealed = VaultLib([("default", RIGHT)]).encrypt(SECRET).decode()
+    text = "- name: a\n  secrets:\n    KEY: !vault |\n" + "".join(f"      {line}\n" for line in sealed.splitlines())
+    assert read(tmp_path, "t.yml", text, RIGHT) == [{"name": "a", "secrets": {"KEY": SECRET}}]
+    for password in (None, WRONG):
+        with pytest.raises(AnsibleActionFail, match=r"cannot be read: .*([Dd]ecrypt|secret)"):
+            read(tmp_path, "t.yml", text, password)
+
+
+def test_a_file_that_is_none(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    for name in ("folder.json", "missing.json"):
+        with pytest.raises(AnsibleActionFail, match=f"workers_file: .*{name} cannot be read"):
+            workers_file.read(DataLoader(), str(tmp_path / name))
