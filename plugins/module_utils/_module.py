@@ -14,6 +14,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_dict
+from ansible.module_utils.errors import UnsupportedError
 
 from ._cloudflare.client import CAN_SPEAK, Client, connect
 from ._cloudflare.errors import CloudflareError
@@ -213,7 +214,7 @@ class Module(AnsibleModule):
                 why = [str(error)]
         if not why and isinstance(element, dict):
             result = validator.validate(element)
-            why = [error.msg for error in result.errors]
+            why = [f"unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg for error in result.errors]
             if not why:
                 return given_options(result.validated_parameters, element, self._element_spec)
         unfit = Unfit(element if isinstance(element, dict) else {})

@@ -18,7 +18,7 @@ from .._cloudflare.errors import ApiError, CloudflareError, LostAnswer, Unreacha
 from .converge import Mode, Outcome, apply, converge, render
 from .plan import Plan, plan
 from .progress import Progress
-from .resource import Kind, Resource, Spec, Step
+from .resource import Kind, Object, Resource, Spec, Step
 
 NOTHING = Plan(None, None)
 TOLD = 10  # failures in one message; the result names them all
@@ -56,6 +56,11 @@ class Member:
     def due(self) -> bool:
         """Whether it is still to be written."""
         return bool(self.plan.steps and not self.failure and not self.changed)
+
+    @property
+    def reached(self) -> Object | None:
+        """Return what has become of it, or would."""
+        return self.plan.before if self.failure or self.due else self.plan.after
 
     @property
     def result(self) -> dict[str, t.Any]:
@@ -105,6 +110,10 @@ class Fleet(Kind):
         """Return what is kept in step with these members: written after they are, removed before. Its state is among its options."""
         return None
 
+    def needed(self, name: str, companion: Member) -> str:
+        """Say why one that leaves has to stay for now, if it does, by what is kept in step."""
+        return ""
+
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         """Return one write that does what the plans of all C(due) members do, if there is one."""
         return None
@@ -132,8 +141,12 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
         work.write(members)
         companion = companion if work.is_complete(members) else accompanied(fleet, [member for member in members if not member.due])
         groups = [companion, leaving]
+    for member in leaving:
+        member.failure = member.failure or "".join(fleet.needed(member.name, one) for one in companion)
     for group in groups:
         work.write(group)
+        if group is companion and not work.is_complete(group):
+            work.stop(f"since {companion[0].name} failed")
     everyone = [*members, *leaving]
     failure = work.failure(everyone, companion)
     return Outcome(
@@ -199,6 +212,10 @@ class Work:
     def is_complete(self, members: t.Sequence[Member]) -> bool:
         """Whether these have become what their plans say, or would."""
         return not any(member.failure or member.due for member in members)
+
+    def stop(self, why: str) -> None:
+        """Begin no more members."""
+        self._why_stopped = self._why_stopped or why
 
     def write(self, group: t.Sequence[Member]) -> None:
         """Do what the plans of these members say."""
@@ -282,7 +299,7 @@ class Work:
     def _count_failure(self) -> None:
         self._failures += 1
         if self._tolerated is not None and self._failures > self._tolerated:
-            self._why_stopped = self._why_stopped or f"since more than max_failures ({self._tolerated}) failed"
+            self.stop(f"since more than max_failures ({self._tolerated}) failed")
 
     def _unsettled(self, due: t.Sequence[Member]) -> list[Member]:
         """Return the members that a fresh listing does not yet show as they should be, after patience."""

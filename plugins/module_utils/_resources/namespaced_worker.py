@@ -9,12 +9,13 @@ from __future__ import annotations
 import typing as t
 
 from .._engine.resource import Object, Step
+from .._worker.bindings import Binding, keeps
 from .._worker.settings import SETTINGS
 from .dispatch_namespace import scripts_path
 from .script import Script
 from .script_info import ScriptInfo
 from .script_remembered import Remembered, recall, remember
-from .script_told import TOLD, stamp_tag
+from .script_told import TOLD
 from .secrets import HIDDEN
 
 NO_NAMESPACE = 100119
@@ -30,9 +31,8 @@ class NamespacedWorker(Script):
         "name": {"type": "str", "required": True},
     }
     listed: t.Mapping[str, Object] | None = None
-    _recallable: Remembered | None = None
     noted: t.Sequence[t.Any] = ()
-    """Its entry in the ledger: stamp, etag and modified_on as they were told after the last write, and what is remembered of the rest."""
+    """Its entry in the ledger, if its stamp is still the same: stamp, etag and modified_on as they were told then, and what is remembered of the rest."""
 
     @property
     def alone(self) -> bool:
@@ -46,12 +46,13 @@ class NamespacedWorker(Script):
     def path(self) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"], self.options["name"])
 
-    def _head(self) -> Object | None:
+    def head(self) -> Object | None:
         script = self._read() if self.listed is None else self.listed.get(self.options["name"])
         if script is None:
             return None
-        tags = script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/tags").result
-        return {"tags": tags, **{key: script.get(key) for key in TOLD}}
+        if "tags" not in script:
+            script["tags"] = self.client.call("GET", f"{self.path}/tags").result
+        return {key: script.get(key) for key in ("tags", *TOLD)}
 
     def _read(self) -> Object | None:
         found = self.client.look(self.path)
@@ -61,31 +62,30 @@ class NamespacedWorker(Script):
         return found.result["script"] if found.result else None
 
     def was_touched(self, head: Object) -> bool:
-        if self.noted and self.noted[0] == stamp_tag(self._tags):  # else it was stamped since, as worker_secrets does
+        if self.noted:
             return list(self.noted[1:3]) != [head.get("etag"), head.get("modified_on")]
         return super().was_touched(head)
 
-    def head(self) -> Object | None:
-        head = self._head()
-        if not self._written:  # else something was stamped since
-            current = head and len(self.noted) > 3 and self.noted[0] == stamp_tag(head["tags"] or [])
-            self._recallable = self.noted[3] if current else None
-        return head
-
     def recalled(self, same: bool) -> Object | None:
-        noted, wanted = self._recallable, self.wanted(None)
-        seen = None if noted is None else recall(noted, REMEMBERED, wanted, self._declared or [])
-        if noted is None or seen is None:
+        noted, wanted = self.noted[3:], self.wanted(None)
+        seen = recall(noted[0], REMEMBERED, wanted, self._declared or []) if noted else None
+        if seen is None or self._keeps_any(seen["bindings"]):
             return None
         self._code = self._code if same else self._source.code
         code = {"modules": wanted["modules"]} if same else {}
-        return {**seen, **code, "secrets": dict.fromkeys(noted.get("secrets", ()), HIDDEN)}
+        return {**seen, **code, "secrets": dict.fromkeys(noted[0].get("secrets", ()), HIDDEN)}
 
-    def remembered(self, thing: Object) -> Remembered | None:
-        """Return what the ledger shall remember of the Worker as it was written; None where too little of it is known."""
-        if all(field.name in thing for field in REMEMBERED) and "bindings" in thing:
-            return remember(thing, REMEMBERED, self._declared or [])
-        return self._recallable and {**self._recallable, "tags": thing["tags"]}  # of what the stamp attested only tags were written
+    def _keeps_any(self, there: t.Iterable[Binding]) -> bool:
+        """Whether bindings stay that are not declared: then all that stays, secrets too, is named in an upload, and what is not named is lost."""
+        unmanaged = self.options["unmanaged_bindings"]
+        kept, declared = keeps(self.given, unmanaged), {binding["name"] for binding in self._declared or []}
+        return unmanaged == "keep" or any(kept(binding) for binding in there if binding["name"] not in declared)
+
+    def remembered(self, thing: Object) -> list[Remembered]:
+        """Return what the ledger shall remember of the Worker, if anything. A change of its tags leaves the rest as it was noted."""
+        if self.is_whole:
+            return [remember(thing, REMEMBERED, self._declared or [])]
+        return [{**rest, "tags": thing["tags"]} for rest in self.noted[3:]]
 
     def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})

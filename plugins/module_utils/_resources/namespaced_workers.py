@@ -14,12 +14,12 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.fleet import IN_FULL, TOLD, Fleet, Member, Unfit
 from .._engine.resource import Object, Resource, Step
 from .._worker import bindings, source
-from .._worker.fingerprint import OWNER, owner_in
+from .._worker.fingerprint import OWNER, owner_in, stamp_in
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace
 from .registry import Ledger, Registry, read_ledger
 from .script import Script
-from .script_told import outdated_bundles, stamp_tag, unknown_bindings
+from .script_told import outdated_bundles, stamp_tag, unknown_bindings, written_since
 from .secrets import uncompared_secrets
 
 PAGE = 1000  # Workers in one answer of the listing
@@ -85,6 +85,8 @@ class NamespacedWorkers(Fleet):
         # A variable that came to nothing must not mean all of them: null is refused, only silence is everyone.
         if ("workers" in given or options["state"] == "present") and given.get("workers") is None:
             raise CloudflareError("workers: give the Workers that are meant, if only an empty list, or workers_file.")
+        if "workers_file" in given:  # it was read before, unless it stood beside what is no list
+            raise CloudflareError("workers_file: what it declares is added to workers: give a list there, or leave it out.")
         self._everyone = "workers" not in given
         if self._everyone and "owner" not in given:
             raise CloudflareError("owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's.")
@@ -126,6 +128,8 @@ class NamespacedWorkers(Fleet):
         return scripts_path(self.client, self.options["dispatch_namespace"], *parts)
 
     def look(self, names: t.Collection[str] | None = None) -> None:
+        for name in names or ():  # of what was written since
+            (self._ledger or {}).pop(name, None)
         # The members hold this very mapping: what they observe is always the latest look.
         if names is not None and len(names) <= len(self._listed) // PAGE:
             self._listed.update((name, script) for name in names if (script := self._read(name)))
@@ -190,9 +194,10 @@ class NamespacedWorkers(Fleet):
                 raise CloudflareError(f"hostnames: {host!r} is no host name: each is looked up as it is, so a wildcard would never be found.")
         given = {**merge(self._defaults, declared), "name": name}
         worker = NamespacedWorker(self.client, given, {**self._unsaid, **given, **self._shared, "state": state})
-        worker.listed, worker.noted, worker.in_full = self._listed, (self._ledger or {}).get(name, ()), self.in_full
-        if name in self._listed:
-            self._tags(name)
+        worker.listed, worker.in_full = self._listed, self.in_full
+        noted = (self._ledger or {}).get(name, [])
+        if name in self._listed and noted[:1] == [stamp_tag(self._tags(name))]:  # else it was stamped since, as worker_secrets does
+            worker.noted = noted
         self._built.append(worker)
         return worker
 
@@ -214,16 +219,24 @@ class NamespacedWorkers(Fleet):
 
     def _told(self, members: t.Iterable[Member]) -> Ledger:
         """Return the ledger as it shall be: these Workers as the latest listing tells of them, others of this owner as they were noted."""
-        told = {member.name: self._entry(member) for member in members if member.name in self._listed}
+        there = [member for member in members if member.name in self._listed and not self._was_overtaken(member.name)]
+        told = {member.name: self._entry(member) for member in there}
         return {**{name: entry for name, entry in (self._ledger or {}).items() if name in self._listed}, **told}
+
+    def _was_overtaken(self, name: str) -> bool:
+        """Whether others seem to have written a Worker since this run did: then it is not noted, and the next run reads it."""
+        return written_since(stamp_in(self._tags(name)), self._listed[name])
 
     def _entry(self, member: Member) -> list[t.Any]:
         script, noted = self._listed[member.name], (self._ledger or {}).get(member.name, [])
         told = [stamp_tag(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
         if noted[:3] == told or not member.plan.steps:
             return noted if noted[:3] == told else told
-        remembered = t.cast(NamespacedWorker, member.the).remembered(t.cast(Object, member.plan.after))
-        return [*told, remembered] if remembered else told
+        return [*told, *t.cast(NamespacedWorker, member.the).remembered(t.cast(Object, member.plan.after))]
+
+    def needed(self, name: str, companion: Member) -> str:
+        led = [host for host, worker in ((companion.plan.after or {}).get("records") or {}).items() if worker == name]
+        return f"It stays, since it still answers for {', '.join(led)}: the Worker that shall do so failed." if led else ""
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         if not self._everyone or len(due) < 2:
@@ -242,11 +255,11 @@ class NamespacedWorkers(Fleet):
     @staticmethod
     def _records(members: t.Sequence[Member], companion: Member | None) -> Object | None:
         """Return what is told of the records: of a large fleet only those of Workers that changed."""
-        after = companion.plan.after if companion else None
-        if after is None or len(members) <= IN_FULL:
-            return after
+        records = companion.reached if companion else None
+        if records is None or len(members) <= IN_FULL:
+            return records
         changed = {member.name for member in members if member.changed}
-        return {**after, "records": {host: name for host, name in after["records"].items() if name in changed}}
+        return {**records, "records": {host: name for host, name in records["records"].items() if name in changed}}
 
 
 def _hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:

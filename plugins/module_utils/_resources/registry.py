@@ -32,7 +32,11 @@ def read_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> L
     ident, missing = find_namespace(client, options)
     text = None if missing else value_at(client, f"{client.account(*ROOT)}/{ident}", LEDGER + owner)
     told = json_of(text or b"")
-    return told if isinstance(told, dict) else {}
+    return {name: entry for name, entry in told.items() if _is_entry(entry)} if isinstance(told, dict) else {}
+
+
+def _is_entry(entry: t.Any) -> bool:
+    return isinstance(entry, list) and len(entry) in (3, 4) and all(isinstance(remembered, dict) for remembered in entry[3:])
 
 
 class Registry(Resource):

@@ -66,6 +66,8 @@ class Script(ServesAssets):
         self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
         self.outdated = False
         """Whether another version of esbuild made the code of the same sources."""
+        self.is_whole = True
+        """Whether all of it is known to the plan: else what was not read is trusted to be what its stamp says."""
         for complaint in complaints(given, options):
             raise CloudflareError(complaint)
 
@@ -182,7 +184,10 @@ class Script(ServesAssets):
     def _body(self, thing: Object) -> Object:
         wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
         same = self._is_made_of(wanted.fingerprint)
-        if same and stamp == wanted and not self._lacks_assets and not self._resend and level == "stamp":
+        trusted = same and stamp == wanted and not self._lacks_assets and not self._resend and level == "stamp"
+        if not self._written:
+            self.is_whole = not trusted
+        if trusted:
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
         seen = (self.recalled(same) if level == "stamp" and not self.in_full else None) or self._read_body(same, level)
