@@ -2,17 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fleets on bad days: ledgers that are wrong, others who meddle, tenants of which nothing is right."""
+"""Fleets on bad days: ledgers that are wrong, others who meddle, records that cannot be written."""
 
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 
 import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_told
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import NamespacedWorkers
+from fleets_at_random import LEDGER, NO_LEDGERS, play
 from harness import Runner
 from local_edge.testing import Edge
-from tenant import CODE
+from tenant import CODE, SECRET, call, get, secret_names
 
 FLEET: dict[str, t.Any] = {
     "dispatch_namespace": "tenants",
@@ -20,7 +24,6 @@ FLEET: dict[str, t.Any] = {
     "registry": {"title": "Metadata"},
     "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
 }
-LEDGER = "tenantry/ledger/mine"
 
 
 @pytest.fixture(autouse=True)
@@ -29,9 +32,18 @@ def _platform(run: Runner) -> None:
     run.ok("kv_namespace", title="Metadata")
 
 
+def declared(*names: str, **options: t.Any) -> dict[str, t.Any]:
+    """Declare these Workers, each with options of its own where C(options) has them by its name."""
+    return {**FLEET, "diff": False, "workers": [{"name": name, **options.get(name, {})} for name in names]}
+
+
 def fleet(run: Runner, *names: str, **options: t.Any) -> dict[str, t.Any]:
-    """Declare these Workers, with options of their own where a name is given as one of C(options)."""
-    return run.ok("namespaced_workers", diff=False, **FLEET, workers=[{"name": name, **options.get(name, {})} for name in names])
+    return run.ok("namespaced_workers", **declared(*names, **options))
+
+
+def records(run: Runner) -> dict[str, str]:
+    entries = run.ok("kv_entries_info", title="Metadata")["kv_entries"]
+    return {entry["key"]: json.loads(entry["value"])["worker"] for entry in entries if entry["key"] != LEDGER}
 
 
 def cost(edge: Edge) -> list[str]:
@@ -56,3 +68,108 @@ def test_a_change_of_tags_alone_is_remembered(run: Runner, edge: Edge) -> None:
     assert cost(edge) == ["GET ", "PUT /a", "GET "], "nothing was forgotten, so nothing is read"
     after = ledger(run)
     assert after["b"] == before["b"] and after["a"][3]["secrets"] == before["a"][3]["secrets"] == ["KEY"]
+
+
+@pytest.mark.parametrize("moved", ["all", "content", "all_but_tags"])
+@pytest.mark.parametrize("carries", ["no", "etag"])
+def test_where_a_listing_has_no_tags_those_that_were_just_written_are_read(run: Runner, edge: Edge, carries: str, moved: str) -> None:
+    edge.switches.list_carries_tags, edge.switches.modified_on_moved_by = carries, moved
+    fleet(run, "a", "b")
+    for tags in (["x"], ["y"]):
+        assert fleet(run, "a", "b", a={"tags": tags})["changed"]
+        assert not fleet(run, "a", "b", a={"tags": tags})["changed"]
+        assert set(tags) < set(get(run, edge, "/tags"))
+
+
+def test_what_stays_is_read_even_where_nobody_can_see_that_it_came(run: Runner, edge: Edge) -> None:
+    edge.switches.modified_on_moved_by = "content"
+    keeping = {"vars": {"PLAN": "pro"}, "unmanaged_bindings": "keep"}
+    fleet(run, "a", a=keeping)
+    call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
+    fleet(run, "a", a={**keeping, "vars": {"SEATS": 5}})
+    assert secret_names(run, edge) == ["BY_HAND"]
+    assert {binding["name"] for binding in get(run, edge, "/bindings")} == {"PLAN", "SEATS", "BY_HAND"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [*NO_LEDGERS, '{"a": [STAMP, 1, 2, 3]}', '{"a": [STAMP, 1, 2, {"secrets": ["GONE"]}]}'],
+)
+def test_a_ledger_that_is_none_is_made_anew(run: Runner, odd: str) -> None:
+    fleet(run, "a", "b", a={"vars": {"PLAN": "pro"}})
+    right = ledger(run)
+    run.ok("kv_entries", title="Metadata", entries=[{"key": LEDGER, "value": odd.replace("STAMP", json.dumps(right["a"][0]))}])
+    fleet(run, "a", "b", a={"vars": {"PLAN": "pro"}})
+    assert fleet(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
+    assert {name: len(entry) for name, entry in ledger(run).items()} == {"a": 4, "b": 3}
+    assert not fleet(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
+
+
+def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger is written last: what it notes then must not be what others have made of it."""
+    monkeypatch.setattr(script_told, "LATE", 0.0)
+    look = NamespacedWorkers.look
+
+    def overtaken(self: NamespacedWorkers, names: t.Collection[str] | None = None) -> None:
+        if names is not None:
+            time.sleep(2.1)
+            self.client.call("PUT", self._path("a", "secrets"), json={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
+        look(self, names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NamespacedWorkers, "look", overtaken)
+        fleet(run, "a", a={"secrets": None})
+    assert secret_names(run, edge) == ["BY_HAND"]
+    fleet(run, "a", a={"secrets": None})
+    assert secret_names(run, edge) == []
+
+
+def test_who_answers_for_a_host_name_stays_until_another_does(run: Runner, edge: Edge) -> None:
+    fleet(run, "old", "b", old={"hostnames": ["shop.example.com"]})
+    moved = {**declared("new", "b", new={"hostnames": ["shop.example.com"]}), "prune": True, "prune_limit": 50}
+    edge.fault(method="PUT", path=".*/scripts/new", status=400, code=10021, message="no", times=1)
+    edge.clear()
+    result = run("namespaced_workers", **moved)
+    assert result["failed"] and "old: It stays, since it still answers for shop.example.com" in result["msg"]
+    assert edge.writes() == [f"PUT /accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/new"]
+    assert result["registry"]["records"] == records(run) == {"shop.example.com": "old"}
+    assert run.ok("namespaced_workers", **moved)["remaining"]["workers"] == 2
+    assert records(run) == {"shop.example.com": "new"}
+    assert not run.ok("namespaced_workers", **moved)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options"),
+    [
+        ("PUT", ".*/bulk", {"workers": [{"name": "b", "hostnames": ["b2.example.com"]}], "prune": True, "prune_limit": 50}),
+        ("POST", ".*/bulk/delete", {"state": "absent"}),
+    ],
+)
+def test_no_worker_goes_to_which_a_record_may_lead(run: Runner, edge: Edge, method: str, path: str, options: dict[str, t.Any]) -> None:
+    fleet(run, "a", "b", a={"hostnames": ["a.example.com"]}, b={"hostnames": ["b.example.com"]})
+    edge.fault(method=method, path=path, status=400, code=10013, message="no", times=1)
+    edge.clear()
+    result = run("namespaced_workers", **{**FLEET, **options})
+    assert result["failed"] and "Broken off, since registry failed" in result["msg"]
+    assert not any("/scripts" in write for write in edge.writes())
+    assert result["registry"]["records"] == records(run) == {"a.example.com": "a", "b.example.com": "b"}
+    assert run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
+    assert not run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
+
+
+@pytest.mark.parametrize("listed", [{}, {"workers": None}, {"workers": ""}, {"workers": {}}])
+def test_a_file_that_was_not_read_does_not_mean_everyone(run: Runner, listed: dict[str, t.Any]) -> None:
+    fleet(run, "a", "b")
+    assert run.refused("namespaced_workers", **FLEET, workers_file="tenants.json", state="absent", **listed)
+
+
+def test_what_is_no_option_of_a_tenant_is_called_so(run: Runner) -> None:
+    result = run("namespaced_workers", **declared("a", "b", b={"wrong": 1, "limits": {"cpu": 5}}))
+    assert "b: unsupported parameters: limits.cpu, wrong." in result["msg"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("switched", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_remembered_ends_as_what_is_read(run: Runner, edge: Edge, seed: int, switched: bool) -> None:
+    play(run, edge, seed, switched=switched)

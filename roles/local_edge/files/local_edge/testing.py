@@ -36,6 +36,7 @@ class Edge:
         self.account = plane.settings.accounts[0].id
         self.zones = {zone.name: zone.id for zone in plane.settings.zones}
         self.switches = plane.settings.switches
+        self.store = plane.store
 
     def requests(self) -> list[dict[str, Any]]:
         """Every request since the last `clear`, as `GET /_edge/requests` shows them."""
