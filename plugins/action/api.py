@@ -26,7 +26,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
-from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import shown
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import say, shown
 
 try:  # What direct execution needs of ansible-core and of this machine. Anything missing: the ordinary way.
     from ansible.module_utils import basic
@@ -67,7 +67,7 @@ class ActionModule(Ordinary):
     def _run_elsewhere(self, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         told = self._task.args
         if len(arguments.get("workers") or ()) > SILENT:
-            self._display.display(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
+            say(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
         try:
             self._task.args = arguments
             return t.cast("dict[str, t.Any]", super().run(tmp, variables))

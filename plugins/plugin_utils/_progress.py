@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import threading
 import time
 import typing as t
@@ -28,6 +29,25 @@ def on_terminal(environ: t.Mapping[str, str], process: int) -> bool:
     with contextlib.suppress(OSError), open(f"/proc/{process}/fd/1", "rb", buffering=0) as output:
         return output.isatty()
     return False
+
+
+def is_read(process: int) -> bool:
+    """Whether anybody can read what this process of Ansible prints. Ansible waits for ever once it was asked to show a line where nobody does."""
+    with contextlib.suppress(OSError), open(f"/proc/{process}/fd/1", "wb", buffering=0, opener=_without_waiting) as output:
+        looking = select.poll()
+        looking.register(output, select.POLLOUT)
+        return not any(seen & select.POLLERR for _output, seen in looking.poll(0))
+    return True
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)  # of a file nothing is cut off
+
+
+def say(text: str, **how: t.Any) -> None:
+    """Show a text where Ansible prints, from one of its workers."""
+    if is_read(os.getppid()):
+        Display().display(text, **how)
 
 
 def clock(seconds: float) -> str:
@@ -91,8 +111,7 @@ class Shown:
 @contextlib.contextmanager
 def shown() -> t.Iterator[None]:
     """Show the progress of the work that is done meanwhile."""
-    display = Display()
-    watcher = Shown(display.columns if on_terminal(os.environ, os.getppid()) else 0, display.display)
+    watcher = Shown(Display().columns if on_terminal(os.environ, os.getppid()) else 0, say)
     try:
         with watched(watcher):
             yield

@@ -109,7 +109,8 @@ class Other:
 
     def send(self, method: str, what: str = "", **how: t.Any) -> t.Any:
         """Send a request, which may be refused, and return the result."""
-        return requests.request(method, self._url + what, headers=self._headers, timeout=10, **how).json().get("result")
+        answer = requests.request(method, self._url + what, headers=self._headers, timeout=10, **how)
+        return answer.json().get("result") if answer.content else None
 
     def patch(self, change: Options) -> None:
         self.send("PATCH", "/settings", files={"settings": (None, json.dumps(change), "application/json")})

@@ -1,0 +1,272 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fleets as people run them: broken off, twice at once, from a file, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import pty
+import re
+import signal
+import subprocess
+import time
+import typing as t
+
+import pytest
+import yaml
+from edge_process import Edge
+from plays import World
+
+CODE = "export default { fetch: () => new Response('one') };"
+SECRET = "hush-hush-do-not-tell-7"
+FLEET: dict[str, t.Any] = {
+    "dispatch_namespace": "tenants",
+    "owner": "mine",
+    "registry": {"title": "Metadata"},
+    "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
+    "workers_file": "tenants.json",
+}
+# Loaded before any task: progress is told this often, in seconds, on a terminal and elsewhere.
+HURRY = """
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _progress
+
+_progress.EVERY.update({True: 0.05, False: 0.3})
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_NAME = "hurry"
+"""
+
+
+@pytest.fixture(scope="module")
+def slow_edge(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
+    edge = Edge(tmp_path_factory.mktemp("slow") / "data", "--latency-ms", "50")
+    yield edge
+    edge.stop()
+
+
+@pytest.fixture
+def slow(slow_edge: Edge, tmp_path: pathlib.Path) -> World:
+    """A world in which every request takes a while, with a namespace for tenants and one for their records."""
+    slow_edge.wipe()
+    world = World(slow_edge, tmp_path)
+    world.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
+    plugins = tmp_path / "project" / "callback_plugins"
+    plugins.mkdir()
+    (plugins / "hurry.py").write_text(HURRY)
+    world.variables["ANSIBLE_CALLBACKS_ENABLED"] = "hurry"
+    world.requests()
+    return world
+
+
+def task(module: str, **options: t.Any) -> dict[str, t.Any]:
+    return {f"tenantry.cloudflare_workers.{module}": options}
+
+
+def tenants(world: World, count: int, **options: t.Any) -> list[dict[str, t.Any]]:
+    """Write the file of a fleet, and return the tenants in it."""
+    fleet = [{"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], **options} for number in range(count)]
+    (world.folder / "project" / "tenants.json").write_text(json.dumps(fleet))
+    return fleet
+
+
+def start(world: World, output: t.Any, *tasks: dict[str, t.Any], hosts: str = "localhost", options: t.Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Start a play from the command line, in a session of its own, as a shell or a service would."""
+    playbook = world.folder / "project" / f"play-{time.monotonic_ns()}.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": list(tasks)}], sort_keys=False))
+    return subprocess.Popen(
+        ["ansible-playbook", "-i", str(world.folder / "inventory" / "hosts"), str(playbook), *options],
+        cwd=world.folder / "project",
+        env={**os.environ, **world.variables},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+
+
+def uploads(world: World) -> list[str]:
+    """Return the names of the Workers that were uploaded since the edge was last asked."""
+    return sorted(write.rpartition("/")[2] for write in world.writes() if write.startswith("PUT") and "/scripts/" in write)
+
+
+def there(world: World) -> set[str]:
+    return {script["id"] for script in world.edge.ask("GET", "/workers/dispatch/namespaces/tenants/scripts?limit=1000")}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_what_was_broken_off_is_finished_by_the_next_run(slow: World, how: signal.Signals) -> None:
+    names = {tenant["name"] for tenant in tenants(slow, 300)}
+    process = start(slow, subprocess.DEVNULL, task("namespaced_workers", **FLEET))
+    while len(there(slow)) < 40:
+        assert process.poll() is None
+        time.sleep(0.05)
+    broken_off = time.monotonic()
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for one in (process.pid, *(map(int, children) if how is signal.SIGKILL else ())):  # with its workers: as when a machine or a container ends
+        os.kill(one, how)
+    process.wait(20)
+    assert time.monotonic() - broken_off < 5
+    time.sleep(1)
+    done = there(slow)
+    assert 40 <= len(done) < 300, "nobody goes on in the background"
+    slow.requests()
+    assert slow.play([task("namespaced_workers", **FLEET)]).ok().tasks[0][1]["summary"]["changed"] == len(names - done)
+    assert uploads(slow) == sorted(names - done)
+    again = slow.play([task("namespaced_workers", **FLEET)]).ok()
+    assert not again.changed and slow.writes() == []
+
+
+@pytest.mark.parametrize("owners", [("mine", "theirs"), ("mine", "mine")])
+def test_two_at_once(slow: World, owners: tuple[str, str]) -> None:
+    tenants(slow, 60)
+    theirs = [{"name": f"u{number:03}", "hostnames": [f"u{number:03}.example.com"]} for number in range(60)] if owners[1] != "mine" else None
+    other = {**FLEET, "owner": owners[1], "prune": True}
+    other |= {"workers": theirs, "workers_file": "none.json"} if theirs else {}
+    (slow.folder / "project" / "none.json").write_text("[]")
+    tasks = (task("namespaced_workers", **FLEET, prune=True), task("namespaced_workers", **other))
+    both = [start(slow, subprocess.PIPE, one) for one in tasks]
+    for process in both:
+        output, _nothing = process.communicate(timeout=60)
+        assert process.returncode == 0, output.decode()
+    assert len(there(slow)) == (120 if theirs else 60)
+    slow.requests()
+    assert not slow.play(list(tasks)).ok().changed
+    assert slow.writes() == []
+
+
+# -- a file ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_where_a_file_is_looked_for(world: World, direct: bool) -> None:
+    world.variable("tenantry_direct", direct)
+    project = world.folder / "project"
+    world.play([task("dispatch_namespace", name="tenants")]).ok()
+    fleet = {"dispatch_namespace": "tenants", "owner": "mine", "defaults": FLEET["defaults"]}
+    for place, name in (("", "beside"), ("files", "files"), ("roles/shop/files", "role"), ("elsewhere", "root")):
+        (project / place).mkdir(parents=True, exist_ok=True)
+        (project / place / "tenants.yml").write_text(f"- name: {name}\n  vars: {{TEXT: '{{{{ nothing }}}}', DATE: 2026-11-01}}\n")
+    (project / "roles/shop/tasks").mkdir()
+    (project / "roles/shop/tasks/main.yml").write_text(yaml.safe_dump([task("namespaced_workers", **fleet, workers_file="tenants.yml")]))
+    (project / "files" / "tenants.yml").rename(project / "files" / "others.yml")
+    play = world.play(
+        [
+            task("namespaced_workers", **fleet, workers_file="tenants.yml"),
+            task("namespaced_workers", **fleet, workers_file="others.yml", workers=[{"name": "more"}]),
+            {"ansible.builtin.include_role": {"name": "shop"}},
+            task("namespaced_workers", **fleet, workers_file="tenants.yml", source_root=str(project / "elsewhere")),
+            task("namespaced_workers", **fleet, workers_file=str(project / "tenants.yml")),
+        ]
+    ).ok()
+    told = [[one["name"] for one in result["namespaced_workers"]] for _name, result in play.tasks if "namespaced_workers" in result]
+    assert told == [["beside"], ["more", "files"], ["role"], ["root"], ["beside"]]
+    bound = world.edge.ask("GET", "/workers/dispatch/namespaces/tenants/scripts/beside/bindings")
+    assert {one["name"]: one["text"] for one in bound} == {"TEXT": "{{ nothing }}", "DATE": "2026-11-01"}
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_file_that_is_wrong_never_means_everyone(world: World, direct: bool) -> None:
+    world.variable("tenantry_direct", direct)
+    fleet = {name: value for name, value in FLEET.items() if name not in ("registry", "workers_file")}
+    world.play([task("dispatch_namespace", name="tenants"), task("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])]).ok()
+    for name, content in (("empty.jsonl", ""), ("none.json", "[]"), ("null.json", "null"), ("broken.json", "["), ("nameless.json", '["a"]')):
+        (world.folder / "project" / name).write_text(content)
+        for state in ("absent", "present"):
+            play = world.play([task("namespaced_workers", **fleet, workers_file=name, state=state, **({"prune": True} if state == "present" else {}))])
+            assert play.code != 0 or (state == "absent" and not play.changed), play.stdout
+    for file in ("missing.json", "", None):
+        assert world.play([task("namespaced_workers", **fleet, workers_file=file, state="absent")]).code != 0
+    assert there(world) == {"a", "b"}
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_what_a_file_holds_is_told_by_nothing(world: World, direct: bool) -> None:
+    world.variable("tenantry_direct", direct)
+    world.variables["ANSIBLE_LOG_PATH"] = str(world.folder / "ansible.log")
+    world.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
+    fleet = {**FLEET, "defaults": {**FLEET["defaults"], "secrets": {"ALL": "{{ shared }}"}}}
+    world.variable("shared", f"{SECRET}-shared")
+    tenants(world, 3, secrets={"KEY": SECRET, "PIN": "pin4"})
+    left = []
+    for broken in (False, True):
+        if broken:
+            message = f"the value {SECRET} and {SECRET}-shared and pin4 are no good"
+            fault = {"method": "PUT", "path": ".*/scripts/t001", "status": 400, "code": 10021, "message": message, "times": 1}
+            world.edge.session.post(f"{world.edge.api.removesuffix('/client/v4')}/_edge/faults", json=fault).raise_for_status()
+            tenants(world, 3, secrets={"KEY": SECRET, "PIN": "pin4"}, vars={"PLAN": "pro"})
+        play = world.play([{**task("namespaced_workers", **fleet), "register": "told"}, {"ansible.builtin.debug": {"var": "told"}}], "-vvvv --diff")
+        assert bool(play.code) is broken, play.stdout
+        left += [play.stdout, *(file.read_text(errors="replace") for file in play.folder.rglob("*") if file.is_file())]
+    left += [(world.folder / "ansible.log").read_text(), world.edge.log.read_text()]
+    (world.folder / "project" / "tenants.json").write_text(f'[{{"name": "a", "secrets": {{"KEY": "{SECRET}"}}')
+    left += [world.play([task("namespaced_workers", **fleet)], "-vvvv").stdout]
+    assert any("t001: Cloudflare answered 400, code 10021" in text for text in left)
+    for text in left:
+        assert SECRET not in text and "pin4" not in text
+
+
+# -- progress ----------------------------------------------------------------------------------------------------------
+
+SAID = re.compile(r"Workers in dispatch namespace 'tenants': (\d+)/150, (?:\d:\d\d to go, )?(\d+) changed, 0 failed")
+
+
+def on_terminal(world: World, *tasks: dict[str, t.Any], **how: t.Any) -> str:
+    """Run a play on a terminal, and return what came there."""
+    ours, theirs = pty.openpty()
+    process = start(world, theirs, *tasks, **how)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait(20) == 0, shown.decode()
+    return shown.decode()
+
+
+def test_a_bar_on_a_terminal(slow: World) -> None:
+    tenants(slow, 150)
+    shown = on_terminal(slow, task("namespaced_workers", **FLEET))
+    drawn = re.findall(r"\r\x1b\[K(\[[#.]{12}\] \d+/150[^\r\n]*)", shown)
+    assert len(drawn) > 5 and drawn[0] != drawn[-1] and all(len(line) <= 80 for line in drawn)
+    after = shown.rpartition(drawn[-1])[2]
+    assert after.startswith("\r\x1b[K"), "nothing of the bar is left"
+    assert "changed: [localhost]" in after.replace("\x1b[0;33m", "")
+
+
+def test_lines_where_nobody_watches(slow: World) -> None:
+    tenants(slow, 150)
+    process = start(slow, subprocess.PIPE, task("namespaced_workers", **FLEET))
+    output = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == 0 and len(SAID.findall(output)) >= 2 and "\r" not in output and "\x1b[K" not in output, output
+
+
+def test_lines_in_a_job_of_awx(slow: World) -> None:
+    tenants(slow, 150)
+    play = slow.play([task("namespaced_workers", **FLEET)]).ok()
+    assert len(SAID.findall(play.stdout)) >= 2 and "/150" not in re.sub(SAID, "", play.stdout)
+
+
+def test_the_ordinary_way_says_that_it_shows_nothing(slow: World) -> None:
+    tenants(slow, 150)
+    slow.variable("tenantry_direct", False)
+    play = slow.play([task("namespaced_workers", **FLEET)]).ok()
+    assert "no progress is shown, since the module runs in a process of its own" in play.stdout and not SAID.findall(play.stdout)
+
+
+def test_nobody_reads_what_is_said(slow: World) -> None:
+    tenants(slow, 150)
+    process = start(slow, subprocess.PIPE, task("namespaced_workers", **FLEET))
+    assert process.stdout
+    process.stdout.close()
+    process.wait(60)
+    assert len(there(slow)) == 150

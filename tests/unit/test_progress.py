@@ -1,0 +1,149 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is shown of long work: how often, in which words, and where."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+import unittest.mock
+
+import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import Pacer
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.progress import Progress, watched
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _progress
+from harness import Runner
+from local_edge.testing import Edge
+from tenant import CODE
+
+
+class Clock:
+    """A clock that is told the time, and what was shown by it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.shown: list[tuple[float, str, dict[str, t.Any]]] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def display(self, text: str, **how: t.Any) -> None:
+        self.shown.append((self.now, text, how))
+
+
+def progress(label: str = "Workers in dispatch namespace 'tenants'", total: int = 200, **told: t.Any) -> Progress:
+    pacer = unittest.mock.Mock(spec=Pacer, left=lambda: 900, seconds_for=lambda count: 0.0)
+    return Progress(label, total, pacer, **told)
+
+
+def test_a_line_is_told_every_ten_seconds_at_most() -> None:
+    clock = Clock()
+    shown, work = _progress.Shown(0, clock.display, clock), progress()
+    for _second in range(35):
+        clock.now += 1
+        shown(work)
+    shown.end()
+    assert [when for when, _text, _how in clock.shown] == [1010, 1020, 1030] and all("\r" not in text for _when, text, _how in clock.shown)
+
+
+def test_a_bar_is_drawn_in_place_and_wiped() -> None:
+    clock = Clock()
+    shown, work = _progress.Shown(80, clock.display, clock), progress()
+    shown.end()
+    assert clock.shown == [], "what was not drawn is not wiped"
+    for _tenth in range(10):
+        clock.now += 0.1
+        shown(work)
+    shown.end()
+    texts = [text for _when, text, _how in clock.shown]
+    assert 3 <= len(texts) <= 6 and all(text.startswith(_progress.WIPE) for text in texts) and texts[-1] == _progress.WIPE
+    assert all(how == {"screen_only": True, "newline": False} for _when, _text, how in clock.shown), "a bar is in no log"
+    assert all(len(text.removeprefix(_progress.WIPE)) <= 80 for text in texts)
+
+
+def test_what_is_said() -> None:
+    assert _progress.line(progress(), 0.0) == "0/200, 0 changed, 0 failed, 900 requests left"
+    work = progress(began=time.time() - 60, done=50, changed=49, failed=1)
+    assert re.fullmatch(r"50/200, 3:0\d to go, 49 changed, 1 failed, 900 requests left", _progress.line(work, 0.0))
+    assert _progress.line(progress(done=200, changed=200), 0.0) == "200/200, 200 changed, 0 failed, 900 requests left"
+    work.waits_until = 1000.0
+    assert re.fullmatch(r"50/200, waiting for the API budget until \d\d:\d\d:\d\d, .*, 1 failed, 900 requests left", _progress.line(work, 900.0))
+    assert _progress.line(progress("", 0, waits_until=1000.0), 990.0).endswith(", 900 requests left")
+    assert _progress.drawn(work, 1000.0, 200).startswith("[###.........] 50/200, 3:0")
+    assert [_progress.clock(seconds) for seconds in (0, 9.9, 61, 3600, 36061)] == ["0:00", "0:09", "1:01", "1:00:00", "10:01:01"]
+
+
+def test_what_matters_fits_on_a_terminal_of_80_columns() -> None:
+    work = progress(total=10_000, began=time.time() - 60, done=2500, changed=2400, failed=100)
+    assert re.fullmatch(r"\[###\.{9}\] 2500/10000, 3:0\d to go, 2400 changed, 100 failed, .*", _progress.drawn(work, 0.0, 79))
+    assert len(_progress.drawn(work, 0.0, 40)) == 40
+
+
+def test_a_wait_is_told_when_it_begins() -> None:
+    clock = Clock()
+    shown, work = _progress.Shown(0, clock.display, clock), progress()
+    for _second in range(5):
+        clock.now += 1
+        work.waits_until = 1100.0 + clock.now % 1
+        shown(work)
+    assert [when for when, _text, _how in clock.shown] == [1001]
+
+
+def test_many_threads_may_tell() -> None:
+    clock, seen = Clock(), []
+    work = progress(total=800)
+    with watched(_progress.Shown(0, clock.display, clock)), watched(lambda one: seen.append(one.done)):
+        threads = [threading.Thread(target=lambda: [work.wait(0.0) for _one in range(100)]) for _thread in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(seen) == 800
+    work.step(changed=True, failed=False)
+    assert len(seen) == 800, "nobody watches any more"
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_no_more_are_done_than_there_are(run: Runner, edge: Edge, absent: bool) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("kv_namespace", title="Metadata")
+    fleet = {"dispatch_namespace": "tenants", "owner": "mine", "registry": {"title": "Metadata"}}
+    workers = [{"name": f"t{number}", "hostnames": [f"t{number}.example.com"], "content": CODE, "compatibility_date": "2026-11-01"} for number in range(12)]
+    seen: list[tuple[int, int, int]] = []
+    if absent:
+        run.ok("namespaced_workers", **fleet, workers=workers)
+    edge.fault(method="PUT", path=".*/scripts/t3", status=400, code=10021, message="no", times=1)
+    with watched(lambda work: seen.append((work.done, work.total, work.failed))):
+        run("namespaced_workers", **fleet, **({"state": "absent"} if absent else {"workers": workers}))
+    assert [done for done, _total, _failed in seen] == list(range(1, 13)) and {total for _done, total, _failed in seen} == {12}
+    assert seen[-1][2] == (0 if absent else 1)
+
+
+def test_where_a_bar_can_be_drawn() -> None:
+    ours, theirs = pty.openpty()
+    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+    for output, variables, drawn in ((theirs, {}, True), (theirs, {"AWX_ISOLATED_DATA_DIR": "/x"}, False), (subprocess.DEVNULL, {}, False)):
+        with subprocess.Popen(sleeping, stdout=output) as process:
+            assert _progress.on_terminal(variables, process.pid) is drawn
+            process.kill()
+    os.close(ours)
+    os.close(theirs)
+    assert not _progress.on_terminal({}, 2**22 + 1), "there is no such process, or no such folder on this system"
+
+
+def test_nothing_is_said_where_nobody_reads() -> None:
+    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(sleeping, stdout=subprocess.PIPE) as process:
+        assert process.stdout and _progress.is_read(process.pid)
+        process.stdout.close()
+        assert not _progress.is_read(process.pid)
+        process.kill()
+    assert _progress.is_read(2**22 + 1), "what cannot be known is taken for granted"
