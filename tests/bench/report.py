@@ -1,0 +1,131 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the measures of a fleet are told: on a terminal, in JSON, in the documentation and as a plot."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import plot
+from measuring import Measure
+from targets import TARGETS, Record, Results, Target
+
+#: The scenarios in which the API answers at once and without end, and what a table calls who takes part in them.
+NEAR = ("ten", "hundred", "thousand", "ten thousand")
+COLUMNS = {"list": "the role, a list", "file": "the role, a file", "alchemy": "alchemy", "wrangler": "wrangler", "loop": "a module in a loop"}
+COLOURS = {"file": ("the role", "#2f81f7"), "alchemy": ("alchemy", "#e8710a"), "wrangler": ("wrangler", "#a371f7"), "loop": ("a module in a loop", "#2da44e")}
+DASHES = {"create": "none", "no change": "6 4"}
+FIGURES = {"requests": "{:.0f}", "refused": "{:.0f}", "seconds": "{:.1f}", "cpu": "{:.1f}", "megabytes": "{:.0f}"}
+BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
+
+Row = Sequence[str]
+
+
+def line(record: Record) -> str:
+    """An operation that has just ended."""
+    return f"{record.scenario}: {record.contender} {record.count}, {record.operation}: {told(record.measure)}"
+
+
+def told(measure: Measure) -> str:
+    refused = f", {measure.refused} refused" if measure.refused else ""
+    return f"{measure.requests} requests{refused}, {measure.seconds:.1f} s, {measure.cpu:.1f} s of CPU, {measure.megabytes:.0f} MB"
+
+
+def medians(results: Results) -> list[Row]:
+    """A row for each operation, with the medians of its rounds."""
+    rows = []
+    for labels in dict.fromkeys((record.scenario, record.contender, record.count, record.operation) for record in results.records):
+        chosen: dict[str, Any] = dict(zip(("scenario", "contender", "count", "operation"), labels))
+        figures = [form.format(results.median(figure, **chosen)) for figure, form in FIGURES.items()]
+        rows.append([*map(str, labels), str(len(results.those(**chosen))), *figures])
+    return rows
+
+
+def reached(results: Results) -> list[Row]:
+    """A row for each target."""
+    return [[target.what, target.limit, *verdict(target, results)] for target in TARGETS]
+
+
+def verdict(target: Target, results: Results) -> Row:
+    """What it may be at most, what it is, and whether that is well."""
+    pair = target.worst(results)
+    return ["", "", "not measured"] if pair is None else [f"{pair[1]:.4g}", f"{pair[0]:.4g}", "yes" if pair[0] <= pair[1] else "NO"]
+
+
+def tables(results: Results) -> str:
+    """Both tables as a person reads them."""
+    measured = aligned([["scenario", "contender", "N", "operation", "rounds", "requests", "of 429", "seconds", "CPU s", "MB"], *medians(results)])
+    return f"\n{measured}\n\n{aligned([['target', 'at most', 'here', 'measured', 'reached'], *reached(results)])}\n"
+
+
+def aligned(rows: Sequence[Row]) -> str:
+    """Columns, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    right = [all(cell.replace(".", "").isdigit() for cell in column[1:] if cell) for column in zip(*rows)]
+    return "\n".join("  ".join(f"{cell:{'>' if to_right else '<'}{width}}" for cell, width, to_right in zip(row, widths, right)).rstrip() for row in rows)
+
+
+def machine() -> str:
+    """What was measured on."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, ansible-core {version('ansible-core')}"
+
+
+def result(results: Results) -> dict[str, Any]:
+    """Everything, as JSON."""
+    return {"machine": machine(), "records": [asdict(record) for record in results.records],
+            "targets": [dict(zip(("target", "limit", "at_most", "measured", "reached"), row)) for row in reached(results)]}
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def beside_each_other(results: Results) -> list[Row]:
+    """A row for each operation on so many tenants, a column for each contender, requests and seconds in the cells."""
+    near = [record for record in results.records if record.scenario in NEAR]
+    rows: list[Row] = [["tenants", "", *COLUMNS.values()]]
+    for count in sorted({record.count for record in near}):
+        for operation in dict.fromkeys(record.operation for record in near if record.count == count):
+            rows.append([f"{count:,}", operation, *(cell(results, count, operation, contender) for contender in COLUMNS)])
+    return rows
+
+
+def cell(results: Results, count: int, operation: str, contender: str) -> str:
+    found = Results(record for record in results.those(count=count, operation=operation, contender=contender) if record.scenario in NEAR)
+    return f"{found.median('requests'):,.0f}, {found.median('seconds'):.1f} s" if found.records else ""
+
+
+def curves(results: Results, figure: str) -> list[plot.Line]:
+    """A figure against the number of tenants, of each contender, for each operation that is drawn."""
+    near = Results(record for record in results.records if record.scenario in NEAR)
+    lines = []
+    for contender, (label, colour) in COLOURS.items():
+        for operation, dashes in DASHES.items():
+            counts = sorted({record.count for record in near.those(contender=contender, operation=operation)})
+            points = [(count, near.median(figure, contender=contender, operation=operation, count=count) or 0) for count in counts]
+            lines += [plot.Line(label, colour, dashes, points)] if points else []
+    return lines
+
+
+def picture(results: Results) -> str:
+    panels = [plot.Panel("Requests", "", curves(results, "requests")), plot.Panel("Seconds", " s", curves(results, "seconds"))]
+    return plot.draw(panels, "tenants", list(DASHES.items()))
+
+
+def document(results: Results, folder: Path) -> None:
+    """Renew the plot, and what stands between the marks of the page."""
+    (folder / "fleets.svg").write_text(picture(results))
+    page = folder / "fleets.md"
+    before, _old, rest = page.read_text().partition(BEGIN)
+    _old, _end, after = rest.partition(END)
+    told = [f"Measured with {machine()}.", markdown(beside_each_other(results)), markdown([["", "at most", "here", "measured", "reached"], *reached(results)])]
+    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(told) + f"\n\n{END}{after}")
