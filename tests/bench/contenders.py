@@ -92,6 +92,18 @@ class Playbook(Contender):
         self.write("site.yml", [{"hosts": "localhost", "connection": "local", "gather_facts": False, **content}])
 
 
+class Idle(Playbook):
+    """A play that does nothing: what Ansible itself takes."""
+
+    name = "idle"
+
+    def prepare(self) -> None:
+        self.play(tasks=[])
+
+    def declare(self, customers: Customers) -> None:
+        pass
+
+
 class Listed(Playbook):
     """The role, with the tenants in a variable."""
 
@@ -162,6 +174,16 @@ class Alchemy(Contender):
 
     def destroy(self) -> list[str]:
         return [*self.deploy(), "--destroy"]
+
+
+class AtOnce(Alchemy):
+    """The same program, awaiting all customers together."""
+
+    name = "alchemy at once"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.environment["AT_ONCE"] = "yes"
 
 
 class Bundled(Contender):

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("tests/support", "tests/contract", "roles/local_edge/files")]
 import report
-from contenders import NAMESPACE, ZONE, Alchemy, Bare, Contender, Filed, Listed, Loop, Secretive, Wrangler, bindings, worker
+from contenders import NAMESPACE, ZONE, Alchemy, AtOnce, Bare, Contender, Filed, Idle, Listed, Loop, Secretive, Wrangler, bindings, worker
 from edge_process import Edge
 from measuring import Failed, TooLong, measure
 from targets import Record, Results
@@ -50,14 +50,15 @@ class Scenario:
 
 
 SCENARIOS = (
+    Scenario("floor", 0, (Idle,), ("no change",), rounds=5),
     Scenario("ten", 10, (Listed, Filed, Alchemy, Loop)),
     Scenario("ten", 10, (Wrangler,), LIFE[:-1]),
-    Scenario("hundred", 100, (Listed, Filed, Alchemy), rounds=5),
+    Scenario("hundred", 100, (Listed, Filed, Alchemy, AtOnce), rounds=5),
     Scenario("hundred", 100, (Loop,)),
     Scenario("thousand", 1000, (Listed, Filed), ("create", *["no change"] * 5, *LIFE[2:])),
     Scenario("ten thousand", 10_000, (Filed,), ("create", *["no change"] * 3, *LIFE[2:])),
     Scenario("secrets", 10_000, (Filed, Secretive), ("create", "no change")),
-    Scenario("far hundred", 100, (Listed, Alchemy), latency=100),
+    Scenario("far hundred", 100, (Listed, Alchemy, AtOnce), latency=100),
     Scenario("far thousand", 1000, (Listed, Bare), ("create",), rounds=5, latency=100),
     Scenario("far thousand", 1000, (Filed,), latency=100),
     Scenario("budget", 120, (Listed,), ("create", "no change"), quota=(40, 10)),

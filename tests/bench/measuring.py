@@ -68,6 +68,6 @@ def measure(command: Sequence[str], folder: Path, environment: Mapping[str, str]
             said.seek(0)
             raise Failed(f"{' '.join(command)} ended with {process.returncode}\n{said.read().decode(errors='replace')[-4000:]}")
     seen = asked(edge)
-    moments = [one["at"] for one in seen]
+    moments = [one["at"] for one in seen] or [0]
     return Measure(len(seen), sum(one["status"] == 429 for one in seen), max(moments) - min(moments), seconds,
                    used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)

@@ -20,7 +20,7 @@ from targets import TARGETS, Record, Results, Target
 
 #: The scenarios in which the API answers at once and without end, and what a table calls who takes part in them.
 NEAR = ("ten", "hundred", "thousand", "ten thousand")
-COLUMNS = {"list": "the role, a list", "file": "the role, a file", "alchemy": "alchemy", "wrangler": "wrangler", "loop": "a module in a loop"}
+COLUMNS = {"list": "the role, a list", "file": "the role, a file", "alchemy": "alchemy", "alchemy at once": "alchemy, all at once", "wrangler": "wrangler", "loop": "a module in a loop"}
 COLOURS = {"file": ("the role", "#2f81f7"), "alchemy": ("alchemy", "#e8710a"), "wrangler": ("wrangler", "#a371f7"), "loop": ("a module in a loop", "#2da44e")}
 DASHES = {"create": "none", "no change": "6 4"}
 FIGURES = {"requests": "{:.0f}", "refused": "{:.0f}", "seconds": "{:.1f}", "cpu": "{:.1f}", "megabytes": "{:.0f}"}
