@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import NamespacedWorkers
 from edge_process import TOKEN, Edge
 from foreign import DATE, ROOT, Project
 
 PEERS = Path(__file__).parent / "peers"
 NAMESPACE, ZONE, DOMAIN = "customer-workers", "example.com", "platform.example.com"
+SCRIPTS = f"/workers/dispatch/namespaces/{NAMESPACE}/scripts"
 
 #: The features of each customer.
 Customers = Mapping[str, list[str]]
@@ -50,7 +52,7 @@ class Contender(ABC):
 
     def __init__(self, folder: Path, edge: Edge) -> None:
         self.folder, self.edge = folder, edge
-        self.scripts = f"{edge.account}/workers/dispatch/namespaces/{NAMESPACE}/scripts"
+        self.scripts = edge.account + SCRIPTS
         home = folder / "home"
         home.mkdir(parents=True, mode=0o700)
         self.environment = {**os.environ, "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "CLOUDFLARE_API_BASE_URL": edge.api, "CLOUDFLARE_API_TOKEN": TOKEN,
@@ -249,9 +251,4 @@ class Bare(Bundled):
         self.write("workers.json", self.metadata(customers))
 
     def deploy(self) -> list[str]:
-        return [sys.executable, str(PEERS / "bare.py"), self.scripts, str(at_once())]
-
-
-def at_once() -> int:
-    """How many requests the collection has under way at the same time."""
-    return 8
+        return [sys.executable, str(PEERS / "bare.py"), self.scripts, str(NamespacedWorkers.controls["concurrency"]["default"])]

@@ -4,24 +4,26 @@
 
 """What a fleet costs: this collection, alchemy, wrangler, a loop over a module and a bare client, side by side on the local edge: run by make bench.
 
-It prints what it measured and which targets were reached, and leaves both in .cache/bench/fleets.json; with --docs also in docs/fleets.md and its plot.
+It prints what it measured and which targets were reached, and leaves both in a JSON file; with --docs also in a page and its plot.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / folder) for folder in ("tests/support", "tests/contract", "roles/local_edge/files")]
+sys.path += [str(Path(__file__).parents[2] / folder) for folder in ("tests/support", "tests/contract", "roles/local_edge/files")]
+sys.path += os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)
 import report
-from contenders import NAMESPACE, ZONE, Alchemy, AtOnce, Bare, Contender, Filed, Idle, Listed, Loop, Secretive, Wrangler, bindings, worker
+from contenders import SCRIPTS, Alchemy, AtOnce, Bare, Contender, Filed, Idle, Listed, Loop, Secretive, Wrangler, bindings, worker
 from edge_process import Edge
+from foreign import ROOT
 from measuring import Failed, TooLong, measure
 from targets import Record, Results
 
@@ -58,7 +60,8 @@ SCENARIOS = (
     Scenario("thousand", 1000, (Listed, Filed), ("create", *["no change"] * 5, *LIFE[2:])),
     Scenario("ten thousand", 10_000, (Filed,), ("create", *["no change"] * 3, *LIFE[2:])),
     Scenario("secrets", 10_000, (Filed, Secretive), ("create", "no change")),
-    Scenario("far hundred", 100, (Listed, Alchemy, AtOnce), latency=100),
+    Scenario("far ten", 10, (Filed, Alchemy, AtOnce), latency=100),
+    Scenario("far hundred", 100, (Filed, Alchemy, AtOnce), latency=100),
     Scenario("far thousand", 1000, (Listed, Bare), ("create",), rounds=5, latency=100),
     Scenario("far thousand", 1000, (Filed,), latency=100),
     Scenario("budget", 120, (Listed,), ("create", "no change"), quota=(40, 10)),
@@ -89,20 +92,30 @@ def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Re
 def tamper(edge: Edge) -> None:
     """Configure the first customer otherwise, as somebody would who knows of no playbook."""
     settings = {"bindings": bindings("customer-0", ["tampered"])}
-    edge.ask("PATCH", f"/workers/dispatch/namespaces/{NAMESPACE}/scripts/{worker('customer-0')}/settings",
-             files={"settings": (None, json.dumps(settings), "application/json")})
+    edge.ask("PATCH", f"{SCRIPTS}/{worker('customer-0')}/settings", files={"settings": (None, json.dumps(settings), "application/json")})
 
 
 def check(edge: Edge, customers: dict[str, list[str]]) -> None:
     """Refuse a contender that did not do it: all Workers must be there, and the first and the last one configured as they should be."""
-    found = edge.session.get(f"{edge.account}/workers/dispatch/namespaces/{NAMESPACE}/scripts").json()["result"] or []
-    if {script["id"] for script in found} != {worker(customer) for customer in customers}:
+    found = there(edge)
+    if found != {worker(customer) for customer in customers}:
         raise Failed(f"{len(found)} Workers are there instead of {len(customers)}")
     for customer in [*customers][:1] + [*customers][-1:]:
-        held = edge.ask("GET", f"/workers/dispatch/namespaces/{NAMESPACE}/scripts/{worker(customer)}/settings")["bindings"]
-        held = [binding for binding in held if binding["type"] != "secret_text"]
-        if held != bindings(customer, customers[customer]):
+        held = edge.ask("GET", f"{SCRIPTS}/{worker(customer)}/settings")["bindings"]
+        if [binding for binding in held if binding["type"] != "secret_text"] != bindings(customer, customers[customer]):
             raise Failed(f"{customer} is configured with {held}")
+
+
+def there(edge: Edge) -> set[str]:
+    """The names of all Workers."""
+    names: set[str] = set()
+    more: dict[str, str] | None = {}
+    while more is not None:
+        page = edge.session.get(f"{edge.account}{SCRIPTS}", params=more).json()
+        names.update(script["id"] for script in page["result"] or [])
+        cursor = (page.get("result_info") or {}).get("cursor")
+        more = {"cursor": cursor} if cursor else None
+    return names
 
 
 def chosen(only: Set[str], most: int, rounds: int | None) -> Iterator[tuple[Scenario, type[Contender]]]:
@@ -118,29 +131,33 @@ def chosen(only: Set[str], most: int, rounds: int | None) -> Iterator[tuple[Scen
 
 
 def main() -> None:
-    """Print each operation as it ends, and in the end the medians."""
+    """Print each operation as it ends, and in the end the medians. The exit status says whether somebody failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     names = sorted({*LIFE, *(scenario.name for scenario in SCENARIOS), *(kind.name for scenario in SCENARIOS for kind in scenario.contenders)})
     parser.add_argument("--only", action="append", default=[], choices=names, help="a scenario, a contender or an operation; several narrow it down")
     parser.add_argument("--most", type=int, default=sys.maxsize, help="no more customers than so many")
     parser.add_argument("--rounds", type=int, help="as many of each")
-    parser.add_argument("--docs", action="store_true", help="write the result into docs/")
+    parser.add_argument("--result", type=Path, default=RESULT, help="the JSON file")
+    parser.add_argument("--docs", type=Path, help="the folder with fleets.md, to renew it and its plot")
     told = parser.parse_args()
     records: list[Record] = []
+    failures = 0
     for scenario, kind in chosen(set(told.only), told.most, told.rounds):
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 for record in live(scenario, kind, Path(scratch)):
                     records.append(record)
                     print(report.line(record), flush=True)
-            except TooLong as error:
-                print(f"{scenario.name}, {kind.name}: {error}", flush=True)
+            except Failed as error:
+                failures += not isinstance(error, TooLong)
+                print(f"{scenario.name}: {kind.name} {scenario.count}: {error}", flush=True)
     results = Results(records)
     print(report.tables(results))
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(report.result(results), indent=1))
+    told.result.parent.mkdir(parents=True, exist_ok=True)
+    told.result.write_text(json.dumps(report.result(results), indent=1))
     if told.docs:
-        report.document(results, ROOT / "docs")
+        report.document(results, told.docs)
+    raise SystemExit(bool(failures))
 
 
 if __name__ == "__main__":

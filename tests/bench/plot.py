@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM, LEGEND = 470, 360, 62, 44, 18, 52, 30
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM, LEGEND = 340, 340, 62, 44, 26, 52, 30
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 14px; font-weight: 600 }
   .paper { fill: #ffffff } .grid { stroke: #d1d9e0 }
@@ -59,7 +59,7 @@ def text(x: float, y: float, words: str, **attributes: str) -> str:
 
 
 def stroke(xs: Sequence[float], ys: Sequence[float], attributes: str) -> str:
-    return f'<polyline points="{" ".join(f"{x},{y}" for x, y in zip(xs, ys))}" fill="none" {attributes}/>'
+    return f'<polyline points="{" ".join(f"{x},{y}" for x, y in zip(xs, ys, strict=True))}" fill="none" {attributes}/>'
 
 
 def panel(plot: Panel, offset: float, axis: str) -> list[str]:
@@ -77,7 +77,7 @@ def panel(plot: Panel, offset: float, axis: str) -> list[str]:
     for line in plot.lines:
         xs, ys = [across.place(x) for x, _y in line.points], [up.place(y) for _x, y in line.points]
         drawn.append(stroke(xs, ys, f'stroke="{line.colour}" stroke-width="2" stroke-dasharray="{line.dashes}"'))
-        drawn += [f'<circle cx="{x}" cy="{y}" r="3" fill="{line.colour}"/>' for x, y in zip(xs, ys)]
+        drawn += [f'<circle cx="{x}" cy="{y}" r="3" fill="{line.colour}"/>' for x, y in zip(xs, ys, strict=True)]
     return drawn
 
 
@@ -86,10 +86,10 @@ def draw(panels: Sequence[Panel], axis: str, kinds: Sequence[tuple[str, str]]) -
     lines = {line.label: f'stroke="{line.colour}"' for plot in panels for line in plot.lines}
     legend = [*lines.items(), *((label, f'stroke="#888" stroke-dasharray="{dashes}"') for label, dashes in kinds)]
     drawn = [piece for number, plot in enumerate(panels) for piece in panel(plot, number * WIDTH, axis)]
-    each = (len(panels) * WIDTH - LEFT) / len(legend)
-    for number, (label, attributes) in enumerate(legend):
-        x, y = round(LEFT + number * each, 1), HEIGHT + 8
+    x, y = 24, HEIGHT + 8
+    for label, attributes in legend:
         drawn += [stroke((x, x + 24), (y, y), f'{attributes} stroke-width="2"'), text(x + 30, y + 4, label)]
+        x += 60 + 7 * len(label)
     width, height = len(panels) * WIDTH, HEIGHT + LEGEND
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
                       f"<style>{STYLE}\n</style>", f'<rect class="paper" width="{width}" height="{height}"/>', *drawn, "</svg>", ""])

@@ -18,10 +18,14 @@ import plot
 from measuring import Measure
 from targets import TARGETS, Record, Results, Target
 
-#: The scenarios in which the API answers at once and without end, and what a table calls who takes part in them.
+#: The scenarios that show how the cost grows, with an API that answers at once and with one that is 100 ms away.
 NEAR = ("ten", "hundred", "thousand", "ten thousand")
-COLUMNS = {"list": "the role, a list", "file": "the role, a file", "alchemy": "alchemy", "alchemy at once": "alchemy, all at once", "wrangler": "wrangler", "loop": "a module in a loop"}
-COLOURS = {"file": ("the role", "#2f81f7"), "alchemy": ("alchemy", "#e8710a"), "wrangler": ("wrangler", "#a371f7"), "loop": ("a module in a loop", "#2da44e")}
+FAR = ("far ten", "far hundred", "far thousand")
+#: What a table and a plot call the contenders.
+COLUMNS = {"list": "the role, a list", "file": "the role, a file", "alchemy": "alchemy", "alchemy at once": "alchemy, all at once", "wrangler": "wrangler",
+           "loop": "a module in a loop"}
+COLOURS = {"file": ("the role", "#2f81f7"), "alchemy": ("alchemy", "#e8710a"), "alchemy at once": ("alchemy, all at once", "#db61a2"),
+           "wrangler": ("wrangler", "#a371f7"), "loop": ("a module in a loop", "#2da44e")}
 DASHES = {"create": "none", "no change": "6 4"}
 FIGURES = {"requests": "{:.0f}", "refused": "{:.0f}", "seconds": "{:.1f}", "cpu": "{:.1f}", "megabytes": "{:.0f}"}
 BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
@@ -41,9 +45,9 @@ def told(measure: Measure) -> str:
 
 def medians(results: Results) -> list[Row]:
     """A row for each operation, with the medians of its rounds."""
-    rows = []
+    rows: list[Row] = []
     for labels in dict.fromkeys((record.scenario, record.contender, record.count, record.operation) for record in results.records):
-        chosen: dict[str, Any] = dict(zip(("scenario", "contender", "count", "operation"), labels))
+        chosen: dict[str, Any] = dict(zip(("scenario", "contender", "count", "operation"), labels, strict=True))
         figures = [form.format(results.median(figure, **chosen)) for figure, form in FIGURES.items()]
         rows.append([*map(str, labels), str(len(results.those(**chosen))), *figures])
     return rows
@@ -68,9 +72,10 @@ def tables(results: Results) -> str:
 
 def aligned(rows: Sequence[Row]) -> str:
     """Columns, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    right = [all(cell.replace(".", "").isdigit() for cell in column[1:] if cell) for column in zip(*rows)]
-    return "\n".join("  ".join(f"{cell:{'>' if to_right else '<'}{width}}" for cell, width, to_right in zip(row, widths, right)).rstrip() for row in rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = [all(cell.replace(".", "").isdigit() for cell in column[1:] if cell) for column in zip(*rows, strict=True)]
+    pads = [f"{'>' if to_right else '<'}{width}" for to_right, width in zip(right, widths, strict=True)]
+    return "\n".join("  ".join(f"{cell:{pad}}" for cell, pad in zip(row, pads, strict=True)).rstrip() for row in rows)
 
 
 def machine() -> str:
@@ -81,7 +86,7 @@ def machine() -> str:
 def result(results: Results) -> dict[str, Any]:
     """Everything, as JSON."""
     return {"machine": machine(), "records": [asdict(record) for record in results.records],
-            "targets": [dict(zip(("target", "limit", "at_most", "measured", "reached"), row)) for row in reached(results)]}
+            "targets": [dict(zip(("target", "limit", "at_most", "measured", "reached"), row, strict=True)) for row in reached(results)]}
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -89,36 +94,41 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
 
 
+def among(results: Results, scenarios: Sequence[str]) -> Results:
+    return Results(record for record in results.records if record.scenario in scenarios)
+
+
 def beside_each_other(results: Results) -> list[Row]:
     """A row for each operation on so many tenants, a column for each contender, requests and seconds in the cells."""
-    near = [record for record in results.records if record.scenario in NEAR]
-    rows: list[Row] = [["tenants", "", *COLUMNS.values()]]
-    for count in sorted({record.count for record in near}):
-        for operation in dict.fromkeys(record.operation for record in near if record.count == count):
-            rows.append([f"{count:,}", operation, *(cell(results, count, operation, contender) for contender in COLUMNS)])
+    columns = [contender for contender in COLUMNS if results.those(contender=contender)]
+    rows: list[Row] = [["tenants", "", *(COLUMNS[contender] for contender in columns)]]
+    for count in sorted({record.count for record in results.records}):
+        for operation in dict.fromkeys(record.operation for record in results.those(count=count)):
+            rows.append([f"{count:,}", operation, *(cell(results, count=count, operation=operation, contender=contender) for contender in columns)])
     return rows
 
 
-def cell(results: Results, count: int, operation: str, contender: str) -> str:
-    found = Results(record for record in results.those(count=count, operation=operation, contender=contender) if record.scenario in NEAR)
-    return f"{found.median('requests'):,.0f}, {found.median('seconds'):.1f} s" if found.records else ""
+def cell(results: Results, **labels: Any) -> str:
+    requests, seconds = results.median("requests", **labels), results.median("seconds", **labels)
+    return "" if requests is None or seconds is None else f"{requests:,.0f}, {seconds:.1f} s"
 
 
 def curves(results: Results, figure: str) -> list[plot.Line]:
     """A figure against the number of tenants, of each contender, for each operation that is drawn."""
-    near = Results(record for record in results.records if record.scenario in NEAR)
     lines = []
     for contender, (label, colour) in COLOURS.items():
         for operation, dashes in DASHES.items():
-            counts = sorted({record.count for record in near.those(contender=contender, operation=operation)})
-            points = [(count, near.median(figure, contender=contender, operation=operation, count=count) or 0) for count in counts]
+            counts = sorted({record.count for record in results.those(contender=contender, operation=operation)})
+            points = [(count, results.median(figure, contender=contender, operation=operation, count=count) or 0) for count in counts]
             lines += [plot.Line(label, colour, dashes, points)] if points else []
     return lines
 
 
 def picture(results: Results) -> str:
-    panels = [plot.Panel("Requests", "", curves(results, "requests")), plot.Panel("Seconds", " s", curves(results, "seconds"))]
-    return plot.draw(panels, "tenants", list(DASHES.items()))
+    """Requests, and seconds near and far."""
+    wanted = (("Requests", "", NEAR, "requests"), ("Seconds", " s", NEAR, "seconds"), ("Seconds, 100 ms away", " s", FAR, "seconds"))
+    panels = [plot.Panel(title, unit, curves(among(results, scenarios), figure)) for title, unit, scenarios, figure in wanted]
+    return plot.draw([panel for panel in panels if panel.lines], "tenants", list(DASHES.items()))
 
 
 def document(results: Results, folder: Path) -> None:
@@ -127,5 +137,8 @@ def document(results: Results, folder: Path) -> None:
     page = folder / "fleets.md"
     before, _old, rest = page.read_text().partition(BEGIN)
     _old, _end, after = rest.partition(END)
-    told = [f"Measured with {machine()}.", markdown(beside_each_other(results)), markdown([["", "at most", "here", "measured", "reached"], *reached(results)])]
+    floor = results.median("seconds", scenario="floor")
+    told = [f"On {machine()}.{f' A playbook that does nothing takes {floor:.1f} s.' if floor else ''} The API answers at once:",
+            markdown(beside_each_other(among(results, NEAR))), "Each answer of the API takes 100 ms:", markdown(beside_each_other(among(results, FAR))),
+            "What the project asks of itself:", markdown([["", "at most", "here", "measured", "reached"], *reached(results)])]
     page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(told) + f"\n\n{END}{after}")
