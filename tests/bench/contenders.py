@@ -47,6 +47,8 @@ class Contender(ABC):
     """A way to bring customers to a platform, with its files in a folder."""
 
     name: ClassVar[str]
+    #: The types of the bindings of each Worker.
+    types: ClassVar[list[str]] = ["json"]
     #: Seconds that it may take for anything.
     limit: ClassVar[float] = 600
 
@@ -118,7 +120,7 @@ class Listed(Playbook):
             "role": "tenantry.cloudflare_workers.platform",
             "platform_namespace": NAMESPACE,
             "platform_router": {"name": "platform-router", "entrypoint": "src/main-router.ts"},
-            "platform_routes": [{"pattern": f"*.{DOMAIN}/*", "zone": ZONE}],
+            "platform_routes": [{"pattern": f"*.{DOMAIN}/*", "zone_id": self.edge.zone[ZONE].rpartition("/")[2]}],
             "platform_tenant_defaults": {"entrypoint": "src/tenant-worker.ts", "compatibility_date": DATE},
             **self.tenants,
         }])
@@ -146,7 +148,8 @@ class Filed(Listed):
 class Secretive(Filed):
     """The same, with a secret for each tenant."""
 
-    name = "secrets"
+    name = "secret file"
+    types = ["json", "secret_text"]
 
     def prepare(self) -> None:
         super().prepare()

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path += [str(Path(__file__).parents[2] / folder) for folder in ("tests/support", "tests/contract", "roles/local_edge/files")]
 sys.path += os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)
 import report
-from contenders import SCRIPTS, Alchemy, AtOnce, Bare, Contender, Filed, Idle, Listed, Loop, Secretive, Wrangler, bindings, worker
+from contenders import SCRIPTS, Alchemy, AtOnce, Bare, Contender, Customers, Filed, Idle, Listed, Loop, Secretive, Wrangler, bindings, worker
 from edge_process import Edge
 from foreign import ROOT
 from measuring import Failed, TooLong, measure
@@ -83,7 +83,7 @@ def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Re
             if not gone:
                 contender.declare(customers)
             measured = measure(contender.destroy() if gone else contender.deploy(), contender.folder, contender.environment, edge, contender.limit)
-            check(edge, {} if gone else customers)
+            check(edge, {} if gone else customers, contender.types)
             yield Record(scenario.name, kind.name, scenario.count, operation, scenario.quota, measured)
     finally:
         edge.stop()
@@ -95,14 +95,15 @@ def tamper(edge: Edge) -> None:
     edge.ask("PATCH", f"{SCRIPTS}/{worker('customer-0')}/settings", files={"settings": (None, json.dumps(settings), "application/json")})
 
 
-def check(edge: Edge, customers: dict[str, list[str]]) -> None:
+def check(edge: Edge, customers: Customers, types: list[str]) -> None:
     """Refuse a contender that did not do it: all Workers must be there, and the first and the last one configured as they should be."""
     found = there(edge)
     if found != {worker(customer) for customer in customers}:
         raise Failed(f"{len(found)} Workers are there instead of {len(customers)}")
     for customer in [*customers][:1] + [*customers][-1:]:
         held = edge.ask("GET", f"{SCRIPTS}/{worker(customer)}/settings")["bindings"]
-        if [binding for binding in held if binding["type"] != "secret_text"] != bindings(customer, customers[customer]):
+        open_ones = [binding for binding in held if binding["type"] == "json"]
+        if sorted(binding["type"] for binding in held) != types or open_ones != bindings(customer, customers[customer]):
             raise Failed(f"{customer} is configured with {held}")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from measuring import Measure
 
-OURS = ("list", "file", "secrets")
+OURS = ("list", "file", "secret file")
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,11 @@ TARGETS = (
     Target("three times the budget: seconds", "1.05 x the least", paced(1.05)),
     Target("10,000 in a file: MB of the largest process", "300", largest("file", 10_000, 300)),
     Target("10,000 with a secret each, create: requests", "without secrets",
-           beside("requests", 1, "file", "secrets", scenario="secrets", count=10_000, operation="create")),
+           beside("requests", 1, "file", "secret file", scenario="secrets", count=10_000, operation="create")),
     Target("10,000 with a secret each, create: seconds", "2 x without secrets",
-           beside("seconds", 2, "file", "secrets", scenario="secrets", count=10_000, operation="create")),
+           beside("seconds", 2, "file", "secret file", scenario="secrets", count=10_000, operation="create")),
     Target("10,000 with a secret each, no change: requests", "without secrets",
-           beside("requests", 1, "file", "secrets", scenario="secrets", count=10_000, operation="no change")),
+           beside("requests", 1, "file", "secret file", scenario="secrets", count=10_000, operation="no change")),
     Target("10,000 with a secret each, no change: seconds", "2 x without secrets",
-           beside("seconds", 2, "file", "secrets", scenario="secrets", count=10_000, operation="no change")),
+           beside("seconds", 2, "file", "secret file", scenario="secrets", count=10_000, operation="no change")),
 )
