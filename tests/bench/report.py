@@ -61,7 +61,12 @@ def reached(results: Results) -> list[Row]:
 def verdict(target: Target, results: Results) -> Row:
     """What it may be at most, what it is, and whether that is well."""
     pair = target.worst(results)
-    return ["", "", "not measured"] if pair is None else [f"{pair[1]:.4g}", f"{pair[0]:.4g}", "yes" if pair[0] <= pair[1] else "NO"]
+    return ["", "", "not measured"] if pair is None else [number(pair[1]), number(pair[0]), "yes" if pair[0] <= pair[1] else "NO"]
+
+
+def number(value: float) -> str:
+    """Two decimals at most."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def tables(results: Results) -> str:
@@ -73,7 +78,7 @@ def tables(results: Results) -> str:
 def aligned(rows: Sequence[Row]) -> str:
     """Columns, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = [all(cell.replace(".", "").isdigit() for cell in column[1:] if cell) for column in zip(*rows, strict=True)]
+    right = [all(cell.replace(".", "").replace(",", "").isdigit() for cell in column[1:] if cell) for column in zip(*rows, strict=True)]
     pads = [f"{'>' if to_right else '<'}{width}" for to_right, width in zip(right, widths, strict=True)]
     return "\n".join("  ".join(f"{cell:{pad}}" for cell, pad in zip(row, pads, strict=True)).rstrip() for row in rows)
 
