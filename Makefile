@@ -120,11 +120,12 @@ contract: $(TEST) install $(CLIENT) ## foreign clients, unchanged, on the local 
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/contract
 
-bench: $(TEST) install ## what an item of a loop costs, how many uploads the edge takes, what each hop of a request costs, and what tenants take
-	@$(call need,wrk)
+bench: $(TEST) install $(CLIENT) ## what an item of a loop, an upload, each hop of a request, tenants and fleets cost; ONLY=fleets OPTIONS='--most 100'
+	@$(if $(ONLY),,$(call need,wrk))
 	$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
-	for each in loop uploads traffic tenants; do
-		PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" $(BIN)/python tests/bench/$$each.py
+	for each in $(or $(ONLY),loop uploads traffic tenants fleets); do
+		PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" \
+			$(BIN)/python tests/bench/$$each.py $(OPTIONS)
 	done
 
 soak: $(TEST) install ## an hour of traffic while tenants come, change and go; MINUTES=5 and RATE=100 requests a second

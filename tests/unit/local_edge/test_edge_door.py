@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 import requests
@@ -96,6 +97,7 @@ def test_the_budget() -> None:
 
 
 def test_what_was_asked_is_told(client: Client) -> None:
+    before = time.time()
     client.ask("GET", "/accounts")
     client.namespace("n")
     kv = client.kv()
@@ -106,6 +108,8 @@ def test_what_was_asked_is_told(client: Client) -> None:
                                     f"PUT {account}/storage/kv/namespaces/{kv}/values/a%2Fb"]
     first = client.edge.requests()[0]
     assert (first["method"], first["path"], first["status"], first["write"]) == ("GET", "/accounts", 200, False)
+    moments = [before, *(one["at"] for one in client.edge.requests()), time.time()]
+    assert moments == sorted(moments)
     shown = client.session.get(client.edge.api.replace("/client/v4", "/_edge/requests")).json()
     assert (shown["reads"], shown["writes"]) == (2, 3)
     client.session.delete(client.edge.api.replace("/client/v4", "/_edge/requests"))

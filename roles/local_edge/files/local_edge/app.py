@@ -128,7 +128,7 @@ class ControlPlane:
 
     async def api(self, request: Request) -> Response:
         """One request to the API, with everything that accompanies it: faults, latency, budget, journal."""
-        begin = time.perf_counter()
+        begin, at = time.perf_counter(), time.time()
         if self.settings.latency_ms:
             await asyncio.sleep(self.settings.latency_ms / 1000)
         fault = self.faults.take(request.method, request.path)
@@ -136,7 +136,7 @@ class ControlPlane:
         if fault or response is None:
             response = broken(fault or Fault(".*", ".*", 500))
         spent = round((time.perf_counter() - begin) * 1000, 2)
-        self.journal.add(Seen(request.method, request.path, request.query, response.status, spent, self.writes(request)))
+        self.journal.add(Seen(at, request.method, request.path, request.query, response.status, spent, self.writes(request)))
         ray = {"cf-ray": os.urandom(8).hex() + "-EDGE"}
         return Response(response.status, {**self.meter.headers(), **ray, **response.headers}, response.body)
 

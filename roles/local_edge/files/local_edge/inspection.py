@@ -22,8 +22,9 @@ NUMBERS = {"status": "a number; 0 drops the connection", "code": "a number", "ti
 
 @dataclass(frozen=True)
 class Seen:
-    """One request to the API: its path as received, without /client/v4 and without the query."""
+    """One request to the API: its path as received, without /client/v4 and without the query; when it came, in seconds since 1970."""
 
+    at: float
     method: str
     path: str
     query: str

@@ -1,0 +1,95 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lines over two logarithmic axes, as SVG: the same figures make the same bytes, and it can be read on light and on dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM, LEGEND = 340, 340, 62, 44, 26, 52, 30
+STYLE = """
+  text { font: 12px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 14px; font-weight: 600 }
+  .paper { fill: #ffffff } .grid { stroke: #d1d9e0 }
+  @media (prefers-color-scheme: dark) { text { fill: #d1d7e0 } .paper { fill: #0d1117 } .grid { stroke: #3d444d } }"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points of one colour. All lines of a label have the same."""
+
+    label: str
+    colour: str
+    dashes: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot of its own beside the others."""
+
+    title: str
+    unit: str
+    lines: Sequence[Line]
+
+
+class Scale:
+    """Powers of ten, from below the least value to above the greatest, along so many pixels."""
+
+    def __init__(self, values: Sequence[float], start: float, end: float) -> None:
+        self.first = math.floor(math.log10(min(values)))
+        self.last = max(math.ceil(math.log10(max(values))), self.first + 1)
+        self.start, self.end = start, end
+
+    def place(self, value: float) -> float:
+        return round(self.start + (self.end - self.start) * (math.log10(value) - self.first) / (self.last - self.first), 1)
+
+    @property
+    def ticks(self) -> list[float]:
+        return [10.0 ** power for power in range(self.first, self.last + 1)]
+
+
+def text(x: float, y: float, words: str, **attributes: str) -> str:
+    told = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in attributes.items())
+    return f'<text x="{x}" y="{y}"{told}>{escape(words)}</text>'
+
+
+def stroke(xs: Sequence[float], ys: Sequence[float], attributes: str) -> str:
+    return f'<polyline points="{" ".join(f"{x},{y}" for x, y in zip(xs, ys, strict=True))}" fill="none" {attributes}/>'
+
+
+def panel(plot: Panel, offset: float, axis: str) -> list[str]:
+    """One plot, so many pixels from the left."""
+    points = [point for line in plot.lines for point in line.points]
+    across = Scale([x for x, _y in points], offset + LEFT, offset + WIDTH - RIGHT)
+    up = Scale([y for _x, y in points], HEIGHT - BOTTOM, TOP)
+    drawn = [text(offset + LEFT, TOP - 16, plot.title, **{"class": "title"}), text((across.start + across.end) / 2, HEIGHT - 14, axis, text_anchor="middle")]
+    for tick in across.ticks:
+        x = across.place(tick)
+        drawn += [stroke((x, x), (up.start, up.end), 'class="grid"'), text(x, HEIGHT - BOTTOM + 18, f"{tick:,g}", text_anchor="middle")]
+    for tick in up.ticks:
+        y = up.place(tick)
+        drawn += [stroke((across.start, across.end), (y, y), 'class="grid"'), text(across.start - 8, y + 4, f"{tick:,g}{plot.unit}", text_anchor="end")]
+    for line in plot.lines:
+        xs, ys = [across.place(x) for x, _y in line.points], [up.place(y) for _x, y in line.points]
+        drawn.append(stroke(xs, ys, f'stroke="{line.colour}" stroke-width="2" stroke-dasharray="{line.dashes}"'))
+        drawn += [f'<circle cx="{x}" cy="{y}" r="3" fill="{line.colour}"/>' for x, y in zip(xs, ys, strict=True)]
+    return drawn
+
+
+def draw(panels: Sequence[Panel], axis: str, kinds: Sequence[tuple[str, str]]) -> str:
+    """Plots beside each other, and below them what the colours and, by label, the dashes mean."""
+    lines = {line.label: f'stroke="{line.colour}"' for plot in panels for line in plot.lines}
+    legend = [*lines.items(), *((label, f'stroke="#888" stroke-dasharray="{dashes}"') for label, dashes in kinds)]
+    drawn = [piece for number, plot in enumerate(panels) for piece in panel(plot, number * WIDTH, axis)]
+    x, y = 24, HEIGHT + 8
+    for label, attributes in legend:
+        drawn += [stroke((x, x + 24), (y, y), f'{attributes} stroke-width="2"'), text(x + 30, y + 4, label)]
+        x += 60 + 7 * len(label)
+    width, height = len(panels) * WIDTH, HEIGHT + LEGEND
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
+                      f"<style>{STYLE}\n</style>", f'<rect class="paper" width="{width}" height="{height}"/>', *drawn, "</svg>", ""])

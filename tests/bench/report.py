@@ -1,0 +1,149 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the measures of a fleet are told: on a terminal, in JSON, in the documentation and as a plot."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import plot
+from measuring import Measure
+from targets import TARGETS, Record, Results, Target
+
+#: The scenarios that show how the cost grows, with an API that answers at once and with one that is 100 ms away.
+NEAR = ("ten", "hundred", "thousand", "ten thousand")
+FAR = ("far ten", "far hundred", "far thousand")
+#: What a table and a plot call the contenders.
+COLUMNS = {"list": "the role, a list", "file": "the role, a file", "alchemy": "alchemy", "alchemy at once": "alchemy, all at once", "wrangler": "wrangler",
+           "loop": "a module in a loop"}
+COLOURS = {"file": ("the role", "#2f81f7"), "alchemy": ("alchemy", "#e8710a"), "alchemy at once": ("alchemy, all at once", "#db61a2"),
+           "wrangler": ("wrangler", "#a371f7"), "loop": ("a module in a loop", "#2da44e")}
+DASHES = {"create": "none", "no change": "6 4"}
+FIGURES = {"requests": "{:.0f}", "refused": "{:.0f}", "seconds": "{:.1f}", "cpu": "{:.1f}", "megabytes": "{:.0f}"}
+BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
+
+Row = Sequence[str]
+
+
+def line(record: Record) -> str:
+    """An operation that has just ended."""
+    return f"{record.scenario}: {record.contender} {record.count}, {record.operation}: {told(record.measure)}"
+
+
+def told(measure: Measure) -> str:
+    refused = f", {measure.refused} refused" if measure.refused else ""
+    return f"{measure.requests} requests{refused}, {measure.seconds:.1f} s, {measure.cpu:.1f} s of CPU, {measure.megabytes:.0f} MB"
+
+
+def medians(results: Results) -> list[Row]:
+    """A row for each operation, with the medians of its rounds."""
+    rows: list[Row] = []
+    for labels in dict.fromkeys((record.scenario, record.contender, record.count, record.operation) for record in results.records):
+        chosen: dict[str, Any] = dict(zip(("scenario", "contender", "count", "operation"), labels, strict=True))
+        figures = [form.format(results.median(figure, **chosen)) for figure, form in FIGURES.items()]
+        rows.append([*map(str, labels), str(len(results.those(**chosen))), *figures])
+    return rows
+
+
+def reached(results: Results) -> list[Row]:
+    """A row for each target."""
+    return [[target.what, target.limit, *verdict(target, results)] for target in TARGETS]
+
+
+def verdict(target: Target, results: Results) -> Row:
+    """What it may be at most, what it is, and whether that is well."""
+    pair = target.worst(results)
+    return ["", "", "not measured"] if pair is None else [number(pair[1]), number(pair[0]), "yes" if pair[0] <= pair[1] else "NO"]
+
+
+def number(value: float) -> str:
+    """Two decimals at most."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def tables(results: Results) -> str:
+    """Both tables as a person reads them."""
+    measured = aligned([["scenario", "contender", "N", "operation", "rounds", "requests", "of 429", "seconds", "CPU s", "MB"], *medians(results)])
+    return f"\n{measured}\n\n{aligned([['target', 'at most', 'here', 'measured', 'reached'], *reached(results)])}\n"
+
+
+def aligned(rows: Sequence[Row]) -> str:
+    """Columns, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = [all(cell.replace(".", "").replace(",", "").isdigit() for cell in column[1:] if cell) for column in zip(*rows, strict=True)]
+    pads = [f"{'>' if to_right else '<'}{width}" for to_right, width in zip(right, widths, strict=True)]
+    return "\n".join("  ".join(f"{cell:{pad}}" for cell, pad in zip(row, pads, strict=True)).rstrip() for row in rows)
+
+
+def machine() -> str:
+    """What was measured on."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, ansible-core {version('ansible-core')}"
+
+
+def result(results: Results) -> dict[str, Any]:
+    """Everything, as JSON."""
+    return {"machine": machine(), "records": [asdict(record) for record in results.records],
+            "targets": [dict(zip(("target", "limit", "at_most", "measured", "reached"), row, strict=True)) for row in reached(results)]}
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def among(results: Results, scenarios: Sequence[str]) -> Results:
+    return Results(record for record in results.records if record.scenario in scenarios)
+
+
+def beside_each_other(results: Results) -> list[Row]:
+    """A row for each operation on so many tenants, a column for each contender, requests and seconds in the cells."""
+    columns = [contender for contender in COLUMNS if results.those(contender=contender)]
+    rows: list[Row] = [["tenants", "", *(COLUMNS[contender] for contender in columns)]]
+    for count in sorted({record.count for record in results.records}):
+        for operation in dict.fromkeys(record.operation for record in results.those(count=count)):
+            rows.append([f"{count:,}", operation, *(cell(results, count=count, operation=operation, contender=contender) for contender in columns)])
+    return rows
+
+
+def cell(results: Results, **labels: Any) -> str:
+    requests, seconds = results.median("requests", **labels), results.median("seconds", **labels)
+    return "" if requests is None or seconds is None else f"{requests:,.0f}, {seconds:.1f} s"
+
+
+def curves(results: Results, figure: str) -> list[plot.Line]:
+    """A figure against the number of tenants, of each contender, for each operation that is drawn."""
+    lines = []
+    for contender, (label, colour) in COLOURS.items():
+        for operation, dashes in DASHES.items():
+            counts = sorted({record.count for record in results.those(contender=contender, operation=operation)})
+            points = [(count, results.median(figure, contender=contender, operation=operation, count=count) or 0) for count in counts]
+            lines += [plot.Line(label, colour, dashes, points)] if points else []
+    return lines
+
+
+def picture(results: Results) -> str:
+    """Requests, and seconds near and far."""
+    wanted = (("Requests", "", NEAR, "requests"), ("Seconds", " s", NEAR, "seconds"), ("Seconds, 100 ms away", " s", FAR, "seconds"))
+    panels = [plot.Panel(title, unit, curves(among(results, scenarios), figure)) for title, unit, scenarios, figure in wanted]
+    return plot.draw([panel for panel in panels if panel.lines], "tenants", list(DASHES.items()))
+
+
+def document(results: Results, folder: Path) -> None:
+    """Renew the plot, and what stands between the marks of the page."""
+    (folder / "fleets.svg").write_text(picture(results))
+    page = folder / "fleets.md"
+    before, _old, rest = page.read_text().partition(BEGIN)
+    _old, _end, after = rest.partition(END)
+    floor = results.median("seconds", scenario="floor")
+    told = [f"On {machine()}.{f' A playbook that does nothing takes {floor:.1f} s.' if floor else ''} The API answers at once:",
+            markdown(beside_each_other(among(results, NEAR))), "Each answer of the API takes 100 ms:", markdown(beside_each_other(among(results, FAR))),
+            "What the project asks of itself:", markdown([["", "at most", "here", "measured", "reached"], *reached(results)])]
+    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(told) + f"\n\n{END}{after}")
