@@ -53,7 +53,7 @@ class Scenario:
 
 SCENARIOS = (
     Scenario("floor", 0, (Idle,), ("no change",), rounds=5),
-    Scenario("ten", 10, (Listed, Filed, Alchemy, Loop)),
+    Scenario("ten", 10, (Listed, Filed, Alchemy, AtOnce, Loop)),
     Scenario("ten", 10, (Wrangler,), LIFE[:-1]),
     Scenario("hundred", 100, (Listed, Filed, Alchemy, AtOnce), rounds=5),
     Scenario("thousand", 1000, (Listed, Filed), ("create", *["no change"] * 5, *LIFE[2:])),
