@@ -185,8 +185,7 @@ class Script(ServesAssets):
         wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
         same = self._is_made_of(wanted.fingerprint)
         trusted = same and stamp == wanted and not self._lacks_assets and not self._resend and level == "stamp"
-        if not self._written:
-            self.is_whole = not trusted
+        self.is_whole = self.is_whole if self._written else not trusted
         if trusted:
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
