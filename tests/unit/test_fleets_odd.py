@@ -105,6 +105,7 @@ def test_a_ledger_that_is_none_is_made_anew(run: Runner, odd: str) -> None:
     assert not fleet(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
 
 
+@pytest.mark.thorough
 def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger is written last: what it notes then must not be what others have made of it."""
     monkeypatch.setattr(script_told, "LATE", 0.0)
