@@ -7,6 +7,9 @@
 Ansible packs, starts and unpacks a Python program for each run of a module, about half a second for each item of a loop. Here
 the module's own C(main()) is called instead, fed with the bytes it would have been sent, and what it prints is the result: both
 ways are one. Paths of sources are the controller's on both.
+
+The files beside this one are links to it: an action plugin of a module's own name is loaded by the process that starts all tasks, and
+what it imports is then there for each of them.
 """
 
 from __future__ import annotations

@@ -242,8 +242,8 @@ def test_every_module_is_a_kind_and_is_routed() -> None:
     runtime = yaml.safe_load((root / "meta/runtime.yml").read_text())
     assert modules == {*CASES, *kinds(Info), "api"}
     assert set(runtime["action_groups"]["all"]) == modules
-    for routed in runtime["plugin_routing"].values():
-        assert set(routed) == modules - {"api"}
+    assert {file.stem for file in (root / "plugins/action").glob("*.py")} == modules
+    assert all(file.resolve().name == "api.py" for file in (root / "plugins/action").glob("*.py")), "one front end for all"
 
 
 @pytest.mark.parametrize("name", CASES)
