@@ -173,4 +173,6 @@ def test_what_is_no_option_of_a_tenant_is_called_so(run: Runner) -> None:
 @pytest.mark.parametrize("switched", [False, True])
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_remembered_ends_as_what_is_read(run: Runner, edge: Edge, seed: int, switched: bool) -> None:
-    play(run, edge, seed, switched=switched)
+    for ends in play(run, edge, seed, switched=switched):
+        assert ends["noted"] == ends["read"]
+        assert ends["shown"] == ends["read"]
