@@ -158,6 +158,23 @@ def test_no_worker_goes_to_which_a_record_may_lead(run: Runner, edge: Edge, meth
     assert not run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_prune_that_goes_too_far_does_nothing_else_either(run: Runner, edge: Edge, check: bool) -> None:
+    fleet(run, *"abcdefghij")
+    options = {**declared(*"abcdefg", "new", a={"vars": {"PLAN": "pro"}}), "prune": True}
+    message = run.refused("namespaced_workers", check=check, **{**options, "prune_limit": 29})
+    assert "3 of the 10 Workers" in message and "(29 %): h, i, j. Nothing was changed" in message and "set prune_limit: 30" in message
+    assert run.ok("namespaced_workers", check=check, **{**options, "prune_limit": 30})["summary"] == {"total": 11, "changed": 5, "failed": 0}
+
+
+def test_who_is_whose_is_asked_of_nobody_where_the_ledger_tells(run: Runner, edge: Edge) -> None:
+    fleet(run, *"abcdefghij")
+    edge.switches.list_carries_tags = "etag"
+    edge.clear()
+    result = run.ok("namespaced_workers", **declared(*"abcdefghi"), prune=True)
+    assert result["summary"]["changed"] == 1 and cost(edge) == ["GET ", "DELETE /j", "GET "]
+
+
 @pytest.mark.parametrize("listed", [{}, {"workers": None}, {"workers": ""}, {"workers": {}}])
 def test_a_file_that_was_not_read_does_not_mean_everyone(run: Runner, listed: dict[str, t.Any]) -> None:
     fleet(run, "a", "b")

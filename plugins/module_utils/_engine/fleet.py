@@ -68,7 +68,7 @@ class Member:
         told = {"name": self.name, "changed": self.changed, "failed": bool(self.failure)}
         if self.failure:
             return {**told, "msg": self.failure}
-        return {**told, "fields": list(self.plan.changed)} if self.changed and self.plan.changed else told
+        return {**told, "fields": list(self.plan.changed)} if self.changed and self.plan.before and self.plan.changed else told
 
 
 class Fleet(Kind):
