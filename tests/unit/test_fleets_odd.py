@@ -158,6 +158,26 @@ def test_no_worker_goes_to_which_a_record_may_lead(run: Runner, edge: Edge, meth
     assert not run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "left", "sent"),
+    [
+        ({"status": 502, "when": "after"}, 0, ["DELETE "]),
+        ({"status": 502, "when": "before"}, 0, ["DELETE /a", "DELETE /b"]),
+        ({"status": 400, "code": 10021}, 0, ["DELETE /a", "DELETE /b"]),
+        ({"status": 403, "code": 10000}, 2, []),
+    ],
+)
+def test_where_deletion_by_tag_fails_they_go_one_by_one(run: Runner, edge: Edge, fault: dict[str, t.Any], left: int, sent: list[str]) -> None:
+    fleet(run, "a", "b", a={"hostnames": ["a.example.com"]})
+    edge.fault(method="DELETE", path=".*/scripts$", message="no", times=4, **fault)
+    result = run("namespaced_workers", **FLEET, state="absent")
+    records_first, *rest = result["operations"]
+    assert "/storage/kv/" in records_first, "what was done is told, whatever came after it"
+    assert sorted(operation.replace(operation.split()[1].partition("/scripts")[0] + "/scripts", "") for operation in rest) == sent
+    edge.heal()
+    assert run.ok("namespaced_workers", **FLEET, state="absent")["summary"]["changed"] == left
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_a_prune_that_goes_too_far_does_nothing_else_either(run: Runner, edge: Edge, check: bool) -> None:
     fleet(run, *"abcdefghij")
