@@ -26,7 +26,8 @@ options:
   prune:
     description:
       - Whether Workers of O(owner), which must be given, that are not declared are removed, and the records that lead to them.
-      - Another owner's Workers stay, and so do those that nobody's tag marks.
+      - Another owner's Workers stay, and so do those that nobody's tag marks. A Worker to which a record still leads stays until the next run, since the
+        one that was to take the host name over failed.
     type: bool
     default: false
   prune_limit:
@@ -140,7 +141,7 @@ namespaced_workers:
     name: {description: Its name., type: str, returned: success, sample: example-a}
     changed: {description: Whether it was written., type: bool, returned: success}
     failed: {description: Whether it failed., type: bool, returned: success}
-    fields: {description: What differed., type: list, elements: str, returned: when it was changed, sample: [bindings]}
+    fields: {description: What differed., type: list, elements: str, returned: when it was there and was changed, sample: [bindings]}
     msg: {description: Why it failed., type: str, returned: when it did}
 summary:
   description: How many there are.

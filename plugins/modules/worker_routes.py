@@ -120,7 +120,7 @@ worker_routes:
       sample: "*.platform.example.com/*"
     changed: {description: Whether it was written., type: bool, returned: success}
     failed: {description: Whether it failed., type: bool, returned: success}
-    fields: {description: What differed., type: list, elements: str, returned: when it was changed, sample: [script]}
+    fields: {description: What differed., type: list, elements: str, returned: when it was there and was changed, sample: [script]}
     msg: {description: Why it failed., type: str, returned: when it did}
 summary:
   description: How many there are.

@@ -217,8 +217,8 @@ def declare(run: Runner, edge: Edge, options: Options) -> str:
     return message
 
 
-def play(run: Runner, edge: Edge, seed: int, rounds: int = 5, switched: bool = False) -> None:
-    """Declare and meddle in turn; every round must end alike in all namespaces. What was done is printed."""
+def play(run: Runner, edge: Edge, seed: int, rounds: int = 5, switched: bool = False) -> t.Iterator[dict[str, Options]]:
+    """Declare and meddle in turn, and yield after each round what each namespace holds. What was done is printed."""
     dice = Dice(seed)
     for switch in dataclasses.fields(edge.switches) if switched else ():
         edge.switches.set(switch.name, dice.choice(switch.metadata["choices"]))
@@ -244,5 +244,4 @@ def play(run: Runner, edge: Edge, seed: int, rounds: int = 5, switched: bool = F
         for namespace, how in FLEETS.items():
             message = declare(run, edge, {"dispatch_namespace": namespace, **said, "defaults": defaults, "workers": declared, **how})
             ends[namespace] = neutral({"message": message, **state(edge, namespace)})
-        assert ends["noted"] == ends["read"]
-        assert ends["shown"] == ends["read"]
+        yield ends

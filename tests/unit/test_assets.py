@@ -181,6 +181,16 @@ def test_the_binding_is_the_one_that_is_named(run: Runner, edge: Edge, tenant: O
             assert bound(run, edge) == left
 
 
+def test_a_binding_goes_that_assets_no_longer_name_though_the_files_are_the_same(run: Runner, edge: Edge, tenant: Options) -> None:
+    silent = {name: value for name, value in tenant.items() if name != "assets"}
+    run.ok("namespaced_worker", **tenant)
+    run.ok("namespaced_worker", **silent, bindings=[{"name": "TELL", "type": "analytics_engine", "dataset": "x"}])
+    unnamed = {**silent, "bindings": [{"name": "TELL", "type": "analytics_engine", "dataset": "x"}], "assets": {"directory": tenant["assets"]["directory"]}}
+    run.ok("namespaced_worker", **unnamed)
+    assert bound(run, edge) == ["TELL"]
+    assert not run.ok("namespaced_worker", **unnamed)["changed"]
+
+
 def test_without_a_stamp_they_are_sent_anew(run: Runner, edge: Edge, tenant: Options) -> None:
     run.ok("namespaced_worker", **tenant)
     path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/tags"

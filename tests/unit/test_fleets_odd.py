@@ -158,6 +158,43 @@ def test_no_worker_goes_to_which_a_record_may_lead(run: Runner, edge: Edge, meth
     assert not run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "left", "sent"),
+    [
+        ({"status": 502, "when": "after"}, 0, ["DELETE "]),
+        ({"status": 502, "when": "before"}, 0, ["DELETE /a", "DELETE /b"]),
+        ({"status": 400, "code": 10021}, 0, ["DELETE /a", "DELETE /b"]),
+        ({"status": 403, "code": 10000}, 2, []),
+    ],
+)
+def test_where_deletion_by_tag_fails_they_go_one_by_one(run: Runner, edge: Edge, fault: dict[str, t.Any], left: int, sent: list[str]) -> None:
+    fleet(run, "a", "b", a={"hostnames": ["a.example.com"]})
+    edge.fault(method="DELETE", path=".*/scripts$", message="no", times=4, **fault)
+    result = run("namespaced_workers", **FLEET, state="absent")
+    records_first, *rest = result["operations"]
+    assert "/storage/kv/" in records_first, "what was done is told, whatever came after it"
+    assert sorted(operation.replace(operation.split()[1].partition("/scripts")[0] + "/scripts", "") for operation in rest) == sent
+    edge.heal()
+    assert run.ok("namespaced_workers", **FLEET, state="absent")["summary"]["changed"] == left
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_prune_that_goes_too_far_does_nothing_else_either(run: Runner, edge: Edge, check: bool) -> None:
+    fleet(run, *"abcdefghij")
+    options = {**declared(*"abcdefg", "new", a={"vars": {"PLAN": "pro"}}), "prune": True}
+    message = run.refused("namespaced_workers", check=check, **{**options, "prune_limit": 29})
+    assert "3 of the 10 Workers" in message and "(29 %): h, i, j. Nothing was changed" in message and "set prune_limit: 30" in message
+    assert run.ok("namespaced_workers", check=check, **{**options, "prune_limit": 30})["summary"] == {"total": 11, "changed": 5, "failed": 0}
+
+
+def test_who_is_whose_is_asked_of_nobody_where_the_ledger_tells(run: Runner, edge: Edge) -> None:
+    fleet(run, *"abcdefghij")
+    edge.switches.list_carries_tags = "etag"
+    edge.clear()
+    result = run.ok("namespaced_workers", **declared(*"abcdefghi"), prune=True)
+    assert result["summary"]["changed"] == 1 and cost(edge) == ["GET ", "DELETE /j", "GET "]
+
+
 @pytest.mark.parametrize("listed", [{}, {"workers": None}, {"workers": ""}, {"workers": {}}])
 def test_a_file_that_was_not_read_does_not_mean_everyone(run: Runner, listed: dict[str, t.Any]) -> None:
     fleet(run, "a", "b")
@@ -173,4 +210,6 @@ def test_what_is_no_option_of_a_tenant_is_called_so(run: Runner) -> None:
 @pytest.mark.parametrize("switched", [False, True])
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_remembered_ends_as_what_is_read(run: Runner, edge: Edge, seed: int, switched: bool) -> None:
-    play(run, edge, seed, switched=switched)
+    for ends in play(run, edge, seed, switched=switched):
+        assert ends["noted"] == ends["read"]
+        assert ends["shown"] == ends["read"]

@@ -77,7 +77,7 @@ def test_what_one_says_beats_what_is_said_for_all(run: Runner, edge: Edge) -> No
         {"pattern": "*/*", "zone_id": edge.zones["shop.example.com"]},
     ]
     result = run.ok("worker_routes", script="router", zone="example.com", routes=declared)
-    assert result["worker_routes"] == [{"name": route["pattern"], "changed": True, "failed": False, "fields": ["script"]} for route in declared]
+    assert result["worker_routes"] == [{"name": route["pattern"], "changed": True, "failed": False} for route in declared]
     assert there(run, "example.com") == {"a.example.com/*": "router", "b.example.com/*": "other", "c.example.com/*": None}
     assert there(run, "shop.example.com") == {"*/*": "router"}
     taken = [{**declared[1], "script": "router", "take_over": True}, {**declared[0], "script": "other"}]

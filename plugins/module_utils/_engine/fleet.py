@@ -68,7 +68,7 @@ class Member:
         told = {"name": self.name, "changed": self.changed, "failed": bool(self.failure)}
         if self.failure:
             return {**told, "msg": self.failure}
-        return {**told, "fields": list(self.plan.changed)} if self.changed and self.plan.changed else told
+        return {**told, "fields": list(self.plan.changed)} if self.changed and self.plan.before and self.plan.changed else told
 
 
 class Fleet(Kind):
@@ -254,9 +254,17 @@ class Work:
             member.changed = True
 
     def _do_at_once(self, due: t.Sequence[Member], step: Step) -> None:
-        self._fleet.client.write(step.method, step.path, **step.how())
-        self.operations.append(str(step))
+        lost = False
+        try:
+            self._fleet.client.write(step.method, step.path, **step.how())
+        except LostAnswer:
+            lost = True
+        except CloudflareError as error:
+            if concerns_all(error):
+                self._fail(due[0], error)
+            return  # else they are written one by one
         left = self._unsettled(due)
+        self.operations += [] if lost and len(left) == len(due) else [str(step)]
         for member in due:
             member.changed = member not in left
             self._progress.step(member.changed, failed=False)
@@ -281,10 +289,7 @@ class Work:
         except LostAnswer as lost:
             member.doubt = str(lost)
         except CloudflareError as error:
-            member.failure = str(error)
-            self._count_failure()
-            if concerns_all(error):
-                self._why_stopped = "since the others would fail of the same"
+            self._fail(member, error)
         member.changed = bool(member.operations or member.doubt)
         return member
 
@@ -295,6 +300,12 @@ class Work:
             return
         member.failure, member.changed = member.doubt, bool(member.operations)
         self._count_failure()
+
+    def _fail(self, member: Member, error: CloudflareError) -> None:
+        member.failure = str(error)
+        self._count_failure()
+        if concerns_all(error):
+            self.stop("since the others would fail of the same")
 
     def _count_failure(self) -> None:
         self._failures += 1

@@ -305,7 +305,7 @@ def _same(declared: t.Any, there: t.Any, spec: Spec) -> bool:
 def owns(given: Given, unmanaged: str) -> list[t.Any]:
     """Return what decides which undeclared bindings go: where it changes, a Worker is read anew."""
     removed = sorted(name for name, value in (given.get("vars") or {}).items() if value is None)
-    return ["bindings" in given, "vars" in given, unmanaged, removed]
+    return ["bindings" in given, "vars" in given, unmanaged, removed, *(["assets"] if "assets" in given else [])]
 
 
 def keeps(given: Given, unmanaged: str) -> t.Callable[[Binding], bool]:
