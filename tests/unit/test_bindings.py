@@ -199,6 +199,7 @@ def test_a_binding_obeys_the_laws_and_is_sent_as_given(run: Runner, edge: Edge, 
     assert [one["name"] for one in shown(run)] == ["ANOTHER"]
 
 
+@pytest.mark.thorough
 @every_type
 def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
     if example["type"] != "dispatch_namespace":
@@ -209,6 +210,7 @@ def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any])
     check_do_check_do(run, edge, "namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])
 
 
+@pytest.mark.thorough
 @every_type
 @pytest.mark.parametrize("filled", [True, False])
 def test_a_binding_that_is_read_anew_is_the_same(run: Runner, example: dict[str, t.Any], filled: bool, monkeypatch: pytest.MonkeyPatch) -> None:

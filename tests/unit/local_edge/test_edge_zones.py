@@ -256,6 +256,7 @@ def test_the_life_of_a_custom_hostname(strict: Client) -> None:
         assert strict.error(method, where, json={}) == (404, 1436)
 
 
+@pytest.mark.thorough
 def test_a_custom_hostname_comes_to_be_active() -> None:
     with running(custom_hostname_seconds=0.8) as edge:
         client = Client(edge)
@@ -279,6 +280,7 @@ def test_a_time_before_the_first_state_is_in_it() -> None:
     assert custom_hostnames.state(("pending", "active"), "2999-01-01T00:00:00Z", 4) == "pending"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("body", "expected"), [
     ({"hostname": None}, (400, 1407)), ({"hostname": "*.customer.com"}, (400, 1407)), ({"hostname": "192.0.2.1"}, (400, 1407)),
     ({"hostname": "a b.com"}, (400, 1407)), ({"hostname": "x" * 252 + ".com"}, (400, 1407)), ({"hostname": "bücher.de"}, (400, 1408)),
@@ -315,6 +317,7 @@ def test_ssl_is_changed_in_parts(client: Client) -> None:
     assert "private" not in client.send("GET", where).text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("query", "expected"), [
     ("", ["b.customer.com", "a.customer.com"]), ("?hostname=a.customer.com", ["a.customer.com"]), ("?hostname=customer.com", []),
     ("?hostname.exact=A.customer.com", ["a.customer.com"]), ("?hostname.contain=customer", ["b.customer.com", "a.customer.com"]),
