@@ -18,7 +18,7 @@ import typing as t
 
 import pytest
 import yaml
-from edge_process import Edge
+from edge_process import Edge, eventually
 from plays import World
 
 CODE = "export default { fetch: () => new Response('one') };"
@@ -267,6 +267,7 @@ def test_nobody_reads_what_is_said(slow: World) -> None:
     tenants(slow, 150)
     process = start(slow, subprocess.PIPE, task("namespaced_workers", **FLEET))
     assert process.stdout
+    eventually(lambda: bool(there(slow)), 30)  # else Ansible itself may die of what it has to say first
     process.stdout.close()
     process.wait(60)
     assert len(there(slow)) == 150
