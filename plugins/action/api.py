@@ -26,6 +26,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as Ordinary
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import CAN_SPEAK
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import IN_FULL
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
@@ -47,7 +48,6 @@ HOLDERS = ("defaults", "workers")  # the options that hold Workers
 READ_AS = {**source.SPEC, "source_root": {"type": "path"}, "compatibility_flags": {"type": "list", "elements": "str"}}
 READ_BY = ArgumentSpecValidator(READ_AS)
 FOLDERS = ("directory",)  # those of assets that name a folder
-SILENT = 100  # Workers: where more are run without progress to be seen, that is said
 
 
 class ActionModule(Ordinary):
@@ -69,7 +69,7 @@ class ActionModule(Ordinary):
 
     def _run_elsewhere(self, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         told = self._task.args
-        if len(arguments.get("workers") or ()) > SILENT:
+        if len(arguments.get("workers") or ()) > IN_FULL:
             say(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
         try:
             self._task.args = arguments

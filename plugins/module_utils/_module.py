@@ -19,7 +19,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ._cloudflare.client import CAN_SPEAK, Client, connect
 from ._cloudflare.errors import CloudflareError
 from ._engine.converge import Mode, Outcome, converge
-from ._engine.fleet import Unfit
+from ._engine.fleet import IN_FULL, Unfit
 from ._engine.plan import knowable
 from ._engine.progress import Progress
 from ._engine.resource import UNKNOWN, Kind, Spec
@@ -40,7 +40,6 @@ NEVER_EMPTY = (
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own word for it
 SHORTEST_SCRUBBED = 8  # characters: scrubbing shorter ones from every text would mangle it
 SHORTEST_MASKED = 4  # characters: the same for the text of a failure, which a server may have written
-MOST_TOLD = 100  # objects of which an invocation tells what was said of each
 WITHHELD = ("controller_sources",)  # megabytes, and nobody gave them
 
 
@@ -146,7 +145,7 @@ class Module(AnsibleModule):
 
         Of a large fleet's it is told nothing: they are hidden by where they stand, and scrubbed by us from what failed.
         """
-        known = self.secrets | (self._of_many if len(self._elements) <= MOST_TOLD else set())
+        known = self.secrets | (self._of_many if len(self._elements) <= IN_FULL else set())
         self.no_log_values: set[str] = {value for value in known if len(value) >= SHORTEST_SCRUBBED}
 
     def connect(self) -> Client:
@@ -181,7 +180,7 @@ class Module(AnsibleModule):
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         told = masked(self.raw, self.argument_spec)
         if self._elements:
-            told[self._many] = masked(self._elements, self._element_spec) if len(self._elements) <= MOST_TOLD else f"{len(self._elements)} of them"
+            told[self._many] = masked(self._elements, self._element_spec) if len(self._elements) <= IN_FULL else f"{len(self._elements)} of them"
         kwargs["invocation"] = {"module_args": told}
         super()._return_formatted(kwargs)
 

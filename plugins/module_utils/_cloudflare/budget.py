@@ -159,12 +159,12 @@ class Budget:
         said = [int(self.word.allowed) - self.departed] if now < self.word.reset else []
         return max(0, min(room + said)) if room else None
 
-    # -- what happens --------------------------------------------------------------------------------------------------
-
     def seconds_for(self, count: int, now: float) -> float:
         """Return about how long it takes at least until so many more may have gone: those beyond what is left go at the limit's mean rate."""
         beyond = max(0, count - (self.left(now) or 0))
         return max((beyond * limit.window / limit.quota for limit in self.limits.values()), default=0.0)
+
+    # -- what happens --------------------------------------------------------------------------------------------------
 
     def depart(self, now: float, process: int) -> Flight:
         """Count a request that is about to be sent."""

@@ -22,7 +22,7 @@ from .resource import Kind, Object, Resource, Spec, Step
 
 NOTHING = Plan(None, None)
 TOLD = 10  # failures in one message; the result names them all
-IN_FULL = 100  # members: of a larger fleet only those are told that changed or failed
+IN_FULL = 100  # members: a larger fleet is not told of one by one, but for those that changed or failed
 
 
 class Unfit(dict[str, t.Any]):
@@ -130,7 +130,7 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
     fleet.look()
     members = [_planned(fleet, name, mode.state) for name in fleet.names()]
     leaving = [_planned(fleet, name, "absent") for name in fleet.leaving()]
-    companion = accompanied(fleet, members)
+    companion = _accompanied(fleet, members)
     if not mode.check:
         _refuse_what_stands_on_nothing(fleet, members, companion)
     work = Work(fleet, mode, [*members, *leaving])
@@ -139,7 +139,7 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
         groups = [companion, members]
     else:
         work.write(members)
-        companion = companion if work.is_complete(members) else accompanied(fleet, [member for member in members if not member.due])
+        companion = companion if work.is_complete(members) else _accompanied(fleet, [member for member in members if not member.due])
         groups = [companion, leaving]
     for member in leaving:
         member.failure = member.failure or "".join(fleet.needed(member.name, one) for one in companion)
@@ -167,12 +167,12 @@ def _planned(fleet: Fleet, name: str, state: str) -> Member:
         resource = fleet.member(name, state)
         return Member(name, resource, plan(resource, resource.observe(), state), state)
     except CloudflareError as error:
-        if concerns_all(error):
+        if _concerns_all(error):
             raise
         return Member(name, state=state, failure=str(error))
 
 
-def accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
+def _accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
     """Return the companion of the members that have not failed, planned; none, or one."""
     resource = fleet.companion([member for member in members if not member.failure])
     if resource is None:
@@ -189,7 +189,7 @@ def _refuse_what_stands_on_nothing(fleet: Fleet, members: t.Sequence[Member], co
         raise CloudflareError(" ".join(missing))
 
 
-def concerns_all(error: CloudflareError) -> bool:
+def _concerns_all(error: CloudflareError) -> bool:
     """Whether every other member would fail of the same, so that going on is pointless."""
     return isinstance(error, Unreachable) or (isinstance(error, ApiError) and error.everywhere)
 
@@ -260,7 +260,7 @@ class Work:
         except LostAnswer:
             lost = True
         except CloudflareError as error:
-            if concerns_all(error):
+            if _concerns_all(error):
                 self._fail(due[0], error)
             return  # else they are written one by one
         left = self._unsettled(due)
@@ -304,7 +304,7 @@ class Work:
     def _fail(self, member: Member, error: CloudflareError) -> None:
         member.failure = str(error)
         self._count_failure()
-        if concerns_all(error):
+        if _concerns_all(error):
             self.stop("since the others would fail of the same")
 
     def _count_failure(self) -> None:

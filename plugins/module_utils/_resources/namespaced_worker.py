@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._cloudflare.client import Answer, Client
 from .._engine.resource import Object, Step
 from .._worker.bindings import Binding, keeps
 from .._worker.settings import SETTINGS
@@ -50,16 +51,13 @@ class NamespacedWorker(Script):
         script = self._read() if self.listed is None else self.listed.get(self.options["name"])
         if script is None:
             return None
-        if "tags" not in script:
-            script["tags"] = self.client.call("GET", f"{self.path}/tags").result
-        return {key: script.get(key) for key in ("tags", *TOLD)}
+        return {"tags": tags_of(self.client, self.path, script), **{key: script.get(key) for key in TOLD}}
 
     def _read(self) -> Object | None:
         found = self.client.look(self.path)
         if found.absent == NO_NAMESPACE:
             self.missing.append(no_namespace(self.options["dispatch_namespace"]))
-        # A missing Worker may also be a success that holds nothing.
-        return found.result["script"] if found.result else None
+        return script_in(found)
 
     def was_touched(self, head: Object) -> bool:
         if self.noted:
@@ -103,8 +101,20 @@ class NamespacedWorkerInfo(ScriptInfo):
     def scripts(self) -> t.Iterable[Object]:
         if not self.options["name"]:
             return self.client.listed(self.path(), limit=1000, **self.narrowing) or []
-        found = self.client.look(self.path(self.options["name"])).result
-        return [found["script"]] if found and found["script"] else []
+        found = script_in(self.client.look(self.path(self.options["name"])))
+        return [found] if found else []
+
+
+def script_in(answer: Answer) -> Object | None:
+    """Return the Worker of an answer; None where there is none, which may also be a success that holds nothing."""
+    return answer.result["script"] if answer.result else None
+
+
+def tags_of(client: Client, path: str, script: Object) -> list[str]:
+    """Return the tags of a Worker, at the cost of a request where it was told without them, as a listing may do."""
+    if "tags" not in script:
+        script["tags"] = client.call("GET", f"{path}/tags").result
+    return script["tags"] or []
 
 
 def no_namespace(name: str) -> str:

@@ -16,7 +16,7 @@ from .._engine.resource import Object, Resource, Step
 from .._worker import bindings, source
 from .._worker.fingerprint import OWNER, owner_in, stamp_in
 from .dispatch_namespace import scripts_path
-from .namespaced_worker import NamespacedWorker, no_namespace
+from .namespaced_worker import NamespacedWorker, no_namespace, script_in, tags_of
 from .registry import Ledger, Registry, read_ledger
 from .script import Script
 from .script_told import outdated_bundles, stamp_tag, unknown_bindings, written_since
@@ -149,8 +149,7 @@ class NamespacedWorkers(Fleet):
     def _read(self, name: str) -> Object | None:
         """Read one Worker where that is less than the whole listing."""
         self._listed.pop(name, None)
-        found = self.client.look(self._path(name)).result
-        return found["script"] if found else None
+        return script_in(self.client.look(self._path(name)))
 
     def names(self) -> t.Iterable[str]:
         return self._mine() if self._everyone else list(self._workers)
@@ -174,9 +173,9 @@ class NamespacedWorkers(Fleet):
 
     def _tags(self, name: str) -> list[str]:
         script = self._listed[name]
-        if "tags" not in script:  # a listing did not always carry them
-            script["tags"] = self._noted_tags(script) or self.client.call("GET", f"{self._path(name)}/tags").result
-        return script["tags"] or []
+        if "tags" not in script and (noted := self._noted_tags(script)):
+            script["tags"] = noted
+        return tags_of(self.client, self._path(name), script)
 
     def _noted_tags(self, script: Object) -> list[str]:
         """Return the tags of a Worker that nobody has touched since they were noted."""
