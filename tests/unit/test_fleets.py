@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import typing as t
 
 import pytest
 import requests
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
 from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE, NAMESPACE, SECRET
@@ -147,6 +149,29 @@ def test_a_secret_of_a_bad_one_is_not_told(run: Runner, edge: Edge) -> None:
     result = run("namespaced_workers", **FLEET, workers=fleet)
     assert result["summary"]["failed"] == 3
     assert SECRET not in json.dumps(result)
+
+
+def test_in_a_large_fleet_secrets_are_hidden_from_what_failed_and_mangle_nothing(run: Runner, edge: Edge) -> None:
+    fleet = tenants(101)
+    fleet[7]["secrets"], fleet[8]["secrets"] = {"KEY": SECRET}, {"KEY": "t009.example.com"}
+    edge.fault(method="PUT", path=".*/scripts/t007$", status=400, code=10021, message=f"echo {SECRET} echo", times=9)
+    result = run("namespaced_workers", diff=False, **FLEET, workers=fleet)
+    assert "echo ******** echo" in result["namespaced_workers"][7]["msg"] and "echo ******** echo" in result["msg"]
+    assert SECRET not in json.dumps(result)
+    assert result["registry"]["records"]["t009.example.com"] == "t009", "what somebody's secret happens to be"
+
+
+def test_members_are_written_side_by_side(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(4, timeout=10)
+    call = Client.call
+
+    def met(client: Client, method: str, path: str, *more: t.Any, **how: t.Any) -> t.Any:
+        if method == "PUT" and "/scripts/" in path:
+            together.wait()
+        return call(client, method, path, *more, **how)
+
+    monkeypatch.setattr(Client, "call", met)
+    assert run.ok("namespaced_workers", **FLEET, workers=tenants(8), concurrency=4)["summary"]["changed"] == 8
 
 
 @pytest.mark.parametrize(("tolerated", "failed"), [(None, True), (0, True), (2, True), (3, False)])

@@ -17,6 +17,7 @@ import typing as t
 import unittest.mock
 
 import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.budget import Limit
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import Pacer
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.progress import Progress, watched
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _progress
@@ -42,6 +43,15 @@ class Clock:
 def progress(label: str = "Workers in dispatch namespace 'tenants'", total: int = 200, **told: t.Any) -> Progress:
     pacer = unittest.mock.Mock(spec=Pacer, left=lambda: 900, seconds_for=lambda count: 0.0)
     return Progress(label, total, pacer, **told)
+
+
+def test_what_is_to_go_heeds_the_budget() -> None:
+    work = progress(total=2000, done=1000, began=time.time() - 100)
+    assert work.seconds_left == pytest.approx(100, abs=5)
+    work.pacer = Pacer({"default": Limit(1200, 300)})
+    assert work.seconds_left == pytest.approx(100, abs=5), "1000 more fit into the budget"
+    work.total = 4000
+    assert work.seconds_left == pytest.approx((3000 - 1200) * 300 / 1200, abs=5), "after the burst, four a second"
 
 
 def test_a_line_is_told_every_ten_seconds_at_most() -> None:

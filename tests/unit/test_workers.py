@@ -44,6 +44,9 @@ def test_what_each_path_costs(run: Runner, edge: Edge) -> None:
     assert cost("namespaced_worker", **{**WORKER, "vars": {"A": "b"}}) == (4, 1)
     assert cost("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (2, 1)
     assert cost("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (1, 0)
+    run.ok("kv_namespace", title="Metadata")
+    bound = {"name": "bound", "content": CODE, "compatibility_date": "2026-11-01", "bindings": [{"name": "KV", "type": "kv_namespace", "title": "Metadata"}]}
+    assert cost("worker", **bound) == (3, 1), "what is found by its name once is not looked for again when the write is read back"
     tenants = [{"name": f"t{number}"} for number in range(12)]
     fleet = {**NAMESPACE, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, "workers": tenants, "owner": "mine"}
     assert cost("namespaced_workers", **fleet) == (2, 12)
