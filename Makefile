@@ -84,6 +84,7 @@ lint-types: $(TEST) $(LIVE) ## mypy
 
 lint-style: $(TEST) ## ruff
 	@$(BIN)/ruff check --cache-dir .cache/ruff .
+	$(BIN)/ruff format --check --cache-dir .cache/ruff .
 
 lint-playbooks: $(TEST) $(BUILT) ## ansible-lint
 	@$(tools) ansible-lint --offline --profile production

@@ -37,7 +37,11 @@ try:  # What direct execution needs of ansible-core and of this machine. Anythin
     from ansible.module_utils.common import warnings as collected
     from ansible.module_utils.common.json import AnsibleJSONEncoder
 
-    HEAPS = [heap for name in ("_global_warnings", "_global_deprecations") if (heap := getattr(collected, name, None)) is not None]
+    HEAPS = [
+        heap
+        for name in ("_global_warnings", "_global_deprecations")
+        if (heap := getattr(collected, name, None)) is not None
+    ]
     ABLE = hasattr(basic, "_ANSIBLE_ARGS") and CAN_SPEAK
 except ImportError:
     ABLE = False
@@ -65,9 +69,15 @@ class ActionModule(Ordinary):
         arguments = self._with_file(self._task.args)
         if name != "api" and arguments.get("state") != "absent":  # what is removed needs no code
             arguments = self._with_sources(arguments, packed=not direct)
-        return self._run_here(name, arguments, tmp, variables) if direct else self._run_elsewhere(arguments, tmp, variables)
+        return (
+            self._run_here(name, arguments, tmp, variables)
+            if direct
+            else self._run_elsewhere(arguments, tmp, variables)
+        )
 
-    def _run_elsewhere(self, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _run_elsewhere(
+        self, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         told = self._task.args
         if len(arguments.get("workers") or ()) > IN_FULL:
             say(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
@@ -75,10 +85,16 @@ class ActionModule(Ordinary):
             self._task.args = arguments
             return t.cast("dict[str, t.Any]", super().run(tmp, variables))
         finally:
-            self._task.args = told  # Ansible hands them on with the result: thousands of Workers are not to travel again
+            self._task.args = (
+                told  # Ansible hands them on with the result: thousands of Workers are not to travel again
+            )
 
-    def _run_here(self, name: str, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        super(Ordinary, self).run(tmp, variables)  # what every action does first: refuse async or check mode where it must
+    def _run_here(
+        self, name: str, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
+        super(Ordinary, self).run(
+            tmp, variables
+        )  # what every action does first: refuse async or check mode where it must
         self._update_module_args(self._task.action, arguments, variables)
         variables_of_task: dict[str, t.Any] = {}
         self._compute_environment_string(variables_of_task)
@@ -88,7 +104,9 @@ class ActionModule(Ordinary):
     def _with_file(self, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return the arguments with the Workers that a file declares among the others: they are data, and no template by now."""
         path, listed = arguments.get("workers_file"), arguments.get("workers", [])
-        if not isinstance(path, str) or not path or not isinstance(listed, list):  # the module says what is wrong with that
+        if (
+            not isinstance(path, str) or not path or not isinstance(listed, list)
+        ):  # the module says what is wrong with that
             return dict(arguments)
         where = os.path.join(arguments.get("source_root") or "", os.path.expanduser(path))
         given = {name: value for name, value in arguments.items() if name != "workers_file"}
@@ -120,12 +138,23 @@ class ActionModule(Ordinary):
 
     def _refuse_assets_elsewhere(self, arguments: t.Mapping[str, t.Any]) -> None:
         if self._connection.transport != "local" and any(options.get("assets") for options in _workers(arguments)):
-            raise AnsibleActionFail("assets: the folder is on the controller, and this task runs on another host: set delegate_to: localhost.")
+            raise AnsibleActionFail(
+                "assets: the folder is on the controller, and this task runs on another host: set delegate_to: localhost."
+            )
 
     def _located(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:
-        paths = {key: options[key] for key in (*source.FILES, *FOLDERS) if isinstance(options.get(key), str) and options[key]}
-        found = {**options, **{key: self._find(key, os.path.join(root or "", os.path.expanduser(path))) for key, path in paths.items()}}
-        return {**found, "assets": self._located(found["assets"], root)} if isinstance(found.get("assets"), dict) else found
+        paths = {
+            key: options[key] for key in (*source.FILES, *FOLDERS) if isinstance(options.get(key), str) and options[key]
+        }
+        found = {
+            **options,
+            **{key: self._find(key, os.path.join(root or "", os.path.expanduser(path))) for key, path in paths.items()},
+        }
+        return (
+            {**found, "assets": self._located(found["assets"], root)}
+            if isinstance(found.get("assets"), dict)
+            else found
+        )
 
     def _find(self, option: str, path: str) -> str:
         if (option, path) not in self._found:  # thousands of Workers may share it
@@ -136,20 +165,32 @@ class ActionModule(Ordinary):
         try:
             return str(self._find_needle("files", path))
         except AnsibleError as error:
-            where = "Correct the path" if os.path.isabs(path) else "Correct the path, which starts from the playbook's folder, or set source_root"
-            raise AnsibleActionFail(f"{option}: there is no {'folder' if option in FOLDERS else 'file'} {path}. {where}.") from error
+            where = (
+                "Correct the path"
+                if os.path.isabs(path)
+                else "Correct the path, which starts from the playbook's folder, or set source_root"
+            )
+            raise AnsibleActionFail(
+                f"{option}: there is no {'folder' if option in FOLDERS else 'file'} {path}. {where}."
+            ) from error
 
 
 def _workers(arguments: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
     """Return the arguments, which may be those of a Worker, and what they say of each Worker in a list."""
     defaults = arguments["defaults"] if isinstance(arguments.get("defaults"), dict) else {}
-    return [arguments, *(merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict))]
+    return [
+        arguments,
+        *(merge(defaults, worker) for worker in arguments.get("workers") or [] if isinstance(worker, dict)),
+    ]
 
 
 def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the contents of all sources that the arguments name, for a module that cannot read them."""
     workers = _workers(arguments)
-    return source.pack(READ_BY.validate({name: options[name] for name in READ_AS if name in options}).validated_parameters for options in workers)
+    return source.pack(
+        READ_BY.validate({name: options[name] for name in READ_AS if name in options}).validated_parameters
+        for options in workers
+    )
 
 
 def _call(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -157,7 +198,9 @@ def _call(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     module = importlib.import_module(MODULES + name)
     saved = {key: getattr(basic, key, None) for key in ("_ANSIBLE_ARGS", "_ANSIBLE_PROFILE")}
     # The round trip through bytes makes everything plain: tagged strings, dates, vaulted values.
-    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=AnsibleJSONEncoder, vault_to_text=True).encode()
+    basic._ANSIBLE_ARGS = json.dumps(
+        {"ANSIBLE_MODULE_ARGS": arguments}, cls=AnsibleJSONEncoder, vault_to_text=True
+    ).encode()
     basic._ANSIBLE_PROFILE = "legacy"
     for heap in HEAPS:
         heap.clear()

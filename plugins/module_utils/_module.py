@@ -32,7 +32,9 @@ AUTH: dict[str, Spec] = {
     "api_url": {"type": "str"},
 }
 STATE: dict[str, Spec] = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
-VARIABLES = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # options that the environment may hold, besides the client's own
+VARIABLES = {
+    "fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"
+}  # options that the environment may hold, besides the client's own
 NEVER_EMPTY = (
     *(*AUTH, "fingerprint_key", "owner", "name", "dispatch_namespace", "pattern", "hostname"),
     *("workers_file", "id", "title", "namespace_id", "zone", "zone_id", "new_name"),
@@ -48,7 +50,9 @@ def _name(key: str, spec: t.Mapping[str, Spec]) -> str:
     return key if key in spec else next((name for name, option in spec.items() if key in option.get("aliases", ())), "")
 
 
-def given_options(values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], spec: t.Mapping[str, Spec]) -> dict[str, t.Any]:
+def given_options(
+    values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], spec: t.Mapping[str, Spec]
+) -> dict[str, t.Any]:
     """Return of the validated C(values) those that the user gave: C(raw), as it arrived, is the mask. At every depth."""
     return {name: _given(values[name], value, spec[name]) for key, value in raw.items() if (name := _name(key, spec))}
 
@@ -73,7 +77,11 @@ def masked(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Any:
         return [masked(one, spec) for one in raw]
     if not isinstance(raw, dict):
         return raw
-    return {key: _masked(value, spec[name]) if (name := _name(key, spec)) else HIDDEN for key, value in raw.items() if key not in WITHHELD}
+    return {
+        key: _masked(value, spec[name]) if (name := _name(key, spec)) else HIDDEN
+        for key, value in raw.items()
+        if key not in WITHHELD
+    }
 
 
 def _masked(value: t.Any, option: Spec) -> t.Any:
@@ -171,8 +179,13 @@ class Module(AnsibleModule):
             self._elements, self.params[self._many] = self.params[self._many], []
         self.raw = copy.deepcopy({key: value for key, value in self.params.items() if not key.startswith("_ansible_")})
         for key, value in self.raw.items():
-            if any(isinstance(text, str) and "datetime.date(" in text for text in (value, *(self._elements if key == self._many else ()))):
-                self.fail_json(msg=f"{key} holds a date that is not quoted, which this Ansible cannot pass on: write compatibility_date: '2026-11-01'")
+            if any(
+                isinstance(text, str) and "datetime.date(" in text
+                for text in (value, *(self._elements if key == self._many else ()))
+            ):
+                self.fail_json(
+                    msg=f"{key} holds a date that is not quoted, which this Ansible cannot pass on: write compatibility_date: '2026-11-01'"
+                )
 
     def _log_invocation(self) -> None:
         """Write nothing to the system log: it would be the arguments of every item of every loop."""
@@ -180,7 +193,11 @@ class Module(AnsibleModule):
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         told = masked(self.raw, self.argument_spec)
         if self._elements:
-            told[self._many] = masked(self._elements, self._element_spec) if len(self._elements) <= IN_FULL else f"{len(self._elements)} of them"
+            told[self._many] = (
+                masked(self._elements, self._element_spec)
+                if len(self._elements) <= IN_FULL
+                else f"{len(self._elements)} of them"
+            )
         kwargs["invocation"] = {"module_args": told}
         super()._return_formatted(kwargs)
 
@@ -188,15 +205,21 @@ class Module(AnsibleModule):
         """Return what the user gave, after refusing names and credentials that are null or empty."""
         given = given_options(self.params, self.raw, self.argument_spec)
         if self._elements:
-            validator = ArgumentSpecValidator(self._element_spec, self.argument_spec[self._many].get("mutually_exclusive"))
+            validator = ArgumentSpecValidator(
+                self._element_spec, self.argument_spec[self._many].get("mutually_exclusive")
+            )
             given[self._many] = [self._fit(element, validator) for element in self._elements]
         required = [name for name, option in self.argument_spec.items() if option.get("required")]
         for name in (*required, *NEVER_EMPTY):
             if name in given and given[name] in (None, ""):
-                raise CloudflareError(f"{name} is {'null' if given[name] is None else 'empty'}: give it a value, or leave it out if it is optional.")
+                raise CloudflareError(
+                    f"{name} is {'null' if given[name] is None else 'empty'}: give it a value, or leave it out if it is optional."
+                )
         foreseen = [name for name, value in given.items() if not knowable(value)]
         if foreseen and not self.check_mode:
-            raise CloudflareError(f"{foreseen[0]} holds {UNKNOWN!r}, which is what check mode foresees and no value: register it in the same run.")
+            raise CloudflareError(
+                f"{foreseen[0]} holds {UNKNOWN!r}, which is what check mode foresees and no value: register it in the same run."
+            )
         return given
 
     @property
@@ -213,7 +236,10 @@ class Module(AnsibleModule):
                 why = [str(error)]
         if not why and isinstance(element, dict):
             result = validator.validate(element)
-            why = [f"unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg for error in result.errors]
+            why = [
+                f"unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
+                for error in result.errors
+            ]
             if not why:
                 return given_options(result.validated_parameters, element, self._element_spec)
         unfit = Unfit(element if isinstance(element, dict) else {})
@@ -222,7 +248,9 @@ class Module(AnsibleModule):
 
     def converge(self, kind: type[Kind], client: Client, given: dict[str, t.Any]) -> Outcome:
         """Run the one flow."""
-        return converge(kind(client, given, self.params), Mode(self.params.get("state") or "present", self.check_mode, self._diff))
+        return converge(
+            kind(client, given, self.params), Mode(self.params.get("state") or "present", self.check_mode, self._diff)
+        )
 
 
 def run(kind: type[Kind]) -> None:

@@ -186,7 +186,9 @@ custom_hostname:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import CustomHostname
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import (
+    CustomHostname,
+)
 
 
 def main() -> None:

@@ -97,7 +97,9 @@ custom_hostnames:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import CustomHostnameInfo
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import (
+    CustomHostnameInfo,
+)
 
 
 def main() -> None:

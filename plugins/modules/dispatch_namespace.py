@@ -86,7 +86,9 @@ dispatch_namespace:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.dispatch_namespace import DispatchNamespace
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.dispatch_namespace import (
+    DispatchNamespace,
+)
 
 
 def main() -> None:

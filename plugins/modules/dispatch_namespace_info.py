@@ -66,7 +66,9 @@ dispatch_namespaces:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.dispatch_namespace import DispatchNamespaceInfo
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.dispatch_namespace import (
+    DispatchNamespaceInfo,
+)
 
 
 def main() -> None:

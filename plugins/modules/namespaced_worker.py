@@ -153,7 +153,9 @@ namespaced_worker:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_worker import NamespacedWorker
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_worker import (
+    NamespacedWorker,
+)
 
 
 def main() -> None:

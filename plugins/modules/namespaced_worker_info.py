@@ -118,7 +118,9 @@ namespaced_workers:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_worker import NamespacedWorkerInfo
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_worker import (
+    NamespacedWorkerInfo,
+)
 
 
 def main() -> None:

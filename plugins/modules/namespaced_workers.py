@@ -172,7 +172,9 @@ registry:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import NamespacedWorkers
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import (
+    NamespacedWorkers,
+)
 
 
 def main() -> None:

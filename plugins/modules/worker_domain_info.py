@@ -74,7 +74,9 @@ worker_domains:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_domain import WorkerDomainInfo
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_domain import (
+    WorkerDomainInfo,
+)
 
 
 def main() -> None:

@@ -85,7 +85,9 @@ worker_schedule:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import WorkerSchedule
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import (
+    WorkerSchedule,
+)
 
 
 def main() -> None:

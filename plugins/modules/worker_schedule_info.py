@@ -72,7 +72,9 @@ worker_schedules:
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import WorkerScheduleInfo
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import (
+    WorkerScheduleInfo,
+)
 
 
 def main() -> None:

@@ -19,7 +19,10 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 EVERY = {True: 0.2, False: 10.0}  # seconds between two tellings, on a terminal and elsewhere
 WIPE = "\r\033[K"  # what empties the line of a terminal
 WIDTH = 12  # characters of the bar
-RUNNERS = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")  # ansible-runner gives a terminal to plays whose output becomes events
+RUNNERS = (
+    "AWX_ISOLATED_DATA_DIR",
+    "RUNNER_OMIT_EVENTS",
+)  # ansible-runner gives a terminal to plays whose output becomes events
 
 
 def on_terminal(environ: t.Mapping[str, str], process: int) -> bool:
@@ -33,7 +36,10 @@ def on_terminal(environ: t.Mapping[str, str], process: int) -> bool:
 
 def is_read(process: int) -> bool:
     """Whether anybody can read what this process of Ansible prints. Ansible waits for ever once it was asked to show a line where nobody does."""
-    with contextlib.suppress(OSError), open(f"/proc/{process}/fd/1", "wb", buffering=0, opener=_without_waiting) as output:
+    with (
+        contextlib.suppress(OSError),
+        open(f"/proc/{process}/fd/1", "wb", buffering=0, opener=_without_waiting) as output,
+    ):
         looking = select.poll()
         looking.register(output, select.POLLOUT)
         return not any(seen & select.POLLERR for _output, seen in looking.poll(0))

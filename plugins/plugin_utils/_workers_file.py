@@ -24,16 +24,22 @@ def read(loader: DataLoader, path: str) -> list[t.Any]:
     """Return the Workers that a file declares."""
     ending = os.path.splitext(path)[1].lower()
     if ending not in READERS:
-        raise AnsibleActionFail(f"workers_file: {path} must end in one of {', '.join(READERS)}: the ending says how it is read.")
+        raise AnsibleActionFail(
+            f"workers_file: {path} must end in one of {', '.join(READERS)}: the ending says how it is read."
+        )
     try:
         content, _shown = loader._get_file_contents(path)
         found = READERS[ending](loader, content.decode("utf-8-sig"))
     except AnsibleError as error:
         raise AnsibleActionFail(f"workers_file: {path} cannot be read: {error}") from error
     except Exception as error:  # pylint: disable=broad-exception-caught  # whatever it is, its own text may quote the file, secrets included
-        raise AnsibleActionFail(f"workers_file: {path} is no {ending[1:].upper()}: {_told(error)}. Correct it there.") from None
+        raise AnsibleActionFail(
+            f"workers_file: {path} is no {ending[1:].upper()}: {_told(error)}. Correct it there."
+        ) from None
     if not isinstance(found, list):
-        raise AnsibleActionFail(f"workers_file: {path} holds no list: declare the Workers as a list of dictionaries, each with its name.")
+        raise AnsibleActionFail(
+            f"workers_file: {path} holds no list: declare the Workers as a list of dictionaries, each with its name."
+        )
     return found
 
 
@@ -69,11 +75,14 @@ def _yaml(loader: DataLoader, text: str) -> t.Any:
         """Reads dates as they are written, and what is vaulted as text."""
 
         yaml_implicit_resolvers = {
-            first: [(tag, pattern) for tag, pattern in resolvers if tag != DATES] for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+            first: [(tag, pattern) for tag, pattern in resolvers if tag != DATES]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
 
     Reader.add_constructor("!unsafe", lambda reader, node: reader.construct_scalar(node))
-    Reader.add_constructor("!vault", lambda reader, node: loader._vault.decrypt(reader.construct_scalar(node).encode()).decode())
+    Reader.add_constructor(
+        "!vault", lambda reader, node: loader._vault.decrypt(reader.construct_scalar(node).encode()).decode()
+    )
     return yaml.load(text, Loader=Reader)
 
 

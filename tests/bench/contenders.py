@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import NamespacedWorkers
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import (
+    NamespacedWorkers,
+)
 from edge_process import TOKEN, Edge
 from foreign import DATE, ROOT, Project
 
@@ -57,8 +59,14 @@ class Contender(ABC):
         self.scripts = edge.account + SCRIPTS
         home = folder / "home"
         home.mkdir(parents=True, mode=0o700)
-        self.environment = {**os.environ, "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "CLOUDFLARE_API_BASE_URL": edge.api, "CLOUDFLARE_API_TOKEN": TOKEN,
-                            "CLOUDFLARE_ACCOUNT_ID": edge.ready["accounts"][0]["id"]}
+        self.environment = {
+            **os.environ,
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(home),
+            "CLOUDFLARE_API_BASE_URL": edge.api,
+            "CLOUDFLARE_API_TOKEN": TOKEN,
+            "CLOUDFLARE_ACCOUNT_ID": edge.ready["accounts"][0]["id"],
+        }
         self.prepare()
 
     def prepare(self) -> None:
@@ -116,17 +124,27 @@ class Listed(Playbook):
 
     def prepare(self) -> None:
         super().prepare()
-        self.play(roles=[{
-            "role": "tenantry.cloudflare_workers.platform",
-            "platform_namespace": NAMESPACE,
-            "platform_router": {"name": "platform-router", "entrypoint": "src/main-router.ts"},
-            "platform_routes": [{"pattern": f"*.{DOMAIN}/*", "zone_id": self.edge.zone[ZONE].rpartition("/")[2]}],
-            "platform_tenant_defaults": {"entrypoint": "src/tenant-worker.ts", "compatibility_date": DATE},
-            **self.tenants,
-        }])
+        self.play(
+            roles=[
+                {
+                    "role": "tenantry.cloudflare_workers.platform",
+                    "platform_namespace": NAMESPACE,
+                    "platform_router": {"name": "platform-router", "entrypoint": "src/main-router.ts"},
+                    "platform_routes": [
+                        {"pattern": f"*.{DOMAIN}/*", "zone_id": self.edge.zone[ZONE].rpartition("/")[2]}
+                    ],
+                    "platform_tenant_defaults": {"entrypoint": "src/tenant-worker.ts", "compatibility_date": DATE},
+                    **self.tenants,
+                }
+            ]
+        )
 
     def tenant(self, customer: str, features: list[str]) -> dict[str, Any]:
-        return {"name": worker(customer), "hostnames": [f"{customer}.{DOMAIN}"], "bindings": bindings(customer, features)}
+        return {
+            "name": worker(customer),
+            "hostnames": [f"{customer}.{DOMAIN}"],
+            "bindings": bindings(customer, features),
+        }
 
     def declare(self, customers: Customers) -> None:
         self.write("group_vars/all.json", {"tenants": [self.tenant(*one) for one in customers.items()]})
@@ -197,12 +215,22 @@ class Bundled(Contender):
     def prepare(self) -> None:
         super().prepare()
         self.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": NAMESPACE})
-        subprocess.run(["esbuild", "--bundle", "--format=esm", "--outfile=index.js", "--log-level=error", "src/tenant-worker.ts"], cwd=self.folder, check=True)
+        subprocess.run(
+            ["esbuild", "--bundle", "--format=esm", "--outfile=index.js", "--log-level=error", "src/tenant-worker.ts"],
+            cwd=self.folder,
+            check=True,
+        )
 
     def metadata(self, customers: Customers) -> dict[str, Any]:
         """What is uploaded beside the code, by the name of the Worker."""
-        return {worker(customer): {"main_module": "index.js", "compatibility_date": DATE, "bindings": bindings(customer, features)}
-                for customer, features in customers.items()}
+        return {
+            worker(customer): {
+                "main_module": "index.js",
+                "compatibility_date": DATE,
+                "bindings": bindings(customer, features),
+            }
+            for customer, features in customers.items()
+        }
 
 
 class Wrangler(Bundled):
@@ -216,12 +244,23 @@ class Wrangler(Bundled):
 
     def declare(self, customers: Customers) -> None:
         for customer, features in customers.items():
-            self.write(f"project/{customer}.json", {"name": worker(customer), "main": "../src/tenant-worker.ts", "compatibility_date": DATE,
-                                                    "vars": {"CONFIG": config(customer, features)}})
+            self.write(
+                f"project/{customer}.json",
+                {
+                    "name": worker(customer),
+                    "main": "../src/tenant-worker.ts",
+                    "compatibility_date": DATE,
+                    "vars": {"CONFIG": config(customer, features)},
+                },
+            )
 
     def deploy(self) -> list[str]:
         program = "node project/node_modules/wrangler/bin/wrangler.js"
-        return ["bash", "-euc", f"for each in project/*.json; do {program} deploy --config $each --dispatch-namespace {NAMESPACE}; done"]
+        return [
+            "bash",
+            "-euc",
+            f"for each in project/*.json; do {program} deploy --config $each --dispatch-namespace {NAMESPACE}; done",
+        ]
 
 
 class Loop(Bundled, Playbook):
@@ -234,8 +273,13 @@ class Loop(Bundled, Playbook):
         super().prepare()
         (self.folder / "library").mkdir()
         shutil.copy(PEERS / "put_worker.py", self.folder / "library")
-        options = {"name": "{{ item.key }}", "metadata": "{{ item.value }}", "path": "{{ playbook_dir }}/index.js", "scripts": self.scripts,
-                   "state": "{{ state | default('present') }}"}
+        options = {
+            "name": "{{ item.key }}",
+            "metadata": "{{ item.value }}",
+            "path": "{{ playbook_dir }}/index.js",
+            "scripts": self.scripts,
+            "state": "{{ state | default('present') }}",
+        }
         self.play(tasks=[{"put_worker": options, "loop": "{{ workers | dict2items }}"}])
 
     def declare(self, customers: Customers) -> None:
@@ -254,4 +298,9 @@ class Bare(Bundled):
         self.write("workers.json", self.metadata(customers))
 
     def deploy(self) -> list[str]:
-        return [sys.executable, str(PEERS / "bare.py"), self.scripts, str(NamespacedWorkers.controls["concurrency"]["default"])]
+        return [
+            sys.executable,
+            str(PEERS / "bare.py"),
+            self.scripts,
+            str(NamespacedWorkers.controls["concurrency"]["default"]),
+        ]

@@ -18,10 +18,27 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parents[2] / folder) for folder in ("tests/support", "tests/contract", "roles/local_edge/files")]
+sys.path += [
+    str(Path(__file__).parents[2] / folder) for folder in ("tests/support", "tests/contract", "roles/local_edge/files")
+]
 sys.path += os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)
 import report
-from contenders import SCRIPTS, Alchemy, AtOnce, Bare, Contender, Customers, Filed, Idle, Listed, Loop, Secretive, Wrangler, bindings, worker
+from contenders import (
+    SCRIPTS,
+    Alchemy,
+    AtOnce,
+    Bare,
+    Contender,
+    Customers,
+    Filed,
+    Idle,
+    Listed,
+    Loop,
+    Secretive,
+    Wrangler,
+    bindings,
+    worker,
+)
 from edge_process import Edge
 from foreign import ROOT
 from measuring import Failed, TooLong, measure
@@ -75,14 +92,20 @@ def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Re
         contender = kind(folder / kind.name, edge)
         customers = {f"customer-{number}": ["feature1", "feature2"] for number in range(scenario.count)}
         for turn, operation in enumerate(scenario.operations):
-            for customer in list(customers)[:CHANGED.get(operation, 0)]:
+            for customer in list(customers)[: CHANGED.get(operation, 0)]:
                 customers[customer] = ["feature1", f"release{turn}"]
             if operation == "tampered":
                 tamper(edge)
             gone = operation == "destroy"
             if not gone:
                 contender.declare(customers)
-            measured = measure(contender.destroy() if gone else contender.deploy(), contender.folder, contender.environment, edge, contender.limit)
+            measured = measure(
+                contender.destroy() if gone else contender.deploy(),
+                contender.folder,
+                contender.environment,
+                edge,
+                contender.limit,
+            )
             check(edge, {} if gone else customers, contender.types)
             yield Record(scenario.name, kind.name, scenario.count, operation, scenario.quota, measured)
     finally:
@@ -92,7 +115,11 @@ def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Re
 def tamper(edge: Edge) -> None:
     """Configure the first customer otherwise, as somebody would who knows of no playbook."""
     settings = {"bindings": bindings("customer-0", ["tampered"])}
-    edge.ask("PATCH", f"{SCRIPTS}/{worker('customer-0')}/settings", files={"settings": (None, json.dumps(settings), "application/json")})
+    edge.ask(
+        "PATCH",
+        f"{SCRIPTS}/{worker('customer-0')}/settings",
+        files={"settings": (None, json.dumps(settings), "application/json")},
+    )
 
 
 def check(edge: Edge, customers: Customers, types: list[str]) -> None:
@@ -128,14 +155,29 @@ def chosen(only: Set[str], most: int, rounds: int | None) -> Iterator[tuple[Scen
                 if any(wanted):
                     # What comes before is needed to come there.
                     last = len(wanted) - wanted[::-1].index(True)
-                    yield replace(scenario, count=min(scenario.count, most), operations=scenario.operations[:last]), kind
+                    yield (
+                        replace(scenario, count=min(scenario.count, most), operations=scenario.operations[:last]),
+                        kind,
+                    )
 
 
 def main() -> None:
     """Print each operation as it ends, and in the end the medians. The exit status says whether somebody failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    names = sorted({*LIFE, *(scenario.name for scenario in SCENARIOS), *(kind.name for scenario in SCENARIOS for kind in scenario.contenders)})
-    parser.add_argument("--only", action="append", default=[], choices=names, help="a scenario, a contender or an operation; several narrow it down")
+    names = sorted(
+        {
+            *LIFE,
+            *(scenario.name for scenario in SCENARIOS),
+            *(kind.name for scenario in SCENARIOS for kind in scenario.contenders),
+        }
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=names,
+        help="a scenario, a contender or an operation; several narrow it down",
+    )
     parser.add_argument("--most", type=int, default=sys.maxsize, help="no more customers than so many")
     parser.add_argument("--rounds", type=int, help="as many of each")
     parser.add_argument("--result", type=Path, default=RESULT, help="the JSON file")

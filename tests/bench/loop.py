@@ -36,7 +36,18 @@ ROUNDS = 3
 
 def seconds(folder: pathlib.Path, environment: dict[str, str], direct: str, count: int) -> float:
     """Run the play over C(count) Workers and return how long it took."""
-    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml", "-e", f"tenantry_direct={direct}", "-e", f"count={count}"]
+    command = [
+        "ansible-playbook",
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "play.yml",
+        "-e",
+        f"tenantry_direct={direct}",
+        "-e",
+        f"count={count}",
+    ]
     start = time.perf_counter()
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
@@ -48,16 +59,26 @@ def main() -> None:
         folder = pathlib.Path(scratch)
         (folder / "play.yml").write_text(PLAY)
         edge = Edge(folder / "data")
-        environment = {**os.environ, "CLOUDFLARE_API_BASE_URL": edge.api, "CLOUDFLARE_API_TOKEN": TOKEN, "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+        environment = {
+            **os.environ,
+            "CLOUDFLARE_API_BASE_URL": edge.api,
+            "CLOUDFLARE_API_TOKEN": TOKEN,
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        }
         try:
             seconds(folder, environment, "true", max(count for _name, _direct, count in WAYS))
             cost = {}
             for name, direct, count in WAYS:
-                runs = [seconds(folder, environment, direct, count) - seconds(folder, environment, direct, 1) for _round in range(ROUNDS)]
+                runs = [
+                    seconds(folder, environment, direct, count) - seconds(folder, environment, direct, 1)
+                    for _round in range(ROUNDS)
+                ]
                 cost[name] = 1000 * sorted(runs)[ROUNDS // 2] / (count - 1)
         finally:
             edge.stop()
-    print(f"an unchanged namespaced_worker in a loop: {cost['direct']:.1f} ms directly, {cost['ordinary']:.0f} ms the ordinary way")
+    print(
+        f"an unchanged namespaced_worker in a loop: {cost['direct']:.1f} ms directly, {cost['ordinary']:.0f} ms the ordinary way"
+    )
     print(json.dumps({"loop_item_ms": cost}))
 
 

@@ -50,8 +50,15 @@ def measure(command: Sequence[str], folder: Path, environment: Mapping[str, str]
     Path("/proc/self/clear_refs").write_text("5")
     with tempfile.TemporaryFile() as said:
         begin = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-                                   start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         alarm = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
         alarm.start()
         try:
@@ -68,8 +75,16 @@ def measure(command: Sequence[str], folder: Path, environment: Mapping[str, str]
             raise TooLong(f"took longer than {limit:.0f} s")
         if process.returncode:
             said.seek(0)
-            raise Failed(f"{' '.join(command)} ended with {process.returncode}\n{said.read().decode(errors='replace')[-4000:]}")
+            raise Failed(
+                f"{' '.join(command)} ended with {process.returncode}\n{said.read().decode(errors='replace')[-4000:]}"
+            )
     seen = asked(edge)
     moments = [one["at"] for one in seen] or [0]
-    return Measure(len(seen), sum(one["status"] == 429 for one in seen), max(moments) - min(moments), seconds,
-                   used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Measure(
+        len(seen),
+        sum(one["status"] == 429 for one in seen),
+        max(moments) - min(moments),
+        seconds,
+        used.ru_utime + used.ru_stime,
+        used.ru_maxrss / 1024,
+    )

@@ -46,11 +46,13 @@ class Scale:
         self.start, self.end = start, end
 
     def place(self, value: float) -> float:
-        return round(self.start + (self.end - self.start) * (math.log10(value) - self.first) / (self.last - self.first), 1)
+        return round(
+            self.start + (self.end - self.start) * (math.log10(value) - self.first) / (self.last - self.first), 1
+        )
 
     @property
     def ticks(self) -> list[float]:
-        return [10.0 ** power for power in range(self.first, self.last + 1)]
+        return [10.0**power for power in range(self.first, self.last + 1)]
 
 
 def text(x: float, y: float, words: str, **attributes: str) -> str:
@@ -67,13 +69,22 @@ def panel(plot: Panel, offset: float, axis: str) -> list[str]:
     points = [point for line in plot.lines for point in line.points]
     across = Scale([x for x, _y in points], offset + LEFT, offset + WIDTH - RIGHT)
     up = Scale([y for _x, y in points], HEIGHT - BOTTOM, TOP)
-    drawn = [text(offset + LEFT, TOP - 16, plot.title, **{"class": "title"}), text((across.start + across.end) / 2, HEIGHT - 14, axis, text_anchor="middle")]
+    drawn = [
+        text(offset + LEFT, TOP - 16, plot.title, **{"class": "title"}),
+        text((across.start + across.end) / 2, HEIGHT - 14, axis, text_anchor="middle"),
+    ]
     for tick in across.ticks:
         x = across.place(tick)
-        drawn += [stroke((x, x), (up.start, up.end), 'class="grid"'), text(x, HEIGHT - BOTTOM + 18, f"{tick:,g}", text_anchor="middle")]
+        drawn += [
+            stroke((x, x), (up.start, up.end), 'class="grid"'),
+            text(x, HEIGHT - BOTTOM + 18, f"{tick:,g}", text_anchor="middle"),
+        ]
     for tick in up.ticks:
         y = up.place(tick)
-        drawn += [stroke((across.start, across.end), (y, y), 'class="grid"'), text(across.start - 8, y + 4, f"{tick:,g}{plot.unit}", text_anchor="end")]
+        drawn += [
+            stroke((across.start, across.end), (y, y), 'class="grid"'),
+            text(across.start - 8, y + 4, f"{tick:,g}{plot.unit}", text_anchor="end"),
+        ]
     for line in plot.lines:
         xs, ys = [across.place(x) for x, _y in line.points], [up.place(y) for _x, y in line.points]
         drawn.append(stroke(xs, ys, f'stroke="{line.colour}" stroke-width="2" stroke-dasharray="{line.dashes}"'))
@@ -91,5 +102,13 @@ def draw(panels: Sequence[Panel], axis: str, kinds: Sequence[tuple[str, str]]) -
         drawn += [stroke((x, x + 24), (y, y), f'{attributes} stroke-width="2"'), text(x + 30, y + 4, label)]
         x += 60 + 7 * len(label)
     width, height = len(panels) * WIDTH, HEIGHT + LEGEND
-    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
-                      f"<style>{STYLE}\n</style>", f'<rect class="paper" width="{width}" height="{height}"/>', *drawn, "</svg>", ""])
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
+            f"<style>{STYLE}\n</style>",
+            f'<rect class="paper" width="{width}" height="{height}"/>',
+            *drawn,
+            "</svg>",
+            "",
+        ]
+    )

@@ -22,10 +22,21 @@ from targets import TARGETS, Record, Results, Target
 NEAR = ("ten", "hundred", "thousand", "ten thousand")
 FAR = ("far ten", "far hundred", "far thousand")
 #: What a table and a plot call the contenders.
-COLUMNS = {"list": "the role, a list", "file": "the role, a file", "alchemy": "alchemy", "alchemy at once": "alchemy, all at once", "wrangler": "wrangler",
-           "loop": "a module in a loop"}
-COLOURS = {"file": ("the role", "#2f81f7"), "alchemy": ("alchemy", "#e8710a"), "alchemy at once": ("alchemy, all at once", "#db61a2"),
-           "wrangler": ("wrangler", "#a371f7"), "loop": ("a module in a loop", "#2da44e")}
+COLUMNS = {
+    "list": "the role, a list",
+    "file": "the role, a file",
+    "alchemy": "alchemy",
+    "alchemy at once": "alchemy, all at once",
+    "wrangler": "wrangler",
+    "loop": "a module in a loop",
+}
+COLOURS = {
+    "file": ("the role", "#2f81f7"),
+    "alchemy": ("alchemy", "#e8710a"),
+    "alchemy at once": ("alchemy, all at once", "#db61a2"),
+    "wrangler": ("wrangler", "#a371f7"),
+    "loop": ("a module in a loop", "#2da44e"),
+}
 DASHES = {"create": "none", "no change": "6 4"}
 FIGURES = {"requests": "{:.0f}", "refused": "{:.0f}", "seconds": "{:.1f}", "cpu": "{:.1f}", "megabytes": "{:.0f}"}
 BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
@@ -46,7 +57,9 @@ def told(measure: Measure) -> str:
 def medians(results: Results) -> list[Row]:
     """A row for each operation, with the medians of its rounds."""
     rows: list[Row] = []
-    for labels in dict.fromkeys((record.scenario, record.contender, record.count, record.operation) for record in results.records):
+    for labels in dict.fromkeys(
+        (record.scenario, record.contender, record.count, record.operation) for record in results.records
+    ):
         chosen: dict[str, Any] = dict(zip(("scenario", "contender", "count", "operation"), labels, strict=True))
         figures = [form.format(results.median(figure, **chosen)) for figure, form in FIGURES.items()]
         rows.append([*map(str, labels), str(len(results.those(**chosen))), *figures])
@@ -61,7 +74,11 @@ def reached(results: Results) -> list[Row]:
 def verdict(target: Target, results: Results) -> Row:
     """What it may be at most, what it is, and whether that is well."""
     pair = target.worst(results)
-    return ["", "", "not measured"] if pair is None else [number(pair[1]), number(pair[0]), "yes" if pair[0] <= pair[1] else "NO"]
+    return (
+        ["", "", "not measured"]
+        if pair is None
+        else [number(pair[1]), number(pair[0]), "yes" if pair[0] <= pair[1] else "NO"]
+    )
 
 
 def number(value: float) -> str:
@@ -71,14 +88,22 @@ def number(value: float) -> str:
 
 def tables(results: Results) -> str:
     """Both tables as a person reads them."""
-    measured = aligned([["scenario", "contender", "N", "operation", "rounds", "requests", "of 429", "seconds", "CPU s", "MB"], *medians(results)])
+    measured = aligned(
+        [
+            ["scenario", "contender", "N", "operation", "rounds", "requests", "of 429", "seconds", "CPU s", "MB"],
+            *medians(results),
+        ]
+    )
     return f"\n{measured}\n\n{aligned([['target', 'at most', 'here', 'measured', 'reached'], *reached(results)])}\n"
 
 
 def aligned(rows: Sequence[Row]) -> str:
     """Columns, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = [all(cell.replace(".", "").replace(",", "").isdigit() for cell in column[1:] if cell) for column in zip(*rows, strict=True)]
+    right = [
+        all(cell.replace(".", "").replace(",", "").isdigit() for cell in column[1:] if cell)
+        for column in zip(*rows, strict=True)
+    ]
     pads = [f"{'>' if to_right else '<'}{width}" for to_right, width in zip(right, widths, strict=True)]
     return "\n".join("  ".join(f"{cell:{pad}}" for cell, pad in zip(row, pads, strict=True)).rstrip() for row in rows)
 
@@ -90,8 +115,14 @@ def machine() -> str:
 
 def result(results: Results) -> dict[str, Any]:
     """Everything, as JSON."""
-    return {"machine": machine(), "records": [asdict(record) for record in results.records],
-            "targets": [dict(zip(("target", "limit", "at_most", "measured", "reached"), row, strict=True)) for row in reached(results)]}
+    return {
+        "machine": machine(),
+        "records": [asdict(record) for record in results.records],
+        "targets": [
+            dict(zip(("target", "limit", "at_most", "measured", "reached"), row, strict=True))
+            for row in reached(results)
+        ],
+    }
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -109,7 +140,13 @@ def beside_each_other(results: Results) -> list[Row]:
     rows: list[Row] = [["tenants", "", *(COLUMNS[contender] for contender in columns)]]
     for count in sorted({record.count for record in results.records}):
         for operation in dict.fromkeys(record.operation for record in results.those(count=count)):
-            rows.append([f"{count:,}", operation, *(cell(results, count=count, operation=operation, contender=contender) for contender in columns)])
+            rows.append(
+                [
+                    f"{count:,}",
+                    operation,
+                    *(cell(results, count=count, operation=operation, contender=contender) for contender in columns),
+                ]
+            )
     return rows
 
 
@@ -124,15 +161,24 @@ def curves(results: Results, figure: str) -> list[plot.Line]:
     for contender, (label, colour) in COLOURS.items():
         for operation, dashes in DASHES.items():
             counts = sorted({record.count for record in results.those(contender=contender, operation=operation)})
-            points = [(count, results.median(figure, contender=contender, operation=operation, count=count) or 0) for count in counts]
+            points = [
+                (count, results.median(figure, contender=contender, operation=operation, count=count) or 0)
+                for count in counts
+            ]
             lines += [plot.Line(label, colour, dashes, points)] if points else []
     return lines
 
 
 def picture(results: Results) -> str:
     """Requests, and seconds near and far."""
-    wanted = (("Requests", "", NEAR, "requests"), ("Seconds", " s", NEAR, "seconds"), ("Seconds, 100 ms away", " s", FAR, "seconds"))
-    panels = [plot.Panel(title, unit, curves(among(results, scenarios), figure)) for title, unit, scenarios, figure in wanted]
+    wanted = (
+        ("Requests", "", NEAR, "requests"),
+        ("Seconds", " s", NEAR, "seconds"),
+        ("Seconds, 100 ms away", " s", FAR, "seconds"),
+    )
+    panels = [
+        plot.Panel(title, unit, curves(among(results, scenarios), figure)) for title, unit, scenarios, figure in wanted
+    ]
     return plot.draw([panel for panel in panels if panel.lines], "tenants", list(DASHES.items()))
 
 
@@ -143,7 +189,12 @@ def document(results: Results, folder: Path) -> None:
     before, _old, rest = page.read_text().partition(BEGIN)
     _old, _end, after = rest.partition(END)
     floor = results.median("seconds", scenario="floor")
-    told = [f"On {machine()}.{f' A playbook that does nothing takes {floor:.1f} s.' if floor else ''} The API answers at once:",
-            markdown(beside_each_other(among(results, NEAR))), "Each answer of the API takes 100 ms:", markdown(beside_each_other(among(results, FAR))),
-            "What the project asks of itself:", markdown([["", "at most", "here", "measured", "reached"], *reached(results)])]
+    told = [
+        f"On {machine()}.{f' A playbook that does nothing takes {floor:.1f} s.' if floor else ''} The API answers at once:",
+        markdown(beside_each_other(among(results, NEAR))),
+        "Each answer of the API takes 100 ms:",
+        markdown(beside_each_other(among(results, FAR))),
+        "What the project asks of itself:",
+        markdown([["", "at most", "here", "measured", "reached"], *reached(results)]),
+    ]
     page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(told) + f"\n\n{END}{after}")

@@ -45,8 +45,11 @@ def main() -> None:
                 found[name] = visited(edge, count)
             finally:
                 edge.stop()
-        print(f"{count:6} tenants {name:16} of whom {min(count, loaded):5} stay loaded: MB {' '.join(f'{one:.0f}' for one in found[name])}; "
-              f"{time.perf_counter() - start:.0f} s", flush=True)
+        print(
+            f"{count:6} tenants {name:16} of whom {min(count, loaded):5} stay loaded: MB {' '.join(f'{one:.0f}' for one in found[name])}; "
+            f"{time.perf_counter() - start:.0f} s",
+            flush=True,
+        )
     print(json.dumps({"megabytes": found}))
 
 

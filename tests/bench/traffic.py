@@ -45,14 +45,27 @@ class Chain:
 
     def __init__(self, folder: pathlib.Path, length: int) -> None:
         self.listeners = [sockets.listen("127.0.0.1", 0) for _one in range(length)]
-        services = [SERVICE.format(name=f"w{step}", code=json.dumps(NEXT if step else HELLO),
-                                   bindings=f'(name = "NEXT", service = "w{step - 1}")' if step else "") for step in range(length)]
+        services = [
+            SERVICE.format(
+                name=f"w{step}",
+                code=json.dumps(NEXT if step else HELLO),
+                bindings=f'(name = "NEXT", service = "w{step - 1}")' if step else "",
+            )
+            for step in range(length)
+        ]
         named = [f'(name = "s{step}", http = (), service = "w{step}")' for step in range(length)]
         config = folder / "static.capnp"
         config.write_text(STATIC.format(services=", ".join(services), sockets=", ".join(named)))
         fds = [one.fileno() for one in self.listeners]
-        self.process = subprocess.Popen([os.environ["LOCAL_EDGE_WORKERD"], "serve", str(config), *(f"--socket-fd=s{step}={fd}" for step, fd in enumerate(fds))],
-                                        pass_fds=fds)
+        self.process = subprocess.Popen(
+            [
+                os.environ["LOCAL_EDGE_WORKERD"],
+                "serve",
+                str(config),
+                *(f"--socket-fd=s{step}={fd}" for step, fd in enumerate(fds)),
+            ],
+            pass_fds=fds,
+        )
 
     def url(self, step: int) -> str:
         """Where the Worker answers that has so many before it to ask."""
@@ -69,14 +82,27 @@ def platform(edge: Edge) -> dict[str, str]:
     edge.deploy("plain", HELLO)
     edge.deploy("router", ROUTER, bindings=[tenants])
     edge.deploy("lookup", LOOKING, bindings=[tenants, {"name": "RECORDS", "type": "kv_namespace", "namespace_id": kv}])
-    for pattern, script in (("plain.example.com/*", "plain"), ("*.example.com/*", "router"), ("*.lookup.example.com/*", "lookup")):
+    for pattern, script in (
+        ("plain.example.com/*", "plain"),
+        ("*.example.com/*", "router"),
+        ("*.lookup.example.com/*", "lookup"),
+    ):
         edge.route(pattern, script)
-    return {"edge, Worker": "plain.example.com", "edge, router, tenant": "tenant.example.com", "edge, router, KV, tenant": "tenant.lookup.example.com"}
+    return {
+        "edge, Worker": "plain.example.com",
+        "edge, router, tenant": "tenant.example.com",
+        "edge, router, KV, tenant": "tenant.lookup.example.com",
+    }
 
 
 def rate(url: str, host: str) -> float:
     """Requests a second."""
-    said = subprocess.run(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "-H", f"Host: {host}", url], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "-H", f"Host: {host}", url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     if "Non-2xx" in said:
         raise SystemExit(f"{host}: {said}")
     return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
@@ -90,7 +116,10 @@ def main() -> None:
         folder = pathlib.Path(scratch)
         chain, edge = Chain(folder, 1 + BINDINGS), Edge(folder / "data")
         try:
-            paths = {f"static, {step} binding{'s' if step != 1 else ''}": (chain.url(step), "bench") for step in range(1 + BINDINGS)}
+            paths = {
+                f"static, {step} binding{'s' if step != 1 else ''}": (chain.url(step), "bench")
+                for step in range(1 + BINDINGS)
+            }
             paths |= {name: (edge.http, host) for name, host in platform(edge).items()}
             measured: dict[str, list[float]] = {name: [] for name in paths}
             for _round in range(ROUNDS):
@@ -101,7 +130,7 @@ def main() -> None:
             chain.process.wait()
             edge.stop()
     rates = {name: statistics.median(found) for name, found in measured.items()}
-    bare, *_between, longest = list(rates.values())[:1 + BINDINGS]
+    bare, *_between, longest = list(rates.values())[: 1 + BINDINGS]
     print(f"{'requests a second':28}{'':>8}{'of bare':>10}{'of chain':>10}{'added us':>10}")
     for name, value in rates.items():
         print(f"{name:28}{value:8.0f}{value / bare:10.3f}{value / longest:10.3f}{(1 / value - 1 / bare) * 1e6:10.0f}")

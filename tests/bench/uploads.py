@@ -21,8 +21,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 from edge_process import TOKEN, Edge
 
 COUNT, CONNECTIONS, ROUNDS = 600, 8, 3
-BINDINGS = [{"name": "PLAN", "type": "plain_text", "text": "pro"}, {"name": "KEY", "type": "secret_text", "text": "a secret of some length"}]
-METADATA = json.dumps({"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": BINDINGS, "tags": ["plan-pro", "bench"]})
+BINDINGS = [
+    {"name": "PLAN", "type": "plain_text", "text": "pro"},
+    {"name": "KEY", "type": "secret_text", "text": "a secret of some length"},
+]
+METADATA = json.dumps(
+    {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": BINDINGS, "tags": ["plan-pro", "bench"]}
+)
 BODY = (
     '--part\r\nContent-Disposition: form-data; name="metadata"\r\nContent-Type: application/json\r\n\r\n{metadata}\r\n'
     '--part\r\nContent-Disposition: form-data; name="index.js"; filename="index.js"\r\nContent-Type: application/javascript+module\r\n\r\n'
@@ -41,7 +46,9 @@ class Client(threading.local):
     def put(self, upload: tuple[str, bytes]) -> None:
         """PUT one Worker."""
         name, body = upload
-        self.connection.request("PUT", f"{self.base.path}/workers/dispatch/namespaces/bench/scripts/{name}", body, HEADERS)
+        self.connection.request(
+            "PUT", f"{self.base.path}/workers/dispatch/namespaces/bench/scripts/{name}", body, HEADERS
+        )
         response = self.connection.getresponse()
         text = response.read()
         if response.status != 200:
@@ -50,7 +57,9 @@ class Client(threading.local):
 
 def rate(client: Client, codes: Iterable[str]) -> float:
     """Upload each code under a name of its own; uploads a second."""
-    uploads = [(f"tenant-{number}", BODY.format(metadata=METADATA, code=code).encode()) for number, code in enumerate(codes)]
+    uploads = [
+        (f"tenant-{number}", BODY.format(metadata=METADATA, code=code).encode()) for number, code in enumerate(codes)
+    ]
     start = time.perf_counter()
     with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
         list(pool.map(client.put, uploads))
@@ -65,11 +74,19 @@ def main() -> None:
             edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "bench"})
             client = Client(edge.account)
             client.put(("first", BODY.format(metadata=METADATA, code="same").encode()))
-            kinds = {"validated": lambda _round: ["same"] * COUNT, "new": lambda number: [f"{number}-{code}" for code in range(COUNT)]}
-            rates = {kind: sorted(rate(client, codes(number)) for number in range(ROUNDS))[ROUNDS // 2] for kind, codes in kinds.items()}
+            kinds = {
+                "validated": lambda _round: ["same"] * COUNT,
+                "new": lambda number: [f"{number}-{code}" for code in range(COUNT)],
+            }
+            rates = {
+                kind: sorted(rate(client, codes(number)) for number in range(ROUNDS))[ROUNDS // 2]
+                for kind, codes in kinds.items()
+            }
         finally:
             edge.stop()
-    print(f"uploads a second: {rates['validated']:.0f} of code that was validated before, {rates['new']:.0f} of new code")
+    print(
+        f"uploads a second: {rates['validated']:.0f} of code that was validated before, {rates['new']:.0f} of new code"
+    )
     print(json.dumps({"uploads_per_second": rates}))
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Programs of others that speak to Cloudflare, told nothing but another base URL."""
+
 from __future__ import annotations
 
 import json
@@ -25,8 +26,14 @@ PATIENCE = 120
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 #: What keeps a program from asking a terminal, its maker's telemetry, or the network for a newer version.
-QUIET = {"CI": "true", "NO_COLOR": "1", "WRANGLER_SEND_METRICS": "false", "DO_NOT_TRACK": "1", "ALCHEMY_TELEMETRY_DISABLED": "1",
-         "ALCHEMY_CI_STATE_STORE_CHECK": "false"}
+QUIET = {
+    "CI": "true",
+    "NO_COLOR": "1",
+    "WRANGLER_SEND_METRICS": "false",
+    "DO_NOT_TRACK": "1",
+    "ALCHEMY_TELEMETRY_DISABLED": "1",
+    "ALCHEMY_CI_STATE_STORE_CHECK": "false",
+}
 
 
 class Failed(Exception):
@@ -41,8 +48,15 @@ class Project:
         folder.mkdir(parents=True)
         (folder / "node_modules").symlink_to(INSTALLED)
         home = folder.parent / "home"
-        self.environment = {**QUIET, "PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"),
-                            "CLOUDFLARE_API_BASE_URL": edge.api, "CLOUDFLARE_BASE_URL": edge.api, "CLOUDFLARE_API_TOKEN": token}
+        self.environment = {
+            **QUIET,
+            "PATH": f"{BIN}:/usr/bin:/bin",
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "CLOUDFLARE_API_BASE_URL": edge.api,
+            "CLOUDFLARE_BASE_URL": edge.api,
+            "CLOUDFLARE_API_TOKEN": token,
+        }
 
     def write(self, name: str, content: Any) -> None:
         """A file of the project; what is not text becomes JSON."""
@@ -61,8 +75,17 @@ class Project:
     def run(self, program: str, *arguments: str, given: str = "", fails: bool = False, **environment: str) -> str:
         """What a JavaScript program says, on both its outputs."""
         command = [str(BIN / "node"), str(self.folder / program), *arguments]
-        ended = subprocess.run(command, cwd=self.folder, env={**self.environment, **environment}, input=given, text=True, timeout=PATIENCE,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        ended = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            input=given,
+            text=True,
+            timeout=PATIENCE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
         said = COLOURS.sub("", ended.stdout)
         if fails != bool(ended.returncode):
             raise Failed(f"{' '.join(command[1:])} ended with {ended.returncode}\n{said}\n{tell(self.edge)}")
@@ -89,8 +112,11 @@ def forget(edge: Edge) -> None:
 def unanswered(edge: Edge) -> list[str]:
     """What was asked that the edge has no endpoint for."""
     tree = table.tree()
-    return [f"{seen['method']} {seen['path']}" for seen in asked(edge)
-            if seen["method"] not in tree.find(seen["path"].strip("/").split("/"))[0]]
+    return [
+        f"{seen['method']} {seen['path']}"
+        for seen in asked(edge)
+        if seen["method"] not in tree.find(seen["path"].strip("/").split("/"))[0]
+    ]
 
 
 def tell(edge: Edge) -> str:

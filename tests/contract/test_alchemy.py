@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """alchemy: the multi-tenant example as one program in TypeScript, made, changed and taken down."""
+
 from __future__ import annotations
 
 import json
@@ -28,19 +29,32 @@ def test_the_platform_is_made_changed_and_destroyed(project: Project, edge: Edge
     project.environment["CLOUDFLARE_ACCOUNT_ID"] = edge.ready["accounts"][0]["id"]
     project.run(PROGRAM, FEATURES=json.dumps(BOTH))
     (kv,) = edge.ask("GET", "/storage/kv/namespaces")
-    records = [{"key": f"{customer}.platform.example.com", "value": json.dumps({"worker": f"{customer}-worker"})} for customer in BOTH]
+    records = [
+        {"key": f"{customer}.platform.example.com", "value": json.dumps({"worker": f"{customer}-worker"})}
+        for customer in BOTH
+    ]
     edge.ask("PUT", f"/storage/kv/namespaces/{kv['id']}/bulk", json=records)
     for customer, features in BOTH.items():
         assert seen(edge, customer) == {"customerId": customer, "features": features, "path": "/x"}
     assert seen(edge, "nobody") == 404
     bindings = {one["name"]: one for one in edge.ask("GET", "/workers/scripts/platform-router/settings")["bindings"]}
-    assert (bindings["TENANT_NAMESPACE"]["namespace"], bindings["TENANT_DATA"]["namespace_id"]) == ("customer-workers", kv["id"])
+    assert (bindings["TENANT_NAMESPACE"]["namespace"], bindings["TENANT_DATA"]["namespace_id"]) == (
+        "customer-workers",
+        kv["id"],
+    )
 
     project.run(PROGRAM, FEATURES=json.dumps({"customer-a": ["feature4"]}))
     assert seen(edge, "customer-a")["features"] == ["feature4"]
     assert seen(edge, "customer-b") == 404
-    assert [script["id"] for script in edge.ask("GET", "/workers/dispatch/namespaces/customer-workers/scripts")] == ["customer-a-worker"]
+    assert [script["id"] for script in edge.ask("GET", "/workers/dispatch/namespaces/customer-workers/scripts")] == [
+        "customer-a-worker"
+    ]
 
     project.run(PROGRAM, "--destroy")
-    for listing in ("/workers/scripts", "/workers/dispatch/namespaces", "/storage/kv/namespaces", f"{edge.zone['example.com']}/workers/routes"):
+    for listing in (
+        "/workers/scripts",
+        "/workers/dispatch/namespaces",
+        "/storage/kv/namespaces",
+        f"{edge.zone['example.com']}/workers/routes",
+    ):
         assert edge.ask("GET", listing) == []

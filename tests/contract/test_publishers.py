@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workers that publish Workers: Cloudflare's TypeScript SDK, bundled by wrangler, asks Cloudflare's API by its own name from inside the edge."""
+
 from __future__ import annotations
 
 import os
@@ -34,10 +35,14 @@ def test_a_worker_publishes_workers_with_the_typescript_sdk(project: Project, ed
     assert edge.get("publish.example.com", "/customer-a").text == "hello from customer-a"
     refused = edge.get("publish.example.com", "/customer-b", method="PUT", data="not a module (")
     assert refused.status_code == 400 and [error["code"] for error in refused.json()] == [10021]
-    assert [script["id"] for script in edge.ask("GET", "/workers/dispatch/namespaces/published/scripts")] == ["customer-a"]
+    assert [script["id"] for script in edge.ask("GET", "/workers/dispatch/namespaces/published/scripts")] == [
+        "customer-a"
+    ]
 
 
-@pytest.mark.skipif(not TEMPLATES, reason="CLOUDFLARE_TEMPLATES does not name a checkout of the repository cloudflare/templates")
+@pytest.mark.skipif(
+    not TEMPLATES, reason="CLOUDFLARE_TEMPLATES does not name a checkout of the repository cloudflare/templates"
+)
 def test_cloudflares_own_publisher_publishes(project: Project, edge: Edge) -> None:
     name, namespace = "worker-publisher-template", "my-dispatch-namespace"
     project.take(Path(TEMPLATES) / name)

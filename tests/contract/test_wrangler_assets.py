@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wrangler: static assets, with and without code, of an account and of a namespace."""
+
 from __future__ import annotations
 
 from edge_process import Edge, Platform
@@ -23,7 +24,9 @@ def test_a_site_is_deployed_and_only_what_changed_is_sent_again(project: Project
     project.write("public/index.html", "<h1>home</h1>")
     project.write("public/about.html", "<h1>about</h1>")
     project.write("public/style.css", "h1 { color: red }")
-    project.configure(name="site", assets={"directory": "public", "not_found_handling": "404-page"}, routes=["site.example.com/*"])
+    project.configure(
+        name="site", assets={"directory": "public", "not_found_handling": "404-page"}, routes=["site.example.com/*"]
+    )
     assert "Uploaded 3 of 3 assets" in project.wrangler("deploy")
     assert edge.get("site.example.com").text == "<h1>home</h1>"
     assert edge.get("site.example.com", "/about").text == "<h1>about</h1>"
@@ -65,14 +68,22 @@ def test_rules_that_are_refused_are_told(project: Project, edge: Edge) -> None:
     project.write("public/_redirects", "/* /index.html 200\n")
     project.configure(name="site", assets={"directory": "public"})
     said = project.wrangler("deploy", fails=True)
-    assert "Invalid _redirects configuration" in said and "Line 1: Infinite loop detected in this rule." in said and "[code: 100324]" in said
+    assert (
+        "Invalid _redirects configuration" in said
+        and "Line 1: Infinite loop detected in this rule." in said
+        and "[code: 100324]" in said
+    )
 
 
 def test_a_tenant_with_code_and_assets(project: Project, edge: Edge) -> None:
     platform = Platform(edge)
     project.write("index.js", API)
     project.write("public/index.html", "<h1>tenant</h1>")
-    project.configure(name="shop", main="index.js", assets={"directory": "public", "binding": "ASSETS", "run_worker_first": ["/api/*"]})
+    project.configure(
+        name="shop",
+        main="index.js",
+        assets={"directory": "public", "binding": "ASSETS", "run_worker_first": ["/api/*"]},
+    )
     project.wrangler("deploy", "--dispatch-namespace", platform.namespace)
     assert platform.get("shop").text == "<h1>tenant</h1>"
     assert platform.get("shop", "/api/x").json() == "/api/x"

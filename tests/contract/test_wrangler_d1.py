@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wrangler: D1 databases, SQL by command and by file, migrations, exports, and a Worker that is bound to one."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,9 @@ export default { async fetch(request, { DB }) { return Response.json(await DB.pr
 def shop(project: Project) -> str:
     """The id of a database, which the project names."""
     ident = str(project.edge.ask("POST", "/d1/database", json={"name": "shop"})["uuid"])
-    project.configure(name="worker", main="index.js", d1_databases=[{"binding": "DB", "database_name": "shop", "database_id": ident}])
+    project.configure(
+        name="worker", main="index.js", d1_databases=[{"binding": "DB", "database_name": "shop", "database_id": ident}]
+    )
     project.write("index.js", WORKER)
     return ident
 
@@ -42,8 +45,12 @@ def test_databases_are_made_listed_shown_and_deleted(project: Project) -> None:
 
 
 def test_sql_is_executed_by_command_and_a_worker_sees_it(project: Project, shop: str) -> None:
-    results = execute(project, "--command", "create table items (id integer primary key, name text); insert into items (name) values ('a;b'), ('c');"
-                                            "select * from items where id > 1")
+    results = execute(
+        project,
+        "--command",
+        "create table items (id integer primary key, name text); insert into items (name) values ('a;b'), ('c');"
+        "select * from items where id > 1",
+    )
     assert [one["results"] for one in results] == [[], [], [{"id": 2, "name": "c"}]]
     assert [one["success"] for one in results] == [True] * 3
     said = project.wrangler("d1", "execute", "shop", "--remote", "--command", "select * from missing", fails=True)
@@ -57,10 +64,12 @@ def test_a_file_is_imported_whole_or_not_at_all(project: Project, shop: str) -> 
     rows = "".join(f"insert into items (name) values ('row {number}; of many');\n" for number in range(2000))
     project.write("whole.sql", f"create table items (id integer primary key, name text);\n{rows}")
     said = project.wrangler("d1", "execute", "shop", "--remote", "--json", "--file", "whole.sql")
-    (summary,) = json.loads(said[said.index("["):])
+    (summary,) = json.loads(said[said.index("[") :])
     assert summary["results"][0]["Total queries executed"] == 2001 and summary["meta"]["changes"] == 2000
     project.write("broken.sql", "delete from items;\ninsertz;\n")
-    assert 'near "insertz": syntax error' in project.wrangler("d1", "execute", "shop", "--remote", "--file", "broken.sql", fails=True)
+    assert 'near "insertz": syntax error' in project.wrangler(
+        "d1", "execute", "shop", "--remote", "--file", "broken.sql", fails=True
+    )
     assert execute(project, "--command", "select count(*) as n from items")[0]["results"] == [{"n": 2000}]
     project.write("more.sql", "insert into items (name) values ('more')")
     assert "Uploading complete" in project.wrangler("d1", "execute", "shop", "--remote", "--file", "more.sql")
@@ -69,16 +78,23 @@ def test_a_file_is_imported_whole_or_not_at_all(project: Project, shop: str) -> 
 
 
 def test_migrations_are_applied_once_each(project: Project, shop: str) -> None:
-    project.write("migrations/0001_items.sql", "-- the first\ncreate table items (id integer primary key, name text);\n")
-    project.write("migrations/0002_log.sql", "create table log (name text);\n"
-                  "create trigger logged after insert on items begin insert into log values (new.name); delete from log where name = ''; end;\n")
+    project.write(
+        "migrations/0001_items.sql", "-- the first\ncreate table items (id integer primary key, name text);\n"
+    )
+    project.write(
+        "migrations/0002_log.sql",
+        "create table log (name text);\n"
+        "create trigger logged after insert on items begin insert into log values (new.name); delete from log where name = ''; end;\n",
+    )
     listed = project.wrangler("d1", "migrations", "list", "shop", "--remote")
     assert "0001_items.sql" in listed and "0002_log.sql" in listed
     applied = project.wrangler("d1", "migrations", "apply", "shop", "--remote")
     assert applied.count("✅") >= 2
     assert "No migrations to apply" in project.wrangler("d1", "migrations", "apply", "shop", "--remote")
     assert "No migrations to apply" in project.wrangler("d1", "migrations", "list", "shop", "--remote")
-    project.write("migrations/0003_broken.sql", "insert into items (name) values ('lost');\ncreate table log (name text);\n")
+    project.write(
+        "migrations/0003_broken.sql", "insert into items (name) values ('lost');\ncreate table log (name text);\n"
+    )
     assert "table log already exists" in project.wrangler("d1", "migrations", "apply", "shop", "--remote", fails=True)
     names = execute(project, "--command", "select name from d1_migrations order by id")[0]["results"]
     assert [one["name"] for one in names] == ["0001_items.sql", "0002_log.sql"]
@@ -86,11 +102,19 @@ def test_migrations_are_applied_once_each(project: Project, shop: str) -> None:
 
 
 def test_an_export_is_a_file_that_can_be_imported(project: Project, shop: str) -> None:
-    execute(project, "--command", "create table items (id integer primary key, name text); insert into items values (1, 'it''s'), (2, null)")
+    execute(
+        project,
+        "--command",
+        "create table items (id integer primary key, name text); insert into items values (1, 'it''s'), (2, null)",
+    )
     project.wrangler("d1", "export", "shop", "--remote", "--output", "whole.sql", "--skip-confirmation")
     whole = (project.folder / "whole.sql").read_text()
-    assert whole.split("\n") == ["PRAGMA defer_foreign_keys=TRUE;", "CREATE TABLE items (id integer primary key, name text);",
-                                 """INSERT INTO "items" ("id","name") VALUES(1,'it''s');""", 'INSERT INTO "items" ("id","name") VALUES(2,NULL);']
+    assert whole.split("\n") == [
+        "PRAGMA defer_foreign_keys=TRUE;",
+        "CREATE TABLE items (id integer primary key, name text);",
+        """INSERT INTO "items" ("id","name") VALUES(1,'it''s');""",
+        'INSERT INTO "items" ("id","name") VALUES(2,NULL);',
+    ]
     project.wrangler("d1", "export", "shop", "--remote", "--output", "schema.sql", "--no-data", "--skip-confirmation")
     assert "INSERT" not in (project.folder / "schema.sql").read_text()
     project.edge.ask("POST", "/d1/database", json={"name": "copy"})

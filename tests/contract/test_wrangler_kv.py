@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wrangler: KV namespaces, their pairs one by one and in bulk."""
+
 from __future__ import annotations
 
 import time
@@ -32,14 +33,21 @@ def test_a_pair_is_written_with_all_that_belongs_to_it_read_listed_and_deleted(p
     project.wrangler("kv", "key", "put", *at, key, "the value", "--metadata", '{"owner":"me"}', "--ttl", "600")
     assert project.wrangler("kv", "key", "get", *at, key, "--text").strip() == "the value"
     (listed,) = project.read("kv", "key", "list", *at, "--prefix", "a folder/")
-    assert listed["name"] == key and listed["metadata"] == {"owner": "me"} and 0 < listed["expiration"] - time.time() <= 600
+    assert (
+        listed["name"] == key
+        and listed["metadata"] == {"owner": "me"}
+        and 0 < listed["expiration"] - time.time() <= 600
+    )
     project.wrangler("kv", "key", "delete", *at, key)
     assert "404" in project.wrangler("kv", "key", "get", *at, key, "--text", fails=True)
 
 
 def test_pairs_travel_in_bulk(project: Project, kv: str) -> None:
     at = ("--namespace-id", kv, "--remote")
-    project.write("pairs.json", [{"key": "plain", "value": "one"}, {"key": "bytes", "value": "AP8=", "base64": True, "metadata": {"n": 2}}])
+    project.write(
+        "pairs.json",
+        [{"key": "plain", "value": "one"}, {"key": "bytes", "value": "AP8=", "base64": True, "metadata": {"n": 2}}],
+    )
     project.wrangler("kv", "bulk", "put", *at, "pairs.json")
     value = project.edge.session.get(f"{project.edge.account}/storage/kv/namespaces/{kv}/values/bytes")
     assert value.content == b"\x00\xff"

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wrangler: who is asking, dispatch namespaces, and Workers deployed into them."""
+
 from __future__ import annotations
 
 import pytest

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wrangler: queues, and a Worker that sends to two of them."""
+
 from __future__ import annotations
 
 import base64
@@ -19,7 +20,9 @@ export default { async fetch(request, env) {
 
 
 def test_queues_are_made_listed_shown_and_deleted(project: Project, edge: Edge) -> None:
-    project.wrangler("queues", "create", "mails", "--delivery-delay-secs", "60", "--message-retention-period-secs", "3600")
+    project.wrangler(
+        "queues", "create", "mails", "--delivery-delay-secs", "60", "--message-retention-period-secs", "3600"
+    )
     assert "already taken" in project.wrangler("queues", "create", "mails", fails=True)
     (made,) = edge.ask("GET", "/queues")
     assert made["settings"] == {"delivery_delay": 60, "message_retention_period": 3600}
@@ -35,7 +38,10 @@ def test_a_worker_sends_to_its_queues(project: Project, edge: Edge) -> None:
     for name in ("mails", "orders"):
         project.wrangler("queues", "create", name)
     project.write("index.js", SENDER)
-    producers = [{"binding": "MAILS", "queue": "mails"}, {"binding": "ORDERS", "queue": "orders", "delivery_delay": 300}]
+    producers = [
+        {"binding": "MAILS", "queue": "mails"},
+        {"binding": "ORDERS", "queue": "orders", "delivery_delay": 300},
+    ]
     project.configure(name="sender", main="index.js", routes=["sender.example.com/*"], queues={"producers": producers})
     assert "mails" in project.wrangler("deploy")
     assert edge.get("sender.example.com").text == "sent"

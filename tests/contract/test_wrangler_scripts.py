@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wrangler: a project in the syntax from before modules, with files that are bindings and files that it imports."""
+
 from __future__ import annotations
 
 from edge_process import Edge
@@ -27,11 +28,27 @@ def test_a_script_with_a_namespace_and_files_is_deployed_unchanged(project: Proj
     project.write("page.html", "<p>grüße</p>")
     for name, content in (("program.wasm", WASM), ("bytes.bin", b"\x00\xff")):
         (project.folder / name).write_bytes(content)
-    project.configure(name="old", main="index.js", routes=["old.example.com/*"], vars={"PLAN": "pro"}, kv_namespaces=[{"binding": "DATA", "id": kv}],
-                      wasm_modules={"PROGRAM": "program.wasm"}, text_blobs={"PAGE": "page.html"}, data_blobs={"BYTES": "bytes.bin"})
+    project.configure(
+        name="old",
+        main="index.js",
+        routes=["old.example.com/*"],
+        vars={"PLAN": "pro"},
+        kv_namespaces=[{"binding": "DATA", "id": kv}],
+        wasm_modules={"PROGRAM": "program.wasm"},
+        text_blobs={"PAGE": "page.html"},
+        data_blobs={"BYTES": "bytes.bin"},
+    )
     project.wrangler("secret", "put", "KEY", "--name", "old", given="hidden")
     project.wrangler("deploy")
-    assert edge.get("old.example.com", "/path").json() == ["pro", "hidden", "/path", 42, "<p>grüße</p>", [0, 255], "imported"]
+    assert edge.get("old.example.com", "/path").json() == [
+        "pro",
+        "hidden",
+        "/path",
+        42,
+        "<p>grüße</p>",
+        [0, 255],
+        "imported",
+    ]
     (listed,) = edge.ask("GET", "/workers/scripts")
     assert (listed["handlers"], listed["has_modules"]) == (["fetch"], False)
     project.wrangler("deploy", "--var", "PLAN:free")

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """wrangler: a router with everything that hangs on it, its secrets, versions and end."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -49,21 +50,29 @@ def data(edge: Edge) -> str:
 
 
 def patterns(edge: Edge) -> dict[str, str]:
-    return {route["pattern"]: route["script"] for route in edge.ask("GET", f"{edge.zone['example.com']}/workers/routes")}
+    return {
+        route["pattern"]: route["script"] for route in edge.ask("GET", f"{edge.zone['example.com']}/workers/routes")
+    }
 
 
 def schedules(edge: Edge) -> list[str]:
     return [schedule["cron"] for schedule in edge.ask("GET", "/workers/scripts/router/schedules")["schedules"]]
 
 
-def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(project: Project, edge: Edge, data: str) -> None:
+def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(
+    project: Project, edge: Edge, data: str
+) -> None:
     settings: dict[str, Any] = {
-        "name": "router", "main": "index.js", "workers_dev": False, "vars": {"VARS": VALUE},
+        "name": "router",
+        "main": "index.js",
+        "workers_dev": False,
+        "vars": {"VARS": VALUE},
         "routes": [{"pattern": "*.example.com/*", "zone_name": "example.com"}, "example.com/own"],
         "kv_namespaces": [{"binding": "DATA", "id": data}],
         "services": [{"binding": "GREETER", "service": "greeter"}],
         "dispatch_namespaces": [{"binding": "TENANTS", "namespace": "customers"}],
-        "triggers": {"crons": ["*/5 * * * *", "0 3 * * 1"]}}
+        "triggers": {"crons": ["*/5 * * * *", "0 3 * * 1"]},
+    }
     project.write("index.js", ROUTER)
     project.configure(**settings)
     said = project.wrangler("deploy")
@@ -74,7 +83,15 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(pro
     assert schedules(edge) == ["*/5 * * * *", "0 3 * * 1"]
     assert edge.ask("GET", "/workers/scripts/router/subdomain") == {"enabled": False, "previews_enabled": False}
 
-    project.configure(**{**settings, "vars": {"VARS": "changed"}, "routes": ["*.example.com/*"], "triggers": {"crons": []}, "workers_dev": True})
+    project.configure(
+        **{
+            **settings,
+            "vars": {"VARS": "changed"},
+            "routes": ["*.example.com/*"],
+            "triggers": {"crons": []},
+            "workers_dev": True,
+        }
+    )
     said = project.wrangler("deploy", "--message", "a second thought", "--tag", "v2")
     assert "router.local-edge.workers.dev" in said and "WARNING" not in said
     assert edge.get("router.local-edge.workers.dev", "/own").json()["vars"] == "changed"
@@ -87,8 +104,13 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(pro
 def test_what_tenants_ask_goes_through_the_outbound_worker(project: Project, edge: Edge) -> None:
     outbound = {"service": "outbound", "parameters": ["customer"]}
     project.write("index.js", ROUTER)
-    project.configure(name="router", main="index.js", routes=["*.example.com/*"], vars={"OUTBOUND": True},
-                      dispatch_namespaces=[{"binding": "TENANTS", "namespace": "customers", "outbound": outbound}])
+    project.configure(
+        name="router",
+        main="index.js",
+        routes=["*.example.com/*"],
+        vars={"OUTBOUND": True},
+        dispatch_namespaces=[{"binding": "TENANTS", "namespace": "customers", "outbound": outbound}],
+    )
     project.wrangler("deploy")
     assert edge.get("customer-b.example.com").text == "customer-b asked service.example.net"
 
@@ -106,7 +128,9 @@ def test_a_worker_has_a_domain_of_its_own(project: Project, edge: Edge) -> None:
     project.configure(name="shop", main="index.js", routes=[{"pattern": "shop.example.com", "custom_domain": True}])
     assert "shop.example.com (custom domain)" in project.wrangler("deploy")
     assert edge.get("shop.example.com", "/any").json()["url"].endswith("/any")
-    assert [(domain["hostname"], domain["service"]) for domain in edge.ask("GET", "/workers/domains")] == [("shop.example.com", "shop")]
+    assert [(domain["hostname"], domain["service"]) for domain in edge.ask("GET", "/workers/domains")] == [
+        ("shop.example.com", "shop")
+    ]
 
 
 def test_an_environment_is_a_worker_with_a_name_of_its_own(project: Project, edge: Edge) -> None:
@@ -145,7 +169,12 @@ def test_secrets_are_put_listed_and_deleted_and_survive_a_deployment(project: Pr
 
 def test_a_worker_that_another_needs_is_deleted_only_by_force(project: Project, edge: Edge) -> None:
     edge.deploy("visitor", ECHO, bindings=[{"name": "GREETER", "type": "service", "service": "greeter"}])
-    said = project.wrangler("delete", "--name", "greeter")  # without a terminal wrangler takes yes for the answer to its question
-    assert "Worker visitor (production) uses this Worker as a Service Binding" in said and "Successfully deleted greeter" in said
+    said = project.wrangler(
+        "delete", "--name", "greeter"
+    )  # without a terminal wrangler takes yes for the answer to its question
+    assert (
+        "Worker visitor (production) uses this Worker as a Service Binding" in said
+        and "Successfully deleted greeter" in said
+    )
     project.wrangler("delete", "--name", "visitor", "--force")
     assert [script["id"] for script in edge.ask("GET", "/workers/scripts")] == ["outbound"]

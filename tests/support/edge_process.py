@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A whole local edge as a process, with real workerd, and a client for both of its ports."""
+
 from __future__ import annotations
 
 import json
@@ -44,9 +45,22 @@ class Edge:
         return {**os.environ, "PYTHONPATH": str(FILES), "LOCAL_EDGE_TOKEN": TOKEN}
 
     def start(self) -> None:
-        arguments = ["serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--rate-limit", "0", "--data", str(self.data), *self.options]
+        arguments = [
+            "serve",
+            "--api",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+            "--rate-limit",
+            "0",
+            "--data",
+            str(self.data),
+            *self.options,
+        ]
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(self.command(*arguments), env=self.environment(), stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                self.command(*arguments), env=self.environment(), stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, f"the edge did not start: {self.log.read_text()}"
@@ -62,14 +76,18 @@ class Edge:
     def children(self) -> dict[str, int]:
         """Process ids below ours: the control plane's as `control`, workerd's by the name of their configuration."""
         found, family = {}, {self.process.pid}
-        for entry in sorted((entry for entry in Path("/proc").iterdir() if entry.name.isdigit()), key=lambda entry: int(entry.name)):
+        for entry in sorted(
+            (entry for entry in Path("/proc").iterdir() if entry.name.isdigit()), key=lambda entry: int(entry.name)
+        ):
             try:
                 stat, command = (entry / "stat").read_text(), (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
             if int(stat.rpartition(")")[2].split()[1]) in family and len(command) > 3:
                 family.add(int(entry.name))
-                found[command[3].decode() if command[1:3] == [b"-m", b"local_edge"] else Path(command[2].decode()).stem] = int(entry.name)
+                found[
+                    command[3].decode() if command[1:3] == [b"-m", b"local_edge"] else Path(command[2].decode()).stem
+                ] = int(entry.name)
         return found
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
@@ -78,13 +96,22 @@ class Edge:
         assert response.ok, response.text
         return response.json()["result"]
 
-    def upload(self, name: str, code: str, namespace: str | None = None, bindings: list[dict[str, Any]] | None = None,
-               files: dict[str, tuple[str, Any]] | None = None, **metadata: Any) -> requests.Response:
+    def upload(
+        self,
+        name: str,
+        code: str,
+        namespace: str | None = None,
+        bindings: list[dict[str, Any]] | None = None,
+        files: dict[str, tuple[str, Any]] | None = None,
+        **metadata: Any,
+    ) -> requests.Response:
         """PUT a Worker; `files` are further modules as name -> (content type, body)."""
         where = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
         told = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": bindings or [], **metadata}
-        parts: dict[str, Any] = {"metadata": (None, json.dumps(told), "application/json"),
-                                 "index.js": ("index.js", code, "application/javascript+module")}
+        parts: dict[str, Any] = {
+            "metadata": (None, json.dumps(told), "application/json"),
+            "index.js": ("index.js", code, "application/javascript+module"),
+        }
         parts.update({key: (key, body, kind) for key, (kind, body) in (files or {}).items()})
         return self.session.put(f"{self.account}{where}/{name}", files=parts)
 
@@ -99,14 +126,21 @@ class Edge:
     def get(self, host: str, path: str = "/", **options: Any) -> requests.Response:
         """A visitor's request."""
         options.setdefault("timeout", 30)
-        return requests.request(options.pop("method", "GET"), f"{self.http}{path}",
-                                headers={"Host": host, **options.pop("headers", {})}, allow_redirects=False, **options)
+        return requests.request(
+            options.pop("method", "GET"),
+            f"{self.http}{path}",
+            headers={"Host": host, **options.pop("headers", {})},
+            allow_redirects=False,
+            **options,
+        )
 
     def evaluate(self, code: str, *bindings: dict[str, Any], **metadata: Any) -> Any:
         """What an expression comes to in a Worker that has these bindings in `env`; of an error, its name and message."""
         self.deploy("evaluating", EVALUATING.replace("CODE", code), bindings=list(bindings), **metadata)
         host = "evaluating.example.com"
-        if f"{host}/*" not in [route["pattern"] for route in self.ask("GET", f"{self.zone['example.com']}/workers/routes")]:
+        if f"{host}/*" not in [
+            route["pattern"] for route in self.ask("GET", f"{self.zone['example.com']}/workers/routes")
+        ]:
             self.route(f"{host}/*", "evaluating")
         return self.get(host).json()
 
@@ -151,7 +185,9 @@ class Platform:
     def __init__(self, edge: Edge, namespace: str = "tenants") -> None:
         self.edge, self.namespace = edge, namespace
         edge.ask("POST", "/workers/dispatch/namespaces", json={"name": namespace})
-        edge.deploy("router", ROUTER, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": namespace}])
+        edge.deploy(
+            "router", ROUTER, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": namespace}]
+        )
         edge.route("*.example.com/*", "router")
 
     def tenant(self, name: str, code: str, **options: Any) -> Any:

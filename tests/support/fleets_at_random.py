@@ -26,7 +26,10 @@ Dice = random.Random
 SITES = pathlib.Path(__file__).parents[1] / "unit" / "sites"
 NAMES = ("a", "b", "c")
 STAMP = re.compile(r"^tenantry\.1\.")
-CODES = [f"export default {{ fetch: () => new Response('{word}') }}; export class Room {{}}; export class Hall {{}}" for word in ("one", "two")]
+CODES = [
+    f"export default {{ fetch: () => new Response('{word}') }}; export class Room {{}}; export class Hall {{}}"
+    for word in ("one", "two")
+]
 DEFAULTS: Options = {"content": CODES[0], "compatibility_date": "2026-11-01"}
 FLEETS: dict[str, Options] = {  # dispatch namespace -> how it goes about it
     "noted": {"diff": False, "registry": {"title": "noted"}},
@@ -34,7 +37,15 @@ FLEETS: dict[str, Options] = {  # dispatch namespace -> how it goes about it
     "shown": {"diff": True, "registry": {"title": "shown"}},
 }
 LEDGER = "tenantry/ledger/mine"
-NO_LEDGERS = ("", "null", "[]", "{", '{"a": 1}', '{"a": [1, 2, 3, 4], "b": [], "c": null}', '{"a": [null, null, null, {"bindings": 5}]}')
+NO_LEDGERS = (
+    "",
+    "null",
+    "[]",
+    "{",
+    '{"a": 1}',
+    '{"a": [1, 2, 3, 4], "b": [], "c": null}',
+    '{"a": [null, null, null, {"bindings": 5}]}',
+)
 
 
 # -- what is declared --------------------------------------------------------------------------------------------------
@@ -49,9 +60,19 @@ def _bindings(dice: Dice) -> list[Options]:
         {"name": "CONFIG", "type": "json", "json": dice.choice([{"a": 1}, {"a": [1, None]}, True, 1])},
         {"name": "CONFIG", "type": "plain_text", "text": "text"},
         {"name": "DATA", "type": "kv_namespace", "title": dice.choice(["Bound", "Other"])},
-        {"name": "LIMIT", "type": "ratelimit", "namespace_id": "1", "simple": {"limit": dice.choice([5, 6]), "period": 10}},
+        {
+            "name": "LIMIT",
+            "type": "ratelimit",
+            "namespace_id": "1",
+            "simple": {"limit": dice.choice([5, 6]), "period": 10},
+        },
         {"name": "TALE", "type": "service", "service": "tail", "environment": dice.choice([None, "production"])},
-        {"name": "QUEUE", "type": "queue", "queue_name": "jobs", **dice.choice([{}, {"delivery_delay": 0}, {"delivery_delay": 5}])},
+        {
+            "name": "QUEUE",
+            "type": "queue",
+            "queue_name": "jobs",
+            **dice.choice([{}, {"delivery_delay": 0}, {"delivery_delay": 5}]),
+        },
         {"name": "TELL", "type": "analytics_engine", "dataset": dice.choice(["x", "y"])},
         {"name": "STAYS", "type": dice.choice(["inherit", "version_metadata", "version_metadata"])},
     ]
@@ -77,7 +98,12 @@ OPTIONS: dict[str, t.Callable[[Dice], t.Any]] = {
     "tags": lambda dice: dice.sample(["x", "y", "z"], dice.randrange(3)),
     "compatibility_flags": one_of(["nodejs_compat"], [], ["nodejs_compat", "nodejs_als"]),
     "limits": one_of({"cpu_ms": 50}, {"cpu_ms": 60, "subrequests": 20}, {}),
-    "observability": one_of({"enabled": True}, {"enabled": True, "head_sampling_rate": 0.5}, {"enabled": False}, {"enabled": True, "logs": LOGS}),
+    "observability": one_of(
+        {"enabled": True},
+        {"enabled": True, "head_sampling_rate": 0.5},
+        {"enabled": False},
+        {"enabled": True, "logs": LOGS},
+    ),
     "cache_options": one_of({"enabled": True}, {"enabled": False}, {"enabled": True, "cross_version_cache": True}),
     "placement": one_of({"mode": "smart"}, {}),
     "logpush": one_of(True, False),
@@ -117,7 +143,9 @@ class Other:
 
 
 def _sets_a_secret(other: Other, dice: Dice) -> None:
-    other.send("PUT", "/secrets", json={"name": dice.choice(["BY_HAND", "KEY"]), "text": "by hand", "type": "secret_text"})
+    other.send(
+        "PUT", "/secrets", json={"name": dice.choice(["BY_HAND", "KEY"]), "text": "by hand", "type": "secret_text"}
+    )
 
 
 def _removes_a_secret(other: Other, dice: Dice) -> None:
@@ -131,16 +159,33 @@ def _tags(other: Other, dice: Dice) -> None:
 
 
 def _sets(other: Other, dice: Dice) -> None:
-    other.patch(dice.choice([{"logpush": True}, {"observability": {"enabled": True, "head_sampling_rate": 0.1}}, {"limits": {"cpu_ms": 99}}]))
+    other.patch(
+        dice.choice(
+            [
+                {"logpush": True},
+                {"observability": {"enabled": True, "head_sampling_rate": 0.1}},
+                {"limits": {"cpu_ms": 99}},
+            ]
+        )
+    )
 
 
 def _binds(other: Other, dice: Dice) -> None:
-    there = [{"name": one["name"], "type": "inherit"} for one in other.send("GET", "/bindings") or [] if one["name"] != "THEIRS"]
+    there = [
+        {"name": one["name"], "type": "inherit"}
+        for one in other.send("GET", "/bindings") or []
+        if one["name"] != "THEIRS"
+    ]
     other.patch({"bindings": [*there, {"name": "THEIRS", "type": "plain_text", "text": "theirs"}]})
 
 
 def _uploads(other: Other, dice: Dice) -> None:
-    metadata = {"main_module": "w.js", "compatibility_date": "2026-01-01", "bindings": [], **dice.choice([{}, {"tags": ["theirs"]}])}
+    metadata = {
+        "main_module": "w.js",
+        "compatibility_date": "2026-01-01",
+        "bindings": [],
+        **dice.choice([{}, {"tags": ["theirs"]}]),
+    }
     module = ("w.js", CODES[1] + "//", "application/javascript+module")
     other.send("PUT", files={"metadata": (None, json.dumps(metadata), "application/json"), "w.js": module})
 
@@ -149,7 +194,15 @@ def _deletes(other: Other, dice: Dice) -> None:
     other.send("DELETE")
 
 
-ACTS: tuple[t.Callable[[Other, Dice], None], ...] = (_sets_a_secret, _removes_a_secret, _tags, _sets, _binds, _uploads, _deletes)
+ACTS: tuple[t.Callable[[Other, Dice], None], ...] = (
+    _sets_a_secret,
+    _removes_a_secret,
+    _tags,
+    _sets,
+    _binds,
+    _uploads,
+    _deletes,
+)
 
 
 def meddle(edge: Edge, dice: Dice) -> str:
@@ -182,7 +235,9 @@ def state(edge: Edge, namespace: str) -> dict[str, Options]:
             "settings": json.loads(row["config"]),
             "extras": {key: value for key, value in json.loads(row["extras"]).items() if key != "deployed"},
             "tags": sorted("stamp" if STAMP.match(tag) else tag for tag in tags),
-            "bindings": sorted([one["name"], one["type"], one["spec"], edge.store.unseal(one["value"]) or ""] for one in bound),
+            "bindings": sorted(
+                [one["name"], one["type"], one["spec"], edge.store.unseal(one["value"]) or ""] for one in bound
+            ),
         }
     return found
 
@@ -231,17 +286,38 @@ def play(run: Runner, edge: Edge, seed: int, rounds: int = 5, switched: bool = F
     workers = {name: some(dice, 0.4) for name in NAMES}
     defaults = {**DEFAULTS, **some(dice, 0.2)}
     for turn in range(rounds):
-        happened = [spoil(run, dice) if spoiling else meddle(edge, dice) for _one in range(dice.randrange(3)) if turn and (spoiling or meddling)]
+        happened = [
+            spoil(run, dice) if spoiling else meddle(edge, dice)
+            for _one in range(dice.randrange(3))
+            if turn and (spoiling or meddling)
+        ]
         for name in NAMES:
             if dice.random() < 0.7:
-                workers[name] = {option: value for option, value in {**workers[name], **some(dice, 0.15)}.items() if dice.random() > 0.1}
+                workers[name] = {
+                    option: value
+                    for option, value in {**workers[name], **some(dice, 0.15)}.items()
+                    if dice.random() > 0.1
+                }
         if dice.random() < 0.3:
             defaults = {**DEFAULTS, **some(dice, 0.2)}
-        declared = [{"name": name, "hostnames": [f"{name}.example.com"], **worker} for name, worker in workers.items() if dice.random() > 0.1]
-        said = {"owner": "mine", "take_over": True, "allow_replace": True, "prune": dice.random() < 0.3, "prune_limit": 100, **key}
+        declared = [
+            {"name": name, "hostnames": [f"{name}.example.com"], **worker}
+            for name, worker in workers.items()
+            if dice.random() > 0.1
+        ]
+        said = {
+            "owner": "mine",
+            "take_over": True,
+            "allow_replace": True,
+            "prune": dice.random() < 0.3,
+            "prune_limit": 100,
+            **key,
+        }
         print(f"--- {seed}, {turn}: {happened} {json.dumps({**said, 'defaults': defaults, 'workers': declared})}")
         ends = {}
         for namespace, how in FLEETS.items():
-            message = declare(run, edge, {"dispatch_namespace": namespace, **said, "defaults": defaults, "workers": declared, **how})
+            message = declare(
+                run, edge, {"dispatch_namespace": namespace, **said, "defaults": defaults, "workers": declared, **how}
+            )
             ends[namespace] = neutral({"message": message, **state(edge, namespace)})
         yield ends

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workers with static assets, uploaded as clients do."""
+
 from __future__ import annotations
 
 import base64
@@ -31,15 +32,32 @@ def completed(edge: Edge, name: str, files: Files, namespace: str | None = None)
     begun = edge.ask("POST", f"{where}/{name}/assets-upload-session", json={"manifest": manifest})
     token: str = begun["jwt"]
     for bucket in begun["buckets"]:
-        parts = [(one, (one, base64.b64encode(files[paths[one]].encode()), TYPES.get(paths[one].rpartition(".")[2], NO_TYPE))) for one in bucket]
-        answer = edge.session.post(f"{edge.account}/workers/assets/upload?base64=true", files=parts, headers={"Authorization": f"Bearer {begun['jwt']}"})
+        parts = [
+            (
+                one,
+                (one, base64.b64encode(files[paths[one]].encode()), TYPES.get(paths[one].rpartition(".")[2], NO_TYPE)),
+            )
+            for one in bucket
+        ]
+        answer = edge.session.post(
+            f"{edge.account}/workers/assets/upload?base64=true",
+            files=parts,
+            headers={"Authorization": f"Bearer {begun['jwt']}"},
+        )
         assert answer.ok, answer.text
         token = answer.json()["result"].get("jwt", token)
     return token
 
 
-def deploy(edge: Edge, name: str, files: Files, code: str | None = None, namespace: str | None = None, config: Mapping[str, Any] | None = None,
-           **metadata: Any) -> None:
+def deploy(
+    edge: Edge,
+    name: str,
+    files: Files,
+    code: str | None = None,
+    namespace: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    **metadata: Any,
+) -> None:
     """A Worker of these files, with the binding ASSETS if it has code."""
     assets = {"jwt": completed(edge, name, files, namespace), "config": dict(config or {})}
     told: dict[str, Any] = {"assets": assets, "compatibility_date": "2026-11-01", **metadata}

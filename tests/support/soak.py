@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Traffic at a steady rate while tenants are uploaded, changed, deleted and evicted: what a platform lives through."""
+
 from __future__ import annotations
 
 import http.client
@@ -47,13 +48,15 @@ class Report:
     def growth(self) -> float:
         """Memory of the last quarter as a share of that of the second one."""
         quarter = max(1, len(self.megabytes) // 4)
-        return statistics.median(self.megabytes[-quarter:]) / statistics.median(self.megabytes[quarter:2 * quarter])
+        return statistics.median(self.megabytes[-quarter:]) / statistics.median(self.megabytes[quarter : 2 * quarter])
 
     def line(self) -> str:
         ordered = sorted(self.milliseconds)
         p50, p99 = (ordered[int(len(ordered) * share)] for share in (0.5, 0.99))
-        return (f"{self.visits} visits, {len(self.wrong)} wrong, {self.writes} writes, {self.restarts} restarts; p50 {p50:.1f} ms, p99 {p99:.1f} ms; "
-                f"{self.megabytes[-1]:.0f} MB, {self.growth:.2f} x that of the beginning")
+        return (
+            f"{self.visits} visits, {len(self.wrong)} wrong, {self.writes} writes, {self.restarts} restarts; p50 {p50:.1f} ms, p99 {p99:.1f} ms; "
+            f"{self.megabytes[-1]:.0f} MB, {self.growth:.2f} x that of the beginning"
+        )
 
 
 class Soak:
@@ -113,7 +116,10 @@ class Soak:
         """Go on for so long; `tell` is called about once a second."""
         for name in self.tenants:
             self.upload(name)
-        threads = [threading.Thread(target=self.write), *(threading.Thread(target=self.visit, args=[number]) for number in range(self.visitors))]
+        threads = [
+            threading.Thread(target=self.write),
+            *(threading.Thread(target=self.visit, args=[number]) for number in range(self.visitors)),
+        ]
         for thread in threads:
             thread.start()
         begin = time.monotonic()

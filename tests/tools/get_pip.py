@@ -1,4 +1,5 @@
 """Stands in for the script by which ansible-test bootstraps pip: the pip that comes with Python does, and nothing is downloaded from elsewhere."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Run make targets one after the other, time them, and count: pytest's tests one by one, any other target as one."""
+
 from __future__ import annotations
 
 import re
@@ -7,14 +8,24 @@ import sys
 import time
 from collections import Counter
 
-OUTCOME = {"passed": "passed", "failed": "failed", "error": "failed", "errors": "failed", "skipped": "skipped", "xfailed": "passed", "xpassed": "failed"}
+OUTCOME = {
+    "passed": "passed",
+    "failed": "failed",
+    "error": "failed",
+    "errors": "failed",
+    "skipped": "skipped",
+    "xfailed": "passed",
+    "xpassed": "failed",
+}
 CLOSING = re.compile(r"=+ (.+) in [\d.]+s.* =+")
 
 
 def run(target: str) -> Counter[str]:
     """Show what the target prints while it runs, and return what came of it."""
     closing = None
-    with subprocess.Popen(["make", "--no-print-directory", target], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        ["make", "--no-print-directory", target], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
             closing = CLOSING.fullmatch(line.strip()) or closing
@@ -34,5 +45,8 @@ for target in sys.argv[1:]:
     total += count
     print(f"=== {target}: {'FAILED' if count['failed'] else 'passed'} in {time.monotonic() - start:.0f} s", flush=True)
 
-print(f"\n{total['passed']} passed, {total['failed']} failed" + (f", {total['skipped']} skipped" if total["skipped"] else ""))
+print(
+    f"\n{total['passed']} passed, {total['failed']} failed"
+    + (f", {total['skipped']} skipped" if total["skipped"] else "")
+)
 sys.exit(bool(total["failed"]))

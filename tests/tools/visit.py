@@ -1,4 +1,5 @@
 """Visit hosts of the local edge and show what each answered: visit.py PORT HOST..."""
+
 from __future__ import annotations
 
 import http.client

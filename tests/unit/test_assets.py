@@ -85,7 +85,9 @@ def test_what_each_change_costs(run: Runner, edge: Edge, tenant: Options, site: 
     written(site, {"blog/post.html": None})
     assert asked(run, edge, **tenant) == [LOOK, SETTINGS, SESSION, "PUT a", LOOK], "nothing is missing"
     written(site, {"copy.html": SITE["index.html"]})
-    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, SESSION, "PUT a", LOOK], "nor is another file of the same content"
+    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, SESSION, "PUT a", LOOK], (
+        "nor is another file of the same content"
+    )
     written(site, {"_redirects": "/old / 301\n"})
     assert asked(run, edge, **tenant) == [LOOK, SETTINGS, SESSION, "PUT a", LOOK]
     changed = {**tenant, "content": CODE + "//"}
@@ -105,10 +107,14 @@ def test_what_is_changed_back_is_there_already(run: Runner, edge: Edge, tenant: 
 def test_silence_keeps_and_null_removes(run: Runner, edge: Edge, tenant: Options) -> None:
     digest = run.ok("namespaced_worker", **tenant)["namespaced_worker"]["assets"]["digest"]
     silent = {key: tenant[key] for key in tenant if key != "assets"}
-    assert asked(run, edge, **silent) == [LOOK, SETTINGS, "GET content", "PUT tags", LOOK], "it is stamped for what is said of it now"
+    assert asked(run, edge, **silent) == [LOOK, SETTINGS, "GET content", "PUT tags", LOOK], (
+        "it is stamped for what is said of it now"
+    )
     run.ok("namespaced_worker", **{**silent, "content": CODE + "//"})
     assert served(run, edge) and bound(run, edge) == ["ASSETS"]
-    assert asked(run, edge, **{**tenant, "content": CODE + "//"})[-2] == "PUT tags", "and are still known to be those of the folder"
+    assert asked(run, edge, **{**tenant, "content": CODE + "//"})[-2] == "PUT tags", (
+        "and are still known to be those of the folder"
+    )
     gone = run.ok("namespaced_worker", **{**silent, "content": CODE + "//"}, assets=None)
     assert gone["namespaced_worker"]["assets"] is None and gone["diff"]["before"]["assets"] == {"digest": digest}
     assert not served(run, edge) and bound(run, edge) == []
@@ -128,9 +134,18 @@ def test_a_worker_that_never_had_any_is_sent_no_word_of_them(run: Runner, edge: 
 def test_assets_alone(run: Runner, edge: Edge, site: pathlib.Path, module: str) -> None:
     where = {"dispatch_namespace": "tenants"} if module == "namespaced_worker" else {}
     run.ok("dispatch_namespace", name="tenants")
-    alone = {**where, "name": "a", "compatibility_date": "2026-11-01", "assets": {"directory": str(site), "not_found_handling": "404-page"}}
+    alone = {
+        **where,
+        "name": "a",
+        "compatibility_date": "2026-11-01",
+        "assets": {"directory": str(site), "not_found_handling": "404-page"},
+    }
     made = run.ok(module, **alone)
-    assert made[module]["modules"] == [] and made[module]["assets"]["files"] == 3 and made[module]["assets"]["not_found_handling"] == "404-page"
+    assert (
+        made[module]["modules"] == []
+        and made[module]["assets"]["files"] == 3
+        and made[module]["assets"]["not_found_handling"] == "404-page"
+    )
     assert not run.ok(module, **alone)["changed"]
     later = run.ok(module, **{**alone, "compatibility_date": "2026-11-02"})
     assert [operation.rpartition("/")[2] for operation in later["operations"]] == ["settings"]
@@ -147,10 +162,14 @@ def test_settings_change_without_an_upload(run: Runner, edge: Edge, tenant: Opti
     assert served(run, edge) and bound(run, edge) == ["ASSETS", "PLAN"]
 
 
-def test_what_others_have_written_is_sent_anew(run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_others_have_written_is_sent_anew(
+    run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run.ok("namespaced_worker", **tenant)
     monkeypatch.setattr(script_told, "LATE", -5.0)
-    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, "GET content", SESSION, "PUT a", LOOK], "all files are there already"
+    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, "GET content", SESSION, "PUT a", LOOK], (
+        "all files are there already"
+    )
 
 
 def test_what_others_have_removed_is_noticed(run: Runner, edge: Edge, tenant: Options) -> None:
@@ -159,7 +178,9 @@ def test_what_others_have_removed_is_noticed(run: Runner, edge: Edge, tenant: Op
     metadata = (None, '{"main_module": "worker.js", "compatibility_date": "2026-11-01"}', "application/json")
     code = ("worker.js", CODE, "application/javascript+module")
     headers = {"Authorization": f"Bearer {edge.token}"}
-    requests.put(edge.api + path, files={"metadata": metadata, "worker.js": code}, headers=headers, timeout=9).raise_for_status()
+    requests.put(
+        edge.api + path, files={"metadata": metadata, "worker.js": code}, headers=headers, timeout=9
+    ).raise_for_status()
     assert not served(run, edge)
     mended = run.ok("namespaced_worker", **tenant)
     assert mended["diff"]["before"]["assets"] is None and served(run, edge) and bound(run, edge) == ["ASSETS"]
@@ -167,7 +188,12 @@ def test_what_others_have_removed_is_noticed(run: Runner, edge: Edge, tenant: Op
 
 def test_secrets_of_a_worker_with_assets_leave_what_is_known_of_them(run: Runner, edge: Edge, tenant: Options) -> None:
     run.ok("namespaced_worker", **tenant)
-    one = {"dispatch_namespace": "tenants", "name": "a", "secrets": {"KEY": "a-secret-value-1"}, "fingerprint_key": "fingerprint-key-1"}
+    one = {
+        "dispatch_namespace": "tenants",
+        "name": "a",
+        "secrets": {"KEY": "a-secret-value-1"},
+        "fingerprint_key": "fingerprint-key-1",
+    }
     assert "PUT tags" in asked(run, edge, "worker_secrets", **one)
     assert asked(run, edge, **tenant) == [LOOK]
 
@@ -181,11 +207,17 @@ def test_the_binding_is_the_one_that_is_named(run: Runner, edge: Edge, tenant: O
             assert bound(run, edge) == left
 
 
-def test_a_binding_goes_that_assets_no_longer_name_though_the_files_are_the_same(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_a_binding_goes_that_assets_no_longer_name_though_the_files_are_the_same(
+    run: Runner, edge: Edge, tenant: Options
+) -> None:
     silent = {name: value for name, value in tenant.items() if name != "assets"}
     run.ok("namespaced_worker", **tenant)
     run.ok("namespaced_worker", **silent, bindings=[{"name": "TELL", "type": "analytics_engine", "dataset": "x"}])
-    unnamed = {**silent, "bindings": [{"name": "TELL", "type": "analytics_engine", "dataset": "x"}], "assets": {"directory": tenant["assets"]["directory"]}}
+    unnamed = {
+        **silent,
+        "bindings": [{"name": "TELL", "type": "analytics_engine", "dataset": "x"}],
+        "assets": {"directory": tenant["assets"]["directory"]},
+    }
     run.ok("namespaced_worker", **unnamed)
     assert bound(run, edge) == ["TELL"]
     assert not run.ok("namespaced_worker", **unnamed)["changed"]
@@ -209,19 +241,33 @@ def test_a_diff_tells_what_can_be_told(run: Runner, tenant: Options, site: pathl
     diff = run.ok("namespaced_worker", check=True, **tenant)["diff"]
     assert diff["before"]["assets"] == {"digest": first["digest"]}
     assert diff["after"]["assets"]["files"] == 4 and diff["after"]["assets"]["digest"] != first["digest"]
-    assert {key: diff["before"][key] for key in diff["before"] if key != "assets"} == {key: diff["after"][key] for key in diff["after"] if key != "assets"}
+    assert {key: diff["before"][key] for key in diff["before"] if key != "assets"} == {
+        key: diff["after"][key] for key in diff["after"] if key != "assets"
+    }
 
 
 def test_tenants_share_a_folder_but_no_files(run: Runner, edge: Edge, tenant: Options) -> None:
     shared = {key: tenant[key] for key in ("content", "compatibility_date", "assets")}
-    fleet = {"dispatch_namespace": "tenants", "defaults": shared, "workers": [{"name": "b"}, {"name": "c"}, {"name": "d", "assets": None}]}
+    fleet = {
+        "dispatch_namespace": "tenants",
+        "defaults": shared,
+        "workers": [{"name": "b"}, {"name": "c"}, {"name": "d", "assets": None}],
+    }
     each = [[SESSION, UPLOAD, f"PUT {name}"] for name in ("b", "c")]
-    assert asked(run, edge, "namespaced_workers", **fleet, concurrency=1) == ["GET scripts", *each[0], *each[1], "PUT d", "GET scripts"]
+    assert asked(run, edge, "namespaced_workers", **fleet, concurrency=1) == [
+        "GET scripts",
+        *each[0],
+        *each[1],
+        "PUT d",
+        "GET scripts",
+    ]
     assert [served(run, edge, name) for name in ("b", "c", "d")] == [True, True, False]
     assert asked(run, edge, "namespaced_workers", **fleet) == ["GET scripts"]
 
 
-def test_the_token_of_the_session_stands_in_for_the_credentials(run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_of_the_session_stands_in_for_the_credentials(
+    run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = []
     send = requests.Session.send
 
@@ -243,7 +289,9 @@ def test_an_upload_survives_a_bad_moment(run: Runner, edge: Edge, tenant: Option
     assert run.ok("namespaced_worker", **tenant)["changed"] and served(run, edge)
 
 
-def test_what_changes_while_it_is_uploaded_is_not_served(run: Runner, edge: Edge, tenant: Options, site: pathlib.Path) -> None:
+def test_what_changes_while_it_is_uploaded_is_not_served(
+    run: Runner, edge: Edge, tenant: Options, site: pathlib.Path
+) -> None:
     assets.read(str(site))
     (site / "app.css").write_text("h2 {}")
     result = run("namespaced_worker", **tenant)
@@ -256,7 +304,9 @@ def test_what_changes_while_it_is_uploaded_is_not_served(run: Runner, edge: Edge
 def test_rules_that_cloudflare_refuses_are_told(run: Runner, tenant: Options, site: pathlib.Path) -> None:
     written(site, {"_redirects": "/* /index.html 200\n"})
     said = run("namespaced_worker", **tenant)["msg"]
-    assert "code 100324" in said and "Line 1: Infinite loop" in said and "Correct the file _headers or _redirects" in said
+    assert (
+        "code 100324" in said and "Line 1: Infinite loop" in said and "Correct the file _headers or _redirects" in said
+    )
 
 
 def test_an_upload_that_takes_too_long_is_continued(run: Runner, edge: Edge, tenant: Options) -> None:
@@ -267,7 +317,12 @@ def test_an_upload_that_takes_too_long_is_continued(run: Runner, edge: Edge, ten
 
 def test_a_stamp_with_assets_is_read_back_and_fits_in_a_tag() -> None:
     segments = ("0123456789abcdef", "89abcdef")
-    for stamp in (Stamp(*segments, "0123456789", code="01234567"), Stamp(*segments, "0123456789"), Stamp(*segments, code="01234567"), Stamp(*segments)):
+    for stamp in (
+        Stamp(*segments, "0123456789", code="01234567"),
+        Stamp(*segments, "0123456789"),
+        Stamp(*segments, code="01234567"),
+        Stamp(*segments),
+    ):
         tag = stamp.tag(1800000000)
         read = stamp_in([tag])
         assert read == stamp and read.code == stamp.code and len(tag) < 64
@@ -280,8 +335,14 @@ WRONG: list[tuple[dict[str, t.Any], str]] = [
     ({"assets": {"run_worker_first": "yes"}}, "run_worker_first is 'yes': give true, false or a list of paths"),
     ({"assets": {"run_worker_first": []}}, r"run_worker_first is \[\]"),
     ({"content": None}, "assets: binding is given, and there is no code that could use it"),
-    ({"content": None, "assets": {"binding": None, "run_worker_first": True}}, "assets: run_worker_first is given, and there is no code"),
-    ({"content": None, "assets": None}, "There is no code for the Worker: give one of content, path and entrypoint, or assets alone"),
+    (
+        {"content": None, "assets": {"binding": None, "run_worker_first": True}},
+        "assets: run_worker_first is given, and there is no code",
+    ),
+    (
+        {"content": None, "assets": None},
+        "There is no code for the Worker: give one of content, path and entrypoint, or assets alone",
+    ),
     ({"vars": {"ASSETS": "x"}}, "ASSETS is declared 2 times"),
     ({"assets": {"binding": "a-b"}}, "'a-b' is no name that a Worker can use"),
 ]
@@ -311,9 +372,34 @@ def refusal(folder: pathlib.Path) -> str:
 
 
 def test_which_files_are_served(site: pathlib.Path) -> None:
-    left_out = (".DS_Store", "blog/.DS_Store", "node_modules/x.js", "blog/node_modules/x.js", ".git/config", "_headers", "_redirects")
-    written(site, {**dict.fromkeys(left_out, "x"), "blog/_headers": "x", ".well-known/security.txt": "x", "drafts/a.html": "x", "drafts/b.html": "x"})
-    assert names(site) == ["/app.css", "/index.html", "/.well-known/security.txt", "/blog/_headers", "/blog/post.html", "/drafts/a.html", "/drafts/b.html"]
+    left_out = (
+        ".DS_Store",
+        "blog/.DS_Store",
+        "node_modules/x.js",
+        "blog/node_modules/x.js",
+        ".git/config",
+        "_headers",
+        "_redirects",
+    )
+    written(
+        site,
+        {
+            **dict.fromkeys(left_out, "x"),
+            "blog/_headers": "x",
+            ".well-known/security.txt": "x",
+            "drafts/a.html": "x",
+            "drafts/b.html": "x",
+        },
+    )
+    assert names(site) == [
+        "/app.css",
+        "/index.html",
+        "/.well-known/security.txt",
+        "/blog/_headers",
+        "/blog/post.html",
+        "/drafts/a.html",
+        "/drafts/b.html",
+    ]
     written(site, {".assetsignore": "# not yet\ndrafts/*\n!/drafts/b.html\n*.css\n!node_modules\n"})
     assert set(names(site)) == {
         "/index.html",
@@ -333,7 +419,9 @@ def test_a_link_is_followed_within_the_folder(site: pathlib.Path, tmp_path: path
     assert names(tmp_path / "current") == ["/app.css", "/home.html", "/index.html", "/blog/post.html"]
 
 
-def test_what_cannot_be_served_is_named(site: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_served_is_named(
+    site: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(assets, "LARGEST", 20)
     written(tmp_path, {"secret.txt": "x"})
     (site / "out.txt").symlink_to(tmp_path / "secret.txt")
@@ -412,11 +500,28 @@ FILES = [*PLAIN.split(), "a b", "c "]
 
 def test_git_is_the_judge_of_patterns(tmp_path: pathlib.Path) -> None:
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    cases = [[pattern] for pattern in PATTERNS] + [["*", "!*/", "!b"], ["a/", "!a/b"], ["*.css", "!a.css", "/a.css"], ["/a/*", "!/a/b"]]
+    cases = [[pattern] for pattern in PATTERNS] + [
+        ["*", "!*/", "!b"],
+        ["a/", "!a/b"],
+        ["*.css", "!a.css", "/a.css"],
+        ["/a/*", "!/a/b"],
+    ]
     for lines in cases:
         (tmp_path / ".gitignore").write_text("\n".join(lines))
-        command = ["git", "-C", str(tmp_path), "-c", "core.excludesFile=/dev/null", "check-ignore", "--no-index", "--stdin", "-z"]
-        judged = subprocess.run(command, input="\0".join(FILES), capture_output=True, text=True, check=False).stdout.split("\0")[:-1]
+        command = [
+            "git",
+            "-C",
+            str(tmp_path),
+            "-c",
+            "core.excludesFile=/dev/null",
+            "check-ignore",
+            "--no-index",
+            "--stdin",
+            "-z",
+        ]
+        judged = subprocess.run(
+            command, input="\0".join(FILES), capture_output=True, text=True, check=False
+        ).stdout.split("\0")[:-1]
         assert [file for file in FILES if left_out(lines, file)] == judged, lines
 
 

@@ -14,14 +14,23 @@ from harness import Runner
 from local_edge.testing import Edge, running
 
 CODE = "export default { fetch: () => new Response('one') };"
-GOOD: dict[str, t.Any] = {"dispatch_namespace": "tenants", "name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
+GOOD: dict[str, t.Any] = {
+    "dispatch_namespace": "tenants",
+    "name": "a",
+    "content": CODE,
+    "compatibility_date": "2026-11-01",
+}
 ROUTE = {"pattern": "*.platform.localhost/*", "script": "router"}
 SHOP = {"hostname": "shop.customer.net", "zone": "platform.localhost"}
 RECORD = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
 
 
 def fleet(**options: t.Any) -> dict[str, t.Any]:
-    return {"dispatch_namespace": "tenants", "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, **options}
+    return {
+        "dispatch_namespace": "tenants",
+        "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
+        **options,
+    }
 
 
 def entry(**options: t.Any) -> dict[str, t.Any]:
@@ -35,28 +44,56 @@ WRONG = [
     ("dispatch_namespace", {"name": "x", "api_token": "t", "api_key": "k", "email": "e"}, "give one of them"),
     ("dispatch_namespace", {"name": "x", "api_key": "k"}, "email"),
     ("dispatch_namespace", {"name": "x", "api_url": "platform"}, "api_url is 'platform'.*/client/v4"),
-    ("dispatch_namespace", {"name": "x", "api_url": "http://127.0.0.1:9/client/v4"}, "Nothing answers at.*start it with 'make edge'"),
+    (
+        "dispatch_namespace",
+        {"name": "x", "api_url": "http://127.0.0.1:9/client/v4"},
+        "Nothing answers at.*start it with 'make edge'",
+    ),
     ("dispatch_namespace", {"name": "x", "api_token": "wrong-token-wrong-token"}, "code 9109.*Check api_token"),
     ("dispatch_namespace", {"name": "x", "account_id": "f" * 32}, "code (7003|9109|10000)"),
     ("namespaced_worker", {**GOOD, "name": "Customer A"}, "name: 'Customer A' is no name for a Worker"),
     ("namespaced_worker", {**GOOD, "name": ""}, "name is empty"),
     ("worker_secrets", {"name": "a", "dispatch_namespace": None, "secrets": {"A": "b"}}, "dispatch_namespace is null"),
     ("worker_secrets", {"name": "a", "namespace": "", "secrets": {"A": "b"}}, "dispatch_namespace is empty"),
-    ("namespaced_worker", {**GOOD, "content": None}, "There is no code for the Worker: give one of content, path and entrypoint"),
+    (
+        "namespaced_worker",
+        {**GOOD, "content": None},
+        "There is no code for the Worker: give one of content, path and entrypoint",
+    ),
     ("namespaced_worker", {**GOOD, "path": "x.js"}, "There is more than one code"),
-    ("namespaced_worker", {key: GOOD[key] for key in GOOD if key != "compatibility_date"}, "compatibility_date is needed"),
-    ("namespaced_worker", {**GOOD, "compatibility_date": "yesterday"}, "compatibility_date: 'yesterday' must be a quoted date"),
+    (
+        "namespaced_worker",
+        {key: GOOD[key] for key in GOOD if key != "compatibility_date"},
+        "compatibility_date is needed",
+    ),
+    (
+        "namespaced_worker",
+        {**GOOD, "compatibility_date": "yesterday"},
+        "compatibility_date: 'yesterday' must be a quoted date",
+    ),
     ("namespaced_worker", {**GOOD, "tags": list("abcdefg")}, "tags: 7 are given and 6 fit"),
     ("namespaced_worker", {**GOOD, "tags": ["a,b"]}, "tags: 'a,b' cannot be a tag"),
     ("namespaced_worker", {**GOOD, "tags": ["tenantry.owner.x"]}, "cannot be a tag"),
-    ("namespaced_worker", {**GOOD, "usage_model": "cheap"}, "usage_model: 'cheap' must be one of standard, bundled, unbound"),
+    (
+        "namespaced_worker",
+        {**GOOD, "usage_model": "cheap"},
+        "usage_model: 'cheap' must be one of standard, bundled, unbound",
+    ),
     ("namespaced_worker", {**GOOD, "limits": {"cpu_ms": 0}}, "limits: cpu_ms is 0: it must be at least 1"),
-    ("namespaced_worker", {**GOOD, "observability": {"enabled": True, "head_sampling_rate": 2}}, "observability: head_sampling_rate is 2"),
+    (
+        "namespaced_worker",
+        {**GOOD, "observability": {"enabled": True, "head_sampling_rate": 2}},
+        "observability: head_sampling_rate is 2",
+    ),
     ("namespaced_worker", {**GOOD, "observability": {"head_sampling_rate": 1}}, "enabled"),
     ("namespaced_worker", {**GOOD, "placement": {"mode": "smart", "region": "aws:us-east-1"}}, "leave out region"),
     ("namespaced_worker", {**GOOD, "tail_consumers": [{"namespace": "x"}]}, "service"),
     ("namespaced_worker", {**GOOD, "migrations": [{"tag": "v1"}]}, "migrations: the step 'v1' does nothing"),
-    ("namespaced_worker", {**GOOD, "migrations": [{"tag": "v1", "new_classes": ["A"]}] * 2}, "migrations: the tag 'v1' is given to several steps"),
+    (
+        "namespaced_worker",
+        {**GOOD, "migrations": [{"tag": "v1", "new_classes": ["A"]}] * 2},
+        "migrations: the tag 'v1' is given to several steps",
+    ),
     ("namespaced_worker", {**GOOD, "verify_level": "deep"}, "verify_level"),
     ("namespaced_worker", {**GOOD, "owner": "A B"}, "owner: 'A B'"),
     ("namespaced_worker", {**GOOD, "update_secrets": "on_change"}, "on_change needs fingerprint_key"),
@@ -65,38 +102,78 @@ WRONG = [
     ("namespaced_worker", {**GOOD, "vars": {"a-b": "v"}}, "'a-b' is no name that a Worker can use"),
     ("namespaced_worker", {**GOOD, "bindings": [{"name": "K", "type": "secret_text", "text": "s"}]}, "secret_text"),
     ("namespaced_worker", {**GOOD, "bindings": [{"name": "K", "type": "plain_text"}]}, "text"),
-    ("namespaced_worker", {**GOOD, "bindings": [{"name": "K", "type": "plain_text", "text": "x", "title": "y"}]}, "does not take title"),
+    (
+        "namespaced_worker",
+        {**GOOD, "bindings": [{"name": "K", "type": "plain_text", "text": "x", "title": "y"}]},
+        "does not take title",
+    ),
     ("namespaced_worker", {**GOOD, "content": None, "path": "/nowhere/a.js"}, "path: there is no file /nowhere/a.js"),
-    ("namespaced_worker", {**GOOD, "content": None, "entrypoint": "/nowhere/a.ts"}, "entrypoint: there is no file /nowhere/a.ts"),
+    (
+        "namespaced_worker",
+        {**GOOD, "content": None, "entrypoint": "/nowhere/a.ts"},
+        "entrypoint: there is no file /nowhere/a.ts",
+    ),
     ("namespaced_worker", {**GOOD, "content": ""}, "There is no code for the Worker"),
     ("namespaced_worker", {**GOOD, "content": None, "path": ""}, "There is no code for the Worker"),
     ("namespaced_worker", {**GOOD, "content": " "}, "content: worker.js is empty"),
-    ("namespaced_worker", {**GOOD, "minify": True}, "minify: only an entrypoint is bundled, and content is uploaded as it is"),
+    (
+        "namespaced_worker",
+        {**GOOD, "minify": True},
+        "minify: only an entrypoint is bundled, and content is uploaded as it is",
+    ),
     ("namespaced_worker", {**GOOD, "main_module": "a.rb"}, "main_module: 'a.rb' must end in one of"),
     ("namespaced_workers", fleet(workers=[{"name": "a"}, {"name": "a"}]), "'a' is declared twice"),
     ("namespaced_workers", fleet(workers=[{"name": None}]), "name"),
     ("namespaced_workers", fleet(workers=[{"name": ""}]), "has no name"),
-    ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["x.y"]}, {"name": "b", "hostnames": ["X.Y"]}]), "x.y is declared for a and for b"),
+    (
+        "namespaced_workers",
+        fleet(workers=[{"name": "a", "hostnames": ["x.y"]}, {"name": "b", "hostnames": ["X.Y"]}]),
+        "x.y is declared for a and for b",
+    ),
     ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["*.x.y"]}]), "a wildcard would never be found"),
-    ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["not a host"]}]), "a: hostnames: 'not a host' is no host name"),
+    (
+        "namespaced_workers",
+        fleet(workers=[{"name": "a", "hostnames": ["not a host"]}]),
+        "a: hostnames: 'not a host' is no host name",
+    ),
     ("namespaced_workers", fleet(workers=None), "workers: give the Workers that are meant"),
     ("namespaced_worker", {**GOOD, "secrets": {"a-b": "secret-value"}}, "'a-b' is no name that a Worker can use"),
     ("worker_secrets", {"name": "a"}, "secrets: say which are meant"),
     ("worker_secrets", {"name": "a", "secrets": {}, "state": "absent"}, "secrets: say which are meant"),
     ("worker_secrets", {"name": "a", "secrets": {"a-b": "secret-value"}}, "'a-b' is no name that a Worker can use"),
-    ("worker_secrets", {"name": "a", "secrets": {"A": "v"}, "update_secrets": "on_change"}, "on_change needs fingerprint_key"),
+    (
+        "worker_secrets",
+        {"name": "a", "secrets": {"A": "v"}, "update_secrets": "on_change"},
+        "on_change needs fingerprint_key",
+    ),
     ("dispatch_namespace", {"name": ".."}, "'..' cannot be a name"),
     ("kv_namespace", {"title": ""}, "title is empty"),
-    ("kv_entries", {"namespace_id": "f" * 32, "entries": [{"key": "a", "value": "b"}]}, "There is no KV namespace with the id f"),
-    ("namespaced_workers", fleet(workers=None, owner="mine", state="absent"), "workers: give the Workers that are meant"),
+    (
+        "kv_entries",
+        {"namespace_id": "f" * 32, "entries": [{"key": "a", "value": "b"}]},
+        "There is no KV namespace with the id f",
+    ),
+    (
+        "namespaced_workers",
+        fleet(workers=None, owner="mine", state="absent"),
+        "workers: give the Workers that are meant",
+    ),
     ("namespaced_worker", {**GOOD, "name": "a\n"}, "is no name for a Worker"),
     ("namespaced_worker", {**GOOD, "secrets": {"K": {"x": 1}}}, "secrets: K is a dict"),
     ("worker_route", {**ROUTE, "pattern": "a.example.com/*\n"}, "is no route"),
     ("worker_route", {**ROUTE, "zone_id": "../zones"}, "Check zone_id"),
-    ("dispatch_namespace", {"name": "x", "api_token": "two\nlines"}, "api_token holds characters that no api_token has"),
+    (
+        "dispatch_namespace",
+        {"name": "x", "api_token": "two\nlines"},
+        "api_token holds characters that no api_token has",
+    ),
     ("dispatch_namespace", {"name": "x", "api_token": "täken"}, "api_token holds characters"),
     ("namespaced_workers", fleet(state="absent"), "owner: say whose Workers"),
-    ("namespaced_workers", fleet(workers="[{'name': 'a', 'date': datetime.date(2026, 11, 1)}]"), "date that is not quoted"),
+    (
+        "namespaced_workers",
+        fleet(workers="[{'name': 'a', 'date': datetime.date(2026, 11, 1)}]"),
+        "date that is not quoted",
+    ),
     ("worker_route", {"pattern": "*.platform.localhost/*"}, "script: null"),
     ("worker_route", {**ROUTE, "pattern": "*.nowhere.org/*"}, "zone: no zone fits"),
     ("worker_route", {**ROUTE, "zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org'"),
@@ -105,14 +182,26 @@ WRONG = [
     ("worker_route", {**ROUTE, "zone_id": "f" * 32}, "code (7003|9109)"),
     ("kv_namespace", {}, "title.*id"),
     ("kv_namespace", {"id": "f" * 32, "title": "x"}, "id: there is no KV namespace"),
-    ("kv_entries", {"title": "nowhere", "entries": [{"key": "a", "value": "b"}]}, "There is no KV namespace titled 'nowhere'"),
+    (
+        "kv_entries",
+        {"title": "nowhere", "entries": [{"key": "a", "value": "b"}]},
+        "There is no KV namespace titled 'nowhere'",
+    ),
     ("kv_entries", {"title": "x", "entries": [{"key": "", "value": "b"}]}, "cannot be a key"),
     ("kv_entries", {"title": "x", "entries": [{"key": "a"}]}, "'a' has no value"),
-    ("kv_entries", {"title": "x", "entries": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, "'a' is declared twice"),
+    (
+        "kv_entries",
+        {"title": "x", "entries": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]},
+        "'a' is declared twice",
+    ),
     ("kv_entries", entry(key=".."), "'..' cannot be a key"),
     ("kv_entries", entry(key="ä" * 257), "cannot be a key: 1 to 512 bytes"),
     ("kv_entries", entry(metadata={"x": "y" * 1024}), "metadata of 'a' has 1032 bytes, and Cloudflare takes 1024"),
-    ("kv_entries", entry(value="y" * (25 * 1024 * 1024 + 1)), "value of 'a' has 26214401 bytes, and Cloudflare takes 26214400"),
+    (
+        "kv_entries",
+        entry(value="y" * (25 * 1024 * 1024 + 1)),
+        "value of 'a' has 26214401 bytes, and Cloudflare takes 26214400",
+    ),
     ("kv_entries", entry(expiration_ttl=59), "expiration_ttl of 'a' is 59: give at least 60"),
     ("kv_entries", entry(expiration_ttl=60, expiration=4102444800), "both expiration and expiration_ttl"),
     ("kv_entries", entry(expiration=1700000000), "'a' expires at 1700000000, less than 60 s from now"),
@@ -134,7 +223,11 @@ WRONG = [
     ("dns_record", {**RECORD, "type": "WWW"}, "value of type must be one of"),
     ("dns_record", {**RECORD, "content": ""}, "content is empty"),
     ("dns_record", {**RECORD, "content": None}, "content is empty"),
-    ("dns_record", {"name": "www.example.com", "type": "A"}, "A record 'www.example.com' does not exist yet: give its content"),
+    (
+        "dns_record",
+        {"name": "www.example.com", "type": "A"},
+        "A record 'www.example.com' does not exist yet: give its content",
+    ),
     ("dns_record", {**RECORD, "proxied": True, "ttl": 300}, "ttl: A record 'www.example.com' is proxied"),
     ("dns_record", {**RECORD, "priority": 5}, "priority: A records have none beside their data, only MX and URI"),
     ("dns_record", {**RECORD, "ttl": 5}, "ttl: 5 is none: give 30 to 86400"),
@@ -142,12 +235,20 @@ WRONG = [
     ("worker_domain", {"hostname": "app.example.com", "service": None}, "service: name the Worker"),
     ("worker_domain", {"hostname": "*.example.com", "service": "x"}, "no wildcard and no path"),
     ("worker_domain", {"hostname": "app.example.com/x", "service": "x"}, "no wildcard and no path"),
-    ("worker_domain", {"hostname": "app.nowhere.org", "service": "x"}, "zone: no zone fits custom domain 'app.nowhere.org'"),
+    (
+        "worker_domain",
+        {"hostname": "app.nowhere.org", "service": "x"},
+        "zone: no zone fits custom domain 'app.nowhere.org'",
+    ),
     ("custom_hostname", {"hostname": "shop.customer.net"}, "zone, zone_id"),
     ("custom_hostname", {**SHOP, "hostname": "*.customer.net"}, "hostname: '\\*.customer.net' is no host name"),
     ("custom_hostname", {**SHOP, "zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org'"),
     ("custom_hostname", {**SHOP, "ssl": None}, "ssl: ssl is null, and Cloudflare forgets nothing"),
-    ("custom_hostname", {**SHOP, "ssl": {"method": "txt", "certificate_authority": None}}, "ssl: certificate_authority is null"),
+    (
+        "custom_hostname",
+        {**SHOP, "ssl": {"method": "txt", "certificate_authority": None}},
+        "ssl: certificate_authority is null",
+    ),
     ("custom_hostname", {**SHOP, "ssl": {"wildcard": True}}, "ssl: method is needed"),
     ("custom_hostname", {**SHOP, "ssl": {"method": "dns"}}, "must be one of: http, txt, email"),
     ("custom_hostname", {**SHOP, "wait_for": "Godot"}, "must be one of: records, active"),
@@ -155,7 +256,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("module", "options", "message"), WRONG, ids=[f"{module}-{message[:30]}" for module, _options, message in WRONG])
+@pytest.mark.parametrize(
+    ("module", "options", "message"), WRONG, ids=[f"{module}-{message[:30]}" for module, _options, message in WRONG]
+)
 def test_refused(run: Runner, module: str, options: dict[str, t.Any], message: str) -> None:
     said = run.refused(module, **options)
     assert re.search(message, said, re.DOTALL), said
@@ -199,18 +302,24 @@ def test_a_route_of_another_script_is_not_taken_unasked(run: Runner) -> None:
     run.ok("worker_route", **ROUTE)
     for want in ({"script": "other"}, {"script": None}, {"script": "other", "state": "absent"}):
         assert "belongs to Worker 'router': set take_over: true" in run.refused("worker_route", **{**ROUTE, **want})
-    assert run.ok("worker_route", **{**ROUTE, "script": "other", "take_over": True})["worker_route"]["script"] == "other"
+    assert (
+        run.ok("worker_route", **{**ROUTE, "script": "other", "take_over": True})["worker_route"]["script"] == "other"
+    )
 
 
 def test_a_worker_of_another_owner_is_not_touched_unasked(run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
     run.ok("namespaced_worker", **GOOD, owner="them")
     assert "belongs to owner 'them', not to 'us'" in run.refused("namespaced_worker", **GOOD, owner="us")
-    assert "belongs to owner 'them'" in run.refused("namespaced_worker", dispatch_namespace="tenants", name="a", owner="us", state="absent")
+    assert "belongs to owner 'them'" in run.refused(
+        "namespaced_worker", dispatch_namespace="tenants", name="a", owner="us", state="absent"
+    )
     assert "1 of 1 failed" in run.refused("namespaced_workers", **fleet(owner="us", workers=[{"name": "a"}]))
     taken = run.ok("namespaced_worker", **GOOD, owner="us", take_over=True)
     assert taken["namespaced_worker"]["owner"] == "us"
-    assert [operation.split()[0] for operation in taken["operations"]] == ["PUT"] and taken["operations"][0].endswith("/tags")
+    assert [operation.split()[0] for operation in taken["operations"]] == ["PUT"] and taken["operations"][0].endswith(
+        "/tags"
+    )
 
 
 def test_a_rename_onto_another_is_refused(run: Runner) -> None:
@@ -223,7 +332,9 @@ def test_records_without_a_place_are_told_before_the_tenants_are_written(run: Ru
     run.ok("dispatch_namespace", name="tenants")
     workers = [{"name": "a", "hostnames": ["a.example.com"]}]
     for registry in ({"title": "nowhere"}, {"namespace_id": "f" * 32}):
-        assert "There is no KV namespace" in run.refused("namespaced_workers", **fleet(workers=workers, registry=registry))
+        assert "There is no KV namespace" in run.refused(
+            "namespaced_workers", **fleet(workers=workers, registry=registry)
+        )
 
 
 def test_a_missing_tenant_code_does_not_stop_the_others(run: Runner, edge: Edge) -> None:

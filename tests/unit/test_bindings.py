@@ -15,7 +15,12 @@ import requests
 import yaml
 from ansible_collections.tenantry.cloudflare_workers.plugins.doc_fragments.worker import ModuleDocFragment
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import bindings
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.bindings import ELSEWHERE, OPTIONS, SPEC, TYPES
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.bindings import (
+    ELSEWHERE,
+    OPTIONS,
+    SPEC,
+    TYPES,
+)
 from harness import Result, Runner
 from local_edge.model.bindings import KINDS, Binding, Kind
 from local_edge.testing import Edge
@@ -24,14 +29,22 @@ from test_laws import check_do_check_do
 CODE = "export default { fetch: () => new Response('one') };"
 WORKER: dict[str, t.Any] = {"name": "w", "content": CODE, "compatibility_date": "2026-11-01"}
 OBJECTS = "export class Counter {} export default { fetch: () => new Response('objects') };"
-KEY = {"algorithm": {"name": "HMAC", "hash": "SHA-256"}, "format": "raw", "usages": ["sign"], "key_base64": "aHVzaC1odXNo"}
+KEY = {
+    "algorithm": {"name": "HMAC", "hash": "SHA-256"},
+    "format": "raw",
+    "usages": ["sign"],
+    "key_base64": "aHVzaC1odXNo",
+}
 
 # What each type is given here. THE is the id of what it points to, where that must be made first.
 EXAMPLES: dict[str, dict[str, t.Any]] = {
     "plain_text": {"text": "text"},
     "json": {"json": {"a": [1, None, "x"]}},
     "kv_namespace": {"title": "thing"},
-    "dispatch_namespace": {"namespace": "thing", "outbound": {"worker": {"service": "target"}, "params": [{"name": "customer"}, {"name": "plan"}]}},
+    "dispatch_namespace": {
+        "namespace": "thing",
+        "outbound": {"worker": {"service": "target"}, "params": [{"name": "customer"}, {"name": "plan"}]},
+    },
     "service": {"service": "target", "entrypoint": "Inner", "props": {"a": {"b": None}}},
     "r2_bucket": {"bucket_name": "thing"},
     "d1": {"database_name": "thing"},
@@ -45,7 +58,10 @@ EXAMPLES: dict[str, dict[str, t.Any]] = {
     "vectorize": {"index_name": "thing"},
     "secrets_store_secret": {"store_id": "THE", "secret_name": "s"},
     "mtls_certificate": {"certificate_id": "THE"},
-    "send_email": {"allowed_destination_addresses": ["a@example.com", "b@example.com"], "allowed_sender_addresses": ["c@example.com"]},
+    "send_email": {
+        "allowed_destination_addresses": ["a@example.com", "b@example.com"],
+        "allowed_sender_addresses": ["c@example.com"],
+    },
     "pipelines": {"pipeline": "pipe"},
     "vpc_service": {"service_id": "one"},
     "vpc_network": {"tunnel_id": "one"},
@@ -82,8 +98,15 @@ def make(run: Runner, label: str) -> str:
 
 def make_objects(edge: Edge) -> None:
     """Upload a Worker with a Durable Object class that has storage."""
-    told = {"main_module": "index.js", "compatibility_date": "2026-11-01", "migrations": {"new_tag": "v1", "new_sqlite_classes": ["Counter"]}}
-    parts = {"metadata": (None, json.dumps(told), "application/json"), "index.js": ("index.js", OBJECTS, "application/javascript+module")}
+    told = {
+        "main_module": "index.js",
+        "compatibility_date": "2026-11-01",
+        "migrations": {"new_tag": "v1", "new_sqlite_classes": ["Counter"]},
+    }
+    parts = {
+        "metadata": (None, json.dumps(told), "application/json"),
+        "index.js": ("index.js", OBJECTS, "application/javascript+module"),
+    }
     where = f"{edge.api}/accounts/{edge.account}/workers/scripts/objects"
     assert requests.put(where, files=parts, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).ok
 
@@ -97,14 +120,21 @@ def example(run: Runner, edge: Edge, request: pytest.FixtureRequest) -> dict[str
     if label == "durable_object_namespace":
         make_objects(edge)
     the = make(run, label) if label in PRODUCTS else ""
-    return {"name": "B", "type": label, **{option: the if value == "THE" else value for option, value in EXAMPLES[label].items()}}
+    return {
+        "name": "B",
+        "type": label,
+        **{option: the if value == "THE" else value for option, value in EXAMPLES[label].items()},
+    }
 
 
 every_type = pytest.mark.parametrize("example", EXAMPLES, indirect=True)
 
 
 def shown(run: Runner, worker: str = "w") -> list[dict[str, t.Any]]:
-    return t.cast("list[dict[str, t.Any]]", run.ok("api", path=f"/accounts/{{account_id}}/workers/scripts/{worker}/settings")["api"]["bindings"])
+    return t.cast(
+        "list[dict[str, t.Any]]",
+        run.ok("api", path=f"/accounts/{{account_id}}/workers/scripts/{worker}/settings")["api"]["bindings"],
+    )
 
 
 def lose_the_stamp(run: Runner) -> None:
@@ -206,26 +236,39 @@ def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any])
         run.ok("dispatch_namespace", name="thing")
     tenant = {**WORKER, "dispatch_namespace": "thing", "bindings": [example]}
     check_do_check_do(run, edge, "namespaced_worker", **tenant)
-    fleet = {"dispatch_namespace": "thing", "owner": "mine", "defaults": {key: tenant[key] for key in ("content", "compatibility_date", "bindings")}}
+    fleet = {
+        "dispatch_namespace": "thing",
+        "owner": "mine",
+        "defaults": {key: tenant[key] for key in ("content", "compatibility_date", "bindings")},
+    }
     check_do_check_do(run, edge, "namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])
 
 
 @pytest.mark.thorough
 @every_type
 @pytest.mark.parametrize("filled", [True, False])
-def test_a_binding_that_is_read_anew_is_the_same(run: Runner, example: dict[str, t.Any], filled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_binding_that_is_read_anew_is_the_same(
+    run: Runner, example: dict[str, t.Any], filled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = Binding.shown
 
     def full(binding: Binding) -> dict[str, t.Any]:
         """What a server may say besides: something at every depth, one name instead of two, a default that nobody gave."""
         told = {"of_the_server": {"more": 1}, **plain(binding)}
-        more = {"service": {"environment": "production"}, "queue": {"delivery_delay": 0}, "durable_object_namespace": {"environment": "production"}}
+        more = {
+            "service": {"environment": "production"},
+            "queue": {"delivery_delay": 0},
+            "durable_object_namespace": {"environment": "production"},
+        }
         told = {**more.get(binding.type, {}), **told}
         told.pop("id", None) if binding.type == "d1" else None
         if binding.type == "ratelimit":
             told["simple"] = {**told["simple"], "mitigation_timeout": 0}
         if binding.type == "dispatch_namespace":
-            told["outbound"] = {**told["outbound"], "worker": {"environment": "production", **told["outbound"]["worker"]}}
+            told["outbound"] = {
+                **told["outbound"],
+                "worker": {"environment": "production", **told["outbound"]["worker"]},
+            }
         return told
 
     run.ok("worker", **WORKER, bindings=[example])
@@ -248,7 +291,10 @@ def test_a_binding_that_is_read_anew_is_the_same(run: Runner, example: dict[str,
         ("ratelimit", {"simple": {"limit": 6, "period": 60}}),
         ("ratelimit", {"simple": {"limit": 5, "period": 60, "mitigation_timeout": 10}}),
         ("dispatch_namespace", {"outbound": {"worker": {"service": "target"}, "params": [{"name": "customer"}]}}),
-        ("dispatch_namespace", {"outbound": {"worker": {"service": "target"}, "params": [{"name": "plan"}, {"name": "customer"}]}}),
+        (
+            "dispatch_namespace",
+            {"outbound": {"worker": {"service": "target"}, "params": [{"name": "plan"}, {"name": "customer"}]}},
+        ),
         ("json", {"json": {"a": [1, None, "x"], "b": None}}),
         ("send_email", {"allowed_sender_addresses": []}),
     ],
@@ -279,14 +325,18 @@ def test_null_is_not_given(run: Runner, example: dict[str, t.Any]) -> None:
 def test_d1_is_sent_by_both_of_its_names(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[t.Any] = []
     read = Kind.read
-    monkeypatch.setattr(Kind, "read", lambda kind, store, account, raw: sent.append(dict(raw)) or read(kind, store, account, raw))
+    monkeypatch.setattr(
+        Kind, "read", lambda kind, store, account, raw: sent.append(dict(raw)) or read(kind, store, account, raw)
+    )
     ident = make(run, "d1")
     run.ok("worker", **WORKER, bindings=[{"name": "B", "type": "d1", "database_id": ident}])
     assert sent[-1] == {"name": "B", "type": "d1", "id": ident, "database_id": ident}
 
 
 @pytest.mark.parametrize("example", ["service"], indirect=True)
-def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_them(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
+def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_them(
+    run: Runner, edge: Edge, example: dict[str, t.Any]
+) -> None:
     edge.switches.service_props_shown = "no"
     run.ok("worker", **WORKER, bindings=[example])
     assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
@@ -299,7 +349,10 @@ def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_th
 # -- by name -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("label", "says"), [("kv_namespace", "There is no KV namespace titled 'thing'"), ("d1", "There is no D1 database named 'thing'")])
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [("kv_namespace", "There is no KV namespace titled 'thing'"), ("d1", "There is no D1 database named 'thing'")],
+)
 def test_a_name_that_nobody_has_is_foreseen_and_refused(run: Runner, label: str, says: str) -> None:
     bound = {"name": "B", "type": label, **EXAMPLES[label]}
     predicted = run.ok("worker", check=True, **WORKER, bindings=[bound])
@@ -315,7 +368,10 @@ def test_names_cost_one_listing_for_all_tenants(run: Runner, edge: Edge) -> None
     fleet = {
         "dispatch_namespace": "tenants",
         "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
-        "workers": [{"name": f"t{number}", "bindings": [{"name": "DB", "type": "d1", "database_name": f"database-{number}"}]} for number in range(20)],
+        "workers": [
+            {"name": f"t{number}", "bindings": [{"name": "DB", "type": "d1", "database_name": f"database-{number}"}]}
+            for number in range(20)
+        ],
     }
     run.ok("namespaced_workers", **fleet)
     edge.clear()
@@ -326,7 +382,9 @@ def test_names_cost_one_listing_for_all_tenants(run: Runner, edge: Edge) -> None
 # -- what no table knows -----------------------------------------------------------------------------------------------
 
 
-def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bound = [{"name": "B", "type": "brand_new", "options": {"shape": {"round": True}}}]
     assert "code 10021" in run("worker", **WORKER, bindings=bound)["msg"], "Cloudflare has the last word"
     monkeypatch.setitem(t.cast("dict[str, Kind]", KINDS), "brand_new", Kind(("shape",), shapes={"shape": dict}))
@@ -337,7 +395,9 @@ def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(run: Run
     lose_the_stamp(run)
     assert verbs(run.ok("worker", **WORKER, bindings=bound)) == ["PATCH /script-settings"]
     run.ok("dispatch_namespace", name="tenants")
-    tenants = [{"name": name, "content": CODE, "compatibility_date": "2026-11-01", "bindings": bound} for name in ("a", "b")]
+    tenants = [
+        {"name": name, "content": CODE, "compatibility_date": "2026-11-01", "bindings": bound} for name in ("a", "b")
+    ]
     assert len(run.ok("namespaced_workers", dispatch_namespace="tenants", workers=tenants)["warnings"]) == 1
 
 
@@ -355,10 +415,16 @@ def test_an_option_that_only_cloudflare_knows_goes_with_the_others(run: Runner) 
 def test_a_binding_is_kept_without_saying_what_it_is(run: Runner, edge: Edge, unsaid: str, both: str) -> None:
     edge.switches.put_without_keep_bindings, edge.switches.inherit_with_keep_bindings = unsaid, both
     run.ok("worker", **WORKER, vars={"A": "a", "B": "b", "C": "c"}, secrets={"HUSH": "hush-hush-1"})
-    keeping = {**WORKER, "bindings": [{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}]}
+    keeping = {
+        **WORKER,
+        "bindings": [{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}],
+    }
     predicted, kept = run.ok("worker", check=True, **keeping), run.ok("worker", **keeping)
     assert predicted["worker"]["bindings"] == kept["worker"]["bindings"]
-    assert kept["diff"]["after"]["bindings"] == [{"name": "A", "type": "plain_text", "text": "a"}, {"name": "Z", "type": "plain_text", "text": "b"}]
+    assert kept["diff"]["after"]["bindings"] == [
+        {"name": "A", "type": "plain_text", "text": "a"},
+        {"name": "Z", "type": "plain_text", "text": "b"},
+    ]
     assert {one["name"]: one.get("text") for one in shown(run)} == {"A": "a", "Z": "b", "HUSH": None}
     assert not run.ok("worker", **keeping)["changed"]
     changed = run.ok("worker", **{**keeping, "content": CODE + "//"})["diff"][0]
@@ -377,12 +443,28 @@ def test_what_is_not_there_cannot_be_kept(run: Runner) -> None:
 
 def test_what_stays_survives_that_the_worker_is_made_anew(run: Runner) -> None:
     described = {**WORKER, "migrations": [{"tag": "v1", "new_sqlite_classes": ["Counter"]}]}
-    run.ok("worker", **described, vars={"A": "a", "B": "b"}, bindings=[{"name": "DB", "type": "d1", "database_id": make(run, "d1")}])
+    run.ok(
+        "worker",
+        **described,
+        vars={"A": "a", "B": "b"},
+        bindings=[{"name": "DB", "type": "d1", "database_id": make(run, "d1")}],
+    )
     before = shown(run)
-    anew = {**WORKER, "migrations": [{"tag": "v9", "new_sqlite_classes": ["Counter"]}], "allow_replace": True, "unmanaged_bindings": "keep"}
-    replaced = run.ok("worker", **anew, bindings=[{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}])
+    anew = {
+        **WORKER,
+        "migrations": [{"tag": "v9", "new_sqlite_classes": ["Counter"]}],
+        "allow_replace": True,
+        "unmanaged_bindings": "keep",
+    }
+    replaced = run.ok(
+        "worker", **anew, bindings=[{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}]
+    )
     assert verbs(replaced) == ["DELETE ", "PUT "]
-    assert [one for one in shown(run) if one["name"] != "Z"] == before and shown(run)[-1] == {"name": "Z", "type": "plain_text", "text": "b"}
+    assert [one for one in shown(run) if one["name"] != "Z"] == before and shown(run)[-1] == {
+        "name": "Z",
+        "type": "plain_text",
+        "text": "b",
+    }
 
 
 # -- keys --------------------------------------------------------------------------------------------------------------
@@ -392,7 +474,13 @@ def test_a_key_is_a_secret(run: Runner, edge: Edge) -> None:
     keyed = {**WORKER, "fingerprint_key": "fingerprint-key-1"}
     made = run.ok("worker", **keyed, secrets={"KEY": KEY, "HUSH": "hush-hush-1"})
     assert [(one["name"], one["type"]) for one in shown(run)] == [("KEY", "secret_key"), ("HUSH", "secret_text")]
-    assert {**shown(run)[0]} == {"name": "KEY", "type": "secret_key", "algorithm": KEY["algorithm"], "format": "raw", "usages": ["sign"]}
+    assert {**shown(run)[0]} == {
+        "name": "KEY",
+        "type": "secret_key",
+        "algorithm": KEY["algorithm"],
+        "format": "raw",
+        "usages": ["sign"],
+    }
     again = run.ok("worker", **keyed, secrets={"KEY": KEY, "HUSH": "hush-hush-1"})
     rotated = run.ok("worker", **keyed, secrets={"KEY": {**KEY, "key_base64": "bmV3IGtleQ=="}, "HUSH": "hush-hush-1"})
     assert not again["changed"] and verbs(rotated) == ["PATCH /secrets-bulk", "PATCH /script-settings"]
@@ -408,9 +496,18 @@ def test_a_key_is_a_secret(run: Runner, edge: Edge) -> None:
 
 def test_a_key_of_a_worker_that_others_upload(run: Runner, edge: Edge) -> None:
     run.ok("worker", **WORKER)
-    check_do_check_do(run, edge, "worker_secrets", name="w", secrets={"KEY": KEY, "HUSH": "hush-hush-1"}, fingerprint_key="fingerprint-key-1")
+    check_do_check_do(
+        run,
+        edge,
+        "worker_secrets",
+        name="w",
+        secrets={"KEY": KEY, "HUSH": "hush-hush-1"},
+        fingerprint_key="fingerprint-key-1",
+    )
     assert {one["name"]: one["type"] for one in shown(run)} == {"KEY": "secret_key", "HUSH": "secret_text"}
-    assert "secrets: KEY is a dictionary, and a key needs usages" in run.refused("worker_secrets", name="w", secrets={"KEY": {**KEY, "usages": None}})
+    assert "secrets: KEY is a dictionary, and a key needs usages" in run.refused(
+        "worker_secrets", name="w", secrets={"KEY": {**KEY, "usages": None}}
+    )
     run.ok("worker_secrets", name="w", secrets={"KEY": KEY}, state="absent")
     assert [one["name"] for one in shown(run)] == ["HUSH"]
 
@@ -419,7 +516,10 @@ def test_a_key_of_a_worker_that_others_upload(run: Runner, edge: Edge) -> None:
 
 WRONG = [
     ({"type": "secret_text", "text": "s"}, "bindings: B is of type secret_text: give it in secrets, as a text"),
-    ({"type": "secret_key"}, "bindings: B is of type secret_key: give it in secrets, as a dictionary of algorithm, format, usages and key_base64 or key_jwk"),
+    (
+        {"type": "secret_key"},
+        "bindings: B is of type secret_key: give it in secrets, as a dictionary of algorithm, format, usages and key_base64 or key_jwk",
+    ),
     ({"type": "tail_consumer", "service": "w"}, "give the Worker in tail_consumers"),
     ({"type": "assets"}, "bindings: B is of type assets: give its name as binding in assets"),
     ({"type": "wasm_module"}, "let the Worker import the file instead"),
@@ -433,7 +533,10 @@ WRONG = [
     ({"type": "service", "service": ""}, "type service needs service, which is not given or empty"),
     ({"type": "secrets_store_secret", "store_id": "x"}, "needs secret_name"),
     ({"type": "kv_namespace"}, "type kv_namespace needs one of namespace_id and title, and none of them is given"),
-    ({"type": "kv_namespace", "namespace_id": "a", "title": "b"}, "needs one of namespace_id and title, and namespace_id and title is given"),
+    (
+        {"type": "kv_namespace", "namespace_id": "a", "title": "b"},
+        "needs one of namespace_id and title, and namespace_id and title is given",
+    ),
     ({"type": "d1", "database_id": "a", "database_name": "b"}, "needs one of database_id and database_name"),
     ({"type": "vpc_network"}, "needs one of tunnel_id and network_id"),
     ({"type": "ratelimit", "namespace_id": "1", "simple": {"limit": 5, "period": 30}}, "period.*10, 60"),
@@ -474,7 +577,9 @@ def test_refused(run: Runner, binding: dict[str, t.Any], message: str, fleet: bo
     ],
 )
 def test_what_is_not_there_is_told_with_its_option(run: Runner, label: str, option: str) -> None:
-    bound = {"d1": {"database_id": "nowhere"}, "dispatch_namespace": {"namespace": "nowhere"}}.get(label, EXAMPLES[label])
+    bound = {"d1": {"database_id": "nowhere"}, "dispatch_namespace": {"namespace": "nowhere"}}.get(
+        label, EXAMPLES[label]
+    )
     message = run("worker", **WORKER, bindings=[{"name": "B", "type": label, **bound}])["msg"]
     assert option in message, message
 
@@ -483,12 +588,24 @@ def test_what_is_not_there_is_told_with_its_option(run: Runner, label: str, opti
     ("options", "message"),
     [
         ({"bindings": [{"name": "A", "type": "ai"}, {"name": "A", "type": "browser"}]}, "A is declared 2 times"),
-        ({"bindings": [{"name": "A", "type": "ai"}], "vars": {"A": "x"}, "secrets": {"A": "y"}}, "A is declared 3 times"),
-        ({"vars": {f"V{number}": "x" for number in range(100)}, "secrets": {f"S{number}": "x" for number in range(29)}}, "129 .* are given and 128 fit"),
+        (
+            {"bindings": [{"name": "A", "type": "ai"}], "vars": {"A": "x"}, "secrets": {"A": "y"}},
+            "A is declared 3 times",
+        ),
+        (
+            {
+                "vars": {f"V{number}": "x" for number in range(100)},
+                "secrets": {f"S{number}": "x" for number in range(29)},
+            },
+            "129 .* are given and 128 fit",
+        ),
         ({"vars": {"A": "x" * 5121}}, "bindings: A has 5121 bytes"),
         ({"secrets": {"A": "x" * 5121}}, "bindings: A has 5121 bytes"),
         ({"secrets": {"A": {"x": 1}}}, "secrets: A is a dictionary, and a key does not take x. .* through to_json"),
-        ({"secrets": {"A": {key: value for key, value in KEY.items() if key != "usages"}}}, "secrets: A .* needs usages"),
+        (
+            {"secrets": {"A": {key: value for key, value in KEY.items() if key != "usages"}}},
+            "secrets: A .* needs usages",
+        ),
         ({"secrets": {"A": {**KEY, "key_jwk": {"kty": "oct"}}}}, "secrets: A .* needs one of key_base64 and key_jwk"),
         ({"secrets": {"A": ["x"]}}, "secrets: A is a list"),
     ],
@@ -500,7 +617,9 @@ def test_refused_together(run: Runner, options: dict[str, t.Any], message: str) 
 
 def test_as_much_as_fits(run: Runner) -> None:
     variables = {f"V{number}": "x" * 5120 for number in range(127)}
-    assert run.ok("worker", **WORKER, vars={**variables, "GONE": None}, secrets={"A": "x" * 5120, "OLD": None})["changed"]
+    assert run.ok("worker", **WORKER, vars={**variables, "GONE": None}, secrets={"A": "x" * 5120, "OLD": None})[
+        "changed"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -515,5 +634,7 @@ def test_as_much_as_fits(run: Runner) -> None:
 )
 def test_which_option_owns_which_type(given: dict[str, t.Any], goes: set[str]) -> None:
     kept, keeping = bindings.keeps(given, "remove"), bindings.keeps(given, "keep")
-    assert {label for label in (*TYPES, "assets", "brand_new") if not kept({"name": "B", "type": label})} - {"brand_new"} == goes
+    assert {label for label in (*TYPES, "assets", "brand_new") if not kept({"name": "B", "type": label})} - {
+        "brand_new"
+    } == goes
     assert all(keeping({"name": "B", "type": label}) for label in TYPES)

@@ -14,7 +14,12 @@ import typing as t
 
 import pytest
 import requests
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client, connect, disconnect, join
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import (
+    Client,
+    connect,
+    disconnect,
+    join,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.credentials import Credentials
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import (
     NO_ENVELOPE,
@@ -36,26 +41,36 @@ def client(edge: Edge, clock: Clock) -> Client:
 
 
 def test_a_refusal_is_waited_out_for_as_long_as_it_says(client: Client, edge: Edge, clock: Clock) -> None:
-    edge.fault(method="POST", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7"}, times=2)
+    edge.fault(
+        method="POST", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7"}, times=2
+    )
     client.write("POST", client.account("storage", "kv", "namespaces"), json={"title": "x"})
     assert clock.slept == [7.0, 7.0]
     assert len(client.listing(client.account("storage", "kv", "namespaces"))) == 1
 
 
 def test_a_wait_of_hours_is_told_and_not_slept(client: Client, edge: Edge, clock: Clock) -> None:
-    edge.fault(method="GET", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7200"}, times=1)
+    edge.fault(
+        method="GET", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7200"}, times=1
+    )
     with pytest.raises(ApiError, match="asks to wait 7200 s"):
         client.listing("/accounts")
     assert not clock.slept
 
 
 def test_concurrent_changes_are_tried_again(client: Client, edge: Edge) -> None:
-    edge.fault(method="POST", path=".*", status=409, code=10035, message="Multiple attempts to modify a resource", times=1)
+    edge.fault(
+        method="POST", path=".*", status=409, code=10035, message="Multiple attempts to modify a resource", times=1
+    )
     client.write("POST", client.account("storage", "kv", "namespaces"), json={"title": "x"})
 
 
 def test_a_bad_token_is_not_tried_again(edge: Edge, clock: Clock) -> None:
-    wrong = Client(Credentials.resolve("wrong-token-wrong-token", None, None, {}), url=edge.api, pacer=Pacer({}, clock=clock, sleep=clock.sleep))
+    wrong = Client(
+        Credentials.resolve("wrong-token-wrong-token", None, None, {}),
+        url=edge.api,
+        pacer=Pacer({}, clock=clock, sleep=clock.sleep),
+    )
     with pytest.raises(ApiError, match="Check api_token"):
         wrong.listing("/accounts")
     assert len(edge.requests()) == 1 and not clock.slept
@@ -85,7 +100,9 @@ def test_every_style_of_paging_is_followed(client: Client, edge: Edge) -> None:
     client.write("POST", client.account("workers", "dispatch", "namespaces"), json={"name": "x"})
     namespace = client.listing(kv, per_page=5)[0]["id"]
     client.write("PUT", f"{kv}/{namespace}/bulk", json=[{"key": f"k{number:02}", "value": "v"} for number in range(25)])
-    assert [key["name"] for key in client.listing(f"{kv}/{namespace}/keys", limit=10)] == [f"k{number:02}" for number in range(25)]
+    assert [key["name"] for key in client.listing(f"{kv}/{namespace}/keys", limit=10)] == [
+        f"k{number:02}" for number in range(25)
+    ]
 
 
 def test_a_listing_is_remembered_until_a_write(client: Client, edge: Edge) -> None:
@@ -123,7 +140,11 @@ def test_a_listing_that_a_write_overtakes_is_not_remembered(client: Client, monk
 
 def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_next(edge: Edge) -> None:
     def sockets() -> list[str]:
-        return [link for name in os.listdir("/proc/self/fd") if (link := target(f"/proc/self/fd/{name}")).startswith("socket:")]
+        return [
+            link
+            for name in os.listdir("/proc/self/fd")
+            if (link := target(f"/proc/self/fd/{name}")).startswith("socket:")
+        ]
 
     def target(link: str) -> str:
         try:
@@ -180,7 +201,12 @@ def test_options_beat_the_environment() -> None:
 
 def test_a_key_works_as_a_token_does(run: Runner) -> None:
     with running(key="0123456789abcdef0123456789abcdef01234", email="ops@example.com") as edge:
-        options = {"api_url": edge.api, "account_id": edge.account, "api_key": "0123456789abcdef0123456789abcdef01234", "email": "ops@example.com"}
+        options = {
+            "api_url": edge.api,
+            "account_id": edge.account,
+            "api_key": "0123456789abcdef0123456789abcdef01234",
+            "email": "ops@example.com",
+        }
         assert run.ok("kv_namespace", title="x", **options)["changed"]
 
 
@@ -192,7 +218,10 @@ def test_one_client_for_one_set_of_credentials(edge: Edge) -> None:
 
 
 def test_codes_are_read_by_family() -> None:
-    assert join("accounts", "a", "storage", "kv", "namespaces", "n", "values", "a/b c") == "/accounts/a/storage/kv/namespaces/n/values/a%2Fb%20c"
+    assert (
+        join("accounts", "a", "storage", "kv", "namespaces", "n", "values", "a/b c")
+        == "/accounts/a/storage/kv/namespaces/n/values/a%2Fb%20c"
+    )
     script = "/accounts/a/workers/dispatch/namespaces/n/scripts/s"
     assert family_of(script) == "script" and family_of("/zones/z/workers/routes") == "route"
     assert ApiError("GET", script, 400, 10007, "").absent

@@ -76,7 +76,10 @@ def test_how_deep_is_asked(run: Runner, edge: Edge) -> None:
 def test_a_secret_that_was_dropped_is_sent_again(run: Runner, edge: Edge) -> None:
     stamped_now(run)
     call(run, edge, "DELETE", "/secrets/KEY")
-    assert verbs(run.ok("namespaced_worker", **DRIFTED, verify_level="settings")) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert verbs(run.ok("namespaced_worker", **DRIFTED, verify_level="settings")) == [
+        "PATCH /secrets-bulk",
+        "PUT /tags",
+    ]
     assert secret_names(run, edge) == ["KEY"]
 
 
@@ -102,7 +105,12 @@ def test_a_fleet_looks_as_deep(run: Runner, edge: Edge) -> None:
 def test_a_ledger_tells_at_once_who_was_touched(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     names = ("b", "c")
-    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": {key: DRIFTED[key] for key in DRIFTED if key not in SCRIPT}}
+    fleet = {
+        **NAMESPACE,
+        "owner": "mine",
+        "registry": {"title": "Metadata"},
+        "defaults": {key: DRIFTED[key] for key in DRIFTED if key not in SCRIPT},
+    }
     workers = [{"name": "a", "hostnames": ["a.example.com"]}, *({"name": name} for name in names)]
     run.ok("namespaced_workers", **fleet, workers=workers, take_over=True)
     edge.clear()
@@ -119,7 +127,12 @@ def test_a_ledger_tells_at_once_who_was_touched(run: Runner, edge: Edge) -> None
 def test_a_ledger_yields_to_what_worker_secrets_has_stamped(run: Runner, edge: Edge, key: dict[str, str]) -> None:
     run.ok("kv_namespace", title="Metadata")
     worker = {name: WORKER[name] for name in WORKER if name not in NAMESPACE}
-    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "workers": [{**worker, "hostnames": ["a.example.com"]}]}
+    fleet = {
+        **NAMESPACE,
+        "owner": "mine",
+        "registry": {"title": "Metadata"},
+        "workers": [{**worker, "hostnames": ["a.example.com"]}],
+    }
     run.ok("namespaced_workers", **fleet, take_over=True)
     assert run.ok("worker_secrets", **NAMESPACE, name="a", secrets={"OTHER": SECRET}, **key)["changed"]
     assert not run.ok("namespaced_workers", **fleet)["changed"]
@@ -129,7 +142,12 @@ def test_a_ledger_yields_to_what_worker_secrets_has_stamped(run: Runner, edge: E
 def test_a_ledger_goes_with_its_owner(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}}
-    run.ok("namespaced_workers", **fleet, workers=[{key: DRIFTED[key] for key in DRIFTED if key not in NAMESPACE}], take_over=True)
+    run.ok(
+        "namespaced_workers",
+        **fleet,
+        workers=[{key: DRIFTED[key] for key in DRIFTED if key not in NAMESPACE}],
+        take_over=True,
+    )
     ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
     path = f"/accounts/{edge.account}/storage/kv/namespaces/{ident}/keys"
     assert [key["name"] for key in run.ok("api", path=path)["api"]] == ["tenantry/ledger/mine"]

@@ -30,7 +30,10 @@ def _platform(run: Runner) -> None:
 
 def tenants(count: int, **options: t.Any) -> list[dict[str, t.Any]]:
     """Declare tenants, all alike but for their names."""
-    return [{"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], "vars": {"PLAN": "pro"}, **options} for number in range(count)]
+    return [
+        {"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], "vars": {"PLAN": "pro"}, **options}
+        for number in range(count)
+    ]
 
 
 def there(run: Runner, edge: Edge) -> list[str]:
@@ -47,7 +50,9 @@ def cost(run: Runner, edge: Edge, **options: t.Any) -> tuple[int, int]:
 
 def test_what_a_fleet_costs(run: Runner, edge: Edge) -> None:
     fleet = tenants(12)
-    assert cost(run, edge, workers=fleet) == (4, 13), "Workers, KV namespaces, records, Workers; and the records with the ledger in one write"
+    assert cost(run, edge, workers=fleet) == (4, 13), (
+        "Workers, KV namespaces, records, Workers; and the records with the ledger in one write"
+    )
     assert cost(run, edge, workers=fleet) == (4, 0), "Workers, KV namespaces, ledger, records"
     fleet[3]["vars"] = {"PLAN": "free"}
     assert cost(run, edge, workers=fleet) == (5, 2), "one upload and the ledger; the Workers are listed once more"
@@ -67,7 +72,9 @@ def test_what_was_tampered_with_costs_three_for_each(run: Runner, edge: Edge) ->
         binding = {"name": "PLAN", "type": "plain_text", "text": "theirs"}
         settings = {"settings": (None, json.dumps({"bindings": [binding]}), "application/json")}
         path = f"{edge.api}{SCRIPTS.format(edge.account)}/{name}/settings"
-        requests.patch(path, files=settings, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).raise_for_status()
+        requests.patch(
+            path, files=settings, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10
+        ).raise_for_status()
     assert cost(run, edge, workers=fleet) == (5 + 2 * 2, 2 + 1)
     assert cost(run, edge, workers=fleet) == (4, 0)
 
@@ -82,12 +89,16 @@ def test_what_was_tampered_with_costs_three_for_each(run: Runner, edge: Edge) ->
         ({"tags": ["x"]}, ["tags"], "PUT /tags"),
     ],
 )
-def test_what_differs_is_known_without_reading(run: Runner, edge: Edge, change: dict[str, t.Any], fields: list[str], verb: str) -> None:
+def test_what_differs_is_known_without_reading(
+    run: Runner, edge: Edge, change: dict[str, t.Any], fields: list[str], verb: str
+) -> None:
     run.ok("namespaced_workers", **FLEET, workers=tenants(2))
     results = []
     for check, diff in ((True, True), (True, False), (False, False)):
         edge.clear()
-        result = run.ok("namespaced_workers", check=check, diff=diff, **FLEET, workers=[tenants(2)[0], {**tenants(2)[1], **change}])
+        result = run.ok(
+            "namespaced_workers", check=check, diff=diff, **FLEET, workers=[tenants(2)[0], {**tenants(2)[1], **change}]
+        )
         assert result["namespaced_workers"][1]["fields"] == fields
         reads = [seen for seen in edge.requests() if "/t001" in seen["path"] and seen["method"] == "GET"]
         assert bool(reads) is (diff and change.keys() != {"tags"})
@@ -132,7 +143,12 @@ def test_one_that_is_bad_harms_no_other(run: Runner, edge: Edge, kind: str) -> N
     if kind == "refused":
         edge.fault(method="PUT", path=".*/scripts/t007$", status=400, code=10021, message="no", times=1)
     result = run("namespaced_workers", **FLEET, workers=fleet)
-    assert result["failed"] and "1 of 20 failed. t007: " in result["msg"] and message in result["msg"] and "bug" not in result["msg"]
+    assert (
+        result["failed"]
+        and "1 of 20 failed. t007: " in result["msg"]
+        and message in result["msg"]
+        and "bug" not in result["msg"]
+    )
     assert result["summary"] == {"total": 20, "changed": 19, "failed": 1}
     (bad,) = (one for one in result["namespaced_workers"] if one["failed"])
     assert bad["name"] == "t007" and message in bad["msg"]
@@ -143,7 +159,11 @@ def test_one_that_is_bad_harms_no_other(run: Runner, edge: Edge, kind: str) -> N
 
 
 def test_a_secret_of_a_bad_one_is_not_told(run: Runner, edge: Edge) -> None:
-    fleet = [*tenants(2), {"name": "bad", "secrets": SECRET}, {"name": "worse", "secrets": {"KEY": SECRET}, "tags": [f"echo {SECRET}"]}]
+    fleet = [
+        *tenants(2),
+        {"name": "bad", "secrets": SECRET},
+        {"name": "worse", "secrets": {"KEY": SECRET}, "tags": [f"echo {SECRET}"]},
+    ]
     edge.fault(method="PUT", path=".*/scripts/t001$", status=400, code=10021, message=f"echo {SECRET} echo", times=9)
     fleet[1]["secrets"] = {"KEY": SECRET}
     result = run("namespaced_workers", **FLEET, workers=fleet)
@@ -158,7 +178,9 @@ def test_in_a_large_fleet_secrets_are_hidden_from_what_failed_and_mangle_nothing
     result = run("namespaced_workers", diff=False, **FLEET, workers=fleet)
     assert "echo ******** echo" in result["namespaced_workers"][7]["msg"] and "echo ******** echo" in result["msg"]
     assert SECRET not in json.dumps(result)
-    assert f"PUT {SCRIPTS.format(edge.account)}/t009" in result["operations"], "a part of it happens to be somebody's secret"
+    assert f"PUT {SCRIPTS.format(edge.account)}/t009" in result["operations"], (
+        "a part of it happens to be somebody's secret"
+    )
 
 
 def test_members_are_written_side_by_side(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,24 +204,43 @@ def test_how_many_may_fail(run: Runner, edge: Edge, tolerated: int | None, faile
     result = run("namespaced_workers", **FLEET, workers=fleet, concurrency=2, **bound)
     assert bool(result.get("failed")) is failed
     if failed and tolerated is not None:
-        assert f"since more than max_failures ({tolerated}) failed" in result["msg"] and result["summary"]["changed"] < 37
+        assert (
+            f"since more than max_failures ({tolerated}) failed" in result["msg"] and result["summary"]["changed"] < 37
+        )
         assert "Run again, and it goes on from there." in result["msg"]
     else:
         assert result["summary"] == {"total": 40, "changed": 37, "failed": 3}
         assert "3 of 40 failed. t000: " in (result["msg"] if failed else str(result["warnings"]))
     edge.heal()
-    assert run.ok("namespaced_workers", **FLEET, workers=fleet)["summary"]["changed"] == 40 - result["summary"]["changed"]
+    assert (
+        run.ok("namespaced_workers", **FLEET, workers=fleet)["summary"]["changed"] == 40 - result["summary"]["changed"]
+    )
     assert not run.ok("namespaced_workers", **FLEET, workers=fleet)["changed"]
 
 
 def test_a_namespace_that_vanishes_ends_the_run(run: Runner, edge: Edge) -> None:
-    edge.fault(method="PUT", path=".*/scripts/t0[1-9].*", status=404, code=100119, message="dispatch namespace not found", times=999)
+    edge.fault(
+        method="PUT",
+        path=".*/scripts/t0[1-9].*",
+        status=404,
+        code=100119,
+        message="dispatch namespace not found",
+        times=999,
+    )
     result = run("namespaced_workers", **FLEET, workers=tenants(40), concurrency=2)
-    assert result["failed"] and "since the others would fail of the same" in result["msg"] and "Create the dispatch namespace first" in result["msg"]
+    assert (
+        result["failed"]
+        and "since the others would fail of the same" in result["msg"]
+        and "Create the dispatch namespace first" in result["msg"]
+    )
     assert len(edge.writes()) < 20
     assert result["operations"] and result["changed"], "what was done is told"
     edge.heal()
-    assert run.ok("namespaced_workers", **FLEET, workers=tenants(40))["summary"] == {"total": 40, "changed": 40 - result["summary"]["changed"], "failed": 0}
+    assert run.ok("namespaced_workers", **FLEET, workers=tenants(40))["summary"] == {
+        "total": 40,
+        "changed": 40 - result["summary"]["changed"],
+        "failed": 0,
+    }
 
 
 def test_who_is_no_longer_declared_is_pruned_with_the_records(run: Runner, edge: Edge) -> None:
@@ -208,13 +249,21 @@ def test_who_is_no_longer_declared_is_pruned_with_the_records(run: Runner, edge:
     run.ok("api", method="PUT", path=f"{SCRIPTS.format(edge.account)}/t001/tags", body=[])
     fleet = tenants(20)[3:]
     told = run.refused("namespaced_workers", **FLEET, workers=fleet, prune=True)
-    assert "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit (10 %): t000, t002." in told
+    assert (
+        "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit (10 %): t000, t002."
+        in told
+    )
     assert told == run.refused("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True)
     assert "prune_limit: 11" in told
     predicted = run.ok("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True, prune_limit=11)
     real = run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True, prune_limit=11)
-    assert predicted["operations"] == real["operations"] and predicted["remaining"] == real["remaining"] == {"workers": 19, "entries": 0}
-    assert real["operations"][0].endswith("/bulk/delete") and len(real["operations"]) == 3, "first the records that lead there"
+    assert predicted["operations"] == real["operations"] and predicted["remaining"] == real["remaining"] == {
+        "workers": 19,
+        "entries": 0,
+    }
+    assert real["operations"][0].endswith("/bulk/delete") and len(real["operations"]) == 3, (
+        "first the records that lead there"
+    )
     assert there(run, edge) == ["t001", *(worker["name"] for worker in fleet), "theirs"]
     assert sorted(real["registry"]["records"]) == ["t001.example.com", *(worker["hostnames"][0] for worker in fleet)]
     assert not run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True)["changed"]
@@ -247,7 +296,9 @@ def test_refused_before_anything_is_sent(run: Runner, edge: Edge, options: dict[
 def test_prune_needs_to_be_told_whose(run: Runner) -> None:
     fleet = {key: value for key, value in FLEET.items() if key != "owner"}
     assert "say by owner" in run.refused("namespaced_workers", **fleet, workers=[], prune=True)
-    assert "leave it out with state: absent" in run.refused("namespaced_workers", **FLEET, workers=[], prune=True, state="absent")
+    assert "leave it out with state: absent" in run.refused(
+        "namespaced_workers", **FLEET, workers=[], prune=True, state="absent"
+    )
 
 
 def test_a_listing_without_tags_is_made_up_for_by_the_ledger(run: Runner, edge: Edge) -> None:

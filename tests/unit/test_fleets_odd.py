@@ -12,7 +12,9 @@ import typing as t
 
 import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_told
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import NamespacedWorkers
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import (
+    NamespacedWorkers,
+)
 from fleets_at_random import LEDGER, NO_LEDGERS, play
 from harness import Runner
 from local_edge.testing import Edge
@@ -48,7 +50,11 @@ def records(run: Runner) -> dict[str, str]:
 
 def cost(edge: Edge) -> list[str]:
     """Return what was sent for Workers since the edge was last cleared, shortened."""
-    return [f"{seen['method']} {seen['path'].partition('/tenants/scripts')[2]}" for seen in edge.requests() if "/tenants/scripts" in seen["path"]]
+    return [
+        f"{seen['method']} {seen['path'].partition('/tenants/scripts')[2]}"
+        for seen in edge.requests()
+        if "/tenants/scripts" in seen["path"]
+    ]
 
 
 def ledger(run: Runner) -> dict[str, t.Any]:
@@ -72,7 +78,9 @@ def test_a_change_of_tags_alone_is_remembered(run: Runner, edge: Edge) -> None:
 
 @pytest.mark.parametrize("moved", ["all", "content", "all_but_tags"])
 @pytest.mark.parametrize("carries", ["no", "etag"])
-def test_where_a_listing_has_no_tags_those_that_were_just_written_are_read(run: Runner, edge: Edge, carries: str, moved: str) -> None:
+def test_where_a_listing_has_no_tags_those_that_were_just_written_are_read(
+    run: Runner, edge: Edge, carries: str, moved: str
+) -> None:
     edge.switches.list_carries_tags, edge.switches.modified_on_moved_by = carries, moved
     fleet(run, "a", "b")
     for tags in (["x"], ["y"]):
@@ -98,7 +106,11 @@ def test_what_stays_is_read_even_where_nobody_can_see_that_it_came(run: Runner, 
 def test_a_ledger_that_is_none_is_made_anew(run: Runner, odd: str) -> None:
     fleet(run, "a", "b", a={"vars": {"PLAN": "pro"}})
     right = ledger(run)
-    run.ok("kv_entries", title="Metadata", entries=[{"key": LEDGER, "value": odd.replace("STAMP", json.dumps(right["a"][0]))}])
+    run.ok(
+        "kv_entries",
+        title="Metadata",
+        entries=[{"key": LEDGER, "value": odd.replace("STAMP", json.dumps(right["a"][0]))}],
+    )
     fleet(run, "a", "b", a={"vars": {"PLAN": "pro"}})
     assert fleet(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
     assert {name: len(entry) for name, entry in ledger(run).items()} == {"a": 4, "b": 3}
@@ -106,7 +118,9 @@ def test_a_ledger_that_is_none_is_made_anew(run: Runner, odd: str) -> None:
 
 
 @pytest.mark.thorough
-def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The ledger is written last: what it notes then must not be what others have made of it."""
     monkeypatch.setattr(script_told, "LATE", 0.0)
     look = NamespacedWorkers.look
@@ -114,7 +128,9 @@ def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(run: Ru
     def overtaken(self: NamespacedWorkers, names: t.Collection[str] | None = None) -> None:
         if names is not None:
             time.sleep(2.1)
-            self.client.call("PUT", self._path("a", "secrets"), json={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
+            self.client.call(
+                "PUT", self._path("a", "secrets"), json={"name": "BY_HAND", "text": SECRET, "type": "secret_text"}
+            )
         look(self, names)
 
     with monkeypatch.context() as patch:
@@ -142,11 +158,17 @@ def test_who_answers_for_a_host_name_stays_until_another_does(run: Runner, edge:
 @pytest.mark.parametrize(
     ("method", "path", "options"),
     [
-        ("PUT", ".*/bulk", {"workers": [{"name": "b", "hostnames": ["b2.example.com"]}], "prune": True, "prune_limit": 50}),
+        (
+            "PUT",
+            ".*/bulk",
+            {"workers": [{"name": "b", "hostnames": ["b2.example.com"]}], "prune": True, "prune_limit": 50},
+        ),
         ("POST", ".*/bulk/delete", {"state": "absent"}),
     ],
 )
-def test_no_worker_goes_to_which_a_record_may_lead(run: Runner, edge: Edge, method: str, path: str, options: dict[str, t.Any]) -> None:
+def test_no_worker_goes_to_which_a_record_may_lead(
+    run: Runner, edge: Edge, method: str, path: str, options: dict[str, t.Any]
+) -> None:
     fleet(run, "a", "b", a={"hostnames": ["a.example.com"]}, b={"hostnames": ["b.example.com"]})
     edge.fault(method=method, path=path, status=400, code=10013, message="no", times=1)
     edge.clear()
@@ -167,13 +189,18 @@ def test_no_worker_goes_to_which_a_record_may_lead(run: Runner, edge: Edge, meth
         ({"status": 403, "code": 10000}, 2, []),
     ],
 )
-def test_where_deletion_by_tag_fails_they_go_one_by_one(run: Runner, edge: Edge, fault: dict[str, t.Any], left: int, sent: list[str]) -> None:
+def test_where_deletion_by_tag_fails_they_go_one_by_one(
+    run: Runner, edge: Edge, fault: dict[str, t.Any], left: int, sent: list[str]
+) -> None:
     fleet(run, "a", "b", a={"hostnames": ["a.example.com"]})
     edge.fault(method="DELETE", path=".*/scripts$", message="no", times=4, **fault)
     result = run("namespaced_workers", **FLEET, state="absent")
     records_first, *rest = result["operations"]
     assert "/storage/kv/" in records_first, "what was done is told, whatever came after it"
-    assert sorted(operation.replace(operation.split()[1].partition("/scripts")[0] + "/scripts", "") for operation in rest) == sent
+    assert (
+        sorted(operation.replace(operation.split()[1].partition("/scripts")[0] + "/scripts", "") for operation in rest)
+        == sent
+    )
     edge.heal()
     assert run.ok("namespaced_workers", **FLEET, state="absent")["summary"]["changed"] == left
 
@@ -183,8 +210,16 @@ def test_a_prune_that_goes_too_far_does_nothing_else_either(run: Runner, edge: E
     fleet(run, *"abcdefghij")
     options = {**declared(*"abcdefg", "new", a={"vars": {"PLAN": "pro"}}), "prune": True}
     message = run.refused("namespaced_workers", check=check, **{**options, "prune_limit": 29})
-    assert "3 of the 10 Workers" in message and "(29 %): h, i, j. Nothing was changed" in message and "set prune_limit: 30" in message
-    assert run.ok("namespaced_workers", check=check, **{**options, "prune_limit": 30})["summary"] == {"total": 11, "changed": 5, "failed": 0}
+    assert (
+        "3 of the 10 Workers" in message
+        and "(29 %): h, i, j. Nothing was changed" in message
+        and "set prune_limit: 30" in message
+    )
+    assert run.ok("namespaced_workers", check=check, **{**options, "prune_limit": 30})["summary"] == {
+        "total": 11,
+        "changed": 5,
+        "failed": 0,
+    }
 
 
 def test_who_is_whose_is_asked_of_nobody_where_the_ledger_tells(run: Runner, edge: Edge) -> None:

@@ -16,7 +16,9 @@ import pytest
 from alike import UNKNOWN
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Answer, Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import CustomHostname
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import (
+    CustomHostname,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_entries import MOST_READ
 from harness import Result, Runner
 from local_edge.testing import Edge
@@ -26,7 +28,11 @@ ZONE = {"zone": "platform.localhost"}
 NAMESPACED = {"dispatch_namespace": "tenants"}
 METADATA = {"title": "Metadata"}
 # What has no module of its own that looks.
-TOLD_BY = {"namespaced_workers": "namespaced_worker_info", "worker_routes": "worker_route_info", "worker_secrets": "worker_info"}
+TOLD_BY = {
+    "namespaced_workers": "namespaced_worker_info",
+    "worker_routes": "worker_route_info",
+    "worker_secrets": "worker_info",
+}
 
 
 @dataclass
@@ -53,8 +59,18 @@ class Case:
 
 WORKERS: Options = {
     "second": {"name": "second", "owner": "them", "tags": ["trial"], "secrets": {}},
-    "choices": ({"owner": "default"}, {"tags": ["plan-pro:yes"]}, {"tags": "plan-pro:yes,trial:no"}, {"tags": ["trial:no"]}),
-    "none": ({"name": "never"}, {"owner": "nobody"}, {"tags": ["plan-pro:yes", "trial:yes"]}, {"owner": "them", "tags": ["plan-pro:yes"]}),
+    "choices": (
+        {"owner": "default"},
+        {"tags": ["plan-pro:yes"]},
+        {"tags": "plan-pro:yes,trial:no"},
+        {"tags": ["trial:no"]},
+    ),
+    "none": (
+        {"name": "never"},
+        {"owner": "nobody"},
+        {"tags": ["plan-pro:yes", "trial:yes"]},
+        {"owner": "them", "tags": ["plan-pro:yes"]},
+    ),
     "deep": {"read": "content"},
 }
 INFOS = {
@@ -81,14 +97,21 @@ INFOS = {
         reads=3,
     ),
     "namespaced_worker_info": Case(
-        of="namespaced_worker", where=NAMESPACED, nowhere={"dispatch_namespace": "nowhere"}, **{**WORKERS, "choices": ({"name": "a"}, *WORKERS["choices"])}
+        of="namespaced_worker",
+        where=NAMESPACED,
+        nowhere={"dispatch_namespace": "nowhere"},
+        **{**WORKERS, "choices": ({"name": "a"}, *WORKERS["choices"])},
     ),
     "worker_info": Case(of="worker", **{**WORKERS, "choices": ({"name": "router"}, *WORKERS["choices"])}),
     "worker_route_info": Case(
         of="worker_route",
         second={"pattern": "other.platform.localhost/x*", "script": None},
         choices=({"pattern": "*.Platform.localhost/*"}, {"script": "router"}),
-        none=({"pattern": "*.platform.localhost/"}, {"script": "never"}, {"pattern": "*.platform.localhost/*", "script": None}),
+        none=(
+            {"pattern": "*.platform.localhost/"},
+            {"script": "never"},
+            {"pattern": "*.platform.localhost/*", "script": None},
+        ),
         where=ZONE,
         nowhere={"zone": "nowhere.org"},
         reads=2,
@@ -97,7 +120,11 @@ INFOS = {
         of="dns_record",
         first={"name": "*.platform.localhost", "content": "100::"},
         second={"name": "www.platform.localhost", "content": "100::2", "tags": []},
-        choices=({"name": "*.Platform.localhost"}, {"content": "100::"}, {"name": "*.platform.localhost", "type": "AAAA"}),
+        choices=(
+            {"name": "*.Platform.localhost"},
+            {"content": "100::"},
+            {"name": "*.platform.localhost", "type": "AAAA"},
+        ),
         none=({"type": "A"}, {"name": "platform.localhost"}, {"name": "www.platform.localhost", "content": "100::"}),
         where=ZONE,
         nowhere={"zone": "nowhere.org"},
@@ -107,8 +134,18 @@ INFOS = {
         of="worker_domain",
         first={"hostname": "app.platform.localhost"},
         second={"hostname": "www.example.com", "service": "other"},
-        choices=({"hostname": "APP.platform.localhost"}, {"service": "router"}, {"zone": "Platform.localhost"}, {"zone": "platform.localhost"}),
-        none=({"hostname": "app.example.com"}, {"service": "never"}, {"service": "other", "zone": "platform.localhost"}, {"zone_id": "f" * 32}),
+        choices=(
+            {"hostname": "APP.platform.localhost"},
+            {"service": "router"},
+            {"zone": "Platform.localhost"},
+            {"zone": "platform.localhost"},
+        ),
+        none=(
+            {"hostname": "app.example.com"},
+            {"service": "never"},
+            {"service": "other", "zone": "platform.localhost"},
+            {"zone_id": "f" * 32},
+        ),
         nowhere={"zone": "nowhere.org"},
     ),
     "custom_hostname_info": Case(
@@ -176,7 +213,9 @@ def test_every_module_of_objects_has_one_that_looks() -> None:
 
 
 def by_name(things: list[Options]) -> list[Options]:
-    return sorted(things, key=lambda thing: [str(thing.get(key)) for key in ("name", "title", "key", "pattern", "hostname")])
+    return sorted(
+        things, key=lambda thing: [str(thing.get(key)) for key in ("name", "title", "key", "pattern", "hostname")]
+    )
 
 
 @every_info
@@ -209,10 +248,15 @@ def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, 
     case = INFOS[name]
     create, everything = ready(run, case), {**case.where, **case.deep}
     first, second = (make(run, case, {**create, **options}) for options in (case.first, case.second))
-    for options, there in ((everything, [*first, *second]), *(({**everything, **choice}, first) for choice in case.choices)):
+    for options, there in (
+        (everything, [*first, *second]),
+        *(({**everything, **choice}, first) for choice in case.choices),
+    ):
         found = look(run, edge, name, options)
         # Not every answer tells all: what is not told is null.
-        assert by_name(found) == by_name([{key: None if found[0][key] is None else value for key, value in thing.items()} for thing in there]), options
+        assert by_name(found) == by_name(
+            [{key: None if found[0][key] is None else value for key, value in thing.items()} for thing in there]
+        ), options
     for choice in case.none:
         assert look(run, edge, name, {**everything, **choice}) == [], choice
 
@@ -243,7 +287,10 @@ def test_only_the_chosen_workers_are_read_more_of(run: Runner, edge: Edge, name:
     assert cost(run, edge, name, **case.where, read="content") == 1 + 3 * 2
     assert cost(run, edge, name, **case.where, read="content", name="w1") == 1 + 2
     assert cost(run, edge, name, **case.where, read="settings", tags=["odd:no"]) == 1 + 2
-    told = [set(run.ok(name, **case.where, name="w1", read=read)[kind(name).plural][0]) for read in ("listing", "settings", "content")]
+    told = [
+        set(run.ok(name, **case.where, name="w1", read=read)[kind(name).plural][0])
+        for read in ("listing", "settings", "content")
+    ]
     assert told[1] - told[0] >= {"compatibility_date", "bindings", "secrets"} and told[2] - told[1] == {"modules"}
 
 
@@ -271,17 +318,26 @@ def test_values_are_read_a_hundred_at_once(run: Runner, edge: Edge) -> None:
     assert cost(run, edge, "kv_entries_info", namespace_id=ident, read="keys") == 1
     assert cost(run, edge, "kv_entries_info", namespace_id=ident, prefix="k00") == 1 + 1
     found = run.ok("kv_entries_info", namespace_id=ident)["kv_entries"]
-    assert [(entry["key"], entry["value"]) for entry in found] == [(entry["key"], str(entry["value"])) for entry in entries]
+    assert [(entry["key"], entry["value"]) for entry in found] == [
+        (entry["key"], str(entry["value"])) for entry in entries
+    ]
     keys = run.ok("kv_entries_info", namespace_id=ident, read="keys")["kv_entries"]
     assert keys == [{key: value for key, value in entry.items() if key != "value"} for entry in found]
 
 
 def test_values_that_are_no_text_are_read_one_by_one(run: Runner, edge: Edge) -> None:
     ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
-    run.ok("kv_entries", namespace_id=ident, entries=[{"key": "gif", "value": "R0lGODn/", "base64": True}, {"key": "text", "value": "R0lGODn/"}])
+    run.ok(
+        "kv_entries",
+        namespace_id=ident,
+        entries=[{"key": "gif", "value": "R0lGODn/", "base64": True}, {"key": "text", "value": "R0lGODn/"}],
+    )
     told = {"metadata": None, "expiration": None}
     found = look(run, edge, "kv_entries_info", {"namespace_id": ident, "read": "bytes"})
-    assert found == [{"key": "gif", "value": "R0lGODn/", "base64": True, **told}, {"key": "text", "value": "R0lGODn/", **told}]
+    assert found == [
+        {"key": "gif", "value": "R0lGODn/", "base64": True, **told},
+        {"key": "text", "value": "R0lGODn/", **told},
+    ]
     assert cost(run, edge, "kv_entries_info", namespace_id=ident, read="bytes") == 1 + 2
     assert "text" in run.refused("kv_entries_info", namespace_id=ident)
 
@@ -290,9 +346,18 @@ MANY, PAGE = 21, 10
 MANY_OF: dict[str, t.Callable[[int], tuple[str, Options]]] = {
     "kv_namespace_info": lambda number: ("kv_namespace", {"title": f"n{number}"}),
     "kv_entries_info": lambda number: ("kv_entries", {**METADATA, "entries": [{"key": f"n{number}", "value": "x"}]}),
-    "dns_record_info": lambda number: ("dns_record", {"name": f"n{number}.platform.localhost", "type": "AAAA", "content": "100::"}),
-    "custom_hostname_info": lambda number: ("custom_hostname", {**ZONE, "hostname": f"n{number}.customer.net", "ssl": {"method": "txt"}}),
-    "namespaced_worker_info": lambda number: ("namespaced_worker", {**NAMESPACED, "name": f"n{number}", "content": CODE, **DATE}),
+    "dns_record_info": lambda number: (
+        "dns_record",
+        {"name": f"n{number}.platform.localhost", "type": "AAAA", "content": "100::"},
+    ),
+    "custom_hostname_info": lambda number: (
+        "custom_hostname",
+        {**ZONE, "hostname": f"n{number}.customer.net", "ssl": {"method": "txt"}},
+    ),
+    "namespaced_worker_info": lambda number: (
+        "namespaced_worker",
+        {**NAMESPACED, "name": f"n{number}", "content": CODE, **DATE},
+    ),
 }
 
 
@@ -301,7 +366,9 @@ def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.
     case, whole = INFOS[name], Client.call
 
     def in_small_pages(client: Client, method: str, path: str, repeatable: bool | None = None, **how: t.Any) -> Answer:
-        params = {key: PAGE if key in ("limit", "per_page") else value for key, value in (how.get("params") or {}).items()}
+        params = {
+            key: PAGE if key in ("limit", "per_page") else value for key, value in (how.get("params") or {}).items()
+        }
         return whole(client, method, path, repeatable, **{**how, "params": params})
 
     prepared(run, case.of)
@@ -314,7 +381,9 @@ def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.
     assert cost(run, edge, name, **case.where) == case.reads + 2
 
 
-def test_a_filter_that_the_api_does_not_heed_is_kept_all_the_same(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filter_that_the_api_does_not_heed_is_kept_all_the_same(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create, whole = prepared(run, "namespaced_worker").create, Client.call
     for name, tags in (("a", ["plan-pro"]), ("b", ["plan-pro", "trial"]), ("c", [])):
         run.ok("namespaced_worker", **{**create, "name": name, "tags": tags})
@@ -323,14 +392,21 @@ def test_a_filter_that_the_api_does_not_heed_is_kept_all_the_same(run: Runner, e
         return whole(client, method, path, repeatable, **{**how, "params": {**(how.get("params") or {}), "tags": None}})
 
     monkeypatch.setattr(Client, "call", without_filter)
-    found = look(run, edge, "namespaced_worker_info", {**NAMESPACED, "tags": "plan-pro:yes, trial:no", "owner": "default"})
+    found = look(
+        run, edge, "namespaced_worker_info", {**NAMESPACED, "tags": "plan-pro:yes, trial:no", "owner": "default"}
+    )
     assert [worker["name"] for worker in found] == ["a"]
 
 
 def test_a_worker_of_nobody_is_told_as_one(run: Runner, edge: Edge) -> None:
     create = prepared(run, "namespaced_worker").create
     run.ok("namespaced_worker", **create)
-    run.ok("api", method="PUT", path=f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/tags", body=["cf:theirs"])
+    run.ok(
+        "api",
+        method="PUT",
+        path=f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/tags",
+        body=["cf:theirs"],
+    )
     worker = look(run, edge, "namespaced_worker_info", NAMESPACED)[0]
     assert worker["owner"] is None and worker["tags"] == ["cf:theirs"]
     assert look(run, edge, "namespaced_worker_info", {**NAMESPACED, "tags": ["cf:theirs:yes"]}) == [worker]
@@ -338,26 +414,39 @@ def test_a_worker_of_nobody_is_told_as_one(run: Runner, edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(("part", "tags_listed"), [("settings", "yes"), ("content", "yes"), ("settings", "no")])
-def test_a_worker_that_is_gone_when_more_of_it_is_read_is_not_told(run: Runner, edge: Edge, part: str, tags_listed: str) -> None:
+def test_a_worker_that_is_gone_when_more_of_it_is_read_is_not_told(
+    run: Runner, edge: Edge, part: str, tags_listed: str
+) -> None:
     create = prepared(run, "namespaced_worker").create
     for name in ("a", "b"):
         run.ok("namespaced_worker", **{**create, "name": name})
     edge.switches.list_carries_tags = tags_listed
     edge.fault(method="GET", path=f".*/scripts/a/{part}", status=404, code=10007, times=1)
-    assert [worker["name"] for worker in run.ok("namespaced_worker_info", **NAMESPACED, read="content")["namespaced_workers"]] == ["b"]
+    assert [
+        worker["name"]
+        for worker in run.ok("namespaced_worker_info", **NAMESPACED, read="content")["namespaced_workers"]
+    ] == ["b"]
 
 
 def test_in_what_a_run_would_make_there_is_nothing_yet(run: Runner, edge: Edge) -> None:
     foreseen = run.ok("kv_namespace", check=True, title="Metadata")["kv_namespace"]["id"]
     assert foreseen == UNKNOWN
-    for name, option in (("kv_entries_info", "namespace_id"), ("kv_namespace_info", "id"), ("worker_route_info", "zone_id")):
+    for name, option in (
+        ("kv_entries_info", "namespace_id"),
+        ("kv_namespace_info", "id"),
+        ("worker_route_info", "zone_id"),
+    ):
         options = {option: foreseen}
         assert run.ok(name, check=True, **options)[kind(name).plural] == []
         assert "which is what check mode foresees and no value" in run.refused(name, **options)
 
 
 WRONG = [
-    ("namespaced_worker_info", {**NAMESPACED, "tags": ["plan-pro"]}, "tags: 'plan-pro' is no filter: write plan-pro:yes"),
+    (
+        "namespaced_worker_info",
+        {**NAMESPACED, "tags": ["plan-pro"]},
+        "tags: 'plan-pro' is no filter: write plan-pro:yes",
+    ),
     ("namespaced_worker_info", {**NAMESPACED, "tags": [""]}, "tags: '' is no filter"),
     ("namespaced_worker_info", {**NAMESPACED, "name": None}, "name is null"),
     ("namespaced_worker_info", {**NAMESPACED, "owner": ""}, "owner is empty"),

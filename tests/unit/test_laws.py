@@ -64,7 +64,10 @@ WORKER: Options = {
     "content": CODE,
     **DATE,
     "compatibility_flags": ["nodejs_compat"],
-    "bindings": [{"name": "CONFIG", "type": "json", "json": {"a": [1, None, "x"]}}, {"name": "DATA", "type": "kv_namespace", "title": "Metadata"}],
+    "bindings": [
+        {"name": "CONFIG", "type": "json", "json": {"a": [1, None, "x"]}},
+        {"name": "DATA", "type": "kv_namespace", "title": "Metadata"},
+    ],
     "vars": {"PLAN": "pro", "SEATS": 5},
     "secrets": {"KEY": "a-secret-value-1"},
     "fingerprint_key": "fingerprint-key-1",
@@ -76,7 +79,10 @@ WORKER: Options = {
 CHANGED = {key: value for key, value in WORKER.items() if key not in ("tags", "compatibility_flags", "limits")}
 CHANGED |= {"content": CODE.replace("one", "two"), "vars": {"PLAN": "free"}, "observability": {"enabled": False}}
 CHANGED |= {"secrets": {"KEY": "a-secret-value-2", "NEW": "another-secret"}}
-TENANTS = [{"name": "a", "hostnames": ["A.example.com"], "vars": {"PLAN": "pro"}}, {"name": "b", "hostnames": ["b.example.com"]}]
+TENANTS = [
+    {"name": "a", "hostnames": ["A.example.com"], "vars": {"PLAN": "pro"}},
+    {"name": "b", "hostnames": ["b.example.com"]},
+]
 STATUS = [{"pattern": "status.platform.localhost/*", "script": None}]
 
 CASES = {
@@ -88,8 +94,14 @@ CASES = {
     "kv_namespace": Case(create={"title": "Metadata"}, change={"title": "Metadata"}),
     "kv_entries": Case(
         needs=[KV],
-        create={"title": "Metadata", "entries": [{"key": "a/b", "value": {"x": 1}, "metadata": {"m": 1}}, {"key": "c", "value": "text"}]},
-        change={"title": "Metadata", "entries": [{"key": "a/b", "value": {"x": 2}}, {"key": "c", "value": "text"}, {"key": "d", "value": 3}]},
+        create={
+            "title": "Metadata",
+            "entries": [{"key": "a/b", "value": {"x": 1}, "metadata": {"m": 1}}, {"key": "c", "value": "text"}],
+        },
+        change={
+            "title": "Metadata",
+            "entries": [{"key": "a/b", "value": {"x": 2}}, {"key": "c", "value": "text"}, {"key": "d", "value": 3}],
+        },
         removal={"entries": [{"key": "a/b"}, {"key": "c"}, {"key": "d"}, {"key": "never"}]},
         silent=("entries", {"a/b": {"value": '{"x":2}', "metadata": {"m": 1}}}),
         null=(
@@ -103,7 +115,11 @@ CASES = {
         create={"dispatch_namespace": "tenants", "name": "a", **WORKER, **BEFORE},
         change={"dispatch_namespace": "tenants", "name": "a", **CHANGED, **AFTER},
         silent=("tags", ["plan-pro"]),
-        null=({**CHANGED, "tags": None, "secrets": {"NEW": None}, "compatibility_flags": None}, "secrets", {"KEY": "(secret)"}),
+        null=(
+            {**CHANGED, "tags": None, "secrets": {"NEW": None}, "compatibility_flags": None},
+            "secrets",
+            {"KEY": "(secret)"},
+        ),
     ),
     "worker": Case(
         needs=[NAMESPACE, KV],
@@ -113,33 +129,78 @@ CASES = {
         null=({**CHANGED, "vars": None, "bindings": None, "workers_dev": None, "assets": None}, "bindings", []),
     ),
     "worker_secrets": Case(
-        needs=[NAMESPACE, ("namespaced_worker", {"dispatch_namespace": "tenants", "name": "a", "content": CODE, **DATE})],
-        create={"dispatch_namespace": "tenants", "name": "a", "secrets": {"A": "secret-value-1", "B": "secret-value-2"}, **KEYED},
-        change={"dispatch_namespace": "tenants", "name": "a", "secrets": {"A": "secret-value-3", "C": "secret-value-4"}, **KEYED},
+        needs=[
+            NAMESPACE,
+            ("namespaced_worker", {"dispatch_namespace": "tenants", "name": "a", "content": CODE, **DATE}),
+        ],
+        create={
+            "dispatch_namespace": "tenants",
+            "name": "a",
+            "secrets": {"A": "secret-value-1", "B": "secret-value-2"},
+            **KEYED,
+        },
+        change={
+            "dispatch_namespace": "tenants",
+            "name": "a",
+            "secrets": {"A": "secret-value-3", "C": "secret-value-4"},
+            **KEYED,
+        },
         removal={"secrets": {"A": None, "B": None, "C": None}},
         null=({"secrets": {"A": None}}, "secrets", {"B": "(secret)", "C": "(secret)"}),
     ),
     "worker_route": Case(
-        needs=[("worker", {"name": "router", "content": CODE, **DATE}), ("worker", {"name": "other", "content": CODE, **DATE})],
+        needs=[
+            ("worker", {"name": "router", "content": CODE, **DATE}),
+            ("worker", {"name": "other", "content": CODE, **DATE}),
+        ],
         create={"pattern": "*.platform.localhost/*", "script": "router"},
         change={"pattern": "*.Platform.localhost/*", "script": "other", "take_over": True},
         silent=("script", "other"),
         null=({"script": None, "take_over": True}, "script", None),
     ),
     "worker_routes": Case(
-        needs=[("worker", {"name": "router", "content": CODE, **DATE}), ("worker", {"name": "other", "content": CODE, **DATE})],
-        create={"script": "router", "routes": [{"pattern": "*.platform.localhost/*"}, {"pattern": "*/*", "zone": "example.com"}, *STATUS]},
-        change={"script": "other", "take_over": True, "routes": [{"pattern": "*.Platform.localhost/*"}, {"pattern": "*/*", "zone": "example.com"}, *STATUS]},
-        removal={"routes": [{"pattern": "*/*", "zone": "Example.com"}, *STATUS, {"pattern": "never.platform.localhost/*"}]},
+        needs=[
+            ("worker", {"name": "router", "content": CODE, **DATE}),
+            ("worker", {"name": "other", "content": CODE, **DATE}),
+        ],
+        create={
+            "script": "router",
+            "routes": [{"pattern": "*.platform.localhost/*"}, {"pattern": "*/*", "zone": "example.com"}, *STATUS],
+        },
+        change={
+            "script": "other",
+            "take_over": True,
+            "routes": [{"pattern": "*.Platform.localhost/*"}, {"pattern": "*/*", "zone": "example.com"}, *STATUS],
+        },
+        removal={
+            "routes": [{"pattern": "*/*", "zone": "Example.com"}, *STATUS, {"pattern": "never.platform.localhost/*"}]
+        },
     ),
     "dns_record": Case(
-        create={"name": "*.Platform.localhost", "type": "AAAA", "content": "0100::", "proxied": True, "comment": "tenants", "tags": ["a:b", "c"]},
-        change={"name": "*.platform.localhost", "type": "AAAA", "content": "2001:DB8::1", "proxied": False, "ttl": 300, "tags": ["c"]},
+        create={
+            "name": "*.Platform.localhost",
+            "type": "AAAA",
+            "content": "0100::",
+            "proxied": True,
+            "comment": "tenants",
+            "tags": ["a:b", "c"],
+        },
+        change={
+            "name": "*.platform.localhost",
+            "type": "AAAA",
+            "content": "2001:DB8::1",
+            "proxied": False,
+            "ttl": 300,
+            "tags": ["c"],
+        },
         silent=("proxied", False),
         null=({"proxied": None, "ttl": None, "comment": None, "tags": None}, "comment", None),
     ),
     "worker_domain": Case(
-        needs=[("worker", {"name": "router", "content": CODE, **DATE}), ("worker", {"name": "other", "content": CODE, **DATE})],
+        needs=[
+            ("worker", {"name": "router", "content": CODE, **DATE}),
+            ("worker", {"name": "other", "content": CODE, **DATE}),
+        ],
         create={"hostname": "App.platform.localhost", "service": "router"},
         change={"hostname": "app.platform.localhost", "service": "other", "take_over": True},
     ),
@@ -243,7 +304,9 @@ def test_every_module_is_a_kind_and_is_routed() -> None:
     assert modules == {*CASES, *kinds(Info), "api"}
     assert set(runtime["action_groups"]["all"]) == modules
     assert {file.stem for file in (root / "plugins/action").glob("*.py")} == modules
-    assert all(file.resolve().name == "api.py" for file in (root / "plugins/action").glob("*.py")), "one front end for all"
+    assert all(file.resolve().name == "api.py" for file in (root / "plugins/action").glob("*.py")), (
+        "one front end for all"
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -305,7 +368,12 @@ def test_a_prediction_may_stand_on_another(run: Runner, edge: Edge) -> None:
     assert foreseen == UNKNOWN
     entries = {"namespace_id": foreseen, "entries": [{"key": "a", "value": "b"}]}
     assert run.ok("kv_entries", check=True, **entries)["operations"][0].endswith(f"/{UNKNOWN}/bulk")
-    worker = {"name": "a", "content": CODE, **DATE, "bindings": [{"name": "DATA", "type": "kv_namespace", "namespace_id": foreseen}]}
+    worker = {
+        "name": "a",
+        "content": CODE,
+        **DATE,
+        "bindings": [{"name": "DATA", "type": "kv_namespace", "namespace_id": foreseen}],
+    }
     assert run.ok("worker", check=True, **worker)["changed"]
     route = {"pattern": "a.example.com/*", "script": "a", "zone_id": foreseen}
     assert run.ok("worker_route", check=True, **route)["changed"]
@@ -316,7 +384,10 @@ def test_a_prediction_may_stand_on_another(run: Runner, edge: Edge) -> None:
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.needs])
 def test_what_is_missing_is_named_before_anything_is_written(run: Runner, name: str) -> None:
     message = run(name, **CASES[name].create)["msg"]
-    assert re.search("There is no (dispatch namespace|KV namespace|Worker)|Upload the Worker first|Create the dispatch namespace first", message), message
+    assert re.search(
+        "There is no (dispatch namespace|KV namespace|Worker)|Upload the Worker first|Create the dispatch namespace first",
+        message,
+    ), message
 
 
 APIS = 8  # every position of a switch occurs in at least two of them
@@ -327,7 +398,9 @@ def api(number: int) -> dict[str, str]:
     turns = {}
     for switch in dataclasses.fields(Switches):
         positions = switch.metadata["choices"]
-        turns[switch.name] = random.Random(switch.name).sample([positions[turn % len(positions)] for turn in range(APIS)], APIS)
+        turns[switch.name] = random.Random(switch.name).sample(
+            [positions[turn % len(positions)] for turn in range(APIS)], APIS
+        )
     return {name: turn[number] for name, turn in turns.items()}
 
 
@@ -346,7 +419,9 @@ def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, 
         check_do_check_do(run, edge, name, **options)
 
 
-@pytest.mark.parametrize("name", ["dispatch_namespace", "kv_namespace", "worker_route", "dns_record", "custom_hostname"])
+@pytest.mark.parametrize(
+    "name", ["dispatch_namespace", "kv_namespace", "worker_route", "dns_record", "custom_hostname"]
+)
 def test_a_post_is_not_repeated(run: Runner, edge: Edge, name: str) -> None:
     case = prepared(run, name)
     for when, done in (("after", True), ("before", False)):
@@ -362,7 +437,9 @@ def test_a_post_is_not_repeated(run: Runner, edge: Edge, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_put_and_a_delete_survive_a_bad_moment(run: Runner, edge: Edge, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_put_and_a_delete_survive_a_bad_moment(
+    run: Runner, edge: Edge, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case = prepared(run, name)
     run.ok(name, **case.create)
     for status in (502, 0):

@@ -47,7 +47,9 @@ def test_what_a_schedule_costs(run: Runner, edge: Edge) -> None:
 
 
 def test_the_crons_that_are_refused_are_those_that_cloudflare_would_refuse() -> None:
-    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import complaint
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import (
+        complaint,
+    )
 
     draw = random.Random(7)
     taken = 0
@@ -79,19 +81,27 @@ def test_what_a_record_costs(run: Runner, edge: Edge) -> None:
     assert cost(run, edge, "dns_record", **known) == (2, 1)
     assert cost(run, edge, "dns_record", **known) == (1, 0)
     assert cost(run, edge, "dns_record", **{**known, "content": "192.0.2.2"}) == (2, 1)
-    assert cost(run, edge, "dns_record", **RECORD, state="absent") == (3, 0), "the zone by the two levels of the name, and the record"
+    assert cost(run, edge, "dns_record", **RECORD, state="absent") == (3, 0), (
+        "the zone by the two levels of the name, and the record"
+    )
 
 
 def test_the_only_record_changes_its_content_and_another_one_stands_beside_it(run: Runner, edge: Edge) -> None:
     run.ok("dns_record", **RECORD)
     changed = run.ok("dns_record", **{**RECORD, "content": "192.0.2.2"})
-    assert [operation.split()[0] for operation in changed["operations"]] == ["PATCH"] and records(run, edge) == ["192.0.2.2"]
+    assert [operation.split()[0] for operation in changed["operations"]] == ["PATCH"] and records(run, edge) == [
+        "192.0.2.2"
+    ]
     for content in ("192.0.2.3", "192.0.2.4", "192.0.2.3"):
         run.ok("dns_record", **{**RECORD, "content": content, "beside": True})
     assert records(run, edge) == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
-    assert run.ok("dns_record", **{**RECORD, "content": "192.0.2.3", "ttl": 600})["dns_record"]["ttl"] == 600, "it is told by its content"
+    assert run.ok("dns_record", **{**RECORD, "content": "192.0.2.3", "ttl": 600})["dns_record"]["ttl"] == 600, (
+        "it is told by its content"
+    )
     for options in ({"content": "192.0.2.9"}, {"content": "192.0.2.9", "proxied": True}):
-        assert "there are 3 of A record 'www.example.com': '192.0.2.2', '192.0.2.3'" in run.refused("dns_record", **{**RECORD, **options})
+        assert "there are 3 of A record 'www.example.com': '192.0.2.2', '192.0.2.3'" in run.refused(
+            "dns_record", **{**RECORD, **options}
+        )
     assert "Give the content" in run.refused("dns_record", name="www.example.com", type="A", state="absent")
     assert not run.ok("dns_record", **{**RECORD, "content": "192.0.2.9"}, state="absent")["changed"]
     assert run.ok("dns_record", **{**RECORD, "content": "192.0.2.3"}, state="absent")["changed"]
@@ -111,7 +121,11 @@ def test_a_text_never_replaces_another(run: Runner, edge: Edge) -> None:
 
 
 def test_a_spelling_is_no_change(run: Runner) -> None:
-    for kind, one, other in (("AAAA", "100::", "0100:0::0"), ("CNAME", "Shop.Example.net.", "shop.example.net"), ("MX", "mx.example.net", "MX.example.net")):
+    for kind, one, other in (
+        ("AAAA", "100::", "0100:0::0"),
+        ("CNAME", "Shop.Example.net.", "shop.example.net"),
+        ("MX", "mx.example.net", "MX.example.net"),
+    ):
         options = {"name": f"{kind}.example.com", "type": kind, **({"priority": 10} if kind == "MX" else {})}
         assert run.ok("dns_record", **options, content=one)["changed"]
         assert not run.ok("dns_record", **options, content=other)["changed"]
@@ -174,7 +188,10 @@ def test_a_custom_domain_and_dns_records_keep_out_of_each_others_way(run: Runner
     assert "code 100117" in (said := run("worker_domain", **DOMAIN)["msg"]) and "Remove these records first" in said
     run.ok("dns_record", name="app.example.com", type="A", state="absent")
     run.ok("worker_domain", **DOMAIN)
-    assert "code 81062" in (said := run("dns_record", **{**RECORD, "name": "app.example.com"})["msg"]) and "Remove the custom domain first" in said
+    assert (
+        "code 81062" in (said := run("dns_record", **{**RECORD, "name": "app.example.com"})["msg"])
+        and "Remove the custom domain first" in said
+    )
 
 
 def test_a_custom_domain_needs_its_worker(run: Runner) -> None:
@@ -205,7 +222,11 @@ def test_a_certificate_is_validated_anew_only_when_it_changes(run: Runner, edge:
         listed = {"path": f"/zones/{edge.zones['platform.localhost']}/custom_hostnames", **to}
         issued = run.ok("api", **listed)["api"][0]["ssl"]["uploaded_on"]
         run.ok("custom_hostname", **SHOP, **to, custom_metadata={"a": "b"})
-        run.ok("custom_hostname", **{**SHOP, "ssl": {"method": "txt", "wildcard": False, "type": "dv", "settings": {}}}, **to)
+        run.ok(
+            "custom_hostname",
+            **{**SHOP, "ssl": {"method": "txt", "wildcard": False, "type": "dv", "settings": {}}},
+            **to,
+        )
         assert run.ok("api", **listed)["api"][0]["ssl"]["uploaded_on"] == issued
         run.ok("custom_hostname", **{**SHOP, "ssl": {"wildcard": True}}, **to)
         after = run.ok("api", **listed)["api"][0]["ssl"]
@@ -237,13 +258,20 @@ def test_waiting_until_it_is_active(run: Runner, edge: Edge) -> None:
         foreseen = run.ok("custom_hostname", **SHOP, **to, wait_for="active", check=True)["custom_hostname"]
         assert foreseen["status"] == "(known after apply)", "check mode waits for nothing"
         done = run.ok("custom_hostname", **SHOP, **to, wait_for="active")
-    assert done["changed"] and (done["custom_hostname"]["status"], done["custom_hostname"]["ssl_status"]) == ("active", "active")
+    assert done["changed"] and (done["custom_hostname"]["status"], done["custom_hostname"]["ssl_status"]) == (
+        "active",
+        "active",
+    )
     assert done["custom_hostname"]["dns_records"] == []
 
 
 def test_waiting_in_vain_says_what_is_needed(run: Runner) -> None:
     result = run("custom_hostname", **SHOP, wait_for="active", wait_timeout=0)
-    assert result["failed"] and "after 0 s it is pending, its certificate initializing. The customer's DNS needs: TXT _cf-custom-hostname" in result["msg"]
+    assert (
+        result["failed"]
+        and "after 0 s it is pending, its certificate initializing. The customer's DNS needs: TXT _cf-custom-hostname"
+        in result["msg"]
+    )
     assert not run.ok("custom_hostname", **SHOP)["changed"], "what was written stays"
 
 
@@ -277,11 +305,25 @@ def test_an_entry_written_with_a_ttl_goes_on_to_its_end(run: Runner, edge: Edge)
     assert now + 599 <= ends <= time.time() + 601
     for lasting in ({"expiration_ttl": 600}, {"expiration_ttl": 9000}, {"expiration": ends}, {}):
         assert not entries(run, {**offer, **lasting})["changed"], lasting
-    assert entries(run, {**offer, "value": "30%"})["changed"] and keys(run, edge)["offer"]["expiration"] == ends, "its end travels with a write"
-    assert entries(run, {**offer, "value": "30%", "expiration_ttl": 120})["changed"] and keys(run, edge)["offer"]["expiration"] < ends
-    assert entries(run, {**offer, "value": "30%", "expiration_ttl": None})["changed"] and "expiration" not in keys(run, edge)["offer"]
-    assert entries(run, {**offer, "value": "30%", "expiration": ends})["changed"] and keys(run, edge)["offer"]["expiration"] == ends
-    assert entries(run, {**offer, "value": "30%", "expiration": None})["changed"] and "expiration" not in keys(run, edge)["offer"]
+    assert entries(run, {**offer, "value": "30%"})["changed"] and keys(run, edge)["offer"]["expiration"] == ends, (
+        "its end travels with a write"
+    )
+    assert (
+        entries(run, {**offer, "value": "30%", "expiration_ttl": 120})["changed"]
+        and keys(run, edge)["offer"]["expiration"] < ends
+    )
+    assert (
+        entries(run, {**offer, "value": "30%", "expiration_ttl": None})["changed"]
+        and "expiration" not in keys(run, edge)["offer"]
+    )
+    assert (
+        entries(run, {**offer, "value": "30%", "expiration": ends})["changed"]
+        and keys(run, edge)["offer"]["expiration"] == ends
+    )
+    assert (
+        entries(run, {**offer, "value": "30%", "expiration": None})["changed"]
+        and "expiration" not in keys(run, edge)["offer"]
+    )
     assert "expires at 1700000000" in run.refused("kv_entries", **KV, entries=[{**offer, "expiration": 1700000000}])
 
 
@@ -289,7 +331,9 @@ def test_an_entry_written_with_a_ttl_goes_on_to_its_end(run: Runner, edge: Edge)
 def test_metadata_alone_is_a_difference(run: Runner, edge: Edge) -> None:
     entries(run, {"key": "a", "value": "b", "metadata": {"x": 1}})
     assert not entries(run, {"key": "a", "value": "b"})["changed"]
-    assert entries(run, {"key": "a", "value": "b", "metadata": {"x": 2}})["changed"] and keys(run, edge)["a"]["metadata"] == {"x": 2}
+    assert entries(run, {"key": "a", "value": "b", "metadata": {"x": 2}})["changed"] and keys(run, edge)["a"][
+        "metadata"
+    ] == {"x": 2}
     assert entries(run, {"key": "a", "value": "b", "metadata": None})["changed"] and keys(run, edge)["a"] == {}
 
 
@@ -298,13 +342,23 @@ def test_values_that_are_no_text(run: Runner, edge: Edge) -> None:
     picture = {"key": "a/picture", "value": BYTES, "base64": True}
     assert entries(run, picture, {"key": "a", "value": "x"})["changed"]
     again = entries(run, picture, {"key": "a", "value": "x"})
-    assert not again["changed"] and again["kv_entries"]["entries"]["a/picture"] == {"value": BYTES, "base64": True, "metadata": None}
+    assert not again["changed"] and again["kv_entries"]["entries"]["a/picture"] == {
+        "value": BYTES,
+        "base64": True,
+        "metadata": None,
+    }
     text = {"key": "b", "value": base64.b64encode("später".encode()).decode(), "base64": True}
     assert entries(run, text)["kv_entries"]["entries"]["b"]["value"] == "später"
     assert not entries(run, {"key": "b", "value": "später"})["changed"]
-    assert cost(run, edge, "kv_entries", **KV, entries=[picture]) == (3, 0), "the title, what is said of the key, its bytes"
-    assert entries(run, {**picture, "metadata": {"x": 1}})["changed"] and keys(run, edge)["a/picture"]["metadata"] == {"x": 1}
-    assert entries(run, {"key": "a/picture", "base64": True}, state="absent")["changed"] and "a/picture" not in keys(run, edge)
+    assert cost(run, edge, "kv_entries", **KV, entries=[picture]) == (3, 0), (
+        "the title, what is said of the key, its bytes"
+    )
+    assert entries(run, {**picture, "metadata": {"x": 1}})["changed"] and keys(run, edge)["a/picture"]["metadata"] == {
+        "x": 1
+    }
+    assert entries(run, {"key": "a/picture", "base64": True}, state="absent")["changed"] and "a/picture" not in keys(
+        run, edge
+    )
     assert not entries(run, {"key": "a/picture", "base64": True}, state="absent")["changed"]
 
 
@@ -316,7 +370,10 @@ def test_keys_that_are_not_declared_are_purged_within_the_prefix(run: Runner, ed
     done = entries(run, *wanted, prefix="in/", purge=True)
     assert foreseen["operations"] == done["operations"] and foreseen["diff"] == done["diff"]
     assert [operation.rsplit("/", 1)[1] for operation in done["operations"]] == ["bulk", "delete"]
-    assert list(done["diff"]["before"]) == ["in/1", "in/0", "in/2", "in/3"] and list(done["diff"]["after"]) == ["in/1", "in/9"]
+    assert list(done["diff"]["before"]) == ["in/1", "in/0", "in/2", "in/3"] and list(done["diff"]["after"]) == [
+        "in/1",
+        "in/9",
+    ]
     assert list(keys(run, edge)) == ["in/1", "in/9", *(f"out/{number}" for number in range(4))]
     assert not entries(run, *wanted, prefix="in/", purge=True)["changed"]
     said = run.refused("kv_entries", **KV, prefix="", purge=True, purge_limit=3, entries=wanted)
@@ -327,13 +384,25 @@ def test_keys_that_are_not_declared_are_purged_within_the_prefix(run: Runner, ed
 def test_what_leads_to_workers_is_not_purged(run: Runner, edge: Edge) -> None:
     run.ok("dispatch_namespace", name="tenants")
     run.ok("kv_namespace", **KV)
-    fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "hostnames": ["a.example.com"]}], "registry": KV}
+    fleet = {
+        "dispatch_namespace": "tenants",
+        "workers": [{"name": "a", "hostnames": ["a.example.com"]}],
+        "registry": KV,
+    }
     run.ok("namespaced_workers", **fleet, defaults={"content": CODE, "compatibility_date": "2026-11-01"})
     entries(run, {"key": "mine", "value": "x", "metadata": {"x": 1}})
     root = f"/accounts/{edge.account}/storage/kv/namespaces"
     namespace = run.ok("api", path=root)["api"][0]["id"]
-    run.ok("api", method="PUT", path=f"{root}/{namespace}/bulk", body=[{"key": "odd", "value": "x", "metadata": ["tenantry"]}])
-    assert entries(run, prefix="", purge=True)["changed"] and list(keys(run, edge)) == ["a.example.com", "tenantry/ledger/default"]
+    run.ok(
+        "api",
+        method="PUT",
+        path=f"{root}/{namespace}/bulk",
+        body=[{"key": "odd", "value": "x", "metadata": ["tenantry"]}],
+    )
+    assert entries(run, prefix="", purge=True)["changed"] and list(keys(run, edge)) == [
+        "a.example.com",
+        "tenantry/ledger/default",
+    ]
 
 
 @pytest.mark.usefixtures("_plans")
@@ -346,7 +415,9 @@ def test_what_entries_cost(run: Runner, edge: Edge) -> None:
 
 
 @pytest.mark.usefixtures("_plans")
-def test_what_does_not_fit_into_one_request_is_sent_in_several(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_into_one_request_is_sent_in_several(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import kv_entries
 
     def sent(*some: dict[str, t.Any]) -> list[int]:
@@ -357,5 +428,7 @@ def test_what_does_not_fit_into_one_request_is_sent_in_several(run: Runner, edge
     monkeypatch.setattr(kv_entries, "MOST_WRITTEN", 3)
     assert sent(*({"key": f"k{number}", "value": "x"} for number in range(7))) == [1, 1, 1]
     monkeypatch.setattr(kv_entries, "MOST_SENT", 1000)
-    assert sent(*({"key": f"k{number}", "value": "ä" * 100} for number in range(2))) == [1, 1], "as JSON each takes six hundred bytes"
+    assert sent(*({"key": f"k{number}", "value": "ä" * 100} for number in range(2))) == [1, 1], (
+        "as JSON each takes six hundred bytes"
+    )
     assert len(keys(run, edge)) == 7

@@ -20,11 +20,22 @@ import typing as t
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import shared
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.budget import CLOUDFLARE, FORGOTTEN, Budget, Flight, Limit
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.budget import (
+    CLOUDFLARE,
+    FORGOTTEN,
+    Budget,
+    Flight,
+    Limit,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import TIMEOUT, Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.credentials import Credentials
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import Unreachable
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import ASSUMED, LONGEST_WAIT, Pacer, lives
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import (
+    ASSUMED,
+    LONGEST_WAIT,
+    Pacer,
+    lives,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.shared import Shared
 from concurrency import Clock, at_once
 from local_edge.testing import Edge, running
@@ -88,19 +99,25 @@ def simulate(server: Server, count: int, threads: int, latency: float, chance: r
         elif count:
             count -= 1
             landing = now + latency * chance.uniform(0.5, 1.5)
-            heapq.heappush(events, (chance.uniform(now, landing), next(order), "count", (budget.depart(now, 1), landing)))
+            heapq.heappush(
+                events, (chance.uniform(now, landing), next(order), "count", (budget.depart(now, 1), landing))
+            )
     return now - begin
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("threads", [1, 8, 16])
-@pytest.mark.parametrize(("style", "speaks"), [("exactly", True), ("exactly", False), ("by the second", True), ("windows", True)])
+@pytest.mark.parametrize(
+    ("style", "speaks"), [("exactly", True), ("exactly", False), ("by the second", True), ("windows", True)]
+)
 def test_nothing_is_refused_and_no_time_is_lost(style: str, speaks: bool, threads: int, seed: int) -> None:
     server, chance = Server(style, Limit(40, 10), speaks), random.Random(seed)
     took = simulate(server, 120, threads, 0.02, chance)
     assert not server.refused
     sent = sorted(server.counted)
-    assert all(later - earlier >= 10 for earlier, later in zip(sent, sent[40:], strict=False)), "no window ever holds more than the quota"
+    assert all(later - earlier >= 10 for earlier, later in zip(sent, sent[40:], strict=False)), (
+        "no window ever holds more than the quota"
+    )
     assert took < 20 + 120 * 0.02 / threads + (2 if speaks else 0.2), "but for what the server rounds up"
 
 
@@ -128,13 +145,25 @@ def landed(budget: Budget, now: float, status: int = 200, **headers: str) -> Non
         ({"Ratelimit": '"default";r=0'}, ASSUMED, 0, 301),
         ({"Ratelimit": '"a";r=9;t=8, "b" ; t=7 ; r=0'}, {"a": CLOUDFLARE, "b": CLOUDFLARE}, 0, 8),
         ({"Ratelimit": '"a";r=0;t=8, "b";r=0;t=9'}, {"a": CLOUDFLARE, "b": CLOUDFLARE}, 0, 10),
-        ({"Ratelimit_Policy": '"burst";q=100;w=60, "default";q=40;w=10'}, {"burst": Limit(100, 60), "default": Limit(40, 10)}, 39, 0),
-        ({"Ratelimit_Policy": '"burst";q=1;w=60', "Ratelimit": '"default";r=5;t=9'}, {"burst": Limit(1, 60), "default": CLOUDFLARE}, 0, 60),
+        (
+            {"Ratelimit_Policy": '"burst";q=100;w=60, "default";q=40;w=10'},
+            {"burst": Limit(100, 60), "default": Limit(40, 10)},
+            39,
+            0,
+        ),
+        (
+            {"Ratelimit_Policy": '"burst";q=1;w=60', "Ratelimit": '"default";r=5;t=9'},
+            {"burst": Limit(1, 60), "default": CLOUDFLARE},
+            0,
+            60,
+        ),
         ({"Ratelimit": f'"default";r=0;t={"9" * 5000}'}, ASSUMED, 0, 301),
         ({"Ratelimit": "nonsense", "Ratelimit_Policy": '"x";q=0;w=0, ;;, "y";q=5'}, ASSUMED, 1199, 0),
     ],
 )
-def test_what_the_server_says_is_obeyed_and_a_second_added_where_others_spent(told: dict[str, str], limits: dict[str, Limit], left: int, delay: float) -> None:
+def test_what_the_server_says_is_obeyed_and_a_second_added_where_others_spent(
+    told: dict[str, str], limits: dict[str, Limit], left: int, delay: float
+) -> None:
     budget = Budget(ASSUMED, ASSUMED)
     landed(budget, 1000, **told)
     assert (budget.limits, budget.left(1000), budget.delay(1000)) == (limits, left, delay)
@@ -280,7 +309,9 @@ def forked(count: int, do: t.Callable[[], t.Any]) -> None:
 def test_threads_and_processes_share_one_budget() -> None:
     with running(rate_limit="40/1", latency_ms=5) as edge:
         begin = time.monotonic()
-        forked(3, lambda: at_once(4, lambda _number: [client_of(edge).call("GET", "/accounts") for _request in range(10)]))
+        forked(
+            3, lambda: at_once(4, lambda _number: [client_of(edge).call("GET", "/accounts") for _request in range(10)])
+        )
         took = time.monotonic() - begin
         assert statuses(edge) == {200: 120}
         assert 2 <= took < 6, "twice a window, and what a busy machine takes"
@@ -376,7 +407,9 @@ def test_where_the_file_is(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
 def test_without_a_place_the_process_counts_alone(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / "run/tenantry").write_text("in the way")
     (place / "home/.cache").write_text("in the way")
-    monkeypatch.setattr(shared.tempfile, "gettempdir", lambda: str(place / "nowhere/at/all" if os.getuid() else "/proc/none"))
+    monkeypatch.setattr(
+        shared.tempfile, "gettempdir", lambda: str(place / "nowhere/at/all" if os.getuid() else "/proc/none")
+    )
     pacer = Pacer.of("https://api.example.com", "x")
     pacer.take()
     assert pacer.left() == 1199 and Pacer.of("https://api.example.com", "x").left() == 1200
@@ -393,7 +426,15 @@ def test_a_disk_that_refuses_is_done_without(place: pathlib.Path, monkeypatch: p
     assert pacer.left() == 1196
 
 
-@pytest.mark.parametrize("damage", [lambda _content: b"", lambda _content: b"\0" * 9000, lambda content: content[:-3], lambda content: content[:-1] + b"?"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _content: b"",
+        lambda _content: b"\0" * 9000,
+        lambda content: content[:-3],
+        lambda content: content[:-1] + b"?",
+    ],
+)
 def test_a_damaged_file_is_a_new_one(place: pathlib.Path, damage: t.Callable[[bytes], bytes]) -> None:
     pacer = Pacer.of("https://api.example.com", "x")
     for _request in range(5):

@@ -61,7 +61,9 @@ def test_a_line_is_told_every_ten_seconds_at_most() -> None:
         clock.now += 1
         shown(work)
     shown.end()
-    assert [when for when, _text, _how in clock.shown] == [1010, 1020, 1030] and all("\r" not in text for _when, text, _how in clock.shown)
+    assert [when for when, _text, _how in clock.shown] == [1010, 1020, 1030] and all(
+        "\r" not in text for _when, text, _how in clock.shown
+    )
 
 
 def test_a_bar_is_drawn_in_place_and_wiped() -> None:
@@ -74,8 +76,12 @@ def test_a_bar_is_drawn_in_place_and_wiped() -> None:
         shown(work)
     shown.end()
     texts = [text for _when, text, _how in clock.shown]
-    assert 3 <= len(texts) <= 6 and all(text.startswith(_progress.WIPE) for text in texts) and texts[-1] == _progress.WIPE
-    assert all(how == {"screen_only": True, "newline": False} for _when, _text, how in clock.shown), "a bar is in no log"
+    assert (
+        3 <= len(texts) <= 6 and all(text.startswith(_progress.WIPE) for text in texts) and texts[-1] == _progress.WIPE
+    )
+    assert all(how == {"screen_only": True, "newline": False} for _when, _text, how in clock.shown), (
+        "a bar is in no log"
+    )
     assert all(len(text.removeprefix(_progress.WIPE)) <= 80 for text in texts)
 
 
@@ -85,15 +91,26 @@ def test_what_is_said() -> None:
     assert re.fullmatch(r"50/200, 3:0\d to go, 49 changed, 1 failed, 900 requests left", _progress.line(work, 0.0))
     assert _progress.line(progress(done=200, changed=200), 0.0) == "200/200, 200 changed, 0 failed, 900 requests left"
     work.waits_until = 1000.0
-    assert re.fullmatch(r"50/200, waiting for the API budget until \d\d:\d\d:\d\d, .*, 1 failed, 900 requests left", _progress.line(work, 900.0))
+    assert re.fullmatch(
+        r"50/200, waiting for the API budget until \d\d:\d\d:\d\d, .*, 1 failed, 900 requests left",
+        _progress.line(work, 900.0),
+    )
     assert _progress.line(progress("", 0, waits_until=1000.0), 990.0).endswith(", 900 requests left")
     assert _progress.drawn(work, 1000.0, 200).startswith("[###.........] 50/200, 3:0")
-    assert [_progress.clock(seconds) for seconds in (0, 9.9, 61, 3600, 36061)] == ["0:00", "0:09", "1:01", "1:00:00", "10:01:01"]
+    assert [_progress.clock(seconds) for seconds in (0, 9.9, 61, 3600, 36061)] == [
+        "0:00",
+        "0:09",
+        "1:01",
+        "1:00:00",
+        "10:01:01",
+    ]
 
 
 def test_what_matters_fits_on_a_terminal_of_80_columns() -> None:
     work = progress(total=10_000, began=time.time() - 60, done=2500, changed=2400, failed=100)
-    assert re.fullmatch(r"\[###\.{9}\] 2500/10000, 3:0\d to go, 2400 changed, 100 failed, .*", _progress.drawn(work, 0.0, 79))
+    assert re.fullmatch(
+        r"\[###\.{9}\] 2500/10000, 3:0\d to go, 2400 changed, 100 failed, .*", _progress.drawn(work, 0.0, 79)
+    )
     assert len(_progress.drawn(work, 0.0, 40)) == 40
 
 
@@ -126,21 +143,35 @@ def test_no_more_are_done_than_there_are(run: Runner, edge: Edge, absent: bool) 
     run.ok("dispatch_namespace", name="tenants")
     run.ok("kv_namespace", title="Metadata")
     fleet = {"dispatch_namespace": "tenants", "owner": "mine", "registry": {"title": "Metadata"}}
-    workers = [{"name": f"t{number}", "hostnames": [f"t{number}.example.com"], "content": CODE, "compatibility_date": "2026-11-01"} for number in range(12)]
+    workers = [
+        {
+            "name": f"t{number}",
+            "hostnames": [f"t{number}.example.com"],
+            "content": CODE,
+            "compatibility_date": "2026-11-01",
+        }
+        for number in range(12)
+    ]
     seen: list[tuple[int, int, int]] = []
     if absent:
         run.ok("namespaced_workers", **fleet, workers=workers)
     edge.fault(method="PUT", path=".*/scripts/t3", status=400, code=10021, message="no", times=1)
     with watched(lambda work: seen.append((work.done, work.total, work.failed))):
         run("namespaced_workers", **fleet, **({"state": "absent"} if absent else {"workers": workers}))
-    assert [done for done, _total, _failed in seen] == list(range(1, 13)) and {total for _done, total, _failed in seen} == {12}
+    assert [done for done, _total, _failed in seen] == list(range(1, 13)) and {
+        total for _done, total, _failed in seen
+    } == {12}
     assert seen[-1][2] == (0 if absent else 1)
 
 
 def test_where_a_bar_can_be_drawn() -> None:
     ours, theirs = pty.openpty()
     sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
-    for output, variables, drawn in ((theirs, {}, True), (theirs, {"AWX_ISOLATED_DATA_DIR": "/x"}, False), (subprocess.DEVNULL, {}, False)):
+    for output, variables, drawn in (
+        (theirs, {}, True),
+        (theirs, {"AWX_ISOLATED_DATA_DIR": "/x"}, False),
+        (subprocess.DEVNULL, {}, False),
+    ):
         with subprocess.Popen(sleeping, stdout=output) as process:
             assert _progress.on_terminal(variables, process.pid) is drawn
             process.kill()

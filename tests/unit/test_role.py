@@ -19,12 +19,16 @@ ONCE = {*SHARED} - {"update_secrets", "take_over", "allow_replace"}
 
 
 def test_a_route_takes_every_option_of_a_route() -> None:
-    declared = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]["platform_routes"]["options"]
+    declared = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"][
+        "platform_routes"
+    ]["options"]
     assert set(declared) == set(ROUTE)
 
 
 def test_the_router_takes_every_option_of_a_worker() -> None:
-    declared = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]["platform_router"]["options"]
+    declared = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"][
+        "platform_router"
+    ]["options"]
     tasks = yaml.safe_load((ROLE / "tasks/present.yml").read_text())
     passed = next(task["tenantry.cloudflare_workers.worker"] for task in tasks if task["name"] == "Router")
     options = set(Worker.spec())

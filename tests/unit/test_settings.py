@@ -16,8 +16,14 @@ from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE, SECRET, WORKER, call, get, secret_names, verbs
 
-ROOMS = "import { DurableObject } from 'cloudflare:workers'; export class Room extends DurableObject {} export class Hall extends DurableObject {} " + CODE
-STEPS = [{"tag": "v1", "new_sqlite_classes": ["Room"]}, {"tag": "v2", "renamed_classes": [{"from": "Room", "to": "Hall"}]}]
+ROOMS = (
+    "import { DurableObject } from 'cloudflare:workers'; export class Room extends DurableObject {} export class Hall extends DurableObject {} "
+    + CODE
+)
+STEPS = [
+    {"tag": "v1", "new_sqlite_classes": ["Room"]},
+    {"tag": "v2", "renamed_classes": [{"from": "Room", "to": "Hall"}]},
+]
 #: Two values of each setting, and what the API says once it is taken back.
 VALUES: dict[str, tuple[t.Any, t.Any, t.Any]] = {
     "compatibility_flags": (["nodejs_compat"], ["no_nodejs_compat_v2", "nodejs_compat"], []),
@@ -30,7 +36,11 @@ VALUES: dict[str, tuple[t.Any, t.Any, t.Any]] = {
     "placement": ({"mode": "smart"}, {"region": "aws:us-east-1"}, {}),
     "logpush": (True, False, False),
     "tail_consumers": ([{"service": "tail"}], [{"service": "other"}, {"service": "tail"}], []),
-    "cache_options": ({"enabled": True}, {"enabled": True, "cross_version_cache": True}, {"enabled": False, "cross_version_cache": True}),
+    "cache_options": (
+        {"enabled": True},
+        {"enabled": True, "cross_version_cache": True},
+        {"enabled": False, "cross_version_cache": True},
+    ),
     "usage_model": ("unbound", "bundled", "standard"),
 }
 
@@ -57,14 +67,24 @@ def test_a_setting(run: Runner, edge: Edge, name: str) -> None:
     if second != nothing:
         changed = run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second})
         assert verbs(changed) == ["PATCH /settings"] and changed["namespaced_worker"][name] == second
-        assert not run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second}, verify_level="settings")["changed"]
-    assert verbs(run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None})) == ["PATCH /settings"]
+        assert not run.ok(
+            "namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second}, verify_level="settings"
+        )["changed"]
+    assert verbs(run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None})) == [
+        "PATCH /settings"
+    ]
     assert (get(run, edge, "/settings")[name] or nothing) == nothing
-    assert not run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None}, verify_level="settings")["changed"]
+    assert not run.ok(
+        "namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None}, verify_level="settings"
+    )["changed"]
 
 
 def test_what_is_not_given_of_a_setting_stays(run: Runner, edge: Edge) -> None:
-    run.ok("namespaced_worker", **WORKER, observability={"enabled": True, "logs": {"enabled": True, "invocation_logs": True}})
+    run.ok(
+        "namespaced_worker",
+        **WORKER,
+        observability={"enabled": True, "logs": {"enabled": True, "invocation_logs": True}},
+    )
     run.ok("namespaced_worker", **WORKER, observability={"enabled": True, "head_sampling_rate": 0.5})
     told = get(run, edge, "/settings")["observability"]
     assert (told["head_sampling_rate"], told["logs"]) == (0.5, {"enabled": True, "invocation_logs": True})
@@ -73,10 +93,22 @@ def test_what_is_not_given_of_a_setting_stays(run: Runner, edge: Edge) -> None:
 def test_settings_bindings_and_secrets_change_in_one_request(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **WORKER, vars={"A": "1"}, secrets={"KEY": SECRET}, fingerprint_key="fingerprint-key-1")
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
-    changed = run.ok("namespaced_worker", **WORKER, vars={"A": "2"}, secrets={"KEY": SECRET, "NEW": SECRET}, logpush=True, fingerprint_key="fingerprint-key-1")
+    changed = run.ok(
+        "namespaced_worker",
+        **WORKER,
+        vars={"A": "2"},
+        secrets={"KEY": SECRET, "NEW": SECRET},
+        logpush=True,
+        fingerprint_key="fingerprint-key-1",
+    )
     assert verbs(changed) == ["PATCH /settings"]
     assert secret_names(run, edge) == ["BY_HAND", "KEY", "NEW"]
-    assert {one["name"]: one.get("text") for one in get(run, edge, "/bindings")} == {"A": "2", "BY_HAND": None, "KEY": None, "NEW": None}
+    assert {one["name"]: one.get("text") for one in get(run, edge, "/bindings")} == {
+        "A": "2",
+        "BY_HAND": None,
+        "KEY": None,
+        "NEW": None,
+    }
     assert SECRET not in json.dumps(changed)
 
 
@@ -109,18 +141,38 @@ def test_a_worker_on_another_way_is_not_replaced_unasked(run: Runner, edge: Edge
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
     message = run.refused("namespaced_worker", **worker, migrations=other, allow_replace=True)
     assert "would lose: give BY_HAND in secrets" in message
-    predicted = run.ok("namespaced_worker", check=True, **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}}, migrations=other, allow_replace=True)
-    replaced = run.ok("namespaced_worker", **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}}, migrations=other, allow_replace=True)
+    predicted = run.ok(
+        "namespaced_worker",
+        check=True,
+        **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}},
+        migrations=other,
+        allow_replace=True,
+    )
+    replaced = run.ok(
+        "namespaced_worker",
+        **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}},
+        migrations=other,
+        allow_replace=True,
+    )
     assert verbs(replaced) == verbs(predicted) == ["DELETE ", "PUT "]
     assert (tag_of(run, edge), secret_names(run, edge)) == ("w1", ["BY_HAND", "KEY"])
-    assert not run.ok("namespaced_worker", **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}}, migrations=other, allow_replace=True)["changed"]
+    assert not run.ok(
+        "namespaced_worker",
+        **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}},
+        migrations=other,
+        allow_replace=True,
+    )["changed"]
 
 
 @pytest.mark.parametrize("said", [True, False], ids=["said", "silent"])
 def test_a_replaced_worker_stays_on_workers_dev(run: Runner, edge: Edge, said: bool) -> None:
     worker = {"name": "a", "content": ROOMS, "compatibility_date": "2026-11-01", "allow_replace": True}
     run.ok("worker", **worker, workers_dev=True, migrations=STEPS[:1])
-    other = {**worker, **({"workers_dev": True} if said else {}), "migrations": [{"tag": "w1", "new_sqlite_classes": ["Hall"]}]}
+    other = {
+        **worker,
+        **({"workers_dev": True} if said else {}),
+        "migrations": [{"tag": "w1", "new_sqlite_classes": ["Hall"]}],
+    }
     predicted = run.ok("worker", check=True, **other)
     assert verbs(run.ok("worker", **other)) == verbs(predicted) == ["DELETE ", "PUT ", "POST /subdomain"]
     assert run.ok("api", path=f"/accounts/{edge.account}/workers/scripts/a/subdomain")["api"]["enabled"]
@@ -139,7 +191,10 @@ def test_a_replaced_worker_does_not_lose_its_assets_unasked(run: Runner, tmp_pat
 
 
 def test_previews_on_workers_dev_stay_as_they_are(run: Runner, edge: Edge) -> None:
-    worker, path = {"name": "a", "content": CODE, "compatibility_date": "2026-11-01"}, f"/accounts/{edge.account}/workers/scripts/a/subdomain"
+    worker, path = (
+        {"name": "a", "content": CODE, "compatibility_date": "2026-11-01"},
+        f"/accounts/{edge.account}/workers/scripts/a/subdomain",
+    )
     run.ok("worker", **worker, workers_dev=True)
     run.ok("api", method="POST", path=path, body={"enabled": True, "previews_enabled": True})
     assert run.ok("worker", **worker, workers_dev=False)["changed"]

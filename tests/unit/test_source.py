@@ -20,7 +20,11 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.action import api a
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import folder, source
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import Stamp, secrets_segment, stamp_in
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import (
+    Stamp,
+    secrets_segment,
+    stamp_in,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.metadata import read_modules, upload
 
 if t.TYPE_CHECKING:
@@ -89,15 +93,26 @@ def files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> str:
     ("options", "identity"),
     [
         ({"content": CODE}, "b92eecd68e6dce43abcb3588fe1b64504815a926d265126ea1801c027dc05b64"),
-        ({"content": CODE, "main_module": "lib/a.mjs"}, "633b4e3974541152b89e7b61b2447bcbc2544c849cac27b0a1cc7d52b27c95d4"),
+        (
+            {"content": CODE, "main_module": "lib/a.mjs"},
+            "633b4e3974541152b89e7b61b2447bcbc2544c849cac27b0a1cc7d52b27c95d4",
+        ),
         ({"path": "router.js"}, "beafd3eae15a43b5a8d2ce4a2d3d4f8f356f84d406c1e0e3f4715398938c0147"),
-        ({"path": "router.js", "main_module": "x.cjs"}, "8568d75462eeada255b49ddea1ea3489681515594632412dccf7d81df75f0546"),
+        (
+            {"path": "router.js", "main_module": "x.cjs"},
+            "8568d75462eeada255b49ddea1ea3489681515594632412dccf7d81df75f0546",
+        ),
         ({"path": "folder"}, "71c60683b0ea7959c47d5b81d7ebec9155f856c38565c04fa1833a34182c3cdf"),
         ({"entrypoint": "a.ts"}, "31a13cc9ddc4a1cee9672258a90b77fce61ed5c5573e51a6f5ad2758f2fc9ab3"),
-        ({"entrypoint": "a.ts", "minify": True, "define": {"A": 1}}, "29019e6fe9cc758f72c6a1915f94d0f906987373af0132d53b4f347d6a573b84"),
+        (
+            {"entrypoint": "a.ts", "minify": True, "define": {"A": 1}},
+            "29019e6fe9cc758f72c6a1915f94d0f906987373af0132d53b4f347d6a573b84",
+        ),
     ],
 )
-def test_no_release_takes_an_old_source_for_another(entrypoint: pathlib.Path, options: dict[str, t.Any], identity: str) -> None:
+def test_no_release_takes_an_old_source_for_another(
+    entrypoint: pathlib.Path, options: dict[str, t.Any], identity: str
+) -> None:
     """These digests are in the tags of Workers that are out there: one that changes uploads them all anew."""
     files(entrypoint.parent, {"router.js": CODE, "folder/index.js": CODE, "folder/lib/a.txt": "a"})
     given = {**options, "source_root": str(entrypoint.parent), "esbuild_path": esbuild(entrypoint.parent, "1")}
@@ -117,18 +132,40 @@ def test_no_esbuild(entrypoint: pathlib.Path) -> None:
         ({"a.ts": CODE}, {"path": "a.ts"}, "path: .*a.ts is not JavaScript yet: give it as entrypoint"),
         ({"x/a.ts": CODE}, {"path": "x"}, "path: .*x holds no JavaScript. What is TypeScript is given as entrypoint"),
         ({"x/a.ts": CODE}, {"entrypoint": "x"}, "entrypoint: .*x is a folder: name the file"),
-        ({"x/a.js": CODE, "x/b.js": CODE}, {"path": "x"}, "has several modules, and none is called index.js or .*: name one of a.js, b.js"),
-        ({"x/index.js": CODE, "x/b/c.js": CODE}, {"path": "x", "main_module": "c.js"}, "'c.js' is no code in .*: name one of index.js, b/c.js"),
+        (
+            {"x/a.js": CODE, "x/b.js": CODE},
+            {"path": "x"},
+            "has several modules, and none is called index.js or .*: name one of a.js, b.js",
+        ),
+        (
+            {"x/index.js": CODE, "x/b/c.js": CODE},
+            {"path": "x", "main_module": "c.js"},
+            "'c.js' is no code in .*: name one of index.js, b/c.js",
+        ),
         ({"x/index.js": CODE}, {"path": "x", "main_module": "../a.js"}, "'../a.js' is no code in"),
         ({"x/index.js": " \n"}, {"path": "x"}, "path: index.js is empty"),
         ({"a.js": ""}, {"path": "a.js"}, "path: a.js is empty"),
         ({}, {"content": " "}, "content: worker.js is empty"),
-        ({"a.ts": CODE}, {"entrypoint": "a.ts", "main_module": "../../a.js"}, "main_module: '../../a.js' must be a name"),
-        ({"a.ts": CODE}, {"entrypoint": "a.ts", "main_module": "a.wasm"}, "main_module: 'a.wasm' must end in one of .js, .mjs:"),
-        ({"a.js": CODE}, {"path": "a.js", "main_module": "a.txt"}, "main_module: 'a.txt' must end in one of .js, .mjs, .cjs, .py:"),
+        (
+            {"a.ts": CODE},
+            {"entrypoint": "a.ts", "main_module": "../../a.js"},
+            "main_module: '../../a.js' must be a name",
+        ),
+        (
+            {"a.ts": CODE},
+            {"entrypoint": "a.ts", "main_module": "a.wasm"},
+            "main_module: 'a.wasm' must end in one of .js, .mjs:",
+        ),
+        (
+            {"a.js": CODE},
+            {"path": "a.js", "main_module": "a.txt"},
+            "main_module: 'a.txt' must end in one of .js, .mjs, .cjs, .py:",
+        ),
     ],
 )
-def test_what_is_no_worker(tmp_path: pathlib.Path, contents: dict[str, str], options: dict[str, str], message: str) -> None:
+def test_what_is_no_worker(
+    tmp_path: pathlib.Path, contents: dict[str, str], options: dict[str, str], message: str
+) -> None:
     with pytest.raises(CloudflareError, match=message):
         source.load({**options, "source_root": files(tmp_path, contents)})
 
@@ -136,8 +173,21 @@ def test_what_is_no_worker(tmp_path: pathlib.Path, contents: dict[str, str], opt
 def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "LARGEST", 200)
     monkeypatch.setattr(folder, "MOST_MODULES", 2)
-    root = files(tmp_path, {"large/index.js": CODE, "large/a.bin": b"x" * 200, "many/index.js": CODE, "many/a.txt": "", "many/b.txt": "", "a.js": CODE * 4})
-    for path, message in (("large", "holds 252 bytes in 2 modules and a Worker has 200 at most"), ("many", "holds 3 modules, and more than 2 are no Worker")):
+    root = files(
+        tmp_path,
+        {
+            "large/index.js": CODE,
+            "large/a.bin": b"x" * 200,
+            "many/index.js": CODE,
+            "many/a.txt": "",
+            "many/b.txt": "",
+            "a.js": CODE * 4,
+        },
+    )
+    for path, message in (
+        ("large", "holds 252 bytes in 2 modules and a Worker has 200 at most"),
+        ("many", "holds 3 modules, and more than 2 are no Worker"),
+    ):
         with pytest.raises(CloudflareError, match=f"path: .*{path} {message}"):
             source.load({"path": path, "source_root": root})
     for options in ({"path": "a.js", "source_root": root}, {"content": CODE * 4}):
@@ -172,7 +222,11 @@ def test_a_folder_is_its_modules(tmp_path: pathlib.Path) -> None:
     assert made.main_module == "index.js"
     assert [(one.name, one.type) for one in made.maps] == [("index.js.map", "application/source-map")]
     sent = [(name, part[2]) for name, part in upload(made, {}, [], [])["files"]]
-    assert sent == [("metadata", "application/json"), *sorted(kinds.items()), ("index.js.map", "application/source-map")]
+    assert sent == [
+        ("metadata", "application/json"),
+        *sorted(kinds.items()),
+        ("index.js.map", "application/source-map"),
+    ]
     assert source.load({"path": str(tmp_path), "main_module": "lib/deep/b.mjs"}).main_module == "lib/deep/b.mjs"
 
 
@@ -199,7 +253,10 @@ def test_an_error_of_esbuild_is_shown_and_found_once(entrypoint: pathlib.Path) -
 
 
 def test_another_esbuild_is_no_change_and_another_source_is(entrypoint: pathlib.Path) -> None:
-    made = [source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)}) for version in ("1", "2")]
+    made = [
+        source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)})
+        for version in ("1", "2")
+    ]
     assert made[0].modules != made[1].modules and made[0].identity == made[1].identity
     assert made[0].code != made[1].code
     assert made[0].main_module == "a.js"
@@ -211,7 +268,12 @@ def test_another_esbuild_is_no_change_and_another_source_is(entrypoint: pathlib.
 
 def test_a_tsconfig_is_part_of_the_source_with_what_it_extends(entrypoint: pathlib.Path) -> None:
     program, seen = esbuild(entrypoint.parent, "1"), set()
-    for contents in ({}, {"tsconfig.json": '{"extends": "./base"}'}, {"base.json": "{}"}, {"base.json": '{"compilerOptions": {"jsx": "react"}}'}):
+    for contents in (
+        {},
+        {"tsconfig.json": '{"extends": "./base"}'},
+        {"base.json": "{}"},
+        {"base.json": '{"compilerOptions": {"jsx": "react"}}'},
+    ):
         source._read.cache_clear()
         files(entrypoint.parent, contents)
         seen.add(source.load({"entrypoint": str(entrypoint), "esbuild_path": program}).identity)
@@ -244,7 +306,9 @@ def test_what_many_share_is_bundled_once(entrypoint: pathlib.Path, run: Runner, 
 
 def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
     run.ok("dispatch_namespace", name="tenants")
-    old, new = ({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)} for version in ("1", "2"))
+    old, new = (
+        {"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)} for version in ("1", "2")
+    )
     worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01"}
     fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "compatibility_date": "2026-11-01"}]}
     warning = "Workers whose code another version of esbuild has made: 1. It stays as it is. Give rebundle: true"
@@ -254,7 +318,10 @@ def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, ru
 
     assert run.ok("namespaced_worker", **worker, **old)["warnings"] == []
     assert run.ok("namespaced_worker", **worker, **old)["warnings"] == []
-    for module, options in (("namespaced_worker", {**worker, **new}), ("namespaced_workers", {**fleet, "defaults": new})):
+    for module, options in (
+        ("namespaced_worker", {**worker, **new}),
+        ("namespaced_workers", {**fleet, "defaults": new}),
+    ):
         for level in ("stamp", "settings", "content"):
             said = run.ok(module, **options, verify_level=level)
             assert not said["changed"] and warning in said["warnings"][0], (module, level)
@@ -265,17 +332,30 @@ def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, ru
     told = run.ok("namespaced_worker", check=True, **worker, **new, rebundle=True)
     assert [operation.split()[0] for operation in told["operations"]] == ["PUT"] and told["diff"]
     assert "// 1" in script()
-    assert run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)["namespaced_workers"][0]["fields"] == ["modules"]
+    assert run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)["namespaced_workers"][0]["fields"] == [
+        "modules"
+    ]
     assert "// 2" in script()
     again = run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)
     assert not again["changed"] and again["warnings"] == []
 
 
-def test_code_changed_by_others_is_noticed_whatever_esbuild_made_it(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
+def test_code_changed_by_others_is_noticed_whatever_esbuild_made_it(
+    entrypoint: pathlib.Path, run: Runner, edge: Edge
+) -> None:
     run.ok("dispatch_namespace", name="tenants")
-    worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01", "entrypoint": str(entrypoint), "verify_level": "content"}
+    worker = {
+        "dispatch_namespace": "tenants",
+        "name": "a",
+        "compatibility_date": "2026-11-01",
+        "entrypoint": str(entrypoint),
+        "verify_level": "content",
+    }
     run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "1"))
-    parts = {"metadata": (None, '{"main_module": "a.js"}', "application/json"), "a.js": ("a.js", CODE, "application/javascript+module")}
+    parts = {
+        "metadata": (None, '{"main_module": "a.js"}', "application/json"),
+        "a.js": ("a.js", CODE, "application/javascript+module"),
+    }
     asked(edge, "PUT", files=parts)
     repaired = run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "2"))
     assert repaired["changed"] and repaired["warnings"] == []
@@ -292,7 +372,12 @@ def test_options_of_bundling_are_the_same_whoever_reads_them(entrypoint: pathlib
 
 def test_what_is_removed_needs_no_code(entrypoint: pathlib.Path, run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
-    worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01", "path": files(entrypoint.parent, {"index.js": CODE})}
+    worker = {
+        "dispatch_namespace": "tenants",
+        "name": "a",
+        "compatibility_date": "2026-11-01",
+        "path": files(entrypoint.parent, {"index.js": CODE}),
+    }
     run.ok("namespaced_worker", **worker)
     shutil.rmtree(entrypoint.parent)
     source._read.cache_clear()
@@ -308,7 +393,9 @@ def test_how_to_bundle_is_for_what_is_bundled() -> None:
 
 
 def test_a_source_travels_to_another_host(tmp_path: pathlib.Path) -> None:
-    folder = files(tmp_path, {"x/index.js": CODE, "x/index.js.map": "{}", "x/a.bin": b"\xff", "empty/index.js": ""}) + "/x"
+    folder = (
+        files(tmp_path, {"x/index.js": CODE, "x/index.js.map": "{}", "x/a.bin": b"\xff", "empty/index.js": ""}) + "/x"
+    )
     table = json.loads(json.dumps(source.pack([{"path": folder}, {"path": f"{tmp_path}/empty"}, {"content": CODE}])))
     here = source.load({"path": folder})
     shutil.rmtree(tmp_path)
@@ -326,7 +413,10 @@ def test_modules_are_read_back_as_they_were_sent() -> None:
         b"\x00\xff\r\n--x--\r\n"
     )
     modules = read_modules(body, "multipart/form-data; boundary=x")
-    assert [(module.name, module.content) for module in modules] == [("a.js", "export default 'é';\r\n\n".encode()), ("b.bin", b"\x00\xff")]
+    assert [(module.name, module.content) for module in modules] == [
+        ("a.js", "export default 'é';\r\n\n".encode()),
+        ("b.bin", b"\x00\xff"),
+    ]
 
 
 def test_stamps_are_read_as_they_are_written() -> None:
@@ -334,7 +424,10 @@ def test_stamps_are_read_as_they_are_written() -> None:
     assert stamp_in(["x", stamp.tag(1_795_000_000)]) == stamp
     assert stamp_in(["tenantry.2.0123456789abcdef.89abcdef.abc", "tenantry.owner.x"]) is None
     made = dataclasses.replace(stamp, code="01234567")
-    assert stamp_in([made.tag(1_795_000_000)]) == stamp and getattr(stamp_in([made.tag(1_795_000_000)]), "code", "") == "01234567"
+    assert (
+        stamp_in([made.tag(1_795_000_000)]) == stamp
+        and getattr(stamp_in([made.tag(1_795_000_000)]), "code", "") == "01234567"
+    )
     assert len(made.tag(1_795_000_000)) <= 63
 
 

@@ -20,7 +20,12 @@ SHARED: dict[str, t.Any] = {"script": "router"}
 @pytest.fixture(autouse=True)
 def _workers(run: Runner) -> None:
     for name in ("router", "other"):
-        run.ok("worker", name=name, content="export default { fetch: () => new Response('one') };", compatibility_date="2026-11-01")
+        run.ok(
+            "worker",
+            name=name,
+            content="export default { fetch: () => new Response('one') };",
+            compatibility_date="2026-11-01",
+        )
 
 
 def routes(*patterns: str, **options: t.Any) -> dict[str, t.Any]:
@@ -77,18 +82,30 @@ def test_what_one_says_beats_what_is_said_for_all(run: Runner, edge: Edge) -> No
         {"pattern": "*/*", "zone_id": edge.zones["shop.example.com"]},
     ]
     result = run.ok("worker_routes", script="router", zone="example.com", routes=declared)
-    assert result["worker_routes"] == [{"name": route["pattern"], "changed": True, "failed": False} for route in declared]
-    assert there(run, "example.com") == {"a.example.com/*": "router", "b.example.com/*": "other", "c.example.com/*": None}
+    assert result["worker_routes"] == [
+        {"name": route["pattern"], "changed": True, "failed": False} for route in declared
+    ]
+    assert there(run, "example.com") == {
+        "a.example.com/*": "router",
+        "b.example.com/*": "other",
+        "c.example.com/*": None,
+    }
     assert there(run, "shop.example.com") == {"*/*": "router"}
     taken = [{**declared[1], "script": "router", "take_over": True}, {**declared[0], "script": "other"}]
     assert list(failures(run("worker_routes", routes=taken))) == ["a.example.com/*"]
-    assert there(run, "example.com") == {"a.example.com/*": "router", "b.example.com/*": "router", "c.example.com/*": None}
+    assert there(run, "example.com") == {
+        "a.example.com/*": "router",
+        "b.example.com/*": "router",
+        "c.example.com/*": None,
+    }
 
 
 def test_silence_keeps_and_null_removes(run: Runner) -> None:
     run.ok("worker_routes", **routes("a.example.com/*", "b.example.com/*"))
     assert not run.ok("worker_routes", routes=[{"pattern": "A.example.com/*"}])["changed"]
-    assert not run.ok("worker_routes", routes=["pattern=a.example.com/*"])["changed"], "text is silent too about what it does not say"
+    assert not run.ok("worker_routes", routes=["pattern=a.example.com/*"])["changed"], (
+        "text is silent too about what it does not say"
+    )
     assert not run.ok("worker_routes", routes="pattern=a.example.com/*")["changed"]
     run.ok("worker_routes", script=None, take_over=True, routes=[{"pattern": "a.example.com/*"}])
     assert there(run, "example.com") == {"a.example.com/*": None, "b.example.com/*": "router"}
@@ -104,7 +121,10 @@ def test_what_is_not_declared_stays(run: Runner) -> None:
 def test_one_pattern_in_several_zones(run: Runner) -> None:
     everywhere = [{"pattern": "*/*", "zone": zone} for zone in ("example.com", "platform.localhost")]
     result = run.ok("worker_routes", **SHARED, routes=everywhere)
-    assert [one["name"] for one in result["worker_routes"]] == ["*/* in zone example.com", "*/* in zone platform.localhost"]
+    assert [one["name"] for one in result["worker_routes"]] == [
+        "*/* in zone example.com",
+        "*/* in zone platform.localhost",
+    ]
     assert there(run, "example.com") == there(run, "platform.localhost") == {"*/*": "router"}
 
 
@@ -115,12 +135,21 @@ def test_one_pattern_in_several_zones(run: Runner) -> None:
         [{"pattern": "A.example.com", "zone": "example.com"}, {"pattern": "a.example.com/"}],
         [{"pattern": "A.example.com", "zone": "example.com"}, {"pattern": "a.example.com/", "zone": "Example.com."}],
         [{"pattern": "A.example.com", "zone": "example.com"}, {"pattern": "a.example.com/", "zone_id": NOWHERE}],
-        [{"pattern": "A.example.com", "zone_id": NOWHERE}, {"pattern": "*/*"}, {"pattern": "a.example.com/", "zone_id": NOWHERE}],
+        [
+            {"pattern": "A.example.com", "zone_id": NOWHERE},
+            {"pattern": "*/*"},
+            {"pattern": "a.example.com/", "zone_id": NOWHERE},
+        ],
     ],
 )
-def test_a_route_declared_twice_is_refused_before_anything_is_asked(run: Runner, edge: Edge, declared: list[t.Any]) -> None:
+def test_a_route_declared_twice_is_refused_before_anything_is_asked(
+    run: Runner, edge: Edge, declared: list[t.Any]
+) -> None:
     message = run.refused("worker_routes", **SHARED, routes=declared)
-    assert "routes: 'A.example.com' and 'a.example.com/' are one route: remove one of them, or give both the zone" in message
+    assert (
+        "routes: 'A.example.com' and 'a.example.com/' are one route: remove one of them, or give both the zone"
+        in message
+    )
     assert edge.requests() == []
 
 
@@ -149,7 +178,10 @@ def test_bad_ones_fail_alone(run: Runner, unknown: str, code: int) -> None:
         "a.*.example.com/*": ({}, "is no route"),
         "theirs.example.com/*": ({}, "belongs to Worker 'other': set take_over: true"),
         "*.nowhere.org/*": ({}, "zone: no zone fits route '*.nowhere.org/*'"),
-        "b.nowhere.org/*": ({"zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org' that these credentials can see: add it to the account"),
+        "b.nowhere.org/*": (
+            {"zone": "nowhere.org"},
+            "zone: there is no zone 'nowhere.org' that these credentials can see: add it to the account",
+        ),
         "*/*": ({}, "zone: '*' fits every zone: give zone or zone_id"),
         "c.nowhere.org/*": ({"zone_id": unknown}, f"code {code}"),
         "null.example.com/*": ({"zone": None}, "zone is null: give it a value, or leave it out"),
@@ -161,7 +193,14 @@ def test_bad_ones_fail_alone(run: Runner, unknown: str, code: int) -> None:
         "elsewhere.net/*": ({"zone": "example.com"}, "code 10022"),
     }
     good = [{"pattern": f"{letter}.example.com/*"} for letter in "xyz"]
-    declared = [*good[:1], *({"pattern": int(pattern) if pattern.isdigit() else pattern, **options} for pattern, (options, _message) in bad.items()), *good[1:]]
+    declared = [
+        *good[:1],
+        *(
+            {"pattern": int(pattern) if pattern.isdigit() else pattern, **options}
+            for pattern, (options, _message) in bad.items()
+        ),
+        *good[1:],
+    ]
     result = run("worker_routes", **SHARED, routes=declared)
     told = failures(result)
     assert list(told) == list(bad)
@@ -182,7 +221,11 @@ def test_a_zone_that_refuses_is_asked_once(run: Runner, edge: Edge) -> None:
     edge.clear()
     down = edge.zones["shop.example.com"]
     edge.fault(method="GET", path=f"/zones/{down}/.*", status=502, times=99, when="before")
-    result = run("worker_routes", **SHARED, routes=[{"pattern": f"{letter}.shop.example.com/*", "zone_id": down} for letter in "abc"])
+    result = run(
+        "worker_routes",
+        **SHARED,
+        routes=[{"pattern": f"{letter}.shop.example.com/*", "zone_id": down} for letter in "abc"],
+    )
     assert len(failures(result)) == 3 and len(edge.requests()) == ATTEMPTS
 
 
@@ -213,4 +256,6 @@ def test_more_failures_than_are_tolerated_end_it(run: Runner, edge: Edge) -> Non
     assert "Broken off, since more than max_failures (1) failed: 2 were not begun" in broken["msg"]
     assert there(run, "example.com") == {}
     tolerated = run.ok("worker_routes", **SHARED, routes=[*declared, good], max_failures=3)
-    assert tolerated["summary"] == {"total": 4, "changed": 1, "failed": 3} and "3 of 4 failed" in tolerated["warnings"][0]
+    assert (
+        tolerated["summary"] == {"total": 4, "changed": 1, "failed": 3} and "3 of 4 failed" in tolerated["warnings"][0]
+    )

@@ -33,16 +33,26 @@ def test_what_differs_is_sent_at_once(run: Runner, edge: Edge) -> None:
     assert verbs(first) == ["PATCH /secrets-bulk", "PUT /tags"] and SECRET not in json.dumps(first)
     assert not run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET, "B": SECRET}, **KEY)["changed"]
     changed = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2", "B": None}, **KEY)
-    assert changed["diff"]["before"]["secrets"] == {"A": "(secret, another value)", "B": "(secret, another value)", "THEIRS": "(secret)"}
+    assert changed["diff"]["before"]["secrets"] == {
+        "A": "(secret, another value)",
+        "B": "(secret, another value)",
+        "THEIRS": "(secret)",
+    }
     assert secret_names(run, edge) == ["A", "THEIRS"]
-    assert verbs(run.ok("worker_secrets", **SECRETS, secrets=None)) == ["PATCH /secrets-bulk", "PUT /tags"] and secret_names(run, edge) == []
+    assert (
+        verbs(run.ok("worker_secrets", **SECRETS, secrets=None)) == ["PATCH /secrets-bulk", "PUT /tags"]
+        and secret_names(run, edge) == []
+    )
 
 
 def test_without_a_key_only_names_are_compared(run: Runner) -> None:
     assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET})) == ["PATCH /secrets-bulk", "PUT /tags"]
     again = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"})
     assert not again["changed"] and "could not be compared" in again["warnings"][0]
-    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"}, update_secrets="always")) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"}, update_secrets="always")) == [
+        "PATCH /secrets-bulk",
+        "PUT /tags",
+    ]
 
 
 def test_the_worker_is_still_its_owners(run: Runner, edge: Edge) -> None:
@@ -54,7 +64,9 @@ def test_the_worker_is_still_its_owners(run: Runner, edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("key", [{}, KEY], ids=["without a key", "with a key"])
-def test_the_worker_does_not_count_as_touched(run: Runner, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]) -> None:
+def test_the_worker_does_not_count_as_touched(
+    run: Runner, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]
+) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(Client, "now", lambda client: time.time() - 20)
         run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
@@ -66,7 +78,9 @@ def test_the_worker_does_not_count_as_touched(run: Runner, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("key", [{}, KEY], ids=["without a key", "with a key"])
-def test_what_others_have_changed_is_still_found(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]) -> None:
+def test_what_others_have_changed_is_still_found(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]
+) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(Client, "now", lambda client: time.time() - 3600)
         run.ok("namespaced_worker", **WORKER, logpush=True)
@@ -93,7 +107,9 @@ def test_what_it_costs(run: Runner, edge: Edge) -> None:
 
 
 def test_a_worker_of_the_account(run: Runner, edge: Edge) -> None:
-    assert "There is no Worker 'router': upload it first" in run.refused("worker_secrets", name="router", secrets={"A": SECRET})
+    assert "There is no Worker 'router': upload it first" in run.refused(
+        "worker_secrets", name="router", secrets={"A": SECRET}
+    )
     run.ok("worker", name="router", content=CODE, compatibility_date="2026-11-01")
     run.ok("worker_secrets", name="router", secrets={"A": SECRET}, **KEY)
     assert not run.ok("worker_secrets", name="router", secrets={"A": SECRET}, **KEY)["changed"]
@@ -101,8 +117,12 @@ def test_a_worker_of_the_account(run: Runner, edge: Edge) -> None:
 
 
 def test_a_worker_that_is_not_there(run: Runner) -> None:
-    assert "There is no Worker 'b' in dispatch namespace 'tenants'" in run.refused("worker_secrets", **{**SECRETS, "name": "b"}, secrets={"A": SECRET})
-    assert "There is no dispatch namespace 'none'" in run.refused("worker_secrets", dispatch_namespace="none", name="b", secrets={"A": SECRET})
+    assert "There is no Worker 'b' in dispatch namespace 'tenants'" in run.refused(
+        "worker_secrets", **{**SECRETS, "name": "b"}, secrets={"A": SECRET}
+    )
+    assert "There is no dispatch namespace 'none'" in run.refused(
+        "worker_secrets", dispatch_namespace="none", name="b", secrets={"A": SECRET}
+    )
 
 
 def test_a_binding_of_another_type_is_not_taken(run: Runner, edge: Edge) -> None:

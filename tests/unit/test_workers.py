@@ -21,13 +21,29 @@ def _namespace(run: Runner) -> None:
 
 
 def test_only_what_differs_is_sent(run: Runner) -> None:
-    with_secret = {**WORKER, "secrets": {"KEY": SECRET}, "fingerprint_key": "fingerprint-key-1", "vars": {"PLAN": "pro"}}
+    with_secret = {
+        **WORKER,
+        "secrets": {"KEY": SECRET},
+        "fingerprint_key": "fingerprint-key-1",
+        "vars": {"PLAN": "pro"},
+    }
     assert verbs(run.ok("namespaced_worker", **with_secret)) == ["PUT "]
-    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}})) == ["PATCH /secrets-bulk", "PUT /tags"]
-    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "tags": ["x"]})) == ["PUT /tags"]
-    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "vars": {"PLAN": "free"}})) == ["PATCH /settings"]
-    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": None}, "vars": {"PLAN": "free"}})) == ["PATCH /secrets-bulk", "PUT /tags"]
-    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": None}, "vars": {"PLAN": "free"}})) == []
+    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}})) == [
+        "PATCH /secrets-bulk",
+        "PUT /tags",
+    ]
+    assert verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "tags": ["x"]})) == [
+        "PUT /tags"
+    ]
+    assert verbs(
+        run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": SECRET + "2"}, "vars": {"PLAN": "free"}})
+    ) == ["PATCH /settings"]
+    assert verbs(
+        run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": None}, "vars": {"PLAN": "free"}})
+    ) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert (
+        verbs(run.ok("namespaced_worker", **{**with_secret, "secrets": {"KEY": None}, "vars": {"PLAN": "free"}})) == []
+    )
 
 
 def test_what_each_path_costs(run: Runner, edge: Edge) -> None:
@@ -45,10 +61,22 @@ def test_what_each_path_costs(run: Runner, edge: Edge) -> None:
     assert cost("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (2, 1)
     assert cost("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (1, 0)
     run.ok("kv_namespace", title="Metadata")
-    bound = {"name": "bound", "content": CODE, "compatibility_date": "2026-11-01", "bindings": [{"name": "KV", "type": "kv_namespace", "title": "Metadata"}]}
-    assert cost("worker", **bound) == (3, 1), "what is found by its name once is not looked for again when the write is read back"
+    bound = {
+        "name": "bound",
+        "content": CODE,
+        "compatibility_date": "2026-11-01",
+        "bindings": [{"name": "KV", "type": "kv_namespace", "title": "Metadata"}],
+    }
+    assert cost("worker", **bound) == (3, 1), (
+        "what is found by its name once is not looked for again when the write is read back"
+    )
     tenants = [{"name": f"t{number}"} for number in range(12)]
-    fleet = {**NAMESPACE, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, "workers": tenants, "owner": "mine"}
+    fleet = {
+        **NAMESPACE,
+        "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
+        "workers": tenants,
+        "owner": "mine",
+    }
     assert cost("namespaced_workers", **fleet) == (2, 12)
     assert cost("namespaced_workers", **fleet) == (1, 0)
     assert cost("namespaced_workers", **NAMESPACE, owner="mine", state="absent") == (2, 1)
@@ -109,7 +137,10 @@ def test_tags_and_secrets_of_others_stay(run: Runner, edge: Edge, unsaid: str) -
 )
 def test_which_bindings_stay(run: Runner, edge: Edge, given: dict[str, t.Any], left: set[str]) -> None:
     run.ok("kv_namespace", title="Metadata")
-    bound = [{"name": "CONFIG", "type": "json", "json": {"a": 1}}, {"name": "DATA", "type": "kv_namespace", "title": "Metadata"}]
+    bound = [
+        {"name": "CONFIG", "type": "json", "json": {"a": 1}},
+        {"name": "DATA", "type": "kv_namespace", "title": "Metadata"},
+    ]
     run.ok("namespaced_worker", **WORKER, bindings=bound, vars={"PLAN": "pro"})
     result = run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//", **given})
     assert {binding["name"] for binding in get(run, edge, "/bindings")} == left
@@ -139,7 +170,9 @@ def test_trust_that_no_answer_tells_is_set_once_and_said_so(run: Runner, edge: E
 
 
 @pytest.mark.parametrize("unsaid", ["keep", "clear"])
-def test_bindings_and_secrets_stay_where_only_one_way_of_keeping_is_allowed(run: Runner, edge: Edge, unsaid: str) -> None:
+def test_bindings_and_secrets_stay_where_only_one_way_of_keeping_is_allowed(
+    run: Runner, edge: Edge, unsaid: str
+) -> None:
     edge.switches.put_without_keep_bindings, edge.switches.inherit_with_keep_bindings = unsaid, "refuse"
     run.ok("namespaced_worker", **WORKER, vars={"PLAN": "pro"}, secrets={"GOING": SECRET, "STAYING": SECRET})
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
@@ -151,9 +184,13 @@ def test_a_binding_never_destroys_a_secret_unasked(run: Runner, edge: Edge) -> N
     run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})
     assert "A of Worker 'a'" in run.refused("namespaced_worker", **WORKER, vars={"A": "plain"})
     run.ok("namespaced_worker", **WORKER, vars={"A": "plain"}, secrets={"A": None})
-    assert secret_names(run, edge) == [] and get(run, edge, "/bindings") == [{"name": "A", "type": "plain_text", "text": "plain"}]
+    assert secret_names(run, edge) == [] and get(run, edge, "/bindings") == [
+        {"name": "A", "type": "plain_text", "text": "plain"}
+    ]
     run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})
-    assert secret_names(run, edge) == ["A"] and [binding["type"] for binding in get(run, edge, "/bindings")] == ["secret_text"]
+    assert secret_names(run, edge) == ["A"] and [binding["type"] for binding in get(run, edge, "/bindings")] == [
+        "secret_text"
+    ]
     assert not run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})["changed"]
 
 
@@ -221,7 +258,10 @@ def test_a_run_killed_between_two_small_writes_is_finished(run: Runner, edge: Ed
     edge.fault(method="PUT", path=".*/tags", status=500, times=9, when="before")
     assert run("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})["failed"]
     edge.heal()
-    assert verbs(run.ok("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})) == ["PATCH /secrets-bulk", "PUT /tags"]
+    assert verbs(run.ok("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})) == [
+        "PATCH /secrets-bulk",
+        "PUT /tags",
+    ]
     assert not run.ok("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})["changed"]
 
 
@@ -234,7 +274,12 @@ def test_secrets_are_in_no_result_and_mangle_none(run: Runner, edge: Edge, modul
         "worker": worker,
         "namespaced_workers": {**NAMESPACE, "workers": [worker]},
     }[module]
-    told = [run(module, check=True, **options), run(module, **options), run(module, **options, tags=1), run(module, **options, wrong={"KEY": secret})]
+    told = [
+        run(module, check=True, **options),
+        run(module, **options),
+        run(module, **options, tags=1),
+        run(module, **options, wrong={"KEY": secret}),
+    ]
     edge.fault(method="GET", path=".*", status=400, code=10021, message=f"echo {secret} echo", times=9)
     told.append(run(module, **options))
     told.append(run(module, **options, api_token="a-token-that-is-wrong-123"))
@@ -244,9 +289,17 @@ def test_secrets_are_in_no_result_and_mangle_none(run: Runner, edge: Edge, modul
         assert secret not in text
     assert told[1]["operations"] == [operation.replace("********", secret) for operation in told[1]["operations"]]
     for result in told:
-        for options_told in (result["invocation"]["module_args"], *(result["invocation"]["module_args"].get("workers") or [])):
-            assert options_told.get("secrets", {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}) == {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
-            assert options_told.get("wrong", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER") == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+        for options_told in (
+            result["invocation"]["module_args"],
+            *(result["invocation"]["module_args"].get("workers") or []),
+        ):
+            assert options_told.get("secrets", {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}) == {
+                "KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+            }
+            assert (
+                options_told.get("wrong", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+                == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+            )
 
 
 def test_secrets_in_text_are_hidden_with_it(run: Runner) -> None:
@@ -291,8 +344,14 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
 
     def keys() -> dict[str, t.Any]:
         root = f"/accounts/{edge.account}/storage/kv/namespaces/{namespace}"
-        names = [key["name"] for key in run.ok("api", path=f"{root}/keys")["api"] if not key["name"].startswith("tenantry/ledger/")]
-        seen = run.ok("kv_entries", check=True, title="Metadata", entries=[{"key": name, "value": ""} for name in names])["diff"]["before"]
+        names = [
+            key["name"]
+            for key in run.ok("api", path=f"{root}/keys")["api"]
+            if not key["name"].startswith("tenantry/ledger/")
+        ]
+        seen = run.ok(
+            "kv_entries", check=True, title="Metadata", entries=[{"key": name, "value": ""} for name in names]
+        )["diff"]["before"]
         return {name: entry["value"] for name, entry in seen.items()}
 
     record = '{"state":"active","worker":"a"}'
@@ -308,7 +367,12 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
 
 def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
     edge.switches.list_carries_tags = "no"
-    fleet = {**NAMESPACE, "owner": "mine", "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}, "workers": [{"name": "a"}, {"name": "b"}]}
+    fleet = {
+        **NAMESPACE,
+        "owner": "mine",
+        "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
+        "workers": [{"name": "a"}, {"name": "b"}],
+    }
     assert run.ok("namespaced_workers", **fleet)["changed"]
     assert not run.ok("namespaced_workers", **fleet)["changed"]
     gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
@@ -318,7 +382,10 @@ def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
 def test_some_of_the_tenants_leave(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}}
-    workers = [{"name": name, "hostnames": [f"{name}.example.com"], "content": CODE, "compatibility_date": "2026-11-01"} for name in ("a", "b")]
+    workers = [
+        {"name": name, "hostnames": [f"{name}.example.com"], "content": CODE, "compatibility_date": "2026-11-01"}
+        for name in ("a", "b")
+    ]
     run.ok("namespaced_workers", **fleet, workers=workers)
     gone = run.ok("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "never"}], state="absent")
     assert gone["registry"]["records"] == {"b.example.com": "b"} and gone["remaining"] == {"workers": 1, "entries": 0}
@@ -327,7 +394,12 @@ def test_some_of_the_tenants_leave(run: Runner, edge: Edge) -> None:
 
 def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
-    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}}
+    fleet = {
+        **NAMESPACE,
+        "owner": "mine",
+        "registry": {"title": "Metadata"},
+        "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
+    }
     workers = [{"name": name, "hostnames": [f"{name}.example.com"]} for name in ("a", "b")]
     run.ok("namespaced_workers", **fleet, workers=workers)
     edge.fault(method="PUT", path=".*/scripts/a$", status=400, code=10021, message="no", times=9)
@@ -336,13 +408,21 @@ def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     assert "1 of 2 failed. a: Cloudflare answered 400, code 10021" in result["msg"]
     assert result["registry"]["records"] == {"a.example.com": "a", "b2.example.com": "b"}
     edge.heal()
-    assert run.ok("namespaced_workers", **fleet, workers=moved)["registry"]["records"] == {"a2.example.com": "a", "b2.example.com": "b"}
+    assert run.ok("namespaced_workers", **fleet, workers=moved)["registry"]["records"] == {
+        "a2.example.com": "a",
+        "b2.example.com": "b",
+    }
     assert not run.ok("namespaced_workers", **fleet, workers=moved)["changed"]
 
 
 def test_a_host_name_that_moves_to_what_fails_stays_where_it_was(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
-    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": {"content": CODE, "compatibility_date": "2026-11-01"}}
+    fleet = {
+        **NAMESPACE,
+        "owner": "mine",
+        "registry": {"title": "Metadata"},
+        "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
+    }
     run.ok("namespaced_workers", **fleet, workers=[{"name": "a", "hostnames": ["x.example.com"]}])
     edge.fault(method="PUT", path=".*/scripts/b$", status=400, code=10021, message="no", times=9)
     result = run("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b", "hostnames": ["x.example.com"]}])
@@ -358,7 +438,13 @@ def test_what_is_gone_already_need_not_be_deleted(run: Runner, edge: Edge) -> No
 def test_another_owners_workers_are_never_removed(run: Runner, edge: Edge) -> None:
     for owner in ("mine", "yours"):
         workers = [{"name": f"{owner}{number}"} for number in range(3)]
-        run.ok("namespaced_workers", **NAMESPACE, owner=owner, defaults={"content": CODE, "compatibility_date": "2026-11-01"}, workers=workers)
+        run.ok(
+            "namespaced_workers",
+            **NAMESPACE,
+            owner=owner,
+            defaults={"content": CODE, "compatibility_date": "2026-11-01"},
+            workers=workers,
+        )
     gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
     assert gone["remaining"] == {"workers": 3}
     assert len(gone["operations"]) == 1 and len(gone["namespaced_workers"]) == 3

@@ -38,7 +38,11 @@ def read(folder: pathlib.Path, name: str, content: str | bytes, password: VaultS
         ("t.ndjson", '{"name": "a"}\r\n{"name": "b"}\r\n', AB),
         ("t.jsonl", "", []),
         ("t.yml", "- name: a\n- {name: b}\n", AB),
-        ("t.yaml", "- &one {name: a, vars: {A: 1}}\n- {<<: *one, name: b}\n", [{"name": "a", "vars": {"A": 1}}, {"name": "b", "vars": {"A": 1}}]),
+        (
+            "t.yaml",
+            "- &one {name: a, vars: {A: 1}}\n- {<<: *one, name: b}\n",
+            [{"name": "a", "vars": {"A": 1}}, {"name": "b", "vars": {"A": 1}}],
+        ),
         ("t.json", b'\xef\xbb\xbf[{"name": "a"}]', [{"name": "a"}]),
         ("t.jsonl", b'\xef\xbb\xbf{"name": "a"}', [{"name": "a"}]),
         ("t.yml", b"\xef\xbb\xbf- name: a", [{"name": "a"}]),
@@ -70,17 +74,23 @@ def test_a_large_file_is_read_as_a_whole(tmp_path: pathlib.Path) -> None:
         ("t.json", f'[{{"name": "a", "secrets": {{"K": "{SECRET}}}}}]', "line 1 column"),
         ("t.jsonl", f'{{"name": "a"}}\n{{"name": "{SECRET}', "line 2 column"),
         ("t.yml", f"- name: a\n  secrets: {{K: {SECRET}\n", "did not find expected ',' or '}' in line 3"),
-        ("t.yml", f"- name: a\n  secrets:\n    K: !{SECRET}\n", "could not determine a constructor for the tag in line 3"),
+        (
+            "t.yml",
+            f"- name: a\n  secrets:\n    K: !{SECRET}\n",
+            "could not determine a constructor for the tag in line 3",
+        ),
         ("t.yml", f"- name: a\n  secrets:\n    K: !'{SECRET}\n", "in line 3"),
         ("t.yml", f"- name: a\n  secrets:\n    K: *{SECRET}\n", "found undefined alias in line 3"),
         ("t.yml", f"- name: a\n  secrets:\n    K: !!int {SECRET}\n", "it holds what cannot be read (ValueError)"),
         ("t.yml", f"- name: a\n  secrets:\n    K: !!bool {SECRET}\n", "it holds what cannot be read (KeyError)"),
         ("t.yml", f"- name: a\n  secrets:\n    K: !vault {SECRET}\n", "vault"),
-        ("t.yml", f"- name: a\n  secrets:\n    K: \"\x01{SECRET}\"\n", "there is a control character at position"),
+        ("t.yml", f'- name: a\n  secrets:\n    K: "\x01{SECRET}"\n', "there is a control character at position"),
         ("t.json", "[" * 100_000, "it holds what cannot be read (RecursionError)"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_without_a_word_of_it(tmp_path: pathlib.Path, name: str, content: str | bytes, problem: str) -> None:
+def test_what_is_wrong_with_a_file_is_said_without_a_word_of_it(
+    tmp_path: pathlib.Path, name: str, content: str | bytes, problem: str
+) -> None:
     with pytest.raises(AnsibleActionFail) as failure:
         read(tmp_path, name, content)
     message = str(failure.value)

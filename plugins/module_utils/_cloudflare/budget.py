@@ -69,7 +69,11 @@ Limits = dict[str, Limit]
 def items_of(header: str) -> dict[str, dict[str, int]]:
     """Parse a list such as C("default";r=50;t=30, "burst";r=9;t=1): numbers by letter, by name."""
     found = (item.partition(";") for item in header.split(","))
-    return {name.strip(' "'): {key: int(number) for key, number in re.findall(r"(\w+)=(\d{1,9})\b", rest)} for name, _semicolon, rest in found if rest}
+    return {
+        name.strip(' "'): {key: int(number) for key, number in re.findall(r"(\w+)=(\d{1,9})\b", rest)}
+        for name, _semicolon, rest in found
+        if rest
+    }
 
 
 def retry_after(headers: t.Mapping[str, str]) -> float:
@@ -108,7 +112,15 @@ class Budget:
         head, _end, log = body.partition(b"\n")
         limits, departed, answered, flights, word = json.loads(head)
         named = {name: Limit(*limit) for name, limit in limits.items()}
-        return cls(assumed, named, departed, answered, [Flight(*flight) for flight in flights], Word(*word), array.array("d", log))
+        return cls(
+            assumed,
+            named,
+            departed,
+            answered,
+            [Flight(*flight) for flight in flights],
+            Word(*word),
+            array.array("d", log),
+        )
 
     # -- as time goes by -----------------------------------------------------------------------------------------------
 
@@ -155,7 +167,10 @@ class Budget:
 
     def left(self, now: float) -> int | None:
         """Return how many requests the budget still allows now, as far as known; None where nothing limits them."""
-        room = [limit.quota - len(self.flights) - len(self.log) + self._expired(limit.window, now) for limit in self.limits.values()]
+        room = [
+            limit.quota - len(self.flights) - len(self.log) + self._expired(limit.window, now)
+            for limit in self.limits.values()
+        ]
         said = [int(self.word.allowed) - self.departed] if now < self.word.reset else []
         return max(0, min(room + said)) if room else None
 
@@ -190,10 +205,17 @@ class Budget:
         if limits or said:
             self.limits = {name: limits.get(name) or self.limits.get(name) or CLOUDFLARE for name in (*limits, *said)}
         if status == 429:
-            self._refused(now, retry_after(headers) or max((item.get("t", 0) for item in said.values() if not item["r"]), default=0))
+            self._refused(
+                now,
+                retry_after(headers) or max((item.get("t", 0) for item in said.values() if not item["r"]), default=0),
+            )
         elif said:
             self._told(flight, now, said)
-        elif flight.number > self.word.number and status < 500 and (limits or not self.word.name or now >= self.word.at + FRESH):
+        elif (
+            flight.number > self.word.number
+            and status < 500
+            and (limits or not self.word.name or now >= self.word.at + FRESH)
+        ):
             self.limits = limits or self.assumed
             self.word = Word(flight.number, allowed=math.inf, at=now)
 

@@ -136,9 +136,13 @@ class Client:
             with self._session() as session:
                 return session.request(method, self.url + path, **{"timeout": TIMEOUT, "allow_redirects": False, **how})
         except requests.exceptions.ConnectTimeout as error:
-            raise Unreachable(f"No answer from {self.url} in {TIMEOUT[0]} s: check the network and api_url. [{where}]") from error
+            raise Unreachable(
+                f"No answer from {self.url} in {TIMEOUT[0]} s: check the network and api_url. [{where}]"
+            ) from error
         except requests.exceptions.SSLError as error:
-            raise CloudflareError(f"No trusted connection to {self.url}: {error}. Check api_url and the CA certificates.") from error
+            raise CloudflareError(
+                f"No trusted connection to {self.url}: {error}. Check api_url and the CA certificates."
+            ) from error
         except requests.exceptions.ConnectionError as error:
             if "refused" in str(error) or "resolve" in str(error):
                 raise Unreachable(
@@ -182,8 +186,12 @@ class Client:
         else:
             code, message = NO_ENVELOPE, f"{response.reason or 'an error'}, and no answer of the API: check api_url"
         if response.status_code >= 500:
-            raise LostAnswer(f"Cloudflare answered {response.status_code}: {message}. Run again. [{method} {path}, ray {ray or 'none'}]")
-        raise ApiError(method, path, response.status_code, code, message, ray, retry_after=retry_after(response.headers))
+            raise LostAnswer(
+                f"Cloudflare answered {response.status_code}: {message}. Run again. [{method} {path}, ray {ray or 'none'}]"
+            )
+        raise ApiError(
+            method, path, response.status_code, code, message, ray, retry_after=retry_after(response.headers)
+        )
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -255,8 +263,12 @@ class Client:
         if not self._account_id:
             accounts = self.listing("/accounts", per_page=50)
             if len(accounts) != 1:
-                seen = ", ".join(f"{account['id']} ({account.get('name', 'no name')})" for account in accounts) or "none"
-                raise CloudflareError(f"account_id is needed: the credentials see {len(accounts)} accounts: {seen}. Set account_id or CLOUDFLARE_ACCOUNT_ID.")
+                seen = (
+                    ", ".join(f"{account['id']} ({account.get('name', 'no name')})" for account in accounts) or "none"
+                )
+                raise CloudflareError(
+                    f"account_id is needed: the credentials see {len(accounts)} accounts: {seen}. Set account_id or CLOUDFLARE_ACCOUNT_ID."
+                )
             self._account_id = str(accounts[0]["id"])
         return self._account_id
 
@@ -291,7 +303,9 @@ def connect(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None 
     credentials = Credentials.resolve(options.get("api_token"), options.get("api_key"), options.get("email"), environ)
     url = options.get("api_url") or first_of(environ, URL_VARIABLES) or DEFAULT_URL
     if not re.match(r"https?://[^/]", url):
-        raise CloudflareError(f"api_url is {url!r}: it must begin with https:// (or http:// for a local edge) and end in /client/v4.")
+        raise CloudflareError(
+            f"api_url is {url!r}: it must begin with https:// (or http:// for a local edge) and end in /client/v4."
+        )
     account_id = options.get("account_id") or first_of(environ, ACCOUNT_VARIABLES) or ""
     key = (url, credentials.digest, account_id)
     if key not in _clients:
@@ -321,7 +335,9 @@ def _next_page(answer: Answer) -> dict[str, t.Any] | None:
     if info.get("cursor"):
         return {"cursor": info["cursor"]}
     # D1 says how many there are, and not how many pages they fill.
-    pages = info.get("total_pages") or (-(-int(info.get("total_count") or 0) // int(info["per_page"])) if info.get("per_page") else 1)
+    pages = info.get("total_pages") or (
+        -(-int(info.get("total_count") or 0) // int(info["per_page"])) if info.get("per_page") else 1
+    )
     if answer.result and int(info.get("page") or 1) < int(pages):
         return {"page": int(info["page"]) + 1}
     return None

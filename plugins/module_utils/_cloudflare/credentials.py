@@ -22,7 +22,9 @@ def first_of(environ: t.Mapping[str, str], names: t.Iterable[str]) -> str | None
 def plain(name: str, value: str) -> str:
     """Return a credential without the white space around it. What no header can carry is refused, unsaid."""
     if not re.fullmatch(r"[!-~]+", value.strip()):
-        raise CloudflareError(f"{name} holds characters that no {name} has, such as a space or a line's end: copy it anew.")
+        raise CloudflareError(
+            f"{name} holds characters that no {name} has, such as a space or a line's end: copy it anew."
+        )
     return value.strip()
 
 
@@ -33,19 +35,27 @@ class Credentials:
     headers: t.Mapping[str, str] = field(repr=False)
 
     @classmethod
-    def resolve(cls, api_token: str | None, api_key: str | None, email: str | None, environ: t.Mapping[str, str]) -> Credentials:
+    def resolve(
+        cls, api_token: str | None, api_key: str | None, email: str | None, environ: t.Mapping[str, str]
+    ) -> Credentials:
         """Take C(api_token), else C(api_key) with C(email), else the same from C(environ)."""
         if api_token and api_key:
-            raise CloudflareError("Both api_token and api_key are given: give one of them. api_token is the better one.")
+            raise CloudflareError(
+                "Both api_token and api_key are given: give one of them. api_token is the better one."
+            )
         token = api_token or ("" if api_key else environ.get("CLOUDFLARE_API_TOKEN", ""))
         if token:
             return cls({"Authorization": f"Bearer {plain('api_token', token)}"})
         key = api_key or environ.get("CLOUDFLARE_API_KEY", "")
         email = email or environ.get("CLOUDFLARE_EMAIL", "")
         if key and not email:
-            raise CloudflareError("api_key is given without email: give email (CLOUDFLARE_EMAIL) too, or an api_token instead.")
+            raise CloudflareError(
+                "api_key is given without email: give email (CLOUDFLARE_EMAIL) too, or an api_token instead."
+            )
         if not key:
-            raise CloudflareError("No credentials: give api_token, or set CLOUDFLARE_API_TOKEN in the environment of the play.")
+            raise CloudflareError(
+                "No credentials: give api_token, or set CLOUDFLARE_API_TOKEN in the environment of the play."
+            )
         return cls({"X-Auth-Key": plain("api_key", key), "X-Auth-Email": plain("email", email)})
 
     @property

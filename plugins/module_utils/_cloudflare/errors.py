@@ -43,8 +43,12 @@ PERMISSIONS = (
     " Account Settings:Read on the account, Workers Routes:Edit and Zone:Read on the zone,"
     " DNS:Edit for DNS records, SSL and Certificates:Edit for custom hostnames."
 )
-PLAN = "Workers for Platforms is not enabled on this account; it is bought in the dashboard under Workers for Platforms."
-NAMESPACE = "Create the dispatch namespace first, with tenantry.cloudflare_workers.dispatch_namespace, or correct its name."
+PLAN = (
+    "Workers for Platforms is not enabled on this account; it is bought in the dashboard under Workers for Platforms."
+)
+NAMESPACE = (
+    "Create the dispatch namespace first, with tenantry.cloudflare_workers.dispatch_namespace, or correct its name."
+)
 
 # (family or "*", code) -> what to do about it.
 REMEDIES = {
@@ -61,18 +65,45 @@ REMEDIES = {
     ("script", 100119): NAMESPACE,
     ("namespace", 100119): NAMESPACE,
     ("script", 10007): "The Worker does not exist: upload it first, or correct its name.",
-    ("script", 10016): "Rename it: a Worker's name has lower-case letters, digits, - and _, and begins with a letter, a digit or _.",
+    (
+        "script",
+        10016,
+    ): "Rename it: a Worker's name has lower-case letters, digits, - and _, and begins with a letter, a digit or _.",
     ("script", 10021): "The Worker's code or its bindings did not pass validation: correct what the message points at.",
     ("script", 10027): "The Worker is too large: 10 MB gzipped on a paid plan. Leave out or split what it bundles.",
-    ("script", 10041): "A kv_namespace binding points at a KV namespace that does not exist: name it by title, or correct namespace_id.",
-    ("script", 10061): "A durable_object_namespace binding names a class without storage: declare it in migrations, or correct class_name and script_name.",
-    ("script", 10085): "An r2_bucket binding points at a bucket that does not exist: create it first, or correct bucket_name and jurisdiction.",
-    ("script", 10157): "A hyperdrive binding points at a configuration that does not exist: create it first, or correct id.",
-    ("script", 10159): "A vectorize binding points at an index that does not exist: create it first, or correct index_name.",
-    ("script", 10181): "A d1 binding points at a database that does not exist: name it by database_name, or correct database_id.",
-    ("script", 10182): "A secrets_store_secret binding points at a store that does not exist: create it first, or correct store_id.",
+    (
+        "script",
+        10041,
+    ): "A kv_namespace binding points at a KV namespace that does not exist: name it by title, or correct namespace_id.",
+    (
+        "script",
+        10061,
+    ): "A durable_object_namespace binding names a class without storage: declare it in migrations, or correct class_name and script_name.",
+    (
+        "script",
+        10085,
+    ): "An r2_bucket binding points at a bucket that does not exist: create it first, or correct bucket_name and jurisdiction.",
+    (
+        "script",
+        10157,
+    ): "A hyperdrive binding points at a configuration that does not exist: create it first, or correct id.",
+    (
+        "script",
+        10159,
+    ): "A vectorize binding points at an index that does not exist: create it first, or correct index_name.",
+    (
+        "script",
+        10181,
+    ): "A d1 binding points at a database that does not exist: name it by database_name, or correct database_id.",
+    (
+        "script",
+        10182,
+    ): "A secrets_store_secret binding points at a store that does not exist: create it first, or correct store_id.",
     ("script", 11000): "A queue binding points at a queue that does not exist: create it first, or correct queue_name.",
-    ("script", 100143): "An mtls_certificate binding points at a certificate that does not exist: upload it first, or correct certificate_id.",
+    (
+        "script",
+        100143,
+    ): "An mtls_certificate binding points at a certificate that does not exist: upload it first, or correct certificate_id.",
     ("script", 10057): "A binding that was to be kept is gone: run again, so that it is read anew.",
     ("script", 10068): "The Worker handles nothing: its main module must export default { fetch }, or another handler.",
     ("script", 100324): "Correct the file _headers or _redirects, or the suboption of assets that the message names.",
@@ -80,17 +111,32 @@ REMEDIES = {
     ("script", 10144): "A service binding points at a Worker that does not exist: upload that one first.",
     ("route", 7003): "Check zone_id: there is no such zone, or these credentials do not see it.",
     ("route", 9109): "Check zone_id, and that the token may read and edit this zone's Workers Routes.",
-    ("script", 10053): "A secret and another binding have one name: rename one, or declare vars or bindings without it.",
+    (
+        "script",
+        10053,
+    ): "A secret and another binding have one name: rename one, or declare vars or bindings without it.",
     ("route", 10019): "Upload the Worker first, with tenantry.cloudflare_workers.worker, or correct script.",
     ("route", 10020): "The pattern is taken on this zone: run again, so that the route is found and adopted.",
-    ("route", 10022): "Correct the pattern: wildcards only at the start of the host and at the end of the path, no query string.",
+    (
+        "route",
+        10022,
+    ): "Correct the pattern: wildcards only at the start of the host and at the end of the path, no query string.",
     ("domain", 10007): "Upload the Worker first, with tenantry.cloudflare_workers.worker, or correct service.",
-    ("domain", 100117): "Remove these records first, with tenantry.cloudflare_workers.dns_record, or lead them to the Worker by a worker_route.",
+    (
+        "domain",
+        100117,
+    ): "Remove these records first, with tenantry.cloudflare_workers.dns_record, or lead them to the Worker by a worker_route.",
     ("dns", 81053): "Remove that record first, with tenantry.cloudflare_workers.dns_record, or choose another name.",
     ("dns", 81054): "Remove that record first, with tenantry.cloudflare_workers.dns_record, or choose another name.",
     ("dns", 81058): "Run again, so that the record is found and adopted.",
-    ("dns", 81062): "Remove the custom domain first, with tenantry.cloudflare_workers.worker_domain, or choose another name.",
-    ("hostname", 1406): "Run again, so that it is found and adopted. If it is being deleted, or another zone has it, that must end first.",
+    (
+        "dns",
+        81062,
+    ): "Remove the custom domain first, with tenantry.cloudflare_workers.worker_domain, or choose another name.",
+    (
+        "hostname",
+        1406,
+    ): "Run again, so that it is found and adopted. If it is being deleted, or another zone has it, that must end first.",
     ("hostname", 1421): "Create the record of the origin first, with tenantry.cloudflare_workers.dns_record.",
     ("kv", 10014): "A KV namespace of that title exists: run again, so that it is found and adopted.",
     ("kv", 10052): "A Worker is still bound to the KV namespace: remove the Worker or its binding first.",
@@ -129,7 +175,11 @@ class ApiError(CloudflareError):
     def __str__(self) -> str:
         family = family_of(self.path)
         remedy = REMEDIES.get((family, self.code)) or REMEDIES.get(("*", self.code)) or ""
-        what = f"Cloudflare answered {self.status}" + (f", code {self.code}" if self.code > 0 else "") + f": {self.message.rstrip('.')}."
+        what = (
+            f"Cloudflare answered {self.status}"
+            + (f", code {self.code}" if self.code > 0 else "")
+            + f": {self.message.rstrip('.')}."
+        )
         if self.retry_after:
             what += f" It asks to wait {self.retry_after:.0f} s."
         where = f"[{self.method} {self.path}" + (f", ray {self.ray}]" if self.ray else "]")
@@ -138,7 +188,9 @@ class ApiError(CloudflareError):
     @property
     def absent(self) -> bool:
         """Whether this only says that the object does not exist. 7003 says more: that the account or the zone does not."""
-        return self.code in ABSENT.get(family_of(self.path), ()) or (self.status == 404 and self.code not in (NO_ENVELOPE, 7003))
+        return self.code in ABSENT.get(family_of(self.path), ()) or (
+            self.status == 404 and self.code not in (NO_ENVELOPE, 7003)
+        )
 
     @property
     def everywhere(self) -> bool:

@@ -72,7 +72,9 @@ class Pacer:
             if isinstance(turn, Flight):
                 return turn
             if turn > LONGEST_WAIT:
-                raise Unreachable(f"The API budget is spent, and the next request may go in {turn:.0f} s. Nothing was sent: run again then.")
+                raise Unreachable(
+                    f"The API budget is spent, and the next request may go in {turn:.0f} s. Nothing was sent: run again then."
+                )
             self.pause(turn)
 
     def land(self, flight: Flight, status: int = 0, headers: t.Mapping[str, str] | None = None) -> None:

@@ -22,7 +22,10 @@ Change = t.Callable[[bytes], tuple[bytes, T]]  # from what was there to what sha
 
 def own_folder() -> str | None:
     """Return a folder that nobody else can enter, made if need be; None where there is no place for one."""
-    bases = ((os.environ.get("XDG_RUNTIME_DIR", ""), "tenantry/budgets"), (os.path.expanduser("~"), ".cache/tenantry/budgets"))
+    bases = (
+        (os.environ.get("XDG_RUNTIME_DIR", ""), "tenantry/budgets"),
+        (os.path.expanduser("~"), ".cache/tenantry/budgets"),
+    )
     places = [os.path.join(base, below) for base, below in bases if os.path.isabs(base) and _is_ours(base, os.stat)]
     places.append(os.path.join(tempfile.gettempdir(), f"tenantry-{os.getuid()}"))
     return next((place for place in places if _is_made(place)), None)

@@ -117,7 +117,9 @@ def verify(resource: Resource, intended: Plan, mode: Mode, problem: str) -> Obje
         if not left.steps:
             return fill_in(intended.after, left.after) if intended.after and left.after else None
     todo = ", ".join(left.changed) or f"state={mode.state}"
-    raise CloudflareError(f"{resource.label} is not as it should be: {problem}, but {seconds:.0f} s later it still differs in {todo}. Run again.")
+    raise CloudflareError(
+        f"{resource.label} is not as it should be: {problem}, but {seconds:.0f} s later it still differs in {todo}. Run again."
+    )
 
 
 def await_what_follows(resource: Resource, thing: Object | None, mode: Mode) -> Object | None:
@@ -131,7 +133,9 @@ def await_what_follows(resource: Resource, thing: Object | None, mode: Mode) -> 
         left = resource.awaited(seen) if seen else "it is gone"
         if not left:
             return {**thing, **{key: seen[key] for key in resource.touched}}
-    raise CloudflareError(f"{resource.label} is as it should be, but after {resource.options['wait_timeout']} s {left}. Run again, or raise wait_timeout.")
+    raise CloudflareError(
+        f"{resource.label} is as it should be, but after {resource.options['wait_timeout']} s {left}. Run again, or raise wait_timeout."
+    )
 
 
 def fill_in(intended: Object, seen: Object) -> Object:
@@ -145,5 +149,10 @@ def _one_or_many(diffs: list[dict[str, t.Any]]) -> t.Any:
 
 def render(resource: Resource, before: Object | None, after: Object | None) -> list[dict[str, t.Any]]:
     """Return diffs in Ansible's form, without what the server fills in; the first is of the object, others of what it tells only in sum."""
-    whole = {"before": resource.shown(before), "after": resource.shown(after), "before_header": resource.label, "after_header": resource.label}
+    whole = {
+        "before": resource.shown(before),
+        "after": resource.shown(after),
+        "before_header": resource.label,
+        "after_header": resource.label,
+    }
     return [whole, *(resource.details() if before and after else [])]

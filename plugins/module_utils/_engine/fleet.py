@@ -68,7 +68,11 @@ class Member:
         told = {"name": self.name, "changed": self.changed, "failed": bool(self.failure)}
         if self.failure:
             return {**told, "msg": self.failure}
-        return {**told, "fields": list(self.plan.changed)} if self.changed and self.plan.before and self.plan.changed else told
+        return (
+            {**told, "fields": list(self.plan.changed)}
+            if self.changed and self.plan.before and self.plan.changed
+            else told
+        )
 
 
 class Fleet(Kind):
@@ -139,7 +143,11 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
         groups = [companion, members]
     else:
         work.write(members)
-        companion = companion if work.is_complete(members) else _accompanied(fleet, [member for member in members if not member.due])
+        companion = (
+            companion
+            if work.is_complete(members)
+            else _accompanied(fleet, [member for member in members if not member.due])
+        )
         groups = [companion, leaving]
     for member in leaving:
         member.failure = member.failure or "".join(fleet.needed(member.name, one) for one in companion)
@@ -153,7 +161,12 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
         fleet.name,
         [member.result for member in everyone if len(everyone) <= IN_FULL or member.changed or member.failure],
         work.operations,
-        diff=[one for member in (*everyone, *companion) if member.changed for one in render(member.the, member.plan.before, member.plan.after)]
+        diff=[
+            one
+            for member in (*everyone, *companion)
+            if member.changed
+            for one in render(member.the, member.plan.before, member.plan.after)
+        ]
         if mode.diff
         else None,
         warnings=[*fleet.warnings, *work.warnings],
@@ -184,7 +197,10 @@ def _accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
 def _refuse_what_stands_on_nothing(fleet: Fleet, members: t.Sequence[Member], companion: t.Sequence[Member]) -> None:
     """Name what everything stands on and is not there, before the first write."""
     wanted = [member for member in (*members, *companion) if member.due and member.plan.after]
-    missing = [*(fleet.missing if wanted else []), *(reason for member in wanted if member in companion for reason in member.the.missing)]
+    missing = [
+        *(fleet.missing if wanted else []),
+        *(reason for member in wanted if member in companion for reason in member.the.missing),
+    ]
     if missing:
         raise CloudflareError(" ".join(missing))
 
@@ -241,7 +257,11 @@ class Work:
         left = sum(member.due for member in (*members, *companion))
         told = [f"{len(failed)} of {len(members)} failed."] if failed else []
         told += [f"{member.name}: {member.failure}" for member in (*failed[:TOLD], *companion) if member.failure]
-        told += [f"Broken off, {self._why_stopped}: {left} were not begun. Run again, and it goes on from there."] if left else []
+        told += (
+            [f"Broken off, {self._why_stopped}: {left} were not begun. Run again, and it goes on from there."]
+            if left
+            else []
+        )
         message = f"{self._fleet.label}: {' '.join(told)}" if told else ""
         if message and not left and self._failures <= (self._tolerated or 0):
             self.warnings.append(message)
@@ -249,7 +269,9 @@ class Work:
         return message
 
     def _foresee(self, due: t.Sequence[Member], at_once: Step | None) -> None:
-        self.operations += [str(at_once)] if at_once else [operation for member in due for operation in member.plan.operations]
+        self.operations += (
+            [str(at_once)] if at_once else [operation for member in due for operation in member.plan.operations]
+        )
         for member in due:
             member.changed = True
 
@@ -328,7 +350,9 @@ class Work:
     def _warn_of(self, late: t.Sequence[Member]) -> None:
         if late:
             names = ", ".join(member.the.label for member in late[:TOLD])
-            self.warnings.append(f"Cloudflare accepted the writes, but its listing does not show all of them yet: {len(late)}, such as {names}.")
+            self.warnings.append(
+                f"Cloudflare accepted the writes, but its listing does not show all of them yet: {len(late)}, such as {names}."
+            )
 
 
 def _summary(members: t.Sequence[Member]) -> dict[str, int]:

@@ -55,7 +55,11 @@ def plan(resource: Resource, before: Object | None, state: str = "present") -> P
         after = {**blank, **_identity(resource), **initial, **wanted}
         resource.guard(None, after)
         return Plan(None, after, tuple(resource.create(after)), tuple(wanted))
-    changed = tuple(field.name for field in resource.fields if field.name in wanted and differs(field, before.get(field.name), wanted[field.name]))
+    changed = tuple(
+        field.name
+        for field in resource.fields
+        if field.name in wanted and differs(field, before.get(field.name), wanted[field.name])
+    )
     after = {**before, **{name: wanted[name] for name in changed}}
     resource.guard(before, after)
     steps = tuple(resource.update(before, after, changed))

@@ -43,6 +43,8 @@ def converge_api(api: Api, mode: Mode) -> Outcome:
         return Outcome(api.name, api.client.listing(path, **(options["query"] or {})))
     if method in READS:
         answer = api.client.call(method, path, **how)
-        return Outcome(api.name, answer.result if "json" in answer.content_type else answer.content.decode(errors="replace"))
+        return Outcome(
+            api.name, answer.result if "json" in answer.content_type else answer.content.decode(errors="replace")
+        )
     api.client.forget()
     return Outcome(api.name, None if mode.check else api.client.call(method, path, **how).result, [f"{method} {path}"])

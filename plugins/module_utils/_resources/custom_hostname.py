@@ -41,7 +41,11 @@ def certificate(ssl: t.Mapping[str, t.Any] | None) -> Object | None:
     """Return what is owned of C(ssl) as the API has it; None where there is no certificate."""
     if not ssl:
         return None
-    return {**{name: ssl.get(name) for name in SSL}, "wildcard": bool(ssl.get("wildcard")), "settings": ssl.get("settings") or {}}
+    return {
+        **{name: ssl.get(name) for name in SSL},
+        "wildcard": bool(ssl.get("wildcard")),
+        "settings": ssl.get("settings") or {},
+    }
 
 
 def without_unknown(value: t.Any) -> t.Any:
@@ -54,8 +58,17 @@ def without_unknown(value: t.Any) -> t.Any:
 def to_place(found: t.Mapping[str, t.Any], proofs: t.Iterable[t.Mapping[str, t.Any]]) -> list[Object]:
     """Return the DNS records that the customer must make: for the name itself, and for its certificate."""
     owner = found.get("ownership_verification") or {}
-    own = [{"name": owner["name"], "type": owner["type"].upper(), "content": owner["value"]}] if owner.get("name") else []
-    return [*own, *({"name": proof["txt_name"], "type": "TXT", "content": proof["txt_value"]} for proof in proofs if proof.get("txt_name"))]
+    own = (
+        [{"name": owner["name"], "type": owner["type"].upper(), "content": owner["value"]}] if owner.get("name") else []
+    )
+    return [
+        *own,
+        *(
+            {"name": proof["txt_name"], "type": "TXT", "content": proof["txt_value"]}
+            for proof in proofs
+            if proof.get("txt_name")
+        ),
+    ]
 
 
 def told(found: Object, zone: str) -> Object:
@@ -68,7 +81,10 @@ def told(found: Object, zone: str) -> Object:
         **{field.name: found.get(field.name) for field in CustomHostname.fields},
         "ssl": certificate(ssl),
         "custom_metadata": found.get("custom_metadata") or {},
-        **{key: found.get(key) for key in (*CustomHostname.filled, "status", "ownership_verification", "ownership_verification_http")},
+        **{
+            key: found.get(key)
+            for key in (*CustomHostname.filled, "status", "ownership_verification", "ownership_verification_http")
+        },
         "verification_errors": found.get("verification_errors") or [],
         "ssl_status": ssl.get("status"),
         "validation_records": proofs,
@@ -104,11 +120,15 @@ class CustomHostname(InZone):
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         if not HOSTNAME.fullmatch(self.host):
-            raise CloudflareError(f"hostname: {options['hostname']!r} is no host name: no wildcard (see ssl), no path, other alphabets in Punycode.")
+            raise CloudflareError(
+                f"hostname: {options['hostname']!r} is no host name: no wildcard (see ssl), no path, other alphabets in Punycode."
+            )
         ssl = given.get("ssl", {})
         for name, value in {"ssl": ssl, **(ssl or {}), **((ssl or {}).get("settings") or {})}.items():
             if value is None:
-                raise CloudflareError(f"ssl: {name} is null, and Cloudflare forgets nothing of a certificate: give it a value, or leave it out.")
+                raise CloudflareError(
+                    f"ssl: {name} is null, and Cloudflare forgets nothing of a certificate: give it a value, or leave it out."
+                )
 
     @property
     def host(self) -> str:
@@ -130,13 +150,19 @@ class CustomHostname(InZone):
             there = (before or {}).get("ssl") or {**dict.fromkeys(SSL, UNKNOWN), "type": "dv"}
             settings = wanted["ssl"].get("settings", {})
             known = there["settings"] if isinstance(there["settings"], dict) else {}
-            wanted["ssl"] = {**there, **wanted["ssl"], "settings": {**known, **settings} if settings else there["settings"]}
+            wanted["ssl"] = {
+                **there,
+                **wanted["ssl"],
+                "settings": {**known, **settings} if settings else there["settings"],
+            }
         return wanted
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         ssl = (after or {}).get("ssl")
         if isinstance(ssl, dict) and ssl["method"] == UNKNOWN:
-            raise CloudflareError(f"ssl: method is needed for the certificate of {self.label}: say how the customer proves the name, by http, txt or email.")
+            raise CloudflareError(
+                f"ssl: method is needed for the certificate of {self.label}: say how the customer proves the name, by http, txt or email."
+            )
 
     def awaited(self, thing: Object) -> str:
         goal = self.options.get("wait_for")
@@ -144,7 +170,11 @@ class CustomHostname(InZone):
             return ""
         errors = [*thing["verification_errors"], *thing["validation_errors"]]
         records = [f"{record['type']} {record['name']} {record['content']}" for record in thing["dns_records"]]
-        told = [f" {what}: {'; '.join(found)}" for what, found in (("Cloudflare found", errors), ("The customer's DNS needs", records)) if found]
+        told = [
+            f" {what}: {'; '.join(found)}"
+            for what, found in (("Cloudflare found", errors), ("The customer's DNS needs", records))
+            if found
+        ]
         return f"it is {thing['status']}, its certificate {thing['ssl_status'] or 'none'}" + ".".join(["", *told])
 
     def create(self, after: Object) -> t.Iterable[Step]:
@@ -164,7 +194,11 @@ class CustomHostnameInfo(InZoneInfo):
     """The custom hostnames of a zone that one task asks for, but for those that are being deleted."""
 
     name, plural = "custom_hostname_info", "custom_hostnames"
-    fields = (Field("hostname", {"type": "str"}, host_name), Field("status", {"type": "str"}), Field("ssl_status", {"type": "str"}))
+    fields = (
+        Field("hostname", {"type": "str"}, host_name),
+        Field("status", {"type": "str"}),
+        Field("ssl_status", {"type": "str"}),
+    )
     rules = CustomHostname.rules
     collection = CustomHostname.collection
     tell = staticmethod(told)

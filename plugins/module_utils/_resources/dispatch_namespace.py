@@ -25,7 +25,10 @@ def scripts_path(client: Client, namespace: str, *parts: str) -> str:
 
 def told(namespace: t.Mapping[str, t.Any]) -> Object:
     """Return a dispatch namespace as the API tells it; the API knows its name by another word."""
-    return {"name": namespace["namespace_name"], **{key: namespace.get(key) for key in ("trusted_workers", *FILLED, *TOUCHED)}}
+    return {
+        "name": namespace["namespace_name"],
+        **{key: namespace.get(key) for key in ("trusted_workers", *FILLED, *TOUCHED)},
+    }
 
 
 class DispatchNamespace(Resource):
@@ -50,7 +53,11 @@ class DispatchNamespace(Resource):
 
     @property
     def warnings(self) -> list[str]:
-        return [f"Cloudflare does not say whether {self.label} trusts its Workers: trusted_workers could not be compared."] if self._uncompared else []
+        return (
+            [f"Cloudflare does not say whether {self.label} trusts its Workers: trusted_workers could not be compared."]
+            if self._uncompared
+            else []
+        )
 
     def _path(self, *name: str) -> str:
         return self.client.account(*ROOT, *name)
@@ -63,10 +70,14 @@ class DispatchNamespace(Resource):
         old, new_name = self._read(self.options["name"]), self.options.get("new_name")
         new = self._read(new_name) if new_name and new_name != self.options["name"] else None
         if old and new:
-            raise CloudflareError(f"new_name: {self.label} cannot be renamed, there is a dispatch namespace {new_name!r} already: remove one of them.")
+            raise CloudflareError(
+                f"new_name: {self.label} cannot be renamed, there is a dispatch namespace {new_name!r} already: remove one of them."
+            )
         found = old or new
         if found and found["script_count"] is None and self.options["state"] == "absent":
-            found["script_count"] = len(self.client.call("GET", scripts_path(self.client, found["name"]), params={"limit": 10}).result or [])
+            found["script_count"] = len(
+                self.client.call("GET", scripts_path(self.client, found["name"]), params={"limit": 10}).result or []
+            )
         return found
 
     def wanted(self, before: Object | None) -> Object:

@@ -57,7 +57,10 @@ class DNSRecord(InZone):
     """A DNS record as one task wants it, known by name and type, and by its content where it stands beside others of these."""
 
     name = "dns_record"
-    identity = {"name": {"type": "str", "required": True}, "type": {"type": "str", "required": True, "choices": list(TYPES)}}
+    identity = {
+        "name": {"type": "str", "required": True},
+        "type": {"type": "str", "required": True, "choices": list(TYPES)},
+    }
     fields = (
         Field("content", {"type": "str"}),
         Field("data", {"type": "dict"}, initial=None),
@@ -75,16 +78,26 @@ class DNSRecord(InZone):
         super().__init__(client, given, options)
         zone, ttl = host_name(options.get("zone") or ""), options.get("ttl") or AUTOMATIC
         if not NAME.fullmatch(self.host):
-            raise CloudflareError(f"name: {options['name']!r} is no whole name: write it with its zone, such as www.example.com, and in Punycode.")
+            raise CloudflareError(
+                f"name: {options['name']!r} is no whole name: write it with its zone, such as www.example.com, and in Punycode."
+            )
         if zone and not f".{self.host}".endswith(f".{zone}"):
-            raise CloudflareError(f"name: {options['name']!r} is not in zone {zone!r}: write the whole name, such as {self.host}.{zone}, or correct zone.")
+            raise CloudflareError(
+                f"name: {options['name']!r} is not in zone {zone!r}: write the whole name, such as {self.host}.{zone}, or correct zone."
+            )
         for name in TELLING:
             if name in given and not given[name]:
-                raise CloudflareError(f"{name} is empty: give the {name} of the record, or remove it with state: absent.")
+                raise CloudflareError(
+                    f"{name} is empty: give the {name} of the record, or remove it with state: absent."
+                )
         if given.get("priority") is not None and options["type"] not in RANKED:
-            raise CloudflareError(f"priority: {options['type']} records have none beside their data, only {' and '.join(RANKED)}: leave it out here.")
+            raise CloudflareError(
+                f"priority: {options['type']} records have none beside their data, only {' and '.join(RANKED)}: leave it out here."
+            )
         if ttl != AUTOMATIC and not 30 <= ttl <= 86400:
-            raise CloudflareError(f"ttl: {ttl} is none: give 30 to 86400 seconds, or {AUTOMATIC} for Cloudflare's choice.")
+            raise CloudflareError(
+                f"ttl: {ttl} is none: give 30 to 86400 seconds, or {AUTOMATIC} for Cloudflare's choice."
+            )
 
     @property
     def host(self) -> str:
@@ -105,22 +118,42 @@ class DNSRecord(InZone):
 
     def observe(self) -> Object | None:
         self._look_up()
-        listed = [] if self._zone == UNKNOWN else self.client.listing(self._path(), name=self.host, type=self.options["type"])
-        return self._meant([told(record, self._zone) for record in listed if (host_name(record["name"]), record["type"]) == (self.host, self.options["type"])])
+        listed = (
+            []
+            if self._zone == UNKNOWN
+            else self.client.listing(self._path(), name=self.host, type=self.options["type"])
+        )
+        return self._meant(
+            [
+                told(record, self._zone)
+                for record in listed
+                if (host_name(record["name"]), record["type"]) == (self.host, self.options["type"])
+            ]
+        )
 
     def _meant(self, records: t.Sequence[Object]) -> Object | None:
         """Return that of the records of one name and type which the task means."""
-        fitting = [record for record in records if all(identical(value, record[name]) for name, value in self._told(record).items())]
+        fitting = [
+            record
+            for record in records
+            if all(identical(value, record[name]) for name, value in self._told(record).items())
+        ]
         meant = fitting or ([] if self._beside or self.options["state"] == "absent" else records)
         if len(meant) > 1:
             contents = ", ".join(repr(record["content"]) for record in meant)
-            raise CloudflareError(f"content: there are {len(meant)} of {self.label}: {contents}. Give the content, or all data, of the one that is meant.")
+            raise CloudflareError(
+                f"content: there are {len(meant)} of {self.label}: {contents}. Give the content, or all data, of the one that is meant."
+            )
         return meant[0] if meant else None
 
     def _told(self, record: Object) -> Object:
         """Return what is given of content and data, where that is the same as in C(record) in the record's own spelling."""
         told = {name: self.given[name] for name in TELLING if name in self.given}
-        if "content" in told and record["content"] is not None and self._form(told["content"]) == self._form(record["content"]):
+        if (
+            "content" in told
+            and record["content"] is not None
+            and self._form(told["content"]) == self._form(record["content"])
+        ):
             told["content"] = record["content"]
         if "data" in told:
             told["data"] = {**(record["data"] or {}), **told["data"]}
@@ -136,24 +169,36 @@ class DNSRecord(InZone):
         if after is None:
             return
         if before is None and not any(name in self.given for name in TELLING):
-            raise CloudflareError(f"content: {self.label} does not exist yet: give its content, or its data where the type has several parts.")
+            raise CloudflareError(
+                f"content: {self.label} does not exist yet: give its content, or its data where the type has several parts."
+            )
         if after["proxied"] and after["ttl"] != AUTOMATIC:
-            raise CloudflareError(f"ttl: {self.label} is proxied, and then Cloudflare chooses its ttl: leave ttl out, or set proxied: false.")
+            raise CloudflareError(
+                f"ttl: {self.label} is proxied, and then Cloudflare chooses its ttl: leave ttl out, or set proxied: false."
+            )
 
     def create(self, after: Object) -> t.Iterable[Step]:
         after["zone_id"] = self._zone
-        own = {key: after[key] for key in ("name", "type", *(field.name for field in self.fields)) if after[key] not in (None, UNKNOWN)}
+        own = {
+            key: after[key]
+            for key in ("name", "type", *(field.name for field in self.fields))
+            if after[key] not in (None, UNKNOWN)
+        }
         return [Step("POST", self._path(), body({**own, "name": self.host}), self._made)]
 
     def _made(self, answer: Answer) -> None:
         name = answer.result["name"]
         if host_name(name) != self.host:  # of a zone given by its id, only Cloudflare knows what names end in
-            raise CloudflareError(f"name: {self.options['name']!r} is not in zone {self._zone}, and was made as {name!r}: remove that, give the whole name.")
+            raise CloudflareError(
+                f"name: {self.options['name']!r} is not in zone {self._zone}, and was made as {name!r}: remove that, give the whole name."
+            )
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         if "data" in changed:
             after["content"] = UNKNOWN
-        return [Step("PATCH", self._path(before["id"]), body({name: after[name] for name in changed}))] if changed else []
+        return (
+            [Step("PATCH", self._path(before["id"]), body({name: after[name] for name in changed}))] if changed else []
+        )
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["id"]))]
@@ -163,7 +208,11 @@ class DNSRecordInfo(InZoneInfo):
     """The DNS records of a zone that one task asks for."""
 
     name, plural = "dns_record_info", "dns_records"
-    fields = (Field("name", {"type": "str"}, host_name), Field("type", {"type": "str", "choices": list(TYPES)}), Field("content", {"type": "str"}))
+    fields = (
+        Field("name", {"type": "str"}, host_name),
+        Field("type", {"type": "str", "choices": list(TYPES)}),
+        Field("content", {"type": "str"}),
+    )
     rules = {**InZoneInfo.rules, "required_one_of": [("zone_id", "zone", "name")]}
     collection = DNSRecord.collection
     tell = staticmethod(told)

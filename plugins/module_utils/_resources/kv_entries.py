@@ -39,7 +39,11 @@ ENTRY: dict[str, Spec] = {
 
 def text_of(value: t.Any) -> str:
     """Return what is stored: a string as it is, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    )
 
 
 def as_entry(value: bytes) -> Object:
@@ -56,12 +60,16 @@ def declared(entry: t.Mapping[str, t.Any]) -> Object:
     if ttl is not None and entry.get("expiration") is not None:
         raise CloudflareError(f"entries: {key!r} has both expiration and expiration_ttl: give one of them.")
     if ttl is not None and ttl < SOONEST:
-        raise CloudflareError(f"entries: expiration_ttl of {key!r} is {ttl}: give at least {SOONEST} seconds, or null for no end.")
+        raise CloudflareError(
+            f"entries: expiration_ttl of {key!r} is {ttl}: give at least {SOONEST} seconds, or null for no end."
+        )
     value = None if entry.get("value") is None else _bytes_of(key, entry["value"], bool(entry.get("base64")))
     metadata = text_of(entry.get("metadata")).encode()
     for name, stored in (("value", value or b""), ("metadata", metadata)):
         if len(stored) > LONGEST[name]:
-            raise CloudflareError(f"entries: {name} of {key!r} has {len(stored)} bytes, and Cloudflare takes {LONGEST[name]}: shorten it.")
+            raise CloudflareError(
+                f"entries: {name} of {key!r} has {len(stored)} bytes, and Cloudflare takes {LONGEST[name]}: shorten it."
+            )
     given = {name: entry[name] for name in ("metadata", "expiration") if name in entry}
     if "expiration_ttl" in entry:
         given |= {"expiration": None} if ttl is None else {"expiration_ttl": ttl}
@@ -73,7 +81,9 @@ def _bytes_of(key: str, value: t.Any, encoded: bool) -> bytes:
         return text_of(value).encode()
     packed = "".join(str(value).split())
     if not BASE64.fullmatch(packed):
-        raise CloudflareError(f"entries: value of {key!r} is not base64: encode it, for example through b64encode, or leave base64 out.")
+        raise CloudflareError(
+            f"entries: value of {key!r} is not base64: encode it, for example through b64encode, or leave base64 out."
+        )
     return base64.b64decode(packed)
 
 
@@ -88,7 +98,9 @@ def bulk_put(path: str, pairs: t.Iterable[Object]) -> list[Step]:
     """Return the writes that store C(pairs), each with C(key), C(value) and perhaps C(metadata). A value may be one that is made when it is sent."""
 
     def sent(some: t.Sequence[Object]) -> t.Callable[[], t.Mapping[str, t.Any]]:
-        return lambda: {"json": [{**pair, "value": pair["value"]() if callable(pair["value"]) else pair["value"]} for pair in some]}
+        return lambda: {
+            "json": [{**pair, "value": pair["value"]() if callable(pair["value"]) else pair["value"]} for pair in some]
+        }
 
     return [Step("PUT", f"{path}/bulk", sent(some), stored) for some in _batches(pairs)]
 
@@ -116,17 +128,26 @@ def value_at(client: Client, path: str, key: str) -> bytes | None:
 
 def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
     """Return the writes that remove C(keys)."""
-    return [Step("POST", f"{path}/bulk/delete", body(keys[at : at + MOST_WRITTEN]), stored) for at in range(0, len(keys), MOST_WRITTEN)]
+    return [
+        Step("POST", f"{path}/bulk/delete", body(keys[at : at + MOST_WRITTEN]), stored)
+        for at in range(0, len(keys), MOST_WRITTEN)
+    ]
 
 
 def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object] | None:
     """Return what is stored under those of C(keys) that exist, by key; None where there is no such KV namespace."""
     found: dict[str, Object] = {}
     for at in range(0, len(keys), MOST_READ):
-        answer = client.look(f"{path}/bulk/get", "POST", json={"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True})
+        answer = client.look(
+            f"{path}/bulk/get", "POST", json={"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True}
+        )
         if answer.absent:
             return None
-        found |= {key: {"value": entry["value"], **_about(entry)} for key, entry in answer.result["values"].items() if entry is not None}
+        found |= {
+            key: {"value": entry["value"], **_about(entry)}
+            for key, entry in answer.result["values"].items()
+            if entry is not None
+        }
     return found
 
 
@@ -151,7 +172,9 @@ class KVEntries(Resource):
 
     name = "kv_entries"
     identity = {"namespace_id": {"type": "str"}, "title": {"type": "str"}}
-    fields = (Field("entries", {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": ENTRY}),)
+    fields = (
+        Field("entries", {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": ENTRY}),
+    )
     controls = {
         "purge": {"type": "bool", "default": False},
         "prefix": {"type": "str"},
@@ -166,15 +189,21 @@ class KVEntries(Resource):
         self._declared: dict[str, Object] = {}
         self._prefix = options.get("prefix") or ""
         if options["purge"] and (options["state"] == "absent" or options.get("prefix") is None):
-            raise CloudflareError("purge: say by prefix which keys it may remove, '' for all, and leave it out with state: absent.")
+            raise CloudflareError(
+                "purge: say by prefix which keys it may remove, '' for all, and leave it out with state: absent."
+            )
         for entry in given.get("entries") or []:
             wanted, key = declared(entry), entry["key"]
             if key in self._declared:
                 raise CloudflareError(f"entries: {key!r} is declared twice: keep one of them.")
             if not key.startswith(self._prefix):
-                raise CloudflareError(f"entries: {key!r} does not begin with prefix {self._prefix!r}: correct one of them.")
+                raise CloudflareError(
+                    f"entries: {key!r} does not begin with prefix {self._prefix!r}: correct one of them."
+                )
             if options["state"] == "present" and "value" not in wanted:
-                raise CloudflareError(f"entries: {key!r} has no value: give it one, or remove the key with state: absent.")
+                raise CloudflareError(
+                    f"entries: {key!r} has no value: give it one, or remove the key with state: absent."
+                )
             self._declared[key] = wanted
 
     @property
@@ -199,7 +228,11 @@ class KVEntries(Resource):
         there = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
         binary = [key for key in keys if self._declared[key].get("base64") and not self.missing]
         there |= {key: entry for key in binary if (entry := self._read_binary(key))}
-        others = {key: about for key, about in (listed or {}).items() if key not in self._declared and not _is_ours(key, about)}
+        others = {
+            key: about
+            for key, about in (listed or {}).items()
+            if key not in self._declared and not _is_ours(key, about)
+        }
         return {**{key: there[key] for key in keys if key in there}, **others}
 
     def _listed(self) -> dict[str, Object]:
@@ -239,10 +272,14 @@ class KVEntries(Resource):
             return
         for key, entry in _differing(before, after).items():
             if entry.get("expiration") is not None and entry["expiration"] < time.time() + SOONEST:
-                raise CloudflareError(f"entries: {key!r} expires at {entry['expiration']}, less than {SOONEST} s from now: correct it, or give expiration_ttl.")
+                raise CloudflareError(
+                    f"entries: {key!r} expires at {entry['expiration']}, less than {SOONEST} s from now: correct it, or give expiration_ttl."
+                )
         gone, limit = _gone(before, after), self.options["purge_limit"]
         if len(gone) > limit:
-            raise CloudflareError(f"purge: {len(gone)} keys are not declared, such as {gone[0]!r}: set purge_limit: {len(gone)} if they shall all go.")
+            raise CloudflareError(
+                f"purge: {len(gone)} keys are not declared, such as {gone[0]!r}: set purge_limit: {len(gone)} if they shall all go."
+            )
 
     # -- what to do ----------------------------------------------------------------------------------------------------
 
@@ -251,7 +288,10 @@ class KVEntries(Resource):
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         differing = _differing(before, after)
-        pairs = [{"key": key, **{name: value for name, value in entry.items() if value is not None}} for key, entry in differing.items()]
+        pairs = [
+            {"key": key, **{name: value for name, value in entry.items() if value is not None}}
+            for key, entry in differing.items()
+        ]
         return [*bulk_put(self._path(), pairs), *bulk_delete(self._path(), _gone(before, after))]
 
     def delete(self, before: Object) -> t.Iterable[Step]:
@@ -263,7 +303,10 @@ class KVEntries(Resource):
 
 def _about(found: t.Mapping[str, t.Any]) -> Object:
     """Return what is known of a key besides its value."""
-    return {"metadata": found.get("metadata"), **({"expiration": found["expiration"]} if found.get("expiration") else {})}
+    return {
+        "metadata": found.get("metadata"),
+        **({"expiration": found["expiration"]} if found.get("expiration") else {}),
+    }
 
 
 def _is_ours(key: str, about: Object) -> bool:

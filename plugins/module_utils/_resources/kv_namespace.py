@@ -60,13 +60,19 @@ class KVNamespace(Resource):
         return found
 
     def _find(self) -> Object | None:
-        return find_by_id(self.client, self.options["id"]) if self.options.get("id") else find_by_title(self.client, self.options["title"])
+        return (
+            find_by_id(self.client, self.options["id"])
+            if self.options.get("id")
+            else find_by_title(self.client, self.options["title"])
+        )
 
     _holds = 0
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before is None and after is not None and self.options.get("id"):
-            raise CloudflareError(f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to create one by title.")
+            raise CloudflareError(
+                f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to create one by title."
+            )
         if after is None and self._holds:
             raise CloudflareError(f"{self.label} still holds keys: set force: true to delete it with them.")
 
@@ -74,7 +80,9 @@ class KVNamespace(Resource):
         return [Step("POST", self.client.account(*ROOT), body({"title": after["title"]}))]
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        return [Step("PUT", self.client.account(*ROOT, before["id"]), body({"title": after["title"]}))] if changed else []
+        return (
+            [Step("PUT", self.client.account(*ROOT, before["id"]), body({"title": after["title"]}))] if changed else []
+        )
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.client.account(*ROOT, before["id"]))]

@@ -24,12 +24,24 @@ from .secrets import uncompared_secrets
 
 PAGE = 1000  # Workers in one answer of the listing
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
-SHARED = ("owner", "fingerprint_key", "update_secrets", "take_over", "allow_replace", "verify_level", "rebundle", "source_root", *source.TABLE)  # said once
+SHARED = (
+    "owner",
+    "fingerprint_key",
+    "update_secrets",
+    "take_over",
+    "allow_replace",
+    "verify_level",
+    "rebundle",
+    "source_root",
+    *source.TABLE,
+)  # said once
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
 # No defaults: what a tenant is silent about may be in the defaults of the fleet.
 TENANT: dict[str, t.Any] = {
-    name: {key: value for key, value in spec.items() if key != "default"} for name, spec in Script.spec().items() if name not in SHARED
+    name: {key: value for key, value in spec.items() if key != "default"}
+    for name, spec in Script.spec().items()
+    if name not in SHARED
 }
 
 
@@ -37,8 +49,14 @@ def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dic
     """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code; how to bundle stays for what is bundled."""
     own_code = any(tenant.get(way) is not None for way in source.WAYS)
     kept = ("esbuild_path", *source.BUNDLING) if tenant.get("entrypoint") is not None else ()
-    base = {name: value for name, value in defaults.items() if not (own_code and name in source.SPEC and name not in kept)}
-    both = {name: {**base[name], **tenant[name]} for name in MERGED if isinstance(base.get(name), dict) and isinstance(tenant.get(name), dict)}
+    base = {
+        name: value for name, value in defaults.items() if not (own_code and name in source.SPEC and name not in kept)
+    }
+    both = {
+        name: {**base[name], **tenant[name]}
+        for name in MERGED
+        if isinstance(base.get(name), dict) and isinstance(tenant.get(name), dict)
+    }
     return {**base, **tenant, **both}
 
 
@@ -52,7 +70,11 @@ class NamespacedWorkers(Fleet):
         "workers": {
             "type": "list",
             "elements": "dict",
-            "options": {"name": {"type": "str", "required": True}, "hostnames": {"type": "list", "elements": "str"}, **TENANT},
+            "options": {
+                "name": {"type": "str", "required": True},
+                "hostnames": {"type": "list", "elements": "str"},
+                **TENANT,
+            },
         },
         "workers_file": {"type": "path"},
         "defaults": {"type": "dict", "options": TENANT},
@@ -80,20 +102,30 @@ class NamespacedWorkers(Fleet):
             if not name:
                 raise CloudflareError(f"workers: number {position} has no name: give each its own.")
             if name in self._workers:
-                raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
+                raise CloudflareError(
+                    f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace."
+                )
             self._workers[str(name)] = worker
         # A variable that came to nothing must not mean all of them: null is refused, only silence is everyone.
         if ("workers" in given or options["state"] == "present") and given.get("workers") is None:
             raise CloudflareError("workers: give the Workers that are meant, if only an empty list, or workers_file.")
         if "workers_file" in given:  # it was read before, unless it stood beside what is no list
-            raise CloudflareError("workers_file: what it declares is added to workers: give a list there, or leave it out.")
+            raise CloudflareError(
+                "workers_file: what it declares is added to workers: give a list there, or leave it out."
+            )
         self._everyone = "workers" not in given
         if self._everyone and "owner" not in given:
-            raise CloudflareError("owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's.")
+            raise CloudflareError(
+                "owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's."
+            )
         if options["prune"] and (options["state"] == "absent" or "owner" not in given):
-            raise CloudflareError("prune: say by owner whose Workers it may remove, and leave it out with state: absent.")
+            raise CloudflareError(
+                "prune: say by owner whose Workers it may remove, and leave it out with state: absent."
+            )
         if not 0 <= options["prune_limit"] <= 100:
-            raise CloudflareError(f"prune_limit is {options['prune_limit']}: it is a share of the Workers, from 0 to 100 %.")
+            raise CloudflareError(
+                f"prune_limit is {options['prune_limit']}: it is a share of the Workers, from 0 to 100 %."
+            )
         self._leaving: list[str] = []
         self._hosts = self._read_hosts()
         self._defaults = given.get("defaults") or {}
@@ -105,7 +137,9 @@ class NamespacedWorkers(Fleet):
         for name, worker in self._workers.items():
             for host in _hosts_of(worker):
                 if hosts.setdefault(host, name) != name:
-                    raise CloudflareError(f"hostnames: {host} is declared for {hosts[host]} and for {name}: a host name leads to one Worker.")
+                    raise CloudflareError(
+                        f"hostnames: {host} is declared for {hosts[host]} and for {name}: a host name leads to one Worker."
+                    )
         return hosts
 
     @property
@@ -143,7 +177,11 @@ class NamespacedWorkers(Fleet):
 
     def _read_ledger(self) -> Ledger:
         """Read it before the first write, unless nobody is there of whom it could tell, or all of them go whatever it tells."""
-        needed = self.options.get("registry") and self._listed and not (self._everyone and all("tags" in script for script in self._listed.values()))
+        needed = (
+            self.options.get("registry")
+            and self._listed
+            and not (self._everyone and all("tags" in script for script in self._listed.values()))
+        )
         return read_ledger(self.client, self.options["registry"], self.options["owner"]) if needed else {}
 
     def _read(self, name: str) -> Object | None:
@@ -190,12 +228,16 @@ class NamespacedWorkers(Fleet):
             raise CloudflareError(declared.why)
         for host in _hosts_of(declared):
             if not HOST.fullmatch(host):
-                raise CloudflareError(f"hostnames: {host!r} is no host name: each is looked up as it is, so a wildcard would never be found.")
+                raise CloudflareError(
+                    f"hostnames: {host!r} is no host name: each is looked up as it is, so a wildcard would never be found."
+                )
         given = {**merge(self._defaults, declared), "name": name}
         worker = NamespacedWorker(self.client, given, {**self._unsaid, **given, **self._shared, "state": state})
         worker.listed, worker.in_full = self._listed, self.in_full
         noted = (self._ledger or {}).get(name, [])
-        if name in self._listed and noted[:1] == [stamp_tag(self._tags(name))]:  # else it was stamped since, as worker_secrets does
+        if name in self._listed and noted[:1] == [
+            stamp_tag(self._tags(name))
+        ]:  # else it was stamped since, as worker_secrets does
             worker.noted = noted
         self._built.append(worker)
         return worker
@@ -210,10 +252,16 @@ class NamespacedWorkers(Fleet):
         records = {} if absent else {host: name for host, name in self._hosts.items() if name in names}
         state = "absent" if absent and self._everyone else "present"  # of some of them: the records of the others stay
         options = {**registry, "owner": self.options["owner"], "state": state}
-        given = {"records": records, "workers": names | set(self._leaving), "declared": set() if absent else set(self._hosts)}
+        given = {
+            "records": records,
+            "workers": names | set(self._leaving),
+            "declared": set() if absent else set(self._hosts),
+        }
         # Only after a write: what others have changed is read, and mended or stamped, before it is noted.
         noted = absent or not any(member.plan.steps for member in members)
-        self._registry = Registry(self.client, {**given, "ledger": lambda: json.dumps(self._told(members)), "noted": noted}, options)
+        self._registry = Registry(
+            self.client, {**given, "ledger": lambda: json.dumps(self._told(members)), "noted": noted}, options
+        )
         return self._registry
 
     def _told(self, members: t.Iterable[Member]) -> Ledger:
@@ -235,7 +283,9 @@ class NamespacedWorkers(Fleet):
 
     def needed(self, name: str, companion: Member) -> str:
         led = [host for host, worker in ((companion.plan.after or {}).get("records") or {}).items() if worker == name]
-        return f"It stays, since it still answers for {', '.join(led)}: the Worker that shall do so failed." if led else ""
+        return (
+            f"It stays, since it still answers for {', '.join(led)}: the Worker that shall do so failed." if led else ""
+        )
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
         if not self._everyone or len(due) < 2:
@@ -245,11 +295,16 @@ class NamespacedWorkers(Fleet):
         return Step("DELETE", self._path(), lambda: {"params": mine})
 
     def extra(self, members: t.Sequence[Member], companion: Member | None) -> dict[str, t.Any]:
-        going = {member.name for member in members if member.state == "absent" and member.plan.steps and not member.failure}
+        going = {
+            member.name for member in members if member.state == "absent" and member.plan.steps and not member.failure
+        }
         remaining = {"workers": len([name for name in self._listed if name not in going])}
         if self._registry is None:
             return {"remaining": remaining}
-        return {"remaining": {**remaining, "entries": self._registry.others}, "registry": self._records(members, companion)}
+        return {
+            "remaining": {**remaining, "entries": self._registry.others},
+            "registry": self._records(members, companion),
+        }
 
     @staticmethod
     def _records(members: t.Sequence[Member], companion: Member | None) -> Object | None:

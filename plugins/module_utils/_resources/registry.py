@@ -36,7 +36,11 @@ def read_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> L
 
 
 def _is_entry(entry: t.Any) -> bool:
-    return isinstance(entry, list) and len(entry) in (3, 4) and all(isinstance(remembered, dict) for remembered in entry[3:])
+    return (
+        isinstance(entry, list)
+        and len(entry) in (3, 4)
+        and all(isinstance(remembered, dict) for remembered in entry[3:])
+    )
 
 
 class Registry(Resource):
@@ -68,20 +72,39 @@ class Registry(Resource):
             self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
         ledger = LEDGER + self.options["owner"]
         self._ledgers = [key["name"] for key in keys or () if key["name"] == ledger]
-        marks = {key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys or () if key["name"] != ledger}
+        marks = {
+            key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys or () if key["name"] != ledger
+        }
         self._digests = {host: mark.get("digest") for host, mark in marks.items()}
         holders = {host: mark["owner"] for host, mark in marks.items() if mark.get("owner")}
-        taken = next((host for host in self.given["records"] if holders.get(host, self.options["owner"]) != self.options["owner"]), None)
+        taken = next(
+            (
+                host
+                for host in self.given["records"]
+                if holders.get(host, self.options["owner"]) != self.options["owner"]
+            ),
+            None,
+        )
         if taken:
-            raise CloudflareError(f"hostnames: {taken} belongs to owner {holders[taken]!r} in {self.label}: remove it there first.")
+            raise CloudflareError(
+                f"hostnames: {taken} belongs to owner {holders[taken]!r} in {self.label}: remove it there first."
+            )
         ours = {host: mark.get("worker") for host, mark in marks.items() if mark.get("owner") == self.options["owner"]}
         self.others = len(marks) - len(ours)
-        return {"namespace_id": self._id, "records": ours} if ours or self._ledgers or self.options["state"] != "absent" else None
+        return (
+            {"namespace_id": self._id, "records": ours}
+            if ours or self._ledgers or self.options["state"] != "absent"
+            else None
+        )
 
     def wanted(self, before: Object | None) -> Object:
         # A host name that moves to a Worker which failed keeps its record until that one is there.
         there = (before or {"records": {}})["records"]
-        stay = {host: worker for host, worker in there.items() if worker not in self.given["workers"] or host in self.given["declared"]}
+        stay = {
+            host: worker
+            for host, worker in there.items()
+            if worker not in self.given["workers"] or host in self.given["declared"]
+        }
         return {"records": {**stay, **self.given["records"]}}
 
     def create(self, after: Object) -> t.Iterable[Step]:

@@ -73,7 +73,11 @@ class Script(ServesAssets):
 
     @property
     def warnings(self) -> list[str]:
-        return [*super().warnings, *outdated_bundles(int(self.outdated)), *unknown_bindings(bindings.unknown_types(self.given))]
+        return [
+            *super().warnings,
+            *outdated_bundles(int(self.outdated)),
+            *unknown_bindings(bindings.unknown_types(self.given)),
+        ]
 
     # -- where it lives ------------------------------------------------------------------------------------------------
 
@@ -149,7 +153,10 @@ class Script(ServesAssets):
         if "secrets" in self.given:
             wanted["secrets"] = self._as_wanted((before or {}).get("secrets", {}))
         if self._written and self._kept:  # what a write has lost is seen when it is read back
-            wanted["secrets"] = {**dict.fromkeys(self._kept, HIDDEN), **(wanted.get("secrets") or (before or {}).get("secrets") or {})}
+            wanted["secrets"] = {
+                **dict.fromkeys(self._kept, HIDDEN),
+                **(wanted.get("secrets") or (before or {}).get("secrets") or {}),
+            }
         return wanted
 
     # -- what is -------------------------------------------------------------------------------------------------------
@@ -192,7 +199,11 @@ class Script(ServesAssets):
         seen = (self.recalled(same) if level == "stamp" and not self.in_full else None) or self._read_body(same, level)
         names = list(seen["secrets"])
         if not self._written:
-            gone = set(names) if self.given.get("secrets", {}) is None else {name for name, value in self._secrets.items() if value is None}
+            gone = (
+                set(names)
+                if self.given.get("secrets", {}) is None
+                else {name for name, value in self._secrets.items() if value is None}
+            )
             self._kept = set(names) - gone
         return {**seen, "assets": self._assets_there(wanted), "secrets": self._seen(names)}
 
@@ -202,7 +213,9 @@ class Script(ServesAssets):
 
     def _read_body(self, same: bool, level: str) -> Object:
         """Read settings, bindings and names of secrets, and the code unless it is the C(same) by the stamp and the level trusts that."""
-        seen = settings_told(self.client.call("GET", f"{self.path}/settings").result or {}, self._declared or [] if same else [])
+        seen = settings_told(
+            self.client.call("GET", f"{self.path}/settings").result or {}, self._declared or [] if same else []
+        )
         if same and level != "content":
             code = self.wanted(None)["modules"]
         else:
@@ -234,18 +247,28 @@ class Script(ServesAssets):
     def guard(self, before: Object | None, after: Object | None) -> None:
         holder, owner = (before or {}).get("owner"), self.options["owner"]
         if holder and holder != owner and not self.options["take_over"]:
-            raise CloudflareError(f"{self.label} belongs to owner {holder!r}, not to {owner!r}: set owner to {holder!r}, or take_over: true to make it yours.")
+            raise CloudflareError(
+                f"{self.label} belongs to owner {holder!r}, not to {owner!r}: set owner to {holder!r}, or take_over: true to make it yours."
+            )
         kept = set((before or {}).get("secrets", {})) & set((after or {}).get("secrets", {}))
         for name in sorted(kept & self._replaced):
-            raise CloudflareError(f"bindings: {name} of {self.label} is a secret, which this would destroy: set secrets: {{{name}: null}} too.")
+            raise CloudflareError(
+                f"bindings: {name} of {self.label} is a secret, which this would destroy: set secrets: {{{name}: null}} too."
+            )
         if before is not None and after is not None and self._is_astray(before):
             self._guard_replacement(before)
         attested = (before or {}).get("bindings", [])
-        for binding in [one for one in (after or {}).get("bindings", []) if one["type"] == INHERIT and one not in attested]:
+        for binding in [
+            one for one in (after or {}).get("bindings", []) if one["type"] == INHERIT and one not in attested
+        ]:
             old = binding.get("old_name") or binding["name"]
-            raise CloudflareError(f"bindings: {binding['name']}: {self.label} has no binding {old} to keep: say what it is. Secrets stay by themselves.")
+            raise CloudflareError(
+                f"bindings: {binding['name']}: {self.label} has no binding {old} to keep: say what it is. Secrets stay by themselves."
+            )
         if after is not None and len(after["tags"]) > MOST_TAGS:
-            raise CloudflareError(f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay.")
+            raise CloudflareError(
+                f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay."
+            )
 
     def _is_astray(self, before: Object) -> bool:
         """Whether its migrations are none of those that are declared, so that no step leads from there."""
@@ -261,9 +284,13 @@ class Script(ServesAssets):
             )
         lost = sorted(self._kept - set(self._values))
         if lost:
-            raise CloudflareError(f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there.")
+            raise CloudflareError(
+                f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there."
+            )
         if before.get("assets") and "assets" not in self.given:
-            raise CloudflareError(f"allow_replace: {self.label} has assets that replacing it would lose: give assets, or null there.")
+            raise CloudflareError(
+                f"allow_replace: {self.label} has assets that replacing it would lose: give assets, or null there."
+            )
 
     def create(self, after: Object) -> t.Iterable[Step]:
         return self._upload(None, after)
@@ -271,7 +298,11 @@ class Script(ServesAssets):
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         if self._is_astray(before):
             return [*self.delete(before), *self._upload(None, after)]
-        gone = {name: None for name in before.get("secrets", {}) if name not in after.get("secrets", {})} if "secrets" in changed else {}
+        gone = (
+            {name: None for name in before.get("secrets", {}) if name not in after.get("secrets", {})}
+            if "secrets" in changed
+            else {}
+        )
         # A fleet sends bindings with the code: a PATCH of them would have to name every secret there is at that moment.
         if {"modules", "assets", *([] if self.alone else ["bindings"])} & set(changed):
             return [*([self._patch_secrets(gone)] if gone else []), *self._upload(before, after)]
@@ -293,22 +324,34 @@ class Script(ServesAssets):
     def details(self) -> list[Object]:
         old = {module.name: module for module in self._there}
         new = {module.name: module for module in self._source.modules} if old else {}
-        return [one for name in sorted({*old, *new}) if (one := source.compared(old.get(name), new.get(name), f"{self.label}: {name}"))]
+        return [
+            one
+            for name in sorted({*old, *new})
+            if (one := source.compared(old.get(name), new.get(name), f"{self.label}: {name}"))
+        ]
 
     def shown(self, thing: Object | None) -> Object:
         # Whose it is stands in a tag of ours, and those are nobody's business in a diff.
         return {key: value for key, value in super().shown(thing).items() if key != "owner"}
 
     def _all_tags(self, after: Object, code: str) -> list[str]:
-        return [*after["tags"], OWNER + self.options["owner"], dataclasses.replace(self._wanted_stamp(), code=code).tag(self.client.now())]
+        return [
+            *after["tags"],
+            OWNER + self.options["owner"],
+            dataclasses.replace(self._wanted_stamp(), code=code).tag(self.client.now()),
+        ]
 
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
         there: list[Binding] = (before or {}).get("bindings", [])
         bound = bindings.sent(after.get("bindings", there), self._declared or [], there)
         new = self._to_send(before, after) if self._secrets else {}
-        if before and (by_name or any(binding["type"] == INHERIT for binding in bound)):  # whether both ways go together is documented nowhere
-            bound += [bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new]
+        if before and (
+            by_name or any(binding["type"] == INHERIT for binding in bound)
+        ):  # whether both ways go together is documented nowhere
+            bound += [
+                bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new
+            ]
         return [*bound, *(bindings.secret(name, value) for name, value in new.items())]
 
     def _steps(self, before: Object | None) -> Object:
@@ -316,9 +359,17 @@ class Script(ServesAssets):
 
     def _upload(self, before: Object | None, after: Object) -> list[Step]:
         every = self._bound(before, after, by_name=False)
-        told = {name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)} | self._steps(before)
+        told = {
+            name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)
+        } | self._steps(before)
         session = self._session(before, after)
-        put = Step("PUT", self.path, lambda: metadata.upload(self._source, {**told, **self._served(session)}, every, self._all_tags(after, self._source.code)))
+        put = Step(
+            "PUT",
+            self.path,
+            lambda: metadata.upload(
+                self._source, {**told, **self._served(session)}, every, self._all_tags(after, self._source.code)
+            ),
+        )
         return [session.step, put] if session else [put]
 
     def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
@@ -326,4 +377,8 @@ class Script(ServesAssets):
         told = {name: after[name] for name in settings.SETTINGS if name in changed} | self._steps(before)
         if {"bindings", "secrets"} & set(changed):
             told["bindings"] = self._bound(before, after, by_name=True)
-        return Step("PATCH", f"{self.path}/settings", lambda: metadata.patch({**told, "tags": self._all_tags(after, self._code)}))
+        return Step(
+            "PATCH",
+            f"{self.path}/settings",
+            lambda: metadata.patch({**told, "tags": self._all_tags(after, self._code)}),
+        )

@@ -36,7 +36,9 @@ class ScriptInfo(Info):
         self._terms = [term.strip() for tag in options["tags"] or () for term in tag.split(",")]
         for term in self._terms:
             if not TERM.fullmatch(term):
-                raise CloudflareError(f"tags: {term!r} is no filter: write plan-pro:yes for Workers that have the tag, plan-pro:no for those that have not.")
+                raise CloudflareError(
+                    f"tags: {term!r} is no filter: write plan-pro:yes for Workers that have the tag, plan-pro:no for those that have not."
+                )
 
     @abstractmethod
     def path(self, *parts: str) -> str:
@@ -84,4 +86,6 @@ class ScriptInfo(Info):
 
     def _modules(self, name: str) -> Object:
         found = self.client.find(self.path(name, *self.content), headers={"Accept": "*/*"})
-        return {"modules": [module.summary for module in read_modules(found.content, found.content_type)]} if found else {}
+        return (
+            {"modules": [module.summary for module in read_modules(found.content, found.content_type)]} if found else {}
+        )

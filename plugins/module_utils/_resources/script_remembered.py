@@ -27,14 +27,23 @@ def _digest(value: t.Any) -> str:
 
 def remember(thing: Object, fields: t.Iterable[Field], declared: t.Iterable[Binding]) -> Remembered:
     """Return what to remember of a Worker that was read or written as a whole."""
-    hashes = {field.name: _digest(field.normalize(thing[field.name])) for field in fields if not _is_initial(field, thing[field.name])}
+    hashes = {
+        field.name: _digest(field.normalize(thing[field.name]))
+        for field in fields
+        if not _is_initial(field, thing[field.name])
+    }
     asked = {binding["name"]: binding for binding in declared}
-    bound = {one["name"]: one.get(DIFFERENT) or [one["type"], _digest(asked.get(one["name"], one))] for one in thing["bindings"]}
+    bound = {
+        one["name"]: one.get(DIFFERENT) or [one["type"], _digest(asked.get(one["name"], one))]
+        for one in thing["bindings"]
+    }
     named = {"bindings": bound, "secrets": sorted(thing["secrets"]), "tags": thing["tags"]}
     return {**hashes, **{name: value for name, value in named.items() if value}}
 
 
-def recall(remembered: Remembered, fields: t.Iterable[Field], wanted: Object, declared: t.Collection[Binding]) -> Object | None:
+def recall(
+    remembered: Remembered, fields: t.Iterable[Field], wanted: Object, declared: t.Collection[Binding]
+) -> Object | None:
     """Return the Worker as it is: what is not remembered to be the wanted is C(DIFFERENT). None where that is too little to go by."""
     thing: Object = {}
     for field in fields:
@@ -52,9 +61,14 @@ def recall(remembered: Remembered, fields: t.Iterable[Field], wanted: Object, de
     asked = {binding["name"]: binding for binding in declared}
     bound = {name: [one["type"], _digest(one)] for name, one in asked.items()}
     there = remembered.get("bindings", {})
-    thing["bindings"] = [asked[name] if bound.get(name) == told else {"name": name, "type": told[0], DIFFERENT: told} for name, told in sorted(there.items())]
+    thing["bindings"] = [
+        asked[name] if bound.get(name) == told else {"name": name, "type": told[0], DIFFERENT: told}
+        for name, told in sorted(there.items())
+    ]
     return thing
 
 
 def _is_initial(field: Field, value: t.Any) -> bool:
-    return not knowable(value) or (knowable(field.initial) and bool(field.normalize(value) == field.normalize(field.initial)))
+    return not knowable(value) or (
+        knowable(field.initial) and bool(field.normalize(value) == field.normalize(field.initial))
+    )

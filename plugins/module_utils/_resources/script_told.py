@@ -59,7 +59,13 @@ def settings_told(answer: t.Mapping[str, t.Any], attested: t.Iterable[Binding] =
 
 def unknown_bindings(types: t.Collection[str]) -> list[str]:
     """Return the warning that bindings of these types were sent as they are, if there are any."""
-    return [f"bindings: of types that this collection does not know, what they say was not checked: {', '.join(sorted(types))}."] if types else []
+    return (
+        [
+            f"bindings: of types that this collection does not know, what they say was not checked: {', '.join(sorted(types))}."
+        ]
+        if types
+        else []
+    )
 
 
 def outdated_bundles(count: int) -> list[str]:

@@ -57,7 +57,9 @@ class HoldsSecrets(Resource):
     @property
     def _secrets(self) -> dict[str, t.Any]:
         given = self.given.get("secrets") or {}
-        return {name: value if value is None or isinstance(value, dict) else str(value) for name, value in given.items()}
+        return {
+            name: value if value is None or isinstance(value, dict) else str(value) for name, value in given.items()
+        }
 
     @property
     def _values(self) -> dict[str, t.Any]:

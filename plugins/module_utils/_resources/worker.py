@@ -16,7 +16,9 @@ from .script_told import TOLD
 
 def no_worker(name: str) -> str:
     """Say what to do about a Worker that does not exist."""
-    return f"There is no Worker {name!r}: upload it first, with tenantry.cloudflare_workers.worker, or correct its name."
+    return (
+        f"There is no Worker {name!r}: upload it first, with tenantry.cloudflare_workers.worker, or correct its name."
+    )
 
 
 class Worker(Script):
@@ -47,10 +49,14 @@ class Worker(Script):
 
     def head(self) -> Object | None:
         # GET of one script answers with its source: the listing, which has no pages, is what tells of it.
-        script = next((script for script in self.client.listing(self._path()) if script["id"] == self.options["name"]), None)
+        script = next(
+            (script for script in self.client.listing(self._path()) if script["id"] == self.options["name"]), None
+        )
         if script is None:
             return None
-        tags = script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/settings").result.get("tags")
+        tags = (
+            script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/settings").result.get("tags")
+        )
         return {"tags": tags, **{key: script.get(key) for key in TOLD}}
 
     def observe(self) -> Object | None:

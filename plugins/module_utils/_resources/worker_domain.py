@@ -37,9 +37,13 @@ class WorkerDomain(InZone):
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         if not HOSTNAME.fullmatch(self.host):
-            raise CloudflareError(f"hostname: {options['hostname']!r} is no host name: a custom domain has no wildcard and no path; worker_route has.")
+            raise CloudflareError(
+                f"hostname: {options['hostname']!r} is no host name: a custom domain has no wildcard and no path; worker_route has."
+            )
         if options["state"] == "present" and not options.get("service"):
-            raise CloudflareError(f"service: name the Worker that shall answer {self.label}, or remove it with state: absent.")
+            raise CloudflareError(
+                f"service: name the Worker that shall answer {self.label}, or remove it with state: absent."
+            )
 
     @property
     def host(self) -> str:
@@ -64,7 +68,9 @@ class WorkerDomain(InZone):
     def guard(self, before: Object | None, after: Object | None) -> None:
         holder, service = (before or {}).get("service"), self.options.get("service")
         if holder and service and holder != service and not self.options["take_over"]:
-            raise CloudflareError(f"service: {self.label} belongs to Worker {holder!r}: set take_over: true to take it from there.")
+            raise CloudflareError(
+                f"service: {self.label} belongs to Worker {holder!r}: set take_over: true to take it from there."
+            )
 
     def create(self, after: Object) -> t.Iterable[Step]:
         after["zone_id"] = self._zone
@@ -77,18 +83,29 @@ class WorkerDomain(InZone):
         return [Step("DELETE", self._path(before["id"]))]
 
     def _put(self, after: Object) -> Step:
-        return Step("PUT", self._path(), body({"hostname": self.host, "service": after["service"], "zone_id": after["zone_id"]}))
+        return Step(
+            "PUT", self._path(), body({"hostname": self.host, "service": after["service"], "zone_id": after["zone_id"]})
+        )
 
 
 class WorkerDomainInfo(Info):
     """The custom domains of the account that one task asks for."""
 
     name, plural = "worker_domain_info", "worker_domains"
-    fields = (Field("hostname", {"type": "str"}, host_name), Field("service", {"type": "str"}), Field("zone_id", {"type": "str"}))
+    fields = (
+        Field("hostname", {"type": "str"}, host_name),
+        Field("service", {"type": "str"}),
+        Field("zone_id", {"type": "str"}),
+    )
     controls = {"zone": {"type": "str"}}
     rules = WorkerDomain.rules
 
     def listed(self) -> t.Iterable[Object]:
         zone = host_name(self.options["zone"] or "")
-        domains = self.client.listing(domains_path(self.client), service=self.options["service"], zone_id=self.options["zone_id"], zone_name=zone or None)
+        domains = self.client.listing(
+            domains_path(self.client),
+            service=self.options["service"],
+            zone_id=self.options["zone_id"],
+            zone_name=zone or None,
+        )
         return [told(domain) for domain in domains if zone in ("", domain["zone_name"])]

@@ -72,13 +72,17 @@ class WorkerRoute(InZone):
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before is None:
             if after is not None and "script" not in self.given:
-                raise CloudflareError(f"script: {self.label} does not exist yet: name its Worker, or set script: null for a route where none runs.")
+                raise CloudflareError(
+                    f"script: {self.label} does not exist yet: name its Worker, or set script: null for a route where none runs."
+                )
             return
         holder = before["script"]
         given = "script" in self.given
         taken = holder and (after["script"] != holder if after else given and self.given["script"] != holder)
         if taken and not self.options["take_over"]:
-            raise CloudflareError(f"script: {self.label} belongs to Worker {holder!r}: set take_over: true to take it from there.")
+            raise CloudflareError(
+                f"script: {self.label} belongs to Worker {holder!r}: set take_over: true to take it from there."
+            )
 
     def create(self, after: Object) -> t.Iterable[Step]:
         after["zone_id"] = self._zone

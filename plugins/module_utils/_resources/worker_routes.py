@@ -17,14 +17,20 @@ from .zone import host_name
 
 Route = t.Mapping[str, t.Any]  # the options of one route, as far as they are given
 PLACE = ("zone_id", "zone")
-SHARED = {name: spec for name, spec in WorkerRoute.spec().items() if name not in WorkerRoute.identity}  # may be said once for all
+SHARED = {
+    name: spec for name, spec in WorkerRoute.spec().items() if name not in WorkerRoute.identity
+}  # may be said once for all
 # No defaults: what a route is silent about may be said for all of them.
-ROUTE = {name: {key: value for key, value in spec.items() if key != "default"} for name, spec in WorkerRoute.spec().items()}
+ROUTE = {
+    name: {key: value for key, value in spec.items() if key != "default"} for name, spec in WorkerRoute.spec().items()
+}
 
 
 def apart(one: Route, other: Route) -> bool:
     """Whether two routes of one pattern are seen to be in two zones: a name may be that of any id, and who names none may mean any."""
-    return any(one.get(way) and other.get(way) and host_name(str(one[way])) != host_name(str(other[way])) for way in PLACE)
+    return any(
+        one.get(way) and other.get(way) and host_name(str(one[way])) != host_name(str(other[way])) for way in PLACE
+    )
 
 
 class WorkerRoutes(Fleet):
@@ -32,7 +38,11 @@ class WorkerRoutes(Fleet):
 
     name = "worker_routes"
     many = "routes"
-    controls = {"routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE, **WorkerRoute.rules}, **SHARED, **Fleet.pace}
+    controls = {
+        "routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE, **WorkerRoute.rules},
+        **SHARED,
+        **Fleet.pace,
+    }
     rules = WorkerRoute.rules
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
@@ -63,7 +73,10 @@ class WorkerRoutes(Fleet):
             others.append(route)
         shared = {pattern for pattern, those in alike.items() if len(those) > 1}
         names = [(str(route["pattern"]), route) for route in routes]
-        return {f"{pattern} in zone {_place(route)}" if normal(pattern) in shared else pattern: route for pattern, route in names}
+        return {
+            f"{pattern} in zone {_place(route)}" if normal(pattern) in shared else pattern: route
+            for pattern, route in names
+        }
 
     @property
     def label(self) -> str:
@@ -81,7 +94,9 @@ class WorkerRoutes(Fleet):
             raise CloudflareError(given.why)
         for way in PLACE:
             if way in given and not given[way]:
-                raise CloudflareError(f"{way} is {'null' if given[way] is None else 'empty'}: give it a value, or leave it out.")
+                raise CloudflareError(
+                    f"{way} is {'null' if given[way] is None else 'empty'}: give it a value, or leave it out."
+                )
         route = WorkerRoute(self.client, given, {"take_over": self.options["take_over"], **given, "state": state})
         self._have_listed(route)
         return route

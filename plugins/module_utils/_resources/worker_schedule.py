@@ -32,7 +32,9 @@ def complaint(cron: str) -> str:
     """Say what is wrong with a cron expression; nothing where Cloudflare takes it."""
     fields = cron.upper().split(" ")
     if len(fields) != len(FIELDS):
-        return f"it has {len(cron.split())} fields: give {', '.join(field[0] for field in FIELDS)}, one space between them"
+        return (
+            f"it has {len(cron.split())} fields: give {', '.join(field[0] for field in FIELDS)}, one space between them"
+        )
     for text, (what, numbers, names, special) in zip(fields, FIELDS, strict=True):
         wrong = next((part for part in text.split(",") if not _fits(part, numbers, names, special)), None)
         if wrong is not None:
@@ -93,7 +95,9 @@ class WorkerSchedule(Resource):
         return [self._put([])]
 
     def _put(self, crons: t.Iterable[str]) -> Step:
-        return Step("PUT", path_of(self.client, self.options["name"]), body([{"cron": cron} for cron in dict.fromkeys(crons)]))
+        return Step(
+            "PUT", path_of(self.client, self.options["name"]), body([{"cron": cron} for cron in dict.fromkeys(crons)])
+        )
 
 
 class WorkerScheduleInfo(Info):
@@ -103,6 +107,10 @@ class WorkerScheduleInfo(Info):
     fields = (Field("name", {"type": "str"}),)
 
     def listed(self) -> t.Iterable[Object]:
-        names = [self.options["name"]] if self.options["name"] else [script["id"] for script in self.client.listing(self.client.account("workers", "scripts"))]
+        names = (
+            [self.options["name"]]
+            if self.options["name"]
+            else [script["id"] for script in self.client.listing(self.client.account("workers", "scripts"))]
+        )
         schedules = {name: crons_of(self.client, name) for name in names}
         return [{"name": name, "crons": crons} for name, crons in schedules.items() if crons]

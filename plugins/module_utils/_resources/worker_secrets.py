@@ -24,7 +24,10 @@ class WorkerSecrets(HoldsSecrets):
     """Some secrets of one Worker, as one task wants them. Absent, none of those that are named is there."""
 
     name = "worker_secrets"
-    identity = {"name": {"type": "str", "required": True}, "dispatch_namespace": {"type": "str", "aliases": ["namespace"]}}
+    identity = {
+        "name": {"type": "str", "required": True},
+        "dispatch_namespace": {"type": "str", "aliases": ["namespace"]},
+    }
     fields = (Field("secrets", SPEC, initial={}, removed={}),)
     controls = CONTROLS
 
@@ -79,7 +82,11 @@ class WorkerSecrets(HoldsSecrets):
 
     def _attested(self) -> bool:
         """Whether the stamp says what the values are, or need not."""
-        return self.options["state"] == "absent" or self._policy != "on_change" or (self._stamp is not None and self._stamp.secrets == self._segment())
+        return (
+            self.options["state"] == "absent"
+            or self._policy != "on_change"
+            or (self._stamp is not None and self._stamp.secrets == self._segment())
+        )
 
     def _steps(self, before: Object, due: t.Mapping[str, t.Any]) -> list[Step]:
         steps = [self._patch_secrets(due)] if due else []
@@ -92,5 +99,7 @@ class WorkerSecrets(HoldsSecrets):
         stamp, now = self._stamp or Stamp(NO_FINGERPRINT), self.client.now()
         if not self._attested():
             stamp = dataclasses.replace(stamp, secrets=self._segment())
-        time = stamp.time if self._touched else max(now, stamp.time + 1)  # another stamp than the one that a ledger may have noted
+        time = (
+            stamp.time if self._touched else max(now, stamp.time + 1)
+        )  # another stamp than the one that a ledger may have noted
         return [*(tag for tag in self._tags if not stamp_in([tag])), stamp.tag(time)]

@@ -66,7 +66,9 @@ class InZone(Zoned, Resource):
         found, name = self.find_zone(), self.options.get("zone")
         if found is None:
             what = f"zone: there is no zone {name!r}" if name else f"zone: no zone fits {self.label}"
-            self.missing.append(f"{what} that these credentials can see: add it to the account, give zone_id, or allow the token Zone:Read.")
+            self.missing.append(
+                f"{what} that these credentials can see: add it to the account, give zone_id, or allow the token Zone:Read."
+            )
         self._zone = found or UNKNOWN
 
 

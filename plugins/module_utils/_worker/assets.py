@@ -29,18 +29,29 @@ SPEC: dict[str, t.Any] = {
     "options": {
         "directory": {"type": "path", "required": True},
         "binding": {"type": "str"},
-        "html_handling": {"type": "str", "choices": ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"]},
+        "html_handling": {
+            "type": "str",
+            "choices": ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"],
+        },
         "not_found_handling": {"type": "str", "choices": ["none", "404-page", "single-page-application"]},
         "run_worker_first": {"type": "raw"},
         "base_path": {"type": "str"},
     },
 }
-SERVED = ("html_handling", "not_found_handling", "run_worker_first", "base_path")  # the options that Cloudflare knows by the same names
+SERVED = (
+    "html_handling",
+    "not_found_handling",
+    "run_worker_first",
+    "base_path",
+)  # the options that Cloudflare knows by the same names
 RULES = ("_headers", "_redirects")  # files that say how the others are served
 IGNORE = ".assetsignore"
 NEVER = (f"/{IGNORE}", *(f"/{name}" for name in RULES), ".DS_Store", ".git", "node_modules")
 CODE = "_worker.js"  # what build tools leave in the folder: a Worker, or a folder with its modules
-LARGEST, MOST_FILES = 25 * 1024 * 1024, 100_000  # bytes of a file; files on a paid plan, of which a free one takes a fifth
+LARGEST, MOST_FILES = (
+    25 * 1024 * 1024,
+    100_000,
+)  # bytes of a file; files on a paid plan, of which a free one takes a fifth
 TOLD = 5  # files in one message
 NO_TYPE = "application/null"  # served without a type
 
@@ -159,7 +170,9 @@ def load(given: t.Mapping[str, t.Any], root: str | None) -> Assets:
 def read(directory: str) -> Folder:
     """Read a folder. What no Worker can serve is refused by name."""
     if not os.path.isdir(directory):
-        raise CloudflareError(f"assets: there is no folder {directory}. Correct directory; a relative one is looked for beside the playbook.")
+        raise CloudflareError(
+            f"assets: there is no folder {directory}. Correct directory; a relative one is looked for beside the playbook."
+        )
     root = os.path.realpath(directory)
     try:
         names = list(_names(root, Ignored([*NEVER, *_text(root, IGNORE).split("\n")])))
@@ -167,7 +180,9 @@ def read(directory: str) -> Folder:
         _refuse(directory, [complaint for name in names + rules if (complaint := _complaint(root, name))], len(names))
         files = tuple(_file(root, name) for name in names)
     except OSError as error:
-        raise CloudflareError(f"assets: {directory} cannot be read: {error}. Correct directory, or who may read it.") from error
+        raise CloudflareError(
+            f"assets: {directory} cannot be read: {error}. Correct directory, or who may read it."
+        ) from error
     return Folder(files, {name: text for name in rules if (text := _text(root, name))})
 
 
@@ -202,12 +217,18 @@ def _complaint(root: str, name: str) -> str | None:
 
 def _refuse(directory: str, complaints: t.Sequence[str], count: int) -> None:
     if not count:
-        raise CloudflareError(f"assets: {directory} holds no file that would be served: build the site first, or correct directory or {IGNORE}.")
+        raise CloudflareError(
+            f"assets: {directory} holds no file that would be served: build the site first, or correct directory or {IGNORE}."
+        )
     if count > MOST_FILES:
-        raise CloudflareError(f"assets: {directory} holds {count} files, and Cloudflare takes {MOST_FILES}: leave some out with {IGNORE}.")
+        raise CloudflareError(
+            f"assets: {directory} holds {count} files, and Cloudflare takes {MOST_FILES}: leave some out with {IGNORE}."
+        )
     if complaints:
         more = f"; and {len(complaints) - TOLD} more" if len(complaints) > TOLD else ""
-        raise CloudflareError(f"assets: {directory}: {'; '.join(complaints[:TOLD])}{more}. Correct that, or leave it out with a line in {IGNORE}.")
+        raise CloudflareError(
+            f"assets: {directory}: {'; '.join(complaints[:TOLD])}{more}. Correct that, or leave it out with a line in {IGNORE}."
+        )
 
 
 def _file(root: str, name: str) -> File:
@@ -257,14 +278,23 @@ class Session:
         buckets = [bucket for bucket in session.get("buckets") or [] if bucket]
         files = self._by_hash() if buckets else {}
         # Without anything to upload the session's own token is the one that completes it.
-        answers = [self._upload([(name, files[name]) for name in bucket], session["jwt"]) for bucket in buckets] or [session]
+        answers = [self._upload([(name, files[name]) for name in bucket], session["jwt"]) for bucket in buckets] or [
+            session
+        ]
         self.token = next((one["jwt"] for one in reversed(answers) if one.get("jwt")), "")
         if not self.token:
-            raise CloudflareError(f"assets: Cloudflare took {len(files)} files and does not say that they are complete. Run again.")
+            raise CloudflareError(
+                f"assets: Cloudflare took {len(files)} files and does not say that they are complete. Run again."
+            )
 
     def _upload(self, bucket: t.Sequence[tuple[str, File]], token: str) -> t.Mapping[str, t.Any]:
         """Upload the files of one bucket, by hash, and return the answer. The session's token stands in for the credentials."""
         parts = [(name, (name, base64.b64encode(file.read()), file.type)) for name, file in bucket]
         headers = {**dict.fromkeys(self._client.credentials.headers), "Authorization": f"Bearer {token}"}
         path = self._client.account("workers", "assets", "upload")
-        return self._client.call("POST", path, repeatable=True, params={"base64": "true"}, files=parts, headers=headers).result or {}
+        return (
+            self._client.call(
+                "POST", path, repeatable=True, params={"base64": "true"}, files=parts, headers=headers
+            ).result
+            or {}
+        )

@@ -22,7 +22,10 @@ def of_name(option: str, name: str) -> t.Iterator[str]:
 
 def complaints(given: Given) -> t.Iterator[str]:
     """Yield what is wrong with the options C(bindings), C(vars) and C(secrets), each with the binding and the remedy."""
-    declared, secrets = given.get("bindings") or [], {name: value for name, value in (given.get("secrets") or {}).items() if value is not None}
+    declared, secrets = (
+        given.get("bindings") or [],
+        {name: value for name, value in (given.get("secrets") or {}).items() if value is not None},
+    )
     for binding in declared:
         yield from _of_binding(binding)
     for name, value in secrets.items():
@@ -37,7 +40,11 @@ def complaints(given: Given) -> t.Iterator[str]:
 
 
 def _of_binding(binding: Given) -> t.Iterator[str]:
-    where, label, extra = f"bindings: {binding.get('name') or 'one of them'}", binding.get("type"), binding.get("options")
+    where, label, extra = (
+        f"bindings: {binding.get('name') or 'one of them'}",
+        binding.get("type"),
+        binding.get("options"),
+    )
     if not binding.get("name") or not label:
         yield f"{where} has no {'type' if binding.get('name') else 'name'}: give it one."
     elif label in ELSEWHERE:
@@ -45,7 +52,11 @@ def _of_binding(binding: Given) -> t.Iterator[str]:
     elif label not in TYPES and extra is None:
         yield f"{where}: type {label!r} is none of {', '.join(TYPES)}. If Cloudflare knows it, say in options what it takes, if only {{}}."
     else:
-        said = {option: value for option, value in binding.items() if value is not None and option not in ("name", "type", "options")}
+        said = {
+            option: value
+            for option, value in binding.items()
+            if value is not None and option not in ("name", "type", "options")
+        }
         yield from _of_options(f"{where}: type {label}", type_of(binding), said, extra or {})
     if {"name", "type"} & set(extra or {}):
         yield f"{where}: options hold name or type, which are given beside them: leave them out there."
@@ -68,7 +79,10 @@ def _of_secret(name: str, value: t.Any) -> t.Iterator[str]:
     hint = "A secret is a text, or a key; another value is given through to_json."
     if isinstance(value, dict):
         said = {option: one for option, one in value.items() if one is not None}
-        yield from (f"{text} {hint}" for text in _of_options(f"secrets: {name} is a dictionary, and a key", SECRET_KEY, said, {}))
+        yield from (
+            f"{text} {hint}"
+            for text in _of_options(f"secrets: {name} is a dictionary, and a key", SECRET_KEY, said, {})
+        )
     elif isinstance(value, list):
         yield f"secrets: {name} is a list. {hint}"
     elif not str(value):
@@ -76,7 +90,11 @@ def _of_secret(name: str, value: t.Any) -> t.Iterator[str]:
 
 
 def _of_sizes(declared: t.Iterable[Given], variables: Given, secrets: Given) -> t.Iterator[str]:
-    texts = {binding["name"]: binding.get("text", binding.get("json")) for binding in declared if binding["type"] in VAR_TYPES}
+    texts = {
+        binding["name"]: binding.get("text", binding.get("json"))
+        for binding in declared
+        if binding["type"] in VAR_TYPES
+    }
     values = {**texts, **variables, **secrets}
     for name, value in values.items():
         size = len(value.encode() if isinstance(value, str) else canonical(value))

@@ -18,7 +18,10 @@ Given = t.Mapping[str, t.Any]
 
 SECRET_TYPES = ("secret_text", "secret_key")
 VAR_TYPES = ("plain_text", "json")
-OWNERS = {"assets": ("assets",), **dict.fromkeys(VAR_TYPES, ("bindings", "vars"))}  # type -> the options that own it, where it is not bindings alone
+OWNERS = {
+    "assets": ("assets",),
+    **dict.fromkeys(VAR_TYPES, ("bindings", "vars")),
+}  # type -> the options that own it, where it is not bindings alone
 INHERIT = "inherit"
 NAME = re.compile(r"^[A-Za-z_$][A-Za-z0-9_$]*$")
 
@@ -70,23 +73,37 @@ class BindingType:
 
 
 NO_KV_NAMESPACE = "There is no KV namespace {}: create it first, with tenantry.cloudflare_workers.kv_namespace."
-KV_BY_TITLE = Lookup("title", "namespace_id", ("storage", "kv", "namespaces"), "title", "id", 100, NO_KV_NAMESPACE.format("titled {!r}"))
+KV_BY_TITLE = Lookup(
+    "title", "namespace_id", ("storage", "kv", "namespaces"), "title", "id", 100, NO_KV_NAMESPACE.format("titled {!r}")
+)
 
 TYPES = {
     "plain_text": BindingType(("text",)),
     "json": BindingType(("json",)),
     "kv_namespace": BindingType(either=("namespace_id", "title"), lookup=KV_BY_TITLE),
     "dispatch_namespace": BindingType(("namespace",), ("outbound",)),
-    "service": BindingType(("service",), ("environment", "entrypoint", "props"), assumed={"environment": "production"}, untold=("props",)),
+    "service": BindingType(
+        ("service",), ("environment", "entrypoint", "props"), assumed={"environment": "production"}, untold=("props",)
+    ),
     "r2_bucket": BindingType(("bucket_name",), ("jurisdiction",)),
     "d1": BindingType(
         either=("database_id", "database_name"),
-        lookup=Lookup("database_name", "database_id", ("d1", "database"), "name", "uuid", 10_000, "There is no D1 database named {!r}: create it first."),
+        lookup=Lookup(
+            "database_name",
+            "database_id",
+            ("d1", "database"),
+            "name",
+            "uuid",
+            10_000,
+            "There is no D1 database named {!r}: create it first.",
+        ),
         also={"database_id": "id"},
     ),
     "queue": BindingType(("queue_name",), ("delivery_delay",), assumed={"delivery_delay": 0}),
     "durable_object_namespace": BindingType(
-        ("class_name",), ("script_name", "environment", "dispatch_namespace", "namespace_id"), assumed={"environment": "production"}
+        ("class_name",),
+        ("script_name", "environment", "dispatch_namespace", "namespace_id"),
+        assumed={"environment": "production"},
     ),
     "workflow": BindingType(("workflow_name",), ("class_name", "script_name")),
     "analytics_engine": BindingType(("dataset",)),
@@ -118,7 +135,10 @@ ELSEWHERE = {
     "secret_key": f"give it in secrets, as a dictionary of {', '.join(SECRET_KEY.needs)} and {' or '.join(SECRET_KEY.either)}.",
     "assets": "give its name as binding in assets.",
     "tail_consumer": "give the Worker in tail_consumers.",
-    **dict.fromkeys(("wasm_module", "text_blob", "data_blob"), "it belongs to scripts from before modules: let the Worker import the file instead."),
+    **dict.fromkeys(
+        ("wasm_module", "text_blob", "data_blob"),
+        "it belongs to scripts from before modules: let the Worker import the file instead.",
+    ),
 }
 
 STRINGS: Spec = {"type": "list", "elements": "str"}
@@ -144,7 +164,11 @@ OPTIONS: dict[str, Spec] = {
             "worker": {
                 "type": "dict",
                 "required": True,
-                "options": {"service": {"type": "str", "required": True}, "environment": {"type": "str"}, "entrypoint": {"type": "str"}},
+                "options": {
+                    "service": {"type": "str", "required": True},
+                    "environment": {"type": "str"},
+                    "entrypoint": {"type": "str"},
+                },
             },
             "params": {"type": "list", "elements": "dict", "options": {"name": {"type": "str", "required": True}}},
         },
@@ -153,7 +177,12 @@ OPTIONS: dict[str, Spec] = {
 SPEC: dict[str, t.Any] = {
     "type": "list",
     "elements": "dict",
-    "options": {"name": {"type": "str", "required": True}, "type": {"type": "str", "required": True}, **OPTIONS, "options": {"type": "dict"}},
+    "options": {
+        "name": {"type": "str", "required": True},
+        "type": {"type": "str", "required": True},
+        **OPTIONS,
+        "options": {"type": "dict"},
+    },
 }
 
 
@@ -163,7 +192,9 @@ SPEC: dict[str, t.Any] = {
 def from_vars(values: Given) -> list[Binding]:
     """Return the bindings that C(vars) stands for: a string is plain_text, everything else json, null is none."""
     return [
-        {"name": name, "type": "plain_text", "text": value} if isinstance(value, str) else {"name": name, "type": "json", "json": value}
+        {"name": name, "type": "plain_text", "text": value}
+        if isinstance(value, str)
+        else {"name": name, "type": "json", "json": value}
         for name, value in values.items()
         if value is not None
     ]
@@ -171,7 +202,11 @@ def from_vars(values: Given) -> list[Binding]:
 
 def secret(name: str, value: t.Any) -> Binding:
     """Return the binding that a secret stands for: a text, or a key with what it is for."""
-    return {"name": name, "type": "secret_key", **value} if isinstance(value, dict) else {"name": name, "type": "secret_text", "text": value}
+    return (
+        {"name": name, "type": "secret_key", **value}
+        if isinstance(value, dict)
+        else {"name": name, "type": "secret_text", "text": value}
+    )
 
 
 def from_assets(assets: t.Mapping[str, t.Any] | None) -> list[Binding]:
@@ -233,7 +268,9 @@ def seen(bindings: t.Iterable[Binding], attested: t.Iterable[Binding]) -> list[B
     What it never tells is as the bindings say that are C(attested) to have been sent.
     """
     sent = {binding["name"]: binding for binding in attested}
-    return by_name(_read(binding, sent.get(binding["name"], {})) for binding in bindings if binding["type"] not in SECRET_TYPES)
+    return by_name(
+        _read(binding, sent.get(binding["name"], {})) for binding in bindings if binding["type"] not in SECRET_TYPES
+    )
 
 
 def _read(binding: Binding, sent: Binding) -> Binding:
@@ -267,10 +304,15 @@ def sent(after: t.Iterable[Binding], declared: t.Iterable[Binding], there: t.Ite
 
 
 def _by_all_names(binding: Binding) -> Binding:
-    return {**binding, **{other: binding[option] for option, other in type_of(binding).also.items() if option in binding}}
+    return {
+        **binding,
+        **{other: binding[option] for option, other in type_of(binding).also.items() if option in binding},
+    }
 
 
-def merge(observed: t.Iterable[Binding], declared: t.Iterable[Binding], kept: t.Callable[[Binding], bool]) -> list[Binding]:
+def merge(
+    observed: t.Iterable[Binding], declared: t.Iterable[Binding], kept: t.Callable[[Binding], bool]
+) -> list[Binding]:
     """Return the bindings as they shall be: what is declared, with what the server filled in where it matches, and what is kept."""
     there = {binding["name"]: binding for binding in observed}
     new = {binding["name"]: _matched(binding, there) for binding in declared}
@@ -298,7 +340,9 @@ def _same(declared: t.Any, there: t.Any, spec: Spec) -> bool:
         case dict(), dict() if "options" in spec:
             return all(_same(value, there.get(option), spec["options"][option]) for option, value in declared.items())
         case list(), list() if "options" in spec:
-            return len(declared) == len(there) and all(_same(one, other, spec) for one, other in zip(declared, there, strict=True))
+            return len(declared) == len(there) and all(
+                _same(one, other, spec) for one, other in zip(declared, there, strict=True)
+            )
     return identical(declared, there)
 
 
@@ -315,7 +359,9 @@ def keeps(given: Given, unmanaged: str) -> t.Callable[[Binding], bool]:
     does a binding to assets that C(assets) does not name.
     """
     removed = {name for name, value in (given.get("vars") or {}).items() if value is None}
-    removed |= {name for name, value in (given.get("secrets") or {}).items() if value is not None}  # a secret takes its place
+    removed |= {
+        name for name, value in (given.get("secrets") or {}).items() if value is not None
+    }  # a secret takes its place
 
     def kept(binding: Binding) -> bool:
         owned = any(option in given for option in OWNERS.get(binding["type"], ("bindings",)))

@@ -40,14 +40,63 @@ OPTIONS = (
 )
 # Modules of Node.js that packages import without "node:", by which alone every Worker with nodejs_compat finds them.
 BUILTINS = (
-    *("assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram", "diagnostics_channel", "dns", "domain"),
-    *("events", "fs", "http", "http2", "https", "inspector", "module", "net", "os", "path", "perf_hooks", "process", "punycode", "querystring", "readline"),
-    *("repl", "stream", "string_decoder", "sys", "timers", "tls", "trace_events", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib"),
+    *(
+        "assert",
+        "async_hooks",
+        "buffer",
+        "child_process",
+        "cluster",
+        "console",
+        "constants",
+        "crypto",
+        "dgram",
+        "diagnostics_channel",
+        "dns",
+        "domain",
+    ),
+    *(
+        "events",
+        "fs",
+        "http",
+        "http2",
+        "https",
+        "inspector",
+        "module",
+        "net",
+        "os",
+        "path",
+        "perf_hooks",
+        "process",
+        "punycode",
+        "querystring",
+        "readline",
+    ),
+    *(
+        "repl",
+        "stream",
+        "string_decoder",
+        "sys",
+        "timers",
+        "tls",
+        "trace_events",
+        "tty",
+        "url",
+        "util",
+        "v8",
+        "vm",
+        "wasi",
+        "worker_threads",
+        "zlib",
+    ),
 )
 # What lets packages in the syntax of CommonJS find those modules too: esbuild leaves their calls of require() as they are.
-REQUIRE = 'import { createRequire as __createRequire } from "node:module"; globalThis.require ??= __createRequire("/");\n'
+REQUIRE = (
+    'import { createRequire as __createRequire } from "node:module"; globalThis.require ??= __createRequire("/");\n'
+)
 SECONDS = 120
-HOW_TO_GET = "Install it beside the entrypoint (npm install --save-dev esbuild), put it on PATH, or name it with esbuild_path."
+HOW_TO_GET = (
+    "Install it beside the entrypoint (npm install --save-dev esbuild), put it on PATH, or name it with esbuild_path."
+)
 NEEDS_NODE = "built into node"  # esbuild's words
 HOW_TO_NODE = "\nModules of Node.js are there with compatibility_flags: [nodejs_compat]."
 EXTENDS = re.compile(r'"extends"\s*:\s*"(\.[^"]*)"')
@@ -69,7 +118,14 @@ def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
         if not os.access(esbuild_path, os.X_OK):
             raise CloudflareError(f"esbuild_path: {esbuild_path} is no program that can be run. {HOW_TO_GET}")
         return esbuild_path
-    nearest = next((folder for folder in _upwards(entrypoint) if os.access(os.path.join(folder, "node_modules/.bin/esbuild"), os.X_OK)), None)
+    nearest = next(
+        (
+            folder
+            for folder in _upwards(entrypoint)
+            if os.access(os.path.join(folder, "node_modules/.bin/esbuild"), os.X_OK)
+        ),
+        None,
+    )
     found = os.path.join(nearest, "node_modules/.bin/esbuild") if nearest else shutil.which("esbuild")
     if not found:
         raise CloudflareError(f"entrypoint: {entrypoint} must be bundled, and there is no esbuild. {HOW_TO_GET}")
@@ -86,12 +142,20 @@ def bundle(entrypoint: str, name: str, asked: t.Mapping[str, t.Any], nodejs: boo
     with tempfile.TemporaryDirectory(prefix="tenantry-") as temporary:
         scratch = os.path.realpath(temporary)  # as esbuild calls it
         meta, out = os.path.join(scratch, "meta.json"), os.path.join(scratch, "out", name)
-        arguments = [os.path.basename(entrypoint), *OPTIONS, *_options(wanted, nodejs), f"--metafile={meta}", f"--outfile={out}"]
+        arguments = [
+            os.path.basename(entrypoint),
+            *OPTIONS,
+            *_options(wanted, nodejs),
+            f"--metafile={meta}",
+            f"--outfile={out}",
+        ]
         # Run in the entrypoint's folder, so that the names in the output are the same on every machine.
         run = _run(esbuild, arguments, folder)
         if run.returncode:
             said = run.stderr.strip() or f"it said nothing, and ended with {run.returncode}"
-            raise CloudflareError(f"entrypoint: esbuild could not bundle {entrypoint}:\n{said}{HOW_TO_NODE if NEEDS_NODE in said else ''}")
+            raise CloudflareError(
+                f"entrypoint: esbuild could not bundle {entrypoint}:\n{said}{HOW_TO_NODE if NEEDS_NODE in said else ''}"
+            )
         with open(meta, encoding="utf-8") as file:
             told = json.load(file)
         files = _collect(os.path.join(scratch, "out"), folder, told["outputs"])
@@ -117,7 +181,13 @@ def _run(esbuild: str, arguments: t.Sequence[str], folder: str) -> subprocess.Co
     try:
         # Not AnsibleModule.run_command: on the controller there is no module.
         return subprocess.run(  # pylint: disable=ansible-bad-function
-            [esbuild, *arguments], cwd=folder, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS, check=False
+            [esbuild, *arguments],
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise CloudflareError(f"entrypoint: esbuild did not finish {arguments[0]} in {SECONDS} s.") from error
@@ -127,7 +197,10 @@ def _run(esbuild: str, arguments: t.Sequence[str], folder: str) -> subprocess.Co
 
 def _collect(out: str, folder: str, outputs: t.Mapping[str, t.Any]) -> Files:
     """Return what was written, and what the code imports under a longer name: C(a.wasm?module) is C(a.wasm)."""
-    paths = {*outputs, *(one["path"] for output in outputs.values() for one in output["imports"] if not one.get("external"))}
+    paths = {
+        *outputs,
+        *(one["path"] for output in outputs.values() for one in output["imports"] if not one.get("external")),
+    }
     files = {}
     for path in sorted(os.path.join(folder, path) for path in paths):
         with open(path.partition("?")[0], "rb") as file:
@@ -149,13 +222,23 @@ def _relocated(source_map: bytes, where: str, folder: str) -> bytes:
     charted = json.loads(source_map)
     paths = [os.path.normpath(os.path.join(where, source)) for source in charted["sources"]]
     # What is no file, such as a value of define, is called the same anywhere.
-    sources = [os.path.relpath(path, folder) if os.path.exists(path) else source for path, source in zip(paths, charted["sources"], strict=True)]
+    sources = [
+        os.path.relpath(path, folder) if os.path.exists(path) else source
+        for path, source in zip(paths, charted["sources"], strict=True)
+    ]
     return json.dumps({**charted, "sources": sources}, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _settings(folder: str) -> list[str]:
     """Return the tsconfig.json that esbuild obeys without saying so, the nearest above the entrypoint, and what it extends, relative to it."""
-    nearest = next((path for above in _upwards(os.path.join(folder, "_")) if os.path.isfile(path := os.path.join(above, "tsconfig.json"))), None)
+    nearest = next(
+        (
+            path
+            for above in _upwards(os.path.join(folder, "_"))
+            if os.path.isfile(path := os.path.join(above, "tsconfig.json"))
+        ),
+        None,
+    )
     found: list[str] = []
     while nearest and nearest not in found and os.path.isfile(nearest):
         found.append(nearest)

@@ -25,7 +25,9 @@ VERSION = "1"
 OURS = "tenantry."
 OWNER = OURS + "owner."
 NO_FINGERPRINT, NO_SECRETS, NO_ASSETS = "0" * 16, "0" * 8, "0" * 10
-STAMP = re.compile(rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})(?:\.([0-9a-f]{{10}}))?\.([0-9a-z]+)(?:\.([0-9a-f]{{8}}))?$")
+STAMP = re.compile(
+    rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})(?:\.([0-9a-f]{{10}}))?\.([0-9a-z]+)(?:\.([0-9a-f]{{8}}))?$"
+)
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 

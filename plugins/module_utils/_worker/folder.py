@@ -12,7 +12,14 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 
-LEFT_OUT = (".*", "node_modules", "__pycache__", "package.json", "package-lock.json", "tsconfig*.json")  # with all that is below
+LEFT_OUT = (
+    ".*",
+    "node_modules",
+    "__pycache__",
+    "package.json",
+    "package-lock.json",
+    "tsconfig*.json",
+)  # with all that is below
 MAINS = tuple(f"{stem}.{ending}" for stem in ("index", "worker", "main") for ending in ("js", "mjs"))
 MOST_MODULES = 5000  # beyond them it is some other folder
 TOLD = 10  # names in one message
@@ -23,9 +30,13 @@ def read(folder: str, endings: t.Container[str], most: int) -> dict[str, bytes]:
     names = sorted(_names(folder, endings))
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     if len(names) > MOST_MODULES:
-        raise CloudflareError(f"path: {folder} holds {len(names)} modules, and more than {MOST_MODULES} are no Worker: name the folder of the Worker alone.")
+        raise CloudflareError(
+            f"path: {folder} holds {len(names)} modules, and more than {MOST_MODULES} are no Worker: name the folder of the Worker alone."
+        )
     if size > most:
-        raise CloudflareError(f"path: {folder} holds {size} bytes in {len(names)} modules and a Worker has {most} at most: leave out what it does not need.")
+        raise CloudflareError(
+            f"path: {folder} holds {size} bytes in {len(names)} modules and a Worker has {most} at most: leave out what it does not need."
+        )
     files = {}
     for name in names:
         with open(os.path.join(folder, name), "rb") as file:
@@ -47,11 +58,23 @@ def _left_out(name: str) -> bool:
 
 def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> str:
     """Return the main one of the modules that are C(code): the one named, else one that is called so, else the only one."""
-    named = [main_module] if main_module else [name for name in MAINS if name in code] or (list(code) if len(code) == 1 else [])
+    named = (
+        [main_module]
+        if main_module
+        else [name for name in MAINS if name in code] or (list(code) if len(code) == 1 else [])
+    )
     if named and named[0] in code:
         return named[0]
     if not code:
-        raise CloudflareError(f"path: {folder} holds no JavaScript. What is TypeScript is given as entrypoint, and esbuild compiles it.")
-    found = ", ".join(sorted(code, key=lambda name: (name.count("/"), name))[:TOLD]) + (", ..." if len(code) > TOLD else "")
-    what = f"{main_module!r} is no code in {folder}" if main_module else f"{folder} has several modules, and none is called {' or '.join(MAINS)}"
+        raise CloudflareError(
+            f"path: {folder} holds no JavaScript. What is TypeScript is given as entrypoint, and esbuild compiles it."
+        )
+    found = ", ".join(sorted(code, key=lambda name: (name.count("/"), name))[:TOLD]) + (
+        ", ..." if len(code) > TOLD else ""
+    )
+    what = (
+        f"{main_module!r} is no code in {folder}"
+        if main_module
+        else f"{folder} has several modules, and none is called {' or '.join(MAINS)}"
+    )
     raise CloudflareError(f"main_module: {what}: name one of {found}.")

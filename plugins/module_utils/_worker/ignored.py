@@ -53,7 +53,11 @@ class Ignored:
 
     def __call__(self, name: str, folder: bool = False) -> bool:
         """Whether a file or folder is left out, of which no folder above is. C(name) is its path, without a slash in front."""
-        fitting = (rule.leaves_out for rule in reversed(self._rules) if (folder or not rule.folders_only) and rule.fits.fullmatch(name))
+        fitting = (
+            rule.leaves_out
+            for rule in reversed(self._rules)
+            if (folder or not rule.folders_only) and rule.fits.fullmatch(name)
+        )
         return next(fitting, False)
 
 

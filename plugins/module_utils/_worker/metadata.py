@@ -18,7 +18,9 @@ from .source import SOURCE_MAP, Module, Source
 KEEP = list(SECRET_TYPES)
 
 
-def upload(source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]) -> dict[str, t.Any]:
+def upload(
+    source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]
+) -> dict[str, t.Any]:
     """Return the request of an upload. A part's name and file name are both the module's: readings of the API differ."""
     bound = list(bindings)
     kept = {} if any(binding["type"] == INHERIT for binding in bound) else {"keep_bindings": KEEP}
@@ -46,6 +48,11 @@ def read_modules(content: bytes, content_type: str) -> list[Module]:
     if not content_type.startswith("multipart/"):
         return [Module("", content_type.partition(";")[0], content)] if content else []
     # The parser reads bytes faithfully only as latin-1 text with the header in front.
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content)
-    parts = [Module(str(part.get_filename()), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True))) for part in message.iter_parts()]
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
+        b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content
+    )
+    parts = [
+        Module(str(part.get_filename()), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True)))
+        for part in message.iter_parts()
+    ]
     return sorted((part for part in parts if part.type != SOURCE_MAP), key=lambda part: part.name)

@@ -42,7 +42,9 @@ def missing(steps: t.Sequence[Step], tag: str | None) -> dict[str, t.Any]:
     """Return what a write says of the steps after C(tag), where the Worker stands: nothing where it has them all."""
     done = tags(steps).index(tag) + 1 if tag in tags(steps) else 0
     due = [{key: value for key, value in step.items() if key != "tag" and value is not None} for step in steps[done:]]
-    return {"migrations": {**({"old_tag": tag} if tag else {}), "new_tag": steps[-1]["tag"], "steps": due}} if due else {}
+    return (
+        {"migrations": {**({"old_tag": tag} if tag else {}), "new_tag": steps[-1]["tag"], "steps": due}} if due else {}
+    )
 
 
 def complaints(steps: t.Sequence[Step]) -> t.Iterator[str]:

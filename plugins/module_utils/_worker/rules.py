@@ -75,7 +75,10 @@ def _of_settings(given: Given) -> t.Iterator[str]:
     for name, value in limits.items():
         if value is not None and value < 1:
             yield f"limits: {name} is {value}: it must be at least 1."
-    for where, part in (("observability", observed), *((f"observability: {name}", observed.get(name) or {}) for name in ("logs", "traces"))):
+    for where, part in (
+        ("observability", observed),
+        *((f"observability: {name}", observed.get(name) or {}) for name in ("logs", "traces")),
+    ):
         rate = part.get("head_sampling_rate")
         if rate is not None and not 0 <= rate <= 1:
             yield f"{where}: head_sampling_rate is {rate}: it is a share, from 0 to 1."
@@ -86,7 +89,9 @@ def _of_settings(given: Given) -> t.Iterator[str]:
 def _of_assets(given: Given) -> t.Iterator[str]:
     assets = given.get("assets") or {}
     first = assets.get("run_worker_first")
-    if not isinstance(first, (bool, type(None))) and not (isinstance(first, list) and first and all(isinstance(path, str) for path in first)):
+    if not isinstance(first, (bool, type(None))) and not (
+        isinstance(first, list) and first and all(isinstance(path, str) for path in first)
+    ):
         yield f"assets: run_worker_first is {first!r}: give true, false or a list of paths, such as ['/api/*', '!/api/docs/*']."
     for name in ("binding", "run_worker_first"):
         if assets.get(name) and not any(given.get(way) is not None for way in WAYS):

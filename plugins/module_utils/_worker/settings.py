@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from .._engine.resource import Field, Spec, unordered
 
 RATE: Spec = {"type": "float"}
-STREAM: dict[str, Spec] = {"head_sampling_rate": RATE, "persist": {"type": "bool"}, "destinations": {"type": "list", "elements": "str"}}
+STREAM: dict[str, Spec] = {
+    "head_sampling_rate": RATE,
+    "persist": {"type": "bool"},
+    "destinations": {"type": "list", "elements": "str"},
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,11 @@ def _known(spec: Spec) -> t.Callable[[t.Any], t.Any]:
     """Compare what the option can say: what else the server tells of it is its own."""
 
     def known(value: t.Any) -> t.Any:
-        return {key: _plain(inner, spec["options"].get(key, {})) for key, inner in (value or {}).items() if key in spec["options"] and inner is not None}
+        return {
+            key: _plain(inner, spec["options"].get(key, {}))
+            for key, inner in (value or {}).items()
+            if key in spec["options"] and inner is not None
+        }
 
     return known
 
@@ -48,7 +56,11 @@ OBSERVABILITY: Spec = {
         "head_sampling_rate": RATE,
         "logs": {
             "type": "dict",
-            "options": {"enabled": {"type": "bool", "required": True}, "invocation_logs": {"type": "bool", "required": True}, **STREAM},
+            "options": {
+                "enabled": {"type": "bool", "required": True},
+                "invocation_logs": {"type": "bool", "required": True},
+                **STREAM,
+            },
         },
         "traces": {"type": "dict", "options": {"enabled": {"type": "bool"}, **STREAM}},
     },
@@ -56,13 +68,23 @@ OBSERVABILITY: Spec = {
 LIMITS: Spec = {"type": "dict", "options": {"cpu_ms": {"type": "int"}, "subrequests": {"type": "int"}}}
 PLACEMENT: Spec = {
     "type": "dict",
-    "options": {"mode": {"type": "str", "choices": ["smart", "targeted"]}, **{key: {"type": "str"} for key in ("region", "hostname", "host")}},
+    "options": {
+        "mode": {"type": "str", "choices": ["smart", "targeted"]},
+        **{key: {"type": "str"} for key in ("region", "hostname", "host")},
+    },
 }
-CACHE: Spec = {"type": "dict", "options": {"enabled": {"type": "bool", "required": True}, "cross_version_cache": {"type": "bool"}}}
+CACHE: Spec = {
+    "type": "dict",
+    "options": {"enabled": {"type": "bool", "required": True}, "cross_version_cache": {"type": "bool"}},
+}
 CONSUMERS: Spec = {
     "type": "list",
     "elements": "dict",
-    "options": {"service": {"type": "str", "required": True}, "namespace": {"type": "str"}, "environment": {"type": "str"}},
+    "options": {
+        "service": {"type": "str", "required": True},
+        "namespace": {"type": "str"},
+        "environment": {"type": "str"},
+    },
 }
 PRODUCTION = "production"  # the environment that every Worker has
 
@@ -73,7 +95,10 @@ def _switched(spec: Spec) -> t.Callable[[t.Any], t.Any]:
 
 
 def _consumers(value: t.Any) -> t.Any:
-    told = [{key: one for key, one in consumer.items() if key in CONSUMERS["options"] and one not in (None, "", PRODUCTION)} for consumer in value or []]
+    told = [
+        {key: one for key, one in consumer.items() if key in CONSUMERS["options"] and one not in (None, "", PRODUCTION)}
+        for consumer in value or []
+    ]
     return sorted(told, key=lambda consumer: sorted(consumer.items()))
 
 
@@ -89,7 +114,12 @@ SETTINGS = {
     "usage_model": Setting({"type": "str"}, "standard", lambda value: value or "standard"),
 }
 FIELDS = tuple(
-    Field(name, setting.spec, setting.normalize, **({} if setting.nothing is None else {"initial": setting.nothing, "removed": setting.nothing}))
+    Field(
+        name,
+        setting.spec,
+        setting.normalize,
+        **({} if setting.nothing is None else {"initial": setting.nothing, "removed": setting.nothing}),
+    )
     for name, setting in SETTINGS.items()
 )
 

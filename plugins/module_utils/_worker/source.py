@@ -43,7 +43,12 @@ LONGEST_READ = 100_000  # bytes of a module that a diff shows
 FILES = ("path", "entrypoint")  # those that name a file of the controller
 
 ES_MODULE, SOURCE_MAP = "application/javascript+module", "application/source-map"
-CODE = {".js": ES_MODULE, ".mjs": ES_MODULE, ".cjs": "application/javascript", ".py": "text/x-python"}  # what can be the main module
+CODE = {
+    ".js": ES_MODULE,
+    ".mjs": ES_MODULE,
+    ".cjs": "application/javascript",
+    ".py": "text/x-python",
+}  # what can be the main module
 MODULE_TYPES = {
     **CODE,
     ".wasm": "application/wasm",
@@ -70,7 +75,12 @@ class Module:
     @functools.cached_property
     def summary(self) -> dict[str, t.Any]:
         """Return what a person compares."""
-        return {"name": self.name, "type": self.type, "size": len(self.content), "sha256": hashlib.sha256(self.content).hexdigest()}
+        return {
+            "name": self.name,
+            "type": self.type,
+            "size": len(self.content),
+            "sha256": hashlib.sha256(self.content).hexdigest(),
+        }
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,16 @@ class Source:
         """Make a source whose identity is its own modules, or what a bundler made them from."""
         material = made_from or [[part.name, part.type, hashlib.sha256(part.content).hexdigest()] for part in parts]
         identity = hashlib.sha256(json.dumps([main_module, material]).encode()).hexdigest()
-        modules, maps = (tuple(part for part in parts if (part.type == SOURCE_MAP) is wanted) for wanted in (False, True))
-        return cls(main_module, modules, identity, maps, code_segment(module.summary for module in modules) if made_from else "")
+        modules, maps = (
+            tuple(part for part in parts if (part.type == SOURCE_MAP) is wanted) for wanted in (False, True)
+        )
+        return cls(
+            main_module,
+            modules,
+            identity,
+            maps,
+            code_segment(module.summary for module in modules) if made_from else "",
+        )
 
 
 def compared(old: Module | None, new: Module | None, label: str) -> dict[str, str] | None:
@@ -135,7 +153,10 @@ def pack(wanted: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
 def _pack(source: Source | str) -> dict[str, t.Any]:
     if isinstance(source, str):
         return {"failure": source}
-    parts = [{"name": part.name, "type": part.type, "base64": base64.b64encode(part.content).decode()} for part in source.parts]
+    parts = [
+        {"name": part.name, "type": part.type, "base64": base64.b64encode(part.content).decode()}
+        for part in source.parts
+    ]
     return {"main_module": source.main_module, "parts": parts, "identity": source.identity, "code": source.code}
 
 
@@ -143,7 +164,9 @@ def _unpack(packed: t.Mapping[str, t.Any]) -> Source | str:
     if "failure" in packed:
         return str(packed["failure"])
     parts = tuple(Module(part["name"], part["type"], base64.b64decode(part["base64"])) for part in packed["parts"])
-    return dataclasses.replace(Source.of(packed["main_module"], parts), identity=packed["identity"], code=packed["code"])
+    return dataclasses.replace(
+        Source.of(packed["main_module"], parts), identity=packed["identity"], code=packed["code"]
+    )
 
 
 def _key(options: t.Mapping[str, t.Any]) -> str:
@@ -172,13 +195,19 @@ def _read(key: str) -> Source | str:
     except CloudflareError as error:
         return str(error)
     except OSError as error:
-        return f"{way}: {error.filename or where} cannot be read: {error.strerror}. Correct the path, or who may read it."
+        return (
+            f"{way}: {error.filename or where} cannot be read: {error.strerror}. Correct the path, or who may read it."
+        )
 
 
 def _from_path(path: str, asked: t.Mapping[str, t.Any], nodejs: bool) -> Source:
     if os.path.isdir(path):
         files = folder.read(path, MODULE_TYPES, LARGEST)
-        return _source("path", folder.find_main(path, [name for name in files if _ending(name) in CODE], asked.get("main_module")), files)
+        return _source(
+            "path",
+            folder.find_main(path, [name for name in files if _ending(name) in CODE], asked.get("main_module")),
+            files,
+        )
     if _ending(path) in COMPILED:
         raise CloudflareError(f"path: {path} is not JavaScript yet: give it as entrypoint, and esbuild compiles it.")
     name = asked.get("main_module") or os.path.basename(path)
@@ -203,20 +232,30 @@ def _source(way: str, main: str, files: t.Mapping[str, bytes], made_from: t.Any 
     _check_name(main, CODE)
     strange = [name for name in files if _ending(name) not in MODULE_TYPES]
     if strange:
-        raise CloudflareError(f"{way}: {strange[0]} can be no module of a Worker, whose endings are {', '.join(MODULE_TYPES)}: import nothing of that kind.")
+        raise CloudflareError(
+            f"{way}: {strange[0]} can be no module of a Worker, whose endings are {', '.join(MODULE_TYPES)}: import nothing of that kind."
+        )
     if not files[main].strip():
         raise CloudflareError(f"{way}: {main} is empty: a Worker has code.")
     size = sum(map(len, files.values()))
     if size > LARGEST:
-        raise CloudflareError(f"{way}: the Worker has {size} bytes, and {LARGEST} fit: leave out or split what it does not need.")
-    return Source.of(main, [Module(name, MODULE_TYPES[_ending(name)], files[name]) for name in sorted(files)], made_from)
+        raise CloudflareError(
+            f"{way}: the Worker has {size} bytes, and {LARGEST} fit: leave out or split what it does not need."
+        )
+    return Source.of(
+        main, [Module(name, MODULE_TYPES[_ending(name)], files[name]) for name in sorted(files)], made_from
+    )
 
 
 def _check_name(main: str, endings: t.Collection[str]) -> None:
     if _ending(main) not in endings:
-        raise CloudflareError(f"main_module: {main!r} must end in one of {', '.join(endings)}: the ending says what kind of module it is.")
+        raise CloudflareError(
+            f"main_module: {main!r} must end in one of {', '.join(endings)}: the ending says what kind of module it is."
+        )
     if os.path.isabs(main) or os.path.normpath(main) != main or main.startswith(".."):
-        raise CloudflareError(f"main_module: {main!r} must be a name, or a path such as lib/worker.js, without . and .. in it.")
+        raise CloudflareError(
+            f"main_module: {main!r} must be a name, or a path such as lib/worker.js, without . and .. in it."
+        )
 
 
 def _ending(name: str) -> str:

@@ -23,7 +23,10 @@ def put(url: str, metadata: dict[str, object], code: str) -> None:
     if not hasattr(own, "session"):
         own.session = requests.Session()
         own.session.headers["Authorization"] = f"Bearer {os.environ['CLOUDFLARE_API_TOKEN']}"
-    parts = {"metadata": (None, json.dumps(metadata), "application/json"), "index.js": ("index.js", code, "application/javascript+module")}
+    parts = {
+        "metadata": (None, json.dumps(metadata), "application/json"),
+        "index.js": ("index.js", code, "application/javascript+module"),
+    }
     own.session.put(url, files=parts, timeout=60).raise_for_status()
 
 

@@ -16,13 +16,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 def main() -> None:
     """GET its settings; PUT it if its bindings are not those that are wanted."""
-    module = AnsibleModule({
-        "scripts": {"type": "str", "required": True},
-        "name": {"type": "str", "required": True},
-        "path": {"type": "path"},
-        "metadata": {"type": "dict"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    })
+    module = AnsibleModule(
+        {
+            "scripts": {"type": "str", "required": True},
+            "name": {"type": "str", "required": True},
+            "path": {"type": "path"},
+            "metadata": {"type": "dict"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        }
+    )
     url = f"{module.params['scripts']}/{module.params['name']}"
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {os.environ['CLOUDFLARE_API_TOKEN']}"
@@ -35,7 +37,10 @@ def main() -> None:
     if found.ok and found.json()["result"]["bindings"] == metadata["bindings"]:
         module.exit_json(changed=False)
     code = Path(module.params["path"]).read_text()
-    parts = {"metadata": (None, json.dumps(metadata), "application/json"), "index.js": ("index.js", code, "application/javascript+module")}
+    parts = {
+        "metadata": (None, json.dumps(metadata), "application/json"),
+        "index.js": ("index.js", code, "application/javascript+module"),
+    }
     session.put(url, files=parts, timeout=60).raise_for_status()
     module.exit_json(changed=True)
 

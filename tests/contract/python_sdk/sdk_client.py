@@ -5,6 +5,7 @@
 
 Every answer is validated strictly: what the SDK declares and the edge does not send fails where it is called.
 """
+
 from __future__ import annotations
 
 import ast
@@ -137,8 +138,16 @@ def sent(name: str, source: str) -> Endpoint:
     """What a method sends, from the one call in its body: `self._post(path_template("/zones/{zone_id}/...", ...), ...)`."""
     for node in ast.walk(ast.parse(textwrap.dedent(source))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in VERBS:
-            paths = [one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant) and str(one.value).startswith("/")]
-            told = [word.value.value for word in node.keywords if word.arg == "method" and isinstance(word.value, ast.Constant)]
+            paths = [
+                one.value
+                for one in ast.walk(node.args[0])
+                if isinstance(one, ast.Constant) and str(one.value).startswith("/")
+            ]
+            told = [
+                word.value.value
+                for word in node.keywords
+                if word.arg == "method" and isinstance(word.value, ast.Constant)
+            ]
             return Endpoint(name, str(*told or [VERBS[node.func.attr]]).upper(), str(*paths))
     raise LookupError(f"{name} sends nothing that can be read")
 

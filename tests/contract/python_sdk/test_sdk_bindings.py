@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every type of binding that the official Python SDK can upload, read back as the SDK declares it."""
+
 from __future__ import annotations
 
 import re
@@ -17,21 +18,54 @@ from sdk_client import Place, metadata, module
 
 #: By type, what else a binding has.
 FREE: dict[str, dict[str, Any]] = {
-    "ai": {}, "browser": {}, "images": {}, "media": {}, "version_metadata": {},
-    "ai_search": {"instance_name": "docs", "namespace": "default"}, "ai_search_namespace": {"namespace": "default"},
-    "messaging": {"namespace": "default"}, "artifacts": {"namespace": "default"}, "analytics_engine": {"dataset": "visits"},
-    "dispatch_namespace": {"namespace": "prod", "outbound": {"worker": {"service": "egress", "environment": "production"},
-                                                             "params": [{"name": "customer"}]}},
-    "durable_object_namespace": {"class_name": "Room", "script_name": "egress"}, "service": {"service": "egress", "entrypoint": "Admin"},
-    "json": {"json": [1, {"deep": None}]}, "plain_text": {"text": ""}, "secret_text": {"text": "never shown"},
-    "secret_key": {"algorithm": {"name": "HMAC", "hash": "SHA-256"}, "format": "raw", "usages": ["sign", "verify"], "key_base64": "bmV2ZXI="},
-    "pipelines": {"pipeline": "clicks"}, "k2": {"stream": "clicks"}, "ratelimit": {"namespace_id": "1001", "simple": {"limit": 10, "period": 60}},
-    "send_email": {"destination_address": "desk@example.com"}, "flagship": {"app_id": "app"}, "workflow": {"workflow_name": "orders"},
-    "vpc_service": {"service_id": "service"}, "vpc_network": {"network_id": "cf1:network"},
-    "wasm_module": {"part": "index.js"}, "text_blob": {"part": "index.js"}, "data_blob": {"part": "index.js"},
+    "ai": {},
+    "browser": {},
+    "images": {},
+    "media": {},
+    "version_metadata": {},
+    "ai_search": {"instance_name": "docs", "namespace": "default"},
+    "ai_search_namespace": {"namespace": "default"},
+    "messaging": {"namespace": "default"},
+    "artifacts": {"namespace": "default"},
+    "analytics_engine": {"dataset": "visits"},
+    "dispatch_namespace": {
+        "namespace": "prod",
+        "outbound": {"worker": {"service": "egress", "environment": "production"}, "params": [{"name": "customer"}]},
+    },
+    "durable_object_namespace": {"class_name": "Room", "script_name": "egress"},
+    "service": {"service": "egress", "entrypoint": "Admin"},
+    "json": {"json": [1, {"deep": None}]},
+    "plain_text": {"text": ""},
+    "secret_text": {"text": "never shown"},
+    "secret_key": {
+        "algorithm": {"name": "HMAC", "hash": "SHA-256"},
+        "format": "raw",
+        "usages": ["sign", "verify"],
+        "key_base64": "bmV2ZXI=",
+    },
+    "pipelines": {"pipeline": "clicks"},
+    "k2": {"stream": "clicks"},
+    "ratelimit": {"namespace_id": "1001", "simple": {"limit": 10, "period": 60}},
+    "send_email": {"destination_address": "desk@example.com"},
+    "flagship": {"app_id": "app"},
+    "workflow": {"workflow_name": "orders"},
+    "vpc_service": {"service_id": "service"},
+    "vpc_network": {"network_id": "cf1:network"},
+    "wasm_module": {"part": "index.js"},
+    "text_blob": {"part": "index.js"},
+    "data_blob": {"part": "index.js"},
 }
 #: Types whose targets a fixture makes.
-BOUND = ("kv_namespace", "r2_bucket", "d1", "queue", "hyperdrive", "vectorize", "mtls_certificate", "secrets_store_secret")
+BOUND = (
+    "kv_namespace",
+    "r2_bucket",
+    "d1",
+    "queue",
+    "hyperdrive",
+    "vectorize",
+    "mtls_certificate",
+    "secrets_store_secret",
+)
 #: `assets` needs static assets, `inherit` stands for another type: both have tests beside the uploads.
 ELSEWHERE = ("assets", "inherit")
 #: What is written and never read.
@@ -44,7 +78,9 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
     with sdk_client.client(edge) as sdk:
         sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="prod")
         rooms = {"new_tag": "v1", "new_sqlite_classes": ["Room"]}
-        sdk.workers.scripts.update("egress", account_id=edge.account, metadata=metadata(migrations=rooms), files=[module()])
+        sdk.workers.scripts.update(
+            "egress", account_id=edge.account, metadata=metadata(migrations=rooms), files=[module()]
+        )
         yield sdk
 
 
@@ -52,14 +88,34 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
 def _bindings(edge: Edge, sdk: Cloudflare) -> list[dict[str, Any]]:
     """One binding of every type."""
     at: Place = {"account_id": edge.account}
-    origin: Any = {"scheme": "postgres", "host": "db.example.com", "port": 5432, "database": "main", "user": "edge", "password": "never shown"}
+    origin: Any = {
+        "scheme": "postgres",
+        "host": "db.example.com",
+        "port": 5432,
+        "database": "main",
+        "user": "edge",
+        "password": "never shown",
+    }
     made: list[Any] = [
-        sdk.kv.namespaces.create(**at, title="data"), sdk.r2.buckets.create(**at, name="files"), sdk.d1.database.create(**at, name="orders"),
-        sdk.queues.create(**at, queue_name="mails"), sdk.hyperdrive.configs.create(**at, name="main", origin=origin),
+        sdk.kv.namespaces.create(**at, title="data"),
+        sdk.r2.buckets.create(**at, name="files"),
+        sdk.d1.database.create(**at, name="orders"),
+        sdk.queues.create(**at, queue_name="mails"),
+        sdk.hyperdrive.configs.create(**at, name="main", origin=origin),
         sdk.vectorize.indexes.create(**at, name="texts", config={"dimensions": 32, "metric": "cosine"}),
         sdk.mtls_certificates.create(**at, name="client", ca=False, certificates="-----BEGIN CERTIFICATE-----"),
-        sdk.secrets_store.stores.create(**at, name="default")]
-    keys = ("namespace_id", "bucket_name", "database_id", "queue_name", "id", "index_name", "certificate_id", "store_id")
+        sdk.secrets_store.stores.create(**at, name="default"),
+    ]
+    keys = (
+        "namespace_id",
+        "bucket_name",
+        "database_id",
+        "queue_name",
+        "id",
+        "index_name",
+        "certificate_id",
+        "store_id",
+    )
     idents = ("id", "name", "uuid", "queue_name", "id", "name", "id", "id")
     bound = {kind: {key: getattr(one, ident)} for kind, key, ident, one in zip(BOUND, keys, idents, made, strict=True)}
     bound["secrets_store_secret"]["secret_name"] = "any"
@@ -76,14 +132,24 @@ def readable(binding: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_table_has_every_type_of_the_sdk() -> None:
-    shapes = [shape for name, shape in vars(script_update_params).items() if name.startswith("MetadataBindingWorkersBindingKind")]
-    types = {match[1] for shape in shapes if (match := re.search(r"Literal\['(\w+)'\]", str(getattr(shape, "__annotations__", {}).get("type"))))}
+    shapes = [
+        shape
+        for name, shape in vars(script_update_params).items()
+        if name.startswith("MetadataBindingWorkersBindingKind")
+    ]
+    types = {
+        match[1]
+        for shape in shapes
+        if (match := re.search(r"Literal\['(\w+)'\]", str(getattr(shape, "__annotations__", {}).get("type"))))
+    }
     assert types == {*FREE, *BOUND, *ELSEWHERE}
 
 
 def test_a_namespaced_worker_with_all_of_them(edge: Edge, sdk: Cloudflare, bindings: list[dict[str, Any]]) -> None:
     at: Place = {"account_id": edge.account, "dispatch_namespace": "prod"}
-    sdk.workers_for_platforms.dispatch.namespaces.scripts.update("all", **at, metadata=metadata(bindings=bindings), files=[module()])
+    sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
+        "all", **at, metadata=metadata(bindings=bindings), files=[module()]
+    )
     found = sdk.workers_for_platforms.dispatch.namespaces.scripts.bindings.get("all", **at)
     assert sdk_client.shown(found) == {one["name"]: readable(one) for one in bindings}
     settings = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.get("all", **at)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What D1 databases hold, as the official Python SDK asks, imports and exports it, on an edge that runs them."""
+
 from __future__ import annotations
 
 import hashlib
@@ -65,7 +66,11 @@ def test_the_replicas_of_a_database(sdk: Cloudflare, shop: Place) -> None:
     assert told.read_replication and told.read_replication.mode == "auto"
     told = sdk.d1.database.edit(**shop, read_replication={"mode": "disabled"})
     shown = sdk.d1.database.get(**shop)
-    assert told.read_replication and shown.read_replication and (told.read_replication.mode, shown.read_replication.mode) == ("disabled", "disabled")
+    assert (
+        told.read_replication
+        and shown.read_replication
+        and (told.read_replication.mode, shown.read_replication.mode) == ("disabled", "disabled")
+    )
 
 
 def test_an_export_is_imported(edge: Edge, sdk: Cloudflare, shop: Place) -> None:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The official Python SDK against the edge: which endpoints, who is asking, and how it is refused."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -15,8 +16,24 @@ from local_edge.api import table
 from local_edge.testing import Edge, running
 from sdk_client import Endpoint
 
-FAMILIES = ("user", "memberships", "accounts", "zones", "workers", "workers_for_platforms", "kv", "custom_hostnames", "dns",
-            "r2", "d1", "queues", "hyperdrive", "vectorize", "secrets_store", "mtls_certificates")
+FAMILIES = (
+    "user",
+    "memberships",
+    "accounts",
+    "zones",
+    "workers",
+    "workers_for_platforms",
+    "kv",
+    "custom_hostnames",
+    "dns",
+    "r2",
+    "d1",
+    "queues",
+    "hyperdrive",
+    "vectorize",
+    "secrets_store",
+    "mtls_certificates",
+)
 
 #: What the SDK knows and the edge does not have: beginnings of names, each with its reason.
 OUT: dict[str, str] = {
@@ -104,7 +121,10 @@ def test_accounts(edge: Edge, sdk: Cloudflare) -> None:
     assert account
     assert account.name == "Company 1"
     assert [one.id for one in sdk.accounts.list(per_page=5)] == [f"{number:032x}" for number in range(1, 13)]
-    assert [one["query"] for one in edge.requests()][1:] == ["per_page=5", *(f"per_page=5&page={number}" for number in (2, 3, 4))]
+    assert [one["query"] for one in edge.requests()][1:] == [
+        "per_page=5",
+        *(f"per_page=5&page={number}" for number in (2, 3, 4)),
+    ]
     assert [one.name for one in sdk.accounts.list(name="Company 7")] == ["Company 7"]
     assert next(iter(sdk.accounts.list(direction="desc"))).name == "Company 9"
 
@@ -115,7 +135,9 @@ def test_memberships(edge: Edge, sdk: Cloudflare) -> None:
     assert {one.status for one in found} == {"accepted"}
     assert len({one.id for one in found}) == 12
     assert all(one.roles for one in found)
-    assert [one.account and one.account.name for one in sdk.memberships.list(account={"name": "Company 3"})] == ["Company 3"]
+    assert [one.account and one.account.name for one in sdk.memberships.list(account={"name": "Company 3"})] == [
+        "Company 3"
+    ]
     assert not list(sdk.memberships.list(status="pending"))
 
 
@@ -125,18 +147,32 @@ def test_zones(edge: Edge, sdk: Cloudflare) -> None:
     assert (zone.name, zone.account.id) == ("zone3.example", edge.account)
     assert [one.name for one in sdk.zones.list(per_page=5)] == [f"zone{number}.example" for number in range(7)]
     assert [one.id for one in sdk.zones.list(name="zone3.example", account={"id": edge.account})] == [zone.id]
-    assert [one.name for one in sdk.zones.list(name="ends_with:6.example", account={"name": "Company 1"})] == ["zone6.example"]
+    assert [one.name for one in sdk.zones.list(name="ends_with:6.example", account={"name": "Company 1"})] == [
+        "zone6.example"
+    ]
     assert next(iter(sdk.zones.list(order="name", direction="desc"))).name == "zone6.example"
     assert len(list(sdk.zones.list(match="any", name="zone1.example", account={"id": edge.account}))) == 7
     assert not list(sdk.zones.list(status="pending"))
     assert not list(sdk.zones.list(account={"id": f"{2:032x}"}))
 
 
-@pytest.mark.parametrize(("status", "refusal"), [
-    (400, cloudflare.BadRequestError), (401, cloudflare.AuthenticationError), (403, cloudflare.PermissionDeniedError),
-    (404, cloudflare.NotFoundError), (409, cloudflare.ConflictError), (422, cloudflare.UnprocessableEntityError),
-    (429, cloudflare.RateLimitError), (500, cloudflare.InternalServerError), (503, cloudflare.InternalServerError)])
-def test_each_status_is_the_refusal_that_the_sdk_has_for_it(edge: Edge, sdk: Cloudflare, status: int, refusal: type[cloudflare.APIStatusError]) -> None:
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        (400, cloudflare.BadRequestError),
+        (401, cloudflare.AuthenticationError),
+        (403, cloudflare.PermissionDeniedError),
+        (404, cloudflare.NotFoundError),
+        (409, cloudflare.ConflictError),
+        (422, cloudflare.UnprocessableEntityError),
+        (429, cloudflare.RateLimitError),
+        (500, cloudflare.InternalServerError),
+        (503, cloudflare.InternalServerError),
+    ],
+)
+def test_each_status_is_the_refusal_that_the_sdk_has_for_it(
+    edge: Edge, sdk: Cloudflare, status: int, refusal: type[cloudflare.APIStatusError]
+) -> None:
     edge.fault(status=status, code=4711, message="as told")
     with pytest.raises(refusal) as caught:
         sdk.user.tokens.verify()
@@ -166,7 +202,10 @@ def test_a_lost_connection(edge: Edge, sdk: Cloudflare) -> None:
 
 
 def test_tokens_and_ids_that_are_wrong(edge: Edge, sdk: Cloudflare) -> None:
-    with sdk_client.client(edge, token="0" * 40) as stranger, pytest.raises(cloudflare.PermissionDeniedError, match="Invalid access token"):
+    with (
+        sdk_client.client(edge, token="0" * 40) as stranger,
+        pytest.raises(cloudflare.PermissionDeniedError, match="Invalid access token"),
+    ):
         stranger.user.tokens.verify()
     with pytest.raises(cloudflare.BadRequestError) as caught, sdk_client.client(edge, token="no token") as stranger:
         stranger.user.tokens.verify()

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workers KV, as the official Python SDK writes and reads it."""
+
 from __future__ import annotations
 
 import base64
@@ -48,13 +49,19 @@ def test_namespaces_over_pages(edge: Edge, sdk: Cloudflare) -> None:
         sdk.kv.namespaces.create(account_id=edge.account, title=title)
     edge.clear()
     assert [one.title for one in sdk.kv.namespaces.list(account_id=edge.account, order="title", per_page=10)] == titles
-    assert [one.title for one in sdk.kv.namespaces.list(account_id=edge.account, order="title", direction="desc")] == titles[::-1]
+    assert [
+        one.title for one in sdk.kv.namespaces.list(account_id=edge.account, order="title", direction="desc")
+    ] == titles[::-1]
     assert len(edge.requests()) == 7, "each listing ends with the empty page that tells the SDK to stop"
 
 
 def test_a_namespace_in_use_stays(edge: Edge, sdk: Cloudflare, at: Place) -> None:
-    sdk.workers.scripts.update("router", account_id=edge.account, files=[module()], metadata=metadata(
-        bindings=[{"name": "KV", "type": "kv_namespace", "namespace_id": at["namespace_id"]}]))
+    sdk.workers.scripts.update(
+        "router",
+        account_id=edge.account,
+        files=[module()],
+        metadata=metadata(bindings=[{"name": "KV", "type": "kv_namespace", "namespace_id": at["namespace_id"]}]),
+    )
     with pytest.raises(cloudflare.BadRequestError, match="namespace has associated scripts: router") as refused:
         sdk.kv.namespaces.delete(**at)
     assert refused.value.errors[0].code == 10052
@@ -97,8 +104,11 @@ def test_keys_over_cursors(edge: Edge, sdk: Cloudflare, at: Place) -> None:
 
 
 def test_bulk(sdk: Cloudflare, at: Place) -> None:
-    pairs: Any = [{"key": "text", "value": "v", "metadata": {"a": 1}, "expiration_ttl": 600}, {"key": "json", "value": '{"b": [2]}'},
-                  {"key": "bytes", "value": base64.b64encode(b"\x00\xff").decode(), "base64": True}]
+    pairs: Any = [
+        {"key": "text", "value": "v", "metadata": {"a": 1}, "expiration_ttl": 600},
+        {"key": "json", "value": '{"b": [2]}'},
+        {"key": "bytes", "value": base64.b64encode(b"\x00\xff").decode(), "base64": True},
+    ]
     written = sdk.kv.namespaces.bulk_update(**at, body=pairs)
     assert written
     assert (written.successful_key_count, written.unsuccessful_keys) == (3, [])
@@ -121,7 +131,9 @@ def test_a_bulk_get_of_what_is_not_there(sdk: Cloudflare, at: Place) -> None:
     sdk.kv.namespaces.values.update("k", **at, value=b"v")
     with pytest.raises(cloudflare.APIResponseValidationError):
         sdk.kv.namespaces.bulk_get(**at, keys=["k", "none"])
-    assert bare(sdk.kv.namespaces.with_raw_response.bulk_get(**at, keys=["k", "none"])) == {"values": {"k": "v", "none": None}}
+    assert bare(sdk.kv.namespaces.with_raw_response.bulk_get(**at, keys=["k", "none"])) == {
+        "values": {"k": "v", "none": None}
+    }
 
 
 def test_the_older_names_of_bulk(sdk: Cloudflare, at: Place) -> None:
@@ -136,9 +148,14 @@ def test_the_older_names_of_bulk(sdk: Cloudflare, at: Place) -> None:
     assert not stored(sdk, at)
 
 
-@pytest.mark.parametrize(("wrong", "code"), [
-    ({"key_name": "k", "value": b"v", "expiration_ttl": 5}, 10034), ({"key_name": "k", "value": b"v", "metadata": {"x": "x" * 2000}}, 10031),
-    ({"key_name": "k" * 513, "value": b"v"}, 10030)])
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"key_name": "k", "value": b"v", "expiration_ttl": 5}, 10034),
+        ({"key_name": "k", "value": b"v", "metadata": {"x": "x" * 2000}}, 10031),
+        ({"key_name": "k" * 513, "value": b"v"}, 10030),
+    ],
+)
 def test_values_that_are_refused(sdk: Cloudflare, at: Place, wrong: dict[str, Any], code: int) -> None:
     with pytest.raises(cloudflare.APIStatusError) as refused:
         sdk.kv.namespaces.values.update(**at, **wrong)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dispatch namespaces and their Workers, as the official Python SDK writes and reads them."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -31,7 +32,8 @@ def _at(edge: Edge) -> Place:
 
 def upload(sdk: Cloudflare, at: Place, name: str = "shop", code: str = sdk_client.CODE, **more: Any) -> Any:
     return sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
-        name, **at, metadata=metadata(**more), files=[module(code=code)])
+        name, **at, metadata=metadata(**more), files=[module(code=code)]
+    )
 
 
 def bindings(sdk: Cloudflare, at: Place, name: str = "shop") -> Any:
@@ -57,9 +59,17 @@ def test_namespaces(edge: Edge, sdk: Cloudflare, at: Place) -> None:
 
 
 def test_a_worker_is_uploaded_found_and_deleted(sdk: Cloudflare, at: Place) -> None:
-    made = upload(sdk, at, tags=["customer-1", "pro"], compatibility_flags=["nodejs_compat"], limits={"cpu_ms": 50, "subrequests": 5},
-                  observability={"enabled": True, "logs": {"enabled": True, "invocation_logs": False}}, placement={"mode": "smart"},
-                  logpush=True, usage_model="standard")
+    made = upload(
+        sdk,
+        at,
+        tags=["customer-1", "pro"],
+        compatibility_flags=["nodejs_compat"],
+        limits={"cpu_ms": 50, "subrequests": 5},
+        observability={"enabled": True, "logs": {"enabled": True, "invocation_logs": False}},
+        placement={"mode": "smart"},
+        logpush=True,
+        usage_model="standard",
+    )
     assert made.startup_time_ms >= 0
     found = sdk.workers_for_platforms.dispatch.namespaces.scripts.get("shop", **at)
     assert found.dispatch_namespace == "prod"
@@ -87,22 +97,35 @@ def test_every_shape_of_a_missing_worker(edge: Edge, sdk: Cloudflare, at: Place,
 
 def test_modules_are_found_by_file_name(sdk: Cloudflare, at: Place) -> None:
     """The SDK calls every part `files`; which module it is, only the file name says."""
-    sdk.workers_for_platforms.dispatch.namespaces.scripts.update("shop", **at, metadata=metadata(main_module="src/app.js"), files=[
-        module("lib/text.txt", "hello", "text/plain"), module("src/app.js", "import '../lib/text.txt'; export default {}"),
-        module("lib/add.wasm", "\0asm", "application/wasm")])
+    sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
+        "shop",
+        **at,
+        metadata=metadata(main_module="src/app.js"),
+        files=[
+            module("lib/text.txt", "hello", "text/plain"),
+            module("src/app.js", "import '../lib/text.txt'; export default {}"),
+            module("lib/add.wasm", "\0asm", "application/wasm"),
+        ],
+    )
     content = sdk.workers_for_platforms.dispatch.namespaces.scripts.content.get("shop", **at)
     body = content.read()
     assert content.headers["content-type"].startswith("multipart/form-data")
     assert body.index(b'"src/app.js"') < body.index(b'"lib/text.txt"') < body.index(b'"lib/add.wasm"')
     assert b"hello" in body
     with pytest.raises(cloudflare.BadRequestError, match="not the file name of any uploaded part"):
-        sdk.workers_for_platforms.dispatch.namespaces.scripts.update("shop", **at, metadata=metadata(main_module="files"), files=[module()])
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
+            "shop", **at, metadata=metadata(main_module="files"), files=[module()]
+        )
 
 
 def test_content_alone(sdk: Cloudflare, at: Place) -> None:
     before = upload(sdk, at, bindings=[text("A")], tags=["kept"])
     after = sdk.workers_for_platforms.dispatch.namespaces.scripts.content.update(
-        "shop", **at, metadata={"main_module": "index.js"}, files=[module(code="export default { fetch() { return new Response('new') } }")])
+        "shop",
+        **at,
+        metadata={"main_module": "index.js"},
+        files=[module(code="export default { fetch() { return new Response('new') } }")],
+    )
     assert after.etag != before.etag
     assert b"'new'" in sdk.workers_for_platforms.dispatch.namespaces.scripts.content.get("shop", **at).read()
     assert list(bindings(sdk, at)) == ["A"]
@@ -112,15 +135,25 @@ def test_content_alone(sdk: Cloudflare, at: Place) -> None:
 def test_settings(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, bindings=[text("A", "1"), secret("S")], tags=["one"])
     wanted: Any = {
-        "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}], "tags": ["one", "two"], "compatibility_date": "2026-10-01",
-        "limits": {"cpu_ms": 20}, "logpush": True, "observability": {"enabled": True}}
+        "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}],
+        "tags": ["one", "two"],
+        "compatibility_date": "2026-10-01",
+        "limits": {"cpu_ms": 20},
+        "logpush": True,
+        "observability": {"enabled": True},
+    }
     changed = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.edit("shop", **at, settings=wanted)
     found = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.get("shop", **at)
     assert changed and found
     assert changed.to_dict() == found.to_dict()
     assert found.bindings and found.limits and found.observability
     assert sdk_client.shown(found.bindings) == {"A": text("A", "2"), "S": {"name": "S", "type": "secret_text"}}
-    assert (found.tags, found.compatibility_date, found.limits.cpu_ms, found.logpush) == (["one", "two"], "2026-10-01", 20, True)
+    assert (found.tags, found.compatibility_date, found.limits.cpu_ms, found.logpush) == (
+        ["one", "two"],
+        "2026-10-01",
+        20,
+        True,
+    )
     assert found.observability.enabled
 
 
@@ -132,7 +165,12 @@ def test_what_an_upload_keeps(sdk: Cloudflare, at: Place) -> None:
     assert sorted(bindings(sdk, at)) == ["S"]
     with pytest.raises(cloudflare.BadRequestError) as refused:
         sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
-            "shop", **at, bindings_inherit="strict", metadata=metadata(bindings=[{"type": "inherit", "name": "NONE"}]), files=[module()])
+            "shop",
+            **at,
+            bindings_inherit="strict",
+            metadata=metadata(bindings=[{"type": "inherit", "name": "NONE"}]),
+            files=[module()],
+        )
     assert refused.value.errors[0].code == 10057
 
 
@@ -145,14 +183,23 @@ def test_a_binding_to_what_is_not_there(sdk: Cloudflare, at: Place) -> None:
 def test_secrets(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at)
     put = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.update(
-        "shop", **at, name="ONE", text="never shown", type="secret_text")
+        "shop", **at, name="ONE", text="never shown", type="secret_text"
+    )
     assert put.to_dict() == {"name": "ONE", "type": "secret_text"}
     key = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.update(
-        "shop", **at, name="KEY", type="secret_key", algorithm={"name": "HMAC", "hash": "SHA-256"}, format="raw", usages=["sign"],
-        key_base64="bmV2ZXIgc2hvd24=")
+        "shop",
+        **at,
+        name="KEY",
+        type="secret_key",
+        algorithm={"name": "HMAC", "hash": "SHA-256"},
+        format="raw",
+        usages=["sign"],
+        key_base64="bmV2ZXIgc2hvd24=",
+    )
     assert "key_base64" not in key.to_dict()
-    sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.bulk_update("shop", **at, secrets={
-        "ONE": None, "TWO": {"name": "TWO", "text": "never shown", "type": "secret_text"}})
+    sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.bulk_update(
+        "shop", **at, secrets={"ONE": None, "TWO": {"name": "TWO", "text": "never shown", "type": "secret_text"}}
+    )
     listed = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.list("shop", **at)
     assert sorted(one.name for one in listed) == ["KEY", "TWO"]
     found = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.get("TWO", **at, script_name="shop")
@@ -161,22 +208,30 @@ def test_secrets(sdk: Cloudflare, at: Place) -> None:
     with pytest.raises(cloudflare.NotFoundError) as missing:
         sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.get("TWO", **at, script_name="shop")
     assert missing.value.errors[0].code == 10056
-    for answer in (sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.with_raw_response.get("shop", **at),
-                   sdk.workers_for_platforms.dispatch.namespaces.scripts.bindings.with_raw_response.get("shop", **at),
-                   sdk.workers_for_platforms.dispatch.namespaces.scripts.with_raw_response.get("shop", **at)):
+    for answer in (
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.with_raw_response.get("shop", **at),
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.bindings.with_raw_response.get("shop", **at),
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.with_raw_response.get("shop", **at),
+    ):
         assert "never" not in answer.text()
         assert "bmV2ZXI" not in answer.text()
 
 
 def test_tags(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, tags=["a"])
-    assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=["a", "b", "c=d"])] == ["a", "b", "c=d"]
+    assert [
+        *sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=["a", "b", "c=d"])
+    ] == ["a", "b", "c=d"]
     assert sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.delete("b", **at, script_name="shop") is None
     assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)] == ["a", "c=d"]
     with pytest.raises(cloudflare.BadRequestError):
-        sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=[str(number) for number in range(9)])
+        sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update(
+            "shop", **at, body=[str(number) for number in range(9)]
+        )
     sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=None)
-    with pytest.raises(cloudflare.APIResponseValidationError):  # no tags are null (contract §3.8), for which the SDK declares a list
+    with pytest.raises(
+        cloudflare.APIResponseValidationError
+    ):  # no tags are null (contract §3.8), for which the SDK declares a list
         sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)
     found = sdk.workers_for_platforms.dispatch.namespaces.scripts.get("shop", **at).script
     assert found and found.tags == []
@@ -190,7 +245,9 @@ def test_assets(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     assert session and session.jwt and session.buckets
     assert {ident for bucket in session.buckets for ident in bucket} == {page.hash, style.hash}
     with sdk_client.client(edge, token=session.jwt) as uploader:
-        done = uploader.workers.assets.upload.create(account_id=edge.account, base64=True, body={page.hash: page.base64, style.hash: style.base64})
+        done = uploader.workers.assets.upload.create(
+            account_id=edge.account, base64=True, body={page.hash: page.base64, style.hash: style.base64}
+        )
     assert done and done.jwt
     assert upload(sdk, at, assets={"jwt": done.jwt, "config": {"html_handling": "auto-trailing-slash"}}).has_assets
     again = sdk.workers_for_platforms.dispatch.namespaces.scripts.asset_upload.create("other", **at, manifest=manifest)

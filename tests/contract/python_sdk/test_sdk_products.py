@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What bindings point to, made, listed, found and deleted by the official Python SDK; and a Worker that is bound to it."""
+
 from __future__ import annotations
 
 import base64
@@ -58,7 +59,9 @@ def test_queues(sdk: Cloudflare, at: Place) -> None:
     assert [one.queue_name for one in sdk.queues.list(**at)] == ["mails"]
     bind(sdk, at, type="queue", queue_name="mails")
     bound = sdk.queues.get(made.queue_id, **at)
-    assert bound and [producer.to_dict() for producer in bound.producers or []] == [{"script": "bound", "type": "worker"}]
+    assert bound and [producer.to_dict() for producer in bound.producers or []] == [
+        {"script": "bound", "type": "worker"}
+    ]
     sdk.queues.delete(made.queue_id, **at)
     assert not list(sdk.queues.list(**at))
     assert refused(sdk, at, type="queue", queue_name="mails") == 11000
@@ -68,15 +71,26 @@ def test_messages_of_a_queue(sdk: Cloudflare, at: Place) -> None:
     made = sdk.queues.create(**at, queue_name="orders")
     assert made and made.queue_id
     sdk.queues.messages.push(made.queue_id, **at, body="first", content_type="text")
-    sdk.queues.messages.bulk_push(made.queue_id, **at, messages=[
-        {"body": {"n": 2}, "content_type": "json"}, {"body": "late", "content_type": "text", "delay_seconds": 60}])
+    sdk.queues.messages.bulk_push(
+        made.queue_id,
+        **at,
+        messages=[
+            {"body": {"n": 2}, "content_type": "json"},
+            {"body": "late", "content_type": "text", "delay_seconds": 60},
+        ],
+    )
     assert sdk.queues.get_metrics(made.queue_id, **at).backlog_count == 3
     pulled = sdk.queues.messages.pull(made.queue_id, **at, batch_size=10, visibility_timeout_ms=60_000)
     assert pulled and pulled.messages and pulled.message_backlog_count == 3
     first, second = pulled.messages
     assert (first.body, first.attempts, second.body) == ("first", 1, base64.b64encode(b'{"n":2}').decode())
     assert first.lease_id and second.lease_id
-    done = sdk.queues.messages.ack(made.queue_id, **at, acks=[{"lease_id": first.lease_id}], retries=[{"lease_id": second.lease_id, "delay_seconds": 0}])
+    done = sdk.queues.messages.ack(
+        made.queue_id,
+        **at,
+        acks=[{"lease_id": first.lease_id}],
+        retries=[{"lease_id": second.lease_id, "delay_seconds": 0}],
+    )
     assert done and (done.ack_count, done.retry_count) == (1, 1)
     again = sdk.queues.messages.pull(made.queue_id, **at)
     assert again and [one.attempts for one in again.messages or []] == [2]
@@ -87,8 +101,18 @@ def test_messages_of_a_queue(sdk: Cloudflare, at: Place) -> None:
 
 
 def test_hyperdrive_configurations(sdk: Cloudflare, at: Place) -> None:
-    made = sdk.hyperdrive.configs.create(**at, name="main", origin={
-        "scheme": "postgres", "host": "db.example.com", "port": 5432, "database": "main", "user": "edge", "password": "never shown"})
+    made = sdk.hyperdrive.configs.create(
+        **at,
+        name="main",
+        origin={
+            "scheme": "postgres",
+            "host": "db.example.com",
+            "port": 5432,
+            "database": "main",
+            "user": "edge",
+            "password": "never shown",
+        },
+    )
     found = sdk.hyperdrive.configs.get(made.id, **at)
     assert found.to_dict() == made.to_dict()
     assert (found.origin.database, found.caching.disabled) == ("main", False)
@@ -126,7 +150,9 @@ def test_secrets_stores(sdk: Cloudflare, at: Place) -> None:
 
 
 def test_mtls_certificates(sdk: Cloudflare, at: Place) -> None:
-    made = sdk.mtls_certificates.create(**at, name="client", ca=False, certificates="-----BEGIN CERTIFICATE-----", private_key="never shown")
+    made = sdk.mtls_certificates.create(
+        **at, name="client", ca=False, certificates="-----BEGIN CERTIFICATE-----", private_key="never shown"
+    )
     assert made and made.id
     found = sdk.mtls_certificates.get(made.id, **at)
     assert found and found.to_dict() == made.to_dict()

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Objects of R2 buckets, as the official Python SDK writes and reads them."""
+
 from __future__ import annotations
 
 import hashlib
@@ -22,11 +23,23 @@ def _at(edge: Edge, sdk: Cloudflare) -> Place:
 
 def test_the_life_of_an_object(sdk: Cloudflare, at: Place) -> None:
     body = bytes(range(256)) * 1000
-    made = sdk.r2.buckets.objects.upload("a/b ü.bin", body, **at, cf_r2_storage_class="InfrequentAccess", extra_headers={"Content-Type": "image/png"})
-    assert (made.key, made.etag, made.size, made.storage_class) == ("a/b ü.bin", hashlib.md5(body).hexdigest(), str(len(body)), "InfrequentAccess")
+    made = sdk.r2.buckets.objects.upload(
+        "a/b ü.bin", body, **at, cf_r2_storage_class="InfrequentAccess", extra_headers={"Content-Type": "image/png"}
+    )
+    assert (made.key, made.etag, made.size, made.storage_class) == (
+        "a/b ü.bin",
+        hashlib.md5(body).hexdigest(),
+        str(len(body)),
+        "InfrequentAccess",
+    )
     assert made.uploaded and made.version
     (listed,) = sdk.r2.buckets.objects.list(**at)
-    assert (listed.key, listed.etag, listed.size, listed.last_modified) == (made.key, made.etag, len(body), made.uploaded)
+    assert (listed.key, listed.etag, listed.size, listed.last_modified) == (
+        made.key,
+        made.etag,
+        len(body),
+        made.uploaded,
+    )
     assert (listed.storage_class, listed.ssec, listed.custom_metadata) == ("InfrequentAccess", False, {})
     assert listed.http_metadata and listed.http_metadata.content_type == "image/png"
     got = sdk.r2.buckets.objects.get("a/b ü.bin", **at)
@@ -69,4 +82,6 @@ def test_buckets_over_pages(edge: Edge, sdk: Cloudflare) -> None:
     assert len(sdk.r2.buckets.list(account_id=edge.account).buckets or []) == 20
     last = sdk.r2.buckets.list(account_id=edge.account, start_after="bucket-19", per_page=100).buckets or []
     assert [one.name for one in last] == [f"bucket-{number}" for number in range(20, 25)]
-    assert [one.name for one in sdk.r2.buckets.list(account_id=edge.account, name_contains="-07").buckets or []] == ["bucket-07"]
+    assert [one.name for one in sdk.r2.buckets.list(account_id=edge.account, name_contains="-07").buckets or []] == [
+        "bucket-07"
+    ]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workers of an account, as the official Python SDK writes and reads them."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -33,12 +34,19 @@ def settings(sdk: Cloudflare, at: Place) -> Any:
 
 def test_a_worker_is_uploaded_listed_and_deleted(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     made = upload(sdk, at, "egress", tags=["team-a"], compatibility_flags=["nodejs_compat"], logpush=True)
-    assert (made.id, made.tags, made.logpush, made.compatibility_flags) == ("egress", ["team-a"], True, ["nodejs_compat"])
+    assert (made.id, made.tags, made.logpush, made.compatibility_flags) == (
+        "egress",
+        ["team-a"],
+        True,
+        ["nodejs_compat"],
+    )
     route = sdk.workers.routes.create(zone_id=edge.zones["example.com"], pattern="example.com/*", script="egress")
     listed = {str(one.id): one for one in sdk.workers.scripts.list(**at)}
     assert sorted(listed) == ["egress", "router"]
     assert listed["egress"].etag == made.etag
-    assert [(one.id, one.pattern, one.script) for one in listed["egress"].routes or []] == [(route.id, "example.com/*", "egress")]
+    assert [(one.id, one.pattern, one.script) for one in listed["egress"].routes or []] == [
+        (route.id, "example.com/*", "egress")
+    ]
     assert listed["router"].routes is None
     assert [one.id for one in sdk.workers.scripts.list(**at, tags="team-a:yes")] == ["egress"]
     assert sdk.workers.scripts.delete("egress", **at) is None
@@ -70,7 +78,9 @@ def test_the_code(sdk: Cloudflare, at: Place) -> None:
     assert content.headers["content-type"].startswith("multipart/form-data")
     assert sdk_client.CODE.encode() in content.read()
     assert sdk_client.CODE in sdk.workers.scripts.with_raw_response.get("router", **at).text()
-    replaced = sdk.workers.scripts.content.update("router", **at, metadata={"main_module": "index.js"}, files=[module(code=NEW)])
+    replaced = sdk.workers.scripts.content.update(
+        "router", **at, metadata={"main_module": "index.js"}, files=[module(code=NEW)]
+    )
     assert replaced.id == "router"
     assert NEW.encode() in sdk.workers.scripts.content.get("router", **at).read()
     assert sorted(sdk_client.shown(settings(sdk, at).bindings)) == ["A", "S"]
@@ -78,26 +88,41 @@ def test_the_code(sdk: Cloudflare, at: Place) -> None:
 
 def test_settings_with_and_without_a_version(sdk: Cloudflare, at: Place) -> None:
     wanted: Any = {
-        "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}], "compatibility_date": "2026-10-01", "placement": {"mode": "smart"},
-        "limits": {"cpu_ms": 30}}
+        "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}],
+        "compatibility_date": "2026-10-01",
+        "placement": {"mode": "smart"},
+        "limits": {"cpu_ms": 30},
+    }
     changed: Any = sdk.workers.scripts.script_and_version_settings.edit("router", **at, settings=wanted)
     assert changed.to_dict() == settings(sdk, at).to_dict()
     assert sdk_client.shown(changed.bindings) == {"A": text("A", "2"), "S": {"name": "S", "type": "secret_text"}}
     assert (changed.compatibility_date, changed.placement.mode, changed.limits.cpu_ms) == ("2026-10-01", "smart", 30)
-    edited = sdk.workers.scripts.settings.edit("router", **at, logpush=True, tags=["a", "b"], observability={"enabled": True},
-                                               tail_consumers=[{"service": "router"}])
+    edited = sdk.workers.scripts.settings.edit(
+        "router",
+        **at,
+        logpush=True,
+        tags=["a", "b"],
+        observability={"enabled": True},
+        tail_consumers=[{"service": "router"}],
+    )
     found = sdk.workers.scripts.settings.get("router", **at)
     assert edited.to_dict() == found.to_dict()
     assert found.observability and found.tail_consumers
-    assert (found.logpush, found.tags, found.observability.enabled, found.tail_consumers[0].service) == (True, ["a", "b"], True, "router")
+    assert (found.logpush, found.tags, found.observability.enabled, found.tail_consumers[0].service) == (
+        True,
+        ["a", "b"],
+        True,
+        "router",
+    )
     assert sdk_client.shown(settings(sdk, at).bindings)["A"] == text("A", "2")
 
 
 def test_secrets(sdk: Cloudflare, at: Place) -> None:
     put = sdk.workers.scripts.secrets.update("router", **at, name="ONE", text="never shown", type="secret_text")
     assert put and put.to_dict() == {"name": "ONE", "type": "secret_text"}
-    sdk.workers.scripts.secrets.bulk_update("router", **at, secrets={
-        "ONE": None, "TWO": {"name": "TWO", "text": "never shown", "type": "secret_text"}})
+    sdk.workers.scripts.secrets.bulk_update(
+        "router", **at, secrets={"ONE": None, "TWO": {"name": "TWO", "text": "never shown", "type": "secret_text"}}
+    )
     assert sorted(one.name for one in sdk.workers.scripts.secrets.list("router", **at)) == ["S", "TWO"]
     found = sdk.workers.scripts.secrets.get("TWO", **at, script_name="router")
     assert found and found.to_dict() == {"name": "TWO", "type": "secret_text"}
@@ -141,23 +166,43 @@ def test_versions_and_deployments(sdk: Cloudflare, at: Place) -> None:
     Answers with a version's bindings are read bare: the SDK declares those as a class that pydantic cannot validate at all.
     """
     (first,) = sdk.workers.scripts.versions.list("router", **at, per_page=10)
-    made = bare(sdk.workers.scripts.versions.with_raw_response.create("router", **at, files=[module(code=NEW)], metadata={
-        "main_module": "index.js", "bindings": [text("A", "2")], "keep_bindings": ["secret_text"],
-        "annotations": {"workers_message": "second", "workers_tag": "v2"}}))
+    made = bare(
+        sdk.workers.scripts.versions.with_raw_response.create(
+            "router",
+            **at,
+            files=[module(code=NEW)],
+            metadata={
+                "main_module": "index.js",
+                "bindings": [text("A", "2")],
+                "keep_bindings": ["secret_text"],
+                "annotations": {"workers_message": "second", "workers_tag": "v2"},
+            },
+        )
+    )
     assert (made["number"], first.number) == (2, 1)
     assert made["annotations"]["workers/message"] == "second"
     assert sdk_client.shown(settings(sdk, at).bindings)["A"] == text("A")
     found = bare(sdk.workers.scripts.versions.with_raw_response.get(made["id"], **at, script_name="router"))
     assert found["resources"]["bindings"] == [text("A", "2"), {"name": "S", "type": "secret_text"}]
-    deployed = sdk.workers.scripts.deployments.create("router", **at, strategy="percentage", versions=[
-        {"version_id": made["id"], "percentage": 100}], annotations={"workers_message": "go"})
+    deployed = sdk.workers.scripts.deployments.create(
+        "router",
+        **at,
+        strategy="percentage",
+        versions=[{"version_id": made["id"], "percentage": 100}],
+        annotations={"workers_message": "go"},
+    )
     assert [(one.version_id, one.percentage) for one in deployed.versions] == [(made["id"], 100)]
-    assert sdk_client.shown(settings(sdk, at).bindings) == {"A": text("A", "2"), "S": {"name": "S", "type": "secret_text"}}
+    assert sdk_client.shown(settings(sdk, at).bindings) == {
+        "A": text("A", "2"),
+        "S": {"name": "S", "type": "secret_text"},
+    }
     assert NEW.encode() in sdk.workers.scripts.content.get("router", **at).read()
     same = sdk.workers.scripts.deployments.get(deployed.id, **at, script_name="router")
     assert same.to_dict() == deployed.to_dict()
     assert same.annotations and same.annotations.workers_message == "go"
-    sdk.workers.scripts.deployments.create("router", **at, strategy="percentage", versions=[{"version_id": str(first.id), "percentage": 100}])
+    sdk.workers.scripts.deployments.create(
+        "router", **at, strategy="percentage", versions=[{"version_id": str(first.id), "percentage": 100}]
+    )
     assert sdk_client.shown(settings(sdk, at).bindings)["A"] == text("A")
     for wrong in ("00000000-0000-4000-8000-000000000000", "nonsense"):
         with pytest.raises(cloudflare.NotFoundError) as missing:
@@ -168,7 +213,15 @@ def test_versions_and_deployments(sdk: Cloudflare, at: Place) -> None:
 def test_versions_over_pages(sdk: Cloudflare, at: Place) -> None:
     for number in range(6):
         upload(sdk, at, bindings=[text("A", str(number))])
-    assert [one.number for one in sdk.workers.scripts.versions.list("router", **at, per_page=3)] == [7, 6, 5, 4, 3, 2, 1]
+    assert [one.number for one in sdk.workers.scripts.versions.list("router", **at, per_page=3)] == [
+        7,
+        6,
+        5,
+        4,
+        3,
+        2,
+        1,
+    ]
 
 
 def test_deployments_listed(sdk: Cloudflare, at: Place) -> None:
@@ -184,7 +237,9 @@ def test_assets(sdk: Cloudflare, edge: Edge, at: Place) -> None:
     assert session and session.jwt
     assert session.buckets == [[page.hash]]
     with sdk_client.client(edge, token=session.jwt) as uploader:
-        done = uploader.workers.assets.upload.create(account_id=edge.account, base64=True, body={page.hash: page.base64})
+        done = uploader.workers.assets.upload.create(
+            account_id=edge.account, base64=True, body={page.hash: page.base64}
+        )
     assert done and done.jwt
     made = upload(sdk, at, "docs", assets={"jwt": done.jwt}, bindings=[{"name": "ASSETS", "type": "assets"}])
     assert made.has_assets

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What leads visitors to Workers, as the official Python SDK writes and reads it: routes, custom domains, DNS records, custom hostnames."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -33,20 +34,31 @@ def _zone(edge: Edge) -> str:
 
 
 def record(sdk: Cloudflare, zone: str, name: str, **more: Any) -> Any:
-    return sdk.dns.records.create(zone_id=zone, **{"name": name, "type": "A", "content": "192.0.2.1", "ttl": 1, "proxied": True, **more})
+    return sdk.dns.records.create(
+        zone_id=zone, **{"name": name, "type": "A", "content": "192.0.2.1", "ttl": 1, "proxied": True, **more}
+    )
 
 
 def test_routes(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     made = sdk.workers.routes.create(zone_id=zone, pattern="*.platform.test/*", script="router")
-    assert sdk.workers.routes.get(made.id, zone_id=zone).to_dict() == {"id": made.id, "pattern": "*.platform.test/*", "script": "router"}
+    assert sdk.workers.routes.get(made.id, zone_id=zone).to_dict() == {
+        "id": made.id,
+        "pattern": "*.platform.test/*",
+        "script": "router",
+    }
     changed = sdk.workers.routes.update(made.id, zone_id=zone, pattern="app.platform.test/*")
     assert (changed.id, changed.pattern, changed.script or None) == (made.id, "app.platform.test/*", None)
-    assert [(one.id, one.pattern, one.script or None) for one in sdk.workers.routes.list(zone_id=zone)] == [(made.id, "app.platform.test/*", None)]
+    assert [(one.id, one.pattern, one.script or None) for one in sdk.workers.routes.list(zone_id=zone)] == [
+        (made.id, "app.platform.test/*", None)
+    ]
     assert not list(sdk.workers.routes.list(zone_id=edge.zones["other.test"]))
     with pytest.raises(cloudflare.ConflictError) as taken:
         sdk.workers.routes.create(zone_id=zone, pattern="app.platform.test/*")
     assert taken.value.errors[0].code == 10020
-    refusals: list[tuple[dict[str, Any], int]] = [({"pattern": "x.platform.test/*", "script": "nobody"}, 10019), ({"pattern": "x.*.platform.test/"}, 10022)]
+    refusals: list[tuple[dict[str, Any], int]] = [
+        ({"pattern": "x.platform.test/*", "script": "nobody"}, 10019),
+        ({"pattern": "x.*.platform.test/"}, 10022),
+    ]
     for wrong, code in refusals:
         with pytest.raises(cloudflare.APIStatusError) as refused:
             sdk.workers.routes.create(zone_id=zone, **wrong)
@@ -65,14 +77,27 @@ def test_a_route_that_was_created_with_its_id_alone(edge: Edge, sdk: Cloudflare,
 
 
 def test_custom_domains(edge: Edge, sdk: Cloudflare, zone: str) -> None:
-    made = sdk.workers.domains.update(account_id=edge.account, hostname="app.platform.test", service="router", zone_id=zone)
-    assert (made.hostname, made.service, made.zone_id, made.zone_name) == ("app.platform.test", "router", zone, "platform.test")
+    made = sdk.workers.domains.update(
+        account_id=edge.account, hostname="app.platform.test", service="router", zone_id=zone
+    )
+    assert (made.hostname, made.service, made.zone_id, made.zone_name) == (
+        "app.platform.test",
+        "router",
+        zone,
+        "platform.test",
+    )
     assert sdk.workers.domains.get(made.id, account_id=edge.account).to_dict() == made.to_dict()
-    again = sdk.workers.domains.update(account_id=edge.account, hostname="app.platform.test", service="router", zone_name="platform.test")
+    again = sdk.workers.domains.update(
+        account_id=edge.account, hostname="app.platform.test", service="router", zone_name="platform.test"
+    )
     assert again.id == made.id
-    other = sdk.workers.domains.update(account_id=edge.account, hostname="other.test", service="router", zone_id=edge.zones["other.test"])
+    other = sdk.workers.domains.update(
+        account_id=edge.account, hostname="other.test", service="router", zone_id=edge.zones["other.test"]
+    )
     assert [one.id for one in sdk.workers.domains.list(account_id=edge.account, zone_name="other.test")] == [other.id]
-    assert [one.id for one in sdk.workers.domains.list(account_id=edge.account, hostname="app.platform.test")] == [made.id]
+    assert [one.id for one in sdk.workers.domains.list(account_id=edge.account, hostname="app.platform.test")] == [
+        made.id
+    ]
     assert len(list(sdk.workers.domains.list(account_id=edge.account, service="router"))) == 2
     with pytest.raises(cloudflare.APIStatusError) as refused:
         sdk.workers.domains.update(account_id=edge.account, hostname="x.platform.test", service="nobody", zone_id=zone)
@@ -86,7 +111,9 @@ def test_custom_domains(edge: Edge, sdk: Cloudflare, zone: str) -> None:
 def test_a_domain_with_records_of_its_own_is_refused(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     record(sdk, zone, "app.platform.test")
     with pytest.raises(cloudflare.APIStatusError) as refused:
-        sdk.workers.domains.update(account_id=edge.account, hostname="app.platform.test", service="router", zone_id=zone)
+        sdk.workers.domains.update(
+            account_id=edge.account, hostname="app.platform.test", service="router", zone_id=zone
+        )
     assert refused.value.errors[0].code == 100117
 
 
@@ -94,8 +121,22 @@ def test_dns_records(sdk: Cloudflare, zone: str) -> None:
     made = record(sdk, zone, "app.platform.test", comment="by a test")
     found = sdk.dns.records.get(made.id, zone_id=zone)
     assert found and found.to_dict() == made.to_dict()
-    assert (found.name, found.type, found.content, found.proxied, found.ttl) == ("app.platform.test", "A", "192.0.2.1", True, 1)
-    sdk.dns.records.update(made.id, zone_id=zone, name="app.platform.test", type="CNAME", content="origin.platform.test", ttl=300, proxied=False)
+    assert (found.name, found.type, found.content, found.proxied, found.ttl) == (
+        "app.platform.test",
+        "A",
+        "192.0.2.1",
+        True,
+        1,
+    )
+    sdk.dns.records.update(
+        made.id,
+        zone_id=zone,
+        name="app.platform.test",
+        type="CNAME",
+        content="origin.platform.test",
+        ttl=300,
+        proxied=False,
+    )
     edited = sdk.dns.records.edit(made.id, zone_id=zone, name="app.platform.test", type="CNAME", ttl=300, proxied=True)
     assert edited
     assert (edited.type, edited.content, edited.proxied) == ("CNAME", "origin.platform.test", True)
@@ -120,23 +161,39 @@ def test_dns_records_over_pages_and_filters(edge: Edge, sdk: Cloudflare, zone: s
 
 def test_dns_records_in_a_batch(sdk: Cloudflare, zone: str) -> None:
     old, kept = record(sdk, zone, "old.platform.test"), record(sdk, zone, "kept.platform.test")
-    done = sdk.dns.records.batch(zone_id=zone, deletes=[{"id": old.id}], patches=[
-        {"id": kept.id, "name": "kept.platform.test", "type": "A", "ttl": 1, "content": "192.0.2.2"}],
-        posts=[{"name": "new.platform.test", "type": "A", "content": "192.0.2.3", "ttl": 1}])
+    done = sdk.dns.records.batch(
+        zone_id=zone,
+        deletes=[{"id": old.id}],
+        patches=[{"id": kept.id, "name": "kept.platform.test", "type": "A", "ttl": 1, "content": "192.0.2.2"}],
+        posts=[{"name": "new.platform.test", "type": "A", "content": "192.0.2.3", "ttl": 1}],
+    )
     assert done and done.deletes and done.patches and done.posts
     assert {one.name: one.content for one in sdk.dns.records.list(zone_id=zone)} == {
-        "kept.platform.test": "192.0.2.2", "new.platform.test": "192.0.2.3"}
+        "kept.platform.test": "192.0.2.2",
+        "new.platform.test": "192.0.2.3",
+    }
 
 
 def test_custom_hostnames(edge: Edge, sdk: Cloudflare, zone: str) -> None:
-    made = sdk.custom_hostnames.create(zone_id=zone, hostname="shop.customer.net", custom_metadata={"customer": "1"}, ssl={
-        "method": "http", "type": "dv", "settings": {"min_tls_version": "1.2", "http2": "on"}})
+    made = sdk.custom_hostnames.create(
+        zone_id=zone,
+        hostname="shop.customer.net",
+        custom_metadata={"customer": "1"},
+        ssl={"method": "http", "type": "dv", "settings": {"min_tls_version": "1.2", "http2": "on"}},
+    )
     assert made and made.ssl
-    assert (made.hostname, made.status, made.ssl.method, made.custom_metadata) == ("shop.customer.net", "pending", "http", {"customer": "1"})
+    assert (made.hostname, made.status, made.ssl.method, made.custom_metadata) == (
+        "shop.customer.net",
+        "pending",
+        "http",
+        {"customer": "1"},
+    )
     found = sdk.custom_hostnames.get(made.id, zone_id=zone)
     assert found and found.ssl and found.ssl.settings
     assert (found.id, found.hostname, found.ssl.settings.min_tls_version) == (made.id, "shop.customer.net", "1.2")
-    edited = sdk.custom_hostnames.edit(made.id, zone_id=zone, custom_metadata={"customer": "2"}, ssl={"method": "txt", "type": "dv"})
+    edited = sdk.custom_hostnames.edit(
+        made.id, zone_id=zone, custom_metadata={"customer": "2"}, ssl={"method": "txt", "type": "dv"}
+    )
     assert edited and edited.ssl
     assert (edited.custom_metadata, edited.ssl.method) == ({"customer": "2"}, "txt")
     with pytest.raises(cloudflare.ConflictError) as taken:
@@ -156,9 +213,15 @@ def test_custom_hostnames_over_pages_and_filters(edge: Edge, sdk: Cloudflare, zo
     assert sorted(one.hostname for one in sdk.custom_hostnames.list(zone_id=zone, per_page=5)) == names
     assert len(edge.requests()) == 3
     assert [one.hostname for one in sdk.custom_hostnames.list(zone_id=zone, hostname={"exact": names[2]})] == [names[2]]
-    assert [one.hostname for one in sdk.custom_hostnames.list(zone_id=zone, hostname={"contain": "p3.cust"})] == [names[3]]
-    assert [one.hostname for one in sdk.custom_hostnames.list(zone_id=zone, hostname={"starts_with": "shop4"})] == [names[4]]
-    assert [one.hostname for one in sdk.custom_hostnames.list(zone_id=zone, extra_query={"hostname": names[5]})] == [names[5]]
+    assert [one.hostname for one in sdk.custom_hostnames.list(zone_id=zone, hostname={"contain": "p3.cust"})] == [
+        names[3]
+    ]
+    assert [one.hostname for one in sdk.custom_hostnames.list(zone_id=zone, hostname={"starts_with": "shop4"})] == [
+        names[4]
+    ]
+    assert [one.hostname for one in sdk.custom_hostnames.list(zone_id=zone, extra_query={"hostname": names[5]})] == [
+        names[5]
+    ]
 
 
 def test_the_quota_of_custom_hostnames(sdk: Cloudflare, zone: str) -> None:

@@ -39,7 +39,12 @@ class Play:
     @property
     def operations(self) -> list[str]:
         """The writes of all tasks, in order."""
-        return [operation for _name, result in self.tasks if "results" not in result for operation in result.get("operations") or []]
+        return [
+            operation
+            for _name, result in self.tasks
+            if "results" not in result
+            for operation in result.get("operations") or []
+        ]
 
     @property
     def diffs(self) -> list[t.Any]:
@@ -57,7 +62,9 @@ class World:
         self.edge, self.folder = edge, folder
         shutil.copytree(QUICKSTART, folder / "project")
         (folder / "inventory").mkdir()
-        (folder / "inventory" / "hosts").write_text("localhost ansible_connection=local ansible_python_interpreter={{ ansible_playbook_python }}\n")
+        (folder / "inventory" / "hosts").write_text(
+            "localhost ansible_connection=local ansible_python_interpreter={{ ansible_playbook_python }}\n"
+        )
         self.variables = {
             "CLOUDFLARE_API_BASE_URL": edge.api,
             "CLOUDFLARE_API_TOKEN": TOKEN,
@@ -69,7 +76,9 @@ class World:
         """Run a playbook of the project, or the tasks that are given."""
         if isinstance(playbook, list):
             header = {"hosts": "localhost", "gather_facts": False}
-            (self.folder / "project" / "tasks.yml").write_text(yaml.safe_dump([{**header, "tasks": playbook}], sort_keys=False))
+            (self.folder / "project" / "tasks.yml").write_text(
+                yaml.safe_dump([{**header, "tasks": playbook}], sort_keys=False)
+            )
             playbook = "tasks.yml"
         run = ansible_runner.run(
             private_data_dir=str(self.folder),
@@ -81,7 +90,11 @@ class World:
             settings={"suppress_env_files": True},
         )
         events = list(run.events)
-        tasks = [(event["event_data"]["task"], event["event_data"].get("res") or {}) for event in events if event["event"] in ENDED]
+        tasks = [
+            (event["event_data"]["task"], event["event_data"].get("res") or {})
+            for event in events
+            if event["event"] in ENDED
+        ]
         stdout = TERMINAL.sub("", "\n".join(event["stdout"] for event in events if event.get("stdout")))
         return Play(run.rc, stdout, tasks, run.stats or {}, pathlib.Path(run.config.artifact_dir))
 

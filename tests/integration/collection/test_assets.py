@@ -44,14 +44,24 @@ def site(world: World) -> pathlib.Path:
 def seen(world: World, *paths: str, host: str = "site.example.com") -> list[str]:
     """Return what visitors see at each path: where it leads, else its text, after its status if that is not 200."""
     answers = [world.edge.get(host, path) for path in paths]
-    return [("" if answer.status_code == 200 else f"{answer.status_code} ") + answer.headers.get("location", answer.content.decode()) for answer in answers]
+    return [
+        ("" if answer.status_code == 200 else f"{answer.status_code} ")
+        + answer.headers.get("location", answer.content.decode())
+        for answer in answers
+    ]
 
 
 @pytest.mark.parametrize(("name", "direct"), [("direct", True), ("ordinary", False)])
 def test_a_site_without_code(world: World, site: pathlib.Path, name: str, direct: bool) -> None:
     def worker(options: str = "", **assets: t.Any) -> Play:
-        arguments = {"name": name, "compatibility_date": "2026-11-01", "assets": {"directory": "site", "not_found_handling": "404-page", **assets}}
-        return world.play([{"name": "a site", "tenantry.cloudflare_workers.worker": arguments}], options, tenantry_direct=direct).ok()
+        arguments = {
+            "name": name,
+            "compatibility_date": "2026-11-01",
+            "assets": {"directory": "site", "not_found_handling": "404-page", **assets},
+        }
+        return world.play(
+            [{"name": "a site", "tenantry.cloudflare_workers.worker": arguments}], options, tenantry_direct=direct
+        ).ok()
 
     def uploads() -> int:
         return sum(request["path"].endswith("/workers/assets/upload") for request in world.requests())
@@ -60,7 +70,16 @@ def test_a_site_without_code(world: World, site: pathlib.Path, name: str, direct
     world.edge.route("site.example.com/*", name)
     paths = ("/", "/about", "/caf%C3%A9%20%5B1%5D", "/none", "/old", "/secret.txt", "/_headers", "/.assetsignore")
     nothing = "404 <h1>nothing</h1>"
-    assert seen(world, *paths) == ["<h1>home</h1>", "<h1>about</h1>", "<h1>café</h1>", nothing, "301 /about", nothing, nothing, nothing]
+    assert seen(world, *paths) == [
+        "<h1>home</h1>",
+        "<h1>about</h1>",
+        "<h1>café</h1>",
+        nothing,
+        "301 /about",
+        nothing,
+        nothing,
+        nothing,
+    ]
     sheet = world.edge.get("site.example.com", "/app.css")
     assert (sheet.headers["content-type"], sheet.headers["x-sheet"]) == ("text/css; charset=utf-8", "one")
 
@@ -73,7 +92,11 @@ def test_a_site_without_code(world: World, site: pathlib.Path, name: str, direct
     predicted = worker("--check --diff")
     assert predicted.changed == 1 and uploads() == 0 and seen(world, "/") == ["<h1>home</h1>"]
     done = worker("--diff")
-    assert done.operations == predicted.operations and done.diffs[0]["after"] == predicted.diffs[0]["after"] and uploads() == 1
+    assert (
+        done.operations == predicted.operations
+        and done.diffs[0]["after"] == predicted.diffs[0]["after"]
+        and uploads() == 1
+    )
     assert seen(world, "/", "/about", "/old") == ["<h1>new</h1>", nothing, "302 /"]
 
     assert worker(not_found_handling="none").changed == 1 and uploads() == 0
@@ -92,7 +115,11 @@ def test_tenants_that_share_a_site(world: World, site: pathlib.Path) -> None:
         "workers": [
             {"name": "a"},
             {"name": "b"},
-            {"name": "c", "assets": {"directory": "other"}, "content": "export default { fetch: () => new Response('c') };"},
+            {
+                "name": "c",
+                "assets": {"directory": "other"},
+                "content": "export default { fetch: () => new Response('c') };",
+            },
         ],
     }
     (world.folder / "project" / "other").mkdir()
@@ -100,7 +127,12 @@ def test_tenants_that_share_a_site(world: World, site: pathlib.Path) -> None:
     task = {"name": "tenants", "tenantry.cloudflare_workers.namespaced_workers": fleet}
     world.play([task]).ok()
     for name in ("a", "b"):
-        assert seen(world, "/", "/api/x", "/about", "/old", host=f"{name}.example.com") == ["<h1>home</h1>", '"/api/x"', "<h1>about</h1>", "301 /about"]
+        assert seen(world, "/", "/api/x", "/about", "/old", host=f"{name}.example.com") == [
+            "<h1>home</h1>",
+            '"/api/x"',
+            "<h1>about</h1>",
+            "301 /about",
+        ]
     assert seen(world, "/", "/about", host="c.example.com") == ["<h1>other</h1>", "c"]
     world.requests()
     assert world.play([task]).ok().changed == 0 and len(world.requests()) == 1

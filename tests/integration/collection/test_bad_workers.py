@@ -36,14 +36,21 @@ def test_code_that_does_not_start(world: World, code: str, says: str) -> None:
 def test_no_edge(world: World) -> None:
     world.variables["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:9/client/v4"
     play = world.play()
-    assert play.code != 0 and "Nothing answers at http://127.0.0.1:9/client/v4" in play.stdout and "make edge" in play.stdout
+    assert (
+        play.code != 0
+        and "Nothing answers at http://127.0.0.1:9/client/v4" in play.stdout
+        and "make edge" in play.stdout
+    )
     assert "Traceback" not in play.stdout
 
 
 def test_unquoted_dates_in_a_template(world: World) -> None:
     """ansible-core 2.16 turns them into text that no module can read; later ones pass them on."""
     world.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
-    world.variable("tenants", [{"name": "a", "content": "export default { fetch() {} };", "compatibility_date": datetime.date(2026, 11, 1)}])
+    world.variable(
+        "tenants",
+        [{"name": "a", "content": "export default { fetch() {} };", "compatibility_date": datetime.date(2026, 11, 1)}],
+    )
     arguments = {"dispatch_namespace": "tenants", "workers": "{{ tenants }}"}
     play = world.play([{"tenantry.cloudflare_workers.namespaced_workers": arguments}])
     assert play.code == 0 or "write compatibility_date: '2026-11-01'" in play.tasks[-1][1]["msg"]

@@ -62,7 +62,13 @@ BOUND = [
     {"name": "DB", "type": "d1", "database_name": "tenant-a"},
     {"name": "JOBS", "type": "queue", "queue_name": "jobs", "delivery_delay": 0},
     {"name": "COUNTERS", "type": "durable_object_namespace", "class_name": "Counter", "script_name": "objects"},
-    {"name": "GREETER", "type": "service", "service": "backend", "entrypoint": "Greeter", "props": {"greeting": "hello"}},
+    {
+        "name": "GREETER",
+        "type": "service",
+        "service": "backend",
+        "entrypoint": "Greeter",
+        "props": {"greeting": "hello"},
+    },
     {"name": "LIMIT", "type": "ratelimit", "namespace_id": 1001, "simple": {"limit": 1, "period": 60}},
     {"name": "POINTS", "type": "analytics_engine", "dataset": "tenant-points"},
     {"name": "VERSION", "type": "version_metadata"},
@@ -95,7 +101,14 @@ LASTING = [
         content=TENANT,
         bindings=BOUND,
         vars={"PLAN": "pro"},
-        secrets={"SIGNING": {"algorithm": {"name": "HMAC", "hash": "SHA-256"}, "format": "raw", "usages": ["sign"], "key_base64": KEY}},
+        secrets={
+            "SIGNING": {
+                "algorithm": {"name": "HMAC", "hash": "SHA-256"},
+                "format": "raw",
+                "usages": ["sign"],
+                "key_base64": KEY,
+            }
+        },
         fingerprint_key="fingerprint-key-1",
         **DATE,
     ),
@@ -137,7 +150,9 @@ def test_everything_that_runs(world: World) -> None:
         "out": "for customer-a",
     }
     queue = next(one["queue_id"] for one in edge.ask("GET", "/queues"))
-    eventually(lambda: len(edge.ask("POST", f"/queues/{queue}/messages/pull", json={"batch_size": 10})["messages"]) == 1)
+    eventually(
+        lambda: len(edge.ask("POST", f"/queues/{queue}/messages/pull", json={"batch_size": 10})["messages"]) == 1
+    )
     points = edge.api.replace("/client/v4", "/_edge/points?dataset=tenant-points")
     eventually(lambda: [one["worker"] for one in edge.session.get(points).json()["points"]] == ["tenants/customer-a"])
     again = world.play(LASTING, "-vvv --diff").ok()

@@ -24,7 +24,10 @@ def examples(name: str) -> list[dict[str, t.Any]]:
 
 
 def removes(task: dict[str, t.Any]) -> bool:
-    return any(isinstance(options, dict) and (options.get("state") == "absent" or {"id", "new_name", "prune"} & set(options)) for options in task.values())
+    return any(
+        isinstance(options, dict) and (options.get("state") == "absent" or {"id", "new_name", "prune"} & set(options))
+        for options in task.values()
+    )
 
 
 @pytest.mark.parametrize("module", [file.stem for file in MODULES])

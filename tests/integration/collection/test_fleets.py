@@ -71,15 +71,21 @@ def task(module: str, **options: t.Any) -> dict[str, t.Any]:
 
 def tenants(world: World, count: int, **options: t.Any) -> list[dict[str, t.Any]]:
     """Write the file of a fleet, and return the tenants in it."""
-    fleet = [{"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], **options} for number in range(count)]
+    fleet = [
+        {"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], **options} for number in range(count)
+    ]
     (world.folder / "project" / "tenants.json").write_text(json.dumps(fleet))
     return fleet
 
 
-def start(world: World, output: t.Any, *tasks: dict[str, t.Any], hosts: str = "localhost", options: t.Sequence[str] = ()) -> subprocess.Popen[bytes]:
+def start(
+    world: World, output: t.Any, *tasks: dict[str, t.Any], hosts: str = "localhost", options: t.Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     """Start a play from the command line, in a session of its own, as a shell or a service would."""
     playbook = world.folder / "project" / f"play-{time.monotonic_ns()}.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": list(tasks)}], sort_keys=False))
+    playbook.write_text(
+        yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": list(tasks)}], sort_keys=False)
+    )
     return subprocess.Popen(
         ["ansible-playbook", "-i", str(world.folder / "inventory" / "hosts"), str(playbook), *options],
         cwd=world.folder / "project",
@@ -93,7 +99,9 @@ def start(world: World, output: t.Any, *tasks: dict[str, t.Any], hosts: str = "l
 
 def uploads(world: World) -> list[str]:
     """Return the names of the Workers that were uploaded since the edge was last asked."""
-    return sorted(write.rpartition("/")[2] for write in world.writes() if write.startswith("PUT") and "/scripts/" in write)
+    return sorted(
+        write.rpartition("/")[2] for write in world.writes() if write.startswith("PUT") and "/scripts/" in write
+    )
 
 
 def there(world: World) -> set[str]:
@@ -109,7 +117,10 @@ def test_what_was_broken_off_is_finished_by_the_next_run(slow: World, how: signa
         time.sleep(0.05)
     broken_off = time.monotonic()
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    for one in (process.pid, *(map(int, children) if how is signal.SIGKILL else ())):  # with its workers: as when a machine or a container ends
+    for one in (
+        process.pid,
+        *(map(int, children) if how is signal.SIGKILL else ()),
+    ):  # with its workers: as when a machine or a container ends
         os.kill(one, how)
     process.wait(20)
     assert time.monotonic() - broken_off < 5
@@ -126,7 +137,11 @@ def test_what_was_broken_off_is_finished_by_the_next_run(slow: World, how: signa
 @pytest.mark.parametrize("owners", [("mine", "theirs"), ("mine", "mine")])
 def test_two_at_once(slow: World, owners: tuple[str, str]) -> None:
     tenants(slow, 60)
-    theirs = [{"name": f"u{number:03}", "hostnames": [f"u{number:03}.example.com"]} for number in range(60)] if owners[1] != "mine" else None
+    theirs = (
+        [{"name": f"u{number:03}", "hostnames": [f"u{number:03}.example.com"]} for number in range(60)]
+        if owners[1] != "mine"
+        else None
+    )
     other = {**FLEET, "owner": owners[1], "prune": True}
     other |= {"workers": theirs, "workers_file": "none.json"} if theirs else {}
     (slow.folder / "project" / "none.json").write_text("[]")
@@ -152,9 +167,13 @@ def test_where_a_file_is_looked_for(world: World, direct: bool) -> None:
     fleet = {"dispatch_namespace": "tenants", "owner": "mine", "defaults": FLEET["defaults"]}
     for place, name in (("", "beside"), ("files", "files"), ("roles/shop/files", "role"), ("elsewhere", "root")):
         (project / place).mkdir(parents=True, exist_ok=True)
-        (project / place / "tenants.yml").write_text(f"- name: {name}\n  vars: {{TEXT: '{{{{ nothing }}}}', DATE: 2026-11-01}}\n")
+        (project / place / "tenants.yml").write_text(
+            f"- name: {name}\n  vars: {{TEXT: '{{{{ nothing }}}}', DATE: 2026-11-01}}\n"
+        )
     (project / "roles/shop/tasks").mkdir()
-    (project / "roles/shop/tasks/main.yml").write_text(yaml.safe_dump([task("namespaced_workers", **fleet, workers_file="tenants.yml")]))
+    (project / "roles/shop/tasks/main.yml").write_text(
+        yaml.safe_dump([task("namespaced_workers", **fleet, workers_file="tenants.yml")])
+    )
     (project / "files" / "tenants.yml").rename(project / "files" / "others.yml")
     play = world.play(
         [
@@ -165,7 +184,11 @@ def test_where_a_file_is_looked_for(world: World, direct: bool) -> None:
             task("namespaced_workers", **fleet, workers_file=str(project / "tenants.yml")),
         ]
     ).ok()
-    told = [[one["name"] for one in result["namespaced_workers"]] for _name, result in play.tasks if "namespaced_workers" in result]
+    told = [
+        [one["name"] for one in result["namespaced_workers"]]
+        for _name, result in play.tasks
+        if "namespaced_workers" in result
+    ]
     assert told == [["beside"], ["more", "files"], ["role"], ["root"], ["beside"]]
     bound = world.edge.ask("GET", "/workers/dispatch/namespaces/tenants/scripts/beside/bindings")
     assert {one["name"]: one["text"] for one in bound} == {"TEXT": "{{ nothing }}", "DATE": "2026-11-01"}
@@ -175,11 +198,32 @@ def test_where_a_file_is_looked_for(world: World, direct: bool) -> None:
 def test_a_file_that_is_wrong_never_means_everyone(world: World, direct: bool) -> None:
     world.variable("tenantry_direct", direct)
     fleet = {name: value for name, value in FLEET.items() if name not in ("registry", "workers_file")}
-    world.play([task("dispatch_namespace", name="tenants"), task("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])]).ok()
-    for name, content in (("empty.jsonl", ""), ("none.json", "[]"), ("null.json", "null"), ("broken.json", "["), ("nameless.json", '["a"]')):
+    world.play(
+        [
+            task("dispatch_namespace", name="tenants"),
+            task("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}]),
+        ]
+    ).ok()
+    for name, content in (
+        ("empty.jsonl", ""),
+        ("none.json", "[]"),
+        ("null.json", "null"),
+        ("broken.json", "["),
+        ("nameless.json", '["a"]'),
+    ):
         (world.folder / "project" / name).write_text(content)
         for state in ("absent", "present"):
-            play = world.play([task("namespaced_workers", **fleet, workers_file=name, state=state, **({"prune": True} if state == "present" else {}))])
+            play = world.play(
+                [
+                    task(
+                        "namespaced_workers",
+                        **fleet,
+                        workers_file=name,
+                        state=state,
+                        **({"prune": True} if state == "present" else {}),
+                    )
+                ]
+            )
             assert play.code != 0 or (state == "absent" and not play.changed), play.stdout
     for file in ("missing.json", "", None):
         assert world.play([task("namespaced_workers", **fleet, workers_file=file, state="absent")]).code != 0
@@ -198,10 +242,22 @@ def test_what_a_file_holds_is_told_by_nothing(world: World, direct: bool) -> Non
     for broken in (False, True):
         if broken:
             message = f"the value {SECRET} and {SECRET}-shared and pin4 are no good"
-            fault = {"method": "PUT", "path": ".*/scripts/t001", "status": 400, "code": 10021, "message": message, "times": 1}
-            world.edge.session.post(f"{world.edge.api.removesuffix('/client/v4')}/_edge/faults", json=fault).raise_for_status()
+            fault = {
+                "method": "PUT",
+                "path": ".*/scripts/t001",
+                "status": 400,
+                "code": 10021,
+                "message": message,
+                "times": 1,
+            }
+            world.edge.session.post(
+                f"{world.edge.api.removesuffix('/client/v4')}/_edge/faults", json=fault
+            ).raise_for_status()
             tenants(world, 3, secrets={"KEY": SECRET, "PIN": "pin4"}, vars={"PLAN": "pro"})
-        play = world.play([{**task("namespaced_workers", **fleet), "register": "told"}, {"ansible.builtin.debug": {"var": "told"}}], "-vvvv --diff")
+        play = world.play(
+            [{**task("namespaced_workers", **fleet), "register": "told"}, {"ansible.builtin.debug": {"var": "told"}}],
+            "-vvvv --diff",
+        )
         assert bool(play.code) is broken, play.stdout
         left += [play.stdout, *(file.read_text(errors="replace") for file in play.folder.rglob("*") if file.is_file())]
     left += [(world.folder / "ansible.log").read_text(), world.edge.log.read_text()]
@@ -247,7 +303,9 @@ def test_lines_where_nobody_watches(slow: World) -> None:
     tenants(slow, 150)
     process = start(slow, subprocess.PIPE, task("namespaced_workers", **FLEET))
     output = process.communicate(timeout=60)[0].decode()
-    assert process.returncode == 0 and len(SAID.findall(output)) >= 2 and "\r" not in output and "\x1b[K" not in output, output
+    assert (
+        process.returncode == 0 and len(SAID.findall(output)) >= 2 and "\r" not in output and "\x1b[K" not in output
+    ), output
 
 
 def test_lines_in_a_job_of_awx(slow: World) -> None:
@@ -260,7 +318,9 @@ def test_the_ordinary_way_says_that_it_shows_nothing(slow: World) -> None:
     tenants(slow, 150)
     slow.variable("tenantry_direct", False)
     play = slow.play([task("namespaced_workers", **FLEET)]).ok()
-    assert "no progress is shown, since the module runs in a process of its own" in play.stdout and not SAID.findall(play.stdout)
+    assert "no progress is shown, since the module runs in a process of its own" in play.stdout and not SAID.findall(
+        play.stdout
+    )
 
 
 def test_nobody_reads_what_is_said(slow: World) -> None:

@@ -35,7 +35,10 @@ def test_the_whole_life_of_a_platform(world: World) -> None:
     site = world.folder / "project" / "site.yml"
     site.write_text(site.read_text().replace("feature3", "feature9"))
     changed = world.play(options="--diff").ok()
-    assert changed.changed == 1 and [operation.rsplit("/", 1)[1] for operation in changed.operations] == ["customer-b-worker", "bulk"]
+    assert changed.changed == 1 and [operation.rsplit("/", 1)[1] for operation in changed.operations] == [
+        "customer-b-worker",
+        "bulk",
+    ]
     assert world.writes() == changed.operations
     assert changed.operations[0].startswith("PUT ") and "feature9" in str(changed.diffs)
     assert world.edge.get("customer-b.platform.localhost").json()["features"] == ["feature1", "feature9"]
@@ -46,7 +49,9 @@ def test_the_whole_life_of_a_platform(world: World) -> None:
     gone = world.play(platform_state="absent").ok()
     assert world.writes() == gone.operations
     assert predicted.operations == gone.operations
-    assert world.edge.ask("GET", "/workers/dispatch/namespaces") == world.edge.ask("GET", "/storage/kv/namespaces") == []
+    assert (
+        world.edge.ask("GET", "/workers/dispatch/namespaces") == world.edge.ask("GET", "/storage/kv/namespaces") == []
+    )
     silent = world.play(platform_state="absent").ok()
     assert silent.changed == 0 and world.writes() == []
 
@@ -62,10 +67,14 @@ def test_what_was_only_adopted_stays(world: World) -> None:
     world.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "customer-workers"})
     world.edge.deploy("theirs", "export default { fetch: () => new Response('theirs') }", namespace="customer-workers")
     kv = world.edge.ask("POST", "/storage/kv/namespaces", json={"title": "Tenant Configuration"})["id"]
-    world.edge.session.put(f"{world.edge.account}/storage/kv/namespaces/{kv}/values/theirs", data="theirs").raise_for_status()
+    world.edge.session.put(
+        f"{world.edge.account}/storage/kv/namespaces/{kv}/values/theirs", data="theirs"
+    ).raise_for_status()
     world.play().ok()
     world.play(platform_state="absent").ok()
-    assert [script["id"] for script in world.edge.ask("GET", "/workers/dispatch/namespaces/customer-workers/scripts")] == ["theirs"]
+    assert [
+        script["id"] for script in world.edge.ask("GET", "/workers/dispatch/namespaces/customer-workers/scripts")
+    ] == ["theirs"]
     assert [key["name"] for key in world.edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys")] == ["theirs"]
     assert world.edge.ask("GET", "/workers/scripts") == []
 

@@ -17,17 +17,28 @@ MARKS = ("hush-hush-tenant-secret", "hush-hush-router-secret", "hush-hush-finger
 
 @pytest.mark.parametrize("direct", [True, False])
 @pytest.mark.parametrize("broken", [False, True])
-def test_nothing_tells(world: World, direct: bool, broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+def test_nothing_tells(
+    world: World, direct: bool, broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     world.variables["TMPDIR"] = str(temporary)
     site = world.folder / "project" / "site.yml"
     text = site.read_text()
-    text = text.replace("          bindings:\n", '          secrets: {KEY: "{{ tenant_secret }}"}\n          bindings:\n', 1)
-    text = text.replace("        name: platform-router\n", '        name: platform-router\n        secrets: {KEY: "{{ router_secret }}"}\n')
-    text = text.replace("      platform_routes:\n", '      platform_fingerprint_key: "{{ fingerprint_key }}"\n      platform_routes:\n')
+    text = text.replace(
+        "          bindings:\n", '          secrets: {KEY: "{{ tenant_secret }}"}\n          bindings:\n', 1
+    )
+    text = text.replace(
+        "        name: platform-router\n",
+        '        name: platform-router\n        secrets: {KEY: "{{ router_secret }}"}\n',
+    )
+    text = text.replace(
+        "      platform_routes:\n", '      platform_fingerprint_key: "{{ fingerprint_key }}"\n      platform_routes:\n'
+    )
     if broken:
-        (world.folder / "project" / "src" / "tenant-worker.ts").write_text("throw new Error('at start'); export default {};")
+        (world.folder / "project" / "src" / "tenant-worker.ts").write_text(
+            "throw new Error('at start'); export default {};"
+        )
     site.write_text(text)
     for name, mark in zip(("tenant_secret", "router_secret", "fingerprint_key"), MARKS, strict=True):
         world.variable(name, mark)
@@ -35,7 +46,11 @@ def test_nothing_tells(world: World, direct: bool, broken: bool, monkeypatch: py
     for _run in range(2):
         play = world.play(options="-vvvv --diff")
         assert bool(play.code) is broken, play.stdout
-        left = [file.read_text(errors="replace") for file in (*play.folder.rglob("*"), *temporary.rglob("*")) if file.is_file()]
+        left = [
+            file.read_text(errors="replace")
+            for file in (*play.folder.rglob("*"), *temporary.rglob("*"))
+            if file.is_file()
+        ]
         for mark in MARKS:
             assert mark not in play.stdout and not [text for text in left if mark in text]
             assert mark not in world.edge.log.read_text()

@@ -88,7 +88,20 @@ OPTIONS = {
     "compatibility_flags": ["nodejs_compat"],
     "source_map": True,
 }
-MADE = [42, 42, "é\n", "<b>", [0, 255], {"a": [1]}, "hello you", "<b>bold</b>", ["b", "production"], "1.2 \"'", 5, "a/b"]
+MADE = [
+    42,
+    42,
+    "é\n",
+    "<b>",
+    [0, 255],
+    {"a": [1]},
+    "hello you",
+    "<b>bold</b>",
+    ["b", "production"],
+    "1.2 \"'",
+    5,
+    "a/b",
+]
 
 
 def written(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> pathlib.Path:
@@ -107,7 +120,9 @@ def test_a_folder_of_modules(world: World, direct: bool) -> None:
     written(world.folder / "project" / "worker", FOLDER)
     tasks = [worker(path="worker")]
     done = world.play(tasks, tenantry_direct=direct).ok()
-    assert [module["name"] for module in done.tasks[-1][1]["worker"]["modules"]] == sorted(name for name in FOLDER if name[0] not in ".Rn")
+    assert [module["name"] for module in done.tasks[-1][1]["worker"]["modules"]] == sorted(
+        name for name in FOLDER if name[0] not in ".Rn"
+    )
     world.edge.route(f"{HOST}/*", "modules")
     assert world.edge.get(HOST).json() == ANSWER
     assert world.play(tasks, tenantry_direct=not direct).ok().changed == 0
@@ -121,7 +136,10 @@ def test_an_entrypoint_with_everything(world: World, minify: bool) -> None:
     """Bundled in two places: the same bytes, so the second run changes nothing, nor does it where the tag is lost."""
     for place in ("one", "two/deeper"):
         written(world.folder / "project" / place, PROJECT)
-    one, two = ([worker(**OPTIONS, minify=minify, source_root=str(world.folder / "project" / place))] for place in ("one", "two/deeper"))
+    one, two = (
+        [worker(**OPTIONS, minify=minify, source_root=str(world.folder / "project" / place))]
+        for place in ("one", "two/deeper")
+    )
     made = world.play(one, tenantry_direct=minify).ok().tasks[-1][1]["worker"]["modules"]
     world.edge.route(f"{HOST}/*", "modules")
     assert world.edge.get(HOST).json() == MADE
@@ -138,17 +156,33 @@ def test_the_same_bytes_anywhere(tmp_path: pathlib.Path, minify: bool) -> None:
     places = [written(tmp_path / place, PROJECT) for place in ("one", "two/much/deeper")]
     one, two = (source.load({**OPTIONS, "minify": minify, "source_root": str(place)}) for place in places)
     assert one == two and len(one.modules) == 6
-    assert not [part.name for part in one.parts if str(tmp_path).encode() in part.content or b"tenantry-" in part.content]
+    assert not [
+        part.name for part in one.parts if str(tmp_path).encode() in part.content or b"tenantry-" in part.content
+    ]
     chart = json.loads(one.maps[0].content)
-    assert set(chart["sources"]) == {"worker.tsx", "greet.ts", "settings.json", "../node_modules/dependency/worker.js", "<define:LIMITS>"}
-    assert one.maps[0].name == "worker.js.map" and one.modules[-1].content.endswith(b"\n//# sourceMappingURL=worker.js.map\n")
+    assert set(chart["sources"]) == {
+        "worker.tsx",
+        "greet.ts",
+        "settings.json",
+        "../node_modules/dependency/worker.js",
+        "<define:LIMITS>",
+    }
+    assert one.maps[0].name == "worker.js.map" and one.modules[-1].content.endswith(
+        b"\n//# sourceMappingURL=worker.js.map\n"
+    )
 
 
 def test_a_source_map_leads_to_the_line(tmp_path: pathlib.Path) -> None:
     """Also where a line had to be put before the code, so that packages find Node's modules."""
     for flags in ([], ["nodejs_compat"]):
         head = "try { require('node:fs') } catch {}"
-        entry = written(tmp_path / f"{len(flags)}", {"a.ts": f"{head}\n\nexport default {{ fetch() {{ throw new Error('here') }} }};\n"}) / "a.ts"
+        entry = (
+            written(
+                tmp_path / f"{len(flags)}",
+                {"a.ts": f"{head}\n\nexport default {{ fetch() {{ throw new Error('here') }} }};\n"},
+            )
+            / "a.ts"
+        )
         made = source.load({"entrypoint": str(entry), "source_map": True, "compatibility_flags": flags})
         lines = made.modules[0].content.decode().splitlines()
         assert lines[0].startswith("import { createRequire as") is bool(flags)
@@ -178,14 +212,20 @@ def originals(mappings: str) -> list[int | None]:
 @pytest.mark.parametrize(
     ("code", "options", "says"),
     [
-        ("export default {\n  fetch( };", {}, r"esbuild could not bundle .*a\.ts:\n.*\[ERROR\] Expected identifier.*a\.ts:2:9:"),
+        (
+            "export default {\n  fetch( };",
+            {},
+            r"esbuild could not bundle .*a\.ts:\n.*\[ERROR\] Expected identifier.*a\.ts:2:9:",
+        ),
         ("import './nothing';", {}, r'Could not resolve "./nothing".*a\.ts:1:7:'),
         ("import 'fs';", {}, r'Could not resolve "fs".*compatibility_flags: \[nodejs_compat\]'),
         ("import './a.css';", {}, "a.css can be no module of a Worker"),
         ("export default A;", {"define": {"A-b": 1}}, "define name"),
     ],
 )
-def test_what_cannot_be_bundled_is_said_in_the_words_of_esbuild(tmp_path: pathlib.Path, code: str, options: dict[str, t.Any], says: str) -> None:
+def test_what_cannot_be_bundled_is_said_in_the_words_of_esbuild(
+    tmp_path: pathlib.Path, code: str, options: dict[str, t.Any], says: str
+) -> None:
     written(tmp_path, {"a.ts": code, "a.css": "a {}"})
     with pytest.raises(CloudflareError, match=f"(?s){says}"):
         source.load({"entrypoint": str(tmp_path / "a.ts"), **options})

@@ -20,21 +20,60 @@ WORKER = {"dispatch_namespace": "tenants", "content": CODE, "compatibility_date"
 
 
 def task(module: str, /, arguments: dict[str, t.Any] | None = None, **keywords: t.Any) -> dict[str, t.Any]:
-    return {"name": f"{module} {sorted(arguments or {})}", PREFIX + module: arguments or {}, "ignore_errors": True, **keywords}
+    return {
+        "name": f"{module} {sorted(arguments or {})}",
+        PREFIX + module: arguments or {},
+        "ignore_errors": True,
+        **keywords,
+    }
 
 
 TASKS = [
     task("dispatch_namespace", {"name": "tenants"}),
     task("dispatch_namespace", {"namespace": "tenants"}, check_mode=True),
     task("kv_namespace", {"title": "Metadata"}),
-    task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "vars": {"BIG": 12345678901234567890, "ACCENT": "é"}}),
-    task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}x"}, "fingerprint_key": "{{ secret }}y"}),
-    task("namespaced_worker", {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "tags": ["x"], "vars": {"GONE": "{{ omit }}"}}),
+    task(
+        "namespaced_worker",
+        {
+            **WORKER,
+            "name": "a",
+            "secrets": {"KEY": "{{ secret }}"},
+            "vars": {"BIG": 12345678901234567890, "ACCENT": "é"},
+        },
+    ),
+    task(
+        "namespaced_worker",
+        {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}x"}, "fingerprint_key": "{{ secret }}y"},
+    ),
+    task(
+        "namespaced_worker",
+        {**WORKER, "name": "a", "secrets": {"KEY": "{{ secret }}"}, "tags": ["x"], "vars": {"GONE": "{{ omit }}"}},
+    ),
     task("namespaced_worker", {**WORKER, "name": "{{ item }}"}, loop=["b", "B A D", "c"]),
-    task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "d", "entrypoint": "src/tenant-worker.ts", "compatibility_date": "2026-11-01"}),
-    task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "d", "path": "modules", "minify": "no", "compatibility_date": "2026-11-01"}),
+    task(
+        "namespaced_worker",
+        {
+            "dispatch_namespace": "tenants",
+            "name": "d",
+            "entrypoint": "src/tenant-worker.ts",
+            "compatibility_date": "2026-11-01",
+        },
+    ),
+    task(
+        "namespaced_worker",
+        {
+            "dispatch_namespace": "tenants",
+            "name": "d",
+            "path": "modules",
+            "minify": "no",
+            "compatibility_date": "2026-11-01",
+        },
+    ),
     task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "d", "path": "gone", "state": "absent"}),
-    task("namespaced_worker", {"dispatch_namespace": "tenants", "name": "e", "path": "nowhere.js", "compatibility_date": "2026-11-01"}),
+    task(
+        "namespaced_worker",
+        {"dispatch_namespace": "tenants", "name": "e", "path": "nowhere.js", "compatibility_date": "2026-11-01"},
+    ),
     task("namespaced_worker", {**WORKER, "name": "a", "secrts": {"KEY": "{{ secret }}"}}),
     task("namespaced_worker", {**WORKER, "name": "a", "bindings": [{"name": "X", "type": "nothing"}]}),
     task("namespaced_worker", {**WORKER, "name": "a", "content": "{{ none }}"}),
@@ -56,25 +95,47 @@ TASKS = [
         {
             "script": "router",
             "zone": "platform.localhost",
-            "routes": [{"pattern": "a.platform.localhost/*"}, {"pattern": "b.platform.localhost/*", "script": None}, {"pattern": "a.*"}],
+            "routes": [
+                {"pattern": "a.platform.localhost/*"},
+                {"pattern": "b.platform.localhost/*", "script": None},
+                {"pattern": "a.*"},
+            ],
         },
     ),
     task("worker_schedule", {"name": "router", "crons": "*/30 * * * *"}),
     task("worker_domain", {"hostname": "app.platform.localhost", "service": "router"}),
     task("dns_record", {"name": "app.platform.localhost", "type": "A", "content": "192.0.2.1"}),
-    task("custom_hostname", {"hostname": "a.b.net", "zone": "platform.localhost", "ssl": {"method": "txt", "settings": {"http2": True}}}, check_mode=True),
+    task(
+        "custom_hostname",
+        {"hostname": "a.b.net", "zone": "platform.localhost", "ssl": {"method": "txt", "settings": {"http2": True}}},
+        check_mode=True,
+    ),
     task("kv_entries", {"title": "Metadata", "entries": [{"key": "k", "value": {"nested": [1, None, True]}}]}),
     task("namespaced_worker_info", {"dispatch_namespace": "tenants", "tags": "x:yes", "read": "content"}),
     task("worker_route_info", {"zone": "platform.localhost", "script": None}, check_mode=True),
     task("kv_entries_info", {"title": "Metadata"}),
-    task("api", {"path": "/accounts/{account_id}/workers/dispatch/namespaces"}, register="seen", until="seen.api | length > 0", retries=1, delay=0),
+    task(
+        "api",
+        {"path": "/accounts/{account_id}/workers/dispatch/namespaces"},
+        register="seen",
+        until="seen.api | length > 0",
+        retries=1,
+        delay=0,
+    ),
     task("api", {"path": "/nowhere"}),
     task("api", {"path": "/zones", "api_token": "{{ wrong }}"}),
     task("kv_namespace", {"title": "Metadata", "api_token": ""}),
-    task("kv_namespace", {"title": "Metadata"}, environment={"CLOUDFLARE_API_TOKEN": "a-token-that-core-itself-shows-at-vvv"}),
+    task(
+        "kv_namespace",
+        {"title": "Metadata"},
+        environment={"CLOUDFLARE_API_TOKEN": "a-token-that-core-itself-shows-at-vvv"},
+    ),
     task("kv_namespace", {"title": "Metadata", "state": "absent", "force": True}),
     task("worker_route", {"pattern": "*.platform.localhost/*", "state": "absent"}, register="first"),
-    {"name": "is what was registered the same?", "ansible.builtin.assert": {"that": ["first is changed", "first.operations | length == 1"]}},
+    {
+        "name": "is what was registered the same?",
+        "ansible.builtin.assert": {"that": ["first is changed", "first.operations | length == 1"]},
+    },
 ]
 VARYING = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f-]{32,36}|ray [0-9a-f]{16}-EDGE|tenantry\.1\.[0-9a-z.]+")
 
@@ -84,7 +145,11 @@ def settled(value: t.Any) -> t.Any:
     match value:
         case dict():
             skip = ("exception", "start", "end", "delta", "ansible_facts", "failed_when_result", "controller_sources")
-            return {key: settled(inner) for key, inner in value.items() if key not in skip and not key.startswith("_ansible")}
+            return {
+                key: settled(inner)
+                for key, inner in value.items()
+                if key not in skip and not key.startswith("_ansible")
+            }
         case list():
             return [settled(inner) for inner in value]
         case str():
@@ -124,5 +189,8 @@ def test_the_ordinary_way_is_taken_where_it_must(world: World, keywords: dict[st
 def test_module_defaults(world: World) -> None:
     del world.variables["CLOUDFLARE_API_TOKEN"]
     defaults = {"group/tenantry.cloudflare_workers.all": {"api_token": "{{ token }}"}}
-    block = {"module_defaults": defaults, "block": [task("dispatch_namespace", {"name": "tenants"}), task("kv_namespace", {"title": "x"})]}
+    block = {
+        "module_defaults": defaults,
+        "block": [task("dispatch_namespace", {"name": "tenants"}), task("kv_namespace", {"title": "x"})],
+    }
     assert world.play([block], token=TOKEN).ok().changed == 2

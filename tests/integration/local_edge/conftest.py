@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Edges to test against, each a process with real workerd."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Edge]]:
     def begin(*options: str) -> Edge:
         started.append(Edge(tmp_path / "data", *options))
         return started[-1]
+
     yield begin
     for edge in started:
         if edge.process.poll() is None:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Static assets as visitors see them: which file a path means, who answers what is none, rules, headers, and the binding of Workers."""
+
 from __future__ import annotations
 
 import http.client
@@ -17,13 +18,35 @@ from sites import deploy, digest
 pytestmark = pytest.mark.integration
 
 #: The body of each file is its path.
-SITE = {path: path for path in (
-    "/index.html", "/404.html", "/about.html", "/blog/index.html", "/blog/404.html", "/blog/post.html", "/both.html", "/both/index.html", "/app.css",
-    "/a@b.txt", "/café.html", "/[id].html", "/100%.txt", "/plain")}
+SITE = {
+    path: path
+    for path in (
+        "/index.html",
+        "/404.html",
+        "/about.html",
+        "/blog/index.html",
+        "/blog/404.html",
+        "/blog/post.html",
+        "/both.html",
+        "/both/index.html",
+        "/app.css",
+        "/a@b.txt",
+        "/café.html",
+        "/[id].html",
+        "/100%.txt",
+        "/plain",
+    )
+}
 HOST = "site.example.com"
 
 
-def site(edge: Edge, config: dict[str, Any] | None = None, files: dict[str, str] | None = None, code: str | None = None, **metadata: Any) -> None:
+def site(
+    edge: Edge,
+    config: dict[str, Any] | None = None,
+    files: dict[str, str] | None = None,
+    code: str | None = None,
+    **metadata: Any,
+) -> None:
     """A Worker of the account at the host."""
     deploy(edge, "site", SITE if files is None else files, code, config=config, **metadata)
     edge.route(f"{HOST}/*", "site")
@@ -33,7 +56,9 @@ def visit(edge: Edge, asked: str, **headers: str) -> str:
     """What is seen at `/path`, or of `METHOD /path`; the path as it is, without a client that tidies it."""
     method, path = asked.split() if " " in asked else ("GET", asked)
     connection = http.client.HTTPConnection(urlsplit(edge.http).netloc, timeout=30)
-    connection.request(method, path, headers={"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}})
+    connection.request(
+        method, path, headers={"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    )
     answer = connection.getresponse()
     said = answer.getheader("location") or answer.read().decode()
     connection.close()
@@ -90,10 +115,25 @@ def test_a_page_is_not_redirected_to_a_file_of_the_same_content(edge: Edge, monk
 
 
 SPELLINGS = {
-    "//about": "307 /about", "/blog//post": "307 /blog/post", "//evil.test": "404", "/./about": "/about.html", "/blog/../about": "/about.html",
-    "/%61bout": "307 /about", "/blog%2Fpost": "307 /blog/post", "/%2Fabout": "307 /about", "/about%2Ehtml": "307 /about",
-    "/a@b.txt": "307 /a%40b.txt", "/a%40b.txt": "/a@b.txt", "/caf%C3%A9": "/café.html", "/caf%c3%a9": "307 /caf%C3%A9",
-    "/[id]": "307 /%5Bid%5D", "/%5Bid%5D": "/[id].html", "/100%.txt": "307 /100%25.txt", "/100%25.txt": "/100%.txt", "/%zz": "404", "/%": "404",
+    "//about": "307 /about",
+    "/blog//post": "307 /blog/post",
+    "//evil.test": "404",
+    "/./about": "/about.html",
+    "/blog/../about": "/about.html",
+    "/%61bout": "307 /about",
+    "/blog%2Fpost": "307 /blog/post",
+    "/%2Fabout": "307 /about",
+    "/about%2Ehtml": "307 /about",
+    "/a@b.txt": "307 /a%40b.txt",
+    "/a%40b.txt": "/a@b.txt",
+    "/caf%C3%A9": "/café.html",
+    "/caf%c3%a9": "307 /caf%C3%A9",
+    "/[id]": "307 /%5Bid%5D",
+    "/%5Bid%5D": "/[id].html",
+    "/100%.txt": "307 /100%25.txt",
+    "/100%25.txt": "/100%.txt",
+    "/%zz": "404",
+    "/%": "404",
 }
 
 
@@ -129,8 +169,17 @@ def test_without_what_stands_in(edge: Edge) -> None:
         edge.wipe()
 
 
-METHODS = {"GET /app.css": "/app.css", "HEAD /app.css": "", "POST /app.css": "405", "PUT /app.css": "405", "DELETE /app.css": "405", "OPTIONS /app.css": "405",
-           "POST /about.html": "405", "POST /none": "404", "OPTIONS /none": "404"}
+METHODS = {
+    "GET /app.css": "/app.css",
+    "HEAD /app.css": "",
+    "POST /app.css": "405",
+    "PUT /app.css": "405",
+    "DELETE /app.css": "405",
+    "OPTIONS /app.css": "405",
+    "POST /about.html": "405",
+    "POST /none": "404",
+    "OPTIONS /none": "404",
+}
 
 
 def test_methods(edge: Edge) -> None:
@@ -140,11 +189,26 @@ def test_methods(edge: Edge) -> None:
 
 CODE = "export default { fetch: (request) => new Response(`code ${request.method} ${new URL(request.url).pathname}`) };"
 NAVIGATES = {"Sec_Fetch_Mode": "navigate"}
-OLD, ON, OFF = {"compatibility_date": "2025-03-31"}, "assets_navigation_prefers_asset_serving", "assets_navigation_has_no_effect"
+OLD, ON, OFF = (
+    {"compatibility_date": "2025-03-31"},
+    "assets_navigation_prefers_asset_serving",
+    "assets_navigation_has_no_effect",
+)
 SPA, PAGE = {"not_found_handling": "single-page-application"}, {"not_found_handling": "404-page"}
 TURNS = [
     # configuration, metadata, headers, what is seen
-    ({}, {}, {}, {"/about": "/about.html", "/about.html": "307 /about", "/none": "code GET /none", "POST /about": "405", "POST /none": "code POST /none"}),
+    (
+        {},
+        {},
+        {},
+        {
+            "/about": "/about.html",
+            "/about.html": "307 /about",
+            "/none": "code GET /none",
+            "POST /about": "405",
+            "POST /none": "code POST /none",
+        },
+    ),
     (PAGE, {}, {}, {"/none": "code GET /none"}),
     (SPA, {}, {}, {"/none": "code GET /none", "/about": "/about.html"}),
     (SPA, {}, NAVIGATES, {"/none": "/index.html", "/about": "/about.html", "POST /none": "405"}),
@@ -157,21 +221,47 @@ TURNS = [
     ({"run_worker_first": False}, {}, {}, {"/about": "/about.html", "/none": "code GET /none"}),
     ({"run_worker_first": True}, {}, {}, {"/about": "code GET /about", "/none": "code GET /none"}),
     ({**SPA, "run_worker_first": True}, {}, NAVIGATES, {"/none": "code GET /none"}),
-    ({"run_worker_first": ["/blog/*"]}, {}, {}, {"/blog/post": "code GET /blog/post", "/about": "/about.html", "/none": "code GET /none"}),
+    (
+        {"run_worker_first": ["/blog/*"]},
+        {},
+        {},
+        {"/blog/post": "code GET /blog/post", "/about": "/about.html", "/none": "code GET /none"},
+    ),
     ({**SPA, "run_worker_first": ["/api/*"]}, {}, {}, {"/api/x": "code GET /api/x", "/none": "/index.html"}),
     ({**PAGE, "run_worker_first": ["/api/*"]}, OLD, {}, {"/api/x": "code GET /api/x", "/none": "404 /404.html"}),
-    ({"run_worker_first": ["/*", "!/blog/*"]}, {}, {}, {"/about": "code GET /about", "/blog/post": "/blog/post.html", "/blog/none": "404"}),
-    ({"run_worker_first": ["/about", "/*.css"]}, {}, {}, {"/about": "code GET /about", "/about.html": "307 /about", "/app.css": "code GET /app.css"}),
+    (
+        {"run_worker_first": ["/*", "!/blog/*"]},
+        {},
+        {},
+        {"/about": "code GET /about", "/blog/post": "/blog/post.html", "/blog/none": "404"},
+    ),
+    (
+        {"run_worker_first": ["/about", "/*.css"]},
+        {},
+        {},
+        {"/about": "code GET /about", "/about.html": "307 /about", "/app.css": "code GET /app.css"},
+    ),
     ({"run_worker_first": ["/a.*"]}, {}, {}, {"/app.css": "/app.css", "/a.b": "code GET /a.b"}),
-    ({"_redirects": "/old /about\n/under /none 200"}, {}, {}, {"/old": "302 /about", "POST /old": "302 /about", "/under": "404", "/none": "code GET /none"}),
+    (
+        {"_redirects": "/old /about\n/under /none 200"},
+        {},
+        {},
+        {"/old": "302 /about", "POST /old": "302 /about", "/under": "404", "/none": "code GET /none"},
+    ),
     ({**SPA, "_redirects": "/under /none 200"}, OLD, {}, {"/under": "/index.html", "/none": "code GET /none"}),
 ]
 
 
 @pytest.mark.parametrize(("config", "metadata", "headers", "expected"), TURNS)
 @pytest.mark.parametrize("namespace", [None, "tenants"])
-def test_assets_or_code(edge: Edge, namespace: str | None, config: dict[str, Any], metadata: dict[str, Any], headers: dict[str, str],
-                        expected: dict[str, str]) -> None:
+def test_assets_or_code(
+    edge: Edge,
+    namespace: str | None,
+    config: dict[str, Any],
+    metadata: dict[str, Any],
+    headers: dict[str, str],
+    expected: dict[str, str],
+) -> None:
     if namespace:
         Platform(edge, namespace)
         deploy(edge, "site", SITE, CODE, namespace, config, **metadata)
@@ -181,7 +271,14 @@ def test_assets_or_code(edge: Edge, namespace: str | None, config: dict[str, Any
 
 
 ETAG = f'"{digest("/app.css", "/app.css")}"'
-CONDITIONS = {ETAG: "304", f"W/{ETAG}": "304", f'"other", {ETAG}': "/app.css", "*": "/app.css", '"other"': "/app.css", ETAG.strip('"'): "/app.css"}
+CONDITIONS = {
+    ETAG: "304",
+    f"W/{ETAG}": "304",
+    f'"other", {ETAG}': "/app.css",
+    "*": "/app.css",
+    '"other"': "/app.css",
+    ETAG.strip('"'): "/app.css",
+}
 
 
 def test_conditional_requests(edge: Edge) -> None:
@@ -201,13 +298,22 @@ def test_headers_of_a_file(edge: Edge) -> None:
         ("/plain", {}, (None, f'"{digest("/plain", "/plain")}"', caching)),
     ]:
         answer = edge.get(HOST, path, headers=headers)
-        assert (answer.headers.get("content-type"), answer.headers["etag"], answer.headers.get("cache-control")) == expected
-    assert edge.get(HOST, "/app.css", headers={"Range": "bytes=0-2"}).text == "/app.css", "the whole file, as on Cloudflare"
+        assert (
+            answer.headers.get("content-type"),
+            answer.headers["etag"],
+            answer.headers.get("cache-control"),
+        ) == expected
+    assert edge.get(HOST, "/app.css", headers={"Range": "bytes=0-2"}).text == "/app.css", (
+        "the whole file, as on Cloudflare"
+    )
 
 
 REDIRECTS = [
     ("/moved /about", {"/moved": "302 /about", "/moved?q=1": "302 /about?q=1", "/moved/": "404"}),
-    ("/301 /about 301\n/303 /about 303\n/307 /about 307\n/308 /about 308", {f"/{one}": f"{one} /about" for one in (301, 303, 307, 308)}),
+    (
+        "/301 /about 301\n/303 /about 303\n/307 /about 307\n/308 /about 308",
+        {f"/{one}": f"{one} /about" for one in (301, 303, 307, 308)},
+    ),
     ("/about /app.css", {"/about": "302 /app.css", "/about.html": "307 /about"}),
     ("/q /about?a=1#part", {"/q": "302 /about?a=1#part", "/q?b=2": "302 /about?a=1#part"}),
     ("/out https://h.test/x?a=1", {"/out": "302 https://h.test/x?a=1"}),
@@ -220,7 +326,10 @@ REDIRECTS = [
     ("/go/* https://h.test/:splat", {"/go/a//b": "302 https://h.test/a//b"}),
     ("/pretty /about 200", {"/pretty": "/about.html", "/pretty?x=1": "/about.html", "POST /pretty": "405"}),
     ("/pretty /about.html 200", {"/pretty": "307 /about"}),
-    ("/under/* /blog/:splat 200", {"/under/post": "/blog/post.html", "/under/": "/blog/index.html", "/under/none": "404"}),
+    (
+        "/under/* /blog/:splat 200",
+        {"/under/post": "/blog/post.html", "/under/": "/blog/index.html", "/under/none": "404"},
+    ),
     ("/café /about\n/sp%20ace /about", {"/caf%C3%A9": "302 /about", "/sp%20ace": "302 /about"}),
     ("# one\n\n  /a /about # two\r\n\t/b\t/about#part\t301\t\n", {"/a": "302 /about", "/b": "301 /about#part"}),
 ]
@@ -236,13 +345,22 @@ HEADERS: list[tuple[str, dict[str, dict[str, str | None]]]] = [
     ("/*\n  X-A: 1", {"/about": {"x-a": "1"}, "/none": {"x-a": "1"}, "/about.html": {"x-a": "1"}}),
     ("/about\n  X-A: 1", {"/about": {"x-a": "1"}, "/about.html": {"x-a": None}, "/app.css": {"x-a": None}}),
     ("/*\n  X-A: 1\n  X-A: 2\n/about\n  x-a: 3", {"/about": {"x-a": "1, 2, 3"}, "/": {"x-a": "1, 2"}}),
-    ("/*\n  Cache-Control: no-store\n  Content-Type: text/x", {"/about": {"cache-control": "no-store", "content-type": "text/x"}}),
-    ("/*\n  X-A: 1\n/about\n  ! X-A\n  ! Cache-Control\n  ! ETag", {"/about": {"x-a": None, "cache-control": None, "etag": None}, "/": {"x-a": "1"}}),
+    (
+        "/*\n  Cache-Control: no-store\n  Content-Type: text/x",
+        {"/about": {"cache-control": "no-store", "content-type": "text/x"}},
+    ),
+    (
+        "/*\n  X-A: 1\n/about\n  ! X-A\n  ! Cache-Control\n  ! ETag",
+        {"/about": {"x-a": None, "cache-control": None, "etag": None}, "/": {"x-a": "1"}},
+    ),
     ("/about\n  ! X-A\n/*\n  X-A: 1", {"/about": {"x-a": "1"}}),
     ("/blog/*\n  X-A: <:splat>", {"/blog/post": {"x-a": "<post>"}}),
     ("/:a/:b\n  X-A: :b/:a", {"/blog/post": {"x-a": "post/blog"}, "/about": {"x-a": None}}),
     (f"https://{HOST}/*\n  X-A: here\nhttps://other.test/*\n  X-A: there", {"/about": {"x-a": "here"}}),
-    ("https://:sub.example.com/about\n  X-A: :sub\nhttps://:whole.com/*\n  X-A: never", {"/about": {"x-a": "site"}, "/": {"x-a": None}}),
+    (
+        "https://:sub.example.com/about\n  X-A: :sub\nhttps://:whole.com/*\n  X-A: never",
+        {"/about": {"x-a": "site"}, "/": {"x-a": None}},
+    ),
     ("/a%40b.txt\n  X-A: 1\n/caf%C3%A9\n  X-A: 2", {"/a%40b.txt": {"x-a": "1"}, "/caf%C3%A9": {"x-a": "2"}}),
 ]
 
@@ -250,7 +368,9 @@ HEADERS: list[tuple[str, dict[str, dict[str, str | None]]]] = [
 @pytest.mark.parametrize(("rules", "expected"), HEADERS)
 def test_headers(edge: Edge, rules: str, expected: dict[str, dict[str, str | None]]) -> None:
     site(edge, {"_headers": rules})
-    assert {path: {name: edge.get(HOST, path).headers.get(name) for name in names} for path, names in expected.items()} == expected
+    assert {
+        path: {name: edge.get(HOST, path).headers.get(name) for name in names} for path, names in expected.items()
+    } == expected
 
 
 def test_headers_are_not_for_what_code_answers(edge: Edge) -> None:
@@ -286,7 +406,11 @@ def test_assets_below_a_path(edge: Edge, handling: str) -> None:
 
 def test_code_answers_what_is_beyond_the_base_path(edge: Edge) -> None:
     site(edge, {**SPA, "base_path": "/docs"}, code=CODE)
-    assert [visit(edge, path, **NAVIGATES) for path in ("/docs/none", "/none", "/docs/about")] == ["/index.html", "code GET /none", "/about.html"]
+    assert [visit(edge, path, **NAVIGATES) for path in ("/docs/none", "/none", "/docs/about")] == [
+        "/index.html",
+        "code GET /none",
+        "/about.html",
+    ]
 
 
 BINDING = """
@@ -300,9 +424,17 @@ export default { async fetch(request, env) {
 } };
 """
 ASKED = {
-    "/as-it-is!/about": "/about.html", "/as-it-is!/about.html": "307 /about", "/as-it-is!/none": "404 /404.html", "POST /as-it-is!/about": "405",
-    "/elsewhere!/about": "/about.html", "/elsewhere!/about.html": "/about.html", "/elsewhere!/blog": "/blog/index.html",
-    "/GET!/about.html": "200 true /about.html", "/GET!/moved": "200 true /about.html", "/HEAD!/about": "200 false ", "/POST!/about": "405 false ",
+    "/as-it-is!/about": "/about.html",
+    "/as-it-is!/about.html": "307 /about",
+    "/as-it-is!/none": "404 /404.html",
+    "POST /as-it-is!/about": "405",
+    "/elsewhere!/about": "/about.html",
+    "/elsewhere!/about.html": "/about.html",
+    "/elsewhere!/blog": "/blog/index.html",
+    "/GET!/about.html": "200 true /about.html",
+    "/GET!/moved": "200 true /about.html",
+    "/HEAD!/about": "200 false ",
+    "/POST!/about": "405 false ",
     "/OPTIONS!/none": "405 false ",
 }
 
@@ -321,26 +453,43 @@ def test_the_binding(edge: Edge, namespace: str | None) -> None:
 
 def test_a_new_version_is_live_on_the_next_request(platform: Platform) -> None:
     for body in ("body {}", "p {}"):
-        deploy(platform.edge, "tenant", {"/app.css": body}, "export default { fetch: (request, env) => env.ASSETS.fetch(request) };", platform.namespace,
-               {"run_worker_first": True})
+        deploy(
+            platform.edge,
+            "tenant",
+            {"/app.css": body},
+            "export default { fetch: (request, env) => env.ASSETS.fetch(request) };",
+            platform.namespace,
+            {"run_worker_first": True},
+        )
         assert platform.get("tenant", "/app.css").text == body
 
 
 def test_bodies_are_kept_while_there_is_room(edge: Edge) -> None:
-    small, large, many = "s" * 1000, "x" * (1024 * 1024 + 1), {f"/{number}.txt": f"{number:04}" * (256 * 1024 - 256) for number in range(66)}
+    small, large, many = (
+        "s" * 1000,
+        "x" * (1024 * 1024 + 1),
+        {f"/{number}.txt": f"{number:04}" * (256 * 1024 - 256) for number in range(66)},
+    )
     site(edge, files={"/small.txt": small, "/large.txt": large, "/same.txt": small, **many})
 
     def status(path: str, body: str) -> str:
         answer = edge.get(HOST, path)
         assert (answer.text, answer.headers["content-length"]) == (body, str(len(body)))
         return answer.headers["cf-cache-status"]
-    assert [status("/small.txt", small), status("/small.txt", small), status("/same.txt", small)] == ["MISS", "HIT", "HIT"]
+
+    assert [status("/small.txt", small), status("/small.txt", small), status("/same.txt", small)] == [
+        "MISS",
+        "HIT",
+        "HIT",
+    ]
     assert [status("/large.txt", large), status("/large.txt", large)] == ["MISS", "MISS"]
     assert edge.get(HOST, "/large.txt", method="HEAD").headers["cf-cache-status"] == "HIT", "nothing has to be brought"
     for path, body in many.items():
         assert status(path, body) == "MISS"
         assert status("/small.txt", small) == "HIT", "used again and again"
-    assert [status(path, many[path]) for path in ("/0.txt", "/65.txt")] == ["MISS", "HIT"], "the least recently used is gone"
+    assert [status(path, many[path]) for path in ("/0.txt", "/65.txt")] == ["MISS", "HIT"], (
+        "the least recently used is gone"
+    )
 
 
 def test_a_namespace_that_is_made_anew_has_files_of_its_own(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:

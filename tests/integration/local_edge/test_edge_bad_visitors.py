@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Visitors who do not behave: each gets an answer or none, and the others are served."""
+
 from __future__ import annotations
 
 import contextlib
@@ -36,7 +37,10 @@ def raw(edge: Edge, sent: bytes, half_close: bool = False) -> bytes:
     """What comes back for these bytes until the other side closes, or says nothing more for a second."""
     host, port = edge.http.removeprefix("http://").split(":")
     received = b""
-    with socket.create_connection((host, int(port)), timeout=1) as connection, contextlib.suppress(TimeoutError, ConnectionError):
+    with (
+        socket.create_connection((host, int(port)), timeout=1) as connection,
+        contextlib.suppress(TimeoutError, ConnectionError),
+    ):
         connection.sendall(sent)
         if half_close:
             connection.shutdown(socket.SHUT_WR)
@@ -48,15 +52,32 @@ def raw(edge: Edge, sent: bytes, half_close: bool = False) -> bytes:
 HEAD = b"GET /x HTTP/1.1\r\nHost: a.example.com\r\n"
 
 
-@pytest.mark.parametrize("sent", [
-    b"", b"\r\n", b"\0" * 1000, b"NONSENSE\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    b"GET / HTTP/1.1\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\nHost: a.example.com\r\n\r\n", b"GET http://[ HTTP/1.1\r\nHost: a.example.com\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: \r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\xff.example.com\r\n\r\n", HEAD,
-    HEAD + b"Host: b.example.com\r\n\r\n", HEAD + b"Content-Length: -5\r\n\r\n", HEAD + b"X: " + b"x" * 1_000_000 + b"\r\n\r\n",
-    HEAD + b"".join(b"X-%d: y\r\n" % number for number in range(50_000)) + b"\r\n", b"GET /" + b"p" * 1_000_000 + HEAD[6:] + b"\r\n",
-    HEAD.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", HEAD.replace(b"GET", b"POST") + b"Content-Length: 10\r\n\r\nhalf",
-    b"CONNECT a.example.com:80 HTTP/1.1\r\nHost: a.example.com:80\r\n\r\n",
-])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"\r\n",
+        b"\0" * 1000,
+        b"NONSENSE\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: a.example.com\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: a.example.com\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: \r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\xff.example.com\r\n\r\n",
+        HEAD,
+        HEAD + b"Host: b.example.com\r\n\r\n",
+        HEAD + b"Content-Length: -5\r\n\r\n",
+        HEAD + b"X: " + b"x" * 1_000_000 + b"\r\n\r\n",
+        HEAD + b"".join(b"X-%d: y\r\n" % number for number in range(50_000)) + b"\r\n",
+        b"GET /" + b"p" * 1_000_000 + HEAD[6:] + b"\r\n",
+        HEAD.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        HEAD.replace(b"GET", b"POST") + b"Content-Length: 10\r\n\r\nhalf",
+        b"CONNECT a.example.com:80 HTTP/1.1\r\nHost: a.example.com:80\r\n\r\n",
+    ],
+)
 def test_what_is_no_request(echo: Platform, sent: bytes) -> None:
     received = raw(echo.edge, sent)
     assert not received or received.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")), received[:200]
@@ -77,15 +98,35 @@ def test_bodies(echo: Platform) -> None:
     assert answer.startswith(b"HTTP/1.1 413")
 
 
-@pytest.mark.parametrize("host", ["a.example.com.", "A.EXAMPLE.COM", "a.example.com:80", "a.example.com:99999", "xn--a.example.com", "127.0.0.1", "[::1]",
-                                  "localhost", "-", "..", "a" * 300, "a..example.com", "a_b.example.com", "%61.example.com"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a.example.com.",
+        "A.EXAMPLE.COM",
+        "a.example.com:80",
+        "a.example.com:99999",
+        "xn--a.example.com",
+        "127.0.0.1",
+        "[::1]",
+        "localhost",
+        "-",
+        "..",
+        "a" * 300,
+        "a..example.com",
+        "a_b.example.com",
+        "%61.example.com",
+    ],
+)
 def test_hosts(echo: Platform, host: str) -> None:
     assert echo.edge.get(host).status_code in (200, 400, 404)
 
 
 def test_clients_that_leave(echo: Platform) -> None:
-    echo.tenant("slow", "export default { async fetch() { await scheduler.wait(300); return new Response(new ReadableStream({ async pull(c) { "
-                        "await scheduler.wait(20); c.enqueue(new Uint8Array(100_000)); } })); } };")
+    echo.tenant(
+        "slow",
+        "export default { async fetch() { await scheduler.wait(300); return new Response(new ReadableStream({ async pull(c) { "
+        "await scheduler.wait(20); c.enqueue(new Uint8Array(100_000)); } })); } };",
+    )
     host, port = echo.edge.http.removeprefix("http://").split(":")
     for count in range(40):
         with socket.create_connection((host, int(port)), timeout=5) as connection:

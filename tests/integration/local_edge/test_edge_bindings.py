@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A law over all types of bindings, and the smaller ones of them: data points, rate limits, what a Worker knows of its version."""
+
 from __future__ import annotations
 
 import time
@@ -17,14 +18,29 @@ pytestmark = pytest.mark.integration
 
 #: What a binding has beside text in each of the keys that it must have, where what it points to need not be there.
 VALUES: dict[str, dict[str, Any]] = {
-    "json": {"json": [1]}, "ratelimit": {"simple": {"limit": 1, "period": 10}}, "pipelines": {"pipeline": "p"}, "vpc_network": {"tunnel_id": "t"},
-    "secret_key": {"algorithm": {"name": "HMAC", "hash": "SHA-256"}, "format": "raw", "usages": ["sign"], "key_base64": "c2VjcmV0"},
+    "json": {"json": [1]},
+    "ratelimit": {"simple": {"limit": 1, "period": 10}},
+    "pipelines": {"pipeline": "p"},
+    "vpc_network": {"tunnel_id": "t"},
+    "secret_key": {
+        "algorithm": {"name": "HMAC", "hash": "SHA-256"},
+        "format": "raw",
+        "usages": ["sign"],
+        "key_base64": "c2VjcmV0",
+    },
 }
 #: Where what else a binding points to is made: path, the key of its name, and what the binding calls it.
-PRODUCTS = {"kv_namespace": ("/storage/kv/namespaces", "title", "id"), "dispatch_namespace": ("/workers/dispatch/namespaces", "name", "namespace_name"),
-            "r2_bucket": ("/r2/buckets", "name", "name"), "d1": ("/d1/database", "name", "uuid"), "queue": ("/queues", "queue_name", "queue_name"),
-            "hyperdrive": ("/hyperdrive/configs", "name", "id"), "vectorize": ("/vectorize/v2/indexes", "name", "name"),
-            "secrets_store_secret": ("/secrets_store/stores", "name", "id"), "mtls_certificate": ("/mtls_certificates", "name", "id")}
+PRODUCTS = {
+    "kv_namespace": ("/storage/kv/namespaces", "title", "id"),
+    "dispatch_namespace": ("/workers/dispatch/namespaces", "name", "namespace_name"),
+    "r2_bucket": ("/r2/buckets", "name", "name"),
+    "d1": ("/d1/database", "name", "uuid"),
+    "queue": ("/queues", "queue_name", "queue_name"),
+    "hyperdrive": ("/hyperdrive/configs", "name", "id"),
+    "vectorize": ("/vectorize/v2/indexes", "name", "name"),
+    "secrets_store_secret": ("/secrets_store/stores", "name", "id"),
+    "mtls_certificate": ("/mtls_certificates", "name", "id"),
+}
 #: Bindings that belong to more than an upload, and have tests of their own: scripts, Durable Objects, static assets.
 ELSEWHERE = {*BLOBS, "durable_object_namespace", "assets"}
 
@@ -43,7 +59,9 @@ def example(edge: Edge, label: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("label", sorted(set(KINDS) - ELSEWHERE))
 def test_every_type_of_binding_is_run_or_refused_and_none_is_ignored(edge: Edge, label: str) -> None:
-    answer = edge.upload("w", "export default { fetch: (request, env) => new Response(typeof env.B) };", bindings=[example(edge, label)])
+    answer = edge.upload(
+        "w", "export default { fetch: (request, env) => new Response(typeof env.B) };", bindings=[example(edge, label)]
+    )
     if label in RUN:
         assert answer.ok, answer.text
         edge.route("example.com/*", "w")
@@ -51,19 +69,27 @@ def test_every_type_of_binding_is_run_or_refused_and_none_is_ignored(edge: Edge,
     else:
         error = answer.json()["errors"][0]
         assert error["code"] == 10021
-        assert error["message"].startswith(f"binding B: the local edge does not simulate bindings of type {label}; it has ")
+        assert error["message"].startswith(
+            f"binding B: the local edge does not simulate bindings of type {label}; it has "
+        )
         assert all(one in error["message"] for one in RUN)
 
 
-@pytest.mark.parametrize(("kind", "content_type"), [("python", "text/x-python"), ("requirement", "text/x-python-requirement")])
+@pytest.mark.parametrize(
+    ("kind", "content_type"), [("python", "text/x-python"), ("requirement", "text/x-python-requirement")]
+)
 def test_modules_that_it_does_not_run_are_refused(edge: Edge, kind: str, content_type: str) -> None:
     error = edge.upload("w", ECHO, files={"worker.py": (content_type, "import js")}).json()["errors"][0]
     assert error["code"] == 10021
-    assert error["message"].startswith(f"module 'worker.py': the local edge does not simulate {kind} modules; it runs JavaScript, ")
+    assert error["message"].startswith(
+        f"module 'worker.py': the local edge does not simulate {kind} modules; it runs JavaScript, "
+    )
 
 
 def points(edge: Edge, dataset: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = edge.session.get(edge.api.replace("/client/v4", f"/_edge/points?dataset={dataset}")).json()["points"]
+    found: list[dict[str, Any]] = edge.session.get(
+        edge.api.replace("/client/v4", f"/_edge/points?dataset={dataset}")
+    ).json()["points"]
     return found
 
 
@@ -88,7 +114,12 @@ def test_data_points_are_kept_with_their_time_and_worker(platform: Platform) -> 
     eventually(lambda: len(points(edge, name)) == 2)
     first, second = points(edge, name)
     assert first.pop("time") >= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(before))
-    assert first == {"worker": "tenants/a", "indexes": ["customer"], "blobs": ["grüße", "", "bytes", "5"], "doubles": [1.5, 2, 1]}
+    assert first == {
+        "worker": "tenants/a",
+        "indexes": ["customer"],
+        "blobs": ["grüße", "", "bytes", "5"],
+        "doubles": [1.5, 2, 1],
+    }
     assert (second["indexes"], second["blobs"], second["doubles"]) == ([], [], [])
     assert points(edge, dataset()) == []
     asked = edge.session.get(edge.api.replace("/client/v4", "/_edge/points"))
@@ -124,7 +155,12 @@ def test_data_points_at_the_limits_are_taken_and_the_latest_thousand_kept(edge: 
 
 def limited(edge: Edge, code: str, namespace: str, limit: int = 2, period: int = 60) -> Any:
     """What comes of this, `r` being a rate limit."""
-    binding = {"name": "R", "type": "ratelimit", "namespace_id": namespace, "simple": {"limit": limit, "period": period}}
+    binding = {
+        "name": "R",
+        "type": "ratelimit",
+        "namespace_id": namespace,
+        "simple": {"limit": limit, "period": period},
+    }
     return edge.evaluate(f"(async (r) => {code})(env.R)", binding)
 
 
@@ -142,7 +178,9 @@ def test_a_rate_limit_counts_by_key_and_namespace(edge: Edge) -> None:
     assert limited(edge, three, one) == [True, True, False]
     assert limited(edge, three, other) == [True, True, False]
     assert limited(edge, "r.limit({ key: 'b' })", one) == {"success": True}
-    assert limited(edge, "r.limit({ key: 'a' })", one, limit=3) == {"success": True}, "of another binding, with another limit: one count"
+    assert limited(edge, "r.limit({ key: 'a' })", one, limit=3) == {"success": True}, (
+        "of another binding, with another limit: one count"
+    )
     assert limited(edge, "r.limit({ key: 'a' })", one, limit=3) == {"success": False}
 
 
@@ -154,8 +192,12 @@ def test_a_rate_limit_begins_anew_with_each_window(edge: Edge) -> None:
     assert edge.get("evaluating.example.com").json() == {"success": True}
 
 
-RATES = {"r.limit()": "invalid rate limit options", "r.limit({ key: 'a', keys: 1 })": "bad rate limit options: [keys]", "r.limit({ key: 5 })": "invalid key: 5",
-         "r.limit({ key: 'a', period: 30 })": "unsupported period: 30"}
+RATES = {
+    "r.limit()": "invalid rate limit options",
+    "r.limit({ key: 'a', keys: 1 })": "bad rate limit options: [keys]",
+    "r.limit({ key: 5 })": "invalid key: 5",
+    "r.limit({ key: 'a', period: 30 })": "unsupported period: 30",
+}
 
 
 @pytest.mark.parametrize("code", RATES)
@@ -169,12 +211,20 @@ def test_a_worker_knows_its_version_and_its_tag(edge: Edge) -> None:
     first = edge.deploy("w", code, bindings=binding, annotations={"workers/tag": "v1", "workers/message": "first"})
     edge.route("example.com/*", "w")
     shown = edge.ask("GET", "/workers/scripts/w/versions")["items"][0]
-    assert edge.get("example.com").json() == {"id": shown["id"], "tag": "v1", "timestamp": shown["metadata"]["created_on"]}
+    assert edge.get("example.com").json() == {
+        "id": shown["id"],
+        "tag": "v1",
+        "timestamp": shown["metadata"]["created_on"],
+    }
     assert uuid.UUID(shown["id"]).hex == first["deployment_id"]
     edge.deploy("w", code + " // changed", bindings=binding)
     second = edge.get("example.com").json()
     assert (second["id"] != shown["id"], second["tag"]) == (True, "")
-    edge.ask("POST", "/workers/scripts/w/deployments", json={"strategy": "percentage", "versions": [{"version_id": shown["id"], "percentage": 100}]})
+    edge.ask(
+        "POST",
+        "/workers/scripts/w/deployments",
+        json={"strategy": "percentage", "versions": [{"version_id": shown["id"], "percentage": 100}]},
+    )
     assert edge.get("example.com").json()["id"] == shown["id"]
     edge.ask("PUT", "/workers/scripts/w/tags", json=["plan-pro"])
     assert edge.get("example.com").json()["id"] == shown["id"], "tags make no version"
@@ -188,6 +238,9 @@ def test_a_tenant_knows_the_deployment_that_its_upload_was(platform: Platform) -
         deployed = platform.tenant("a", code, bindings=binding)
         platform.edge.ask("PUT", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a/tags", json=["plan-pro"])
         seen.append(platform.get("a").json())
-        assert (uuid.UUID(seen[-1]["id"]).hex, seen[-1]["timestamp"]) == (deployed["deployment_id"], deployed["modified_on"])
+        assert (uuid.UUID(seen[-1]["id"]).hex, seen[-1]["timestamp"]) == (
+            deployed["deployment_id"],
+            deployed["modified_on"],
+        )
         assert seen[-1]["tag"] == ""
     assert seen[0]["id"] != seen[1]["id"]

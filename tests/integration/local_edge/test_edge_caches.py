@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Cache API in Workers: what is kept and for how long, what it answers, and who shares it."""
+
 from __future__ import annotations
 
 import time
@@ -43,7 +44,9 @@ class Caches:
         told = {"act": act, "name": name, "url": self.url, "asked": asked, "told": told}
         return self.edge.get(self.host, method="POST", json=told).json()
 
-    def put(self, body: str | None = "kept", name: str | None = None, asked: dict[str, Any] | None = None, **init: Any) -> Any:
+    def put(
+        self, body: str | None = "kept", name: str | None = None, asked: dict[str, Any] | None = None, **init: Any
+    ) -> Any:
         return self.do("put", name, asked, {"body": body, **init})
 
     def match(self, name: str | None = None, asked: dict[str, Any] | None = None, **options: Any) -> Any:
@@ -74,7 +77,13 @@ def test_put_match_delete(cache: Caches) -> None:
     assert cache.put("hello", status=404, headers={**HOUR, "x-own": "yes"}) is None
     found = cache.match()
     assert (found["status"], found["text"]) == (404, "hello")
-    expected = {"x-own": "yes", "cf-cache-status": "HIT", "content-length": "5", "content-type": "text/plain;charset=UTF-8", **HOUR}
+    expected = {
+        "x-own": "yes",
+        "cf-cache-status": "HIT",
+        "content-length": "5",
+        "content-type": "text/plain;charset=UTF-8",
+        **HOUR,
+    }
     assert found["headers"] == {**expected, "age": found["headers"]["age"]}
     assert 0 <= int(found["headers"]["age"]) < 5
     assert (cache.delete(), cache.delete(), cache.match()) == (True, False, None)
@@ -86,14 +95,29 @@ def test_a_later_put_replaces_an_earlier_one_unless_it_is_refused(cache: Caches)
     assert cache.text() == "second"
 
 
-@pytest.mark.parametrize(("status", "headers"), [
-    (200, {}), (301, {"location": "http://x/"}), (302, {"location": "http://x/"}), (303, {"location": "http://x/"}), (404, {}), (410, {}),
-    (200, {"cache-control": "public"}), (200, {"Cache-Control": "Public, MAX-AGE=60"}), (200, {"cache-control": 'max-age="60"'}),
-    (200, {"cache-control": "max-age=0, s-maxage=60"}), (500, {"cache-control": "max-age=60"}), (201, {"cache-control": "s-maxage=60"}),
-    (200, {"expires": formatdate(time.time() + 600, usegmt=True)}), (200, {"vary": "accept-language"}),
-    (200, {"set-cookie": "a=b", "cache-control": "private=Set-Cookie, max-age=60"}),
-    (200, {"set-cookie": "a=b", "cache-control": 'max-age=60, private="x-other, set-cookie"'}),
-    (200, {"cache-control": "no-cache=x-absent, max-age=60"}), (200, {"age": "50", "cache-control": "max-age=60"})])
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (200, {}),
+        (301, {"location": "http://x/"}),
+        (302, {"location": "http://x/"}),
+        (303, {"location": "http://x/"}),
+        (404, {}),
+        (410, {}),
+        (200, {"cache-control": "public"}),
+        (200, {"Cache-Control": "Public, MAX-AGE=60"}),
+        (200, {"cache-control": 'max-age="60"'}),
+        (200, {"cache-control": "max-age=0, s-maxage=60"}),
+        (500, {"cache-control": "max-age=60"}),
+        (201, {"cache-control": "s-maxage=60"}),
+        (200, {"expires": formatdate(time.time() + 600, usegmt=True)}),
+        (200, {"vary": "accept-language"}),
+        (200, {"set-cookie": "a=b", "cache-control": "private=Set-Cookie, max-age=60"}),
+        (200, {"set-cookie": "a=b", "cache-control": 'max-age=60, private="x-other, set-cookie"'}),
+        (200, {"cache-control": "no-cache=x-absent, max-age=60"}),
+        (200, {"age": "50", "cache-control": "max-age=60"}),
+    ],
+)
 def test_what_is_kept(cache: Caches, status: int, headers: dict[str, str]) -> None:
     assert cache.put("" if status in (301, 302, 303) else "kept", status=status, headers=headers) is None
     found = cache.match()
@@ -102,12 +126,28 @@ def test_what_is_kept(cache: Caches, status: int, headers: dict[str, str]) -> No
     assert int(found["headers"]["age"]) - int(headers.get("age", 0)) < 5
 
 
-@pytest.mark.parametrize(("status", "headers"), [
-    (201, {}), (403, {}), (500, {}), (200, {"cache-control": "no-store, max-age=60"}), (200, {"cache-control": "private, max-age=60"}),
-    (200, {"cache-control": "no-cache, max-age=60"}), (200, {"cache-control": "max-age=0"}), (200, {"cache-control": "max-age=60, s-maxage=0"}),
-    (200, {"cache-control": "max-age=soon"}), (200, {"set-cookie": "a=b", **HOUR}), (200, {"set-cookie": "a=b"}),
-    (200, {"set-cookie": "a=b", "cache-control": "private=x-other, max-age=60"}), (200, {"x-there": "1", "cache-control": "no-cache=x-there, max-age=60"}),
-    (200, {"expires": "Thu, 01 Jan 1970 00:00:00 GMT"}), (200, {"expires": "0"}), (200, {"age": "61", "cache-control": "max-age=60"}), (304, HOUR)])
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (201, {}),
+        (403, {}),
+        (500, {}),
+        (200, {"cache-control": "no-store, max-age=60"}),
+        (200, {"cache-control": "private, max-age=60"}),
+        (200, {"cache-control": "no-cache, max-age=60"}),
+        (200, {"cache-control": "max-age=0"}),
+        (200, {"cache-control": "max-age=60, s-maxage=0"}),
+        (200, {"cache-control": "max-age=soon"}),
+        (200, {"set-cookie": "a=b", **HOUR}),
+        (200, {"set-cookie": "a=b"}),
+        (200, {"set-cookie": "a=b", "cache-control": "private=x-other, max-age=60"}),
+        (200, {"x-there": "1", "cache-control": "no-cache=x-there, max-age=60"}),
+        (200, {"expires": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+        (200, {"expires": "0"}),
+        (200, {"age": "61", "cache-control": "max-age=60"}),
+        (304, HOUR),
+    ],
+)
 def test_what_is_not_kept(cache: Caches, status: int, headers: dict[str, str]) -> None:
     assert cache.put(None if status == 304 else "kept", status=status, headers=headers) is None
     assert cache.match() is None
@@ -129,10 +169,14 @@ def test_it_ends(cache: Caches) -> None:
     assert (cache.match(), cache.delete()) == (None, False)
 
 
-@pytest.mark.parametrize(("told", "refusal"), [
-    ({"status": 206}, "TypeError: Cannot cache response to a range request (206 Partial Content)."),
-    ({"headers": {"vary": "accept, *"}}, "TypeError: Cannot cache response with 'Vary: *' header."),
-    ({"asked": {"method": "POST"}}, "TypeError: Cannot cache response to non-GET request.")])
+@pytest.mark.parametrize(
+    ("told", "refusal"),
+    [
+        ({"status": 206}, "TypeError: Cannot cache response to a range request (206 Partial Content)."),
+        ({"headers": {"vary": "accept, *"}}, "TypeError: Cannot cache response with 'Vary: *' header."),
+        ({"asked": {"method": "POST"}}, "TypeError: Cannot cache response to non-GET request."),
+    ],
+)
 def test_what_cannot_be_put(cache: Caches, told: dict[str, Any], refusal: str) -> None:
     assert cache.put(**told) == refusal
 
@@ -152,31 +196,57 @@ def test_options_that_cloudflare_does_not_have(cache: Caches, field: str) -> Non
     assert cache.match(**{field: True}) == f"Error: The '{field}' field on 'CacheQueryOptions' is not implemented."
 
 
-@pytest.mark.parametrize(("url", "same", "other"), [
-    ("http://e.test/q?b=2&a=1", "http://E.test:80/q?b=2&a=1", "http://e.test/q?a=1&b=2"), ("http://e.test/a/../p", "http://e.test/p", "https://e.test/p"),
-    ("http://e.test/%61", "http://e.test/%61", "http://e.test/a"), ("http://e.test/f#part", "http://e.test/f#part", "http://e.test/f"),
-    ("ftp://e.test/", "ftp://e.test/", "http://e.test/")])
+@pytest.mark.parametrize(
+    ("url", "same", "other"),
+    [
+        ("http://e.test/q?b=2&a=1", "http://E.test:80/q?b=2&a=1", "http://e.test/q?a=1&b=2"),
+        ("http://e.test/a/../p", "http://e.test/p", "https://e.test/p"),
+        ("http://e.test/%61", "http://e.test/%61", "http://e.test/a"),
+        ("http://e.test/f#part", "http://e.test/f#part", "http://e.test/f"),
+        ("ftp://e.test/", "ftp://e.test/", "http://e.test/"),
+    ],
+)
 def test_keys_are_whole_urls(edge: Edge, cache: Caches, url: str, same: str, other: str) -> None:
     Caches(edge, cache.host, url).put(url)
     assert [Caches(edge, cache.host, one).text() for one in (url, same, other)] == [url, url, None]
 
 
-@pytest.mark.parametrize(("url", "refusal"), [
-    ("http://user:secret@e.test/", "Invalid URL. Cache API keys must be fully-qualified, valid URLs."),
-    ("data:,x", "Invalid URL. Cache API keys must be fully-qualified, valid URLs."), ("/relative", "Invalid URL: /relative")])
+@pytest.mark.parametrize(
+    ("url", "refusal"),
+    [
+        ("http://user:secret@e.test/", "Invalid URL. Cache API keys must be fully-qualified, valid URLs."),
+        ("data:,x", "Invalid URL. Cache API keys must be fully-qualified, valid URLs."),
+        ("/relative", "Invalid URL: /relative"),
+    ],
+)
 def test_keys_that_are_none(edge: Edge, cache: Caches, url: str, refusal: str) -> None:
     assert Caches(edge, cache.host, url).put() == f"TypeError: {refusal}"
 
 
-@pytest.mark.parametrize(("asked", "status", "text"), [
-    ({"if-none-match": '"v1"'}, 304, ""), ({"if-none-match": 'W/"v1"'}, 304, ""), ({"if-none-match": '"v0", "v1"'}, 304, ""),
-    ({"if-none-match": "*"}, 304, ""), ({"if-none-match": '"v2"'}, 200, "0123456789"),
-    ({"if-modified-since": "Wed, 01 Jan 2025 00:00:00 GMT"}, 304, ""), ({"if-modified-since": "Tue, 31 Dec 2024 00:00:00 GMT"}, 200, "0123456789"),
-    ({"if-none-match": '"v2"', "if-modified-since": "Thu, 02 Jan 2025 00:00:00 GMT"}, 200, "0123456789"),
-    ({"range": "bytes=2-4"}, 206, "234"), ({"range": "bytes=7-"}, 206, "789"), ({"range": "bytes=-3"}, 206, "789"), ({"range": "bytes=5-99"}, 206, "56789"),
-    ({"range": "bytes=10-12"}, 416, ""), ({"range": "lines=1-2"}, 200, "0123456789"), ({"range": "bytes=0-1,3-4"}, 200, "0123456789"),
-    ({"range": "bytes=2-4", "if-range": '"v1"'}, 206, "234"), ({"range": "bytes=2-4", "if-range": '"v2"'}, 200, "0123456789"),
-    ({"range": "bytes=2-4", "if-none-match": '"v1"'}, 304, ""), ({"cache-control": "no-cache"}, 200, "0123456789")])
+@pytest.mark.parametrize(
+    ("asked", "status", "text"),
+    [
+        ({"if-none-match": '"v1"'}, 304, ""),
+        ({"if-none-match": 'W/"v1"'}, 304, ""),
+        ({"if-none-match": '"v0", "v1"'}, 304, ""),
+        ({"if-none-match": "*"}, 304, ""),
+        ({"if-none-match": '"v2"'}, 200, "0123456789"),
+        ({"if-modified-since": "Wed, 01 Jan 2025 00:00:00 GMT"}, 304, ""),
+        ({"if-modified-since": "Tue, 31 Dec 2024 00:00:00 GMT"}, 200, "0123456789"),
+        ({"if-none-match": '"v2"', "if-modified-since": "Thu, 02 Jan 2025 00:00:00 GMT"}, 200, "0123456789"),
+        ({"range": "bytes=2-4"}, 206, "234"),
+        ({"range": "bytes=7-"}, 206, "789"),
+        ({"range": "bytes=-3"}, 206, "789"),
+        ({"range": "bytes=5-99"}, 206, "56789"),
+        ({"range": "bytes=10-12"}, 416, ""),
+        ({"range": "lines=1-2"}, 200, "0123456789"),
+        ({"range": "bytes=0-1,3-4"}, 200, "0123456789"),
+        ({"range": "bytes=2-4", "if-range": '"v1"'}, 206, "234"),
+        ({"range": "bytes=2-4", "if-range": '"v2"'}, 200, "0123456789"),
+        ({"range": "bytes=2-4", "if-none-match": '"v1"'}, 304, ""),
+        ({"cache-control": "no-cache"}, 200, "0123456789"),
+    ],
+)
 def test_conditions_and_ranges(cache: Caches, asked: dict[str, str], status: int, text: str) -> None:
     cache.put("0123456789", headers={"etag": '"v1"', "last-modified": "Wed, 01 Jan 2025 00:00:00 GMT", **HOUR})
     found = cache.match(asked={"headers": asked})
@@ -222,11 +292,18 @@ def test_the_objects_are_those_of_the_runtime(edge: Edge) -> None:
     seen = edge.get("w.example.com").json()
     assert seen.pop("foreign").startswith(foreign)
     assert seen == {
-        "used": True, "text": "body", "url": "", "classes": [True, True, True], "immutable": "TypeError: Can't modify immutable headers.",
+        "used": True,
+        "text": "body",
+        "url": "",
+        "classes": [True, True, True],
+        "immutable": "TypeError: Can't modify immutable headers.",
         "twice": "TypeError: Body has already been used. It can only be used once. Use tee() first if you need to read it twice.",
         "missing": "TypeError: Failed to execute 'match' on 'Cache': parameter 1 is not of type 'Request or string'.",
         "what": "TypeError: Failed to execute 'put' on 'Cache': parameter 2 is not of type 'Response'.",
-        "add": "Error: Failed to execute 'add' on 'Cache': the method is not implemented.", "same": True, "opened": True}
+        "add": "Error: Failed to execute 'add' on 'Cache': the method is not implemented.",
+        "same": True,
+        "opened": True,
+    }
 
 
 ENCODED = """
@@ -305,7 +382,11 @@ def test_an_untrusted_worker_has_caches_of_its_own(platform: Platform) -> None:
     edge, url = platform.edge, f"http://{uuid.uuid4()}.test/"
     platform.tenant("a", WORKER)
     platform.tenant("b", WORKER)
-    of_a, of_b, of_account = Caches(edge, "a.example.com", url), Caches(edge, "b.example.com", url), caches_at(edge, "of-account", url)
+    of_a, of_b, of_account = (
+        Caches(edge, "a.example.com", url),
+        Caches(edge, "b.example.com", url),
+        caches_at(edge, "of-account", url),
+    )
     for client in (of_a, of_b):
         refusal = client.put()
         assert refusal == client.match()
@@ -360,13 +441,20 @@ def test_trust_is_of_workers_that_are_uploaded_afterwards(platform: Platform) ->
 def test_each_trusted_namespace_shares_with_itself_only(platform: Platform) -> None:
     edge, url = platform.edge, f"http://{uuid.uuid4()}.test/"
     edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "others"})
-    edge.deploy("second", """export default { fetch(request, env) { return env.OTHERS.get("a").fetch(request); } };""",
-                bindings=[{"name": "OTHERS", "type": "dispatch_namespace", "namespace": "others"}])
+    edge.deploy(
+        "second",
+        """export default { fetch(request, env) { return env.OTHERS.get("a").fetch(request); } };""",
+        bindings=[{"name": "OTHERS", "type": "dispatch_namespace", "namespace": "others"}],
+    )
     edge.route("second.example.com/*", "second")
     for namespace in (platform.namespace, "others"):
         trust(edge, namespace)
         edge.deploy("a", WORKER, namespace=namespace)
-    places = [Caches(edge, "a.example.com", url), Caches(edge, "second.example.com", url), caches_at(edge, "of-account", url)]
+    places = [
+        Caches(edge, "a.example.com", url),
+        Caches(edge, "second.example.com", url),
+        caches_at(edge, "of-account", url),
+    ]
     for name in (None, "named"):
         for number, place in enumerate(places):
             assert place.text(name) is None

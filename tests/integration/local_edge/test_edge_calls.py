@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What leads from one Worker to another: service bindings and dispatch namespaces, by request and by RPC."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -43,16 +44,22 @@ CALLED = {"add": 5, "pipelined": 9, "value": "v", "back": 40, "boom": "RangeErro
 
 def seen_by(edge: Edge, code: str, **options: Any) -> Any:
     """What a Worker at caller.example.com answers."""
-    edge.deploy("caller", f"export default {{ async fetch(request, env, ctx) {{ {code} return Response.json(seen); }} }};", **options)
+    edge.deploy(
+        "caller",
+        f"export default {{ async fetch(request, env, ctx) {{ {code} return Response.json(seen); }} }};",
+        **options,
+    )
     edge.route("caller.example.com/*", "caller")
     return edge.get("caller.example.com").json()
 
 
 def test_a_service_is_called_by_rpc(edge: Edge) -> None:
     edge.deploy("target", TARGET)
-    bindings = [{"name": "S", "type": "service", "service": "target"},
-                {"name": "N", "type": "service", "service": "target", "entrypoint": "Named", "props": {"a": 1}},
-                {"name": "M", "type": "service", "service": "target", "entrypoint": "Missing"}]
+    bindings = [
+        {"name": "S", "type": "service", "service": "target"},
+        {"name": "N", "type": "service", "service": "target", "entrypoint": "Named", "props": {"a": 1}},
+        {"name": "M", "type": "service", "service": "target", "entrypoint": "Missing"},
+    ]
     more = """await note('named', () => env.N.who()); await note('fetched', async () => (await env.N.fetch('http://x/')).text());
               await note('missing', () => env.M.who());"""
     seen = seen_by(edge, f"const target = env.S; {CALLS} {more}", bindings=bindings)
@@ -66,7 +73,11 @@ def test_the_first_call_finds_the_target_too(edge: Edge) -> None:
     code = "const seen = [await env.S.handle(5).plus(4), await env.S.value, await env.S.add(1, 2)];"
     for version in range(3):
         edge.deploy("target", TARGET.replace('"v"', f'"v{version}"'))
-        assert seen_by(edge, code, bindings=[{"name": "S", "type": "service", "service": "target"}]) == [9, f"v{version}", 3]
+        assert seen_by(edge, code, bindings=[{"name": "S", "type": "service", "service": "target"}]) == [
+            9,
+            f"v{version}",
+            3,
+        ]
         edge.wipe()
 
 
@@ -83,19 +94,41 @@ def test_a_tenant_is_called_by_rpc(edge: Edge) -> None:
 
 
 def test_arguments_are_the_props_of_the_tenant_and_limits_are_taken(edge: Edge) -> None:
-    seen = dispatched(edge, """
+    seen = dispatched(
+        edge,
+        """
       const target = env.TENANTS.get("tenant", { plan: "pro", seats: [1, 2] }, { limits: { cpuMs: 10, subRequests: 5 } });
       const free = env.TENANTS.get("tenant", { plan: "free" });
       const seen = [await target.props(), await (await target.fetch(request)).json(), await (await free.fetch(request)).json(),
-                    await env.TENANTS.get("tenant").props()];""")
+                    await env.TENANTS.get("tenant").props()];""",
+    )
     assert seen == [{"plan": "pro", "seats": [1, 2]}, ["GET", "pro"], ["GET", "free"], {}]
 
 
-@pytest.mark.parametrize("name", ["", "../../workers", "a/b", "__proto__", "constructor", "then", "no\\u0000pe", "é", "tenant ", "Tenant", "x" * 300,
-                                  "tenant%00", "?", "#"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "../../workers",
+        "a/b",
+        "__proto__",
+        "constructor",
+        "then",
+        "no\\u0000pe",
+        "é",
+        "tenant ",
+        "Tenant",
+        "x" * 300,
+        "tenant%00",
+        "?",
+        "#",
+    ],
+)
 def test_hostile_names_are_workers_that_are_not_there(edge: Edge, name: str) -> None:
     code = f"const stub = env.TENANTS.get({name!r}); const tries = [() => stub.fetch(request), () => stub.add(1, 2)];"
-    collect = "const seen = []; for (const go of tries) seen.push(await go().then(() => 'there', (error) => error.message));"
+    collect = (
+        "const seen = []; for (const go of tries) seen.push(await go().then(() => 'there', (error) => error.message));"
+    )
     assert dispatched(edge, code + collect) == ["Worker not found."] * 2
 
 
@@ -119,14 +152,18 @@ def test_a_loop_between_services_ends_in_an_error_and_harms_nobody(edge: Edge) -
 
 def test_a_tenant_that_dispatches_to_itself(platform: Platform) -> None:
     code = "export default { fetch(request, env) { return env.TENANTS.get('a').fetch(request); } };"
-    platform.tenant("a", code, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace}])
+    platform.tenant(
+        "a", code, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace}]
+    )
     assert "Subrequest depth limit exceeded" in platform.get("a").text
 
 
 SAY = """
 const say = async (request) => Response.json([request.method, request.url, request.headers.get("x-a"), await request.text(), request.cf?.hint ?? null]);
 """
-CALLER = SAY + """
+CALLER = (
+    SAY
+    + """
 import { DurableObject } from "cloudflare:workers";
 export class Echo extends DurableObject { fetch(request) { return say(request); } }
 export default { async fetch(request, env) {
@@ -135,6 +172,7 @@ export default { async fetch(request, env) {
   return Response.json(await Promise.all(targets.map(async (target) => (await target.fetch("http://after/", make())).json())));
 } };
 """
+)
 
 
 def test_a_request_is_made_of_an_address_and_another_request(platform: Platform) -> None:
@@ -144,9 +182,17 @@ def test_a_request_is_made_of_an_address_and_another_request(platform: Platform)
     edge.deploy("echo", echo)
     platform.tenant("echo", echo)
     edge.deploy("echo", echo, namespace="trusted")
-    edge.deploy("caller", CALLER, migrations={"new_tag": "v1", "new_sqlite_classes": ["Echo"]}, bindings=[
-        {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}, {"name": "TRUSTED", "type": "dispatch_namespace", "namespace": "trusted"},
-        {"name": "ECHO", "type": "service", "service": "echo"}, {"name": "OBJECTS", "type": "durable_object_namespace", "class_name": "Echo"}])
+    edge.deploy(
+        "caller",
+        CALLER,
+        migrations={"new_tag": "v1", "new_sqlite_classes": ["Echo"]},
+        bindings=[
+            {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"},
+            {"name": "TRUSTED", "type": "dispatch_namespace", "namespace": "trusted"},
+            {"name": "ECHO", "type": "service", "service": "echo"},
+            {"name": "OBJECTS", "type": "durable_object_namespace", "class_name": "Echo"},
+        ],
+    )
     edge.route("caller.example.com/*", "caller")
     sent = ["POST", "http://after/", "1", "hello"]
     assert edge.get("caller.example.com").json() == [[*sent, None], [*sent, "near"], [*sent, "near"], [*sent, "near"]]

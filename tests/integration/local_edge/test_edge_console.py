@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The console in a browser: live with JavaScript, readable without, on a wide screen and on a phone's."""
+
 from __future__ import annotations
 
 import shutil
@@ -17,8 +18,15 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 pytestmark = pytest.mark.integration
 
 CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 FLAGS = [{"name": f"FLAG_{number}", "type": "plain_text", "text": "v"} for number in range(9)]
 PHONE = {"width": 390, "height": 844}
 
@@ -60,7 +68,9 @@ def filled(edge: Edge) -> Edge:
     """An edge with what is long, many and wrong."""
     for namespace in ("prod", "a" * 64):
         edge.ask("POST", "/workers/dispatch/namespaces", json={"name": namespace})
-    in_namespace(edge, *(f"customer-{number}" for number in range(12)), "l" * 63, tags=["plan-pro", "t" * 200], bindings=FLAGS)
+    in_namespace(
+        edge, *(f"customer-{number}" for number in range(12)), "l" * 63, tags=["plan-pro", "t" * 200], bindings=FLAGS
+    )
     edge.deploy("router", ECHO, bindings=[{"name": "B" * 90, "type": "plain_text", "text": "v"}])
     edge.route(f"*.{'sub-' * 15}x.{'sub-' * 5}domain.example.com/with/a/rather/long/path/that/goes/on/*", "router")
     edge.session.get(f"{edge.account}/workers/scripts/{'missing' * 40}")

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """D1 databases, asked by Workers and by the API: results and refusals, transactions, files, and what becomes of them."""
+
 from __future__ import annotations
 
 import hashlib
@@ -72,7 +73,11 @@ def files(edge: Edge, kind: str) -> set[str]:
 def shop(request: pytest.FixtureRequest, platform: Platform) -> Platform:
     """A tenant with a database, by each protocol between the two."""
     platform.tenant("a", ASKER, bindings=bound(made(platform.edge)), compatibility_flags=request.param)
-    ask(platform, "exec", ["create table items (id integer primary key, name text)\ninsert into items values (1, 'one'), (2, 'two')"])
+    ask(
+        platform,
+        "exec",
+        ["create table items (id integer primary key, name text)\ninsert into items values (1, 'one'), (2, 'two')"],
+    )
     return platform
 
 
@@ -87,15 +92,22 @@ def test_results_in_each_form(shop: Platform) -> None:
     assert ask(shop, "raw", ["select id, name from items order by id"]) == [[1, "one"], [2, "two"]]
     assert ask(shop, "raw", ["select 1 as a, 2 as a"], {"columnNames": True}) == [["a", "a"], [1, 2]]
     assert ask(shop, "raw", ["select * from items where id = 9"], {"columnNames": True}) == [["id", "name"]]
-    assert [part["results"] for part in ask(shop, "batch", [["select name from items where id = ?", 2], ["select 3 as n"]])] == [
-        [{"name": "two"}], [{"n": 3}]]
+    assert [
+        part["results"] for part in ask(shop, "batch", [["select name from items where id = ?", 2], ["select 3 as n"]])
+    ] == [[{"name": "two"}], [{"n": 3}]]
 
 
 def test_what_a_statement_did(shop: Platform) -> None:
     written = ask(shop, "run", ["insert into items (name) values ('three'), ('four') returning id"])
     assert written["results"] == [{"id": 3}, {"id": 4}]
     meta = written["meta"]
-    assert (meta["changes"], meta["last_row_id"], meta["rows_written"], meta["changed_db"], meta["served_by_primary"]) == (2, 4, 2, True, True)
+    assert (
+        meta["changes"],
+        meta["last_row_id"],
+        meta["rows_written"],
+        meta["changed_db"],
+        meta["served_by_primary"],
+    ) == (2, 4, 2, True, True)
     assert meta["size_after"] > 0 <= meta["duration"] == meta["timings"]["sql_duration_ms"]
     read = ask(shop, "all", ["select * from items"])["meta"]
     assert (read["changes"], read["rows_read"], read["rows_written"], read["changed_db"]) == (0, 4, 0, False)
@@ -105,14 +117,26 @@ def test_a_batch_is_all_or_nothing(shop: Platform) -> None:
     refused = ask(shop, "batch", [["insert into items values (7, 'seven')"], ["insert into items values (1, 'again')"]])
     assert refused[0].startswith("D1_ERROR: UNIQUE constraint failed: items.id: SQLITE_CONSTRAINT")
     assert ask(shop, "first", ["select count(*) as n from items"], "n") == 2
-    assert len(ask(shop, "batch", [["insert into items values (7, 'seven')"], ["insert into items values (8, 'eight')"]])) == 2
+    assert (
+        len(ask(shop, "batch", [["insert into items values (7, 'seven')"], ["insert into items values (8, 'eight')"]]))
+        == 2
+    )
     assert ask(shop, "first", ["select count(*) as n from items"], "n") == 4
 
 
 def test_lines_are_executed_together(shop: Platform) -> None:
-    assert ask(shop, "exec", ["insert into items values (3, 'three')\n\n-- a comment\ninsert into items values (4, 'four');\n"])["count"] == 2
+    assert (
+        ask(
+            shop,
+            "exec",
+            ["insert into items values (3, 'three')\n\n-- a comment\ninsert into items values (4, 'four');\n"],
+        )["count"]
+        == 2
+    )
     message = ask(shop, "exec", ["insert into items values (5, 'five')\ninsertz"])[0]
-    assert message.startswith("D1_EXEC_ERROR: ") and message.endswith('near "insertz": syntax error at offset 0: SQLITE_ERROR')
+    assert message.startswith("D1_EXEC_ERROR: ") and message.endswith(
+        'near "insertz": syntax error at offset 0: SQLITE_ERROR'
+    )
     assert ask(shop, "first", ["select max(id) as n from items"], "n") == 4
 
 
@@ -145,7 +169,10 @@ def test_refusals_in_the_words_of_sqlite(shop: Platform) -> None:
 
 def test_the_largest_values_and_most_parameters(shop: Platform) -> None:
     assert ask(shop, "first", ["select length(?) as n", "é" * 1_000_000], "n") == 1_000_000
-    assert ask(shop, "first", ["select length(?)", "é" * 1_000_000 + "x"])[0] == "D1_ERROR: string or blob too big: SQLITE_TOOBIG"
+    assert (
+        ask(shop, "first", ["select length(?)", "é" * 1_000_000 + "x"])[0]
+        == "D1_ERROR: string or blob too big: SQLITE_TOOBIG"
+    )
     assert ask(shop, "raw", ["select " + ",".join("?" * 100), *range(100)]) == [list(range(100))]
 
 
@@ -168,15 +195,36 @@ def test_values_of_each_type(platform: Platform, flags: list[str]) -> None:
     platform.tenant("a", VALUES, bindings=bound(made(platform.edge)), compatibility_flags=flags)
     seen = platform.get("a").json()
     # A number is bound as a float, as on Cloudflare; the column that takes it makes an integer of it.
-    assert seen["values"] == [None, "null", 1, "real", 1.5, "real", "täxt", "text", 1, "real", 0, "real", [0, 1, 255], "blob", [0, 1, 255], "blob",
-                              [2, 3], "blob"]
+    assert seen["values"] == [
+        None,
+        "null",
+        1,
+        "real",
+        1.5,
+        "real",
+        "täxt",
+        "text",
+        1,
+        "real",
+        0,
+        "real",
+        [0, 1, 255],
+        "blob",
+        [0, 1, 255],
+        "blob",
+        [2, 3],
+        "blob",
+    ]
     assert [message.partition(" not supported")[0] for message in seen["refused"]] == [
-        f"D1_TYPE_ERROR: Type '{kind}'" for kind in ("undefined", "bigint", "object")]
+        f"D1_TYPE_ERROR: Type '{kind}'" for kind in ("undefined", "bigint", "object")
+    ]
     assert (seen["big"], seen["name"]) == (9007199254740992, "D1Database")
 
 
 def test_a_session_knows_how_far_it_has_come(shop: Platform) -> None:
-    first, second, third = ask(shop, "session", [["select 1"], ["insert into items values (3, 'three')"]], "first-primary")
+    first, second, third = ask(
+        shop, "session", [["select 1"], ["insert into items values (3, 'three')"]], "first-primary"
+    )
     assert first is None and second < third
     assert len(third.split("-")) == 4
     assert ask(shop, "session", [["select 1"]], third)[-1] > third
@@ -207,7 +255,10 @@ def test_the_method_that_the_flag_brings(platform: Platform) -> None:
     answer = ask(platform, "query", [{"sql": "select ? as a, 2 as a", "params": [[1, 2]]}], "first-primary")
     assert answer["bookmark"]
     (result,) = answer["results"]
-    assert result["data"] == {"kind": "raw", "columns": ["a", "a"], "rows": [[[1, 2], 2]]} and result["meta"]["rows_written"] == 0
+    assert (
+        result["data"] == {"kind": "raw", "columns": ["a", "a"], "rows": [[[1, 2], 2]]}
+        and result["meta"]["rows_written"] == 0
+    )
     (last,) = ask(platform, "query", [{"sql": "select 1; select 2"}])["results"]
     assert last["data"]["rows"] == [[2]]
     assert "bookmark" not in ask(platform, "query", [{"sql": "select 1"}])
@@ -228,9 +279,13 @@ def test_workers_share_a_database_and_none_sees_another(platform: Platform) -> N
         platform.tenant(tenant, ASKER, bindings=bound(database))
     ask(platform, "exec", ["create table items (a)\ninsert into items values (1)"])
     assert ask(platform, "first", ["select a from items"], "a", tenant="b") == 1
-    assert ask(platform, "first", ["select a from items"], tenant="c")[0] == "D1_ERROR: no such table: items: SQLITE_ERROR"
+    assert (
+        ask(platform, "first", ["select a from items"], tenant="c")[0] == "D1_ERROR: no such table: items: SQLITE_ERROR"
+    )
     keepers = {"name": "KEEPERS", "type": "durable_object_namespace", "class_name": "Keeper"}
-    platform.tenant("d", KEEPER, bindings=[*bound(ident), keepers], migrations={"new_tag": "v1", "new_sqlite_classes": ["Keeper"]})
+    platform.tenant(
+        "d", KEEPER, bindings=[*bound(ident), keepers], migrations={"new_tag": "v1", "new_sqlite_classes": ["Keeper"]}
+    )
     assert platform.get("d").json() == 1
 
 
@@ -289,7 +344,9 @@ def test_objects_go_from_the_disk_with_their_worker(start: Callable[..., Edge]) 
     platform = Platform(start("--sweep-seconds", "1"))
     edge, counters = platform.edge, [{"name": "COUNTERS", "type": "durable_object_namespace", "class_name": "Counter"}]
     for tenant in "ab":
-        platform.tenant(tenant, COUNTER, bindings=counters, migrations={"new_tag": "v1", "new_sqlite_classes": ["Counter"]})
+        platform.tenant(
+            tenant, COUNTER, bindings=counters, migrations={"new_tag": "v1", "new_sqlite_classes": ["Counter"]}
+        )
     assert platform.get("b", "/z").text == "1"
     kept = files(edge, "objects")
     assert [platform.get("a", path).text for path in ("/x", "/x", "/y")] == ["1", "2", "1"]
@@ -322,7 +379,9 @@ class Api:
         if "upload_url" not in told:
             return told
         assert requests.put(told["upload_url"], data=data).headers["etag"] == f'"{etag}"'
-        return self.edge.ask("POST", f"{self.path}/import", json={"action": "ingest", "etag": etag, "filename": told["filename"]})
+        return self.edge.ask(
+            "POST", f"{self.path}/import", json={"action": "ingest", "etag": etag, "filename": told["filename"]}
+        )
 
     def dump(self, **left: Any) -> str:
         told = self.edge.ask("POST", f"{self.path}/export", json={"output_format": "polling", "dump_options": left})
@@ -332,11 +391,23 @@ class Api:
 
 def test_the_api_runs_several_statements_as_one_transaction(edge: Edge) -> None:
     api = Api(edge)
-    assert api.results({"sql": "create table t (a, b); insert into t values (1, 'x;y'); select * from t; -- end"}) == [[], [], [{"a": 1, "b": "x;y"}]]
-    assert api.results({"sql": "select a from t where b = ?", "params": ["x;y"]}, "raw") == [{"columns": ["a"], "rows": [[1]]}]
-    batch = {"batch": [{"sql": "insert into t values (?, ?)", "params": [2, None]}, {"sql": "select count(*) as n from t"}]}
+    assert api.results({"sql": "create table t (a, b); insert into t values (1, 'x;y'); select * from t; -- end"}) == [
+        [],
+        [],
+        [{"a": 1, "b": "x;y"}],
+    ]
+    assert api.results({"sql": "select a from t where b = ?", "params": ["x;y"]}, "raw") == [
+        {"columns": ["a"], "rows": [[1]]}
+    ]
+    batch = {
+        "batch": [{"sql": "insert into t values (?, ?)", "params": [2, None]}, {"sql": "select count(*) as n from t"}]
+    }
     assert api.results(batch) == [[], [{"n": 2}]]
-    assert api.refusal({"sql": "insert into t values (3, 3); select * from missing"}) == (400, 7500, "no such table: missing: SQLITE_ERROR")
+    assert api.refusal({"sql": "insert into t values (3, 3); select * from missing"}) == (
+        400,
+        7500,
+        "no such table: missing: SQLITE_ERROR",
+    )
     assert api.results({"sql": "select count(*) as n from t"}) == [[{"n": 2}]]
     assert api.refusal({"sql": "select ?"}) == (400, 7500, "Wrong number of parameter bindings for SQL query.")
     assert api.refusal({"sql": " -- nothing"}) == (400, 7500, "No SQL statements detected.")
@@ -378,7 +449,11 @@ def contents(sql: str) -> list[str]:
 def test_what_is_exported_makes_the_same_database(edge: Edge) -> None:
     api, copy = Api(edge), Api(edge, "copy")
     done = api.load(WHOLE)
-    assert (done["status"], done["result"]["num_queries"], done["messages"]) == ("complete", 9, ["Processed 9 queries."])
+    assert (done["status"], done["result"]["num_queries"], done["messages"]) == (
+        "complete",
+        9,
+        ["Processed 9 queries."],
+    )
     assert done["result"]["meta"]["changes"] == 6 and done["result"]["meta"]["rows_written"] > 0
     dump = api.dump()
     assert dump.startswith("PRAGMA defer_foreign_keys=TRUE;\n")
@@ -389,10 +464,21 @@ def test_what_is_exported_makes_the_same_database(edge: Edge) -> None:
 
 def test_an_export_leaves_out_what_is_not_wanted(edge: Edge) -> None:
     api = Api(edge)
-    api.load("create table a (x); create table b (x); create index i on a (x); insert into a values (1); insert into b values (2);")
+    api.load(
+        "create table a (x); create table b (x); create index i on a (x); insert into a values (1); insert into b values (2);"
+    )
     head = "PRAGMA defer_foreign_keys=TRUE;"
-    assert api.dump(no_data=True).split("\n") == [head, "CREATE TABLE a (x);", "CREATE TABLE b (x);", "CREATE INDEX i on a (x);"]
-    assert api.dump(no_schema=True).split("\n") == [head, 'INSERT INTO "a" ("x") VALUES(1);', 'INSERT INTO "b" ("x") VALUES(2);']
+    assert api.dump(no_data=True).split("\n") == [
+        head,
+        "CREATE TABLE a (x);",
+        "CREATE TABLE b (x);",
+        "CREATE INDEX i on a (x);",
+    ]
+    assert api.dump(no_schema=True).split("\n") == [
+        head,
+        'INSERT INTO "a" ("x") VALUES(1);',
+        'INSERT INTO "b" ("x") VALUES(2);',
+    ]
     assert api.dump(tables=["b"]).split("\n") == [head, "CREATE TABLE b (x);", 'INSERT INTO "b" ("x") VALUES(2);']
     api.load("create virtual table v using fts5 (x)")
     told = edge.ask("POST", f"{api.path}/export", json={"output_format": "polling"})
@@ -402,9 +488,13 @@ def test_an_export_leaves_out_what_is_not_wanted(edge: Edge) -> None:
 def test_an_import_is_all_or_nothing_however_long(edge: Edge) -> None:
     api, long = Api(edge), "".join(f"insert into t values ({number}, '{'ä;😀' * 20}');\n" for number in range(3000))
     assert api.load(f"create table t (a, b);\n{long}")["result"]["num_queries"] == 3001
-    assert api.results({"sql": "select count(*) as n, min(b) = max(b) as same, max(length(b)) as length from t"}) == [[{"n": 3000, "same": 1, "length": 60}]]
+    assert api.results({"sql": "select count(*) as n, min(b) = max(b) as same, max(length(b)) as length from t"}) == [
+        [{"n": 3000, "same": 1, "length": 60}]
+    ]
     failed = api.load(f"{long}insertz;")
-    assert (failed["success"], failed["status"]) == (False, "error") and failed["error"].startswith('near "insertz": syntax error')
+    assert (failed["success"], failed["status"]) == (False, "error") and failed["error"].startswith(
+        'near "insertz": syntax error'
+    )
     orphan = "pragma defer_foreign_keys = on; create table p (id primary key); create table c (p references p (id)); insert into c values (1);"
     assert api.load(orphan)["error"].startswith("FOREIGN KEY constraint failed")
     assert api.load("insert into t values (1, 'open")["error"].startswith("unrecognized token")
@@ -414,13 +504,17 @@ def test_an_import_is_all_or_nothing_however_long(edge: Edge) -> None:
     assert api.results({"sql": "select 'a' like 'A' as same"}) == [[{"same": 1}]]
     again = api.load(f"create table u (a);\n{long}")
     assert again["status"] == "complete"
-    assert api.load(f"create table u (a);\n{long}")["error"].startswith("table u already exists"), "what was uploaded runs again without an upload"
+    assert api.load(f"create table u (a);\n{long}")["error"].startswith("table u already exists"), (
+        "what was uploaded runs again without an upload"
+    )
 
 
 def test_what_takes_too_long_is_ended_and_not_begun_again(edge: Edge) -> None:
     api, begin = Api(edge), time.monotonic()
     api.results({"sql": "create table t (a)"})
-    endless = "with recursive n (a) as (select 1 union all select a + 1 from n) insert into t select a from n where a < 0"
+    endless = (
+        "with recursive n (a) as (select 1 union all select a + 1 from n) insert into t select a from n where a < 0"
+    )
     status, code, message = api.refusal({"sql": endless})
     assert (status, code) == (500, 10002) and "is not known" in message
     assert api.results({"sql": "select count(*) as n from t"}) == [[{"n": 0}]]
@@ -433,7 +527,9 @@ def test_the_address_of_a_file_is_its_only_key(edge: Edge) -> None:
     assert requests.get(told["upload_url"]).status_code == 403
     assert requests.put(told["upload_url"] + "x", data=b"select 1").status_code == 403
     assert requests.put(told["upload_url"], data=b"select 1").ok
-    wrong = edge.ask("POST", f"{api.path}/import", json={"action": "ingest", "etag": "0" * 32, "filename": told["filename"]})
+    wrong = edge.ask(
+        "POST", f"{api.path}/import", json={"action": "ingest", "etag": "0" * 32, "filename": told["filename"]}
+    )
     assert wrong["success"] is False and told["filename"] in wrong["error"]
     idle = edge.ask("POST", f"{api.path}/import", json={"action": "poll", "current_bookmark": ""})
     assert (idle["success"], idle["error"]) == (False, "Not currently importing anything.")

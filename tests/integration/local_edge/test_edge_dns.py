@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which host leads where: zones, DNS records, custom domains and custom hostnames, through workerd."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -41,7 +42,7 @@ def test_a_host_answers_from_the_request_after_its_record_is_there(strict: Edge)
     page = strict.get("app.example.com")
     assert page.status_code == 409
     assert "app.example.com has no proxied DNS record" in page.text
-    assert f"curl -X POST -H \"Authorization: Bearer $CLOUDFLARE_API_TOKEN\" {strict.zone[ZONE]}/dns_records" in page.text
+    assert f'curl -X POST -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" {strict.zone[ZONE]}/dns_records' in page.text
     made = record(strict, "app")
     assert answers(strict, "app.example.com", "x.app.example.com", ZONE) == ["all", "409", "409"]
     where = f"{strict.zone[ZONE]}/dns_records/{made['id']}"
@@ -55,12 +56,22 @@ def test_a_host_answers_from_the_request_after_its_record_is_there(strict: Edge)
 
 def test_a_wildcard_covers_all_below_but_what_has_a_name_nearer(strict: Edge) -> None:
     record(strict, "*")
-    assert answers(strict, "a.example.com", "deep.a.example.com", "API.Example.com", ZONE) == ["all", "all", "all", "409"]
+    assert answers(strict, "a.example.com", "deep.a.example.com", "API.Example.com", ZONE) == [
+        "all",
+        "all",
+        "all",
+        "409",
+    ]
     record(strict, "a", type="TXT", content="here", proxied=False)
     record(strict, "x.b", type="TXT", content="here", proxied=False)
     assert answers(strict, "a.example.com", "deep.a.example.com", "b.example.com", "c.b.example.com") == ["409"] * 4
     record(strict, "*.b")
-    assert answers(strict, "c.b.example.com", "x.b.example.com", "c.x.b.example.com", "other.example.com") == ["all", "409", "409", "all"]
+    assert answers(strict, "c.b.example.com", "x.b.example.com", "c.x.b.example.com", "other.example.com") == [
+        "all",
+        "409",
+        "409",
+        "all",
+    ]
 
 
 def test_only_addresses_that_are_proxied_count(strict: Edge) -> None:
@@ -68,14 +79,21 @@ def test_only_addresses_that_are_proxied_count(strict: Edge) -> None:
     record(strict, "name", type="CNAME", content="elsewhere.test")
     record(strict, "mail", type="MX", content="mx.elsewhere.test", priority=1, proxied=False)
     record(strict, "grey", type="A", content="192.0.2.1", proxied=False)
-    assert answers(strict, *(f"{name}.example.com" for name in ("four", "name", "mail", "grey"))) == ["all", "all", "409", "409"]
+    assert answers(strict, *(f"{name}.example.com" for name in ("four", "name", "mail", "grey"))) == [
+        "all",
+        "all",
+        "409",
+        "409",
+    ]
 
 
 def test_a_custom_domain_has_a_record_of_its_own_and_gives_way_to_routes(strict: Edge) -> None:
     strict.deploy("shop", named("shop"))
     for route in strict.ask("GET", f"{strict.zone[ZONE]}/workers/routes"):
         strict.ask("DELETE", f"{strict.zone[ZONE]}/workers/routes/{route['id']}")
-    domain = strict.ask("PUT", "/workers/domains", json={"hostname": "shop.example.com", "service": "shop", "zone_name": ZONE})
+    domain = strict.ask(
+        "PUT", "/workers/domains", json={"hostname": "shop.example.com", "service": "shop", "zone_name": ZONE}
+    )
     assert answers(strict, "shop.example.com", "x.shop.example.com") == ["shop", "409"]
     strict.route("shop.example.com/", "all")
     assert answers(strict, "shop.example.com") == ["all"]
@@ -90,7 +108,9 @@ def test_a_custom_domain_has_a_record_of_its_own_and_gives_way_to_routes(strict:
 def test_a_custom_hostname_answers_once_it_is_active(strict: Edge) -> None:
     where = f"{strict.zone[ZONE]}/custom_hostnames"
     assert "belongs to no zone" in strict.get("shop.customer.com").text
-    made = strict.ask("POST", where, json={"hostname": "shop.customer.com", "ssl": {"method": "http", "type": "dv", "wildcard": True}})
+    made = strict.ask(
+        "POST", where, json={"hostname": "shop.customer.com", "ssl": {"method": "http", "type": "dv", "wildcard": True}}
+    )
     pending = strict.get("shop.customer.com")
     assert pending.status_code == 409
     assert "still pending" in pending.text

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What happens to the edge, and what outlives it."""
+
 from __future__ import annotations
 
 import json
@@ -90,7 +91,10 @@ def test_a_tenant_that_loops_is_survived(start: Start) -> None:
     visitor.join()
 
 
-FILLING = {"heap": "held.push(new Array(1e5).fill(Math.random()));", "buffers": "held.push(new Uint8Array(1e7).fill(1));"}
+FILLING = {
+    "heap": "held.push(new Array(1e5).fill(Math.random()));",
+    "buffers": "held.push(new Uint8Array(1e7).fill(1));",
+}
 
 
 @pytest.mark.parametrize("kind", FILLING)
@@ -98,12 +102,16 @@ def test_a_tenant_that_fills_the_memory_is_survived(start: Start, kind: str) -> 
     edge = start("--max-memory-mb", "1024")
     platform = Platform(edge)
     platform.tenant("good", answering("good"))
-    platform.tenant("greedy", f"const held = []; export default {{ async fetch() {{ for (;;) {{ {FILLING[kind]} await scheduler.wait(1); }} }} }};")
+    platform.tenant(
+        "greedy",
+        f"const held = []; export default {{ async fetch() {{ for (;;) {{ {FILLING[kind]} await scheduler.wait(1); }} }} }};",
+    )
     before = edge.children()["edge"]
 
     def visit() -> None:
         with pytest.raises(requests.ConnectionError):
             platform.get("greedy", timeout=60)
+
     visitor = threading.Thread(target=visit)
     visitor.start()
     worst = 0.0
@@ -123,7 +131,9 @@ def test_a_tenant_that_fills_the_memory_is_survived(start: Start, kind: str) -> 
 def test_a_worker_that_never_answers_harms_nobody(platform: Platform) -> None:
     platform.tenant("good", answering("good"))
     platform.tenant("silent", "export default { fetch() { return new Promise(() => {}); } };")
-    platform.tenant("slow", "export default { async fetch() { await scheduler.wait(60_000); return new Response(''); } };")
+    platform.tenant(
+        "slow", "export default { async fetch() { await scheduler.wait(60_000); return new Response(''); } };"
+    )
     hung = platform.get("silent")
     assert hung.status_code == 404 and "hung" in hung.text, "the runtime's own words, through the router"
     with pytest.raises(requests.ReadTimeout):
@@ -140,11 +150,16 @@ def test_a_while_of_traffic_and_changes(start: Start) -> None:
 
 
 def test_passing_through_on_exception_does_not_end_the_edge(platform: Platform) -> None:
-    platform.tenant("bad", "export default { fetch(request, env, ctx) { ctx.passThroughOnException(); throw new Error('x'); } };")
+    platform.tenant(
+        "bad", "export default { fetch(request, env, ctx) { ctx.passThroughOnException(); throw new Error('x'); } };"
+    )
     before = platform.edge.children()["edge"]
     for _attempt in range(3):
         assert platform.get("bad").status_code == 500
-    platform.edge.deploy("router2", "export default { fetch(request, env, ctx) { ctx.passThroughOnException(); throw new Error('x'); } };")
+    platform.edge.deploy(
+        "router2",
+        "export default { fetch(request, env, ctx) { ctx.passThroughOnException(); throw new Error('x'); } };",
+    )
     platform.edge.route("direct.example.com/*", "router2")
     assert platform.edge.get("direct.example.com").status_code == 500
     assert platform.edge.children()["edge"] == before
@@ -198,7 +213,9 @@ def test_no_child_outlives_sigterm(start: Start) -> None:
 
 
 def run(edge: Edge, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(edge.command(*arguments), env=edge.environment(), capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        edge.command(*arguments), env=edge.environment(), capture_output=True, text=True, timeout=30, check=False
+    )
 
 
 def address(edge: Edge) -> str:
@@ -224,20 +241,25 @@ def test_stop_leaves_strangers_alone(start: Start) -> None:
     assert "is not a local edge" in done.stderr
 
 
-@pytest.mark.parametrize(("arguments", "says"), [
-    (["--api", "0.0.0.0:0"], "loopback addresses only"),
-    (["--api", "127.0.0.1:x"], "HOST:PORT"),
-    (["--account", "me"], "32 hexadecimal digits"),
-    (["--zone", "nodots"], "two labels or more"),
-    (["--rate-limit", "lots"], "1200/300"),
-    (["--switch", "absent_script=maybe"], "10092, null, 10007"),
-    (["--max-isolates", "0"], "from 1"),
-    (["--workerd", "/nonexistent/workerd"], "npm ci"),
-    (["--workerd", "/bin/true"], "does not run as workerd"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--api", "0.0.0.0:0"], "loopback addresses only"),
+        (["--api", "127.0.0.1:x"], "HOST:PORT"),
+        (["--account", "me"], "32 hexadecimal digits"),
+        (["--zone", "nodots"], "two labels or more"),
+        (["--rate-limit", "lots"], "1200/300"),
+        (["--switch", "absent_script=maybe"], "10092, null, 10007"),
+        (["--max-isolates", "0"], "from 1"),
+        (["--workerd", "/nonexistent/workerd"], "npm ci"),
+        (["--workerd", "/bin/true"], "does not run as workerd"),
+    ],
+)
 def test_a_start_that_cannot_be_is_one_line(start: Start, tmp_path: Path, arguments: list[str], says: str) -> None:
     probe = Edge.__new__(Edge)
-    done = run(probe, "serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(tmp_path / "d"), *arguments)
+    done = run(
+        probe, "serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(tmp_path / "d"), *arguments
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert says in done.stderr
@@ -267,4 +289,6 @@ def test_health_and_secrets_in_the_log(start: Start) -> None:
     health = edge.session.get(edge.api.replace("/client/v4", "/_edge/health")).json()
     assert health["pid"] == edge.process.pid == edge.ready["pid"]
     assert (health["api"], health["http"], health["data"]) == (edge.api, edge.http, str(edge.data))
-    assert "very-secret-value" not in edge.log.read_text() + json.dumps(edge.session.get(edge.api.replace("/client/v4", "/_edge/requests")).json())
+    assert "very-secret-value" not in edge.log.read_text() + json.dumps(
+        edge.session.get(edge.api.replace("/client/v4", "/_edge/requests")).json()
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """KV in Workers: the class that they see, one store with the API, and reads that are kept but never stale."""
+
 from __future__ import annotations
 
 import base64
@@ -124,36 +125,60 @@ ALL = f'{{"keys":[{LISTED}],"list_complete":true,"cacheStatus":null}}'
 #: What is asked, and what the runtime's own class makes of it, with Cloudflare's service behind it.
 OUTCOMES = {
     # Reads of one key
-    'kv.get("text")': '"hällo"', 'kv.get("text", "text")': '"hällo"', 'kv.get("text", {})': '"hällo"', 'kv.get("text", null)': '"hällo"',
-    'kv.get("json", "json")': '{"a":[1]}', 'kv.get("json", { type: "json", cacheTtl: 60 })': '{"a":[1]}',
-    'kv.get("bytes", "arrayBuffer")': "bytes [0,255]", 'kv.get("empty", "arrayBuffer")': "bytes []", 'kv.get("text", "stream")': "stream hällo",
-    'kv.get("empty", "stream")': "stream ", 'kv.get("bytes")': '"\\u0000\ufffd"', 'kv.get("bom")': '"\ufeffbom"', 'kv.get("empty")': '""',
-    'kv.get("missing")': "null", 'kv.get("missing", "json")': "null", 'kv.get("missing", "nonsense")': "null",
-    'kv.get("text", "json")': 'SyntaxError: Unexpected token \'h\', "hällo" is not valid JSON',
-    'kv.get("text", "nonsense")': UNKNOWN_TYPE, 'kv.get("text", "constructor")': UNKNOWN_TYPE, 'kv.get("text", { type: null })': UNKNOWN_TYPE,
-    'kv.get("text", { cacheTtl: 30 })': '"hällo"', 'kv.get("text", { cacheTtl: "60" })': '"hällo"',
+    'kv.get("text")': '"hällo"',
+    'kv.get("text", "text")': '"hällo"',
+    'kv.get("text", {})': '"hällo"',
+    'kv.get("text", null)': '"hällo"',
+    'kv.get("json", "json")': '{"a":[1]}',
+    'kv.get("json", { type: "json", cacheTtl: 60 })': '{"a":[1]}',
+    'kv.get("bytes", "arrayBuffer")': "bytes [0,255]",
+    'kv.get("empty", "arrayBuffer")': "bytes []",
+    'kv.get("text", "stream")': "stream hällo",
+    'kv.get("empty", "stream")': "stream ",
+    'kv.get("bytes")': '"\\u0000\ufffd"',
+    'kv.get("bom")': '"\ufeffbom"',
+    'kv.get("empty")': '""',
+    'kv.get("missing")': "null",
+    'kv.get("missing", "json")': "null",
+    'kv.get("missing", "nonsense")': "null",
+    'kv.get("text", "json")': "SyntaxError: Unexpected token 'h', \"hällo\" is not valid JSON",
+    'kv.get("text", "nonsense")': UNKNOWN_TYPE,
+    'kv.get("text", "constructor")': UNKNOWN_TYPE,
+    'kv.get("text", { type: null })': UNKNOWN_TYPE,
+    'kv.get("text", { cacheTtl: 30 })': '"hällo"',
+    'kv.get("text", { cacheTtl: "60" })': '"hällo"',
     'kv.get("text", { cacheTtl: 29 })': "Error: KV GET failed: 400 Invalid cache_ttl of 29. Cache TTL must be at least 30.",
     'kv.get("missing", { cacheTtl: NaN })': "Error: KV GET failed: 400 Invalid cache_ttl of 0. Cache TTL must be at least 30.",
     'kv.get("text", { cacheTtl: 2 ** 40 })': f"threw {RANGE}",
-    'kv.getWithMetadata("meta")': '{"value":"m","metadata":{"x":"ü"},"cacheStatus":null}', 'kv.getWithMetadata("missing")': NOTHING,
+    'kv.getWithMetadata("meta")': '{"value":"m","metadata":{"x":"ü"},"cacheStatus":null}',
+    'kv.getWithMetadata("missing")': NOTHING,
     'kv.getWithMetadata("json", "json")': '{"value":{"a":[1]},"metadata":null,"cacheStatus":null}',
     # Keys
-    "kv.get(1)": '"of 1"', "kv.get(null)": '"of null"', "kv.get(undefined)": '"of undefined"', 'kv.get({ toString: () => "text" })': '"hällo"',
-    'kv.get("")': "TypeError: Key name cannot be empty.", 'kv.get(".")': 'TypeError: "." is not allowed as a key name.',
-    'kv.put("..", "v")': 'TypeError: ".." is not allowed as a key name.', 'kv.delete("")': "TypeError: Key name cannot be empty.",
+    "kv.get(1)": '"of 1"',
+    "kv.get(null)": '"of null"',
+    "kv.get(undefined)": '"of undefined"',
+    'kv.get({ toString: () => "text" })': '"hällo"',
+    'kv.get("")': "TypeError: Key name cannot be empty.",
+    'kv.get(".")': 'TypeError: "." is not allowed as a key name.',
+    'kv.put("..", "v")': 'TypeError: ".." is not allowed as a key name.',
+    'kv.delete("")': "TypeError: Key name cannot be empty.",
     'kv.getWithMetadata("")': "threw TypeError: Key name cannot be empty.",
     'kv.get("ü".repeat(257))': "Error: KV GET failed: 414 UTF-8 encoded length of 514 exceeds key length limit of 512.",
     'kv.put("x".repeat(513), "v")': "Error: KV PUT failed: 414 UTF-8 encoded length of 513 exceeds key length limit of 512.",
     'kv.delete("x".repeat(513))': "Error: KV DELETE failed: 414 UTF-8 encoded length of 513 exceeds key length limit of 512.",
-    'kv.get("x".repeat(512))': "null", "kv.get(Symbol())": "threw TypeError: Cannot convert a Symbol value to a string",
+    'kv.get("x".repeat(512))': "null",
+    "kv.get(Symbol())": "threw TypeError: Cannot convert a Symbol value to a string",
     "kv.get()": "threw TypeError: Failed to execute 'get' on 'KvNamespace': parameter 1 is not of type 'string or Array'.",
     'kv.put("k")': "TypeError: Failed to execute 'put' on 'KvNamespace': parameter 2 is not of type 'string or Object'.",
     "kv.delete()": "TypeError: Failed to execute 'delete' on 'KvNamespace': parameter 1 is not of type 'string'.",
     # Several keys: the runtime leaves those out that are numbers
-    'kv.get(["text", "missing", "text", "empty"])': 'map {"text":"hällo","missing":null,"empty":""}', 'kv.get(["1", "null"])': 'map {"null":"of null"}',
-    'kv.get(["json", "missing"], "json")': 'map {"json":{"a":[1]},"missing":null}', 'kv.get(["text"], "")': 'map {"text":"hällo"}',
-    'kv.getWithMetadata(["meta", "text", "missing"])':
-        'map {"meta":{"value":"m","metadata":{"x":"ü"}},"text":{"value":"hällo","metadata":null},"missing":null}',
+    'kv.get(["text", "missing", "text", "empty"])': 'map {"text":"hällo","missing":null,"empty":""}',
+    'kv.get(["1", "null"])': 'map {"null":"of null"}',
+    'kv.get(["json", "missing"], "json")': 'map {"json":{"a":[1]},"missing":null}',
+    'kv.get(["text"], "")': 'map {"text":"hällo"}',
+    'kv.getWithMetadata(["meta", "text", "missing"])': (
+        'map {"meta":{"value":"m","metadata":{"x":"ü"}},"text":{"value":"hällo","metadata":null},"missing":null}'
+    ),
     'kv.get(["text"], "json")': "Error: KV GET_BULK failed: 400 At least one of the requested keys corresponds to a non-json value",
     'kv.get(["text"], "stream")': 'Error: KV GET_BULK failed: 400 "stream" is not a valid type. Use "json" or "text"',
     "kv.get([])": "Error: KV GET_BULK failed: 400 You must request a minimum of 1 key",
@@ -162,21 +187,34 @@ OUTCOMES = {
     'kv.get(["text", ""])': "Error: KV GET_BULK failed: 400 Key names must not be empty",
     'kv.get(["text"], { cacheTtl: 1 })': "Error: KV GET_BULK failed: 400 Invalid cache_ttl of 1. Cache TTL must be at least 30.",
     # Values
-    'written(kv, "v")': "[[118],null]", 'written(kv, "")': "[[],null]", "written(kv, 5)": "[[53],null]", "written(kv, null)": "[[110,117,108,108],null]",
-    "written(kv, new Uint8Array([1, 2]).buffer)": "[[1,2],null]", "written(kv, new Uint8Array([1, 2, 3, 4]).subarray(1, 3))": "[[2,3],null]",
-    "written(kv, new DataView(new Uint8Array([9, 8, 7]).buffer, 1))": "[[8,7],null]", "written(kv, new Uint16Array([258]))": "[[2,1],null]",
-    'written(kv, streamOf(new Uint8Array([1]), "a", new Uint8Array([2])))': "[[1,97,2],null]", "written(kv, streamOf())": "[[],null]",
-    'written(kv, new Response("b").body)': "[[98],null]", "written(kv, {})": VALUES_ONLY, "written(kv, [1])": VALUES_ONLY,
-    'written(kv, new Blob(["b"]))': VALUES_ONLY, 'written(kv, new Response("r"))': VALUES_ONLY,
-    'written(kv, new String("s"))': VALUES_ONLY, "written(kv, () => 1)": VALUES_ONLY,
+    'written(kv, "v")': "[[118],null]",
+    'written(kv, "")': "[[],null]",
+    "written(kv, 5)": "[[53],null]",
+    "written(kv, null)": "[[110,117,108,108],null]",
+    "written(kv, new Uint8Array([1, 2]).buffer)": "[[1,2],null]",
+    "written(kv, new Uint8Array([1, 2, 3, 4]).subarray(1, 3))": "[[2,3],null]",
+    "written(kv, new DataView(new Uint8Array([9, 8, 7]).buffer, 1))": "[[8,7],null]",
+    "written(kv, new Uint16Array([258]))": "[[2,1],null]",
+    'written(kv, streamOf(new Uint8Array([1]), "a", new Uint8Array([2])))': "[[1,97,2],null]",
+    "written(kv, streamOf())": "[[],null]",
+    'written(kv, new Response("b").body)': "[[98],null]",
+    "written(kv, {})": VALUES_ONLY,
+    "written(kv, [1])": VALUES_ONLY,
+    'written(kv, new Blob(["b"]))': VALUES_ONLY,
+    'written(kv, new Response("r"))': VALUES_ONLY,
+    'written(kv, new String("s"))': VALUES_ONLY,
+    "written(kv, () => 1)": VALUES_ONLY,
     "written(kv, Symbol())": "TypeError: Cannot convert a Symbol value to a string",
     'written(kv, new ReadableStream({ pull() { throw new RangeError("boom"); } }))': "RangeError: boom",
     "written(kv, new Uint8Array(25 * 2 ** 20 + 1))": "Error: KV PUT failed: 413 Value length of 26214401 exceeds limit of 26214400.",
-    'written(kv, new ReadableStream({ pull(control) { control.enqueue(new Uint8Array(2 ** 20)); } }))':
-        "Error: KV PUT failed: 413 Value length of more than 26214400 exceeds limit of 26214400.",
+    "written(kv, new ReadableStream({ pull(control) { control.enqueue(new Uint8Array(2 ** 20)); } }))": (
+        "Error: KV PUT failed: 413 Value length of more than 26214400 exceeds limit of 26214400."
+    ),
     # When they expire
-    'written(kv, "v", { expirationTtl: 60 })': "[[118],null]", 'written(kv, "v", { expirationTtl: "60.9" })': "[[118],null]",
-    'written(kv, "v", null)': "[[118],null]", 'written(kv, "v", { expiration: 1, expirationTtl: 60 })': "[[118],null]",
+    'written(kv, "v", { expirationTtl: 60 })': "[[118],null]",
+    'written(kv, "v", { expirationTtl: "60.9" })': "[[118],null]",
+    'written(kv, "v", null)': "[[118],null]",
+    'written(kv, "v", { expiration: 1, expirationTtl: 60 })': "[[118],null]",
     'written(kv, "v", { expirationTtl: 59 })': "Error: KV PUT failed: 400 Invalid expiration_ttl of 59. Expiration TTL must be at least 60.",
     'written(kv, "v", { expirationTtl: 0 })': "Error: KV PUT failed: 400 Invalid expiration_ttl of 0. Please specify integer greater than 0.",
     'written(kv, "v", { expirationTtl: null })': "Error: KV PUT failed: 400 Invalid expiration_ttl of 0. Please specify integer greater than 0.",
@@ -186,29 +224,40 @@ OUTCOMES = {
     'written(kv, "v", { expiration: Date.now() })': RANGE,
     'written(kv, "v", "options")': "TypeError: Failed to execute 'put' on 'KvNamespace': parameter 3 is not of type 'PutOptions'.",
     # Metadata
-    'written(kv, "", { metadata: 0 })': "[[],0]", 'written(kv, "", { metadata: "" })': '[[],""]', 'written(kv, "", { metadata: null })': "[[],null]",
-    'written(kv, "", { metadata: [1, { a: "ü" }] })': '[[],[1,{"a":"ü"}]]', 'written(kv, "", { metadata: new Date(0) })': '[[],"1970-01-01T00:00:00.000Z"]',
+    'written(kv, "", { metadata: 0 })': "[[],0]",
+    'written(kv, "", { metadata: "" })': '[[],""]',
+    'written(kv, "", { metadata: null })': "[[],null]",
+    'written(kv, "", { metadata: [1, { a: "ü" }] })': '[[],[1,{"a":"ü"}]]',
+    'written(kv, "", { metadata: new Date(0) })': '[[],"1970-01-01T00:00:00.000Z"]',
     'written(kv, "", { metadata: "\\ud800\\r\\n" })': '[[],"\\ud800\\r\\n"]',
     'written(kv, "", { metadata: 1n })': "TypeError: Do not know how to serialize a BigInt",
     'written(kv, "", { metadata: "x".repeat(1023) })': "Error: KV PUT failed: 413 Metadata length of 1025 exceeds limit of 1024.",
     'written(kv, "", { metadata: "x".repeat(1022) }).then(([, metadata]) => metadata.length)': "1022",
     # Listings
-    'kv.list({ prefix: "p/" })': ALL, 'kv.list({ prefix: "p/", limit: 3, cursor: null })': ALL, 'kv.list({ prefix: "p/", limit: 0 })': ALL,
-    'kv.list({ prefix: "p/", limit: -1, cursor: "" })': ALL, 'kv.list({ prefix: "p/", limit: 1000 })': ALL,
-    'kv.list({ prefix: "none" })': '{"keys":[],"list_complete":true,"cacheStatus":null}', 'kv.list().then(({ keys }) => keys.length)': "12",
-    'kv.list({ prefix: "p/", limit: 2 }).then(({ cursor, ...rest }) => [typeof cursor, rest.list_complete, Object.keys(rest)])':
-        '["string",false,["keys","list_complete","cacheStatus"]]',
-    'kv.list({ prefix: "p/", limit: 2 }).then(({ cursor }) => kv.list({ prefix: "p/", limit: 2, cursor }))':
-        '{"keys":[{"name":"p/3"}],"list_complete":true,"cacheStatus":null}',
+    'kv.list({ prefix: "p/" })': ALL,
+    'kv.list({ prefix: "p/", limit: 3, cursor: null })': ALL,
+    'kv.list({ prefix: "p/", limit: 0 })': ALL,
+    'kv.list({ prefix: "p/", limit: -1, cursor: "" })': ALL,
+    'kv.list({ prefix: "p/", limit: 1000 })': ALL,
+    'kv.list({ prefix: "none" })': '{"keys":[],"list_complete":true,"cacheStatus":null}',
+    "kv.list().then(({ keys }) => keys.length)": "12",
+    (
+        'kv.list({ prefix: "p/", limit: 2 })'
+        ".then(({ cursor, ...rest }) => [typeof cursor, rest.list_complete, Object.keys(rest)])"
+    ): '["string",false,["keys","list_complete","cacheStatus"]]',
+    'kv.list({ prefix: "p/", limit: 2 }).then(({ cursor }) => kv.list({ prefix: "p/", limit: 2, cursor }))': (
+        '{"keys":[{"name":"p/3"}],"list_complete":true,"cacheStatus":null}'
+    ),
     "kv.list({ limit: 1001 })": "Error: KV GET failed: 400 Invalid key_count_limit of 1001. Please specify an integer less than 1000.",
     'kv.list({ prefix: "x".repeat(513) })': "Error: KV GET failed: 414 UTF-8 encoded length of 513 exceeds key length limit of 512.",
     'kv.list({ cursor: "nonsense" })': "Error: KV GET failed: 400 Invalid cursor",
     "kv.list(5)": "TypeError: Failed to execute 'list' on 'KvNamespace': parameter 1 is not of type 'ListOptions'.",
     # The class
-    "appearance(kv)": '["KvNamespace","[object KvNamespace]","{}",[],true]', "members(kv)": '["delete","get","getWithMetadata","list","put"]',
+    "appearance(kv)": '["KvNamespace","[object KvNamespace]","{}",[],true]',
+    "members(kv)": '["delete","get","getWithMetadata","list","put"]',
     "new kv.constructor()": "threw TypeError: Illegal constructor",
     "(0, kv.get)(1)": "threw TypeError: Illegal invocation: function called with incorrect `this` reference. See "
-                      "https://developers.cloudflare.com/workers/observability/errors/#illegal-invocation-errors for details.",
+    "https://developers.cloudflare.com/workers/observability/errors/#illegal-invocation-errors for details.",
     # What was read is the reader's own
     "changed(kv)": '[{"a":[1]},[0,255],[1]]',
 }
@@ -247,7 +296,9 @@ export default { async fetch(request, { DATA: kv }) {
 def test_so_many_bytes_are_read_at_once(edge: Edge) -> None:
     kv_worker(edge, LARGE)
     assert edge.get("w.example.com").json() == [
-        [["a", 9 * 2 ** 20], ["b", 9 * 2 ** 20]], "KV GET_BULK failed: 413 Total size of request exceeds the limit of 25MB"]
+        [["a", 9 * 2**20], ["b", 9 * 2**20]],
+        "KV GET_BULK failed: 413 Total size of request exceeds the limit of 25MB",
+    ]
 
 
 ONE = """
@@ -286,7 +337,9 @@ def store(edge: Edge) -> Store:
 
 WRITES: dict[str, Callable[[Store, str], None]] = {
     "API, one": lambda store, text: store.api("PUT", "/values/k", data=text),
-    "API, bulk": lambda store, text: store.api("PUT", "/bulk", json=[{"key": "k", "value": base64.b64encode(text.encode()).decode(), "base64": True}]),
+    "API, bulk": lambda store, text: store.api(
+        "PUT", "/bulk", json=[{"key": "k", "value": base64.b64encode(text.encode()).decode(), "base64": True}]
+    ),
     "another Worker": lambda store, text: store.worker("PUT", "k", data=text),
 }
 DELETES: dict[str, Callable[[Store], None]] = {
@@ -305,6 +358,7 @@ def readers(store: Store, count: int = 2) -> Iterator[None]:
         with requests.Session() as session:
             while not over.is_set():
                 store.read("k", session)
+
     threads = [threading.Thread(target=read) for _number in range(count)]
     for thread in threads:
         thread.start()
@@ -413,8 +467,15 @@ def test_what_is_kept_stays_within_its_bytes_and_the_least_recently_used_goes(ed
     text = (FILES / "local_edge" / "runtime" / "js" / "kept.js").read_text()
     edge.deploy("w", KEPT, files={"kept.js": ("application/javascript+module", text)})
     edge.route("w.example.com/*", "w")
-    assert edge.get("w.example.com").json() == {"wrong": [], "emptied": 0, "large": None, "over": None, "there": ["a", "c", "d", "e", "f"], "nothing": None,
-                                                "deleted": [True, False]}
+    assert edge.get("w.example.com").json() == {
+        "wrong": [],
+        "emptied": 0,
+        "large": None,
+        "over": None,
+        "there": ["a", "c", "d", "e", "f"],
+        "nothing": None,
+        "deleted": [True, False],
+    }
 
 
 FILL = """

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Durable Objects of Workers that were uploaded: identity, storage, alarms, sockets, and what becomes of them."""
+
 from __future__ import annotations
 
 import time
@@ -151,10 +152,22 @@ def test_a_class_of_another_worker(counters: Platform) -> None:
     edge = counters.edge
     edge.deploy("keeper", COUNTER.replace("VERSION", "kept"), bindings=[BINDING], **FIRST)
     code = "export default { async fetch(request, env) { return Response.json(await env.THEIRS.getByName('x').version); } };"
-    edge.deploy("visitor", code, bindings=[{"name": "THEIRS", "type": "durable_object_namespace", "class_name": "Counter", "script_name": "keeper"}])
+    edge.deploy(
+        "visitor",
+        code,
+        bindings=[
+            {"name": "THEIRS", "type": "durable_object_namespace", "class_name": "Counter", "script_name": "keeper"}
+        ],
+    )
     edge.route("visitor.example.com/*", "visitor")
     assert edge.get("visitor.example.com").json() == "kept"
-    missing = edge.upload("lost", code, bindings=[{"name": "THEIRS", "type": "durable_object_namespace", "class_name": "None", "script_name": "keeper"}])
+    missing = edge.upload(
+        "lost",
+        code,
+        bindings=[
+            {"name": "THEIRS", "type": "durable_object_namespace", "class_name": "None", "script_name": "keeper"}
+        ],
+    )
     assert missing.json()["errors"][0]["code"] == 10061
     listed = edge.ask("GET", "/workers/durable_objects/namespaces")
     assert [(one["script"], one["class"]) for one in listed] == [("keeper", "Counter")]

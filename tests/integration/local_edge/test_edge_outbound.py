@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Outbound Workers: whatever a tenant fetches goes through one, which knows from the router on whose behalf."""
+
 from __future__ import annotations
 
 import pytest
@@ -27,8 +28,12 @@ def outbound(edge: Edge) -> Edge:
     """A router that names its customers to an outbound Worker."""
     edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
     edge.deploy("egress", EGRESS, bindings=[{"name": "OWN", "type": "plain_text", "text": "kept"}])
-    binding = {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants",
-               "outbound": {"worker": {"service": "egress"}, "params": [{"name": "customer"}]}}
+    binding = {
+        "name": "TENANTS",
+        "type": "dispatch_namespace",
+        "namespace": "tenants",
+        "outbound": {"worker": {"service": "egress"}, "params": [{"name": "customer"}]},
+    }
     edge.deploy("router", ROUTER, bindings=[binding])
     edge.route("*.example.com/*", "router")
     for name in ("one", "two"):
@@ -39,7 +44,13 @@ def outbound(edge: Edge) -> Edge:
 def test_it_sees_what_a_tenant_fetches_and_for_whom(outbound: Edge) -> None:
     for name in ("one", "two", "one"):
         assert outbound.get(f"{name}.example.com").json() == {
-            "url": "https://elsewhere.test/path?q=1", "method": "POST", "body": f"from {name}", "customer": name, "more": None, "own": "kept"}
+            "url": "https://elsewhere.test/path?q=1",
+            "method": "POST",
+            "body": f"from {name}",
+            "customer": name,
+            "more": None,
+            "own": "kept",
+        }
 
 
 def test_a_new_version_of_either_is_live_on_the_next_request(outbound: Edge) -> None:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ways that Cloudflare's documentation builds platforms: how a router finds the Worker of a customer, and what it does around it."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -47,7 +48,11 @@ STRANGERS = {
 def customers(edge: Edge) -> Edge:
     """A namespace with the Worker `shop`."""
     edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "customers"})
-    edge.deploy("shop", "export default { fetch: (request) => new Response(`shop ${new URL(request.url).pathname}`) };", namespace="customers")
+    edge.deploy(
+        "shop",
+        "export default { fetch: (request) => new Response(`shop ${new URL(request.url).pathname}`) };",
+        namespace="customers",
+    )
     return edge
 
 
@@ -55,9 +60,15 @@ def route(edge: Edge, how: str, code: str = "", pattern: str = "*/*", **binding:
     """A router on everything, bound to the customers and to their records."""
     kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
     edge.ask("PUT", f"/storage/kv/namespaces/{kv}/bulk", json=[{"key": "shop.example.com", "value": "shop"}])
-    bindings = [{"name": "CUSTOMERS", "type": "dispatch_namespace", "namespace": "customers", **binding},
-                {"name": "RECORDS", "type": "kv_namespace", "namespace_id": kv}]
-    edge.deploy("router", f"{DISPATCH}{code} export default {{ async fetch(request, env, ctx) {{ return {how}; }} }};", bindings=bindings)
+    bindings = [
+        {"name": "CUSTOMERS", "type": "dispatch_namespace", "namespace": "customers", **binding},
+        {"name": "RECORDS", "type": "kv_namespace", "namespace_id": kv},
+    ]
+    edge.deploy(
+        "router",
+        f"{DISPATCH}{code} export default {{ async fetch(request, env, ctx) {{ return {how}; }} }};",
+        bindings=bindings,
+    )
     edge.route(pattern, "router")
 
 
@@ -65,7 +76,11 @@ def route(edge: Edge, how: str, code: str = "", pattern: str = "*/*", **binding:
 def test_a_customer_is_found(customers: Edge, how: str) -> None:
     if "metadata" in how:
         hostnames = f"{customers.zone['example.com']}/custom_hostnames"
-        wanted = {"hostname": "shop.customer.net", "ssl": {"method": "http", "type": "dv"}, "custom_metadata": {"worker": "shop"}}
+        wanted = {
+            "hostname": "shop.customer.net",
+            "ssl": {"method": "http", "type": "dv"},
+            "custom_metadata": {"worker": "shop"},
+        }
         made = customers.ask("POST", hostnames, json=wanted)
         eventually(lambda: customers.ask("GET", f"{hostnames}/{made['id']}")["status"] == "active", 10)
     route(customers, ROUTERS[how])
@@ -78,7 +93,9 @@ def test_a_customer_is_found(customers: Edge, how: str) -> None:
 
 
 def test_a_customer_that_fails_is_told_apart_from_one_that_is_not_there(customers: Edge) -> None:
-    customers.deploy("broken", "export default { fetch() { throw new Error('out of order'); } };", namespace="customers")
+    customers.deploy(
+        "broken", "export default { fetch() { throw new Error('out of order'); } };", namespace="customers"
+    )
     route(customers, ROUTERS["by subdomain"])
     answer = customers.get("broken.example.com")
     assert (answer.status_code, answer.text) == (500, "customer failed: out of order")
@@ -87,7 +104,9 @@ def test_a_customer_that_fails_is_told_apart_from_one_that_is_not_there(customer
 def test_limits_by_plan(customers: Edge) -> None:
     limits = "{ free: { cpuMs: 10, subRequests: 5 }, pro: { cpuMs: 50, subRequests: 50 } }"
     route(customers, f"dispatch(env, 'shop', request, {{}}, {{ limits: ({limits})[request.headers.get('x-plan')] }})")
-    assert [customers.get("shop.example.com", headers={"x-plan": plan}).text for plan in ("free", "pro", "none")] == ["shop /"] * 3
+    assert [customers.get("shop.example.com", headers={"x-plan": plan}).text for plan in ("free", "pro", "none")] == [
+        "shop /"
+    ] * 3
 
 
 def test_hosts_are_kept_from_the_router_by_routes_without_a_worker(customers: Edge) -> None:
@@ -110,13 +129,23 @@ export default { async fetch(request, env) {
 
 def test_an_outbound_worker_decides_what_customers_may_reach(customers: Edge) -> None:
     customers.deploy("egress", OUTBOUND)
-    customers.deploy("asking", """export default { async fetch(request) {
+    customers.deploy(
+        "asking",
+        """export default { async fetch(request) {
       const answers = await Promise.all(["https://api.example.net/x", "http://metadata.internal/"].map((url) => fetch(url)));
       return Response.json([await answers[0].json(), answers[1].status]);
-    } };""", namespace="customers")
-    route(customers, "dispatch(env, 'asking', request, {}, { outbound: { customer: 'c-1', plan: 'pro' } })",
-          outbound={"worker": {"service": "egress"}, "params": [{"name": "customer"}, {"name": "plan"}]})
-    assert customers.get("shop.example.com").json() == [{"to": "https://api.example.net/x", "signed": "c-1", "plan": "pro"}, 403]
+    } };""",
+        namespace="customers",
+    )
+    route(
+        customers,
+        "dispatch(env, 'asking', request, {}, { outbound: { customer: 'c-1', plan: 'pro' } })",
+        outbound={"worker": {"service": "egress"}, "params": [{"name": "customer"}, {"name": "plan"}]},
+    )
+    assert customers.get("shop.example.com").json() == [
+        {"to": "https://api.example.net/x", "signed": "c-1", "plan": "pro"},
+        403,
+    ]
 
 
 CHANGING = """
@@ -132,12 +161,21 @@ async function changed(request, env, ctx) {
 
 
 def test_a_router_changes_what_goes_in_and_what_comes_out(customers: Edge) -> None:
-    customers.deploy("shop", "export default { fetch: (request) => new Response(request.headers.get('x-customer'), { status: 202 }) };", namespace="customers")
+    customers.deploy(
+        "shop",
+        "export default { fetch: (request) => new Response(request.headers.get('x-customer'), { status: 202 }) };",
+        namespace="customers",
+    )
     route(customers, "changed(request, env, ctx)", CHANGING)
     answer = customers.get("shop.example.com")
     assert (answer.status_code, answer.text, answer.headers["x-platform"]) == (202, "shop", "mine")
     (kv,) = customers.ask("GET", "/storage/kv/namespaces")
-    eventually(lambda: customers.session.get(f"{customers.account}/storage/kv/namespaces/{kv['id']}/values/seen").text == "202 true")
+    eventually(
+        lambda: (
+            customers.session.get(f"{customers.account}/storage/kv/namespaces/{kv['id']}/values/seen").text
+            == "202 true"
+        )
+    )
 
 
 EVENTS = """

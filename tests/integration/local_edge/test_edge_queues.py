@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Queues: what Workers send, as it is pulled."""
+
 from __future__ import annotations
 
 import base64
@@ -28,12 +29,17 @@ def sent(edge: Edge, code: str, **options: Any) -> Any:
 
 
 def pulled(edge: Edge, queue: str, **options: Any) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = edge.ask("POST", f"{queue}/messages/pull", json={"batch_size": 100, **options})["messages"]
+    messages: list[dict[str, Any]] = edge.ask("POST", f"{queue}/messages/pull", json={"batch_size": 100, **options})[
+        "messages"
+    ]
     return messages
 
 
 def bodies(edge: Edge, queue: str) -> list[str]:
-    return [one["body"] if one["metadata"]["CF-Content-Type"] == "text" else base64.b64decode(one["body"]).decode() for one in pulled(edge, queue)]
+    return [
+        one["body"] if one["metadata"]["CF-Content-Type"] == "text" else base64.b64decode(one["body"]).decode()
+        for one in pulled(edge, queue)
+    ]
 
 
 def test_a_message_of_every_type(edge: Edge, queue: str) -> None:
@@ -60,24 +66,43 @@ def test_many_at_once_with_delays_of_their_own(edge: Edge, queue: str) -> None:
     assert sent(edge, "q.metrics()")["backlogCount"] == 3
 
 
-@pytest.mark.parametrize(("delay", "code", "there"), [
-    (600, "env.Q.send(1)", []), (600, "env.Q.send(1, { delaySeconds: 0 })", ["1"]),
-    (600, "env.Q.sendBatch([{ body: 1 }])", []), (0, "env.Q.send(1)", ["1"]),
-])
-def test_the_delay_of_the_binding_is_for_those_that_have_none(edge: Edge, queue: str, delay: int, code: str, there: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("delay", "code", "there"),
+    [
+        (600, "env.Q.send(1)", []),
+        (600, "env.Q.send(1, { delaySeconds: 0 })", ["1"]),
+        (600, "env.Q.sendBatch([{ body: 1 }])", []),
+        (0, "env.Q.send(1)", ["1"]),
+    ],
+)
+def test_the_delay_of_the_binding_is_for_those_that_have_none(
+    edge: Edge, queue: str, delay: int, code: str, there: list[str]
+) -> None:
     edge.evaluate(code, {**BINDING, "delivery_delay": delay})
     assert bodies(edge, queue) == there
 
 
 REFUSED = {
     "q.send(undefined)": ["TypeError", "Message body cannot be undefined"],
-    "q.send(1, 5)": ["TypeError", "Failed to execute 'send' on 'WorkerQueue': parameter 2 is not of type 'SendOptions'."],
+    "q.send(1, 5)": [
+        "TypeError",
+        "Failed to execute 'send' on 'WorkerQueue': parameter 2 is not of type 'SendOptions'.",
+    ],
     "q.send(1, { contentType: 'xml' })": ["TypeError", "Unsupported queue message content type: xml"],
-    "q.send({}, { contentType: 'text' })": ["TypeError", 'Content Type "text" requires a value of type string, but received: object'],
-    "q.send('x', { contentType: 'bytes' })": ["TypeError", 'Content Type "bytes" requires a value of type ArrayBufferView, but received: string'],
+    "q.send({}, { contentType: 'text' })": [
+        "TypeError",
+        'Content Type "text" requires a value of type string, but received: object',
+    ],
+    "q.send('x', { contentType: 'bytes' })": [
+        "TypeError",
+        'Content Type "bytes" requires a value of type ArrayBufferView, but received: string',
+    ],
     "q.send(() => 1, { contentType: 'v8' })": ["DataCloneError", "() => 1 could not be cloned."],
     "q.sendBatch([])": ["TypeError", "sendBatch() requires at least one message"],
-    "q.sendBatch(5)": ["TypeError", "Failed to execute 'sendBatch' on 'WorkerQueue': parameter 1 is not of type 'Sequence'."],
+    "q.sendBatch(5)": [
+        "TypeError",
+        "Failed to execute 'sendBatch' on 'WorkerQueue': parameter 1 is not of type 'Sequence'.",
+    ],
     "q.sendBatch([5])": ["TypeError", "Incorrect type: the provided value is not of type 'MessageSendRequest'."],
     "q.sendBatch([{ body: 1, contentType: 'TEXT' }])": ["TypeError", "Unsupported queue message content type: TEXT"],
 }
@@ -108,8 +133,18 @@ def test_limits(edge: Edge, queue: str, code: str) -> None:
 
 
 def test_what_fits_is_taken(edge: Edge, queue: str) -> None:
-    assert sent(edge, "q.send(body(128_000), { contentType: 'text', delaySeconds: 86_400 })")["metadata"]["metrics"]["backlogBytes"] == 128_000
-    assert sent(edge, "q.sendBatch(Array(100).fill({ body: body(2_560), contentType: 'text' }))")["metadata"]["metrics"]["backlogCount"] == 101
+    assert (
+        sent(edge, "q.send(body(128_000), { contentType: 'text', delaySeconds: 86_400 })")["metadata"]["metrics"][
+            "backlogBytes"
+        ]
+        == 128_000
+    )
+    assert (
+        sent(edge, "q.sendBatch(Array(100).fill({ body: body(2_560), contentType: 'text' }))")["metadata"]["metrics"][
+            "backlogCount"
+        ]
+        == 101
+    )
 
 
 def test_a_worker_of_an_older_date_sends_v8_and_hears_less(edge: Edge, queue: str) -> None:
@@ -130,9 +165,17 @@ def test_a_tenant_sends_from_within_an_object_and_a_queue_knows_its_producers(pl
     import { DurableObject } from "cloudflare:workers";
     export class Sender extends DurableObject { async send(body) { await this.env.Q.send(body); return (await this.env.Q.metrics()).backlogCount; } }
     export default { async fetch(request, env) { return Response.json(await env.SENDERS.getByName("x").send({ from: "an object" })); } };"""
-    platform.tenant("a", code, bindings=[BINDING, {"name": "SENDERS", "type": "durable_object_namespace", "class_name": "Sender"}],
-                    migrations={"new_tag": "v1", "new_sqlite_classes": ["Sender"]})
+    platform.tenant(
+        "a",
+        code,
+        bindings=[BINDING, {"name": "SENDERS", "type": "durable_object_namespace", "class_name": "Sender"}],
+        migrations={"new_tag": "v1", "new_sqlite_classes": ["Sender"]},
+    )
     assert platform.get("a").json() == 1
     assert bodies(platform.edge, queue) == ['{"from":"an object"}']
     shown = platform.edge.ask("GET", queue)
-    assert (shown["producers"], shown["producers_total_count"], shown["consumers"]) == ([{"type": "worker", "script": "a"}], 1, [])
+    assert (shown["producers"], shown["producers_total_count"], shown["consumers"]) == (
+        [{"type": "worker", "script": "a"}],
+        1,
+        [],
+    )

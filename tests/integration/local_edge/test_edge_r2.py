@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """R2 buckets in Workers: every method with every option, one store with the API, large bodies, and what a killed process leaves."""
+
 from __future__ import annotations
 
 import hashlib
@@ -76,7 +77,9 @@ def hex_of(text: str, name: str = "md5") -> str:
 
 
 def test_every_kind_of_value_and_of_reading(files: Edge) -> None:
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const values = {
         string: "grüße", buffer: bytes("grüße").buffer, view: bytes("--grüße--").subarray(2, 9), data: new DataView(bytes("--grüße").buffer, 2),
         blob: new Blob(["grü", "ße"]), fixed: fixed("hello"), request: request.body, response: new Response("hello").body, none: null, empty: "",
@@ -96,9 +99,21 @@ def test_every_kind_of_value_and_of_reading(files: Edge) -> None:
       ];
       const once = await get();
       seen.used = [once.bodyUsed, await once.text(), once.bodyUsed, await fails(() => once.json())];
-      seen.refused = [await fails(() => b.put("k", 5)), await fails(() => b.put("k", { a: 1 }))];""", body=b"of a visitor")
-    texts = {"string": "grüße", "buffer": "grüße", "view": "grüße", "data": "grüße", "blob": "grüße", "fixed": "hello", "request": "of a visitor",
-             "response": "hello", "none": "", "empty": ""}
+      seen.refused = [await fails(() => b.put("k", 5)), await fails(() => b.put("k", { a: 1 }))];""",
+        body=b"of a visitor",
+    )
+    texts = {
+        "string": "grüße",
+        "buffer": "grüße",
+        "view": "grüße",
+        "data": "grüße",
+        "blob": "grüße",
+        "fixed": "hello",
+        "request": "of a visitor",
+        "response": "hello",
+        "none": "",
+        "empty": "",
+    }
     for key, text in texts.items():
         assert seen[key] == {"size": len(text.encode()), "etag": hex_of(text), "text": text, "stream": text}, key
     assert seen["read"] == [{"n": [1]}, 9, "Uint8Array", "application/json", '{"n":[1]}']
@@ -107,7 +122,9 @@ def test_every_kind_of_value_and_of_reading(files: Edge) -> None:
 
 
 def test_what_an_object_says_of_itself(files: Edge) -> None:
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const httpMetadata = { contentType: "text/plain", contentLanguage: "de", contentDisposition: "inline", contentEncoding: "br",
                              cacheControl: "no-cache", cacheExpiry: new Date(1e12) };
       const made = await b.put("a/ü", "hello", { httpMetadata, customMetadata: { k: "v", ü: "→", n: 5 }, storageClass: "InfrequentAccess" });
@@ -126,18 +143,46 @@ def test_what_an_object_says_of_itself(files: Edge) -> None:
         names: [b, head, got].map((value) => value.constructor.name), fixed: await fails(() => { head.key = "x"; }),
         never: [never.httpMetadata, await fails(() => b.put("never", "x", { httpMetadata: { cacheExpiry: new Date("never") } }))],
         absent: [await b.head("none"), await b.get("none"), await b.delete("none") ?? null],
-      };""")
-    http = {"contentType": "text/plain", "contentLanguage": "de", "contentDisposition": "inline", "contentEncoding": "br", "cacheControl": "no-cache",
-            "cacheExpiry": "2001-09-09T01:46:40.000Z"}
+      };""",
+    )
+    http = {
+        "contentType": "text/plain",
+        "contentLanguage": "de",
+        "contentDisposition": "inline",
+        "contentEncoding": "br",
+        "cacheControl": "no-cache",
+        "cacheExpiry": "2001-09-09T01:46:40.000Z",
+    }
     made = seen["made"]
     assert made == {
-        "key": "a/ü", "version": made["version"], "size": 5, "etag": hex_of("hello"), "httpEtag": f'"{hex_of("hello")}"', "uploaded": made["uploaded"],
-        "checksums": {"md5": hex_of("hello")}, "httpMetadata": http, "customMetadata": {"k": "v", "ü": "→", "n": "5"}, "storageClass": "InfrequentAccess"}
+        "key": "a/ü",
+        "version": made["version"],
+        "size": 5,
+        "etag": hex_of("hello"),
+        "httpEtag": f'"{hex_of("hello")}"',
+        "uploaded": made["uploaded"],
+        "checksums": {"md5": hex_of("hello")},
+        "httpMetadata": http,
+        "customMetadata": {"k": "v", "ü": "→", "n": "5"},
+        "storageClass": "InfrequentAccess",
+    }
     assert seen["head"] == seen["got"] == {**made, "range": {"offset": 0, "length": 5}}
-    assert dict(seen["headers"]) == {"x-own": "yes", "content-type": "text/plain", "content-language": "de", "content-disposition": "inline",
-                                     "content-encoding": "br", "cache-control": "no-cache", "expires": "Sun, 09 Sep 2001 01:46:40 GMT"}
+    assert dict(seen["headers"]) == {
+        "x-own": "yes",
+        "content-type": "text/plain",
+        "content-language": "de",
+        "content-disposition": "inline",
+        "content-encoding": "br",
+        "cache-control": "no-cache",
+        "expires": "Sun, 09 Sep 2001 01:46:40 GMT",
+    }
     assert (seen["again"], seen["plain"]) == (http, [{}, {}, []])
-    assert (seen["types"], seen["recent"], seen["md5"], seen["body"]) == ([True] * 3, True, hex_of("hello"), [True, False])
+    assert (seen["types"], seen["recent"], seen["md5"], seen["body"]) == (
+        [True] * 3,
+        True,
+        hex_of("hello"),
+        [True, False],
+    )
     assert seen["names"] == ["R2Bucket", "R2Object", "R2ObjectBody"]
     assert seen["fixed"].startswith("TypeError")
     assert seen["never"][0] == {} and seen["never"][1].startswith("TypeError: ")
@@ -145,7 +190,9 @@ def test_what_an_object_says_of_itself(files: Edge) -> None:
 
 
 def test_checksums(files: Edge) -> None:
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const names = { md5: "MD5", sha1: "SHA-1", sha256: "SHA-256", sha384: "SHA-384", sha512: "SHA-512" };
       const seen = { right: {}, wrong: {} };
       for (const [name, algorithm] of Object.entries(names)) {
@@ -160,23 +207,31 @@ def test_checksums(files: Edge) -> None:
         await fails(() => b.put("k", "x", { md5: "00", sha1: "00" })), await fails(() => b.put("k", "x", { md5: "00" })),
         await fails(() => b.put("k", "x", { sha1: new Uint8Array(19) })), await fails(() => b.put("k", "x", { md5: "x".repeat(32) })),
       ];
-      seen.none = await b.head("k");""")
+      seen.none = await b.head("k");""",
+    )
     labels = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
     for name, label in labels.items():
         given, real = hex_of("hello", name), hex_of("other", name)
         assert seen["right"][name] == [{"md5": hex_of("hello"), name: given}] * 5
-        assert seen["wrong"][name] == (f"Error: put: The {label} checksum you specified did not match what we received.\n"
-                                       f"You provided a {label} checksum with value: {given}\nActual {label} was: {real} (10037)")
+        assert seen["wrong"][name] == (
+            f"Error: put: The {label} checksum you specified did not match what we received.\n"
+            f"You provided a {label} checksum with value: {given}\nActual {label} was: {real} (10037)"
+        )
     assert seen["kept"] == ["hello", ["md5", "sha512"], 64]
     assert seen["refused"] == [
-        "TypeError: You cannot specify multiple hashing algorithms.", "TypeError: MD5 is 32 hex characters, not 2", "TypeError: SHA-1 is 20 bytes, not 19",
-        "TypeError: Provided MD5 wasn't a valid hex string"]
+        "TypeError: You cannot specify multiple hashing algorithms.",
+        "TypeError: MD5 is 32 hex characters, not 2",
+        "TypeError: SHA-1 is 20 bytes, not 19",
+        "TypeError: Provided MD5 wasn't a valid hex string",
+    ]
     assert seen["none"] is None
 
 
 def test_conditions(files: Edge) -> None:
     """That the options arrive; how they combine is a law of its own."""
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const reset = () => b.put("k", "old");
       const { etag, httpEtag, uploaded } = await reset();
       const [past, future] = [new Date(uploaded - 5000), new Date(+uploaded + 60_000)];
@@ -203,8 +258,21 @@ def test_conditions(files: Edge) -> None:
       seen.refused = [await fails(() => b.get("k", { onlyIf: { etagMatches: httpEtag } })), await fails(() => b.get("k", { onlyIf: { etagMatches: 5 } })),
                       await fails(() => b.get("k", { onlyIf: new Headers({ "if-match": "x" }) })),
                       await fails(() => b.put("k", "x", { onlyIf: { uploadedBefore: new Date("x") } }))];
-      seen.kept = [await (await b.get("k")).text(), await (await b.get("fresh")).text()];""")
-    holds = {"same", "any", "differs", "before", "after", "ifMatch", "ifNoneMatch", "since", "until", "nothing", "noTime"}
+      seen.kept = [await (await b.get("k")).text(), await (await b.get("fresh")).text()];""",
+    )
+    holds = {
+        "same",
+        "any",
+        "differs",
+        "before",
+        "after",
+        "ifMatch",
+        "ifNoneMatch",
+        "since",
+        "until",
+        "nothing",
+        "noTime",
+    }
     for name in seen["get"]:
         assert (seen["get"][name], seen["put"][name]) == (("old", "new") if name in holds else (None, None)), name
     assert seen["shown"]["etag"] == hex_of("old") and seen["shown"]["range"] == {"offset": 0, "length": 3}
@@ -219,29 +287,45 @@ def test_conditions(files: Edge) -> None:
 def test_ranges(files: Edge) -> None:
     body = "0123456789"
     cases: dict[str, tuple[int, int] | str] = {
-        "{ offset: 3 }": (3, 7), "{ length: 3 }": (0, 3), "{ offset: 2, length: 3 }": (2, 3), "{ offset: 8, length: 50 }": (8, 2), "{ suffix: 4 }": (6, 4),
-        "{ suffix: 50 }": (0, 10), "{}": (0, 10), 'new Headers({ range: "bytes=2-4" })': (2, 3), 'new Headers({ range: "bytes=7-" })': (7, 3),
-        'new Headers({ range: "bytes=-2" })': (8, 2), 'new Headers({ range: "bytes=1-2,4-5" })': (0, 10), 'new Headers({ range: "bytes=20-" })': (0, 10),
-        "new Headers()": (0, 10), **dict.fromkeys(("{ offset: 10 }", "{ offset: 42 }", "{ length: 0 }", "{ suffix: 0 }"),
-                                                  "Error: get: The requested range is not satisfiable (10039)"),
+        "{ offset: 3 }": (3, 7),
+        "{ length: 3 }": (0, 3),
+        "{ offset: 2, length: 3 }": (2, 3),
+        "{ offset: 8, length: 50 }": (8, 2),
+        "{ suffix: 4 }": (6, 4),
+        "{ suffix: 50 }": (0, 10),
+        "{}": (0, 10),
+        'new Headers({ range: "bytes=2-4" })': (2, 3),
+        'new Headers({ range: "bytes=7-" })': (7, 3),
+        'new Headers({ range: "bytes=-2" })': (8, 2),
+        'new Headers({ range: "bytes=1-2,4-5" })': (0, 10),
+        'new Headers({ range: "bytes=20-" })': (0, 10),
+        "new Headers()": (0, 10),
+        **dict.fromkeys(
+            ("{ offset: 10 }", "{ offset: 42 }", "{ length: 0 }", "{ suffix: 0 }"),
+            "Error: get: The requested range is not satisfiable (10039)",
+        ),
         "{ offset: -1 }": "RangeError: Invalid range. Starting offset (-1) must be greater than or equal to 0.",
         "{ offset: 1.5 }": "RangeError: Invalid range. Starting offset (1.5) must be an integer, not floating point.",
         "{ length: -2 }": "RangeError: Invalid range. Length (-2) must be greater than or equal to 0.",
         "{ suffix: -1 }": "RangeError: Invalid suffix. Suffix (-1) must be greater than or equal to 0.",
         "{ suffix: 1, offset: 1 }": "TypeError: Suffix is incompatible with offset.",
-        "{ suffix: 1, length: 1 }": "TypeError: Suffix is incompatible with length."}
-    seen = seen_by(files, f"""
+        "{ suffix: 1, length: 1 }": "TypeError: Suffix is incompatible with length.",
+    }
+    seen = seen_by(
+        files,
+        f"""
       await b.put("k", "{body}");
       const seen = [];
       for (const range of [{", ".join(cases)}]) {{
         seen.push(await fails(async () => {{ const got = await b.get("k", {{ range }}); return [got.range, await got.text(), got.size]; }}));
-      }}""")
+      }}""",
+    )
     for (given, expected), found in zip(cases.items(), seen, strict=True):
         if isinstance(expected, str):
             assert found == expected, given
         else:
             start, length = expected
-            assert found == [{"offset": start, "length": length}, body[start:start + length], 10], given
+            assert found == [{"offset": start, "length": length}, body[start : start + length], 10], given
 
 
 KEYS = ["a", "a/1", "a/2", "a/b/1", "ab", "b/1", "b/2", "c", "ü/x"]
@@ -262,17 +346,29 @@ LIST = """
 
 
 def test_listings_agree_with_the_model(files: Edge) -> None:
-    cases = [{name: value for name, value in zip(("prefix", "delimiter", "limit", "startAfter"), each, strict=True) if value is not None}
-             for each in itertools.product([None, "", "a", "a/", "none"], [None, "/", "b"], [None, 1, 2], [None, "a/1", "ab"])]
+    cases = [
+        {
+            name: value
+            for name, value in zip(("prefix", "delimiter", "limit", "startAfter"), each, strict=True)
+            if value is not None
+        }
+        for each in itertools.product(
+            [None, "", "a", "a/", "none"], [None, "/", "b"], [None, 1, 2], [None, "a/1", "ab"]
+        )
+    ]
     seen = seen_by(files, LIST.replace("KEYS", json.dumps(KEYS)).replace("OPTIONS", json.dumps(cases)))
     for options, pages in zip(cases, seen, strict=True):
         prefix, delimiter, limit = options.get("prefix", ""), options.get("delimiter", ""), options.get("limit", 1000)
         keys = [key for key in KEYS if key.startswith(prefix) and key > options.get("startAfter", "")]
         ends = {key: key.find(delimiter, len(prefix)) if delimiter else -1 for key in keys}
-        entries = list(dict.fromkeys((key, False) if ends[key] < 0 else (key[:ends[key] + len(delimiter)], True) for key in keys))
-        expected = [entries[start:start + limit] for start in range(0, len(entries), limit)] or [[]]
-        assert pages == [[[one for one, group in page if not group], [one for one, group in page if group], page is not expected[-1]]
-                         for page in expected], options
+        entries = list(
+            dict.fromkeys((key, False) if ends[key] < 0 else (key[: ends[key] + len(delimiter)], True) for key in keys)
+        )
+        expected = [entries[start : start + limit] for start in range(0, len(entries), limit)] or [[]]
+        assert pages == [
+            [[one for one, group in page if not group], [one for one, group in page if group], page is not expected[-1]]
+            for page in expected
+        ], options
 
 
 def test_what_a_listing_includes(files: Edge) -> None:
@@ -294,19 +390,38 @@ def test_what_a_listing_includes(files: Edge) -> None:
     http, custom = {"contentType": "a/b"}, {"c": "d"}
     assert seen["none"] == seen["empty"] == [None, None]
     assert (seen["http"], seen["custom"], seen["both"]) == ([http, None], [None, custom], [http, custom])
-    assert seen["object"].items() >= {"key": "k", "size": 5, "etag": hex_of("hello"), "checksums": {"md5": hex_of("hello")}, "storageClass": "Standard"}.items()
+    assert (
+        seen["object"].items()
+        >= {
+            "key": "k",
+            "size": 5,
+            "etag": hex_of("hello"),
+            "checksums": {"md5": hex_of("hello")},
+            "storageClass": "Standard",
+        }.items()
+    )
     assert "range" not in seen["object"]
-    assert seen["write"] == "TypeError: HTTP metadata unknown for key `k`. Did you forget to add 'httpMetadata' to `include` when listing?"
+    assert (
+        seen["write"]
+        == "TypeError: HTTP metadata unknown for key `k`. Did you forget to add 'httpMetadata' to `include` when listing?"
+    )
     limit = "Error: list: MaxKeys params must be positive integer <= 1000. (10022)"
-    assert seen["refused"][:5] == ["RangeError: Unsupported include value x", limit, limit, limit,
-                                   "Error: list: The cursor was not issued for this listing. (10029)"]
+    assert seen["refused"][:5] == [
+        "RangeError: Unsupported include value x",
+        limit,
+        limit,
+        limit,
+        "Error: list: The cursor was not issued for this listing. (10029)",
+    ]
     assert seen["refused"][5].startswith("TypeError: ")
     old = seen_by(files, code, compatibility_date="2022-08-03")
     assert old["none"] == old["http"] == old["both"] == [http, custom], "an old Worker gets all metadata"
 
 
 def test_several_are_deleted_at_once(files: Edge) -> None:
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const keys = Array.from({ length: 1000 }, (_, index) => `${"k".repeat(500)}${index}`);
       await Promise.all(keys.slice(0, 20).map((key) => b.put(key, key)));
       await b.put("other", "x");
@@ -314,13 +429,16 @@ def test_several_are_deleted_at_once(files: Edge) -> None:
       await b.delete(keys);
       seen.push((await b.list()).objects.map(({ key }) => key));
       await b.delete("other");
-      seen.push((await b.list()).objects.length);""")
+      seen.push((await b.list()).objects.length);""",
+    )
     refusal = "Error: delete: The number of keys in the request must be between 1 and 1000 inclusive. (10027)"
     assert seen == [21, refusal, refusal, ["other"], 0]
 
 
 def test_keys_and_metadata_of_any_text(files: Edge) -> None:
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const keys = ["", " ", "a\\0b", "\\n", "ünï/→?#%2F", "../..", "😀", "k".repeat(1024), "__proto__", "\\ud800"];
       const seen = { keys: [], metadata: [] };
       for (const key of keys) {
@@ -336,21 +454,30 @@ def test_keys_and_metadata_of_any_text(files: Edge) -> None:
                       await fails(() => b.delete("k".repeat(1025))), await fails(() => b.put("m", "x", { customMetadata: { a: "x".repeat(8192) } })),
                       await fails(() => b.put("m", "x", { customMetadata: { a: "x".repeat(200_000) } })),
                       await fails(() => b.put("m", "x", { storageClass: "Glacial" }))];
-      seen.kept = (await b.head("m")).size;""")
+      seen.kept = (await b.head("m")).size;""",
+    )
     keys = ["", " ", "a\0b", "\n", "ünï/→?#%2F", "../..", "😀", "k" * 1024, "__proto__", "\ufffd"]
     assert [(made, head) for made, _text, head in seen["keys"]] == [(key, key) for key in keys]
     assert [text for _made, text, _head in seen["keys"][:-1]] == [f"<{key}>" for key in keys[:-1]]
     assert seen["listed"] == sorted(keys, key=str.encode)
     assert seen["metadata"] == [[True, True]] * 4
-    name, metadata = "The specified object name is not valid. (10020)", "put: Your metadata headers exceed the maximum allowed metadata size. (10012)"
-    assert seen["refused"][:6] == [f"Error: {action}: {name}" for action in ("put", "head", "get", "delete")] + [f"Error: {metadata}"] * 2
+    name, metadata = (
+        "The specified object name is not valid. (10020)",
+        "put: Your metadata headers exceed the maximum allowed metadata size. (10012)",
+    )
+    assert (
+        seen["refused"][:6]
+        == [f"Error: {action}: {name}" for action in ("put", "head", "get", "delete")] + [f"Error: {metadata}"] * 2
+    )
     assert seen["refused"][6].startswith("Error: put: ") and "Glacial" in seen["refused"][6]
     assert seen["kept"] == 0
 
 
 def test_a_stream_must_say_its_length_and_keep_to_it(files: Edge) -> None:
     before = blobs(files)
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const { readable, writable } = new TransformStream();
       const writer = writable.getWriter();
       writer.write(bytes("x")).catch(() => {});
@@ -361,8 +488,15 @@ def test_a_stream_must_say_its_length_and_keep_to_it(files: Edge) -> None:
         unknown: [await fails(() => b.put("k", readable)), await fails(() => b.put("k", ReadableStream.from([bytes("x")])))],
         broken: [await fails(() => b.put("k", fixed("abc", 5))), await fails(() => b.put("k", broken.readable))],
         none: await b.head("k"), one: (await b.put("k", fixed("abc"))).size,
-      };""")
-    assert seen["unknown"] == ["TypeError: Provided readable stream must have a known length (request/response body or readable half of FixedLengthStream)"] * 2
+      };""",
+    )
+    assert (
+        seen["unknown"]
+        == [
+            "TypeError: Provided readable stream must have a known length (request/response body or readable half of FixedLengthStream)"
+        ]
+        * 2
+    )
     assert all(refusal.startswith("Error: ") for refusal in seen["broken"])
     assert (seen["none"], seen["one"]) == (None, 3)
     eventually(lambda: len(blobs(files) - before) == 1)
@@ -372,7 +506,9 @@ PART = 5 * 1024 * 1024
 
 
 def test_an_upload_in_parts(files: Edge) -> None:
-    seen = seen_by(files, f"""
+    seen = seen_by(
+        files,
+        f"""
       const part = {PART};
       const options = {{ httpMetadata: {{ contentType: "a/b" }}, customMetadata: {{ c: "d" }}, storageClass: "InfrequentAccess" }};
       const upload = await b.createMultipartUpload("k", options);
@@ -395,16 +531,32 @@ def test_an_upload_in_parts(files: Edge) -> None:
                    await upload.abort() ?? null, (await b.head("k")).size];
       const [reading, ranged] = [await b.get("k"), await b.get("k", {{ range: {{ offset: part + 1 }} }})];
       await b.put("k", "in its place");
-      seen.reading = [(await reading.arrayBuffer()).byteLength, (await ranged.arrayBuffer()).byteLength, await (await b.get("k")).text()];""")
+      seen.reading = [(await reading.arrayBuffer()).byteLength, (await ranged.arrayBuffer()).byteLength, await (await b.get("k")).text()];""",
+    )
     size = 2 * PART + 7
-    assert seen["upload"] == {"key": "k", "uploadId": seen["upload"]["uploadId"]} and len(seen["upload"]["uploadId"]) > 50
+    assert (
+        seen["upload"] == {"key": "k", "uploadId": seen["upload"]["uploadId"]} and len(seen["upload"]["uploadId"]) > 50
+    )
     assert (seen["numbers"], seen["hidden"], seen["listed"]) == ([1, 2, 3], None, 0)
-    assert seen["replaced"] == "Error: completeMultipartUpload: One or more of the specified parts could not be found. (10025)"
+    assert (
+        seen["replaced"]
+        == "Error: completeMultipartUpload: One or more of the specified parts could not be found. (10025)"
+    )
     digests = b"".join(hashlib.md5(body).digest() for body in (b"A" * PART, b"B" * PART, b"the end"))
     etag = f"{hashlib.md5(digests).hexdigest()}-3"
     made = seen["made"]
-    assert made == {"key": "k", "version": made["version"], "size": size, "etag": etag, "httpEtag": f'"{etag}"', "checksums": {}, "uploaded": made["uploaded"],
-                    "httpMetadata": {"contentType": "a/b"}, "customMetadata": {"c": "d"}, "storageClass": "InfrequentAccess"}
+    assert made == {
+        "key": "k",
+        "version": made["version"],
+        "size": size,
+        "etag": etag,
+        "httpEtag": f'"{etag}"',
+        "checksums": {},
+        "uploaded": made["uploaded"],
+        "httpMetadata": {"contentType": "a/b"},
+        "customMetadata": {"c": "d"},
+        "storageClass": "InfrequentAccess",
+    }
     assert seen["head"] == {**made, "range": {"offset": 0, "length": size}}
     assert (seen["around"], seen["whole"]) == (["AABB", "BBthe end"], [size, PART * (65 + 66) + sum(b"the end")])
     gone = "The specified multipart upload does not exist. (10024)"
@@ -414,7 +566,9 @@ def test_an_upload_in_parts(files: Edge) -> None:
 
 def test_uploads_that_are_refused_and_aborted(files: Edge) -> None:
     before = blobs(files)
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const upload = await b.createMultipartUpload("k");
       const parts = await Promise.all([1, 2, 3].map((number) => upload.uploadPart(number, "small")));
       const none = b.resumeMultipartUpload("k", "none");
@@ -429,12 +583,23 @@ def test_uploads_that_are_refused_and_aborted(files: Edge) -> None:
       await upload.abort();
       seen.aborted = await fails(() => upload.complete([parts[0]]));
       const [one, empty] = [await b.createMultipartUpload("one"), await b.createMultipartUpload("empty")];
-      seen.alone = [(await one.complete([await one.uploadPart(7, "tiny")])).size, (await empty.complete([])).etag];""")
+      seen.alone = [(await one.complete([await one.uploadPart(7, "tiny")])).size, (await empty.complete([])).etag];""",
+    )
     gone = "The specified multipart upload does not exist. (10024)"
-    assert seen["small"] == "Error: completeMultipartUpload: Your proposed upload is smaller than the minimum allowed object size. (10011)"
-    assert seen["twice"] == "Error: completeMultipartUpload: We encountered an internal error. Please try again. (10001)"
-    assert seen["none"] == [f"Error: {action}: {gone}" for action in ("uploadPart", "completeMultipartUpload", "abortMultipartUpload")]
-    assert seen["numbers"] == [f"TypeError: Part number must be between 1 and 10000 (inclusive). Actual value was: {number}" for number in (0, 10_001, 0)]
+    assert (
+        seen["small"]
+        == "Error: completeMultipartUpload: Your proposed upload is smaller than the minimum allowed object size. (10011)"
+    )
+    assert (
+        seen["twice"] == "Error: completeMultipartUpload: We encountered an internal error. Please try again. (10001)"
+    )
+    assert seen["none"] == [
+        f"Error: {action}: {gone}" for action in ("uploadPart", "completeMultipartUpload", "abortMultipartUpload")
+    ]
+    assert seen["numbers"] == [
+        f"TypeError: Part number must be between 1 and 10000 (inclusive). Actual value was: {number}"
+        for number in (0, 10_001, 0)
+    ]
     assert seen["key"] == "Error: createMultipartUpload: The specified object name is not valid. (10020)"
     assert seen["value"].startswith("TypeError: ")
     assert seen["aborted"] == f"Error: completeMultipartUpload: {gone}"
@@ -443,21 +608,32 @@ def test_uploads_that_are_refused_and_aborted(files: Edge) -> None:
 
 
 def test_keys_of_customers_are_refused(files: Edge) -> None:
-    seen = seen_by(files, """
+    seen = seen_by(
+        files,
+        """
       const options = { ssecKey: "0".repeat(64) };
       const upload = await b.createMultipartUpload("k");
       const seen = await Promise.all([() => b.put("k", "x", options), () => b.get("k", options), () => b.createMultipartUpload("k", options),
-                                      () => upload.uploadPart(1, "x", options)].map(fails));""")
+                                      () => upload.uploadPart(1, "x", options)].map(fails));""",
+    )
     assert all("SSE-C" in refusal and "ssecKey" in refusal for refusal in seen)
 
 
 def test_one_store_for_workers_and_for_the_api(files: Edge) -> None:
     where = f"{files.account}/r2/buckets/files/objects"
-    files.ask("PUT", f"{where}/from/api", data=b"\x00\xff", headers={"Content-Type": "image/png", "Expires": "Fri, 24 Feb 2023 00:00:00 GMT"})
-    seen = seen_by(files, """
+    files.ask(
+        "PUT",
+        f"{where}/from/api",
+        data=b"\x00\xff",
+        headers={"Content-Type": "image/png", "Expires": "Fri, 24 Feb 2023 00:00:00 GMT"},
+    )
+    seen = seen_by(
+        files,
+        """
       const got = await b.get("from/api");
       const seen = [[...(await got.bytes())], got.httpMetadata];
-      await b.put("from/worker", "hello", { httpMetadata: { contentType: "text/ü", contentEncoding: "gzip" }, customMetadata: { a: "→" } });""")
+      await b.put("from/worker", "hello", { httpMetadata: { contentType: "text/ü", contentEncoding: "gzip" }, customMetadata: { a: "→" } });""",
+    )
     assert seen == [[0, 255], {"contentType": "image/png", "cacheExpiry": "2023-02-24T00:00:00.000Z"}]
     got = files.session.get(f"{where}/from/worker", stream=True)
     assert (got.raw.read(decode_content=False), got.headers["content-encoding"]) == (b"hello", "gzip")
@@ -482,7 +658,11 @@ def test_a_bucket_of_a_jurisdiction(files: Edge) -> None:
     there, objects = {"cf-r2-jurisdiction": "eu"}, f"{files.account}/r2/buckets/files/objects"
     files.ask("POST", "/r2/buckets", json={"name": "files"}, headers=there)
     bindings = [BINDING, {**BINDING, "name": "EU", "jurisdiction": "eu"}]
-    seen = seen_by(files, "await env.EU.put('k', 'x'); const seen = [await b.head('k'), (await env.EU.head('k')).size];", bindings=bindings)
+    seen = seen_by(
+        files,
+        "await env.EU.put('k', 'x'); const seen = [await b.head('k'), (await env.EU.head('k')).size];",
+        bindings=bindings,
+    )
     assert seen == [None, 1]
     assert ([one["key"] for one in files.ask("GET", objects, headers=there)], files.ask("GET", objects)) == (["k"], [])
     files.ask("DELETE", f"{objects}/k", headers=there)
@@ -496,15 +676,23 @@ def test_a_bucket_that_is_gone(files: Edge) -> None:
                          () => b.delete("k")]) seen.push(await fails(act) ?? null);"""
     assert not any("Error" in json.dumps(one) for one in seen_by(files, code))
     files.ask("DELETE", "/r2/buckets/files")
-    assert files.get(HOST, method="POST").json() == [f"Error: {action}: The specified bucket does not exist. (10006)" for action in actions]
+    assert files.get(HOST, method="POST").json() == [
+        f"Error: {action}: The specified bucket does not exist. (10006)" for action in actions
+    ]
     files.ask("POST", "/r2/buckets", json={"name": "files"})
-    assert not any("Error" in json.dumps(one) for one in files.get(HOST, method="POST").json()), "one of the same name takes its place"
+    assert not any("Error" in json.dumps(one) for one in files.get(HOST, method="POST").json()), (
+        "one of the same name takes its place"
+    )
 
 
 def peak(edge: Edge, process: str) -> int:
     """The most memory that a process has had, in MB, since this was last asked."""
     folder = Path(f"/proc/{edge.children()[process]}")
-    found = next(int(line.split()[1]) // 1024 for line in (folder / "status").read_text().splitlines() if line.startswith("VmHWM"))
+    found = next(
+        int(line.split()[1]) // 1024
+        for line in (folder / "status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
     (folder / "clear_refs").write_text("5")
     return found
 

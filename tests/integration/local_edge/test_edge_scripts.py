@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Scripts in the syntax from before modules: listeners, and bindings that are globals."""
+
 from __future__ import annotations
 
 import json
@@ -15,17 +16,32 @@ pytestmark = pytest.mark.integration
 
 #: (module (func (export "answer") (result i32) (i32.const 42)))
 WASM = bytes.fromhex("0061736d010000000105016000017f03020100070a0106616e7377657200000a06010400412a0b")
-PARTS: dict[str, tuple[str, bytes]] = {"PROGRAM": ("application/wasm", WASM), "PAGE": ("text/plain", "grüße".encode()),
-                                       "BYTES": ("application/octet-stream", b"\x00\xff\x01")}
-BLOBS = [{"name": "PROGRAM", "type": "wasm_module", "part": "PROGRAM"}, {"name": "PAGE", "type": "text_blob", "part": "PAGE"},
-         {"name": "BYTES", "type": "data_blob", "part": "BYTES"}]
+PARTS: dict[str, tuple[str, bytes]] = {
+    "PROGRAM": ("application/wasm", WASM),
+    "PAGE": ("text/plain", "grüße".encode()),
+    "BYTES": ("application/octet-stream", b"\x00\xff\x01"),
+}
+BLOBS = [
+    {"name": "PROGRAM", "type": "wasm_module", "part": "PROGRAM"},
+    {"name": "PAGE", "type": "text_blob", "part": "PAGE"},
+    {"name": "BYTES", "type": "data_blob", "part": "BYTES"},
+]
 GREETER = "addEventListener('fetch', (event) => event.respondWith(new Response('hello')));"
 
 
-def put(edge: Edge, code: str, parts: dict[str, tuple[str, bytes]] | None = None, path: str = "/workers/scripts/old", **metadata: Any) -> requests.Response:
+def put(
+    edge: Edge,
+    code: str,
+    parts: dict[str, tuple[str, bytes]] | None = None,
+    path: str = "/workers/scripts/old",
+    **metadata: Any,
+) -> requests.Response:
     """Upload a script as the part `script` of a form, its file named otherwise."""
     told = {"body_part": "script", "compatibility_date": "2026-11-01", **metadata}
-    files: dict[str, Any] = {"metadata": (None, json.dumps(told), "application/json"), "script": ("worker.js", code, "application/javascript")}
+    files: dict[str, Any] = {
+        "metadata": (None, json.dumps(told), "application/json"),
+        "script": ("worker.js", code, "application/javascript"),
+    }
     files.update({name: (f"files/{name}.bin", body, kind) for name, (kind, body) in (parts or {}).items()})
     return edge.session.put(f"{edge.account}{path}", files=files)
 
@@ -57,9 +73,17 @@ def test_bindings_are_globals(edge: Edge, date: str | None) -> None:
     }
     addEventListener("fetch", (event) => { event.respondWith(answer(event.request)); });
     """
-    deployed = deploy(edge, code, compatibility_date=date, bindings=[
-        {"name": "PLAN", "type": "plain_text", "text": "pro"}, {"name": "CONFIG", "type": "json", "json": {"seats": 3}},
-        {"name": "SECRET", "type": "secret_text", "text": "12345"}, {"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
+    deployed = deploy(
+        edge,
+        code,
+        compatibility_date=date,
+        bindings=[
+            {"name": "PLAN", "type": "plain_text", "text": "pro"},
+            {"name": "CONFIG", "type": "json", "json": {"seats": 3}},
+            {"name": "SECRET", "type": "secret_text", "text": "12345"},
+            {"name": "DATA", "type": "kv_namespace", "namespace_id": kv},
+        ],
+    )
     assert (deployed["handlers"], deployed["has_modules"]) == (["fetch"], False)
     assert edge.get("old.example.com", "/path").json() == ["pro35", "stored", "written", "/path", "LCL", "undefined"]
 
@@ -75,19 +99,27 @@ def test_files_are_globals(edge: Edge) -> None:
 
 
 def test_a_file_is_what_its_binding_says_whatever_its_content_type(edge: Edge) -> None:
-    deploy(edge, "addEventListener('fetch', (event) => event.respondWith(new Response(typeof PAGE)));",
-           {"PAGE": ("application/octet-stream", b"text")}, bindings=[BLOBS[1]])
+    deploy(
+        edge,
+        "addEventListener('fetch', (event) => event.respondWith(new Response(typeof PAGE)));",
+        {"PAGE": ("application/octet-stream", b"text")},
+        bindings=[BLOBS[1]],
+    )
     assert edge.get("old.example.com").text == "string"
 
 
-@pytest.mark.parametrize(("parts", "said"), [({}, "there are none"), ({"OTHER": ("text/plain", b"")}, "there are OTHER")])
+@pytest.mark.parametrize(
+    ("parts", "said"), [({}, "there are none"), ({"OTHER": ("text/plain", b"")}, "there are OTHER")]
+)
 def test_a_file_that_was_not_uploaded_is_refused(edge: Edge, parts: Any, said: str) -> None:
     code, message = refusal(put(edge, GREETER, parts, bindings=[BLOBS[1]]))
     assert code == 10021 and message.endswith(said) and "PAGE of type text_blob" in message
 
 
 def test_modules_import_their_files(edge: Edge) -> None:
-    code, message = refusal(edge.upload("new", "export default { fetch() {} };", bindings=[BLOBS[1]], files={"PAGE": PARTS["PAGE"]}))
+    code, message = refusal(
+        edge.upload("new", "export default { fetch() {} };", bindings=[BLOBS[1]], files={"PAGE": PARTS["PAGE"]})
+    )
     assert code == 10021 and "import the file instead" in message
 
 
@@ -99,7 +131,9 @@ def test_a_script_is_no_module(edge: Edge) -> None:
     """
     deploy(edge, code)
     assert edge.get("old.example.com").json() == [True, True, "undefined", "undefined", "undefined"]
-    assert refusal(put(edge, "import x from './y.js';"))[1].startswith("Uncaught SyntaxError: Cannot use import statement outside a module")
+    assert refusal(put(edge, "import x from './y.js';"))[1].startswith(
+        "Uncaught SyntaxError: Cannot use import statement outside a module"
+    )
 
 
 def test_what_it_says_is_code_10021_or_10068(edge: Edge) -> None:
@@ -110,7 +144,9 @@ def test_what_it_says_is_code_10021_or_10068(edge: Edge) -> None:
 
 
 def test_a_bare_body_is_a_script(edge: Edge) -> None:
-    response = edge.session.put(f"{edge.account}/workers/scripts/old", data=GREETER, headers={"content-type": "application/javascript"})
+    response = edge.session.put(
+        f"{edge.account}/workers/scripts/old", data=GREETER, headers={"content-type": "application/javascript"}
+    )
     assert response.ok, response.text
     edge.route("old.example.com/*", "old")
     assert edge.get("old.example.com").text == "hello"
@@ -120,31 +156,49 @@ def test_a_bare_body_is_a_script(edge: Edge) -> None:
 
 def test_its_crons_fire(edge: Edge) -> None:
     kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
-    code = GREETER + "addEventListener('scheduled', (event) => event.waitUntil(DATA.put('fired', `${event.cron} ${event.scheduledTime}`)));"
+    code = (
+        GREETER
+        + "addEventListener('scheduled', (event) => event.waitUntil(DATA.put('fired', `${event.cron} ${event.scheduledTime}`)));"
+    )
     deployed = deploy(edge, code, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
     assert deployed["handlers"] == ["fetch", "scheduled"]
-    fired = edge.session.post(edge.api.replace("/client/v4", "/_edge/scheduled"), json={"worker": "old", "cron": "* * * * *", "time": 60000})
+    fired = edge.session.post(
+        edge.api.replace("/client/v4", "/_edge/scheduled"), json={"worker": "old", "cron": "* * * * *", "time": 60000}
+    )
     assert fired.json()["outcome"] == "ok", fired.text
     assert edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/fired").text == "* * * * * 60000"
 
 
-@pytest.mark.parametrize("failing", ["throw new RangeError('too far');", "await null; throw new RangeError('too far');",
-                                     "event.respondWith(Promise.reject(new RangeError('too far')));",
-                                     "event.respondWith(new Response('fine')); event.waitUntil(Promise.reject(new RangeError('too far')));"])
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "throw new RangeError('too far');",
+        "await null; throw new RangeError('too far');",
+        "event.respondWith(Promise.reject(new RangeError('too far')));",
+        "event.respondWith(new Response('fine')); event.waitUntil(Promise.reject(new RangeError('too far')));",
+    ],
+)
 def test_what_it_throws_is_told_once(edge: Edge, failing: str) -> None:
-    deploy(edge, f"addEventListener('fetch', {'async ' if 'await' in failing else ''}(event) => {{ console.log('asked'); {failing} }});")
+    deploy(
+        edge,
+        f"addEventListener('fetch', {'async ' if 'await' in failing else ''}(event) => {{ console.log('asked'); {failing} }});",
+    )
     edge.get("old.example.com")
 
     def said() -> list[tuple[str, str]]:
         entries = edge.session.get(edge.api.replace("/client/v4", "/_edge/logs?worker=old")).json()["entries"]
         return [(one["level"], one["text"].splitlines()[0]) for one in entries]
+
     eventually(lambda: said()[-2:] == [("log", "asked"), ("exception", "RangeError: too far")])
 
 
 def test_it_is_told_of_the_requests_of_others(edge: Edge) -> None:
     kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
-    deploy(edge, "addEventListener('tail', (event) => event.waitUntil(DATA.put(event.events[0].scriptName, event.traces[0].outcome)));",
-           bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
+    deploy(
+        edge,
+        "addEventListener('tail', (event) => event.waitUntil(DATA.put(event.events[0].scriptName, event.traces[0].outcome)));",
+        bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}],
+    )
     edge.deploy("watched", "export default { fetch: () => new Response('seen') };", tail_consumers=[{"service": "old"}])
     edge.route("watched.example.com/*", "watched")
     edge.get("watched.example.com")

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Workers say and throw, where a developer looks for it; cron triggers; Workers that are told of others' requests."""
+
 from __future__ import annotations
 
 import os
@@ -46,39 +47,58 @@ def test_what_a_tenant_says_and_throws_is_found_by_its_name(platform: Platform) 
     entries = said(edge, after=before, worker="tenants/a")
     assert entries == said(edge, after=before, worker="a")
     plain = [entry for entry in entries if entry[1] != "exception"]
-    assert plain == [("tenants/a", "log", "hello you { a: [ 1 ] }"), ("tenants/a", "warn", "two\nlines"), ("tenants/a", "log", "{ only: 'an object' }")]
+    assert plain == [
+        ("tenants/a", "log", "hello you { a: [ 1 ] }"),
+        ("tenants/a", "warn", "two\nlines"),
+        ("tenants/a", "log", "{ only: 'an object' }"),
+    ]
     (later,) = [text for _worker, level, text in entries if level == "exception"]
     assert later.startswith("Error: thrown later\n") and "index.js:6" in later and "__local_edge" not in later
-    thrown = [text for worker, level, text in said(edge, after=before, worker="b") if level == "exception" and "null" in text]
+    thrown = [
+        text for worker, level, text in said(edge, after=before, worker="b") if level == "exception" and "null" in text
+    ]
     assert len(thrown) == 1 and "TypeError: Cannot read properties of null" in thrown[0] and "index.js:7" in thrown[0]
     log = edge.log.read_text()
     assert "tenants/a log: hello you { a: [ 1 ] }\n" in log and "tenants/a warn: two\n    lines\n" in log
 
 
 def test_every_way_to_fail_is_told(platform: Platform) -> None:
-    platform.tenant("a", """import { WorkerEntrypoint } from "cloudflare:workers";
+    platform.tenant(
+        "a",
+        """import { WorkerEntrypoint } from "cloudflare:workers";
     export default class extends WorkerEntrypoint {
       async fetch(request) {
         if (!request.url.endsWith("/floating")) throw new Error("in a class");
         Promise.reject(new Error("floating"));
         return new Response("");
       }
-    }""")
+    }""",
+    )
     platform.get("a")
     platform.get("a", "/floating")
-    eventually(lambda: {text.split("\n")[0] for _worker, level, text in said(platform.edge, worker="a") if level == "exception"}
-               >= {"Error: in a class", "Error: floating"})
+    eventually(
+        lambda: (
+            {text.split("\n")[0] for _worker, level, text in said(platform.edge, worker="a") if level == "exception"}
+            >= {"Error: in a class", "Error: floating"}
+        )
+    )
 
 
 def test_no_worker_speaks_for_another(platform: Platform) -> None:
-    platform.tenant("liar", "export default { fetch() { console.log('\\x1e0123 x/tenants/victim log\\x1fforged\\x1e'); return new Response(''); } };")
+    platform.tenant(
+        "liar",
+        "export default { fetch() { console.log('\\x1e0123 x/tenants/victim log\\x1fforged\\x1e'); return new Response(''); } };",
+    )
     platform.get("liar")
     eventually(lambda: bool(said(platform.edge, worker="liar")))
     assert said(platform.edge, worker="victim") == []
 
 
 def test_following(platform: Platform) -> None:
-    platform.tenant("followed", "export default { fetch(request) { console.log(new URL(request.url).pathname); return new Response(''); } };")
+    platform.tenant(
+        "followed",
+        "export default { fetch(request) { console.log(new URL(request.url).pathname); return new Response(''); } };",
+    )
     platform.get("followed", "/first")
     address = platform.edge.api.split("/")[2]
     command = platform.edge.command("logs", "--api", address, "--worker", "tenants/followed", "--follow")
@@ -115,13 +135,20 @@ def test_cron_triggers_are_fired_by_hand(edge: Edge) -> None:
 
     def fire(**told: Any) -> requests.Response:
         return edge.session.post(where, json=told)
+
     assert fire(worker="clock").status_code == 400
     edge.ask("PUT", "/workers/scripts/clock/schedules", json=[{"cron": "*/5 * * * *"}])
     assert fire(worker="clock", time=1_700_000_000_000).json() == {"outcome": "ok", "noRetry": False}
-    assert edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/fired").text == "*/5 * * * * 1700000000000"
+    assert (
+        edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/fired").text == "*/5 * * * * 1700000000000"
+    )
     assert fire(worker="clock", cron="1 1 1 1 *").json()["outcome"] == "exception"
     assert fire(worker="clock", cron="2 2 2 2 *").json()["noRetry"] is True
-    assert (fire(worker="deaf", cron="* * * * *").status_code, fire(worker="nobody").status_code, fire().status_code) == (400, 404, 404)
+    assert (
+        fire(worker="deaf", cron="* * * * *").status_code,
+        fire(worker="nobody").status_code,
+        fire().status_code,
+    ) == (400, 404, 404)
 
 
 LISTENER = """
@@ -137,7 +164,10 @@ def told(edge: Edge) -> Any:
 
     def read() -> dict[str, Any]:
         names = [one["name"] for one in edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys")]
-        return {name: edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/{name}").json() for name in names}
+        return {
+            name: edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/{name}").json() for name in names
+        }
+
     return read
 
 
@@ -153,7 +183,10 @@ def test_a_tail_worker_is_told_of_requests_logs_and_exceptions(edge: Edge, told:
     edge.get("watched.example.com", "/no")
     eventually(lambda: set(told()) == {"watched ok", "watched exception"})
     fine, failed = told()["watched ok"], told()["watched exception"]
-    assert (fine["event"]["request"]["url"], fine["event"]["response"]["status"]) == ("http://watched.example.com/yes", 201)
+    assert (fine["event"]["request"]["url"], fine["event"]["response"]["status"]) == (
+        "http://watched.example.com/yes",
+        201,
+    )
     assert [(one["level"], one["message"]) for one in fine["logs"]] == [("log", ["hi %s", {"a": 1}, "there"])]
     assert [one["level"] for one in failed["logs"]] == ["log"]
     assert [(one["name"], one["message"]) for one in failed["exceptions"]] == [("RangeError", "far")]
@@ -174,8 +207,10 @@ def test_a_tail_worker_is_told_of_nothing_but_what_a_worker_does(edge: Edge) -> 
     listener = """export default { tail: (events, env) =>
       Promise.all(events.map(({ entrypoint = "default", event }) => env.DATA.put(`${entrypoint} ${Object.keys(event)}`, ""))) };"""
     edge.deploy("listener", listener, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
-    told: dict[str, Any] = {"bindings": [{"name": "BELL", "type": "durable_object_namespace", "class_name": "Bell"}],
-                            "tail_consumers": [{"service": "listener"}]}
+    told: dict[str, Any] = {
+        "bindings": [{"name": "BELL", "type": "durable_object_namespace", "class_name": "Bell"}],
+        "tail_consumers": [{"service": "listener"}],
+    }
     edge.deploy("watched", CALLED, migrations={"new_tag": "v1", "new_sqlite_classes": ["Bell"]}, **told)
     edge.route("watched.example.com/*", "watched")
     assert edge.get("watched.example.com").text == "set"
@@ -183,6 +218,7 @@ def test_a_tail_worker_is_told_of_nothing_but_what_a_worker_does(edge: Edge) -> 
 
     def events() -> set[str]:
         return {one["name"] for one in edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys")}
+
     eventually(lambda: "Bell scheduledTime" in events())
     time.sleep(0.5)
     assert events() == {"default request,response", "Bell rpcMethod", "Bell scheduledTime"}
@@ -206,7 +242,11 @@ def test_a_trusted_namespace_sees_cf_once_it_is_uploaded_anew(platform: Platform
     assert edge.get("direct.example.com").json() == "LCL"
     platform.tenant("a", code)
     assert platform.get("a").json() is None
-    edge.ask("PUT", f"/workers/dispatch/namespaces/{platform.namespace}", json={"name": platform.namespace, "trusted_workers": True})
+    edge.ask(
+        "PUT",
+        f"/workers/dispatch/namespaces/{platform.namespace}",
+        json={"name": platform.namespace, "trusted_workers": True},
+    )
     assert platform.get("a").json() is None
     platform.tenant("a", code)
     assert platform.get("a").json() == "LCL"
@@ -232,11 +272,23 @@ def test_warm_tenants_answer_while_the_control_plane_is_down(platform: Platform,
     """Also those that a router finds by a record in KV; what is cold is told, and everything is back afterwards."""
     edge = platform.edge
     kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
-    edge.ask("PUT", f"/storage/kv/namespaces/{kv}/bulk", json=[{"key": f"{name}.example.com", "value": name} for name in ("warm", "cold")])
-    edge.deploy("router", ROUTED, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace},
-                                            {"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
+    edge.ask(
+        "PUT",
+        f"/storage/kv/namespaces/{kv}/bulk",
+        json=[{"key": f"{name}.example.com", "value": name} for name in ("warm", "cold")],
+    )
+    edge.deploy(
+        "router",
+        ROUTED,
+        bindings=[
+            {"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace},
+            {"name": "DATA", "type": "kv_namespace", "namespace_id": kv},
+        ],
+    )
     for name in ("warm", "cold"):
-        platform.tenant(name, f"export default {{ fetch() {{ console.log('x'.repeat(1000)); return new Response('{name}'); }} }};")
+        platform.tenant(
+            name, f"export default {{ fetch() {{ console.log('x'.repeat(1000)); return new Response('{name}'); }} }};"
+        )
     assert platform.get("warm").text == "warm"
     control = edge.children()["control"]
     os.kill(control, signal.SIGSTOP if how == "stopped" else signal.SIGKILL)
@@ -265,4 +317,6 @@ def test_a_control_plane_that_was_killed_knows_what_it_said(platform: Platform) 
         os.kill(edge.children()["control"], signal.SIGKILL)
         edge.session.close()
         assert platform.get("a").text == str(number)
-        assert [one["id"] for one in edge.ask("GET", f"/workers/dispatch/namespaces/{platform.namespace}/scripts")] == ["a"]
+        assert [one["id"] for one in edge.ask("GET", f"/workers/dispatch/namespaces/{platform.namespace}/scripts")] == [
+            "a"
+        ]

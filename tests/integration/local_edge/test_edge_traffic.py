@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Requests through workerd: routing, isolation, bindings."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,9 +16,15 @@ pytestmark = pytest.mark.integration
 
 def test_two_tenants_see_their_own_bindings_only(platform: Platform) -> None:
     for name in ("a", "b"):
-        platform.tenant(name, ECHO, bindings=[{"name": "CONFIG", "type": "json", "json": {"customer": name}},
-                                              {"name": f"SECRET_{name}", "type": "secret_text", "text": f"only-{name}"},
-                                              {"name": "PLAN", "type": "plain_text", "text": "pro"}])
+        platform.tenant(
+            name,
+            ECHO,
+            bindings=[
+                {"name": "CONFIG", "type": "json", "json": {"customer": name}},
+                {"name": f"SECRET_{name}", "type": "secret_text", "text": f"only-{name}"},
+                {"name": "PLAN", "type": "plain_text", "text": "pro"},
+            ],
+        )
     seen = {name: platform.get(name).json() for name in ("a", "b")}
     assert seen["a"]["env"] == {"CONFIG": {"customer": "a"}, "SECRET_a": "only-a", "PLAN": "pro"}
     assert seen["b"]["env"] == {"CONFIG": {"customer": "b"}, "SECRET_b": "only-b", "PLAN": "pro"}
@@ -56,8 +63,13 @@ def test_what_a_worker_waits_for_is_done_after_it_has_changed(platform: Platform
 
     def done() -> list[str]:
         return sorted(one["name"] for one in platform.edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys"))
+
     for version in ("1", "2"):
-        platform.tenant("a", code.replace("VERSION", version), bindings=[{"name": "DONE", "type": "kv_namespace", "namespace_id": kv}])
+        platform.tenant(
+            "a",
+            code.replace("VERSION", version),
+            bindings=[{"name": "DONE", "type": "kv_namespace", "namespace_id": kv}],
+        )
         assert platform.get("a", f"/{version}").text == version
     platform.edge.ask("DELETE", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a")
     eventually(lambda: done() == ["http://a.example.com/1", "http://a.example.com/2"])
@@ -74,9 +86,15 @@ def test_secrets_settings_and_bindings_are_live_too(platform: Platform) -> None:
 
 
 def test_service_bindings(edge: Edge) -> None:
-    edge.deploy("inner", "export default { async fetch(request) { return new Response(`inner got ${await request.text()}`); } };")
-    edge.deploy("outer", "export default { fetch(request, env) { return env.INNER.fetch(request); } };",
-                bindings=[{"name": "INNER", "type": "service", "service": "inner"}])
+    edge.deploy(
+        "inner",
+        "export default { async fetch(request) { return new Response(`inner got ${await request.text()}`); } };",
+    )
+    edge.deploy(
+        "outer",
+        "export default { fetch(request, env) { return env.INNER.fetch(request); } };",
+        bindings=[{"name": "INNER", "type": "service", "service": "inner"}],
+    )
     edge.route("example.com/*", "outer")
     assert edge.get("example.com", method="POST", data="this").text == "inner got this"
 
@@ -89,11 +107,19 @@ def test_every_kind_of_module(edge: Edge) -> None:
     export default { fetch: () => Response.json([number, text, [...new Uint8Array(data)], settings, common.answer, exports.add(2, 3)]) };
     """
     add = bytes.fromhex("0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b")
-    edge.deploy("w", code, files={
-        "lib/deep.js": ("application/javascript+module", 'export { number } from "../number.js";'),
-        "number.js": ("application/javascript+module", "export const number = 7;"), "note.txt": ("text/plain", "Grüße"),
-        "blob.bin": ("application/octet-stream", b"\x00\xff"), "settings.json": ("application/json", '{"a": [1]}'),
-        "old.cjs": ("application/javascript", "module.exports = { answer: 42 };"), "add.wasm": ("application/wasm", add)})
+    edge.deploy(
+        "w",
+        code,
+        files={
+            "lib/deep.js": ("application/javascript+module", 'export { number } from "../number.js";'),
+            "number.js": ("application/javascript+module", "export const number = 7;"),
+            "note.txt": ("text/plain", "Grüße"),
+            "blob.bin": ("application/octet-stream", b"\x00\xff"),
+            "settings.json": ("application/json", '{"a": [1]}'),
+            "old.cjs": ("application/javascript", "module.exports = { answer: 42 };"),
+            "add.wasm": ("application/wasm", add),
+        },
+    )
     edge.route("example.com/*", "w")
     assert edge.get("example.com").json() == [7, "Grüße", [0, 255], {"a": [1]}, 42, 5]
 
@@ -161,14 +187,17 @@ def test_an_exception_is_a_page_that_names_it(edge: Edge) -> None:
 
 
 def test_there_is_no_way_out(platform: Platform) -> None:
-    platform.tenant("a", """import { connect } from "cloudflare:sockets";
+    platform.tenant(
+        "a",
+        """import { connect } from "cloudflare:sockets";
     export default { async fetch(request) {
       const tries = { fetch: () => fetch("https://example.org/"), api: () => fetch(request.headers.get("x-api")),
                       connect: async () => { const socket = connect("127.0.0.1:22"); await socket.opened; return "open"; } };
       const seen = {};
       for (const [name, go] of Object.entries(tries)) seen[name] = await go().then(() => "out", (error) => error.message);
       return Response.json(seen);
-    } };""")
+    } };""",
+    )
     seen = platform.get("a", headers={"x-api": platform.edge.api}).json()
     assert "blocked: the local edge" in seen["fetch"]
     assert "https://example.org" in seen["fetch"]
@@ -190,18 +219,27 @@ export default { async fetch(request, env) {
 
 def test_a_worker_publishes_another_through_the_api(platform: Platform) -> None:
     edge = platform.edge
-    edge.deploy("publisher", PUBLISHER, bindings=[
-        {"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace}, {"name": "TOKEN", "type": "secret_text", "text": TOKEN},
-        {"name": "ACCOUNT", "type": "plain_text", "text": edge.ready["accounts"][0]["id"]}])
+    edge.deploy(
+        "publisher",
+        PUBLISHER,
+        bindings=[
+            {"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace},
+            {"name": "TOKEN", "type": "secret_text", "text": TOKEN},
+            {"name": "ACCOUNT", "type": "plain_text", "text": edge.ready["accounts"][0]["id"]},
+        ],
+    )
     edge.route("publisher.example.com/*", "publisher")
     assert edge.get("publisher.example.com").text == "200 published"
 
 
 def test_streams_bodies_and_redirects(platform: Platform) -> None:
-    platform.tenant("a", """export default { async fetch(request) {
+    platform.tenant(
+        "a",
+        """export default { async fetch(request) {
       if (new URL(request.url).pathname === "/away") return Response.redirect("https://example.org/", 302);
       return new Response(request.body, { headers: { "x-method": request.method } });
-    } };""")
+    } };""",
+    )
     big = b"x" * 5_000_000
     echoed = platform.get("a", method="PUT", data=big)
     assert echoed.content == big
@@ -211,9 +249,12 @@ def test_streams_bodies_and_redirects(platform: Platform) -> None:
 
 def test_an_open_way_out_leads_to_public_addresses_only(start: Callable[..., Edge]) -> None:
     platform = Platform(start("--egress", "internet"))
-    platform.tenant("a", """export default { async fetch(request) {
+    platform.tenant(
+        "a",
+        """export default { async fetch(request) {
       return new Response(await fetch(request.headers.get("x-to")).then(() => "out", (error) => `refused: ${error.message}`));
-    } };""")
+    } };""",
+    )
     seen = platform.get("a", headers={"x-to": f"{platform.edge.api}/accounts"}).text
     assert seen.startswith("refused")
     assert "blocked" not in seen
@@ -241,7 +282,9 @@ export default { async fetch(request, env) {
 
 def test_a_request_keeps_its_place_in_copies_and_in_named_entrypoints(platform: Platform) -> None:
     platform.edge.deploy("own", PLACES)
-    platform.edge.deploy("own", PLACES, bindings=[{"name": "NAMED", "type": "service", "service": "own", "entrypoint": "Named"}])
+    platform.edge.deploy(
+        "own", PLACES, bindings=[{"name": "NAMED", "type": "service", "service": "own", "entrypoint": "Named"}]
+    )
     platform.edge.route("own.example.com/*", "own")
     platform.tenant("a", PLACES)
     assert platform.edge.get("own.example.com").json() == ["LCL"] * 5

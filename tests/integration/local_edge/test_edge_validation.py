@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Uploads are compiled by the runtime that will run them; what it says is what the API answers."""
+
 from __future__ import annotations
 
 import time
@@ -18,7 +19,9 @@ def refusal(edge: Edge, code: str, **options: Any) -> tuple[int, str]:
     response = edge.upload("w", code, **options)
     assert not response.ok, response.text
     error = response.json()["errors"][0]
-    assert [item["id"] for item in edge.ask("GET", "/workers/scripts")] == [], "a refused upload must leave nothing behind"
+    assert [item["id"] for item in edge.ask("GET", "/workers/scripts")] == [], (
+        "a refused upload must leave nothing behind"
+    )
     return error["code"], error["message"]
 
 
@@ -44,13 +47,19 @@ def test_a_module_that_is_not_there(edge: Edge) -> None:
 
 def test_an_endless_loop_at_the_top_level(edge: Edge) -> None:
     begin = time.monotonic()
-    assert refusal(edge, "while (true) {}\nexport default { fetch() {} };") == (10021, "Script startup exceeded CPU time limit.")
+    assert refusal(edge, "while (true) {}\nexport default { fetch() {} };") == (
+        10021,
+        "Script startup exceeded CPU time limit.",
+    )
     assert time.monotonic() - begin < 5
     assert edge.upload("w", ECHO).ok, "the validator must be back at once"
 
 
 def test_no_handlers(edge: Edge) -> None:
-    assert refusal(edge, "export const nothing = 1;") == (10068, "The uploaded script has no registered event handlers.")
+    assert refusal(edge, "export const nothing = 1;") == (
+        10068,
+        "The uploaded script has no registered event handlers.",
+    )
 
 
 def test_an_unknown_compatibility_flag(edge: Edge) -> None:
@@ -65,27 +74,43 @@ def test_bindings_are_there_while_the_top_level_runs(edge: Edge) -> None:
     code = """import { env } from "cloudflare:workers";
     const customer = env.CONFIG.customer, get = env.TENANTS.get("x"), kind = env.DATA.constructor.name, length = env.SECRET.length;
     export default { fetch: () => Response.json([customer, typeof get.fetch, kind, length]) };"""
-    edge.deploy("w", code, bindings=[
-        {"name": "CONFIG", "type": "json", "json": {"customer": "c"}}, {"name": "DATA", "type": "kv_namespace", "namespace_id": kv},
-        {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}, {"name": "SECRET", "type": "secret_text", "text": "12345"}])
+    edge.deploy(
+        "w",
+        code,
+        bindings=[
+            {"name": "CONFIG", "type": "json", "json": {"customer": "c"}},
+            {"name": "DATA", "type": "kv_namespace", "namespace_id": kv},
+            {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"},
+            {"name": "SECRET", "type": "secret_text", "text": "12345"},
+        ],
+    )
     edge.route("example.com/*", "w")
     assert edge.get("example.com").json() == ["c", "function", "KvNamespace", 5]
 
 
 def test_handlers_are_listed(edge: Edge) -> None:
-    result = edge.deploy("w", """import { WorkerEntrypoint } from "cloudflare:workers";
+    result = edge.deploy(
+        "w",
+        """import { WorkerEntrypoint } from "cloudflare:workers";
     export default { async fetch() {}, async scheduled() {}, helper() {} };
     export class Admin extends WorkerEntrypoint { fetch() {} }
-    export const version = 1;""")
+    export const version = 1;""",
+    )
     assert result["handlers"] == ["fetch", "scheduled"]
     assert result["named_handlers"] == [{"name": "Admin", "handlers": ["fetch"]}]
 
 
 def test_a_worker_without_a_default_export(edge: Edge) -> None:
-    edge.deploy("w", """import { WorkerEntrypoint } from "cloudflare:workers";
-    export class Greeter extends WorkerEntrypoint { fetch() { return new Response("hello"); } }""")
-    edge.deploy("front", "export default { fetch: (request, env) => env.GREETER.fetch(request) };",
-                bindings=[{"name": "GREETER", "type": "service", "service": "w", "entrypoint": "Greeter"}])
+    edge.deploy(
+        "w",
+        """import { WorkerEntrypoint } from "cloudflare:workers";
+    export class Greeter extends WorkerEntrypoint { fetch() { return new Response("hello"); } }""",
+    )
+    edge.deploy(
+        "front",
+        "export default { fetch: (request, env) => env.GREETER.fetch(request) };",
+        bindings=[{"name": "GREETER", "type": "service", "service": "w", "entrypoint": "Greeter"}],
+    )
     edge.route("example.com/*", "front")
     assert edge.get("example.com").text == "hello"
 

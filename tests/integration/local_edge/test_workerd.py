@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the local edge takes for granted of workerd's experimental features, asked of workerd itself: a new version that behaves otherwise is
 found here, and not in the traffic. Each case says what depends on it."""
+
 from __future__ import annotations
 
 import json
@@ -68,12 +69,23 @@ class Program:
 
     def __init__(self, folder: Path, code: str, exports: str = "") -> None:
         (folder / "disk").mkdir()
-        (folder / "main.js").write_text(f"{COMMON}\n{exports}\nexport default {{ async fetch(request, env, ctx) {{ {code} }} }};")
+        (folder / "main.js").write_text(
+            f"{COMMON}\n{exports}\nexport default {{ async fetch(request, env, ctx) {{ {code} }} }};"
+        )
         (folder / "config.capnp").write_text(CONFIG % (folder / "disk"))
         self.listener = sockets.listen("127.0.0.1", 0)
         self.process = subprocess.Popen(
-            [os.environ["LOCAL_EDGE_WORKERD"], "serve", str(folder / "config.capnp"), "--experimental", f"--socket-fd=http={self.listener.fileno()}"],
-            pass_fds=[self.listener.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                os.environ["LOCAL_EDGE_WORKERD"],
+                "serve",
+                str(folder / "config.capnp"),
+                "--experimental",
+                f"--socket-fd=http={self.listener.fileno()}",
+            ],
+            pass_fds=[self.listener.fileno()],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def get(self, path: str = "/") -> str:
         return requests.get(sockets.url(self.listener) + path, timeout=20).text
@@ -98,6 +110,7 @@ def program(tmp_path: Path) -> Iterator[Start]:
     def start(code: str, exports: str = "") -> Program:
         started.append(Program(tmp_path, code, exports))
         return started[-1]
+
     yield start
     for one in started:
         one.process.kill()
@@ -110,7 +123,9 @@ PASSING = "export default { fetch(request, env, ctx) { ctx.passThroughOnExceptio
 
 def test_passing_through_without_a_way_out_ends_the_process(program: Start) -> None:
     """Therefore every Worker gets `Blocked` and never `globalOutbound: null`."""
-    assert program(f"return load(env, ctx, 'a', `{PASSING}`, {{ globalOutbound: null }}).getEntrypoint().fetch(request);").ends()
+    assert program(
+        f"return load(env, ctx, 'a', `{PASSING}`, {{ globalOutbound: null }}).getEntrypoint().fetch(request);"
+    ).ends()
 
 
 def test_passing_through_to_a_way_out_that_throws_does_not(program: Start) -> None:
@@ -119,11 +134,14 @@ def test_passing_through_to_a_way_out_that_throws_does_not(program: Start) -> No
 
 def test_a_failed_callback_poisons_its_name(program: Start) -> None:
     """Therefore the code of a Worker is at hand before the loader is asked."""
-    assert program("""
+    assert (
+        program("""
       const tries = [() => { throw new Error("not now"); }, () => ({ ...BASE, modules: { "m.js": "export default { fetch: () => new Response('fine') };" } })];
       const seen = [];
       for (const code of tries) seen.push(await env.LOADER.get("a", code).getEntrypoint().fetch(request).then((r) => r.text(), (error) => error.message));
-      return Response.json(seen);""").get() == '["not now","not now"]'
+      return Response.json(seen);""").get()
+        == '["not now","not now"]'
+    )
 
 
 ABORTING = """import { WorkerEntrypoint, abortIsolate } from "cloudflare:workers"; let n = 0;
@@ -148,9 +166,12 @@ def test_bindings_can_be_replaced_before_the_worker_reads_them(program: Start) -
     code = """import "./shim.js"; import { env as imported } from "cloudflare:workers"; const early = imported.A;
     export default { fetch: (request, env) => Response.json([early, imported.A, env.A, "HIDDEN" in env]) };"""
     shim = 'import { env } from "cloudflare:workers"; env.A = "replaced"; delete env.HIDDEN;'
-    assert program(f"""return env.LOADER.get("a", () => ({{ ...BASE, modules: {{ "m.js": `{code}`, "shim.js": `{shim}` }},
+    assert (
+        program(f"""return env.LOADER.get("a", () => ({{ ...BASE, modules: {{ "m.js": `{code}`, "shim.js": `{shim}` }},
       env: {{ A: "stub", HIDDEN: 1 }}, globalOutbound: ctx.exports.Nowhere({{}}) }})).getEntrypoint().fetch(request);
-      """).get() == '["replaced","replaced","replaced",false]'
+      """).get()
+        == '["replaced","replaced","replaced",false]'
+    )
 
 
 def test_the_class_of_d1_can_be_lent(program: Start) -> None:
@@ -158,21 +179,30 @@ def test_the_class_of_d1_can_be_lent(program: Start) -> None:
     code = """import "./shim.js"; export default { async fetch(request, env) {
       const { results } = await env.MADE.prepare("select 1").all(); return Response.json([env.MADE.constructor.name, results]); } };"""
     shim = "import { env } from 'cloudflare:workers'; env.MADE = new env.LENT.constructor(env.MADE);"
-    assert program(f"""return env.LOADER.get("d", () => ({{ ...BASE, modules: {{ "m.js": `{code}`, "shim.js": `{shim}` }},
+    assert (
+        program(f"""return env.LOADER.get("d", () => ({{ ...BASE, modules: {{ "m.js": `{code}`, "shim.js": `{shim}` }},
       env: {{ LENT: env.D1, MADE: ctx.exports.Echo({{}}) }}, globalOutbound: ctx.exports.Nowhere({{}}) }})).getEntrypoint().fetch(request);
-      """).get() == '["D1Database",[{"path":"/query"}]]'
+      """).get()
+        == '["D1Database",[{"path":"/query"}]]'
+    )
 
 
 def test_other_native_bindings_cannot_be_handed_over(program: Start) -> None:
     """Therefore KV and the like are classes of our own around a stub."""
-    assert program("""return new Response(await Promise.resolve().then(() => load(env, ctx, "k", "export default { fetch: () => new Response('') };",
-      { env: { KV: env.KV } }).getEntrypoint().fetch(request)).then(() => "handed over", (error) => error.name));""").get() == "DataCloneError"
+    assert (
+        program("""return new Response(await Promise.resolve().then(() => load(env, ctx, "k", "export default { fetch: () => new Response('') };",
+      { env: { KV: env.KV } }).getEntrypoint().fetch(request)).then(() => "handed over", (error) => error.name));""").get()
+        == "DataCloneError"
+    )
 
 
 def test_a_queue_of_ones_own_shows_how_the_runtime_serializes(program: Start) -> None:
     """Therefore messages in V8's own format are what it writes, found by the number that their delay is."""
-    assert program("""await env.QUEUE.send(new Map([[1, 2]]), { contentType: "v8", delaySeconds: 7 }); return Response.json(globalThis.sent);
-      """).get() == '["7","ff0f3b490249043a02"]'
+    assert (
+        program("""await env.QUEUE.send(new Map([[1, 2]]), { contentType: "v8", delaySeconds: 7 }); return Response.json(globalThis.sent);
+      """).get()
+        == '["7","ff0f3b490249043a02"]'
+    )
 
 
 WAITING = """
@@ -192,17 +222,26 @@ def test_a_module_waits_only_for_what_it_imports_itself(program: Start, imported
 def test_a_script_listens_though_it_is_imported_late(program: Start) -> None:
     """Therefore the syntax from before modules is a CommonJS module, which its keys are there for."""
     script = "addEventListener('fetch', (event) => event.respondWith(new Response(early)));"
-    assert program(f"""const modules = {{ "m.js": "globalThis.early = await Promise.resolve('early'); await import('./script.js');",
+    assert (
+        program(f"""const modules = {{ "m.js": "globalThis.early = await Promise.resolve('early'); await import('./script.js');",
       "script.js": {{ cjs: `{script}` }} }};
-      return load(env, ctx, "a", "", {{ modules }}).getEntrypoint().fetch(request);""").get() == "early"
+      return load(env, ctx, "a", "", {{ modules }}).getEntrypoint().fetch(request);""").get()
+        == "early"
+    )
 
 
-@pytest.mark.parametrize(("date", "flags", "kind"), [("2024-04-03", "", "function"), ("2024-04-02", "", "undefined"), ("2021-11-02", "'rpc'", "function")])
+@pytest.mark.parametrize(
+    ("date", "flags", "kind"),
+    [("2024-04-03", "", "function"), ("2024-04-02", "", "undefined"), ("2021-11-02", "'rpc'", "function")],
+)
 def test_stubs_have_methods_since_a_date_or_by_a_flag(program: Start, date: str, flags: str, kind: str) -> None:
     """Therefore Workers of an older date get that flag: what is behind their bindings is called by methods."""
     code = "export default { fetch: (request, env) => new Response(typeof env.STUB.greet) };"
-    assert program(f"""return load(env, ctx, "a", `{code}`, {{ compatibilityDate: "{date}", compatibilityFlags: [{flags}],
-      env: {{ STUB: ctx.exports.Echo({{}}) }} }}).getEntrypoint().fetch(request);""").get() == kind
+    assert (
+        program(f"""return load(env, ctx, "a", `{code}`, {{ compatibilityDate: "{date}", compatibilityFlags: [{flags}],
+      env: {{ STUB: ctx.exports.Echo({{}}) }} }}).getEntrypoint().fetch(request);""").get()
+        == kind
+    )
 
 
 def test_the_request_of_a_visitor_tells_its_address(program: Start) -> None:
@@ -277,12 +316,17 @@ def test_a_proxy_as_an_entrypoint_takes_any_call(program: Start) -> None:
 
 def test_tails_and_events_of_other_kinds(program: Start) -> None:
     """Therefore tail Workers are told, and cron triggers can be fired."""
-    code = "export default { fetch() { console.log('said'); return new Response(''); }, scheduled(c) { c.noRetry(); } };"
-    running = program(f"""
+    code = (
+        "export default { fetch() { console.log('said'); return new Response(''); }, scheduled(c) { c.noRetry(); } };"
+    )
+    running = program(
+        f"""
       const worker = load(env, ctx, "a", `{code}`, {{ tails: [ctx.exports.Told({{}})] }}).getEntrypoint();
       if (request.url.endsWith("told")) return Response.json(globalThis.told ?? null);
       if (request.url.endsWith("cron")) return Response.json(await worker.scheduled({{ cron: "* * * * *", scheduledTime: new Date() }}));
-      return worker.fetch(request);""", "export class Told extends WorkerEntrypoint { tail(events) { globalThis.told = events[0].logs[0]?.message; } }")
+      return worker.fetch(request);""",
+        "export class Told extends WorkerEntrypoint { tail(events) { globalThis.told = events[0].logs[0]?.message; } }",
+    )
     assert running.get("/cron") == '{"outcome":"ok","noRetry":true}'
     running.get("/")
     eventually(lambda: running.get("/told") == '["said"]')
@@ -290,7 +334,9 @@ def test_tails_and_events_of_other_kinds(program: Start) -> None:
 
 def test_statements_are_taken_in_as_far_as_they_are_complete(program: Start) -> None:
     """Therefore the file that a D1 database imports is run piece by piece, while others get their turn."""
-    running = program("""return Response.json(await env.HOSTS.getByName("x").ingest("create table t (a); insert into t values (';'); select 'op"));""")
+    running = program(
+        """return Response.json(await env.HOSTS.getByName("x").ingest("create table t (a); insert into t values (';'); select 'op"));"""
+    )
     seen = json.loads(running.get())
     assert (seen["statementCount"], seen["remainder"]) == (2, " select 'op")
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A client of the control plane, short enough for tests to be read as tables."""
+
 from __future__ import annotations
 
 import json
@@ -60,7 +61,10 @@ class Client:
 
 def form(code: str = CODE, **metadata: Any) -> dict[str, Any]:
     told = {"main_module": "index.js", "compatibility_date": "2026-11-01", **metadata}
-    return {"metadata": (None, json.dumps(told), "application/json"), "index.js": ("index.js", code, "application/javascript+module")}
+    return {
+        "metadata": (None, json.dumps(told), "application/json"),
+        "index.js": ("index.js", code, "application/javascript+module"),
+    }
 
 
 def settings(value: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Workers of an account have beyond those of a namespace: versions, schedules, hosts, references."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -40,15 +41,25 @@ def test_every_upload_is_a_version_that_answers(client: Client) -> None:
 def test_a_version_answers_once_it_is_deployed_and_can_be_rolled_back(client: Client) -> None:
     client.upload(f"{W}/a", bindings=[text("A", "one"), secret("S")])
     first = deployed(client)
-    made = client.ask("POST", f"{W}/a/versions", files=form(OTHER, bindings=[text("A", "two")], keep_bindings=["secret_text"]))
+    made = client.ask(
+        "POST", f"{W}/a/versions", files=form(OTHER, bindings=[text("A", "two")], keep_bindings=["secret_text"])
+    )
     assert deployed(client) == first
     assert "other" not in content(client)
     assert {one["name"] for one in made["resources"]["bindings"]} == {"A", "S"}
-    client.ask("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]})
+    client.ask(
+        "POST",
+        f"{W}/a/deployments",
+        json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]},
+    )
     assert deployed(client) == made["id"]
     assert "other" in content(client)
     assert client.ask("GET", f"{W}/a/bindings")[0]["text"] == "two"
-    client.ask("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": [{"version_id": first, "percentage": 100}]})
+    client.ask(
+        "POST",
+        f"{W}/a/deployments",
+        json={"strategy": "percentage", "versions": [{"version_id": first, "percentage": 100}]},
+    )
     assert "other" not in content(client)
     assert client.names(f"{W}/a") == ["A", "S"]
     assert len(versions(client)) == 2, "a deployment makes no version"
@@ -64,15 +75,18 @@ def test_two_versions_share_and_the_larger_one_answers(client: Client) -> None:
     assert "other" not in content(client)
 
 
-@pytest.mark.parametrize(("body", "expected"), [
-    ({"strategy": "percentage", "versions": []}, (400, 10026)),
-    ({"strategy": "random", "versions": [{"version_id": "x", "percentage": 100}]}, (400, 10026)),
-    ({"versions": [{"version_id": "x", "percentage": 50}]}, (400, 10026)),
-    ({"versions": [{"version_id": "x", "percentage": -1}, {"version_id": "y", "percentage": 101}]}, (400, 10021)),
-    ({"versions": [{"version_id": "x", "percentage": True}, {"version_id": "y", "percentage": 99}]}, (400, 10021)),
-    ({"versions": [{"version_id": "x", "percentage": 50}, {"version_id": "x", "percentage": 50}]}, (400, 10026)),
-    ({"versions": [{"version_id": "x", "percentage": 100}]}, (404, 100146)),
-])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"strategy": "percentage", "versions": []}, (400, 10026)),
+        ({"strategy": "random", "versions": [{"version_id": "x", "percentage": 100}]}, (400, 10026)),
+        ({"versions": [{"version_id": "x", "percentage": 50}]}, (400, 10026)),
+        ({"versions": [{"version_id": "x", "percentage": -1}, {"version_id": "y", "percentage": 101}]}, (400, 10021)),
+        ({"versions": [{"version_id": "x", "percentage": True}, {"version_id": "y", "percentage": 99}]}, (400, 10021)),
+        ({"versions": [{"version_id": "x", "percentage": 50}, {"version_id": "x", "percentage": 50}]}, (400, 10026)),
+        ({"versions": [{"version_id": "x", "percentage": 100}]}, (404, 100146)),
+    ],
+)
 def test_deployments_that_are_refused(client: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
     client.upload(f"{W}/a")
     assert client.error("POST", f"{W}/a/deployments", json=body) == expected
@@ -97,7 +111,9 @@ def test_a_version_has_no_settings_of_the_worker(client: Client) -> None:
     client.ask("PATCH", f"{W}/a/script-settings", json={"logpush": True, "tags": ["x"]})
     assert len(versions(client)) == 1
     client.upload(f"{W}/a", OTHER, logpush=True)
-    client.ask("POST", f"{W}/a/deployments", json={"versions": [{"version_id": versions(client)[1]["id"], "percentage": 100}]})
+    client.ask(
+        "POST", f"{W}/a/deployments", json={"versions": [{"version_id": versions(client)[1]["id"], "percentage": 100}]}
+    )
     assert client.ask("GET", f"{W}/a/settings")["logpush"] is True
 
 
@@ -105,21 +121,33 @@ def test_secrets_and_settings_are_versions_too(client: Client) -> None:
     client.upload(f"{W}/a")
     client.ask("PUT", f"{W}/a/secrets", json=secret("S"))
     client.ask("PATCH", f"{W}/a/settings", files=settings({"compatibility_flags": ["nodejs_compat"]}))
-    triggers = [one["annotations"]["workers/triggered_by"] for one in client.ask("GET", f"{W}/a/deployments")["deployments"]]
+    triggers = [
+        one["annotations"]["workers/triggered_by"] for one in client.ask("GET", f"{W}/a/deployments")["deployments"]
+    ]
     assert triggers == ["upload", "secret", "upload"]
 
 
 def test_a_secret_waits_in_a_version_until_it_is_deployed(client: Client) -> None:
     client.upload(f"{W}/a", bindings=[text("A", "one"), secret("OLD")])
     first, latest = deployed(client), "/workers/workers/a/versions/latest"
-    made = client.ask("PATCH", latest, json={"env": {"NEW": {"type": "secret_text", "text": "hidden"}, "OLD": None},
-                                             "annotations": {"workers/message": "rotation"}})
+    made = client.ask(
+        "PATCH",
+        latest,
+        json={
+            "env": {"NEW": {"type": "secret_text", "text": "hidden"}, "OLD": None},
+            "annotations": {"workers/message": "rotation"},
+        },
+    )
     assert deployed(client) == first and client.names(f"{W}/a") == ["A", "OLD"]
     assert made["id"] == versions(client)[0]["id"] and made["annotations"]["workers/message"] == "rotation"
     assert [one["name"] for one in versions(client)[0]["resources"]["bindings"]] == ["A", "NEW"]
     assert "hidden" not in str(made) + str(versions(client))
     assert client.error("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"}) == (400, 10215)
-    client.ask("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]})
+    client.ask(
+        "POST",
+        f"{W}/a/deployments",
+        json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]},
+    )
     assert client.names(f"{W}/a") == ["A", "NEW"]
     client.ask("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"})
     assert client.error("PATCH", latest, json={"env": ["NEW"]}) == (400, 10026)
@@ -144,14 +172,29 @@ def test_schedules_keep_their_dates(client: Client) -> None:
     assert client.ask("PUT", f"{W}/a/schedules", json=[]) == {"schedules": []}
 
 
-@pytest.mark.parametrize("cron", ["* * * * *", "*/5 0-6,20 1 JAN-mar MON#1", "59 23 L * *", "0 0 LW,15W 12 6L", "1/2 3 4 5 0"])
+@pytest.mark.parametrize(
+    "cron", ["* * * * *", "*/5 0-6,20 1 JAN-mar MON#1", "59 23 L * *", "0 0 LW,15W 12 6L", "1/2 3 4 5 0"]
+)
 def test_crons(client: Client, cron: str) -> None:
     client.upload(f"{W}/a")
     assert client.ask("PUT", f"{W}/a/schedules", json=[{"cron": cron}])["schedules"][0]["cron"] == cron
 
 
-@pytest.mark.parametrize("crons", [["often"], ["60 * * * *"], ["* 24 * * *"], ["* * 0 * *"], ["* * * 13 *"], ["* * * * 8"], ["* * * *"], ["*/0 * * * *"],
-                                   ["* * * * *", "* * * * *"], [f"{minute} {hour} * * *" for minute in range(60) for hour in range(5)]])
+@pytest.mark.parametrize(
+    "crons",
+    [
+        ["often"],
+        ["60 * * * *"],
+        ["* 24 * * *"],
+        ["* * 0 * *"],
+        ["* * * 13 *"],
+        ["* * * * 8"],
+        ["* * * *"],
+        ["*/0 * * * *"],
+        ["* * * * *", "* * * * *"],
+        [f"{minute} {hour} * * *" for minute in range(60) for hour in range(5)],
+    ],
+)
 def test_crons_that_are_refused(client: Client, crons: list[str]) -> None:
     client.upload(f"{W}/a")
     assert client.error("PUT", f"{W}/a/schedules", json=[{"cron": cron} for cron in crons]) == (400, 10100)
@@ -173,7 +216,11 @@ def test_a_service_is_a_worker_by_its_older_name(client: Client) -> None:
     assert client.error("GET", "/workers/services/a") == (404, 10090)
     client.upload(f"{W}/a", bindings=[text("A")])
     found = client.ask("GET", "/workers/services/a")["default_environment"]
-    assert (found["environment"], found["script"]["id"], found["script"]["last_deployed_from"]) == ("production", "a", "api")
+    assert (found["environment"], found["script"]["id"], found["script"]["last_deployed_from"]) == (
+        "production",
+        "a",
+        "api",
+    )
     assert client.ask("GET", "/workers/services/a/environments/production/bindings")[0]["name"] == "A"
     assert client.error("GET", "/workers/services/a/environments/staging") == (404, 10092)
     client.send("PUT", f"{W}/a", files=form(), headers={"User-Agent": "wrangler/4.0.0"})
@@ -186,7 +233,9 @@ def test_who_depends_on_a_worker(client: Client) -> None:
     client.upload(f"{tenants}/tenant", bindings=[{"name": "E", "type": "service", "service": "egress"}])
     client.upload(f"{W}/caller", bindings=[{"name": "E", "type": "service", "service": "egress"}])
     outbound = {"worker": {"service": "egress"}, "params": [{"name": "customer"}]}
-    client.upload(f"{W}/router", bindings=[{"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": outbound}])
+    client.upload(
+        f"{W}/router", bindings=[{"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": outbound}]
+    )
     found = client.ask("GET", f"{W}/egress/references")
     assert [one["name"] for one in found["services"]["incoming"]] == ["caller", "tenant"]
     assert [(one["name"], one["namespace"]) for one in found["dispatch_outbounds"]] == [("router", "prod")]
@@ -196,7 +245,9 @@ def test_who_depends_on_a_worker(client: Client) -> None:
     assert [client.names(worker) for worker in (f"{W}/caller", f"{W}/router", f"{tenants}/tenant")] == [[], [], []]
 
 
-@pytest.mark.parametrize("outbound", [{}, {"worker": "egress"}, {"worker": {"service": "egress"}, "params": ["customer"]}])
+@pytest.mark.parametrize(
+    "outbound", [{}, {"worker": "egress"}, {"worker": {"service": "egress"}, "params": ["customer"]}]
+)
 def test_outbound_workers_that_are_refused(client: Client, outbound: dict[str, Any]) -> None:
     client.namespace("prod")
     client.upload(f"{W}/egress")
@@ -206,24 +257,43 @@ def test_outbound_workers_that_are_refused(client: Client, outbound: dict[str, A
 
 def test_an_outbound_worker_must_be_there(client: Client) -> None:
     client.namespace("prod")
-    bound = {"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": {"worker": {"service": "none"}}}
+    bound = {
+        "name": "T",
+        "type": "dispatch_namespace",
+        "namespace": "prod",
+        "outbound": {"worker": {"service": "none"}},
+    }
     assert client.error("PUT", f"{W}/router", files=form(bindings=[bound])) == (400, 10144)
 
 
 def test_search(client: Client) -> None:
     for name in ("router", "router-staging", "egress"):
         client.upload(f"{W}/{name}")
-    assert [one["script_name"] for one in client.ask("GET", "/workers/scripts-search?name=router")] == ["router", "router-staging"]
+    assert [one["script_name"] for one in client.ask("GET", "/workers/scripts-search?name=router")] == [
+        "router",
+        "router-staging",
+    ]
 
 
 def test_the_routes_of_a_worker_as_a_whole(client: Client) -> None:
     client.upload(f"{W}/a")
     client.upload(f"{W}/b")
     zone = client.edge.zones["example.com"]
-    client.ask("PUT", f"{W}/a/routes", json=[{"pattern": "one.example.com/*"}, {"pattern": "two.example.com/*", "zone_name": "example.com"}])
+    client.ask(
+        "PUT",
+        f"{W}/a/routes",
+        json=[{"pattern": "one.example.com/*"}, {"pattern": "two.example.com/*", "zone_name": "example.com"}],
+    )
     one = client.ask("GET", client.routes)[0]
-    client.ask("PUT", f"{W}/a/routes", json=[{"pattern": "one.example.com/*", "zone_id": zone}, {"pattern": "three.example.com/*"}])
-    assert sorted(each["pattern"] for each in client.ask("GET", client.routes)) == ["one.example.com/*", "three.example.com/*"]
+    client.ask(
+        "PUT",
+        f"{W}/a/routes",
+        json=[{"pattern": "one.example.com/*", "zone_id": zone}, {"pattern": "three.example.com/*"}],
+    )
+    assert sorted(each["pattern"] for each in client.ask("GET", client.routes)) == [
+        "one.example.com/*",
+        "three.example.com/*",
+    ]
     assert one in client.ask("GET", client.routes), "a route that stays keeps its id"
     assert client.error("PUT", f"{W}/b/routes", json=[{"pattern": "one.example.com/*"}]) == (409, 10020)
     assert client.error("PUT", f"{W}/b/routes", json=[{"pattern": "elsewhere.test/*"}]) == (400, 10082)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bodies in and out of both servers, when the other side does not stay."""
+
 from __future__ import annotations
 
 import asyncio
@@ -32,7 +33,7 @@ def part(body: bytes, more: bool = True) -> Event:
 class Client:
     """Who sends these events, goes after so many answers, and keeps what was sent to him."""
 
-    def __init__(self, *events: Event, leaves_after: int = 10 ** 9) -> None:
+    def __init__(self, *events: Event, leaves_after: int = 10**9) -> None:
         self.events, self.leaves_after = list(events), leaves_after
         self.sent: list[Event] = []
         self.left = asyncio.Event()
@@ -62,6 +63,7 @@ def test_a_body_comes_in_parts_or_is_none() -> None:
         assert await whole(Client(part(b"one "), part(b""), part(b"two", more=False))) == b"one two"
         with pytest.raises(Gone):
             await whole(Client(part(b"one "), GONE))
+
     asyncio.run(run())
 
 
@@ -77,9 +79,14 @@ def test_an_answer_is_sent_as_it_is_read(content: Content) -> None:
     async def run() -> None:
         client = Client()
         await respond(client.receive, client.send, 200, {"x": "ü"}, content)
-        assert client.sent[0] == {"type": "http.response.start", "status": 200, "headers": [(b"x", "ü".encode()), (b"content-length", b"10000")]}
+        assert client.sent[0] == {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"x", "ü".encode()), (b"content-length", b"10000")],
+        }
         assert (client.body, len(client.sent)) == (bytes(10_000), 1002)
         assert [event.get("more_body", False) for event in client.sent[1:]] == [True] * 1000 + [False]
+
     asyncio.run(run())
 
 
@@ -88,6 +95,7 @@ def test_who_has_gone_is_sent_no_more(content: Content) -> None:
         client = Client(leaves_after=5)
         await respond(client.receive, client.send, 200, {}, content)
         assert len(client.sent) < 10
+
     asyncio.run(run())
 
 
@@ -100,8 +108,12 @@ def store(tmp_path: Path) -> Store:
 
 def asked(store: Store, path: str, client: Client, query: str = "", method: str = "PUT", **headers: str) -> Client:
     """A client after the edge's question was answered."""
-    scope = {"method": method, "raw_path": path.encode(), "query_string": query.encode(),
-             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]}
+    scope = {
+        "method": method,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+    }
     inner = Internal(configured("t" * 40, [], [], {}), store, "2026-11-01", set())
     asyncio.run(inner(scope, client.receive, client.send))
     return client
@@ -112,6 +124,7 @@ def test_half_of_a_write_is_none(store: Store) -> None:
 
     def write(*parts: Event) -> list[Client]:
         return [asked(store, f"/kv/{namespace}", Client(*parts), "key=k"), asked(store, PUT, Client(*parts), x_r2=KEY)]
+
     assert [client.sent for client in write(part(b"half"), GONE)] == [[], []]
     assert kv.get(store, namespace, "k") is None and r2_objects.find(store, bucket, "k") is None
     assert list(store.blobs.folder.iterdir()) == []
@@ -132,6 +145,7 @@ def test_who_is_refused_is_heard_to_the_end(store: Store) -> None:
 def test_a_full_disk_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_self: object) -> None:
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(blobs.Draft, "settle", full)
     client = asked(store, PUT, Client(part(b"x", more=False)), x_r2=KEY)
     assert client.sent[0]["status"] == 500 and b"No space left on device" in client.body

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The console as the server writes it: what it shows, what it never shows, and to whom."""
+
 from __future__ import annotations
 
 import html
@@ -38,15 +39,27 @@ def names(client: Client, query: str = "") -> list[str]:
 
 def test_an_empty_edge(client: Client) -> None:
     words = seen(client)
-    for part in (client.edge.account, "No limit", "No dispatch namespace yet", "No Worker yet",
-                 "No route in platform.localhost, example.com", "No request yet"):
+    for part in (
+        client.edge.account,
+        "No limit",
+        "No dispatch namespace yet",
+        "No Worker yet",
+        "No route in platform.localhost, example.com",
+        "No request yet",
+    ):
         assert part in words
 
 
 def test_everything_has_its_place(client: Client) -> None:
     prod, kv = client.namespace(), client.kv()
-    client.upload(f"{prod}/customer-a", tags=["plan-pro", "eu"], bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
-    client.upload("/workers/scripts/router", bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "prod"}])
+    client.upload(
+        f"{prod}/customer-a",
+        tags=["plan-pro", "eu"],
+        bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}],
+    )
+    client.upload(
+        "/workers/scripts/router", bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "prod"}]
+    )
     client.ask("POST", client.routes, json={"pattern": "*.example.com/*", "script": "router"})
     client.ask("POST", client.routes, json={"pattern": "example.com/none"})
     client.send("GET", "/nowhere?token=in-the-query")
@@ -63,9 +76,15 @@ def test_everything_has_its_place(client: Client) -> None:
 def test_no_value_is_on_it(client: Client) -> None:
     prod = client.namespace()
     for path in (f"{prod}/a", "/workers/scripts/a"):
-        client.upload(path, bindings=[text("PLAN", "plain-value"), secret("KEY", "secret-value"),
-                                      {"name": "CONFIG", "type": "json", "json": {"inner": "json-value"}},
-                                      *[text(f"FLAG_{number}", "flag-value") for number in range(9)]])
+        client.upload(
+            path,
+            bindings=[
+                text("PLAN", "plain-value"),
+                secret("KEY", "secret-value"),
+                {"name": "CONFIG", "type": "json", "json": {"inner": "json-value"}},
+                *[text(f"FLAG_{number}", "flag-value") for number in range(9)],
+            ],
+        )
     client.ask("PUT", f"{prod}/a/secrets", json={**secret("LATER", "later-value")})
     response, words = page(client), seen(client)
     assert "PLAN plain_text KEY secret_text CONFIG json FLAG_0 plain_text" in words
@@ -86,15 +105,28 @@ class Parsed(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] += 1
-        self.dangerous += [name for name, value in attrs if name.startswith("on") or (value or "").startswith("javascript:")]
+        self.dangerous += [
+            name for name, value in attrs if name.startswith("on") or (value or "").startswith("javascript:")
+        ]
 
 
 EVIL = "<img src=x onerror=alert(1)>"
 
 
-@pytest.mark.parametrize("query", [
-    "", f"?q={EVIL}", f"?namespace={EVIL}", f"?namespace=no{EVIL}&after={EVIL}", "?namespace=prod&tag=%22%3E%3Cb%3Etag%3C%2Fb%3E",
-    "?namespace=prod&q=%22%20onfocus=alert(1)%20x=%22", "?namespace=prod&tag='onclick=x", "?q=%00%FF%ED%A0%80&after=%00", "?&&=&q&a=%"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        f"?q={EVIL}",
+        f"?namespace={EVIL}",
+        f"?namespace=no{EVIL}&after={EVIL}",
+        "?namespace=prod&tag=%22%3E%3Cb%3Etag%3C%2Fb%3E",
+        "?namespace=prod&q=%22%20onfocus=alert(1)%20x=%22",
+        "?namespace=prod&tag='onclick=x",
+        "?q=%00%FF%ED%A0%80&after=%00",
+        "?&&=&q&a=%",
+    ],
+)
 def test_hostile_names_are_text(query: str) -> None:
     with running(accounts=[f"{'a' * 32}:{EVIL}", f"{'b' * 32}:'\"{EVIL}"]) as edge:
         client = Client(edge)
@@ -110,13 +142,28 @@ def test_hostile_names_are_text(query: str) -> None:
         assert (found.dangerous, found.tags["script"], found.tags["img"], found.tags["b"]) == ([], 1, 1, 0)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8788", "[::1]:8788", "localhost", "LOCALHOST:1", "edge.platform.localhost:8788"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:8788", "[::1]:8788", "localhost", "LOCALHOST:1", "edge.platform.localhost:8788"]
+)
 def test_loopback_names_are_answered(client: Client, host: str) -> None:
     assert page(client, host=host).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8788", "127.0.0.1.evil.example", "localhost.evil.example", "xlocalhost",
-                                  "127.0.0.1@evil.example", "10.0.0.1", "[::2]", "", "localhost:80:80"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8788",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "xlocalhost",
+        "127.0.0.1@evil.example",
+        "10.0.0.1",
+        "[::2]",
+        "",
+        "localhost:80:80",
+    ],
+)
 def test_other_names_are_refused(client: Client, host: str) -> None:
     for query in ("", "?namespace=prod", "_edge/console/style.css"):
         response = page(client, query, host=host)
@@ -127,12 +174,18 @@ def test_other_names_are_refused(client: Client, host: str) -> None:
 
 
 def test_it_travels_under_a_strict_policy(client: Client) -> None:
-    for query, kind in (("", "text/html"), ("_edge/console/style.css", "text/css"), ("_edge/console/live.js", "text/javascript"),
-                        ("_edge/console/icon.svg", "image/svg+xml")):
+    for query, kind in (
+        ("", "text/html"),
+        ("_edge/console/style.css", "text/css"),
+        ("_edge/console/live.js", "text/javascript"),
+        ("_edge/console/icon.svg", "image/svg+xml"),
+    ):
         response = page(client, query)
         assert response.status_code == 200
         assert response.headers["content-type"].startswith(kind)
-        assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert response.headers["content-security-policy"].startswith(
+            "default-src 'none'; script-src 'self'; style-src 'self'"
+        )
         assert "unsafe" not in response.headers["content-security-policy"]
         assert response.headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in response.headers
@@ -144,7 +197,12 @@ def test_it_is_read_only_and_all_beside_it_needs_the_token(client: Client) -> No
     base = client.edge.api.removesuffix("/client/v4")
     assert requests.head(f"{base}/", timeout=5).status_code == 200
     assert requests.post(f"{base}/", timeout=5).status_code == 400
-    for path in ("/_edge/console/page.html", "/_edge/console/door.py", "/_edge/console/../console/facts.py", "/_edge/requests"):
+    for path in (
+        "/_edge/console/page.html",
+        "/_edge/console/door.py",
+        "/_edge/console/../console/facts.py",
+        "/_edge/requests",
+    ):
         assert requests.get(base + path, timeout=5).status_code == 400
 
 
@@ -196,6 +254,7 @@ def test_the_number_of_queries_does_not_grow_with_the_workers(client: Client) ->
         asked.clear()
         page(client, "?namespace=prod")
         return len(asked)
+
     client.upload(f"{prod}/first")
     before = count()
     for number in range(20):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """D1 as far as the control plane goes: statements, files, what is refused; and which storage of the edge is to go."""
+
 from __future__ import annotations
 
 import asyncio
@@ -25,7 +26,10 @@ STATEMENTS: dict[str, list[str]] = {
     "select 1": ["select 1"],
     "select 1; select 2;": ["select 1;", " select 2;"],
     "select 1; -- end;\n": ["select 1;"],
-    "select ';', \";\", `;`, [;] /* ; */ -- ;\n; select 'it''s;'": ["select ';', \";\", `;`, [;] /* ; */ -- ;\n;", " select 'it''s;'"],
+    "select ';', \";\", `;`, [;] /* ; */ -- ;\n; select 'it''s;'": [
+        "select ';', \";\", `;`, [;] /* ; */ -- ;\n;",
+        " select 'it''s;'",
+    ],
     f"{TRIGGER} select 1": [TRIGGER, " select 1"],
     TRIGGER.upper().removesuffix(" END;"): [TRIGGER.upper().removesuffix(" END;")],
     "select case when 1 then 2 end; select 3": ["select case when 1 then 2 end;", " select 3"],
@@ -47,7 +51,12 @@ def database(client: Client) -> str:
 def test_what_is_shown_of_a_database(client: Client, database: str) -> None:
     ident = database.rpartition("/")[2]
     shown = client.ask("GET", "/d1/database/shop")
-    assert (shown["uuid"], shown["num_tables"], shown["file_size"], shown["read_replication"]) == (ident, 0, 0, {"mode": "disabled"})
+    assert (shown["uuid"], shown["num_tables"], shown["file_size"], shown["read_replication"]) == (
+        ident,
+        0,
+        0,
+        {"mode": "disabled"},
+    )
     (listed,) = client.ask("GET", "/d1/database")
     assert set(listed) == {"uuid", "name", "version", "created_at", "jurisdiction"}
     assert client.ask("GET", "/d1/database/shop?fields=uuid,name") == {"uuid": ident, "name": "shop"}
@@ -63,13 +72,32 @@ def test_where_replicas_are_to_be_is_kept(client: Client, database: str) -> None
     auto = {"read_replication": {"mode": "auto"}}
     assert client.ask("PUT", database, json=auto)["read_replication"] == {"mode": "auto"}
     assert client.ask("PATCH", database, json={})["read_replication"] == {"mode": "auto"}
-    assert client.ask("PATCH", database, json={"read_replication": {"mode": "disabled"}})["read_replication"] == {"mode": "disabled"}
-    for method, body in (("PUT", {}), ("PUT", {"read_replication": {"mode": "x"}}), ("PATCH", {"read_replication": "auto"})):
+    assert client.ask("PATCH", database, json={"read_replication": {"mode": "disabled"}})["read_replication"] == {
+        "mode": "disabled"
+    }
+    for method, body in (
+        ("PUT", {}),
+        ("PUT", {"read_replication": {"mode": "x"}}),
+        ("PATCH", {"read_replication": "auto"}),
+    ):
         assert client.error(method, database, json=body) == (400, 7400)
 
 
-@pytest.mark.parametrize("body", [{}, [], {"batch": []}, {"batch": "x"}, {"batch": ["x"]}, {"sql": 1}, {"sql": "select ?", "params": "x"},
-                                  {"sql": "select ?", "params": [{}]}, {"sql": "select ?", "params": [[256]]}, 1])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"batch": []},
+        {"batch": "x"},
+        {"batch": ["x"]},
+        {"sql": 1},
+        {"sql": "select ?", "params": "x"},
+        {"sql": "select ?", "params": [{}]},
+        {"sql": "select ?", "params": [[256]]},
+        1,
+    ],
+)
 def test_a_query_of_another_shape_is_refused(client: Client, database: str, body: Any) -> None:
     assert client.error("POST", f"{database}/query", json=body) == (400, 7400)
     assert client.error("POST", f"{database}/raw", json=body) == (400, 7400)
@@ -83,10 +111,20 @@ def test_a_query_needs_a_database_and_something_that_runs_it(client: Client, dat
     assert (refused["code"], refused["message"]) == (10002, "Nothing runs Workers here")
 
 
-@pytest.mark.parametrize(("call", "body"), [
-    *(("import", body) for body in ({}, {"action": "other"}, {"action": []}, {"action": "init"}, {"action": "init", "etag": 1})),
-    *(("export", {"output_format": "polling", "dump_options": given}) for given in ([], {"tables": [1]}, {"no_data": "yes"})), ("export", {}),
-])
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        *(
+            ("import", body)
+            for body in ({}, {"action": "other"}, {"action": []}, {"action": "init"}, {"action": "init", "etag": 1})
+        ),
+        *(
+            ("export", {"output_format": "polling", "dump_options": given})
+            for given in ([], {"tables": [1]}, {"no_data": "yes"})
+        ),
+        ("export", {}),
+    ],
+)
 def test_a_task_of_another_shape_is_refused(client: Client, database: str, call: str, body: dict[str, Any]) -> None:
     assert client.error("POST", f"{database}/{call}", json=body) == (400, 7400)
 
@@ -95,7 +133,9 @@ def test_a_file_is_uploaded_by_its_address_alone(client: Client, database: str) 
     data = b"select 1"
     etag = hashlib.md5(data).hexdigest()
     told = client.ask("POST", f"{database}/import", json={"action": "init", "etag": etag})
-    early = client.ask("POST", f"{database}/import", json={"action": "ingest", "etag": etag, "filename": told["filename"]})
+    early = client.ask(
+        "POST", f"{database}/import", json={"action": "ingest", "etag": etag, "filename": told["filename"]}
+    )
     assert (early["success"], early["status"]) == (False, "error") and told["filename"] in early["error"]
     uploaded = requests.put(told["upload_url"], data=data)
     assert (uploaded.status_code, uploaded.headers["etag"], uploaded.content) == (200, f'"{etag}"', b"")

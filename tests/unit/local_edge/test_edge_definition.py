@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a Worker is to the runtime: which parts of it run, and in what shape they get there."""
+
 from __future__ import annotations
 
 import json
@@ -27,7 +28,9 @@ def test_every_type_of_binding_runs_or_is_refused(label: str) -> None:
     if label in RUN:
         check(SCRIPT, [binding])
     else:
-        with pytest.raises(ApiError, match=f"binding B: the local edge does not simulate bindings of type {label}; it has .*plain_text") as refused:
+        with pytest.raises(
+            ApiError, match=f"binding B: the local edge does not simulate bindings of type {label}; it has .*plain_text"
+        ) as refused:
             check(SCRIPT, [binding])
         assert (refused.value.status, refused.value.code) == (400, 10021)
 
@@ -36,18 +39,31 @@ def test_what_runs_is_known_to_the_api() -> None:
     assert set(RUN) <= set(KINDS)
 
 
-@pytest.mark.parametrize(("label", "kind", "body"), [("text_blob", "text", "text"), ("data_blob", "data", "dGV4dA=="), ("wasm_module", "wasm", "dGV4dA==")])
+@pytest.mark.parametrize(
+    ("label", "kind", "body"),
+    [("text_blob", "text", "text"), ("data_blob", "data", "dGV4dA=="), ("wasm_module", "wasm", "dGV4dA==")],
+)
 def test_a_file_becomes_what_its_binding_says(label: str, kind: str, body: str) -> None:
     told = defined(Binding("B", label, {"part": "part"}))
-    assert (told["modules"][1], told["blobs"]) == ({"name": "part", "kind": kind, "body": body}, [{"name": "B", "type": label, "part": "part"}])
+    assert (told["modules"][1], told["blobs"]) == (
+        {"name": "part", "kind": kind, "body": body},
+        [{"name": "B", "type": label, "part": "part"}],
+    )
     assert (told["script"], told["values"], told["bindings"], told["keys"]) == (True, {}, [], [])
 
 
 @pytest.mark.parametrize("label", BLOBS)
-@pytest.mark.parametrize(("source", "why"), [
-    (Source("index.js", [Module("index.js", "js", b""), Module("part", "data", b"")]), "import the file instead"),
-    (Source("script", [Module("script", "script", b"")]), "names the part 'part', which was not uploaded; there are none"),
-    (Source("part", [Module("part", "script", b"")]), "there are none")])
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (Source("index.js", [Module("index.js", "js", b""), Module("part", "data", b"")]), "import the file instead"),
+        (
+            Source("script", [Module("script", "script", b"")]),
+            "names the part 'part', which was not uploaded; there are none",
+        ),
+        (Source("part", [Module("part", "script", b"")]), "there are none"),
+    ],
+)
 def test_a_file_that_no_script_can_have(label: str, source: Source, why: str) -> None:
     with pytest.raises(ApiError, match=why):
         check(source, [Binding("B", label, {"part": "part"})])
@@ -66,6 +82,7 @@ def test_the_version_is_looked_up_where_it_is_asked_for() -> None:
 
     def unasked() -> dict[str, str]:
         raise AssertionError("nobody asked")
+
     assert defined(Binding("V", "version_metadata", {}), version=version)["values"] == {"V": version()}
     assert set(defined(Binding("V", "version_metadata", {}))["values"]["V"]) == set(version())
     defined(Binding("T", "plain_text", {"text": "x"}), version=unasked)

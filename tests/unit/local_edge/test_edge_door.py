@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Envelope, credentials, paths, budget, faults, and what the in-process edge promises to tests."""
+
 from __future__ import annotations
 
 import re
@@ -21,14 +22,17 @@ def test_every_answer_is_an_envelope_with_a_ray(client: Client) -> None:
         assert re.fullmatch(r"[0-9a-f]{16}-\w+", response.headers["cf-ray"])
 
 
-@pytest.mark.parametrize(("headers", "expected"), [
-    ({}, (400, 9106)),
-    ({"X-Auth-Key": "k"}, (400, 9106)),
-    ({"Authorization": "Basic x"}, (400, 6003)),
-    ({"Authorization": "Bearer"}, (400, 6003)),
-    ({"Authorization": "Bearer wrong"}, (403, 9109)),
-    ({"X-Auth-Key": "k", "X-Auth-Email": "e@example.com"}, (403, 9103)),
-])
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, (400, 9106)),
+        ({"X-Auth-Key": "k"}, (400, 9106)),
+        ({"Authorization": "Basic x"}, (400, 6003)),
+        ({"Authorization": "Bearer"}, (400, 6003)),
+        ({"Authorization": "Bearer wrong"}, (403, 9109)),
+        ({"X-Auth-Key": "k", "X-Auth-Email": "e@example.com"}, (403, 9103)),
+    ],
+)
 def test_credentials(client: Client, headers: dict[str, str], expected: tuple[int, int]) -> None:
     response = requests.get(f"{client.edge.api}/accounts", headers=headers, timeout=5)
     assert (response.status_code, response.json()["errors"][0]["code"]) == expected
@@ -45,14 +49,17 @@ def test_the_legacy_key() -> None:
         assert requests.get(f"{edge.api}/accounts", headers=headers, timeout=5).ok
 
 
-@pytest.mark.parametrize(("method", "path", "expected"), [
-    ("GET", "/nowhere", (404, 7003)),
-    ("GET", "/accounts/short/workers/scripts", (404, 7003)),
-    ("GET", f"/accounts/{'a' * 32}/workers/scripts", (403, 9109)),
-    ("GET", f"/zones/{'a' * 32}/workers/routes", (403, 9109)),
-    ("PATCH", "/workers/scripts", (405, 10405)),
-    ("DELETE", "/workers/scripts", (405, 10405)),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/nowhere", (404, 7003)),
+        ("GET", "/accounts/short/workers/scripts", (404, 7003)),
+        ("GET", f"/accounts/{'a' * 32}/workers/scripts", (403, 9109)),
+        ("GET", f"/zones/{'a' * 32}/workers/routes", (403, 9109)),
+        ("PATCH", "/workers/scripts", (405, 10405)),
+        ("DELETE", "/workers/scripts", (405, 10405)),
+    ],
+)
 def test_paths_that_lead_nowhere(client: Client, method: str, path: str, expected: tuple[int, int]) -> None:
     assert client.error(method, path) == expected
 
@@ -89,7 +96,9 @@ def test_the_budget() -> None:
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
         assert answers[0].headers["Ratelimit-Policy"] == '"default";q=3;w=60'
         assert re.fullmatch(r'"default";r=2;t=(59|60)', answers[0].headers["Ratelimit"])
-        assert answers[3].json()["errors"] == [{"code": 971, "message": "Please wait and consider throttling your request speed"}]
+        assert answers[3].json()["errors"] == [
+            {"code": 971, "message": "Please wait and consider throttling your request speed"}
+        ]
         assert answers[3].headers["Retry-After"] == "120"
         assert answers[4].headers["Ratelimit"].startswith('"default";r=0;t=1')
         edge.reset()
@@ -104,8 +113,11 @@ def test_what_was_asked_is_told(client: Client) -> None:
     client.ask("POST", f"/storage/kv/namespaces/{kv}/bulk/get", json={"keys": ["a"]})
     client.ask("PUT", f"/storage/kv/namespaces/{kv}/values/a%2Fb", data=b"x")
     account = client.account
-    assert client.edge.writes() == [f"POST {account}/workers/dispatch/namespaces", f"POST {account}/storage/kv/namespaces",
-                                    f"PUT {account}/storage/kv/namespaces/{kv}/values/a%2Fb"]
+    assert client.edge.writes() == [
+        f"POST {account}/workers/dispatch/namespaces",
+        f"POST {account}/storage/kv/namespaces",
+        f"PUT {account}/storage/kv/namespaces/{kv}/values/a%2Fb",
+    ]
     first = client.edge.requests()[0]
     assert (first["method"], first["path"], first["status"], first["write"]) == ("GET", "/accounts", 200, False)
     moments = [before, *(one["at"] for one in client.edge.requests()), time.time()]
@@ -135,11 +147,22 @@ def test_a_dropped_connection(client: Client) -> None:
 
 def test_faults_over_the_wire_carry_headers(client: Client) -> None:
     where = client.edge.api.replace("/client/v4", "/_edge/faults")
-    assert client.session.post(where, json={"path": "/accounts", "status": 429, "code": 971, "headers": {"Retry-After": "7"}}).ok
+    assert client.session.post(
+        where, json={"path": "/accounts", "status": 429, "code": 971, "headers": {"Retry-After": "7"}}
+    ).ok
     assert client.send("GET", "/accounts").headers["Retry-After"] == "7"
     assert client.session.post(where, json={"path": "(", "status": 500}).status_code == 400
-    assert client.session.post(where, json={"when": "later", "status": 500}).json()["errors"][0]["message"] == "`when` is before or after"
-    for wrong in ({"status": 200, "times": "x"}, {"status": 500, "headers": 5}, {"status": 500, "message": 5}, {"status": True}, {"code": 5}):
+    assert (
+        client.session.post(where, json={"when": "later", "status": 500}).json()["errors"][0]["message"]
+        == "`when` is before or after"
+    )
+    for wrong in (
+        {"status": 200, "times": "x"},
+        {"status": 500, "headers": 5},
+        {"status": 500, "message": 5},
+        {"status": True},
+        {"code": 5},
+    ):
         assert client.session.post(where, json=wrong).status_code == 400
     client.session.delete(where)
 
@@ -151,9 +174,12 @@ def test_switches_over_the_wire(client: Client) -> None:
     assert "one of 10092" in client.session.post(where, json={"absent_script": "x"}).json()["errors"][0]["message"]
 
 
-def test_a_bug_is_an_answer_and_no_secret_is_logged(client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_is_an_answer_and_no_secret_is_logged(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     def burst(*_arguments: object) -> None:
         raise RuntimeError("".join(["with s3", "cret inside"]))
+
     monkeypatch.setattr("local_edge.model.kv.create_namespace", burst)
     assert client.error("POST", "/storage/kv/namespaces", json={"title": "t"}) == (500, 10002)
     logged = capfd.readouterr().err

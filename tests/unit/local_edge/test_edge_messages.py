@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Queues over HTTP: sent, pulled, acknowledged, put back, forgotten."""
+
 from __future__ import annotations
 
 import base64
@@ -26,6 +27,7 @@ def forward(monkeypatch: pytest.MonkeyPatch) -> Forward:
 
     def move(seconds: float) -> None:
         passed[0] += int(seconds * 1000)
+
     return move
 
 
@@ -44,8 +46,14 @@ def pull(client: Client, queue: str, **options: Any) -> list[dict[str, Any]]:
 
 
 def ack(client: Client, queue: str, *acks: str, **retries: int) -> Any:
-    return client.ask("POST", f"{queue}/messages/ack", json={
-        "acks": [{"lease_id": one} for one in acks], "retries": [{"lease_id": one, "delay_seconds": delay} for one, delay in retries.items()]})
+    return client.ask(
+        "POST",
+        f"{queue}/messages/ack",
+        json={
+            "acks": [{"lease_id": one} for one in acks],
+            "retries": [{"lease_id": one, "delay_seconds": delay} for one, delay in retries.items()],
+        },
+    )
 
 
 def test_messages_are_pulled_as_they_were_sent(client: Client) -> None:
@@ -63,19 +71,29 @@ def test_messages_are_pulled_as_they_were_sent(client: Client) -> None:
 
 def test_what_a_queue_holds_is_counted(client: Client) -> None:
     queue = made(client)
-    assert client.ask("GET", f"{queue}/metrics") == {"backlog_count": 0, "backlog_bytes": 0, "oldest_message_timestamp_ms": 0}
+    assert client.ask("GET", f"{queue}/metrics") == {
+        "backlog_count": 0,
+        "backlog_bytes": 0,
+        "oldest_message_timestamp_ms": 0,
+    }
     push(client, queue, "four", content_type="text")
     metrics = push(client, queue, "three", content_type="text")["metadata"]["metrics"]
     (first,) = pull(client, queue, batch_size=1)
     assert metrics == {"backlog_count": 2, "backlog_bytes": 9, "oldest_message_timestamp_ms": first["timestamp_ms"]}
     answer = client.ask("POST", f"{queue}/messages/pull", json={})
-    assert (answer["message_backlog_count"], answer["metadata"]["metrics"]["backlog_count"]) == (2, 2), "a leased one is not acknowledged yet"
+    assert (answer["message_backlog_count"], answer["metadata"]["metrics"]["backlog_count"]) == (2, 2), (
+        "a leased one is not acknowledged yet"
+    )
 
 
 def test_a_batch_is_as_large_as_asked(client: Client) -> None:
     queue = made(client)
     client.ask("POST", f"{queue}/messages/batch", json={"messages": [{"body": number} for number in range(100)]})
-    assert [len(pull(client, queue, **options)) for options in ({}, {"batch_size": 1}, {"batch_size": 100})] == [5, 1, 94]
+    assert [len(pull(client, queue, **options)) for options in ({}, {"batch_size": 1}, {"batch_size": 100})] == [
+        5,
+        1,
+        94,
+    ]
 
 
 def test_a_lease_ends_and_the_message_comes_again(client: Client, forward: Forward) -> None:
@@ -130,17 +148,25 @@ def test_no_queue_hands_out_what_another_holds(client: Client) -> None:
 
 def test_delays_of_message_batch_and_queue_in_this_order(client: Client, forward: Forward) -> None:
     queue = made(client, delivery_delay=300)
-    client.ask("POST", f"{queue}/messages/batch", json={"delay_seconds": 100, "messages": [{"body": "a", "delay_seconds": 0}, {"body": "b"}]})
+    client.ask(
+        "POST",
+        f"{queue}/messages/batch",
+        json={"delay_seconds": 100, "messages": [{"body": "a", "delay_seconds": 0}, {"body": "b"}]},
+    )
     push(client, queue, "c")
     seen = []
     for _step in range(4):
-        seen.append([base64.b64decode(one["body"]).decode() for one in pull(client, queue, visibility_timeout_ms=43_200_000)])
+        seen.append(
+            [base64.b64decode(one["body"]).decode() for one in pull(client, queue, visibility_timeout_ms=43_200_000)]
+        )
         forward(101)
     assert seen == [['"a"'], ['"b"'], [], ['"c"']]
 
 
 @pytest.mark.parametrize(("settings", "days"), [({}, 4), ({"message_retention_period": 86_400}, 1)])
-def test_what_is_too_old_is_gone_and_swept(tmp_path: Path, forward: Forward, settings: dict[str, int], days: int) -> None:
+def test_what_is_too_old_is_gone_and_swept(
+    tmp_path: Path, forward: Forward, settings: dict[str, int], days: int
+) -> None:
     with running(data=str(tmp_path)) as edge:
         client, store = Client(edge), Store(str(tmp_path / "edge.db"))
         queue = made(client, **settings)
@@ -200,7 +226,16 @@ def test_a_body_that_is_no_json(client: Client) -> None:
     assert client.error("POST", f"{made(client)}/messages", data="{") == (400, 10208)
 
 
-@pytest.mark.parametrize("settings", [{"delivery_delay": 86_401}, {"message_retention_period": 59}, {"delivery_paused": True}, [], {"delivery_delay": "1"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"delivery_delay": 86_401},
+        {"message_retention_period": 59},
+        {"delivery_paused": True},
+        [],
+        {"delivery_delay": "1"},
+    ],
+)
 def test_settings_that_no_queue_can_have(client: Client, settings: Any) -> None:
     assert client.error("POST", "/queues", json={"queue_name": "mails", "settings": settings}) == (400, 10207)
     assert client.ask("GET", "/queues") == []

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The probe finds out every position of every switch, and leaves everything as it was."""
+
 from __future__ import annotations
 
 import argparse
@@ -24,7 +25,9 @@ from local_edge.runtime.base import Handlers
 from local_edge.settings import Switches
 from local_edge.testing import running
 
-POSITIONS = [(switch.name, position) for switch in dataclasses.fields(Switches) for position in switch.metadata["choices"]]
+POSITIONS = [
+    (switch.name, position) for switch in dataclasses.fields(Switches) for position in switch.metadata["choices"]
+]
 
 
 class Slow:
@@ -76,9 +79,13 @@ def held(client: Client) -> dict[str, Any]:
     """Everything on the account, as far as anyone can see."""
     client.edge._plane.meter.reset()
     vars(client.edge.switches).update(vars(Switches()))
-    seen = {path: client.ask("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)}
-    tenants = {one["namespace_name"]: client.ask("GET", f"/workers/dispatch/namespaces/{one['namespace_name']}/scripts")
-               for one in seen["/workers/dispatch/namespaces"]}
+    seen = {
+        path: client.ask("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)
+    }
+    tenants = {
+        one["namespace_name"]: client.ask("GET", f"/workers/dispatch/namespaces/{one['namespace_name']}/scripts")
+        for one in seen["/workers/dispatch/namespaces"]
+    }
     return {**seen, **tenants}
 
 
@@ -117,19 +124,29 @@ def test_it_stays_far_below_the_budget(client: Client) -> None:
     assert report.requests == len(client.edge.requests()) < 200
 
 
-@pytest.mark.parametrize("fault", [
-    {"method": "PUT", "path": "/scripts/", "status": 502, "when": "after"},
-    {"method": "PUT", "path": "/scripts/", "status": 0, "when": "after"},
-    {"method": "PUT", "path": "/scripts/", "status": 403, "code": 10000},
-    {"method": "POST", "path": "/namespaces$", "status": 500, "when": "after", "times": 3},
-    {"method": "GET", "path": "/namespaces/tenantry", "status": 503, "times": 9},
-    {"method": "DELETE", "path": "/namespaces", "status": 500, "times": 3},
-    {"method": "POST", "path": "/routes$", "status": 500, "when": "after"},
-    {"method": "PUT", "path": "/scripts/", "status": 429, "code": 971, "headers": {"Retry-After": "7"}},
-    {"method": "DELETE", "path": "/scripts/", "status": 429, "code": 971, "headers": {"Retry-After": "7"}, "times": 2},
-    {"method": "PUT", "path": "/scripts/", "status": 403, "code": 9109},
-    {"method": "GET", "path": "/settings", "status": 200},
-])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"method": "PUT", "path": "/scripts/", "status": 502, "when": "after"},
+        {"method": "PUT", "path": "/scripts/", "status": 0, "when": "after"},
+        {"method": "PUT", "path": "/scripts/", "status": 403, "code": 10000},
+        {"method": "POST", "path": "/namespaces$", "status": 500, "when": "after", "times": 3},
+        {"method": "GET", "path": "/namespaces/tenantry", "status": 503, "times": 9},
+        {"method": "DELETE", "path": "/namespaces", "status": 500, "times": 3},
+        {"method": "POST", "path": "/routes$", "status": 500, "when": "after"},
+        {"method": "PUT", "path": "/scripts/", "status": 429, "code": 971, "headers": {"Retry-After": "7"}},
+        {
+            "method": "DELETE",
+            "path": "/scripts/",
+            "status": 429,
+            "code": 971,
+            "headers": {"Retry-After": "7"},
+            "times": 2,
+        },
+        {"method": "PUT", "path": "/scripts/", "status": 403, "code": 9109},
+        {"method": "GET", "path": "/settings", "status": 200},
+    ],
+)
 def test_what_goes_wrong_leaves_nothing_behind(client: Client, before: dict[str, Any], fault: dict[str, Any]) -> None:
     client.edge.fault(**fault)
     report = asked(client, "put_without_tags", "rename_in_bindings", "delete_answer", "route_create_answer")
@@ -146,8 +163,11 @@ def test_an_interruption_leaves_nothing_behind(client: Client, before: dict[str,
             if self.count == 12:
                 raise KeyboardInterrupt
             return reply
+
     zone = {"id": client.edge.zones["example.com"], "name": "example.com"}
-    report = probe(Interrupted(client.edge.api, client.edge.token, lambda seconds: None), client.edge.account, zone, patience=0)
+    report = probe(
+        Interrupted(client.edge.api, client.edge.token, lambda seconds: None), client.edge.account, zone, patience=0
+    )
     assert len(report.findings) == len(QUESTIONS)
     assert "the probe was interrupted" in str(report.findings[-2])
     assert held(client) == before
@@ -164,18 +184,21 @@ def test_what_cannot_be_answered_says_why(client: Client) -> None:
     assert why["status_of_10035"] == "none of 18 writes, 6 at a time, overtook another"
 
 
-@pytest.mark.parametrize(("method", "path", "given"), [
-    ("DELETE", "/namespaces/prod", None),
-    ("PUT", "/namespaces/prod/scripts/tenant", None),
-    ("PUT", "/namespaces/tenantry-probe-1-1", {"name": "prod"}),
-    ("POST", "/namespaces", {"name": "prod"}),
-    ("POST", "/namespaces", None),
-    ("DELETE", "/namespaces/tenantry-probe-1-1/scripts", None),
-    ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=", None),
-    ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=a:no", None),
-    ("DELETE", "/namespaces/tenantry-probe-1-1/../prod", None),
-    ("DELETE", "/namespaces", None),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "given"),
+    [
+        ("DELETE", "/namespaces/prod", None),
+        ("PUT", "/namespaces/prod/scripts/tenant", None),
+        ("PUT", "/namespaces/tenantry-probe-1-1", {"name": "prod"}),
+        ("POST", "/namespaces", {"name": "prod"}),
+        ("POST", "/namespaces", None),
+        ("DELETE", "/namespaces/tenantry-probe-1-1/scripts", None),
+        ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=", None),
+        ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=a:no", None),
+        ("DELETE", "/namespaces/tenantry-probe-1-1/../prod", None),
+        ("DELETE", "/namespaces", None),
+    ],
+)
 def test_nothing_without_the_prefix_is_written_to(client: Client, method: str, path: str, given: Any) -> None:
     client.edge.clear()
     box = Sandbox(Api(client.edge.api, client.edge.token), client.edge.account, f"{PREFIX}1")
@@ -186,6 +209,7 @@ def test_nothing_without_the_prefix_is_written_to(client: Client, method: str, p
 
 # -- the command -------------------------------------------------------------------------------------------------------
 
+
 def run(client: Client, *options: str, **environ: str) -> int:
     parser = argparse.ArgumentParser()
     command.options(parser)
@@ -194,7 +218,9 @@ def run(client: Client, *options: str, **environ: str) -> int:
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_nothing_is_sent_without_a_confirmation(client: Client, monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+def test_nothing_is_sent_without_a_confirmation(
+    client: Client, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
     client.edge.clear()
     monkeypatch.setattr("sys.stdin.isatty", lambda: terminal, raising=False)
     monkeypatch.setattr("builtins.input", lambda text: "no")
@@ -204,7 +230,9 @@ def test_nothing_is_sent_without_a_confirmation(client: Client, monkeypatch: pyt
     assert client.edge.requests() == []
 
 
-def test_a_typed_confirmation(client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_typed_confirmation(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda text: "yes")
     assert run(client, "--question", "list_end") == 0
@@ -228,10 +256,16 @@ def test_the_answers_are_what_the_edge_takes(client: Client, tmp_path: Path) -> 
     assert (switches.list_end, switches.delete_answer, switches.odd_tags) == ("null", "empty", "refuse")
 
 
-@pytest.mark.parametrize(("text", "complaint"), [
-    ("[1]", "must be a JSON object"), ("{", "must be a JSON object"), ('{"switches": 1}', "must be a JSON object"),
-    ('{"nothing": "x"}', "no switch 'nothing'"), ('{"odd_tags": "maybe"}', "one of refuse, accept"),
-])
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[1]", "must be a JSON object"),
+        ("{", "must be a JSON object"),
+        ('{"switches": 1}', "must be a JSON object"),
+        ('{"nothing": "x"}', "no switch 'nothing'"),
+        ('{"odd_tags": "maybe"}', "one of refuse, accept"),
+    ],
+)
 def test_files_that_are_no_switches(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "file.json").write_text(text)
     with pytest.raises(ValueError, match=complaint):

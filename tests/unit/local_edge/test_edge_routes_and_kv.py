@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Worker routes and KV."""
+
 from __future__ import annotations
 
 import json
@@ -28,24 +29,39 @@ def test_the_life_of_a_route(client: Client) -> None:
         assert client.error(method, where, json={"pattern": "example.com/*"}) == (404, 10009)
 
 
-@pytest.mark.parametrize(("body", "expected"), [
-    ({"pattern": "example.com/*", "script": "nobody"}, (400, 10019)),
-    ({"pattern": "other.test/*"}, (400, 10022)),
-    ({"pattern": "notexample.com/*"}, (400, 10022)),
-    ({"pattern": "a.*.example.com/*"}, (400, 10022)),
-    ({"pattern": "example.com/*/x"}, (400, 10022)),
-    ({"pattern": "example.com/?q=1"}, (400, 10022)),
-    ({"pattern": "*"}, (400, 10022)),
-    *(({"pattern": pattern}, (400, 10022)) for pattern in ("..example.com/*", "*..example.com/*", ".example.com/*", "a..example.com/*", "\0.example.com/*")),
-    ({"pattern": ""}, (400, 10022)),
-    ({"script": "router"}, (400, 10022)),
-    ([], (400, 10026)),
-])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"pattern": "example.com/*", "script": "nobody"}, (400, 10019)),
+        ({"pattern": "other.test/*"}, (400, 10022)),
+        ({"pattern": "notexample.com/*"}, (400, 10022)),
+        ({"pattern": "a.*.example.com/*"}, (400, 10022)),
+        ({"pattern": "example.com/*/x"}, (400, 10022)),
+        ({"pattern": "example.com/?q=1"}, (400, 10022)),
+        ({"pattern": "*"}, (400, 10022)),
+        *(
+            ({"pattern": pattern}, (400, 10022))
+            for pattern in (
+                "..example.com/*",
+                "*..example.com/*",
+                ".example.com/*",
+                "a..example.com/*",
+                "\0.example.com/*",
+            )
+        ),
+        ({"pattern": ""}, (400, 10022)),
+        ({"script": "router"}, (400, 10022)),
+        ([], (400, 10026)),
+    ],
+)
 def test_routes_that_are_refused(client: Client, body: Any, expected: tuple[int, int]) -> None:
     assert client.error("POST", client.routes, json=body) == expected
 
 
-@pytest.mark.parametrize("pattern", ["*/*", "example.com", "*example.com/*", "*.example.com/*", "https://a.b.example.com/x*", "example.com/a/"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["*/*", "example.com", "*example.com/*", "*.example.com/*", "https://a.b.example.com/x*", "example.com/a/"],
+)
 def test_routes_that_are_fine(client: Client, pattern: str) -> None:
     assert client.ask("POST", client.routes, json={"pattern": pattern})["pattern"] == pattern
 
@@ -106,7 +122,12 @@ def test_values(client: Client, space: str) -> None:
 
 
 def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> None:
-    client.ask("PUT", f"{space}/values/k", files={"value": (None, "v"), "metadata": (None, '{"a": 1}')}, params={"expiration_ttl": 60})
+    client.ask(
+        "PUT",
+        f"{space}/values/k",
+        files={"value": (None, "v"), "metadata": (None, '{"a": 1}')},
+        params={"expiration_ttl": 60},
+    )
     assert client.send("GET", f"{space}/values/k").text == "v"
     every = bytes(range(256))
     client.ask("PUT", f"{space}/values/bytes", files={"value": (None, every)})
@@ -121,20 +142,23 @@ def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> 
     assert client.ask("GET", f"{space}/metadata/k") is None
 
 
-@pytest.mark.parametrize(("path", "options", "code"), [
-    ("/values/k?expiration_ttl=59", {"data": b"x"}, 10034),
-    ("/values/k?expiration_ttl=soon", {"data": b"x"}, 10034),
-    ("/values/k?expiration_ttl=1_000", {"data": b"x"}, 10034),
-    ("/values/k?expiration_ttl=60.9", {"data": b"x"}, 10034),
-    ("/values/k?expiration_ttl=1" + "0" * 25, {"data": b"x"}, 10034),
-    ("/values/%ff", {"data": b"x"}, 7003),
-    ("/values/k?expiration=1", {"data": b"x"}, 10034),
-    ("/values/" + "k" * 513, {"data": b"x"}, 10030),
-    ("/values/k", {"data": b"x" * (25 * 1024 * 1024 + 1)}, 10032),
-    ("/values/k", {"files": {"value": (None, "v"), "metadata": (None, "{")}}, 10012),
-    ("/values/k", {"files": {"value": (None, "v"), "metadata": (None, json.dumps("x" * 1025))}}, 10031),
-    ("/values/k", {"files": {"metadata": (None, "{}")}}, 10012),
-])
+@pytest.mark.parametrize(
+    ("path", "options", "code"),
+    [
+        ("/values/k?expiration_ttl=59", {"data": b"x"}, 10034),
+        ("/values/k?expiration_ttl=soon", {"data": b"x"}, 10034),
+        ("/values/k?expiration_ttl=1_000", {"data": b"x"}, 10034),
+        ("/values/k?expiration_ttl=60.9", {"data": b"x"}, 10034),
+        ("/values/k?expiration_ttl=1" + "0" * 25, {"data": b"x"}, 10034),
+        ("/values/%ff", {"data": b"x"}, 7003),
+        ("/values/k?expiration=1", {"data": b"x"}, 10034),
+        ("/values/" + "k" * 513, {"data": b"x"}, 10030),
+        ("/values/k", {"data": b"x" * (25 * 1024 * 1024 + 1)}, 10032),
+        ("/values/k", {"files": {"value": (None, "v"), "metadata": (None, "{")}}, 10012),
+        ("/values/k", {"files": {"value": (None, "v"), "metadata": (None, json.dumps("x" * 1025))}}, 10031),
+        ("/values/k", {"files": {"metadata": (None, "{}")}}, 10012),
+    ],
+)
 def test_values_that_are_refused(client: Client, space: str, path: str, options: Any, code: int) -> None:
     assert client.error("PUT", space + path, **options)[1] == code
 
@@ -148,7 +172,11 @@ def test_expired_keys_vanish(client: Client, space: str, monkeypatch: pytest.Mon
 
 
 def test_listing_keys(client: Client, space: str) -> None:
-    client.ask("PUT", f"{space}/bulk", json=[{"key": f"{prefix}{number:02}", "value": "x"} for prefix in "ab" for number in range(15)])
+    client.ask(
+        "PUT",
+        f"{space}/bulk",
+        json=[{"key": f"{prefix}{number:02}", "value": "x"} for prefix in "ab" for number in range(15)],
+    )
     first = client.send("GET", f"{space}/keys?prefix=b&limit=10").json()
     assert len(first["result"]) == first["result_info"]["count"] == 10
     second = client.send("GET", f"{space}/keys?prefix=b&limit=10&cursor={first['result_info']['cursor']}").json()
@@ -158,7 +186,11 @@ def test_listing_keys(client: Client, space: str) -> None:
 
 
 def test_bulk(client: Client, space: str) -> None:
-    pairs = [{"key": "t", "value": "text"}, {"key": "b", "value": "AP8=", "base64": True}, {"key": "m", "value": "{\"n\":1}", "metadata": {"x": 1}}]
+    pairs = [
+        {"key": "t", "value": "text"},
+        {"key": "b", "value": "AP8=", "base64": True},
+        {"key": "m", "value": '{"n":1}', "metadata": {"x": 1}},
+    ]
     assert client.ask("PUT", f"{space}/bulk", json=pairs) == {"successful_key_count": 3, "unsuccessful_keys": []}
     assert client.send("GET", f"{space}/values/b").content == b"\x00\xff"
     got = client.ask("POST", f"{space}/bulk/get", json={"keys": ["t", "nope"]})
@@ -170,19 +202,24 @@ def test_bulk(client: Client, space: str) -> None:
     assert [one["name"] for one in client.ask("GET", f"{space}/keys")] == ["m"]
 
 
-@pytest.mark.parametrize(("method", "path", "body", "code"), [
-    ("PUT", "/bulk", [], 10029),
-    ("PUT", "/bulk", {}, 10012),
-    ("PUT", "/bulk", [{"key": "k"}], 10012),
-    ("PUT", "/bulk", [{"key": "ok", "value": "v"}, {"key": "", "value": "v"}], 10033),
-    ("PUT", "/bulk", [{"key": "k", "value": "!", "base64": True}], 10012),
-    ("PUT", "/bulk", [{"key": "k", "value": "v"}] * 10_001, 10012),
-    ("PUT", "/bulk", [{"key": "k", "value": "v", "expiration_ttl": 1e30}], 10034),
-    ("PUT", "/bulk", [{"key": "k", "value": "v", "expiration": True}], 10034),
-    ("POST", "/bulk/get", {"keys": []}, 10012),
-    ("POST", "/bulk/get", {"keys": ["k"] * 101}, 10012),
-    ("POST", "/bulk/get", {"keys": ["k"], "type": "xml"}, 10012),
-])
-def test_bulk_that_is_refused_changes_nothing(client: Client, space: str, method: str, path: str, body: Any, code: int) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "body", "code"),
+    [
+        ("PUT", "/bulk", [], 10029),
+        ("PUT", "/bulk", {}, 10012),
+        ("PUT", "/bulk", [{"key": "k"}], 10012),
+        ("PUT", "/bulk", [{"key": "ok", "value": "v"}, {"key": "", "value": "v"}], 10033),
+        ("PUT", "/bulk", [{"key": "k", "value": "!", "base64": True}], 10012),
+        ("PUT", "/bulk", [{"key": "k", "value": "v"}] * 10_001, 10012),
+        ("PUT", "/bulk", [{"key": "k", "value": "v", "expiration_ttl": 1e30}], 10034),
+        ("PUT", "/bulk", [{"key": "k", "value": "v", "expiration": True}], 10034),
+        ("POST", "/bulk/get", {"keys": []}, 10012),
+        ("POST", "/bulk/get", {"keys": ["k"] * 101}, 10012),
+        ("POST", "/bulk/get", {"keys": ["k"], "type": "xml"}, 10012),
+    ],
+)
+def test_bulk_that_is_refused_changes_nothing(
+    client: Client, space: str, method: str, path: str, body: Any, code: int
+) -> None:
     assert client.error(method, space + path, json=body)[1] == code
     assert client.ask("GET", f"{space}/keys") == []

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an upload may bring beside its code: every type of binding, static assets, migrations; and what is kept of it on disk."""
+
 from __future__ import annotations
 
 import base64
@@ -34,16 +35,23 @@ def named(client: Client, path: str, key: str, name: str, shown: str) -> str:
     return found
 
 
-PRODUCTS = {"r2_bucket": ("/r2/buckets", "name", "name"), "d1": ("/d1/database", "name", "uuid"), "queue": ("/queues", "queue_name", "queue_name"),
-            "hyperdrive": ("/hyperdrive/configs", "name", "id"), "vectorize": ("/vectorize/v2/indexes", "name", "name"),
-            "secrets_store_secret": ("/secrets_store/stores", "name", "id"), "mtls_certificate": ("/mtls_certificates", "name", "id")}
+PRODUCTS = {
+    "r2_bucket": ("/r2/buckets", "name", "name"),
+    "d1": ("/d1/database", "name", "uuid"),
+    "queue": ("/queues", "queue_name", "queue_name"),
+    "hyperdrive": ("/hyperdrive/configs", "name", "id"),
+    "vectorize": ("/vectorize/v2/indexes", "name", "name"),
+    "secrets_store_secret": ("/secrets_store/stores", "name", "id"),
+    "mtls_certificate": ("/mtls_certificates", "name", "id"),
+}
 #: The keys of each type that are not plain text, and those that must name something that is there.
 VALUES: dict[str, dict[str, Any]] = {
     "json": {"json": {"a": [1, None]}},
     "secret_key": {"algorithm": {"name": "HMAC"}, "format": "raw", "usages": ["sign"], "key_base64": "c2VjcmV0"},
     "ratelimit": {"namespace_id": "1", "simple": {"limit": 10, "period": 60}},
     "queue": {"delivery_delay": 5},
-    "pipelines": {"pipeline": "p"}, "vpc_network": {"tunnel_id": "t"},
+    "pipelines": {"pipeline": "p"},
+    "vpc_network": {"tunnel_id": "t"},
 }
 
 
@@ -53,7 +61,9 @@ def example(client: Client, label: str) -> dict[str, Any]:
     if label == "kv_namespace":
         given["namespace_id"] = client.kv()
     elif label == "dispatch_namespace":
-        given["namespace"] = client.ask("POST", "/workers/dispatch/namespaces", json={"name": "other"})["namespace_name"]
+        given["namespace"] = client.ask("POST", "/workers/dispatch/namespaces", json={"name": "other"})[
+            "namespace_name"
+        ]
     elif label == "service":
         client.upload("/workers/scripts/other")
         given.update(service="other", entrypoint="Named", props={"a": 1})
@@ -81,14 +91,19 @@ def test_a_secret_key_stays_through_a_patch_that_only_names_it(client: Client, b
 
 
 def session(client: Client, base: str, files: Any = None) -> dict[str, Any]:
-    found: dict[str, Any] = client.ask("POST", f"{base}/a/assets-upload-session", json={"manifest": FILES if files is None else files})
+    found: dict[str, Any] = client.ask(
+        "POST", f"{base}/a/assets-upload-session", json={"manifest": FILES if files is None else files}
+    )
     return found
 
 
 def send(client: Client, token: str, hashes: list[str]) -> Any:
     parts = [(one, (one, base64.b64encode(b"body " + one.encode()), "text/css")) for one in hashes]
-    return client.session.post(f"{client.edge.api}{client.account}/workers/assets/upload?base64=true", files=parts,
-                               headers={"Authorization": f"Bearer {token}"})
+    return client.session.post(
+        f"{client.edge.api}{client.account}/workers/assets/upload?base64=true",
+        files=parts,
+        headers={"Authorization": f"Bearer {token}"},
+    )
 
 
 def test_assets_from_session_to_worker(client: Client, base: str) -> None:
@@ -96,10 +111,14 @@ def test_assets_from_session_to_worker(client: Client, base: str) -> None:
     assert sorted(one for bucket in begun["buckets"] for one in bucket) == sorted(one["hash"] for one in FILES.values())
     first = send(client, begun["jwt"], [HASH + "0"])
     assert (first.status_code, first.json()["result"]) == (202, {})
-    assert client.error("PUT", f"{base}/a", files=form(assets={"jwt": begun["jwt"]})) == (400, 10021), "the upload is not complete"
+    assert client.error("PUT", f"{base}/a", files=form(assets={"jwt": begun["jwt"]})) == (400, 10021), (
+        "the upload is not complete"
+    )
     done = send(client, begun["jwt"], [HASH + "1"])
     assert done.status_code == 201
-    uploaded = client.upload(f"{base}/a", assets={"jwt": done.json()["result"]["jwt"]}, bindings=[{"name": "ASSETS", "type": "assets"}])
+    uploaded = client.upload(
+        f"{base}/a", assets={"jwt": done.json()["result"]["jwt"]}, bindings=[{"name": "ASSETS", "type": "assets"}]
+    )
     assert uploaded["has_assets"] is True
     again = session(client, base)
     assert again["buckets"] == [], "what is there is not asked for again"
@@ -112,7 +131,11 @@ def test_assets_from_session_to_worker(client: Client, base: str) -> None:
 
 def test_a_worker_of_assets_alone(client: Client, base: str) -> None:
     token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
-    client.ask("PUT", f"{base}/a", files={"metadata": (None, json.dumps({"assets": {"jwt": token}, "compatibility_date": "2026-11-01"}))})
+    client.ask(
+        "PUT",
+        f"{base}/a",
+        files={"metadata": (None, json.dumps({"assets": {"jwt": token}, "compatibility_date": "2026-11-01"}))},
+    )
     assert (client.ask("GET", base)[0]["has_assets"], client.ask("GET", base)[0]["has_modules"]) == (True, False)
     assert client.send("GET", f"{base}/a/content").status_code == 204
 
@@ -125,7 +148,11 @@ def test_assets_follow_the_name_of_their_namespace_and_go_with_it(client: Client
     client.upload(f"{renamed}/scripts/a", assets={"jwt": token})
     assert session(client, f"{renamed}/scripts")["buckets"] == []
     client.ask("DELETE", renamed)
-    assert client.edge._plane.store.count("select count(*) from assets") + client.edge._plane.store.count("select count(*) from manifests") == 0
+    assert (
+        client.edge._plane.store.count("select count(*) from assets")
+        + client.edge._plane.store.count("select count(*) from manifests")
+        == 0
+    )
 
 
 def test_what_no_worker_serves_is_swept_once_its_session_is_over(client: Client) -> None:
@@ -143,14 +170,17 @@ def test_what_no_worker_serves_is_swept_once_its_session_is_over(client: Client)
     assert (store.count("select count(*) from manifests"), store.count("select count(*) from assets")) == (0, 0)
 
 
-@pytest.mark.parametrize(("files", "expected"), [
-    ([], (400, 10026)),
-    ({"index.html": FILES["/a.css"]}, (400, 10026)),
-    ({"/a": {"hash": "short", "size": 1}}, (400, 10026)),
-    ({"/a": {"hash": HASH + "0", "size": 26 * 1024 * 1024}}, (413, 10304)),
-    ({"/a": {"hash": HASH + "0", "size": -1}}, (400, 10026)),
-    ({"/a": {"hash": HASH + "0", "size": True}}, (400, 10026)),
-])
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([], (400, 10026)),
+        ({"index.html": FILES["/a.css"]}, (400, 10026)),
+        ({"/a": {"hash": "short", "size": 1}}, (400, 10026)),
+        ({"/a": {"hash": HASH + "0", "size": 26 * 1024 * 1024}}, (413, 10304)),
+        ({"/a": {"hash": HASH + "0", "size": -1}}, (400, 10026)),
+        ({"/a": {"hash": HASH + "0", "size": True}}, (400, 10026)),
+    ],
+)
 def test_manifests_that_are_refused(client: Client, base: str, files: Any, expected: tuple[int, int]) -> None:
     assert client.error("POST", f"{base}/a/assets-upload-session", json={"manifest": files}) == expected
 
@@ -158,12 +188,25 @@ def test_manifests_that_are_refused(client: Client, base: str, files: Any, expec
 def test_a_file_that_is_larger_than_its_manifest_says(client: Client) -> None:
     begun = session(client, "/workers/scripts")
     body = base64.b64encode(bytes(26 * 1024 * 1024))
-    answer = client.session.post(f"{client.edge.api}{client.account}/workers/assets/upload?base64=true", headers={"Authorization": f"Bearer {begun['jwt']}"},
-                                 files=[(HASH + "0", (HASH + "0", body, "text/plain"))])
+    answer = client.session.post(
+        f"{client.edge.api}{client.account}/workers/assets/upload?base64=true",
+        headers={"Authorization": f"Bearer {begun['jwt']}"},
+        files=[(HASH + "0", (HASH + "0", body, "text/plain"))],
+    )
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, 10304)
 
 
-@pytest.mark.parametrize("config", [{"html_handling": "x"}, {"_headers": 5}, {"_redirects": ["x"]}, {"run_worker_first": [5]}, {"run_worker_first": "x"}, []])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"html_handling": "x"},
+        {"_headers": 5},
+        {"_redirects": ["x"]},
+        {"run_worker_first": [5]},
+        {"run_worker_first": "x"},
+        [],
+    ],
+)
 def test_configurations_of_assets_that_are_refused(client: Client, base: str, config: Any) -> None:
     token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
     assert client.error("PUT", f"{base}/a", files=form(assets={"jwt": token, "config": config})) == (400, 10021)
@@ -172,7 +215,10 @@ def test_configurations_of_assets_that_are_refused(client: Client, base: str, co
 def test_rules_of_assets_that_are_refused_wherever_they_are_given(client: Client) -> None:
     token = send(client, session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
     client.upload("/workers/scripts/a", assets={"jwt": token})
-    for given in ({"assets": {"jwt": token, "config": {"_redirects": "/a"}}}, {"assets": {"config": {"_headers": "X-A: 1"}}, "keep_assets": True}):
+    for given in (
+        {"assets": {"jwt": token, "config": {"_redirects": "/a"}}},
+        {"assets": {"config": {"_headers": "X-A: 1"}}, "keep_assets": True},
+    ):
         assert client.error("PUT", "/workers/scripts/a", files=form(**given)) == (400, 100324)
         assert client.error("POST", "/workers/scripts/a/versions", files=form(**given)) == (400, 100324)
 
@@ -180,8 +226,11 @@ def test_rules_of_assets_that_are_refused_wherever_they_are_given(client: Client
 def test_a_hash_keeps_its_first_file(client: Client) -> None:
     token = send(client, session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
     kept = client.edge._plane.store.all("select * from assets")
-    again = client.session.post(f"{client.edge.api}{client.account}/workers/assets/upload", files=[(HASH + "0", (HASH + "0", b"other", "text/plain"))],
-                                headers={"Authorization": f"Bearer {token}"})
+    again = client.session.post(
+        f"{client.edge.api}{client.account}/workers/assets/upload",
+        files=[(HASH + "0", (HASH + "0", b"other", "text/plain"))],
+        headers={"Authorization": f"Bearer {token}"},
+    )
     assert again.status_code == 201
     assert [tuple(row) for row in client.edge._plane.store.all("select * from assets")] == [tuple(row) for row in kept]
 
@@ -196,7 +245,9 @@ def test_a_binding_needs_assets_wherever_it_is_made(client: Client) -> None:
 def test_asset_tokens_that_are_refused(client: Client) -> None:
     begun = session(client, "/workers/scripts")
     assert jwt.decode(begun["jwt"], options={"verify_signature": False})["exp"]
-    forged = jwt.encode({"session": "x", "state": "session", "exp": 2**31}, "another key of sufficient length!", "HS256")
+    forged = jwt.encode(
+        {"session": "x", "state": "session", "exp": 2**31}, "another key of sufficient length!", "HS256"
+    )
     for token in ("nonsense", forged, client.edge.token):
         assert send(client, token, [HASH + "0"]).status_code == 401
     assert send(client, begun["jwt"], [HASH + "f"]).status_code == 400, "not in the manifest"
@@ -204,7 +255,9 @@ def test_asset_tokens_that_are_refused(client: Client) -> None:
     token = send(client, begun["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
     assert client.error("PUT", f"{namespace}/a", files=form(assets={"jwt": token})) == (400, 10021), "of another place"
     assert client.error("PUT", f"{namespace}/a", files=form(assets={"jwt": token[:-3]})) == (400, 10021)
-    assert client.error("PUT", "/workers/scripts/a", files=form(assets={"jwt": token, "config": {"html_handling": "x"}})) == (400, 10021)
+    assert client.error(
+        "PUT", "/workers/scripts/a", files=form(assets={"jwt": token, "config": {"html_handling": "x"}})
+    ) == (400, 10021)
 
 
 DURABLE = {"name": "ROOMS", "type": "durable_object_namespace", "class_name": "Room"}
@@ -214,13 +267,25 @@ def test_migrations(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[DURABLE], migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]})
     first = client.ask("GET", f"{base}/a/bindings")[0]["namespace_id"]
     assert client.ask("GET", base)[0]["migration_tag"] == "v1"
-    client.upload(f"{base}/a", bindings=[{**DURABLE, "class_name": "Hall"}],
-                  migrations={"old_tag": "v1", "new_tag": "v2", "renamed_classes": [{"from": "Room", "to": "Hall"}]})
+    client.upload(
+        f"{base}/a",
+        bindings=[{**DURABLE, "class_name": "Hall"}],
+        migrations={"old_tag": "v1", "new_tag": "v2", "renamed_classes": [{"from": "Room", "to": "Hall"}]},
+    )
     assert client.ask("GET", f"{base}/a/bindings")[0]["namespace_id"] == first, "a renamed class keeps its storage"
     assert client.error("PUT", f"{base}/a", files=form(migrations={"old_tag": "v1", "new_tag": "v3"})) == (412, 10079)
-    assert client.error("PUT", f"{base}/a", files=form(migrations={"new_tag": "v3", "new_classes": ["Hall"]})) == (400, 10074)
-    assert client.error("PUT", f"{base}/a", files=form(migrations={"new_tag": "v3", "deleted_classes": ["Room"]})) == (400, 10072)
-    client.upload(f"{base}/a", migrations={"old_tag": "v2", "new_tag": "v3", "steps": [{"deleted_classes": ["Hall"]}, {"new_classes": ["X"]}]})
+    assert client.error("PUT", f"{base}/a", files=form(migrations={"new_tag": "v3", "new_classes": ["Hall"]})) == (
+        400,
+        10074,
+    )
+    assert client.error("PUT", f"{base}/a", files=form(migrations={"new_tag": "v3", "deleted_classes": ["Room"]})) == (
+        400,
+        10072,
+    )
+    client.upload(
+        f"{base}/a",
+        migrations={"old_tag": "v2", "new_tag": "v3", "steps": [{"deleted_classes": ["Hall"]}, {"new_classes": ["X"]}]},
+    )
     assert client.ask("GET", base)[0]["migration_tag"] == "v3"
 
 
@@ -238,20 +303,31 @@ def test_a_large_worker(client: Client, base: str) -> None:
     noise = random.Random(1)
     module = ("data.bin", noise.randbytes(11 * 1024 * 1024), "application/octet-stream")
     assert client.error("PUT", f"{base}/a", files={**form(CODE), "data.bin": module}) == (413, 10027)
-    client.ask("PUT", f"{base}/a", files={**form(CODE), "data.bin": ("data.bin", bytes(11 * 1024 * 1024), "application/octet-stream")})
+    client.ask(
+        "PUT",
+        f"{base}/a",
+        files={**form(CODE), "data.bin": ("data.bin", bytes(11 * 1024 * 1024), "application/octet-stream")},
+    )
 
 
 def test_secrets_are_sealed_on_disk_under_a_key_of_the_owner(tmp_path: Path) -> None:
     with running(data=str(tmp_path)) as edge:
         client = Client(edge)
-        client.upload("/workers/scripts/a", bindings=[secret("S", "a very hidden value"), example(client, "secret_key")])
+        client.upload(
+            "/workers/scripts/a", bindings=[secret("S", "a very hidden value"), example(client, "secret_key")]
+        )
         client.ask("PUT", "/workers/scripts/a/secrets", json=secret("T", "a very hidden value"))
-    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name in ("key", "edge.db")} == {"key": 0o600, "edge.db": 0o600}
+    assert {
+        path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name in ("key", "edge.db")
+    } == {"key": 0o600, "edge.db": 0o600}
     for path in tmp_path.iterdir():
         assert b"very hidden" not in path.read_bytes(), path
         assert b"c2VjcmV0" not in path.read_bytes(), path
     with running(data=str(tmp_path)) as edge:
-        assert edge._plane.store.unseal(edge._plane.store.one("select value from bindings where name = 'S'")[0]) == "a very hidden value"
+        assert (
+            edge._plane.store.unseal(edge._plane.store.one("select value from bindings where name = 'S'")[0])
+            == "a very hidden value"
+        )
 
 
 def test_a_folder_of_another_version_is_left_alone(tmp_path: Path) -> None:

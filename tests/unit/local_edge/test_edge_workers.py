@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dispatch namespaces and Workers, at both levels."""
+
 from __future__ import annotations
 
 import json
@@ -43,14 +44,22 @@ def test_namespaces_without_a_name(client: Client, body: Any) -> None:
 
 
 def test_upload_and_read_back(client: Client, base: str) -> None:
-    uploaded = client.upload(f"{base}/a", tags=["x", "y"], bindings=[text("V"), secret("S"), {"name": "J", "type": "json", "json": None}],
-                             query="?excludeScript=true")
+    uploaded = client.upload(
+        f"{base}/a",
+        tags=["x", "y"],
+        bindings=[text("V"), secret("S"), {"name": "J", "type": "json", "json": None}],
+        query="?excludeScript=true",
+    )
     assert uploaded["id"] == "a"
     assert uploaded["handlers"] == ["fetch"]
     assert uploaded["tags"] == ["x", "y"]
     assert len(uploaded["etag"]) == 64
     shown = client.ask("GET", f"{base}/a/settings")
-    assert shown["bindings"] == [text("V"), {"name": "S", "type": "secret_text"}, {"name": "J", "type": "json", "json": None}]
+    assert shown["bindings"] == [
+        text("V"),
+        {"name": "S", "type": "secret_text"},
+        {"name": "J", "type": "json", "json": None},
+    ]
     assert shown["compatibility_date"] == "2026-11-01"
     content = client.send("GET", f"{base}/a/content")
     assert content.headers["content-type"].startswith("multipart/form-data; boundary=")
@@ -95,55 +104,94 @@ def test_names_that_are_none(client: Client, base: str, name: str) -> None:
 MODULE = ("index.js", CODE, "application/javascript+module")
 
 
-@pytest.mark.parametrize(("files", "code"), [
-    ({"metadata": (None, "{}"), "index.js": MODULE}, 10021),
-    ({"metadata": (None, "{"), "index.js": MODULE}, 10026),
-    ({"metadata": (None, "[]"), "index.js": MODULE}, 10026),
-    ({"index.js": MODULE}, 10021),
-    ({"metadata": (None, '{"main_module": "part"}'), "part": ("other.js", CODE, "application/javascript+module")}, 10021),
-    ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/html")}, 10021),
-    ({"metadata": (None, '{"main_module": "index.js", "body_part": "index.js"}'), "index.js": MODULE}, 10021),
-    (form(compatibility_date="2999-01-01"), 10021),
-    (form(compatibility_date="1.1.2026"), 10021),
-    (form(compatibility_date=20260101), 10021),
-    (form(compatibility_flags="x"), 10021),
-    *((form(**{name: value}), 10021) for name, value in (
-        ("logpush", "yes"), ("usage_model", {"a": 1}), ("limits", {"cpu_ms": "x"}), ("limits", {"cpu_ms": -5}), ("observability", {}),
-        ("observability", {"enabled": True, "head_sampling_rate": 2}), ("placement", {"mode": "x"}), ("tail_consumers", [5]), ("exports", 5),
-        ("keep_assets", "x"), ("migrations", {"new_tag": 5}), ("cache_options", {"enabled": "x"}), ("bindings", {}), ("bindings", 0), ("bindings", ""))),
-    ({"metadata": (None, '{"main_module": "m.map"}'), "m.map": ("m.map", "{}", "application/source-map")}, 10021),
-    (form(bindings=[{"name": "A", "type": "service", "service": "none", "environment": "staging"}]), 10144),
-    (form(keep_bindings=True), 10021),
-    (form(tags=[f"t{number}" for number in range(9)]), 10021),
-    (form(tags=["a,b"]), 10021),
-    (form(assets={"jwt": "x"}), 10021),
-    (form(bindings=[{"type": "plain_text", "text": "x"}]), 10052),
-    (form(bindings=[text("not an identifier")]), 10021),
-    (form(bindings=[text("A"), text("A")]), 10021),
-    (form(bindings=[{"name": "A", "type": "plain_text"}]), 10021),
-    (form(bindings=[{"name": "A", "type": "never_heard_of", "x": 1}]), 10021),
-    (form(bindings=[{"name": "A", "type": "d1"}]), 10021),
-    *((form(bindings=[{"name": "A", "type": "ratelimit", "namespace_id": "1", "simple": simple}]), 10021)
-      for simple in ({}, {"limit": 0, "period": 10}, {"limit": 1, "period": 30}, {"limit": "1", "period": 10}, {"limit": True, "period": 60})),
-    *((form(bindings=[{"name": "A", "type": "queue", "queue_name": "none", "delivery_delay": delay}]), 10021) for delay in (-1, 86_401, 1.5, True)),
-    *((form(tail_consumers=[consumer]), 10021) for consumer in ({"service": "none"}, {"service": "none", "namespace": "none"})),
-    (form(bindings=[{"name": "A", "type": "vpc_network", "tunnel_id": "x", "network_id": "y"}]), 10021),
-    (form(bindings=[{"name": "A", "type": "assets"}]), 10021),
-    (form(migrations={"old_tag": "v1", "new_tag": "v2"}), 10079),
-    (form(bindings=[{"name": "A", "type": "durable_object_namespace", "class_name": "Room"}]), 10061),
-    (form(bindings=[text("A", "x" * 6000)]), 10054),
-    (form(bindings=[text(f"A{number}") for number in range(129)]), 10055),
-    (form(bindings=[{"name": "A", "type": "kv_namespace", "namespace_id": "f" * 32}]), 10041),
-    (form(bindings=[{"name": "A", "type": "dispatch_namespace", "namespace": "none"}]), 100119),
-    (form(bindings=[{"name": "A", "type": "service", "service": "none"}]), 10144),
-    (form(bindings=[{"name": "A", "type": "r2_bucket", "bucket_name": "none"}]), 10085),
-    (form(bindings=[{"name": "A", "type": "d1", "database_id": "none"}]), 10181),
-    (form(bindings=[{"name": "A", "type": "queue", "queue_name": "none"}]), 11000),
-    (form(bindings=[{"name": "A", "type": "hyperdrive", "id": "none"}]), 10157),
-    (form(bindings=[{"name": "A", "type": "vectorize", "index_name": "none"}]), 10159),
-    (form(bindings=[{"name": "A", "type": "secrets_store_secret", "store_id": "none", "secret_name": "x"}]), 10182),
-    (form(bindings=[{"name": "A", "type": "mtls_certificate", "certificate_id": "none"}]), 100143),
-])
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({"metadata": (None, "{}"), "index.js": MODULE}, 10021),
+        ({"metadata": (None, "{"), "index.js": MODULE}, 10026),
+        ({"metadata": (None, "[]"), "index.js": MODULE}, 10026),
+        ({"index.js": MODULE}, 10021),
+        (
+            {
+                "metadata": (None, '{"main_module": "part"}'),
+                "part": ("other.js", CODE, "application/javascript+module"),
+            },
+            10021,
+        ),
+        ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/html")}, 10021),
+        ({"metadata": (None, '{"main_module": "index.js", "body_part": "index.js"}'), "index.js": MODULE}, 10021),
+        (form(compatibility_date="2999-01-01"), 10021),
+        (form(compatibility_date="1.1.2026"), 10021),
+        (form(compatibility_date=20260101), 10021),
+        (form(compatibility_flags="x"), 10021),
+        *(
+            (form(**{name: value}), 10021)
+            for name, value in (
+                ("logpush", "yes"),
+                ("usage_model", {"a": 1}),
+                ("limits", {"cpu_ms": "x"}),
+                ("limits", {"cpu_ms": -5}),
+                ("observability", {}),
+                ("observability", {"enabled": True, "head_sampling_rate": 2}),
+                ("placement", {"mode": "x"}),
+                ("tail_consumers", [5]),
+                ("exports", 5),
+                ("keep_assets", "x"),
+                ("migrations", {"new_tag": 5}),
+                ("cache_options", {"enabled": "x"}),
+                ("bindings", {}),
+                ("bindings", 0),
+                ("bindings", ""),
+            )
+        ),
+        ({"metadata": (None, '{"main_module": "m.map"}'), "m.map": ("m.map", "{}", "application/source-map")}, 10021),
+        (form(bindings=[{"name": "A", "type": "service", "service": "none", "environment": "staging"}]), 10144),
+        (form(keep_bindings=True), 10021),
+        (form(tags=[f"t{number}" for number in range(9)]), 10021),
+        (form(tags=["a,b"]), 10021),
+        (form(assets={"jwt": "x"}), 10021),
+        (form(bindings=[{"type": "plain_text", "text": "x"}]), 10052),
+        (form(bindings=[text("not an identifier")]), 10021),
+        (form(bindings=[text("A"), text("A")]), 10021),
+        (form(bindings=[{"name": "A", "type": "plain_text"}]), 10021),
+        (form(bindings=[{"name": "A", "type": "never_heard_of", "x": 1}]), 10021),
+        (form(bindings=[{"name": "A", "type": "d1"}]), 10021),
+        *(
+            (form(bindings=[{"name": "A", "type": "ratelimit", "namespace_id": "1", "simple": simple}]), 10021)
+            for simple in (
+                {},
+                {"limit": 0, "period": 10},
+                {"limit": 1, "period": 30},
+                {"limit": "1", "period": 10},
+                {"limit": True, "period": 60},
+            )
+        ),
+        *(
+            (form(bindings=[{"name": "A", "type": "queue", "queue_name": "none", "delivery_delay": delay}]), 10021)
+            for delay in (-1, 86_401, 1.5, True)
+        ),
+        *(
+            (form(tail_consumers=[consumer]), 10021)
+            for consumer in ({"service": "none"}, {"service": "none", "namespace": "none"})
+        ),
+        (form(bindings=[{"name": "A", "type": "vpc_network", "tunnel_id": "x", "network_id": "y"}]), 10021),
+        (form(bindings=[{"name": "A", "type": "assets"}]), 10021),
+        (form(migrations={"old_tag": "v1", "new_tag": "v2"}), 10079),
+        (form(bindings=[{"name": "A", "type": "durable_object_namespace", "class_name": "Room"}]), 10061),
+        (form(bindings=[text("A", "x" * 6000)]), 10054),
+        (form(bindings=[text(f"A{number}") for number in range(129)]), 10055),
+        (form(bindings=[{"name": "A", "type": "kv_namespace", "namespace_id": "f" * 32}]), 10041),
+        (form(bindings=[{"name": "A", "type": "dispatch_namespace", "namespace": "none"}]), 100119),
+        (form(bindings=[{"name": "A", "type": "service", "service": "none"}]), 10144),
+        (form(bindings=[{"name": "A", "type": "r2_bucket", "bucket_name": "none"}]), 10085),
+        (form(bindings=[{"name": "A", "type": "d1", "database_id": "none"}]), 10181),
+        (form(bindings=[{"name": "A", "type": "queue", "queue_name": "none"}]), 11000),
+        (form(bindings=[{"name": "A", "type": "hyperdrive", "id": "none"}]), 10157),
+        (form(bindings=[{"name": "A", "type": "vectorize", "index_name": "none"}]), 10159),
+        (form(bindings=[{"name": "A", "type": "secrets_store_secret", "store_id": "none", "secret_name": "x"}]), 10182),
+        (form(bindings=[{"name": "A", "type": "mtls_certificate", "certificate_id": "none"}]), 100143),
+    ],
+)
 def test_uploads_that_are_refused(client: Client, base: str, files: dict[str, Any], code: int) -> None:
     assert client.error("PUT", f"{base}/a", files=files) == (412 if code == 10079 else 400, code)
     assert client.ask("GET", base) == []
@@ -159,8 +207,10 @@ def test_other_bodies(client: Client, base: str) -> None:
 
 
 def whole_body(code: str) -> bytes:
-    return ('--x\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n{"main_module": "index.js"}\r\n--x\r\nContent-Disposition: form-data; '
-            f'name="index.js"; filename="index.js"\r\nContent-Type: application/javascript+module\r\n\r\n{code}\r\n--x--\r\n').encode()
+    return (
+        '--x\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n{"main_module": "index.js"}\r\n--x\r\nContent-Disposition: form-data; '
+        f'name="index.js"; filename="index.js"\r\nContent-Type: application/javascript+module\r\n\r\n{code}\r\n--x--\r\n'
+    ).encode()
 
 
 def test_half_a_body_changes_nothing(client: Client, base: str) -> None:
@@ -170,9 +220,16 @@ def test_half_a_body_changes_nothing(client: Client, base: str) -> None:
         assert client.error("PUT", f"{base}/a", data=body[:cut], headers={"Content-Type": kind}) == (400, 10026)
     host, port = client.edge.api.split("/")[2].split(":")
     head = "{} {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n"
-    for method, path, sent in (("PUT", f"{base}/a", body), ("PUT", f"{base}/a/tags", b"[]"), ("DELETE", f"{base}/a", b"{}")):
+    for method, path, sent in (
+        ("PUT", f"{base}/a", body),
+        ("PUT", f"{base}/a/tags", b"[]"),
+        ("DELETE", f"{base}/a", b"{}"),
+    ):
         with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(head.format(method, f"/client/v4{client.account}{path}", client.edge.token, kind, len(sent)).encode() + sent[:-1])
+            connection.sendall(
+                head.format(method, f"/client/v4{client.account}{path}", client.edge.token, kind, len(sent)).encode()
+                + sent[:-1]
+            )
     time.sleep(0.2)
     (listed,) = client.ask("GET", base)
     assert (listed["etag"], listed["tags"]) == (before, ["kept"])
@@ -182,7 +239,11 @@ def test_half_a_body_changes_nothing(client: Client, base: str) -> None:
 @pytest.mark.parametrize("name", ["→.mjs", "a b/c.mjs", "'.mjs"])
 def test_names_of_modules(client: Client, base: str, name: str) -> None:
     described = json.dumps({"main_module": name})
-    client.ask("PUT", f"{base}/a", files=[("metadata", (None, described)), ("x", (name, CODE, "application/javascript+module"))])
+    client.ask(
+        "PUT",
+        f"{base}/a",
+        files=[("metadata", (None, described)), ("x", (name, CODE, "application/javascript+module"))],
+    )
     answer = client.send("GET", f"{base}/a/content")
     assert answer.ok and answer.headers["cf-entrypoint"].encode("latin-1").decode() == name
     assert f'filename="{name}"'.encode() in answer.content
@@ -190,8 +251,11 @@ def test_names_of_modules(client: Client, base: str, name: str) -> None:
 
 def test_the_main_module_is_found_by_file_name(client: Client, base: str) -> None:
     metadata = ("metadata", json.dumps({"main_module": "w.mjs"}), "application/json")
-    parts = [("metadata", metadata), ("files", ("w.mjs", CODE, "application/javascript+module")),
-             ("files", ("lib/a.txt", "hello", "text/plain"))]
+    parts = [
+        ("metadata", metadata),
+        ("files", ("w.mjs", CODE, "application/javascript+module")),
+        ("files", ("lib/a.txt", "hello", "text/plain")),
+    ]
     assert client.ask("PUT", f"{base}/a", files=parts)["entry_point"] == "w.mjs"
     assert 'name="lib/a.txt"; filename="lib/a.txt"' in client.send("GET", f"{base}/a/content").text
 
@@ -200,22 +264,29 @@ def test_the_main_module_is_found_by_file_name(client: Client, base: str) -> Non
 def test_a_script_and_its_files_are_found_by_the_names_of_their_parts(client: Client, base: str, named: str) -> None:
     """And the script by the name of its file, where no part is called so."""
     metadata = ("metadata", json.dumps({"body_part": named}), "application/json")
-    parts = [("metadata", metadata), ("script", ("w.js", CODE, "application/javascript")), ("PAGE", ("page.html", "hello", "text/plain"))]
+    parts = [
+        ("metadata", metadata),
+        ("script", ("w.js", CODE, "application/javascript")),
+        ("PAGE", ("page.html", "hello", "text/plain")),
+    ]
     assert client.ask("PUT", f"{base}/a", files=parts)["entry_point"] == named
     assert f'name="{"PAGE" if named == "script" else "page.html"}"' in client.send("GET", f"{base}/a/content").text
 
 
-@pytest.mark.parametrize(("metadata", "kept"), [
-    ({}, ["S"]),
-    ({"keep_bindings": ["secret_text"]}, ["S"]),
-    ({"keep_bindings": []}, []),
-    ({"keep_bindings": ["plain_text"]}, ["V"]),
-    ({"bindings": [text("N")]}, ["N", "S"]),
-    ({"bindings": [{"name": "V", "type": "inherit"}], "keep_bindings": []}, ["V"]),
-    ({"bindings": [{"name": "W", "type": "inherit", "old_name": "V"}], "keep_bindings": []}, ["W"]),
-    ({"bindings": [{"name": "X", "type": "inherit"}], "keep_bindings": []}, []),
-    ({"bindings": [text("S")]}, ["S"]),
-])
+@pytest.mark.parametrize(
+    ("metadata", "kept"),
+    [
+        ({}, ["S"]),
+        ({"keep_bindings": ["secret_text"]}, ["S"]),
+        ({"keep_bindings": []}, []),
+        ({"keep_bindings": ["plain_text"]}, ["V"]),
+        ({"bindings": [text("N")]}, ["N", "S"]),
+        ({"bindings": [{"name": "V", "type": "inherit"}], "keep_bindings": []}, ["V"]),
+        ({"bindings": [{"name": "W", "type": "inherit", "old_name": "V"}], "keep_bindings": []}, ["W"]),
+        ({"bindings": [{"name": "X", "type": "inherit"}], "keep_bindings": []}, []),
+        ({"bindings": [text("S")]}, ["S"]),
+    ],
+)
 def test_which_bindings_an_upload_leaves(client: Client, base: str, metadata: dict[str, Any], kept: list[str]) -> None:
     client.upload(f"{base}/a", bindings=[text("V"), secret("S")])
     client.upload(f"{base}/a", **metadata)
@@ -253,7 +324,10 @@ def test_patching_settings(client: Client, base: str) -> None:
     after = client.ask("PATCH", path, files=settings(patch))
     assert [one["name"] for one in after["bindings"]] == ["S", "V"], "a list of bindings replaces; a bare secret stays"
     assert after["logpush"] is False
-    assert client.error("PATCH", path, files=settings({"bindings": [{"name": "N", "type": "secret_text"}]})) == (400, 10021)
+    assert client.error("PATCH", path, files=settings({"bindings": [{"name": "N", "type": "secret_text"}]})) == (
+        400,
+        10021,
+    )
     assert client.names(f"{base}/a") == ["S", "V"]
 
 
@@ -261,15 +335,28 @@ def test_tail_consumers_are_there(client: Client, base: str) -> None:
     space = client.namespace("tails")
     client.upload("/workers/scripts/listener")
     client.upload(f"{space}/listener-of-tenants")
-    for known in ([{"service": "listener"}], [{"service": "listener", "environment": "production"}],
-                  [{"service": "listener-of-tenants", "namespace": "tails"}]):
+    for known in (
+        [{"service": "listener"}],
+        [{"service": "listener", "environment": "production"}],
+        [{"service": "listener-of-tenants", "namespace": "tails"}],
+    ):
         client.upload(f"{base}/a", tail_consumers=known)
-        assert client.ask("PATCH", f"{base}/a/settings", files=settings({"tail_consumers": known}))["tail_consumers"] == known
-    for unknown in ([{"service": "listener-of-tenants"}], [{"service": "listener", "namespace": "tails"}], [{"service": "listener", "environment": "staging"}],
-                    [*known, {"service": "nobody"}]):
+        assert (
+            client.ask("PATCH", f"{base}/a/settings", files=settings({"tail_consumers": known}))["tail_consumers"]
+            == known
+        )
+    for unknown in (
+        [{"service": "listener-of-tenants"}],
+        [{"service": "listener", "namespace": "tails"}],
+        [{"service": "listener", "environment": "staging"}],
+        [*known, {"service": "nobody"}],
+    ):
         assert client.error("PUT", f"{base}/a", files=form(tail_consumers=unknown)) == (400, 10021)
         assert client.error("PATCH", f"{base}/a/settings", files=settings({"tail_consumers": unknown})) == (400, 10021)
-        assert client.error("PATCH", "/workers/scripts/listener/script-settings", json={"tail_consumers": unknown}) == (400, 10021)
+        assert client.error("PATCH", "/workers/scripts/listener/script-settings", json={"tail_consumers": unknown}) == (
+            400,
+            10021,
+        )
     assert client.ask("GET", f"{base}/a/settings")["tail_consumers"] == known
 
 
@@ -298,7 +385,9 @@ def test_secrets(client: Client, base: str) -> None:
     assert client.ask("PUT", path, json=secret("NEW")) == {"name": "NEW", "type": "secret_text"}
     patch = {"secrets": {"OLD": None, "MORE": secret("MORE"), "GONE": None, "V": None}}
     headers = {"Content-Type": "application/merge-patch+json"}
-    assert client.ask("PATCH", f"{base}/a/secrets-bulk", data=json.dumps(patch), headers=headers) == {"MORE": {"name": "MORE", "type": "secret_text"}}
+    assert client.ask("PATCH", f"{base}/a/secrets-bulk", data=json.dumps(patch), headers=headers) == {
+        "MORE": {"name": "MORE", "type": "secret_text"}
+    }
     assert [one["name"] for one in client.ask("GET", path)] == ["NEW", "MORE"]
     assert client.ask("GET", f"{path}/NEW") == {"name": "NEW", "type": "secret_text"}
     assert client.ask("DELETE", f"{path}/NEW") is None
@@ -344,6 +433,7 @@ def test_listing_by_pages_and_tags(client: Client) -> None:
 
     def found(expression: str) -> list[str]:
         return [one["id"] for one in client.ask("GET", f"{scripts}?tags={expression}")]
+
     assert found("even:yes") == ["w0", "w2", "w4"]
     assert found("even:yes,n2:no") == ["w0", "w4"]
     assert found("even:no") == ["w1", "w3"]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """DNS records, custom domains, custom hostnames, and zones in general."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -38,8 +39,18 @@ def names(client: Client, query: str = "") -> list[str]:
 
 def test_the_life_of_a_record(client: Client) -> None:
     made = client.ask("POST", DNS, json=a("WWW", proxied=True, ttl=300, comment="by hand", tags=["owner:web"]))
-    expected = {"name": "www.example.com", "type": "A", "content": "192.0.2.1", "proxied": True, "proxiable": True, "ttl": 1,
-                "comment": "by hand", "tags": ["owner:web"], "meta": {}, "settings": {}}
+    expected = {
+        "name": "www.example.com",
+        "type": "A",
+        "content": "192.0.2.1",
+        "proxied": True,
+        "proxiable": True,
+        "ttl": 1,
+        "comment": "by hand",
+        "tags": ["owner:web"],
+        "meta": {},
+        "settings": {},
+    }
     assert {key: made[key] for key in expected} == expected
     assert made["created_on"] == made["modified_on"] == made["comment_modified_on"] == made["tags_modified_on"]
     where = f"{DNS}/{made['id']}"
@@ -54,23 +65,38 @@ def test_the_life_of_a_record(client: Client) -> None:
         assert client.error(method, where, json=a("@")) == (404, 81044)
 
 
-@pytest.mark.parametrize(("given", "expected"), [
-    ("@", "example.com"), ("example.com", "example.com"), ("example.com.", "example.com"), ("www", "www.example.com"),
-    ("*.Sub", "*.sub.example.com"), ("notexample.com", "notexample.com.example.com"), ("bücher", "xn--bcher-kva.example.com"),
-    ("_dmarc", "_dmarc.example.com")])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("@", "example.com"),
+        ("example.com", "example.com"),
+        ("example.com.", "example.com"),
+        ("www", "www.example.com"),
+        ("*.Sub", "*.sub.example.com"),
+        ("notexample.com", "notexample.com.example.com"),
+        ("bücher", "xn--bcher-kva.example.com"),
+        ("_dmarc", "_dmarc.example.com"),
+    ],
+)
 def test_names_are_completed(given: str, expected: str) -> None:
     assert dns.completed(given, ZONE) == expected
 
 
-@pytest.mark.parametrize(("body", "content"), [
-    ({"type": "AAAA", "content": "2001:DB8:0:0::1"}, "2001:db8::1"),
-    ({"type": "CNAME", "content": "Target.Example.com."}, "target.example.com"),
-    ({"type": "TXT", "content": "v=spf1 -all"}, "v=spf1 -all"),
-    ({"type": "MX", "content": "mail.example.com", "priority": 10}, "mail.example.com"),
-    ({"type": "NS", "content": "ns1.elsewhere.test"}, "ns1.elsewhere.test"),
-    ({"type": "CAA", "data": {"flags": 0, "tag": "issue", "value": "letsencrypt.org"}}, '0 issue "letsencrypt.org"'),
-    ({"type": "SRV", "data": {"priority": 1, "weight": 2, "port": 3, "target": "x.test"}}, "1 2 3 x.test"),
-])
+@pytest.mark.parametrize(
+    ("body", "content"),
+    [
+        ({"type": "AAAA", "content": "2001:DB8:0:0::1"}, "2001:db8::1"),
+        ({"type": "CNAME", "content": "Target.Example.com."}, "target.example.com"),
+        ({"type": "TXT", "content": "v=spf1 -all"}, "v=spf1 -all"),
+        ({"type": "MX", "content": "mail.example.com", "priority": 10}, "mail.example.com"),
+        ({"type": "NS", "content": "ns1.elsewhere.test"}, "ns1.elsewhere.test"),
+        (
+            {"type": "CAA", "data": {"flags": 0, "tag": "issue", "value": "letsencrypt.org"}},
+            '0 issue "letsencrypt.org"',
+        ),
+        ({"type": "SRV", "data": {"priority": 1, "weight": 2, "port": 3, "target": "x.test"}}, "1 2 3 x.test"),
+    ],
+)
 def test_every_type_keeps_what_it_was_given(client: Client, body: dict[str, Any], content: str) -> None:
     made = client.ask("POST", DNS, json={"name": "x", **body})
     assert made["content"] == content
@@ -78,32 +104,62 @@ def test_every_type_keeps_what_it_was_given(client: Client, body: dict[str, Any]
     assert client.ask("PATCH", f"{DNS}/{made['id']}", json={"ttl": 60})["content"] == content
 
 
-@pytest.mark.parametrize(("body", "code"), [
-    (a("x", "1.2.3"), 9005), (a("x", "::1"), 9005), (a("x", 7), 9101),  # type: ignore[arg-type]
-    ({**a("x"), "type": "AAAA"}, 9006),
-    ({**a("x"), "type": "CNAME"}, 9007), (a("x", "a b", type="CNAME"), 9007),
-    (a("x", type="MX", content="mx.test"), 9101), (a("x", type="MX", content="mx.test", priority=1.5), 9101), (a("x", type="CAA"), 9101),
-    (a("x", settings=[1]), 1004), (a("x", type="CAA", data={"flags": 0, "tag": "issue"}), 9101),
-    (a("x", type="TXT", proxied=True), 9004), (a("x", proxied="yes"), 9003),
-    (a("x", ttl=59), 9021), (a("x", ttl=86401), 9021), (a("x", ttl="1"), 9021), (a("x", ttl=True), 9021),
-    (a("a b"), 9000), (a(""), 9000), (a("a..b"), 9000), (a("x" * 64), 9000), (a("x." * 130), 9000),
-    ({"type": "A", "content": "192.0.2.1"}, 9000),
-    (a("x", type="NOPE"), 1004), (a("x", type=["A"]), 1004), (a("x", comment=1), 1004), (a("x", tags=[1]), 1004),
-    ([], 9207), ("no", 9207),
-])
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (a("x", "1.2.3"), 9005),
+        (a("x", "::1"), 9005),
+        (a("x", 7), 9101),  # type: ignore[arg-type]
+        ({**a("x"), "type": "AAAA"}, 9006),
+        ({**a("x"), "type": "CNAME"}, 9007),
+        (a("x", "a b", type="CNAME"), 9007),
+        (a("x", type="MX", content="mx.test"), 9101),
+        (a("x", type="MX", content="mx.test", priority=1.5), 9101),
+        (a("x", type="CAA"), 9101),
+        (a("x", settings=[1]), 1004),
+        (a("x", type="CAA", data={"flags": 0, "tag": "issue"}), 9101),
+        (a("x", type="TXT", proxied=True), 9004),
+        (a("x", proxied="yes"), 9003),
+        (a("x", ttl=59), 9021),
+        (a("x", ttl=86401), 9021),
+        (a("x", ttl="1"), 9021),
+        (a("x", ttl=True), 9021),
+        (a("a b"), 9000),
+        (a(""), 9000),
+        (a("a..b"), 9000),
+        (a("x" * 64), 9000),
+        (a("x." * 130), 9000),
+        ({"type": "A", "content": "192.0.2.1"}, 9000),
+        (a("x", type="NOPE"), 1004),
+        (a("x", type=["A"]), 1004),
+        (a("x", comment=1), 1004),
+        (a("x", tags=[1]), 1004),
+        ([], 9207),
+        ("no", 9207),
+    ],
+)
 def test_records_that_are_refused(client: Client, body: Any, code: int) -> None:
     assert client.error("POST", DNS, json=body) == (400, code)
     assert not names(client)
 
 
-@pytest.mark.parametrize(("first", "second", "code"), [
-    (a("x"), a("x"), 81058),
-    (a("x"), a("x", proxied=True), 81058),
-    (a("x"), {"type": "CNAME", "name": "x", "content": "y.test"}, 81053),
-    ({"type": "CNAME", "name": "x", "content": "y.test"}, {"type": "CNAME", "name": "x", "content": "z.test"}, 81053),
-    ({"type": "CNAME", "name": "x", "content": "y.test"}, a("x"), 81054),
-])
-def test_records_that_exclude_each_other(client: Client, first: dict[str, Any], second: dict[str, Any], code: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [
+        (a("x"), a("x"), 81058),
+        (a("x"), a("x", proxied=True), 81058),
+        (a("x"), {"type": "CNAME", "name": "x", "content": "y.test"}, 81053),
+        (
+            {"type": "CNAME", "name": "x", "content": "y.test"},
+            {"type": "CNAME", "name": "x", "content": "z.test"},
+            81053,
+        ),
+        ({"type": "CNAME", "name": "x", "content": "y.test"}, a("x"), 81054),
+    ],
+)
+def test_records_that_exclude_each_other(
+    client: Client, first: dict[str, Any], second: dict[str, Any], code: int
+) -> None:
     client.ask("POST", DNS, json=first)
     assert client.error("POST", DNS, json=second) == (400, code)
     other = client.ask("POST", DNS, json={**second, "name": "other"})
@@ -116,17 +172,35 @@ def test_records_that_are_beside_each_other(client: Client) -> None:
     assert names(client) == ["x"] * 4
 
 
-@pytest.mark.parametrize(("query", "expected"), [
-    ("", ["app", "api", "text"]),
-    ("?name=APP.example.com", ["app"]), ("?name=app", []), ("?name.contains=ap", ["app", "api"]), ("?name.startswith=app", ["app"]),
-    ("?name.endswith=pi.example.com", ["api"]), ("?type=txt", ["text"]), ("?content=192.0.2.2", ["api"]), ("?proxied=true", ["app"]),
-    ("?type=TXT&proxied=true", []), ("?type=TXT&proxied=true&match=any", ["app", "text"]),
-    ("?comment.present", ["app"]), ("?comment.absent=true", ["api", "text"]), ("?comment.contains=HAND", ["app"]),
-    ("?tag=team:web", ["app"]), ("?tag.present=team", ["app", "api"]), ("?tag.absent=team", ["text"]), ("?tag.startswith=team:w", ["app"]),
-    ("?tag=team:web&tag.exact=team:api&tag_match=any", ["app", "api"]), ("?tag=team:web&tag.exact=team:api", []),
-    ("?order=name", ["api", "app", "text"]), ("?order=name&direction=desc", ["text", "app", "api"]), ("?search=hello", ["text"]),
-    ("?per_page=1&page=2", ["api"]),
-])
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["app", "api", "text"]),
+        ("?name=APP.example.com", ["app"]),
+        ("?name=app", []),
+        ("?name.contains=ap", ["app", "api"]),
+        ("?name.startswith=app", ["app"]),
+        ("?name.endswith=pi.example.com", ["api"]),
+        ("?type=txt", ["text"]),
+        ("?content=192.0.2.2", ["api"]),
+        ("?proxied=true", ["app"]),
+        ("?type=TXT&proxied=true", []),
+        ("?type=TXT&proxied=true&match=any", ["app", "text"]),
+        ("?comment.present", ["app"]),
+        ("?comment.absent=true", ["api", "text"]),
+        ("?comment.contains=HAND", ["app"]),
+        ("?tag=team:web", ["app"]),
+        ("?tag.present=team", ["app", "api"]),
+        ("?tag.absent=team", ["text"]),
+        ("?tag.startswith=team:w", ["app"]),
+        ("?tag=team:web&tag.exact=team:api&tag_match=any", ["app", "api"]),
+        ("?tag=team:web&tag.exact=team:api", []),
+        ("?order=name", ["api", "app", "text"]),
+        ("?order=name&direction=desc", ["text", "app", "api"]),
+        ("?search=hello", ["text"]),
+        ("?per_page=1&page=2", ["api"]),
+    ],
+)
 def test_filters_of_records(client: Client, query: str, expected: list[str]) -> None:
     client.ask("POST", DNS, json=a("app", proxied=True, comment="By hand", tags=["team:web"]))
     client.ask("POST", DNS, json=a("api", "192.0.2.2", tags=["team:api"]))
@@ -136,11 +210,24 @@ def test_filters_of_records(client: Client, query: str, expected: list[str]) -> 
 
 def test_a_batch_is_done_or_not_done(client: Client) -> None:
     first, second = (client.ask("POST", DNS, json=a(name)) for name in ("one", "two"))
-    done = client.ask("POST", f"{DNS}/batch", json={
-        "posts": [a("one")], "deletes": [{"id": first["id"]}], "patches": [{"id": second["id"], "proxied": True}]})
-    assert [done[key][0]["name"] for key in ("deletes", "patches", "posts")] == ["one.example.com", "two.example.com", "one.example.com"]
+    done = client.ask(
+        "POST",
+        f"{DNS}/batch",
+        json={
+            "posts": [a("one")],
+            "deletes": [{"id": first["id"]}],
+            "patches": [{"id": second["id"], "proxied": True}],
+        },
+    )
+    assert [done[key][0]["name"] for key in ("deletes", "patches", "posts")] == [
+        "one.example.com",
+        "two.example.com",
+        "one.example.com",
+    ]
     assert done["puts"] == []
-    assert client.error("POST", f"{DNS}/batch", json={"deletes": [{"id": second["id"]}], "posts": [a("three"), a("one")]}) == (400, 81058)
+    assert client.error(
+        "POST", f"{DNS}/batch", json={"deletes": [{"id": second["id"]}], "posts": [a("three"), a("one")]}
+    ) == (400, 81058)
     assert sorted(names(client)) == ["one", "two"]
     assert client.error("POST", f"{DNS}/batch", json={"puts": [{**a("x"), "id": "nobody"}]}) == (404, 81044)
     assert client.error("POST", f"{DNS}/batch", json={"posts": {}, "deletes": "all"}) == (400, 9207)
@@ -151,8 +238,13 @@ def test_a_name_exists_when_only_others_below_it_do() -> None:
     with store.write():
         for name, proxied in (("*", True), ("a.b.c", False), ("a.b.c", True)):
             dns.create(store, dns.read({**a(name, f"192.0.2.{proxied + 1}"), "proxied": proxied}, ZONE))
-    assert dns.names(store, ZONE) == {"example.com": False, "*.example.com": True, "a.b.c.example.com": True, "b.c.example.com": False,
-                                      "c.example.com": False}
+    assert dns.names(store, ZONE) == {
+        "example.com": False,
+        "*.example.com": True,
+        "a.b.c.example.com": True,
+        "b.c.example.com": False,
+        "c.example.com": False,
+    }
     store.close()
 
 
@@ -161,14 +253,34 @@ def test_the_life_of_a_custom_domain(client: Client) -> None:
         client.upload(f"/workers/scripts/{name}")
     body = {"hostname": "App.example.com", "service": "shop", "zone_id": ZONE.id, "environment": "production"}
     made = client.ask("PUT", DOMAINS, json=body)
-    assert made == {"id": made["id"], "hostname": "app.example.com", "service": "shop", "environment": "production", "zone_id": ZONE.id,
-                    "zone_name": "example.com", "cert_id": made["cert_id"]}
-    assert client.ask("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "blog"}) == {**made, "service": "blog"}
-    for query, found in (("", 1), ("?service=blog", 1), ("?service=shop", 0), ("?zone_id=0", 0),
-                         ("?hostname=app.example.com&zone_name=example.com", 1)):
+    assert made == {
+        "id": made["id"],
+        "hostname": "app.example.com",
+        "service": "shop",
+        "environment": "production",
+        "zone_id": ZONE.id,
+        "zone_name": "example.com",
+        "cert_id": made["cert_id"],
+    }
+    assert client.ask("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "blog"}) == {
+        **made,
+        "service": "blog",
+    }
+    for query, found in (
+        ("", 1),
+        ("?service=blog", 1),
+        ("?service=shop", 0),
+        ("?zone_id=0", 0),
+        ("?hostname=app.example.com&zone_name=example.com", 1),
+    ):
         assert len(client.ask("GET", f"{DOMAINS}{query}")) == found, query
     assert client.ask("GET", f"{DOMAINS}/{made['id']}")["service"] == "blog"
-    assert client.send("DELETE", f"{DOMAINS}/{made['id']}").json() == {"success": True, "errors": [], "messages": [], "result": None}
+    assert client.send("DELETE", f"{DOMAINS}/{made['id']}").json() == {
+        "success": True,
+        "errors": [],
+        "messages": [],
+        "result": None,
+    }
     for method in ("GET", "DELETE"):
         assert client.error(method, f"{DOMAINS}/{made['id']}") == (404, 100114)
 
@@ -192,13 +304,20 @@ def test_the_record_of_a_custom_domain(client: Client) -> None:
     assert [one["type"] for one in client.ask("GET", DNS)] == ["TXT"]
 
 
-@pytest.mark.parametrize(("body", "expected"), [
-    ({"hostname": "*.example.com"}, (400, 10026)), ({"hostname": "app.example.com/x"}, (400, 10026)), ({"hostname": ""}, (400, 10026)),
-    ({}, (400, 10026)),
-    ({"hostname": "app.elsewhere.test"}, (400, 10082)), ({"hostname": "app.example.com", "zone_name": "elsewhere.test"}, (400, 10082)),
-    ({"hostname": "app.elsewhere.test", "zone_id": ZONE.id}, (400, 10026)),
-    ({"hostname": "app.example.com", "service": "nobody"}, (404, 10007)), ({"hostname": "taken.example.com"}, (409, 100117)),
-])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"hostname": "*.example.com"}, (400, 10026)),
+        ({"hostname": "app.example.com/x"}, (400, 10026)),
+        ({"hostname": ""}, (400, 10026)),
+        ({}, (400, 10026)),
+        ({"hostname": "app.elsewhere.test"}, (400, 10082)),
+        ({"hostname": "app.example.com", "zone_name": "elsewhere.test"}, (400, 10082)),
+        ({"hostname": "app.elsewhere.test", "zone_id": ZONE.id}, (400, 10026)),
+        ({"hostname": "app.example.com", "service": "nobody"}, (404, 10007)),
+        ({"hostname": "taken.example.com"}, (409, 100117)),
+    ],
+)
 def test_custom_domains_that_are_refused(client: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
     client.upload("/workers/scripts/shop")
     client.ask("POST", DNS, json=a("taken"))
@@ -223,7 +342,11 @@ def test_custom_domains_as_wrangler_publishes_them(client: Client) -> None:
     origins = [{"hostname": f"{name}.example.com"} for name in ("new", "taken", "theirs")]
     found = client.ask("POST", "/workers/scripts/shop/domains/changeset?replace_state=true", json=origins)
     assert {key: [one["hostname"].partition(".")[0] for one in value] for key, value in found.items()} == {
-        "added": ["new"], "conflicting": ["taken"], "updated": ["theirs"], "removed": ["former"]}
+        "added": ["new"],
+        "conflicting": ["taken"],
+        "updated": ["theirs"],
+        "removed": ["former"],
+    }
     assert found["updated"][0]["modified"] is True
     where, body = "/workers/scripts/shop/domains/records", {"override_scope": True, "origins": origins}
     assert client.error("PUT", where, json=body) == (409, 100116)
@@ -262,17 +385,25 @@ def test_a_custom_hostname_comes_to_be_active() -> None:
         client = Client(edge)
         made = client.ask("POST", HOSTNAMES, json={"hostname": "shop.customer.com", "ssl": {**SSL, "method": "txt"}})
         assert (made["status"], made["ssl"]["status"]) == ("pending", "initializing")
-        assert made["ownership_verification"] == {"type": "txt", "name": "_cf-custom-hostname.shop.customer.com", "value": made["id"]}
+        assert made["ownership_verification"] == {
+            "type": "txt",
+            "name": "_cf-custom-hostname.shop.customer.com",
+            "value": made["id"],
+        }
         assert made["ownership_verification_http"]["http_body"] == made["id"]
         seen, where = [made], f"{HOSTNAMES}/{made['id']}"
         while seen[-1]["status"] == "pending":
             seen.append(client.ask("GET", where))
         assert tuple(dict.fromkeys(one["ssl"]["status"] for one in seen)) == custom_hostnames.SSL_STATES
-        (asked,) = next(one for one in seen if one["ssl"]["status"] == "pending_validation")["ssl"]["validation_records"]
+        (asked,) = next(one for one in seen if one["ssl"]["status"] == "pending_validation")["ssl"][
+            "validation_records"
+        ]
         assert (asked["txt_name"], asked["status"]) == ("_acme-challenge.shop.customer.com", "pending")
         assert "ownership_verification" not in seen[-1]
         again = client.ask("PATCH", where, json={"ssl": {**SSL, "method": "txt"}})
-        assert (again["status"], again["ssl"]["status"]) == ("active", "initializing"), "the same ssl once more is validated once more"
+        assert (again["status"], again["ssl"]["status"]) == ("active", "initializing"), (
+            "the same ssl once more is validated once more"
+        )
 
 
 def test_a_time_before_the_first_state_is_in_it() -> None:
@@ -281,23 +412,43 @@ def test_a_time_before_the_first_state_is_in_it() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("body", "expected"), [
-    ({"hostname": None}, (400, 1407)), ({"hostname": "*.customer.com"}, (400, 1407)), ({"hostname": "192.0.2.1"}, (400, 1407)),
-    ({"hostname": "a b.com"}, (400, 1407)), ({"hostname": "x" * 252 + ".com"}, (400, 1407)), ({"hostname": "bücher.de"}, (400, 1408)),
-    ({"hostname": "shop.test"}, (400, 1409)), ({"hostname": "shop"}, (400, 1410)), ({"hostname": "example.net"}, (400, 1411)),
-    ({"hostname": "shop.example.com"}, (400, 1411)), ({"hostname": "taken.customer.com"}, (409, 1406)),
-    ({"custom_metadata": []}, (400, 1401)), ({"custom_metadata": {"a": 1}}, (400, 1401)),
-    ({"custom_origin_server": "*.example.com"}, (400, 1420)), ({"custom_origin_server": "a b"}, (400, 1415)),
-    ({"custom_origin_server": "bücher.de"}, (400, 1416)), ({"custom_origin_server": "shop.invalid"}, (400, 1417)),
-    ({"custom_origin_server": "shop"}, (400, 1418)), ({"custom_origin_server": "a.example.org"}, (400, 1419)),
-    ({"custom_origin_server": "nobody.example.com"}, (400, 1421)),
-    ({"ssl": []}, (400, 1434)), ({"ssl": {**SSL, "wildcard": "yes"}}, (400, 1434)),
-    ({"ssl": {**SSL, "settings": []}}, (400, 1434)), ({"ssl": {**SSL, "method": "fax"}}, (400, 1432)),
-    ({"ssl": {**SSL, "type": "ev"}}, (400, 1433)), ({"ssl": {"method": "http"}}, (400, 1440)), ({"ssl": {}}, (400, 1440)),
-    ({"ssl": {**SSL, "certificate_authority": "me"}}, (400, 1434)), ({"ssl": {**SSL, "bundle_method": "me"}}, (400, 1449)),
-    ({"ssl": {**SSL, "settings": {"http2": True}}}, (400, 1422)), ({"ssl": {**SSL, "settings": {"tls_1_3": "?"}}}, (400, 1424)),
-    ({"ssl": {**SSL, "settings": {"min_tls_version": "2"}}}, (400, 1425)),
-])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"hostname": None}, (400, 1407)),
+        ({"hostname": "*.customer.com"}, (400, 1407)),
+        ({"hostname": "192.0.2.1"}, (400, 1407)),
+        ({"hostname": "a b.com"}, (400, 1407)),
+        ({"hostname": "x" * 252 + ".com"}, (400, 1407)),
+        ({"hostname": "bücher.de"}, (400, 1408)),
+        ({"hostname": "shop.test"}, (400, 1409)),
+        ({"hostname": "shop"}, (400, 1410)),
+        ({"hostname": "example.net"}, (400, 1411)),
+        ({"hostname": "shop.example.com"}, (400, 1411)),
+        ({"hostname": "taken.customer.com"}, (409, 1406)),
+        ({"custom_metadata": []}, (400, 1401)),
+        ({"custom_metadata": {"a": 1}}, (400, 1401)),
+        ({"custom_origin_server": "*.example.com"}, (400, 1420)),
+        ({"custom_origin_server": "a b"}, (400, 1415)),
+        ({"custom_origin_server": "bücher.de"}, (400, 1416)),
+        ({"custom_origin_server": "shop.invalid"}, (400, 1417)),
+        ({"custom_origin_server": "shop"}, (400, 1418)),
+        ({"custom_origin_server": "a.example.org"}, (400, 1419)),
+        ({"custom_origin_server": "nobody.example.com"}, (400, 1421)),
+        ({"ssl": []}, (400, 1434)),
+        ({"ssl": {**SSL, "wildcard": "yes"}}, (400, 1434)),
+        ({"ssl": {**SSL, "settings": []}}, (400, 1434)),
+        ({"ssl": {**SSL, "method": "fax"}}, (400, 1432)),
+        ({"ssl": {**SSL, "type": "ev"}}, (400, 1433)),
+        ({"ssl": {"method": "http"}}, (400, 1440)),
+        ({"ssl": {}}, (400, 1440)),
+        ({"ssl": {**SSL, "certificate_authority": "me"}}, (400, 1434)),
+        ({"ssl": {**SSL, "bundle_method": "me"}}, (400, 1449)),
+        ({"ssl": {**SSL, "settings": {"http2": True}}}, (400, 1422)),
+        ({"ssl": {**SSL, "settings": {"tls_1_3": "?"}}}, (400, 1424)),
+        ({"ssl": {**SSL, "settings": {"min_tls_version": "2"}}}, (400, 1425)),
+    ],
+)
 def test_custom_hostnames_that_are_refused(strict: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
     strict.ask("POST", HOSTNAMES, json={"hostname": "taken.customer.com"})
     assert strict.error("POST", HOSTNAMES, json={"hostname": "shop.customer.com", **body}) == expected
@@ -307,25 +458,44 @@ def test_custom_hostnames_that_are_refused(strict: Client, body: dict[str, Any],
 
 
 def test_ssl_is_changed_in_parts(client: Client) -> None:
-    made = client.ask("POST", HOSTNAMES, json={"hostname": "shop.customer.com", "ssl": {**SSL, "certificate_authority": "lets_encrypt"}})
+    made = client.ask(
+        "POST",
+        HOSTNAMES,
+        json={"hostname": "shop.customer.com", "ssl": {**SSL, "certificate_authority": "lets_encrypt"}},
+    )
     where = f"{HOSTNAMES}/{made['id']}"
     changed = client.ask("PATCH", where, json={"ssl": {"settings": {"min_tls_version": "1.3"}}})["ssl"]
     assert {key: changed[key] for key in (*SSL, "certificate_authority", "settings")} == {
-        **SSL, "certificate_authority": "lets_encrypt", "settings": {"min_tls_version": "1.3"}}
+        **SSL,
+        "certificate_authority": "lets_encrypt",
+        "settings": {"min_tls_version": "1.3"},
+    }
     assert client.error("PATCH", where, json={"ssl": {"certificate_authority": "google"}}) == (400, 1440)
     client.ask("PATCH", where, json={"ssl": {**SSL, "custom_certificate": "public", "custom_key": "private"}})
     assert "private" not in client.send("GET", where).text
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("query", "expected"), [
-    ("", ["b.customer.com", "a.customer.com"]), ("?hostname=a.customer.com", ["a.customer.com"]), ("?hostname=customer.com", []),
-    ("?hostname.exact=A.customer.com", ["a.customer.com"]), ("?hostname.contain=customer", ["b.customer.com", "a.customer.com"]),
-    ("?hostname.startsWith=b.", ["b.customer.com"]), ("?ssl=1", ["b.customer.com"]), ("?ssl=0", ["a.customer.com"]),
-    ("?ssl_status=active", ["b.customer.com"]), ("?hostname_status=pending", []), ("?wildcard=true", ["b.customer.com"]),
-    ("?certificate_authority=google", ["b.customer.com"]), ("?order=ssl&direction=desc", ["b.customer.com", "a.customer.com"]),
-    ("?order=ssl", ["a.customer.com", "b.customer.com"]), ("?per_page=5&page=2", []),
-])
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["b.customer.com", "a.customer.com"]),
+        ("?hostname=a.customer.com", ["a.customer.com"]),
+        ("?hostname=customer.com", []),
+        ("?hostname.exact=A.customer.com", ["a.customer.com"]),
+        ("?hostname.contain=customer", ["b.customer.com", "a.customer.com"]),
+        ("?hostname.startsWith=b.", ["b.customer.com"]),
+        ("?ssl=1", ["b.customer.com"]),
+        ("?ssl=0", ["a.customer.com"]),
+        ("?ssl_status=active", ["b.customer.com"]),
+        ("?hostname_status=pending", []),
+        ("?wildcard=true", ["b.customer.com"]),
+        ("?certificate_authority=google", ["b.customer.com"]),
+        ("?order=ssl&direction=desc", ["b.customer.com", "a.customer.com"]),
+        ("?order=ssl", ["a.customer.com", "b.customer.com"]),
+        ("?per_page=5&page=2", []),
+    ],
+)
 def test_filters_of_custom_hostnames(strict: Client, query: str, expected: list[str]) -> None:
     strict.ask("POST", HOSTNAMES, json={"hostname": "a.customer.com"})
     made = strict.ask("POST", HOSTNAMES, json={"hostname": "b.customer.com", "ssl": {**SSL, "wildcard": True}})
@@ -352,13 +522,18 @@ def test_the_fallback_origin(strict: Client) -> None:
 
 
 def test_without_required_dns_a_fallback_origin_needs_no_record(client: Client) -> None:
-    assert client.ask("PUT", f"{HOSTNAMES}/fallback_origin", json={"origin": "fallback.example.com"})["status"] == "initializing"
+    assert (
+        client.ask("PUT", f"{HOSTNAMES}/fallback_origin", json={"origin": "fallback.example.com"})["status"]
+        == "initializing"
+    )
     body = {"hostname": "shop.customer.com", "custom_origin_server": "origin.example.com"}
     made = client.ask("POST", HOSTNAMES, json=body)
     assert made["status"] == "pending"
     kept = client.ask("PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_metadata": {}})
     assert kept["custom_origin_server"] == "origin.example.com"
-    assert "custom_origin_server" not in client.ask("PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_origin_server": None})
+    assert "custom_origin_server" not in client.ask(
+        "PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_origin_server": None}
+    )
 
 
 def test_a_workers_routes_in_one_call(client: Client) -> None:
@@ -375,12 +550,20 @@ def test_a_workers_routes_in_one_call(client: Client) -> None:
     assert client.ask("PUT", where, json=[]) == []
 
 
-@pytest.mark.parametrize(("query", "expected"), [
-    ("", ["platform.localhost", "example.com"]), ("?order=name", ["example.com", "platform.localhost"]),
-    ("?direction=desc", ["platform.localhost", "example.com"]), ("?order=name&direction=desc", ["platform.localhost", "example.com"]),
-    ("?name=example.com", ["example.com"]), ("?name=starts_with:exa", ["example.com"]), ("?name=example.com&status=pending", []),
-    ("?name=example.com&status=pending&match=any", ["example.com"]), ("?status=nonsense", []),
-    ("?status=active&type=full&per_page=5", ["platform.localhost", "example.com"]),
-])
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["platform.localhost", "example.com"]),
+        ("?order=name", ["example.com", "platform.localhost"]),
+        ("?direction=desc", ["platform.localhost", "example.com"]),
+        ("?order=name&direction=desc", ["platform.localhost", "example.com"]),
+        ("?name=example.com", ["example.com"]),
+        ("?name=starts_with:exa", ["example.com"]),
+        ("?name=example.com&status=pending", []),
+        ("?name=example.com&status=pending&match=any", ["example.com"]),
+        ("?status=nonsense", []),
+        ("?status=active&type=full&per_page=5", ["platform.localhost", "example.com"]),
+    ],
+)
 def test_filters_of_zones(client: Client, query: str, expected: list[str]) -> None:
     assert [one["name"] for one in client.ask("GET", f"/zones{query}")] == expected

@@ -13,6 +13,7 @@ Rooms, each importing only from those above it:
     probe                     a client of the real API, which finds out how the switches stand
     app, cli, testing         the doors
 """
+
 from __future__ import annotations
 
 __version__ = "0.1.0"

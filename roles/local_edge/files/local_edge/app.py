@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The control plane's door: one ASGI application from the socket to a handler and back."""
+
 from __future__ import annotations
 
 import asyncio
@@ -68,7 +69,9 @@ def enveloped(answer: Answer) -> Response:
 
 
 def refused(error: ApiError) -> Response:
-    return as_json(error.status, {"success": False, "errors": [error.entry()], "messages": [], "result": None}, error.headers)
+    return as_json(
+        error.status, {"success": False, "errors": [error.entry()], "messages": [], "result": None}, error.headers
+    )
 
 
 def spelled(error: ApiError, switches: Switches) -> ApiError:
@@ -97,9 +100,13 @@ class ControlPlane:
             body = await read_body(receive)
         except Gone:
             return
-        request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), Headers(raw=scope["headers"]), body)
+        request = Request(
+            scope["method"], path, scope["query_string"].decode("latin-1"), Headers(raw=scope["headers"]), body
+        )
         if path.startswith(PREFIX + "/"):
-            response = await self.api(Request(request.method, path[len(PREFIX):], request.query, request.headers, request.body))
+            response = await self.api(
+                Request(request.method, path[len(PREFIX) :], request.query, request.headers, request.body)
+            )
         else:
             response = await self.edge(request)
         if response.status == 0:
@@ -118,7 +125,9 @@ class ControlPlane:
                 auth.check(self.settings, request.headers)
             endpoint = control.OPEN.get(address) or control.ENDPOINTS.get(address)
             if endpoint is None:
-                raise ApiError(404, 7003, f"Nothing is here. The API is under {PREFIX}, the edge's own endpoints under /_edge.")
+                raise ApiError(
+                    404, 7003, f"Nothing is here. The API is under {PREFIX}, the edge's own endpoints under /_edge."
+                )
             query = dict(parse_qsl(request.query, keep_blank_values=True))
             return as_json(200, await endpoint(control.Asked(self, query, request.body)))
         except ApiError as error:
@@ -136,7 +145,9 @@ class ControlPlane:
         if fault or response is None:
             response = broken(fault or Fault(".*", ".*", 500))
         spent = round((time.perf_counter() - begin) * 1000, 2)
-        self.journal.add(Seen(at, request.method, request.path, request.query, response.status, spent, self.writes(request)))
+        self.journal.add(
+            Seen(at, request.method, request.path, request.query, response.status, spent, self.writes(request))
+        )
         ray = {"cf-ray": os.urandom(8).hex() + "-EDGE"}
         return Response(response.status, {**self.meter.headers(), **ray, **response.headers}, response.body)
 
@@ -146,11 +157,19 @@ class ControlPlane:
             return enveloped(await self.answer(request))
         except ApiError as error:
             return refused(spelled(error, self.settings.switches))
-        except Exception as error:  # a bug of ours: the client gets what Cloudflare says of its own, the log gets the frames
+        except (
+            Exception
+        ) as error:  # a bug of ours: the client gets what Cloudflare says of its own, the log gets the frames
             frames = "".join(traceback.format_tb(error.__traceback__))
             # Without the error's own words: they may quote what was sent, secrets included.
-            print(f"local_edge: {request.method} {request.path}: {type(error).__name__}\n{frames}", file=sys.stderr, flush=True)
-            return refused(ApiError(500, 10002, "Unexpected internal server error; the log of the local edge says where"))
+            print(
+                f"local_edge: {request.method} {request.path}: {type(error).__name__}\n{frames}",
+                file=sys.stderr,
+                flush=True,
+            )
+            return refused(
+                ApiError(500, 10002, "Unexpected internal server error; the log of the local edge says where")
+            )
 
     async def answer(self, request: Request) -> Answer:
         handlers, params = self.find(request.path)
@@ -166,7 +185,9 @@ class ControlPlane:
         if handler is None:
             raise not_allowed(request.method)
         query = dict(parse_qsl(request.query, keep_blank_values=True))
-        call = Call(self.store, self.settings, self.runtime, request.method, params, query, request.headers, request.body)
+        call = Call(
+            self.store, self.settings, self.runtime, request.method, params, query, request.headers, request.body
+        )
         answer = await handler(call)
         if call.touched:
             await self.runtime.forget(list(dict.fromkeys(call.touched)))

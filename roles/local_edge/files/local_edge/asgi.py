@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What both servers do alike: requests in, as they come; answers out, in one piece or as they are read."""
+
 from __future__ import annotations
 
 import asyncio
@@ -30,11 +31,18 @@ async def chunks(receive: Receive) -> AsyncIterator[bytes]:
         yield event.get("body", b"")
 
 
-async def respond(receive: Receive, send: Send, status: int, headers: Mapping[str, str], content: bytes | Content) -> None:
+async def respond(
+    receive: Receive, send: Send, status: int, headers: Mapping[str, str], content: bytes | Content
+) -> None:
     """Send an answer, for as long as there is somebody to take it."""
     told = {**headers, "content-length": str(len(content))}
-    await send({"type": "http.response.start", "status": status,
-                "headers": [(name.encode(), value.encode()) for name, value in told.items()]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
+        }
+    )
     if isinstance(content, bytes):
         await send({"type": "http.response.body", "body": content})
         return

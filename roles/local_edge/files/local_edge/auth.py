@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may ask: the token or the legacy global key, with the refusals of the real API."""
+
 from __future__ import annotations
 
 import hmac
@@ -25,7 +26,9 @@ def check(settings: Settings, headers: Mapping[str, str]) -> None:
     if authorization is not None:
         match = SCHEME.fullmatch(authorization.strip())
         if not match:
-            raise ApiError(400, 6003, "Invalid request headers", chain=[(6111, "Invalid format for Authorization header")])
+            raise ApiError(
+                400, 6003, "Invalid request headers", chain=[(6111, "Invalid format for Authorization header")]
+            )
         if not same(match[1], settings.token):
             raise ApiError(403, 9109, "Invalid access token")
     elif key is not None and email is not None:
@@ -42,6 +45,10 @@ def check_owner(settings: Settings, params: Mapping[str, str], path: str) -> Non
         if ident is None or known(ident):
             continue
         if not re.fullmatch(r"[0-9a-f]{32}", ident):
-            raise ApiError(404, 7003, f"Could not route to {path}, perhaps your object identifier is invalid?",
-                           chain=[(7000, "No route for that URI")])
+            raise ApiError(
+                404,
+                7003,
+                f"Could not route to {path}, perhaps your object identifier is invalid?",
+                chain=[(7000, "No route for that URI")],
+            )
         raise ApiError(403, 9109, f"Unauthorized to access requested resource: this token has no {kind} {ident}")

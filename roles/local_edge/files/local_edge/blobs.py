@@ -6,6 +6,7 @@
 The database says which of them count. A file that no row names is nothing: a write that was broken off left it, or what named it is gone,
 and the sweep removes it. So a file is written and synced first, its row afterwards, and on the way out the row goes first.
 """
+
 from __future__ import annotations
 
 import asyncio

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command line: `serve`, `stop`, `logs` and `probe`."""
+
 from __future__ import annotations
 
 import argparse
@@ -45,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
     stop = commands.add_parser("stop", help="stop the edge that answers on a port")
     stop.add_argument("--api", default=API, metavar="HOST:PORT")
     logs.options(commands.add_parser("logs", help="show what Workers say"), API)
-    probe.options(commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --switches"))
+    probe.options(
+        commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --switches")
+    )
     return top
 
 
@@ -53,7 +56,9 @@ def serving(parser: argparse.ArgumentParser) -> None:
     """The options of `serve`."""
     add = parser.add_argument
     add("--api", default=API, metavar="HOST:PORT", help=f"where the API answers (default {API}; port 0: any free one)")
-    add("--http", default=HTTP, metavar="HOST:PORT", help=f"where Workers answer (default {HTTP}; port 0: any free one)")
+    add(
+        "--http", default=HTTP, metavar="HOST:PORT", help=f"where Workers answer (default {HTTP}; port 0: any free one)"
+    )
     add("--data", required=True, metavar="DIR", help="where everything is kept")
     add("--token", help="the API token; else LOCAL_EDGE_TOKEN, else one is made and kept in DIR/token")
     add("--account", action="append", default=[], metavar="ID[:NAME]", help="an account the token sees; repeatable")
@@ -62,14 +67,51 @@ def serving(parser: argparse.ArgumentParser) -> None:
     add("--email", help="the address that belongs to --key")
     add("--rate-limit", default="1200/300", metavar="N/SECONDS", help="the API's budget (default 1200/300; 0: none)")
     add("--latency-ms", type=int, default=0, metavar="MS", help="how long every answer of the API is held back")
-    add("--egress", choices=["none", "internet"], default="none", help="whether Workers reach public addresses (default none)")
+    add(
+        "--egress",
+        choices=["none", "internet"],
+        default="none",
+        help="whether Workers reach public addresses (default none)",
+    )
     add("--max-isolates", type=int, default=400, metavar="N", help="how many Workers stay loaded (default 400)")
-    add("--max-memory-mb", type=int, default=4096, metavar="N", help="how much all Workers together may have before they start anew (default 4096)")
-    add("--require-dns", action="store_true", help="answer only on hosts that have a proxied DNS record, as Cloudflare does")
-    add("--custom-hostname-seconds", type=int, default=4, metavar="N", help="how long a custom hostname is pending (default 4; 0: never)")
-    add("--sweep-seconds", type=int, default=60, metavar="N", help="how often the room of what is gone is given back (default 60)")
-    add("--workerd", metavar="PATH", help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's")
-    add("--switch", action="append", default=[], metavar="NAME=VALUE", help="an unsettled behaviour of Cloudflare; repeatable")
+    add(
+        "--max-memory-mb",
+        type=int,
+        default=4096,
+        metavar="N",
+        help="how much all Workers together may have before they start anew (default 4096)",
+    )
+    add(
+        "--require-dns",
+        action="store_true",
+        help="answer only on hosts that have a proxied DNS record, as Cloudflare does",
+    )
+    add(
+        "--custom-hostname-seconds",
+        type=int,
+        default=4,
+        metavar="N",
+        help="how long a custom hostname is pending (default 4; 0: never)",
+    )
+    add(
+        "--sweep-seconds",
+        type=int,
+        default=60,
+        metavar="N",
+        help="how often the room of what is gone is given back (default 60)",
+    )
+    add(
+        "--workerd",
+        metavar="PATH",
+        help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's",
+    )
+    add(
+        "--switch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an unsettled behaviour of Cloudflare; repeatable",
+    )
     add("--switches", metavar="FILE", help="the same from a JSON file, such as `probe` writes; --switch goes before it")
 
 
@@ -82,7 +124,9 @@ def data_folder(path: str) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise Refusal(f"the data folder {folder} cannot be written ({error.strerror}): choose another with --data") from None
+        raise Refusal(
+            f"the data folder {folder} cannot be written ({error.strerror}): choose another with --data"
+        ) from None
     return folder
 
 
@@ -117,17 +161,35 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         name, _separator, value = text.partition("=")
         switches.set(name, value)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
-    if min(arguments.max_isolates, arguments.sweep_seconds) < 1 or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0:
-        raise ValueError("--max-isolates and --sweep-seconds are numbers from 1, --latency-ms and --custom-hostname-seconds are numbers from 0")
+    if (
+        min(arguments.max_isolates, arguments.sweep_seconds) < 1
+        or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0
+    ):
+        raise ValueError(
+            "--max-isolates and --sweep-seconds are numbers from 1, --latency-ms and --custom-hostname-seconds are numbers from 0"
+        )
     if arguments.max_memory_mb < LEAST_MEMORY:
         raise ValueError(f"--max-memory-mb is a number from {LEAST_MEMORY}")
     folder = data_folder(arguments.data)
     token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or kept_token(folder)
-    return Settings(token=token, accounts=accounts, zones=zones, key=arguments.key, email=arguments.email,
-                    quota=Quota.parse(arguments.rate_limit), latency_ms=arguments.latency_ms, egress=arguments.egress,
-                    max_isolates=arguments.max_isolates, max_memory_mb=arguments.max_memory_mb, require_dns=arguments.require_dns,
-                    custom_hostname_seconds=arguments.custom_hostname_seconds, sweep_seconds=arguments.sweep_seconds,
-                    workerd=arguments.workerd, data=str(folder), switches=switches)
+    return Settings(
+        token=token,
+        accounts=accounts,
+        zones=zones,
+        key=arguments.key,
+        email=arguments.email,
+        quota=Quota.parse(arguments.rate_limit),
+        latency_ms=arguments.latency_ms,
+        egress=arguments.egress,
+        max_isolates=arguments.max_isolates,
+        max_memory_mb=arguments.max_memory_mb,
+        require_dns=arguments.require_dns,
+        custom_hostname_seconds=arguments.custom_hostname_seconds,
+        sweep_seconds=arguments.sweep_seconds,
+        workerd=arguments.workerd,
+        data=str(folder),
+        switches=switches,
+    )
 
 
 def bound(option: str, address: str) -> socket.socket:
@@ -135,8 +197,10 @@ def bound(option: str, address: str) -> socket.socket:
     try:
         return sockets.listen(host, port)
     except OSError as error:
-        raise Refusal(f"{option} {address}: {error.strerror}; stop what runs there (`python -m local_edge stop --api HOST:PORT` "
-                      f"if it is an edge) or choose another port with {option}") from None
+        raise Refusal(
+            f"{option} {address}: {error.strerror}; stop what runs there (`python -m local_edge stop --api HOST:PORT` "
+            f"if it is an edge) or choose another port with {option}"
+        ) from None
 
 
 def serve(arguments: argparse.Namespace) -> int:
@@ -207,17 +271,23 @@ def stop(arguments: argparse.Namespace) -> int:
         return 0
     pid = found.get("pid")
     if pid is None or not is_ours(pid):
-        raise Refusal(f"what listens on {arguments.api} is not a local edge: it was left alone; name the edge's port with --api")
+        raise Refusal(
+            f"what listens on {arguments.api} is not a local edge: it was left alone; name the edge's port with --api"
+        )
     try:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return 0
     except PermissionError:
-        raise Refusal(f"the edge on {arguments.api} (process {pid}) was started by another user, who must stop it") from None
+        raise Refusal(
+            f"the edge on {arguments.api} (process {pid}) was started by another user, who must stop it"
+        ) from None
     until = time.monotonic() + STOP_WITHIN
     while not gone(pid):
         if time.monotonic() > until:
-            raise Refusal(f"the edge on {arguments.api} (process {pid}) has not ended within {STOP_WITHIN} s: end it with `kill -9 {pid}`")
+            raise Refusal(
+                f"the edge on {arguments.api} (process {pid}) has not ended within {STOP_WITHIN} s: end it with `kill -9 {pid}`"
+            )
         time.sleep(0.05)
     return 0
 
@@ -239,9 +309,14 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser().parse_args(given)
     parsed.given = given[1:]
     try:
-        return {"serve": serve, "control": control, "stop": stop, "logs": show_logs, "probe": probe.main}[parsed.command](parsed)
+        return {"serve": serve, "control": control, "stop": stop, "logs": show_logs, "probe": probe.main}[
+            parsed.command
+        ](parsed)
     except (Refusal, ValueError) as error:
         print(f"local_edge: {error}", file=sys.stderr)
     except sqlite3.Error as error:
-        print(f"local_edge: the database in {parsed.data} cannot be used ({error}): choose another folder with --data", file=sys.stderr)
+        print(
+            f"local_edge: the database in {parsed.data} cannot be used ({error}): choose another folder with --data",
+            file=sys.stderr,
+        )
     return 2

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`/_edge`: the edge's own endpoints, beside Cloudflare's."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -67,8 +68,14 @@ async def clear_faults(asked: Asked) -> Any:
 
 async def show_switches(asked: Asked) -> Any:
     switches = asked.plane.settings.switches
-    return {entry.name: {"value": getattr(switches, entry.name), "choices": entry.metadata["choices"],
-                         "doc": entry.metadata["doc"]} for entry in dataclasses.fields(switches)}
+    return {
+        entry.name: {
+            "value": getattr(switches, entry.name),
+            "choices": entry.metadata["choices"],
+            "doc": entry.metadata["doc"],
+        }
+        for entry in dataclasses.fields(switches)
+    }
 
 
 async def set_switches(asked: Asked) -> Any:
@@ -81,7 +88,10 @@ async def show_logs(asked: Asked) -> Any:
     """What Workers have said after a number, once there is anything or `wait` seconds are over; `worker` is a name, or `namespace/name`."""
     after, wait = (float(asked.query.get(name) or 0) for name in ("after", "wait"))
     found = await asked.plane.logs.wait(int(after), asked.query.get("worker", ""), min(wait, MAX_WAIT))
-    return {"last": asked.plane.logs.number, "entries": [{"number": number, **entry.shown()} for number, entry in found]}
+    return {
+        "last": asked.plane.logs.number,
+        "entries": [{"number": number, **entry.shown()} for number, entry in found],
+    }
 
 
 async def fire(asked: Asked) -> Any:
@@ -95,7 +105,9 @@ async def fire(asked: Asked) -> Any:
     cron = told.get("cron") or next(iter(declared), None)
     if not isinstance(cron, str):
         raise bad_body(f"the Worker {name!r} has no cron trigger: say which `cron` it shall be")
-    return await plane.runtime.act("/scheduled", {"key": script.key, "cron": cron, "time": int(told.get("time") or time.time() * 1000)})
+    return await plane.runtime.act(
+        "/scheduled", {"key": script.key, "cron": cron, "time": int(told.get("time") or time.time() * 1000)}
+    )
 
 
 async def show_points(asked: Asked) -> Any:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the API refuses: one exception, and the refusals that more than one product uses."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,14 @@ from typing import Any
 class ApiError(Exception):
     """One entry of `errors`, with the HTTP status it travels under."""
 
-    def __init__(self, status: int, code: int, message: str, chain: Sequence[tuple[int, str]] = (),
-                 headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: int,
+        message: str,
+        chain: Sequence[tuple[int, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
         self.chain, self.headers = chain, dict(headers or {})
@@ -26,8 +33,12 @@ class ApiError(Exception):
 
 
 def no_route(path: str) -> ApiError:
-    return ApiError(404, 7003, f"Could not route to {path}, perhaps your object identifier is invalid?",
-                    chain=[(7000, "No route for that URI")])
+    return ApiError(
+        404,
+        7003,
+        f"Could not route to {path}, perhaps your object identifier is invalid?",
+        chain=[(7000, "No route for that URI")],
+    )
 
 
 def not_allowed(method: str) -> ApiError:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """For tests and for the curious: what was asked, and what is to go wrong."""
+
 from __future__ import annotations
 
 import asyncio
@@ -69,7 +70,9 @@ class Logs:
 
     def after(self, number: int, worker: str = "") -> list[tuple[int, Entry]]:
         """What came after a number, of all Workers or of one, by its name or by `namespace/name`."""
-        return [(count, entry) for count, entry in self.entries if count > number and (not worker or entry.is_of(worker))]
+        return [
+            (count, entry) for count, entry in self.entries if count > number and (not worker or entry.is_of(worker))
+        ]
 
     async def wait(self, number: int, worker: str, seconds: float) -> list[tuple[int, Entry]]:
         """The same, once there is anything, or when the time is up."""
@@ -110,7 +113,11 @@ class Fault:
             if not isinstance(raw.get(name, 1), int) or isinstance(raw.get(name), bool):
                 raise ValueError(f"`{name}` is {wanted}")
         headers = raw.get("headers", {})
-        if not isinstance(raw.get("message", ""), str) or not isinstance(headers, dict) or not all(isinstance(one, str) for one in headers.values()):
+        if (
+            not isinstance(raw.get("message", ""), str)
+            or not isinstance(headers, dict)
+            or not all(isinstance(one, str) for one in headers.values())
+        ):
             raise ValueError("`message` is a string, `headers` an object of strings")
         if "status" not in raw:
             raise ValueError(f"`status` is {NUMBERS['status']}")

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`logs`: what Workers say, in a terminal, as they say it."""
+
 from __future__ import annotations
 
 import argparse
@@ -30,7 +31,11 @@ def options(parser: argparse.ArgumentParser, api: str) -> None:
 def token(data: str | None) -> str:
     """The API token: from the environment, else as the edge keeps it in its data folder."""
     kept = Path(data or "") / "token"
-    return os.environ.get("LOCAL_EDGE_TOKEN") or os.environ.get("CLOUDFLARE_API_TOKEN") or (kept.read_text().strip() if kept.is_file() else "")
+    return (
+        os.environ.get("LOCAL_EDGE_TOKEN")
+        or os.environ.get("CLOUDFLARE_API_TOKEN")
+        or (kept.read_text().strip() if kept.is_file() else "")
+    )
 
 
 def fetched(address: str, secret: str, **query: Any) -> dict[str, Any]:
@@ -61,7 +66,9 @@ def run(arguments: argparse.Namespace, health: Mapping[str, Any]) -> int:
     secret, last = token(health.get("data")), 0
     try:
         while True:
-            told = fetched(arguments.api, secret, worker=arguments.worker, after=last, wait=WAIT if arguments.follow else 0)
+            told = fetched(
+                arguments.api, secret, worker=arguments.worker, after=last, wait=WAIT if arguments.follow else 0
+            )
             show(told["entries"], sys.stdout)
             if not arguments.follow:
                 return 0

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The budget of the API: so many requests in a sliding window, then a block."""
+
 from __future__ import annotations
 
 import math
@@ -56,9 +57,13 @@ class Meter:
         self.expire(moment)
         blocked = self.blocked_until > moment
         remaining = 0 if blocked else self.quota.requests - self.used
-        free_at = self.blocked_until if blocked else (self.seconds[0][0] + self.quota.window if self.seconds else moment)
-        return {"ratelimit": f'"default";r={remaining};t={max(0, math.ceil(free_at - moment))}',
-                "ratelimit-policy": f'"default";q={self.quota.requests};w={self.quota.window}'}
+        free_at = (
+            self.blocked_until if blocked else (self.seconds[0][0] + self.quota.window if self.seconds else moment)
+        )
+        return {
+            "ratelimit": f'"default";r={remaining};t={max(0, math.ceil(free_at - moment))}',
+            "ratelimit-policy": f'"default";q={self.quota.requests};w={self.quota.window}',
+        }
 
     def reset(self) -> None:
         self.seconds.clear()

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The control plane's process: its two servers, the validators, and an orderly end. Its sockets are inherited, so that none who asks is
 turned away while one of it follows another."""
+
 from __future__ import annotations
 
 import asyncio
@@ -37,8 +38,16 @@ class Server(uvicorn.Server):
 
 
 def server(application: Any) -> Server:
-    return Server(uvicorn.Config(application, lifespan="off", log_level="warning", access_log=False, loop="asyncio",
-                                 timeout_graceful_shutdown=5))
+    return Server(
+        uvicorn.Config(
+            application,
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            loop="asyncio",
+            timeout_graceful_shutdown=5,
+        )
+    )
 
 
 async def until_signalled() -> None:

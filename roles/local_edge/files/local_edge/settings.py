@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the edge was told at its start, and the switches for what nobody knows about Cloudflare."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -71,28 +72,49 @@ class Switches:
     absent_script: str = choice("What GET of a namespaced Worker that is not there answers", "10092", "null", "10007")
     put_without_tags: str = choice("What an upload without `tags` does to the tags it had", "keep", "clear")
     put_without_keep_bindings: str = choice("Whether an upload without `keep_bindings` keeps secrets", "keep", "clear")
-    put_without_code: str = choice("What an upload without a code part does to a Worker that has code", "refuse", "keep")
-    inherit_with_keep_bindings: str = choice("Whether one upload may have both `inherit` and `keep_bindings`", "accept", "refuse")
-    put_namespace_without_trusted: str = choice("What a namespace PUT without `trusted_workers` does to it", "keep", "reset")
+    put_without_code: str = choice(
+        "What an upload without a code part does to a Worker that has code", "refuse", "keep"
+    )
+    inherit_with_keep_bindings: str = choice(
+        "Whether one upload may have both `inherit` and `keep_bindings`", "accept", "refuse"
+    )
+    put_namespace_without_trusted: str = choice(
+        "What a namespace PUT without `trusted_workers` does to it", "keep", "reset"
+    )
     create_namespace_trusted: str = choice("Whether creating a namespace heeds `trusted_workers`", "heed", "ignore")
-    namespace_carries: str = choice("Which of `script_count` and `trusted_workers` a namespace shows",
-                                    "both", "trusted_workers", "script_count", "neither")
+    namespace_carries: str = choice(
+        "Which of `script_count` and `trusted_workers` a namespace shows",
+        "both",
+        "trusted_workers",
+        "script_count",
+        "neither",
+    )
     rename_in_bindings: str = choice("Whether a binding to a namespace follows when that is renamed", "stay", "follow")
     delete_full_namespace: str = choice("What deleting a namespace does that holds Workers", "cascade", "refuse")
     route_create_answer: str = choice("What creating a route returns", "object", "id")
-    list_carries_tags: str = choice("Whether the listing of a namespace carries `tags` and `etag`, or which of them",
-                                    "yes", "no", "tags", "etag")
-    list_end: str = choice("How `cursor` looks on the last page of a namespace's listing", "empty", "absent", "null", "without_info")
-    modified_on_moved_by: str = choice("Which writes move `modified_on`", "all", "content", "all_but_tags", "all_but_secrets")
+    list_carries_tags: str = choice(
+        "Whether the listing of a namespace carries `tags` and `etag`, or which of them", "yes", "no", "tags", "etag"
+    )
+    list_end: str = choice(
+        "How `cursor` looks on the last page of a namespace's listing", "empty", "absent", "null", "without_info"
+    )
+    modified_on_moved_by: str = choice(
+        "Which writes move `modified_on`", "all", "content", "all_but_tags", "all_but_secrets"
+    )
     longest_tag: str = choice("How many characters a tag may have", "256", "64", "1024")
     odd_tags: str = choice("Whether a tag may have a comma, an ampersand or a space", "refuse", "accept")
     service_props_shown: str = choice("Whether a service binding is read back with its `props`", "yes", "no")
-    delete_answer: str = choice("The body that deleting a Worker answers with: `result` null, or none at all", "null", "empty")
-    bulk_delete_answer: str = choice("What deleting by tag answers: objects with `id`, names, null, or no body",
-                                     "objects", "names", "null", "empty")
+    delete_answer: str = choice(
+        "The body that deleting a Worker answers with: `result` null, or none at all", "null", "empty"
+    )
+    bulk_delete_answer: str = choice(
+        "What deleting by tag answers: objects with `id`, names, null, or no body", "objects", "names", "null", "empty"
+    )
     status_of_100120: str = choice("The HTTP status of a namespace name that is taken", "409", "400")
     status_of_10035: str = choice("The HTTP status of a write that another one overtook", "409", "400")
-    status_of_10018: str = choice("The HTTP status of an upload whose If-Match or If-None-Match fails", "412", "400", "ignored")
+    status_of_10018: str = choice(
+        "The HTTP status of an upload whose If-Match or If-None-Match fails", "412", "400", "ignored"
+    )
     code_of_429: str = choice("The code of a request beyond the budget", "971", "10429")
 
     def set(self, name: str, value: str) -> None:

@@ -6,6 +6,7 @@
 Everything runs on the event loop's thread, so what happens between two awaits is atomic without a lock, and a
 `write()` block is one transaction: acknowledged means committed and synced.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -137,9 +138,33 @@ create table if not exists counter (version integer not null);
 -- Something sealed, by which a key is known to be the right one.
 create table if not exists seal (proof text not null);
 """
-TABLES = ("routes", "kv", "kv_namespaces", "r2_parts", "r2_uploads", "r2_objects", "r2_buckets", "tags", "bindings", "modules", "scripts", "namespaces",
-          "versions", "deployments", "assets", "manifests", "products", "subdomains", "messages", "objects", "d1_files",
-          "dns_records", "worker_domains", "custom_hostnames", "fallback_origins")
+TABLES = (
+    "routes",
+    "kv",
+    "kv_namespaces",
+    "r2_parts",
+    "r2_uploads",
+    "r2_objects",
+    "r2_buckets",
+    "tags",
+    "bindings",
+    "modules",
+    "scripts",
+    "namespaces",
+    "versions",
+    "deployments",
+    "assets",
+    "manifests",
+    "products",
+    "subdomains",
+    "messages",
+    "objects",
+    "d1_files",
+    "dns_records",
+    "worker_domains",
+    "custom_hostnames",
+    "fallback_origins",
+)
 
 
 #: Counted up when the tables change, so that an older folder is refused instead of half understood.
@@ -160,12 +185,16 @@ class Store:
         self.blobs = Blobs(Path(path).with_name("r2") if path else None)
         key = kept_key(Path(path).with_name("key")) if path else Fernet.generate_key()
         self.cipher, self.signing_key = Fernet(key), hashlib.sha256(b"signing " + key).digest()
-        self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=256)
+        self.db = sqlite3.connect(
+            path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=256
+        )
         self.db.row_factory = sqlite3.Row
         for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
             self.db.execute(f"pragma {pragma}")
         if self.count("select count(*) from sqlite_master") and self.count("pragma user_version") != VERSION:
-            raise Foreign(f"{path} was written by another version of the local edge: move its folder away, or choose another with --data")
+            raise Foreign(
+                f"{path} was written by another version of the local edge: move its folder away, or choose another with --data"
+            )
         self.db.executescript(f"{SCHEMA}; pragma user_version = {VERSION}")
         if self.one("select 1 from counter") is None:
             self.db.execute("insert into counter values (0)")
@@ -173,8 +202,10 @@ class Store:
         try:
             self.unseal(str(self.db.execute("select proof from seal").fetchone()[0]))
         except InvalidToken:
-            raise Foreign(f"the key beside {path} is not the one its secrets were sealed with: put the right file `key` back, or begin anew "
-                          "with another --data") from None
+            raise Foreign(
+                f"the key beside {path} is not the one its secrets were sealed with: put the right file `key` back, or begin anew "
+                "with another --data"
+            ) from None
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

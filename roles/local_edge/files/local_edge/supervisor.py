@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that `serve` is: it owns the sockets, and keeps two others alive, the control plane and the edge. Either goes on without the
 other: while the control plane is down, Workers that are loaded are served; while the edge restarts, the API answers."""
+
 from __future__ import annotations
 
 import asyncio
@@ -38,8 +39,14 @@ async def until_signalled() -> None:
 
 def announcement(settings: Settings, addresses: dict[str, str]) -> str:
     """The line that says the edge is ready."""
-    return json.dumps({**addresses, "pid": os.getpid(), "accounts": [{"id": one.id, "name": one.name} for one in settings.accounts],
-                       "zones": [{"id": one.id, "name": one.name} for one in settings.zones]})
+    return json.dumps(
+        {
+            **addresses,
+            "pid": os.getpid(),
+            "accounts": [{"id": one.id, "name": one.name} for one in settings.accounts],
+            "zones": [{"id": one.id, "name": one.name} for one in settings.zones],
+        }
+    )
 
 
 class Supervisor:
@@ -53,15 +60,32 @@ class Supervisor:
         self.folder, secret = Folder.made(data), secrets.token_hex(8)
         objects = Path(data) / "objects"
         objects.mkdir(mode=0o700, exist_ok=True)
-        config.write(config.Surroundings(self.folder, self.addresses["api"], settings.egress, settings.max_isolates, objects, secret))
+        config.write(
+            config.Surroundings(
+                self.folder, self.addresses["api"], settings.egress, settings.max_isolates, objects, secret
+            )
+        )
         self.listeners = [sockets.listen_unix(self.folder.control), sockets.listen_unix(self.folder.admin)]
         control, admin = self.listeners
         self.program, self.reader, self.ready = program, Reader(secret), asyncio.Event()
-        inherited = json.dumps({"folder": str(self.folder.path), "api_fd": api.fileno(), "control_fd": control.fileno(), **self.addresses})
-        self.control = Child("control", [sys.executable, "-m", "local_edge", "control", "--inherit", inherited, *arguments],
-                             [api.fileno(), control.fileno()], self.hear_control)
-        self.edge = binary.child("edge", program, self.folder.config("edge"), {"http": http, "admin": admin}, self.hear_edge,
-                                 self.folder.admin, settings.max_memory_mb << 20)
+        inherited = json.dumps(
+            {"folder": str(self.folder.path), "api_fd": api.fileno(), "control_fd": control.fileno(), **self.addresses}
+        )
+        self.control = Child(
+            "control",
+            [sys.executable, "-m", "local_edge", "control", "--inherit", inherited, *arguments],
+            [api.fileno(), control.fileno()],
+            self.hear_control,
+        )
+        self.edge = binary.child(
+            "edge",
+            program,
+            self.folder.config("edge"),
+            {"http": http, "admin": admin},
+            self.hear_edge,
+            self.folder.admin,
+            settings.max_memory_mb << 20,
+        )
 
     def hear_control(self, line: str) -> None:
         if line == READY:

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A control plane inside a test: no process, no workerd, no file.
 
-    with running(zones=["example.com"]) as edge:
-        requests.get(f"{edge.api}/accounts", headers={"Authorization": f"Bearer {edge.token}"})
+with running(zones=["example.com"]) as edge:
+    requests.get(f"{edge.api}/accounts", headers={"Authorization": f"Bearer {edge.token}"})
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -61,12 +62,14 @@ class Edge:
 
     def reset(self) -> None:
         """Forget every object, request and fault, refill the budget, and turn the switches back."""
+
         async def wipe() -> None:
             self._plane.store.wipe()
             self._plane.faults.waiting.clear()
             self._plane.meter.reset()
             self._plane.journal.clear()
             vars(self.switches).update(vars(Switches()))
+
         asyncio.run_coroutine_threadsafe(wipe(), self._loop).result()
 
 
@@ -99,7 +102,9 @@ def configured(token: str, accounts: Sequence[str], zones: Sequence[str], settin
 
 
 @contextlib.contextmanager
-def running(token: str = TOKEN, accounts: Sequence[str] = (), zones: Sequence[str] = (), **settings: Any) -> Iterator[Edge]:
+def running(
+    token: str = TOKEN, accounts: Sequence[str] = (), zones: Sequence[str] = (), **settings: Any
+) -> Iterator[Edge]:
     """Serve the control plane on a free port in a thread. Settings and switches go by their names; without
     `rate_limit` (such as "1200/300") there is none."""
     told = configured(token, accounts, zones, settings)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What only Workers of an account have: schedules, a workers.dev host, references, and the older `services` view of them."""
+
 from __future__ import annotations
 
 import re
@@ -30,10 +31,18 @@ async def get_schedules(call: Call) -> Answer:
 async def put_schedules(call: Call) -> Answer:
     """Replace the cron triggers."""
     body, time = call.json(), now()
-    if not isinstance(body, list) or not all(isinstance(one, dict) and isinstance(one.get("cron"), str) for one in body):
+    if not isinstance(body, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("cron"), str) for one in body
+    ):
         raise bad_body('schedules are a list of objects such as {"cron": "*/30 * * * *"}')
     before = {one["cron"]: one for one in call.script.extras.get("schedules", [])}
-    keep(call, schedules=[before.get(one, {"cron": one, "created_on": time, "modified_on": time}) for one in cron.check([one["cron"] for one in body])])
+    keep(
+        call,
+        schedules=[
+            before.get(one, {"cron": one, "created_on": time, "modified_on": time})
+            for one in cron.check([one["cron"] for one in body])
+        ],
+    )
     return await get_schedules(call)
 
 
@@ -85,26 +94,54 @@ async def delete_account_subdomain(call: Call) -> Answer:
 async def get_worker(call: Call) -> Answer:
     """A Worker as the newer `workers` have it, by its name or its id."""
     ident = call.params["script"]
-    row = call.store.one("select name from scripts where account = ? and namespace = '' and ? in (name, tag)", call.account, ident)
+    row = call.store.one(
+        "select name from scripts where account = ? and namespace = '' and ? in (name, tag)", call.account, ident
+    )
     if row is None:
         raise ApiError(404, 10007, "This Worker does not exist on your account.")
     script = scripts.get(call.store, call.place, row["name"])
     config = script.settings()
     users = scripts.users_of(call.store, script)
     incoming = [{"id": user.name, "name": user.name} for user in users if user.as_service]
-    outbounds = [{"namespace_name": namespace, "worker_name": user.name} for user in users for namespace in user.outbound_of]
-    return Answer({
-        "id": script.tag, "name": script.name, "created_on": script.created_on, "updated_on": script.modified_on,
-        "deployed_on": script.modified_on, "logpush": config["logpush"], "observability": config["observability"] or {"enabled": False},
-        "tags": tags_shown(call.store, script), "tail_consumers": config["tail_consumers"] or [],
-        "subdomain": {**SUBDOMAIN_OFF, **script.extras.get("subdomain", {})},
-        "references": {"workers": incoming, "dispatch_namespace_outbounds": outbounds, "domains": [], "durable_objects": [], "queues": []}})
+    outbounds = [
+        {"namespace_name": namespace, "worker_name": user.name} for user in users for namespace in user.outbound_of
+    ]
+    return Answer(
+        {
+            "id": script.tag,
+            "name": script.name,
+            "created_on": script.created_on,
+            "updated_on": script.modified_on,
+            "deployed_on": script.modified_on,
+            "logpush": config["logpush"],
+            "observability": config["observability"] or {"enabled": False},
+            "tags": tags_shown(call.store, script),
+            "tail_consumers": config["tail_consumers"] or [],
+            "subdomain": {**SUBDOMAIN_OFF, **script.extras.get("subdomain", {})},
+            "references": {
+                "workers": incoming,
+                "dispatch_namespace_outbounds": outbounds,
+                "domains": [],
+                "durable_objects": [],
+                "queues": [],
+            },
+        }
+    )
 
 
 async def list_durable_objects(call: Call) -> Answer:
     """The storage of Durable Objects, one for each class that a migration has made."""
-    found = [{"id": one["id"], "name": f"{script.name}_{name}", "class": name, "script": script.name, "use_sqlite": one["sqlite"]}
-             for script in scripts.listing(call.store, call.place) for name, one in script.migrations["classes"].items()]
+    found = [
+        {
+            "id": one["id"],
+            "name": f"{script.name}_{name}",
+            "class": name,
+            "script": script.name,
+            "use_sqlite": one["sqlite"],
+        }
+        for script in scripts.listing(call.store, call.place)
+        for name, one in script.migrations["classes"].items()
+    ]
     return paged(call, found, low=1, high=1000)
 
 
@@ -127,7 +164,14 @@ async def references(call: Call) -> Answer:
     users = scripts.users_of(call.store, call.script)
     services = [named(user) for user in users if user.as_service]
     outbounds = [{**named(user), "namespace": namespace} for user in users for namespace in user.outbound_of]
-    return Answer({"services": {"incoming": services, "outgoing": []}, "dispatch_outbounds": outbounds, "durable_objects": [], "queues": []})
+    return Answer(
+        {
+            "services": {"incoming": services, "outgoing": []},
+            "dispatch_outbounds": outbounds,
+            "durable_objects": [],
+            "queues": [],
+        }
+    )
 
 
 def named(user: scripts.User) -> dict[str, str]:
@@ -138,18 +182,44 @@ async def search(call: Call) -> Answer:
     """Workers whose name holds a text."""
     name, ident = call.query.get("name", ""), call.query.get("id", "")
     found = [one for one in scripts.listing(call.store, call.place) if name in one.name and ident in ("", one.tag)]
-    return paged(call, [{"id": one.tag, "script_name": one.name, "service_name": one.name, "environment_name": ENVIRONMENT,
-                         "environment_is_default": True, "created_on": one.created_on, "modified_on": one.modified_on} for one in found],
-                 default=10, low=1, high=100)
+    return paged(
+        call,
+        [
+            {
+                "id": one.tag,
+                "script_name": one.name,
+                "service_name": one.name,
+                "environment_name": ENVIRONMENT,
+                "environment_is_default": True,
+                "created_on": one.created_on,
+                "modified_on": one.modified_on,
+            }
+            for one in found
+        ],
+        default=10,
+        low=1,
+        high=100,
+    )
 
 
 def service(call: Call, script: Script) -> dict[str, Any]:
     """A Worker as `services` have it: one environment, in which the script is."""
     found = {**shown(script), "tags": tags_shown(call.store, script)}
-    environment = {"environment": ENVIRONMENT, "created_on": script.created_on, "modified_on": script.modified_on, "script_tag": script.tag,
-                   "script": found}
-    return {"id": script.name, "created_on": script.created_on, "modified_on": script.modified_on, "default_environment": environment,
-            "environments": [environment], "usage_model": found["usage_model"]}
+    environment = {
+        "environment": ENVIRONMENT,
+        "created_on": script.created_on,
+        "modified_on": script.modified_on,
+        "script_tag": script.tag,
+        "script": found,
+    }
+    return {
+        "id": script.name,
+        "created_on": script.created_on,
+        "modified_on": script.modified_on,
+        "default_environment": environment,
+        "environments": [environment],
+        "usage_model": found["usage_model"],
+    }
 
 
 def wanted(call: Call) -> Script:
@@ -183,5 +253,16 @@ async def get_service_routes(call: Call) -> Answer:
     """The routes of a Worker over all zones."""
     zones = {zone.id: zone for zone in call.settings.zones if zone.account.id == call.account}
     rows = call.store.all("select * from routes where script = ? order by created_on", wanted(call).name)
-    return Answer([{"id": row["id"], "pattern": row["pattern"], "zone_id": row["zone"], "zone_name": zones[row["zone"]].name,
-                    "script": row["script"]} for row in rows if row["zone"] in zones])
+    return Answer(
+        [
+            {
+                "id": row["id"],
+                "pattern": row["pattern"],
+                "zone_id": row["zone"],
+                "zone_name": zones[row["zone"]].name,
+                "script": row["script"],
+            }
+            for row in rows
+            if row["zone"] in zones
+        ]
+    )

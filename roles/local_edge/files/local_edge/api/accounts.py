@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tokens, users, accounts and zones: who is asking, and about what."""
+
 from __future__ import annotations
 
 import hashlib
@@ -13,7 +14,10 @@ from local_edge.settings import Account, Settings, Zone
 
 CREATED = "2024-01-01T00:00:00.000000Z"
 OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
-    "equal": str.__eq__, "not_equal": str.__ne__, "starts_with": str.startswith, "ends_with": str.endswith,
+    "equal": str.__eq__,
+    "not_equal": str.__ne__,
+    "starts_with": str.startswith,
+    "ends_with": str.endswith,
     "contains": str.__contains__,
 }
 CASE_SENSITIVE = "_case_sensitive"
@@ -23,7 +27,20 @@ MEMBERSHIP_FIELDS = {"account.name": "account.name", "name": "account.name", "st
 ZONE_FIELDS = {name: name for name in ("name", "account.id", "account.name", "status", "type")}
 #: The only role that a token's owner has here.
 ROLE = "Super Administrator - All Privileges"
-GRANTS = ("analytics", "billing", "cache_purge", "dns", "dns_records", "lb", "logs", "organization", "ssl", "waf", "zone_settings", "zones")
+GRANTS = (
+    "analytics",
+    "billing",
+    "cache_purge",
+    "dns",
+    "dns_records",
+    "lb",
+    "logs",
+    "organization",
+    "ssl",
+    "waf",
+    "zone_settings",
+    "zones",
+)
 
 
 def derived(kind: str, text: str) -> str:
@@ -42,20 +59,46 @@ def user_id(settings: Settings) -> str:
 
 
 def account_object(account: Account) -> dict[str, Any]:
-    return {"id": account.id, "name": account.name, "type": "standard", "settings": {"enforce_twofactor": False}, "created_on": CREATED}
+    return {
+        "id": account.id,
+        "name": account.name,
+        "type": "standard",
+        "settings": {"enforce_twofactor": False},
+        "created_on": CREATED,
+    }
 
 
 def membership_object(account: Account, user: str) -> dict[str, Any]:
-    return {"id": derived("membership", f"{user}:{account.id}"), "code": "", "status": "accepted", "api_access_enabled": None,
-            "account": account_object(account), "roles": [ROLE], "permissions": {name: {"read": True, "write": True} for name in GRANTS}}
+    return {
+        "id": derived("membership", f"{user}:{account.id}"),
+        "code": "",
+        "status": "accepted",
+        "api_access_enabled": None,
+        "account": account_object(account),
+        "roles": [ROLE],
+        "permissions": {name: {"read": True, "write": True} for name in GRANTS},
+    }
 
 
 def zone_object(zone: Zone) -> dict[str, Any]:
-    return {"id": zone.id, "name": zone.name, "status": "active", "paused": False, "type": "full", "development_mode": 0,
-            "name_servers": ["a.ns.local-edge.test", "b.ns.local-edge.test"], "original_name_servers": [],
-            "account": {"id": zone.account.id, "name": zone.account.name}, "created_on": CREATED, "modified_on": CREATED,
-            "activated_on": CREATED, "meta": {"step": 2}, "owner": {"id": None, "type": "user", "email": None}, "permissions": [],
-            "plan": {"id": "0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee", "name": "Free Website"}}
+    return {
+        "id": zone.id,
+        "name": zone.name,
+        "status": "active",
+        "paused": False,
+        "type": "full",
+        "development_mode": 0,
+        "name_servers": ["a.ns.local-edge.test", "b.ns.local-edge.test"],
+        "original_name_servers": [],
+        "account": {"id": zone.account.id, "name": zone.account.name},
+        "created_on": CREATED,
+        "modified_on": CREATED,
+        "activated_on": CREATED,
+        "meta": {"step": 2},
+        "owner": {"id": None, "type": "user", "email": None},
+        "permissions": [],
+        "plan": {"id": "0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee", "name": "Free Website"},
+    }
 
 
 def matches(value: str, condition: str) -> bool:
@@ -90,13 +133,31 @@ def listed(call: Call, fields: Mapping[str, str], items: Iterable[dict[str, Any]
 
 async def get_user(call: Call) -> Answer:
     """Who owns the token: a member of every account."""
-    accounts = [{"id": account.id, "name": account.name, "status": "member", "roles": [ROLE], "permissions": []}
-                for account in call.settings.accounts]
-    return Answer({"id": user_id(call.settings), "email": call.settings.email or "user@local-edge.test", "first_name": None,
-                   "last_name": None, "telephone": None, "country": None, "zipcode": None, "suspended": False,
-                   "two_factor_authentication_enabled": False, "two_factor_authentication_locked": False, "has_pro_zones": False,
-                   "has_business_zones": False, "has_enterprise_zones": False, "betas": [], "organizations": accounts,
-                   "created_on": CREATED, "modified_on": CREATED})
+    accounts = [
+        {"id": account.id, "name": account.name, "status": "member", "roles": [ROLE], "permissions": []}
+        for account in call.settings.accounts
+    ]
+    return Answer(
+        {
+            "id": user_id(call.settings),
+            "email": call.settings.email or "user@local-edge.test",
+            "first_name": None,
+            "last_name": None,
+            "telephone": None,
+            "country": None,
+            "zipcode": None,
+            "suspended": False,
+            "two_factor_authentication_enabled": False,
+            "two_factor_authentication_locked": False,
+            "has_pro_zones": False,
+            "has_business_zones": False,
+            "has_enterprise_zones": False,
+            "betas": [],
+            "organizations": accounts,
+            "created_on": CREATED,
+            "modified_on": CREATED,
+        }
+    )
 
 
 async def list_memberships(call: Call) -> Answer:

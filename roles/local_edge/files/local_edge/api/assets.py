@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Static assets: sessions and uploads. What is uploaded is served once a Worker's upload names the completed session."""
+
 from __future__ import annotations
 
 import base64

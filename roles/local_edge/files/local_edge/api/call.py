@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a handler is given and what it gives back."""
+
 from __future__ import annotations
 
 import base64
@@ -96,7 +97,9 @@ class Call:
 
     def tags(self, given: Any) -> list[str]:
         """Tags of a Worker, once they may be; null is none."""
-        return scripts.check_tags([] if given is None else given, int(self.switches.longest_tag), self.switches.odd_tags == "accept")
+        return scripts.check_tags(
+            [] if given is None else given, int(self.switches.longest_tag), self.switches.odd_tags == "accept"
+        )
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """A number from the query, within its bounds."""
@@ -134,6 +137,14 @@ Handler = Callable[[Call], Awaitable[Answer]]
 def paged(call: Call, items: list[Any], default: int = 20, low: int = 5, high: int = 50) -> Answer:
     """One page in page/per_page style, with its `result_info`."""
     page, size = call.number("page", 1, 1, 1_000_000), call.number("per_page", default, low, high)
-    part = items[(page - 1) * size:page * size]
-    return Answer(part, info={"page": page, "per_page": size, "count": len(part), "total_count": len(items),
-                              "total_pages": -(-len(items) // size)})
+    part = items[(page - 1) * size : page * size]
+    return Answer(
+        part,
+        info={
+            "page": page,
+            "per_page": size,
+            "count": len(part),
+            "total_count": len(items),
+            "total_pages": -(-len(items) // size),
+        },
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Custom hostnames of a zone, its fallback origin, and how many there may be."""
+
 from __future__ import annotations
 
 import json
@@ -20,7 +21,10 @@ from local_edge.store import now
 MAX_HOSTNAMES = 50_000
 IDENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TEXTS: Mapping[str, Callable[[str, str], bool]] = {
-    "hostname": str.__eq__, "hostname.exact": str.__eq__, "hostname.contain": str.__contains__, "hostname.startsWith": str.startswith,
+    "hostname": str.__eq__,
+    "hostname.exact": str.__eq__,
+    "hostname.contain": str.__contains__,
+    "hostname.startsWith": str.startswith,
 }
 #: Other filters: what of a custom hostname each compares, as a query spells it.
 VALUES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -45,8 +49,18 @@ def shown(call: Call, row: Any) -> dict[str, Any]:
     ssl = spec.pop("ssl")
     status = custom_hostnames.state(HOSTNAME_STATES, row["created_at"], seconds)
     proof = custom_hostnames.ownership(ident, row["hostname"]) if status == "pending" else {}
-    return {"id": ident, "hostname": row["hostname"], "status": status, **spec, **proof, "created_at": row["created_at"],
-            "ssl": ssl and custom_hostnames.ssl_shown(custom_hostnames.token(ident), row["hostname"], ssl, row["validated_since"], seconds)}
+    return {
+        "id": ident,
+        "hostname": row["hostname"],
+        "status": status,
+        **spec,
+        **proof,
+        "created_at": row["created_at"],
+        "ssl": ssl
+        and custom_hostnames.ssl_shown(
+            custom_hostnames.token(ident), row["hostname"], ssl, row["validated_since"], seconds
+        ),
+    }
 
 
 def find(call: Call) -> Any:
@@ -67,8 +81,11 @@ def check_origin(call: Call, given: object) -> str:
         raise refuse(1420, "Wildcard custom origin hostnames are not supported.")
     name = custom_hostnames.check_name(given, "custom origin hostname", 1415, reserved=not own)
     if call.settings.require_dns and not dns.addressed(call.store, zone.id, name, proxied=False):
-        raise refuse(1421, "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) in "
-                           f"your zone:{zone.id}.")
+        raise refuse(
+            1421,
+            "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) in "
+            f"your zone:{zone.id}.",
+        )
     return name
 
 
@@ -93,10 +110,16 @@ async def list_hostnames(call: Call) -> Answer:
     query = call.query
     if query.get("id") and any(name in query for name in TEXTS):
         raise refuse(1438, "Cannot specify other filter parameters in addition to `id`. Only one must be specified.")
-    rows = call.store.all("select * from custom_hostnames where zone = ? order by created_at desc, id", call.params["zone"])
+    rows = call.store.all(
+        "select * from custom_hostnames where zone = ? order by created_at desc, id", call.params["zone"]
+    )
     names = [(TEXTS[name], query[name].lower()) for name in TEXTS if query.get(name)]
     found = [shown(call, row) for row in rows if all(test(row["hostname"], wanted) for test, wanted in names)]
-    found = [one for one in found if all(read_value(one) == query[name] for name, read_value in VALUES.items() if query.get(name))]
+    found = [
+        one
+        for one in found
+        if all(read_value(one) == query[name] for name, read_value in VALUES.items() if query.get(name))
+    ]
     order = query.get("order")
     if order in ORDERS:
         found.sort(key=VALUES[order], reverse=query.get("direction") == "desc")
@@ -112,7 +135,9 @@ async def create_hostname(call: Call) -> Answer:
         raise ApiError(403, 1405, "Quota exceeded.")
     ident, spec = str(uuid.uuid4()), read(call, body, {})
     with call.store.write() as db:
-        db.execute("insert into custom_hostnames values (?, ?, ?, ?, ?, ?)", (ident, zone, name, json.dumps(spec), time, time))
+        db.execute(
+            "insert into custom_hostnames values (?, ?, ?, ?, ?, ?)", (ident, zone, name, json.dumps(spec), time, time)
+        )
     call.params["hostname"] = ident
     call.touched.append("routes")
     return Answer(shown(call, find(call)), status=201)
@@ -125,9 +150,15 @@ async def get_hostname(call: Call) -> Answer:
 async def patch_hostname(call: Call) -> Answer:
     """Change a custom hostname. Whatever is sent as `ssl`, even the same again, has its certificate validated anew."""
     row, body = find(call), call.json_object(bad_json)
-    spec, since = read(call, body, json.loads(row["spec"])), now() if body.get("ssl") is not None else row["validated_since"]
+    spec, since = (
+        read(call, body, json.loads(row["spec"])),
+        now() if body.get("ssl") is not None else row["validated_since"],
+    )
     with call.store.write() as db:
-        db.execute("update custom_hostnames set spec = ?, validated_since = ? where id = ?", (json.dumps(spec), since, row["id"]))
+        db.execute(
+            "update custom_hostnames set spec = ?, validated_since = ? where id = ?",
+            (json.dumps(spec), since, row["id"]),
+        )
     call.touched.append("routes")
     return Answer(shown(call, find(call)), status=202)
 
@@ -147,7 +178,14 @@ def used(call: Call) -> int:
 
 
 async def get_quota(call: Call) -> Answer:
-    return Answer({"allocated": MAX_HOSTNAMES, "exceeded": used(call) > MAX_HOSTNAMES, "hard_cap": MAX_HOSTNAMES, "used": used(call)})
+    return Answer(
+        {
+            "allocated": MAX_HOSTNAMES,
+            "exceeded": used(call) > MAX_HOSTNAMES,
+            "hard_cap": MAX_HOSTNAMES,
+            "used": used(call),
+        }
+    )
 
 
 def fallback_origin(call: Call) -> dict[str, Any]:
@@ -155,7 +193,13 @@ def fallback_origin(call: Call) -> dict[str, Any]:
     if row is None:
         raise ApiError(404, 1551, "Resource not found")
     status = custom_hostnames.state(ORIGIN_STATES, row["updated_at"], call.settings.custom_hostname_seconds)
-    return {"origin": row["origin"], "status": status, "errors": [], "created_at": row["created_at"], "updated_at": row["updated_at"]}
+    return {
+        "origin": row["origin"],
+        "status": status,
+        "errors": [],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
 
 
 async def get_fallback_origin(call: Call) -> Answer:
@@ -165,13 +209,20 @@ async def get_fallback_origin(call: Call) -> Answer:
 async def put_fallback_origin(call: Call) -> Answer:
     """Name the host of the zone behind all custom hostnames; with `--require-dns`, one that has a proxied record."""
     zone, time = zone_of(call), now()
-    origin = custom_hostnames.check_name(call.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False)
+    origin = custom_hostnames.check_name(
+        call.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False
+    )
     proxied = not call.settings.require_dns or dns.addressed(call.store, zone.id, origin, proxied=True)
     if not f".{origin}".endswith(f".{zone.name}") or not proxied:
-        raise refuse(1421, f"The fallback origin {origin} is no proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}.")
+        raise refuse(
+            1421, f"The fallback origin {origin} is no proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}."
+        )
     with call.store.write() as db:
-        db.execute("insert into fallback_origins values (?, ?, ?, ?) on conflict (zone) do update set origin = excluded.origin,"
-                   " updated_at = excluded.updated_at", (zone.id, origin, time, time))
+        db.execute(
+            "insert into fallback_origins values (?, ?, ?, ?) on conflict (zone) do update set origin = excluded.origin,"
+            " updated_at = excluded.updated_at",
+            (zone.id, origin, time, time),
+        )
     return Answer(fallback_origin(call))
 
 

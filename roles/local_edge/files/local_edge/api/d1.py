@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """D1 databases: made and deleted, asked by SQL, imported from files and exported to them. The edge holds what is in them."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,9 @@ from local_edge.settings import PREFIX
 #: What a listing shows of a database; the rest is asked of it.
 LISTED = ("uuid", "name", "version", "created_at", "jurisdiction")
 #: What is asked of it: how many tables it has that are the user's.
-TABLES = "select count(*) from sqlite_schema where type = 'table' and name not glob 'sqlite_*' and name not glob '_cf_*'"
+TABLES = (
+    "select count(*) from sqlite_schema where type = 'table' and name not glob 'sqlite_*' and name not glob '_cf_*'"
+)
 #: Where a database may have replicas.
 MODES = ("auto", "disabled")
 
@@ -33,7 +36,9 @@ class Databases(Product):
 
     async def list_objects(self, call: Call) -> Answer:
         answer = await super().list_objects(call)
-        info = {key: value for key, value in (answer.info or {}).items() if key != "total_pages"}  # which this one listing does not say
+        info = {
+            key: value for key, value in (answer.info or {}).items() if key != "total_pages"
+        }  # which this one listing does not say
         return Answer([{key: one[key] for key in LISTED} for one in answer.result], info=info)
 
     async def get_object(self, call: Call) -> Answer:
@@ -60,7 +65,10 @@ class Databases(Product):
                 raise malformed("read_replication.mode", f"must be one of {', '.join(MODES)}")
             spec = json.dumps({**json.loads(row["spec"]), "read_replication": {"mode": replication["mode"]}})
             with call.store.write() as db:
-                db.execute("update products set spec = ? where account = ? and kind = ? and id = ?", (spec, call.account, self.kind, row["id"]))
+                db.execute(
+                    "update products set spec = ? where account = ? and kind = ? and id = ?",
+                    (spec, call.account, self.kind, row["id"]),
+                )
         return await self.get_object(call)
 
     def ident_of(self, call: Call) -> str:
@@ -73,14 +81,36 @@ class Databases(Product):
 
     def entries(self, account: str) -> list[tuple[str, str, Handler]]:
         one = f"{account}/{self.path}/{{object}}"
-        return [*super().entries(account), ("PUT", one, self.update_object), ("PATCH", one, self.update_object), ("POST", f"{one}/query", query),
-                ("POST", f"{one}/raw", raw), ("POST", f"{one}/import", import_), ("POST", f"{one}/export", export),
-                ("PUT", f"{account}/d1/files/{{file}}", upload), ("GET", f"{account}/d1/files/{{file}}", download)]
+        return [
+            *super().entries(account),
+            ("PUT", one, self.update_object),
+            ("PATCH", one, self.update_object),
+            ("POST", f"{one}/query", query),
+            ("POST", f"{one}/raw", raw),
+            ("POST", f"{one}/import", import_),
+            ("POST", f"{one}/export", export),
+            ("PUT", f"{account}/d1/files/{{file}}", upload),
+            ("GET", f"{account}/d1/files/{{file}}", download),
+        ]
 
 
-DATABASES = Databases("d1", "d1/database", "name", (404, 7404, "The database could not be found"), ident="uuid", dated=("created_at",),
-                      defaults={"version": "production", "num_tables": 0, "file_size": 0, "jurisdiction": None, "read_replication": {"mode": "disabled"}},
-                      taken=(400, 7502, "A database with that name already exists"), page=(100, 10, 10_000))
+DATABASES = Databases(
+    "d1",
+    "d1/database",
+    "name",
+    (404, 7404, "The database could not be found"),
+    ident="uuid",
+    dated=("created_at",),
+    defaults={
+        "version": "production",
+        "num_tables": 0,
+        "file_size": 0,
+        "jurisdiction": None,
+        "read_replication": {"mode": "disabled"},
+    },
+    taken=(400, 7502, "A database with that name already exists"),
+    page=(100, 10, 10_000),
+)
 
 
 async def ask(call: Call, path: str, **body: Any) -> Any:
@@ -132,13 +162,26 @@ async def results(call: Call) -> list[dict[str, Any]]:
 
 async def query(call: Call) -> Answer:
     """Rows as objects."""
-    return Answer([{"results": [dict(zip(one["columns"], row, strict=True)) for row in one["rows"]], "success": True, "meta": one["meta"]}
-                   for one in await results(call)])
+    return Answer(
+        [
+            {
+                "results": [dict(zip(one["columns"], row, strict=True)) for row in one["rows"]],
+                "success": True,
+                "meta": one["meta"],
+            }
+            for one in await results(call)
+        ]
+    )
 
 
 async def raw(call: Call) -> Answer:
     """Rows as lists under their columns."""
-    return Answer([{"results": {"columns": one["columns"], "rows": one["rows"]}, "success": True, "meta": one["meta"]} for one in await results(call)])
+    return Answer(
+        [
+            {"results": {"columns": one["columns"], "rows": one["rows"]}, "success": True, "meta": one["meta"]}
+            for one in await results(call)
+        ]
+    )
 
 
 def task(kind: str, error: str | None = None, **more: Any) -> Answer:
@@ -180,7 +223,9 @@ async def init(call: Call, ident: str, body: Mapping[str, Any]) -> Answer:
 async def ingest(call: Call, ident: str, body: Mapping[str, Any]) -> Answer:
     there = d1.uploaded(call.store, ident, str(body.get("etag")))
     if there is None or there.name != body.get("filename"):
-        return task("import", f"The file {body.get('filename')} has not been uploaded with the etag {body.get('etag')}.")
+        return task(
+            "import", f"The file {body.get('filename')} has not been uploaded with the etag {body.get('etag')}."
+        )
     return await run(call, ident, there.name)
 
 
@@ -198,7 +243,12 @@ async def run(call: Call, ident: str, name: str) -> Answer:
         done = await call.runtime.act("/import", {"id": ident, "file": name})
     except Refused as error:
         return task("import", error.message)
-    return task("import", at_bookmark=done["final_bookmark"], messages=[f"Processed {done['num_queries']} queries."], result=done)
+    return task(
+        "import",
+        at_bookmark=done["final_bookmark"],
+        messages=[f"Processed {done['num_queries']} queries."],
+        result=done,
+    )
 
 
 async def export(call: Call) -> Answer:
@@ -208,7 +258,9 @@ async def export(call: Call) -> Answer:
         raise malformed("output_format", "must be polling")
     name = d1.open_file(call.store, ident)
     try:
-        bookmark = await call.runtime.act("/export", {"id": ident, "file": name, "options": options(body.get("dump_options", {}))})
+        bookmark = await call.runtime.act(
+            "/export", {"id": ident, "file": name, "options": options(body.get("dump_options", {}))}
+        )
     except Refused as error:
         return task("export", error.message)
     return task("export", at_bookmark=bookmark, result={"filename": name, "signed_url": address(call, name, "GET")})

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """DNS records of a zone."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -18,7 +19,11 @@ MAX_PAGE = 5_000_000
 Filter = Callable[[Record], bool]
 #: What a filter such as `name.contains` asks of a text; a plain `name` means the whole text. Letters are compared without their case.
 TESTS: Mapping[str, Callable[[str, str], bool]] = {
-    "": str.__eq__, ".exact": str.__eq__, ".contains": str.__contains__, ".startswith": str.startswith, ".endswith": str.endswith,
+    "": str.__eq__,
+    ".exact": str.__eq__,
+    ".contains": str.__contains__,
+    ".startswith": str.startswith,
+    ".endswith": str.endswith,
 }
 TEXTS = ("name", "content", "comment")
 ORDERS = ("type", "name", "content", "ttl", "proxied")
@@ -77,7 +82,11 @@ def searchable(record: Record) -> str:
 
 async def list_records(call: Call) -> Answer:
     fits, search, order = asked(call), call.query.get("search", "").lower(), call.query.get("order")
-    found = [record.shown() for record in dns.listing(call.store, call.params["zone"]) if fits(record) and search in searchable(record)]
+    found = [
+        record.shown()
+        for record in dns.listing(call.store, call.params["zone"])
+        if fits(record) and search in searchable(record)
+    ]
     if order in ORDERS:
         found.sort(key=lambda one: one[order])
     if call.query.get("direction") == "desc":

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Custom domains: hosts of a zone that lead to a Worker of the account, each with a DNS record of its own."""
+
 from __future__ import annotations
 
 import uuid
@@ -21,8 +22,15 @@ FILTERS = ("zone_id", "zone_name", "service", "hostname", "environment")
 
 def shown(call: Call, row: Any) -> dict[str, Any]:
     zone = call.settings.zone(row["zone"])
-    return {"id": row["id"], "hostname": row["hostname"], "service": row["service"], "environment": ENVIRONMENT, "zone_id": row["zone"],
-            "zone_name": zone.name if zone else "", "cert_id": row["cert"]}
+    return {
+        "id": row["id"],
+        "hostname": row["hostname"],
+        "service": row["service"],
+        "environment": ENVIRONMENT,
+        "zone_id": row["zone"],
+        "zone_name": zone.name if zone else "",
+        "cert_id": row["cert"],
+    }
 
 
 def record_shown(domain: dict[str, Any]) -> dict[str, Any]:
@@ -32,9 +40,16 @@ def record_shown(domain: dict[str, Any]) -> dict[str, Any]:
 
 def listing(call: Call, **wanted: Any) -> list[dict[str, Any]]:
     """The account's custom domains, those that have what is wanted."""
-    rows = call.store.all("select worker_domains.*, scripts.name as service from worker_domains join scripts on scripts.id = script"
-                          " where account = ? order by hostname", call.account)
-    return [found for found in (shown(call, row) for row in rows) if all(found[key] == value for key, value in wanted.items())]
+    rows = call.store.all(
+        "select worker_domains.*, scripts.name as service from worker_domains join scripts on scripts.id = script"
+        " where account = ? order by hostname",
+        call.account,
+    )
+    return [
+        found
+        for found in (shown(call, row) for row in rows)
+        if all(found[key] == value for key, value in wanted.items())
+    ]
 
 
 def find(call: Call, ident: str) -> dict[str, Any]:
@@ -62,8 +77,12 @@ def check_free(call: Call, name: str, zone: Zone, override: bool) -> None:
     taken = dns.conflicts(call.store, zone.id, name)
     if taken and not override:
         kinds = ", ".join(dict.fromkeys(record.type for record in taken))
-        raise ApiError(409, 100117, f"Hostname '{name}' already has externally managed DNS records ({kinds}). Either delete them, try a "
-                                    "different hostname, or use the option 'override_existing_dns_record' to override.")
+        raise ApiError(
+            409,
+            100117,
+            f"Hostname '{name}' already has externally managed DNS records ({kinds}). Either delete them, try a "
+            "different hostname, or use the option 'override_existing_dns_record' to override.",
+        )
     for record in taken:
         dns.delete(call.store, zone.id, record.id)
 
@@ -76,7 +95,9 @@ def attach(call: Call, service: str, name: str, zone: Zone, override: bool = Fal
             raise ApiError(400, 10021, f"a zone has at most {MAX_DOMAINS} custom domains")
         check_free(call, name, zone, override)
         ident = uuid.uuid4().hex
-        call.store.db.execute("insert into worker_domains values (?, ?, ?, ?, ?)", (ident, zone.id, name, str(uuid.uuid4()), script.id))
+        call.store.db.execute(
+            "insert into worker_domains values (?, ?, ?, ?, ?)", (ident, zone.id, name, str(uuid.uuid4()), script.id)
+        )
         dns.claim(call.store, zone, name, ident)
     call.store.db.execute("update worker_domains set script = ? where hostname = ?", (script.id, name))
     call.touched.append("routes")
@@ -101,7 +122,9 @@ async def put_domain(call: Call) -> Answer:
     body = call.json_object()
     name, zone = read(call, body)
     with call.store.write():
-        return Answer(attach(call, str(body.get("service")), name, zone, body.get("override_existing_dns_record") is True))
+        return Answer(
+            attach(call, str(body.get("service")), name, zone, body.get("override_existing_dns_record") is True)
+        )
 
 
 async def delete_domain(call: Call) -> Answer:
@@ -132,13 +155,26 @@ async def compare_domains(call: Call) -> Answer:
     known = {one["hostname"]: one for one in listing(call)}
     unknown = {name: zone for name, zone in wanted.items() if name not in known}
     blocked = [name for name, zone in unknown.items() if dns.conflicts(call.store, zone.id, name)]
-    new = [{"hostname": name, "service": service, "environment": ENVIRONMENT, "zone_id": zone.id, "zone_name": zone.name}
-           for name, zone in unknown.items()]
-    return Answer({
-        "added": [one for one in new if one["hostname"] not in blocked],
-        "conflicting": [one for one in new if one["hostname"] in blocked],
-        "updated": [{**record_shown(known[name]), "modified": known[name]["service"] != service} for name in wanted if name in known],
-        "removed": [record_shown(one) for one in known.values() if one["service"] == service and one["hostname"] not in wanted]})
+    new = [
+        {"hostname": name, "service": service, "environment": ENVIRONMENT, "zone_id": zone.id, "zone_name": zone.name}
+        for name, zone in unknown.items()
+    ]
+    return Answer(
+        {
+            "added": [one for one in new if one["hostname"] not in blocked],
+            "conflicting": [one for one in new if one["hostname"] in blocked],
+            "updated": [
+                {**record_shown(known[name]), "modified": known[name]["service"] != service}
+                for name in wanted
+                if name in known
+            ],
+            "removed": [
+                record_shown(one)
+                for one in known.values()
+                if one["service"] == service and one["hostname"] not in wanted
+            ],
+        }
+    )
 
 
 async def put_script_domains(call: Call) -> Answer:
@@ -148,8 +184,12 @@ async def put_script_domains(call: Call) -> Answer:
     known = {one["hostname"]: one for one in listing(call)}
     elsewhere = [name for name in wanted if known.get(name, {}).get("service", service) != service]
     if elsewhere and body.get("override_existing_origin") is not True:
-        raise ApiError(409, 100116, f"Hostname '{elsewhere[0]}' already leads to the Worker {known[elsewhere[0]]['service']}; use the "
-                                    "option 'override_existing_origin' to override.")
+        raise ApiError(
+            409,
+            100116,
+            f"Hostname '{elsewhere[0]}' already leads to the Worker {known[elsewhere[0]]['service']}; use the "
+            "option 'override_existing_origin' to override.",
+        )
     with call.store.write():
         for one in listing(call, service=service) if body.get("override_scope") is True else ():
             if one["hostname"] not in wanted:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Of Cloudflare's GraphQL API the one question that clients here ask: how much an R2 bucket holds."""
+
 from __future__ import annotations
 
 import json
@@ -13,8 +14,10 @@ from local_edge.model import r2
 from local_edge.store import now
 
 FIELD = "r2StorageAdaptiveGroups"
-SIZES = ("select count(*) as objectCount, sum(size) as payloadSize, sum(length(cast(key || http || custom as blob))) as metadataSize from r2_objects"
-         " where bucket = (select id from r2_buckets where account = ? and jurisdiction = ? and name = ?)")
+SIZES = (
+    "select count(*) as objectCount, sum(size) as payloadSize, sum(length(cast(key || http || custom as blob))) as metadataSize from r2_objects"
+    " where bucket = (select id from r2_buckets where account = ? and jurisdiction = ? and name = ?)"
+)
 
 
 async def query(call: Call) -> Answer:
@@ -22,7 +25,10 @@ async def query(call: Call) -> Answer:
     body = call.json_object()
     variables = body.get("variables") or {}
     if FIELD not in str(body.get("query")):
-        return graphql(None, f"The local edge knows of the GraphQL API no more than {FIELD}, by the variables accountTag and filter.bucketName")
+        return graphql(
+            None,
+            f"The local edge knows of the GraphQL API no more than {FIELD}, by the variables accountTag and filter.bucketName",
+        )
     account, name = str(variables.get("accountTag")), str((variables.get("filter") or {}).get("bucketName"))
     auth.check_owner(call.settings, {"account": account}, "/graphql")
     return graphql({"viewer": {"accounts": [{FIELD: groups(call, account, name)}]}})

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys and values of a KV namespace, one at a time and in bulk."""
+
 from __future__ import annotations
 
 import base64
@@ -107,8 +108,12 @@ def bulk_pair(raw: Any) -> Pair:
         value = base64.b64decode(raw["value"], validate=True) if raw.get("base64") else raw["value"].encode()
     except (binascii.Error, ValueError):
         raise refuse_body(f"the value of {raw.get('key')!r} is not base64") from None
-    return Pair(kv.check_key(raw.get("key")), kv.check_value(value), kv.encoded_metadata(raw.get("metadata")),
-                kv.expiry(raw.get("expiration"), raw.get("expiration_ttl")))
+    return Pair(
+        kv.check_key(raw.get("key")),
+        kv.check_value(value),
+        kv.encoded_metadata(raw.get("metadata")),
+        kv.expiry(raw.get("expiration"), raw.get("expiration_ttl")),
+    )
 
 
 def bulk_answer(count: int) -> Answer:
@@ -138,7 +143,13 @@ async def bulk_get(call: Call) -> Answer:
     if form not in ("text", "json"):
         raise refuse_body("`type` must be text or json")
     found = {name: kv.get(call.store, namespace, kv.check_key(name)) for name in names}
-    return Answer({"values": {name: pair and read_value(pair, form, bool(body.get("withMetadata"))) for name, pair in found.items()}})
+    return Answer(
+        {
+            "values": {
+                name: pair and read_value(pair, form, bool(body.get("withMetadata"))) for name, pair in found.items()
+            }
+        }
+    )
 
 
 def read_value(pair: Pair, form: str, with_metadata: bool) -> Any:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Multipart bodies, in and out."""
+
 from __future__ import annotations
 
 import logging
@@ -52,8 +53,15 @@ class Reader:
         self.chunks: list[bytes] = []
 
     def callbacks(self) -> MultipartCallbacks:
-        return {"on_part_begin": self.begin, "on_header_field": self.add_field, "on_header_value": self.add_value, "on_header_end": self.end_header,
-                "on_part_data": self.add_data, "on_part_end": self.end_part, "on_end": self.end}
+        return {
+            "on_part_begin": self.begin,
+            "on_header_field": self.add_field,
+            "on_header_value": self.add_value,
+            "on_header_end": self.end_header,
+            "on_part_data": self.add_data,
+            "on_part_end": self.end_part,
+            "on_end": self.end,
+        }
 
     def begin(self) -> None:
         self.headers, self.chunks = {}, []
@@ -76,8 +84,14 @@ class Reader:
         if b"name" not in options:
             raise ValueError("a part has no name")
         filename = options.get(b"filename")
-        self.parts.append(Part(options[b"name"].decode(), b"".join(self.chunks), None if filename is None else filename.decode(),
-                               self.headers.get("content-type", b"").decode("latin-1")))
+        self.parts.append(
+            Part(
+                options[b"name"].decode(),
+                b"".join(self.chunks),
+                None if filename is None else filename.decode(),
+                self.headers.get("content-type", b"").decode("latin-1"),
+            )
+        )
 
     def end(self) -> None:
         self.ended = True

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dispatch namespaces."""
+
 from __future__ import annotations
 
 import uuid
@@ -13,22 +14,39 @@ from local_edge.model import assets, scripts
 from local_edge.model.place import Place
 from local_edge.store import now
 
-SELECT = ("select *, (select count(*) from scripts where scripts.account = namespaces.account and"
-          " scripts.namespace = namespaces.name) as scripts from namespaces where account = ?")
+SELECT = (
+    "select *, (select count(*) from scripts where scripts.account = namespaces.account and"
+    " scripts.namespace = namespaces.name) as scripts from namespaces where account = ?"
+)
 #: By position of the switch `namespace_carries`: what a namespace does not show.
-HIDDEN = {"both": (), "trusted_workers": ("script_count",), "script_count": ("trusted_workers",),
-          "neither": ("script_count", "trusted_workers")}
-BOUND = ("select * from scripts where account = ? and id in"
-         " (select script from bindings where type = 'dispatch_namespace' and target = ?)")
-FOLLOW = ("update bindings set target = ?1, spec = json_set(spec, '$.namespace', ?1) where script = ?2 and"
-          " type = 'dispatch_namespace' and target = ?3")
+HIDDEN = {
+    "both": (),
+    "trusted_workers": ("script_count",),
+    "script_count": ("trusted_workers",),
+    "neither": ("script_count", "trusted_workers"),
+}
+BOUND = (
+    "select * from scripts where account = ? and id in"
+    " (select script from bindings where type = 'dispatch_namespace' and target = ?)"
+)
+FOLLOW = (
+    "update bindings set target = ?1, spec = json_set(spec, '$.namespace', ?1) where script = ?2 and"
+    " type = 'dispatch_namespace' and target = ?3"
+)
 DUPLICATE = "A dispatch namespace with this name already exists on this account."
 
 
 def shown(row: Any, account: str) -> dict[str, Any]:
-    return {"namespace_id": row["id"], "namespace_name": row["name"], "script_count": row["scripts"],
-            "trusted_workers": bool(row["trusted"]), "created_on": row["created_on"], "created_by": account,
-            "modified_on": row["modified_on"], "modified_by": account}
+    return {
+        "namespace_id": row["id"],
+        "namespace_name": row["name"],
+        "script_count": row["scripts"],
+        "trusted_workers": bool(row["trusted"]),
+        "created_on": row["created_on"],
+        "created_by": account,
+        "modified_on": row["modified_on"],
+        "modified_by": account,
+    }
 
 
 def answered(call: Call, namespace: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +80,12 @@ def refuse_duplicate(call: Call, name: str) -> None:
 
 
 async def list_namespaces(call: Call) -> Answer:
-    return Answer([answered(call, shown(row, call.account)) for row in call.store.all(f"{SELECT} order by created_on, name", call.account)])
+    return Answer(
+        [
+            answered(call, shown(row, call.account))
+            for row in call.store.all(f"{SELECT} order by created_on, name", call.account)
+        ]
+    )
 
 
 async def get_namespace(call: Call) -> Answer:
@@ -75,7 +98,10 @@ async def create_namespace(call: Call) -> Answer:
     trusted = read_trusted(body, False) and call.switches.create_namespace_trusted == "heed"
     refuse_duplicate(call, name)
     with call.store.write() as db:
-        db.execute("insert into namespaces values (?, ?, ?, ?, ?, ?)", (call.account, name, str(uuid.uuid4()), trusted, time, time))
+        db.execute(
+            "insert into namespaces values (?, ?, ?, ?, ?, ?)",
+            (call.account, name, str(uuid.uuid4()), trusted, time, time),
+        )
     return Answer(answered(call, find(call, name)))
 
 
@@ -88,9 +114,14 @@ async def put_namespace(call: Call) -> Answer:
     if name != old["namespace_name"]:
         refuse_duplicate(call, name)
     with call.store.write() as db:
-        db.execute("update namespaces set name = ?, trusted = ?, modified_on = ? where account = ? and name = ?",
-                   (name, trusted, now(), call.account, old["namespace_name"]))
-        db.execute("update scripts set namespace = ? where account = ? and namespace = ?", (name, call.account, old["namespace_name"]))
+        db.execute(
+            "update namespaces set name = ?, trusted = ?, modified_on = ? where account = ? and name = ?",
+            (name, trusted, now(), call.account, old["namespace_name"]),
+        )
+        db.execute(
+            "update scripts set namespace = ? where account = ? and namespace = ?",
+            (name, call.account, old["namespace_name"]),
+        )
         assets.move(call.store, call.account, old["namespace_name"], name)
         if call.switches.rename_in_bindings == "follow":
             follow(call, old["namespace_name"], name)
@@ -111,7 +142,11 @@ async def delete_namespace(call: Call) -> Answer:
     namespace = find(call, call.params["namespace"])
     name = namespace["namespace_name"]
     if namespace["script_count"] and call.switches.delete_full_namespace == "refuse":
-        raise ApiError(400, 10064, f"Dispatch namespace {name!r} still holds {namespace['script_count']} Workers; delete those first")
+        raise ApiError(
+            400,
+            10064,
+            f"Dispatch namespace {name!r} still holds {namespace['script_count']} Workers; delete those first",
+        )
     with call.store.write() as db:
         scripts.delete(call.store, scripts.listing(call.store, call.place))
         assets.drop(call.store, call.place)

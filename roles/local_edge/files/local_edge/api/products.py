@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Objects of other products, as far as a binding may point to them: made, listed, looked up and deleted, one table for all."""
+
 from __future__ import annotations
 
 import json
@@ -35,16 +36,29 @@ class Product:
 
     def shown(self, call: Call, row: Any) -> dict[str, Any]:
         ident = {self.ident: row["id"]} if self.ident else {}
-        return {**self.defaults, **json.loads(row["spec"]), **ident, self.name: row["name"], **dict.fromkeys(self.dated, row["created_on"])}
+        return {
+            **self.defaults,
+            **json.loads(row["spec"]),
+            **ident,
+            self.name: row["name"],
+            **dict.fromkeys(self.dated, row["created_on"]),
+        }
 
     def find(self, call: Call) -> Any:
-        row = call.store.one("select * from products where account = ? and kind = ? and ? in (id, name)", call.account, self.kind, call.params["object"])
+        row = call.store.one(
+            "select * from products where account = ? and kind = ? and ? in (id, name)",
+            call.account,
+            self.kind,
+            call.params["object"],
+        )
         if row is None:
             raise ApiError(*self.missing)
         return row
 
     async def list_objects(self, call: Call) -> Answer:
-        rows = call.store.all("select * from products where account = ? and kind = ? order by name", call.account, self.kind)
+        rows = call.store.all(
+            "select * from products where account = ? and kind = ? order by name", call.account, self.kind
+        )
         found = [self.shown(call, row) for row in rows if call.query.get("name", row["name"]) == row["name"]]
         return paged(call, found, *self.page)
 
@@ -53,12 +67,17 @@ class Product:
         name = body.get(self.name)
         if not isinstance(name, str) or not name:
             raise bad_body(f"`{self.name}` must be a string")
-        if call.store.one("select 1 from products where account = ? and kind = ? and name = ?", call.account, self.kind, name):
+        if call.store.one(
+            "select 1 from products where account = ? and kind = ? and name = ?", call.account, self.kind, name
+        ):
             raise ApiError(*self.taken)
         ident = name if self.ident is None else str(uuid.uuid4())
         spec = {key: without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}
         with call.store.write() as db:
-            db.execute("insert into products values (?, ?, ?, ?, ?, ?)", (call.account, self.kind, ident, name, json.dumps(spec), now()))
+            db.execute(
+                "insert into products values (?, ?, ?, ?, ?, ?)",
+                (call.account, self.kind, ident, name, json.dumps(spec), now()),
+            )
         call.params["object"] = ident
         return await self.get_object(call)
 
@@ -68,14 +87,20 @@ class Product:
     async def delete_object(self, call: Call) -> Answer:
         row = self.find(call)
         with call.store.write() as db:
-            db.execute("delete from products where account = ? and kind = ? and id = ?", (call.account, self.kind, row["id"]))
+            db.execute(
+                "delete from products where account = ? and kind = ? and id = ?", (call.account, self.kind, row["id"])
+            )
         return Answer({})
 
     def entries(self, account: str) -> list[tuple[str, str, Handler]]:
         """Its lines in the table of paths."""
         base = f"{account}/{self.path}"
-        return [("GET", base, self.list_objects), ("POST", base, self.create_object), ("GET", f"{base}/{{object}}", self.get_object),
-                ("DELETE", f"{base}/{{object}}", self.delete_object)]
+        return [
+            ("GET", base, self.list_objects),
+            ("POST", base, self.create_object),
+            ("GET", f"{base}/{{object}}", self.get_object),
+            ("DELETE", f"{base}/{{object}}", self.delete_object),
+        ]
 
 
 #: What comes with an object, is never shown and is of no use here: not kept.
@@ -87,11 +112,36 @@ def without_credentials(value: Any) -> Any:
 
 
 PRODUCTS = (
-    Product("hyperdrive", "hyperdrive/configs", "name", (404, 2001, "The specified Hyperdrive config does not exist."), ident="id",
-            defaults={"caching": {"disabled": False}}),
-    Product("vectorize", "vectorize/v2/indexes", "name", (404, 3000, "vectorize.index.not_found"),
-            taken=(409, 3002, "vectorize.index.duplicate_name")),
-    Product("secrets_store", "secrets_store/stores", "name", (404, 1001, "store_not_found"), ident="id", dated=("created", "modified")),
-    Product("mtls_certificate", "mtls_certificates", "name", (404, 1403, "The specified certificate does not exist."), ident="id",
-            dated=("uploaded_on",), defaults={"type": "custom"}),
+    Product(
+        "hyperdrive",
+        "hyperdrive/configs",
+        "name",
+        (404, 2001, "The specified Hyperdrive config does not exist."),
+        ident="id",
+        defaults={"caching": {"disabled": False}},
+    ),
+    Product(
+        "vectorize",
+        "vectorize/v2/indexes",
+        "name",
+        (404, 3000, "vectorize.index.not_found"),
+        taken=(409, 3002, "vectorize.index.duplicate_name"),
+    ),
+    Product(
+        "secrets_store",
+        "secrets_store/stores",
+        "name",
+        (404, 1001, "store_not_found"),
+        ident="id",
+        dated=("created", "modified"),
+    ),
+    Product(
+        "mtls_certificate",
+        "mtls_certificates",
+        "name",
+        (404, 1403, "The specified certificate does not exist."),
+        ident="id",
+        dated=("uploaded_on",),
+        defaults={"type": "custom"},
+    ),
 )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Queues and their messages: sent, pulled and acknowledged over HTTP. No Worker is handed any."""
+
 from __future__ import annotations
 
 import base64
@@ -24,7 +25,13 @@ class Queues(Product):
 
     def shown(self, call: Call, row: Any) -> dict[str, Any]:
         bound = [{"type": "worker", "script": name} for name in queues.producers(call.store, call.account, row["name"])]
-        return {**super().shown(call, row), "producers": bound, "producers_total_count": len(bound), "consumers": [], "consumers_total_count": 0}
+        return {
+            **super().shown(call, row),
+            "producers": bound,
+            "producers_total_count": len(bound),
+            "consumers": [],
+            "consumers_total_count": 0,
+        }
 
     async def create_object(self, call: Call) -> Answer:
         queues.check_settings(call.json_object().get("settings"))
@@ -36,13 +43,26 @@ class Queues(Product):
 
     def entries(self, account: str) -> list[tuple[str, str, Handler]]:
         one = f"{account}/{self.path}/{{object}}"
-        return [*super().entries(account), ("GET", f"{one}/metrics", get_metrics), ("POST", f"{one}/messages", push),
-                ("POST", f"{one}/messages/batch", push_batch), ("POST", f"{one}/messages/pull", pull), ("POST", f"{one}/messages/ack", ack),
-                ("GET", f"{one}/consumers", list_consumers), ("POST", f"{one}/consumers", create_consumer)]
+        return [
+            *super().entries(account),
+            ("GET", f"{one}/metrics", get_metrics),
+            ("POST", f"{one}/messages", push),
+            ("POST", f"{one}/messages/batch", push_batch),
+            ("POST", f"{one}/messages/pull", pull),
+            ("POST", f"{one}/messages/ack", ack),
+            ("GET", f"{one}/consumers", list_consumers),
+            ("POST", f"{one}/consumers", create_consumer),
+        ]
 
 
-QUEUES = Queues("queue", "queues", "queue_name", (404, 11000, "The specified queue does not exist."), ident="queue_id",
-                taken=(409, 11009, "Queue name is already taken. Please choose a different name and try again."))
+QUEUES = Queues(
+    "queue",
+    "queues",
+    "queue_name",
+    (404, 11000, "The specified queue does not exist."),
+    ident="queue_id",
+    taken=(409, 11009, "Queue name is already taken. Please choose a different name and try again."),
+)
 
 
 def malformed(why: str) -> ApiError:
@@ -69,7 +89,9 @@ def message_of(raw: Mapping[str, Any]) -> Message:
     """A message as the API takes it: JSON unless it says that it is text."""
     kind = raw.get("content_type", "json")
     if kind not in ("text", "json"):
-        raise ApiError(400, 10203, f"Invalid message metadata: content type {kind!r} is neither text nor json, which the API takes")
+        raise ApiError(
+            400, 10203, f"Invalid message metadata: content type {kind!r} is neither text nor json, which the API takes"
+        )
     if "body" not in raw or (kind == "text" and not isinstance(raw["body"], str)):
         raise wrong("a message has a `body`, which is a string where its `content_type` is text")
     text = raw["body"] if kind == "text" else json.dumps(raw["body"], separators=(",", ":"), ensure_ascii=False)
@@ -109,15 +131,23 @@ async def pull(call: Call) -> Answer:
             raise wrong(f"`{name}` is {value!r}, and must be a whole number from 1 to {high}")
     messages = [pulled(row) for row in queues.pull(call.store, queue, count, lease)]
     metadata = held(call, queue)
-    return Answer({"messages": messages, "message_backlog_count": metadata["metrics"]["backlog_count"], "metadata": metadata})
+    return Answer(
+        {"messages": messages, "message_backlog_count": metadata["metrics"]["backlog_count"], "metadata": metadata}
+    )
 
 
 def pulled(row: Any) -> dict[str, Any]:
     """A message as it is handed out."""
     body = row["body"].decode() if row["content_type"] == "text" else base64.b64encode(row["body"]).decode()
     delay = {} if row["delay"] is None else {"CF-msg-delay-secs": str(row["delay"])}
-    return {"id": row["id"], "body": body, "timestamp_ms": row["sent"], "attempts": row["attempts"], "lease_id": queues.lease_of(row),
-            "metadata": {"CF-Content-Type": row["content_type"], "CF-sourceMessageSource": row["source"], **delay}}
+    return {
+        "id": row["id"],
+        "body": body,
+        "timestamp_ms": row["sent"],
+        "attempts": row["attempts"],
+        "lease_id": queues.lease_of(row),
+        "metadata": {"CF-Content-Type": row["content_type"], "CF-sourceMessageSource": row["source"], **delay},
+    }
 
 
 async def ack(call: Call) -> Answer:
@@ -143,4 +173,6 @@ async def list_consumers(call: Call) -> Answer:
 async def create_consumer(call: Call) -> Answer:
     """Refuse it: what a consumer is handed here nobody would see."""
     queue_of(call)
-    raise invalid("the local edge hands messages to no consumer: pull them with POST .../messages/pull, which needs none here")
+    raise invalid(
+        "the local edge hands messages to no consumer: pull them with POST .../messages/pull, which needs none here"
+    )

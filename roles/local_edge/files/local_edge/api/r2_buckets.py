@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """R2 buckets."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -21,8 +22,13 @@ def find(call: Call) -> Bucket:
 
 def shown(bucket: Bucket) -> dict[str, Any]:
     location = {"location": bucket.location} if bucket.location else {}
-    return {"name": bucket.name, "creation_date": bucket.created_on, **location, "storage_class": bucket.storage_class,
-            "jurisdiction": bucket.jurisdiction}
+    return {
+        "name": bucket.name,
+        "creation_date": bucket.created_on,
+        **location,
+        "storage_class": bucket.storage_class,
+        "jurisdiction": bucket.jurisdiction,
+    }
 
 
 async def list_buckets(call: Call) -> Answer:
@@ -30,8 +36,11 @@ async def list_buckets(call: Call) -> Answer:
     size, down = call.number("per_page", 20, 1, 1000), call.query.get("direction") == "desc"
     after, part = call.cursor() or call.query.get("start_after", ""), call.query.get("name_contains", "")
     found = r2.buckets(call.store, call.account, jurisdiction_of(call))
-    found = [one for one in (reversed(found) if down else found)
-             if part in one.name and (not after or (one.name < after if down else one.name > after))]
+    found = [
+        one
+        for one in (reversed(found) if down else found)
+        if part in one.name and (not after or (one.name < after if down else one.name > after))
+    ]
     cursor = {"cursor": call.cursor_after(found[size - 1].name)} if len(found) > size else {}
     return Answer({"buckets": [shown(one) for one in found[:size]]}, info={**cursor, "per_page": size})
 
@@ -53,7 +62,9 @@ async def get_bucket(call: Call) -> Answer:
 
 async def patch_bucket(call: Call) -> Answer:
     """The storage class is in a header."""
-    r2.change_storage_class(call.store, find(call), r2.one_of(call.headers.get("cf-r2-storage-class"), r2.STORAGE_CLASSES, "storage class"))
+    r2.change_storage_class(
+        call.store, find(call), r2.one_of(call.headers.get("cf-r2-storage-class"), r2.STORAGE_CLASSES, "storage class")
+    )
     return await get_bucket(call)
 
 

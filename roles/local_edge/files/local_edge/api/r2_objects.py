@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Objects of R2 buckets: a body is the bytes, headers are what HTTP knows of them."""
+
 from __future__ import annotations
 
 import contextlib
@@ -18,8 +19,13 @@ from local_edge.model.r2_objects import Description, Object
 from local_edge.model.r2_requests import Conditions
 
 #: The headers that are kept as they are, by the names of R2.
-HEADERS = {"contentType": "content-type", "contentLanguage": "content-language", "contentDisposition": "content-disposition",
-           "contentEncoding": "content-encoding", "cacheControl": "cache-control"}
+HEADERS = {
+    "contentType": "content-type",
+    "contentLanguage": "content-language",
+    "contentDisposition": "content-disposition",
+    "contentEncoding": "content-encoding",
+    "cacheControl": "cache-control",
+}
 #: The one that is a time.
 EXPIRY, EXPIRES = "cacheExpiry", "expires"
 NO_TYPE = "application/octet-stream"
@@ -43,39 +49,72 @@ def time_in(call: Call, header: str) -> int | None:
 
 def described(call: Call) -> Description:
     """What the headers say of the object; they may hold any text, as bytes of UTF-8."""
-    http: dict[str, Any] = {name: call.headers[header].encode("latin-1").decode(errors="replace")
-                            for name, header in HEADERS.items() if header in call.headers}
+    http: dict[str, Any] = {
+        name: call.headers[header].encode("latin-1").decode(errors="replace")
+        for name, header in HEADERS.items()
+        if header in call.headers
+    }
     expiry = time_in(call, EXPIRES)
-    return Description({**http, **({EXPIRY: expiry} if expiry is not None else {})}, storage_class=call.headers.get("cf-r2-storage-class"))
+    return Description(
+        {**http, **({EXPIRY: expiry} if expiry is not None else {})},
+        storage_class=call.headers.get("cf-r2-storage-class"),
+    )
 
 
 def http_headers(found: Object) -> dict[str, str]:
     headers = {header: found.http[name] for name, header in HEADERS.items() if name in found.http}
     expires = {EXPIRES: format_datetime(moment(found.http[EXPIRY]), usegmt=True)} if EXPIRY in found.http else {}
-    return {"content-type": NO_TYPE, **headers, **expires, "etag": f'"{found.etag}"',
-            "last-modified": format_datetime(moment(found.uploaded), usegmt=True)}
+    return {
+        "content-type": NO_TYPE,
+        **headers,
+        **expires,
+        "etag": f'"{found.etag}"',
+        "last-modified": format_datetime(moment(found.uploaded), usegmt=True),
+    }
 
 
 def listed(found: Object) -> dict[str, Any]:
     expiry = {EXPIRY: written(found.http[EXPIRY])} if EXPIRY in found.http else {}
-    return {"key": found.key, "etag": found.etag, "size": found.size, "last_modified": written(found.uploaded),
-            "http_metadata": {**found.http, **expiry}, "custom_metadata": found.custom, "storage_class": found.storage_class, "ssec": False}
+    return {
+        "key": found.key,
+        "etag": found.etag,
+        "size": found.size,
+        "last_modified": written(found.uploaded),
+        "http_metadata": {**found.http, **expiry},
+        "custom_metadata": found.custom,
+        "storage_class": found.storage_class,
+        "ssec": False,
+    }
 
 
 async def list_objects(call: Call) -> Answer:
     size, query = call.number("per_page", 20, 1, r2_objects.MAX_KEYS), call.query
-    page = r2_objects.page(call.store, find(call), query.get("prefix", ""), query.get("delimiter", ""), query.get("start_after"),
-                           call.cursor(), size)
+    page = r2_objects.page(
+        call.store,
+        find(call),
+        query.get("prefix", ""),
+        query.get("delimiter", ""),
+        query.get("start_after"),
+        call.cursor(),
+        size,
+    )
     cursor = {"cursor": call.cursor_after(page.cursor)} if page.cursor else {}
-    return Answer([listed(one) for one in page.objects],
-                  info={**cursor, "is_truncated": bool(page.cursor), "per_page": size, "delimited": page.prefixes})
+    return Answer(
+        [listed(one) for one in page.objects],
+        info={**cursor, "is_truncated": bool(page.cursor), "per_page": size, "delimited": page.prefixes},
+    )
 
 
 async def get_object(call: Call) -> Answer:
     """The bare bytes, without an envelope."""
     found = r2_objects.head(call.store, find(call), call.params["key"])
-    wanted = Conditions.read({"ifNoneMatch": call.headers.get("if-none-match"), "uploadedAfter": time_in(call, "if-modified-since"),
-                              "secondsGranularity": True})
+    wanted = Conditions.read(
+        {
+            "ifNoneMatch": call.headers.get("if-none-match"),
+            "uploadedAfter": time_in(call, "if-modified-since"),
+            "secondsGranularity": True,
+        }
+    )
     if not wanted.hold(found.etag, found.uploaded):
         return Answer(status=304, content=b"", headers=http_headers(found))
     return Answer(content=r2_objects.content(call.store, found, 0, found.size), headers=http_headers(found))
@@ -86,8 +125,16 @@ async def put_object(call: Call) -> Answer:
     with call.store.blobs.draft(["md5"]) as draft:
         await draft.fill(whole(call.body))
         made = r2_objects.put(call.store, bucket, call.params["key"], draft, described(call))
-    return Answer({"key": made.key, "etag": made.etag, "version": made.version, "size": str(made.size), "uploaded": written(made.uploaded),
-                   "storage_class": made.storage_class})
+    return Answer(
+        {
+            "key": made.key,
+            "etag": made.etag,
+            "version": made.version,
+            "size": str(made.size),
+            "uploaded": written(made.uploaded),
+            "storage_class": made.storage_class,
+        }
+    )
 
 
 async def whole(body: bytes) -> AsyncIterator[bytes]:

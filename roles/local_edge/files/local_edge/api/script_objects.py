@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Worker as the API shows it."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -18,12 +19,29 @@ def tags_shown(store: Store, script: Script) -> list[str]:
 def shown(script: Script) -> dict[str, Any]:
     """What listings, uploads and lookups have in common."""
     config = script.settings()
-    names = ("compatibility_date", "compatibility_flags", "usage_model", "logpush", "observability", "placement", "tail_consumers")
-    return {"id": script.name, "tag": script.tag, "etag": script.etag, "created_on": script.created_on,
-            "modified_on": script.modified_on, "has_assets": bool(script.config.get("assets")),
-            "has_modules": script.config.get("has_modules", True), "migration_tag": script.migrations["tag"],
-            "handlers": script.config.get("handlers", []), "named_handlers": script.config.get("named_handlers", []),
-            "last_deployed_from": script.config.get("last_deployed_from", "api"), **{name: config[name] for name in names}}
+    names = (
+        "compatibility_date",
+        "compatibility_flags",
+        "usage_model",
+        "logpush",
+        "observability",
+        "placement",
+        "tail_consumers",
+    )
+    return {
+        "id": script.name,
+        "tag": script.tag,
+        "etag": script.etag,
+        "created_on": script.created_on,
+        "modified_on": script.modified_on,
+        "has_assets": bool(script.config.get("assets")),
+        "has_modules": script.config.get("has_modules", True),
+        "migration_tag": script.migrations["tag"],
+        "handlers": script.config.get("handlers", []),
+        "named_handlers": script.config.get("named_handlers", []),
+        "last_deployed_from": script.config.get("last_deployed_from", "api"),
+        **{name: config[name] for name in names},
+    }
 
 
 def settings_shown(store: Store, script: Script, bindings: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings, bindings, secrets and tags of a Worker, at both levels."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -64,8 +65,19 @@ async def patch_settings(call: Call) -> Answer:
         config = with_handlers(config, await validated(call, source, config, there), source)
         if call.script.version != script.version:
             raise overtaken()
-    return answer(call, change(call, script, Change(config=config, bindings=after, extras={"migrations": state},
-                                                    tags=None if tags is None else call.tags(tags))))
+    return answer(
+        call,
+        change(
+            call,
+            script,
+            Change(
+                config=config,
+                bindings=after,
+                extras={"migrations": state},
+                tags=None if tags is None else call.tags(tags),
+            ),
+        ),
+    )
 
 
 def merged(call: Call, script: Script, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +103,9 @@ async def patch_script_settings(call: Call) -> Answer:
 
 
 def secrets_of(call: Call, script: Script) -> dict[str, Binding]:
-    return {name: one for name, one in bindings.load(call.store, script.id).items() if one.type in bindings.SECRET_TYPES}
+    return {
+        name: one for name, one in bindings.load(call.store, script.id).items() if one.type in bindings.SECRET_TYPES
+    }
 
 
 def secret(call: Call) -> Binding:
@@ -107,8 +121,12 @@ async def store_secrets(call: Call, script: Script, wanted: Mapping[str, Any]) -
     """Merge secrets into a Worker's bindings: null deletes, the others replace or come on top."""
     if not versions.newest_answers(call.store, script.id):
         # The edit would start from the newest version, and let one answer that nobody has deployed.
-        raise ApiError(400, 10215, "Secret edit failed. You attempted to modify a secret, but the latest version of your Worker isn't currently"
-                                   " deployed. Please ensure that the latest version of your Worker is fully deployed.")
+        raise ApiError(
+            400,
+            10215,
+            "Secret edit failed. You attempted to modify a secret, but the latest version of your Worker isn't currently"
+            " deployed. Please ensure that the latest version of your Worker is fully deployed.",
+        )
     after = bindings.load(call.store, script.id)
     before = dict(after)
     for name, raw in wanted.items():
@@ -120,7 +138,9 @@ async def store_secrets(call: Call, script: Script, wanted: Mapping[str, Any]) -
         if bindings.named(entry) != name or entry["type"] not in bindings.SECRET_TYPES:
             raise bad_body(f"secret {name!r} must be an object with its `name`, `text` and type secret_text")
         if name in after and after[name].type not in bindings.SECRET_TYPES:
-            raise ApiError(400, 10053, f"Binding name {name!r} is already in use by a binding of type {after[name].type}")
+            raise ApiError(
+                400, 10053, f"Binding name {name!r} is already in use by a binding of type {after[name].type}"
+            )
         after[name] = bindings.read(call.store, call.account, entry)
     if any(name in after and after[name].type == "secret_key" for name in wanted):
         await validated(call, scripts.source_of(call.store, script), script.config, list(after.values()))

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workers: listing, looking up, reading the code, deleting. One code for both levels."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -28,9 +29,13 @@ def listed(call: Call, script: Script) -> dict[str, Any]:
     item = {**shown(script), "tags": tags_shown(call.store, script)}
     if call.place.namespace:
         return {key: value for key, value in item.items() if key not in UNLISTED[call.switches.list_carries_tags]}
-    rows = call.store.all("select id, zone, pattern, script from routes where script = ? order by created_on", script.name)
+    rows = call.store.all(
+        "select id, zone, pattern, script from routes where script = ? order by created_on", script.name
+    )
     owned = zones(call)
-    routes = [{"id": row["id"], "pattern": row["pattern"], "script": row["script"]} for row in rows if row["zone"] in owned]
+    routes = [
+        {"id": row["id"], "pattern": row["pattern"], "script": row["script"]} for row in rows if row["zone"] in owned
+    ]
     return {**item, "routes": routes or None}
 
 
@@ -41,12 +46,16 @@ async def list_namespaced(call: Call) -> Answer:
     found = scripts.listing(call.store, call.place, tags, call.cursor(), limit + 1)
     page = found[:limit]
     more = {"cursor": call.cursor_after(page[-1].name)} if len(found) > limit else LAST_PAGE.get(call.switches.list_end)
-    return Answer([listed(call, script) for script in page], info=None if more is None else {"count": len(page), **more})
+    return Answer(
+        [listed(call, script) for script in page], info=None if more is None else {"count": len(page), **more}
+    )
 
 
 async def list_account(call: Call) -> Answer:
     """All Workers of the account in one array."""
-    return Answer([listed(call, script) for script in scripts.listing(call.store, call.place, call.query.get("tags", ""))])
+    return Answer(
+        [listed(call, script) for script in scripts.listing(call.store, call.place, call.query.get("tags", ""))]
+    )
 
 
 async def get_namespaced(call: Call) -> Answer:
@@ -56,8 +65,14 @@ async def get_namespaced(call: Call) -> Answer:
     if script is None:
         return absent(call)
     found = {**shown(script), "tags": tags_shown(call.store, script)}
-    return Answer({"dispatch_namespace": call.place.namespace, "created_on": script.created_on,
-                   "modified_on": script.modified_on, "script": found})
+    return Answer(
+        {
+            "dispatch_namespace": call.place.namespace,
+            "created_on": script.created_on,
+            "modified_on": script.modified_on,
+            "script": found,
+        }
+    )
 
 
 def absent(call: Call) -> Answer:
@@ -76,7 +91,9 @@ async def get_content(call: Call) -> Answer:
     if source.modules[0].kind == "script" and len(source.modules) == 1:
         return Answer(content=source.modules[0].body, headers={"content-type": CONTENT_TYPES["script"]})
     ordered = sorted(source.modules, key=lambda module: module.name != source.main)
-    body, content_type = multipart.written([Part(one.name, one.body, one.name, CONTENT_TYPES[one.kind]) for one in ordered])
+    body, content_type = multipart.written(
+        [Part(one.name, one.body, one.name, CONTENT_TYPES[one.kind]) for one in ordered]
+    )
     return Answer(content=body, headers={"content-type": content_type, "cf-entrypoint": source.main})
 
 
@@ -85,15 +102,23 @@ async def delete_script(call: Call) -> Answer:
     script = call.script
     users = scripts.users_of(call.store, script)
     if users and call.query.get("force") != "true":
-        raise ApiError(400, 10064, f"Worker {script.name!r} is used by bindings of {', '.join(user.name for user in users)}; remove those, "
-                                   "or delete with force=true")
+        raise ApiError(
+            400,
+            10064,
+            f"Worker {script.name!r} is used by bindings of {', '.join(user.name for user in users)}; remove those, "
+            "or delete with force=true",
+        )
     with call.store.write() as db:
         scripts.delete(call.store, [script])
         if not script.place.namespace:
-            db.execute("delete from bindings where (type = 'service' and target = ?1 or type = 'dispatch_namespace' and"
-                       " json_extract(spec, '$.outbound.worker.service') = ?1) and script in (select id from scripts where account = ?2)",
-                       (script.name, call.account))
-            db.executemany("delete from routes where script = ? and zone = ?", [(script.name, zone) for zone in zones(call)])
+            db.execute(
+                "delete from bindings where (type = 'service' and target = ?1 or type = 'dispatch_namespace' and"
+                " json_extract(spec, '$.outbound.worker.service') = ?1) and script in (select id from scripts where account = ?2)",
+                (script.name, call.account),
+            )
+            db.executemany(
+                "delete from routes where script = ? and zone = ?", [(script.name, zone) for zone in zones(call)]
+            )
             call.touched += ["routes", *(user.place.key(user.name) for user in users)]
     call.touched.append(script.key)
     return Answer(content=b"" if call.switches.delete_answer == "empty" else None)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the switches make of reading and writing a Worker."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,9 @@ def check_etag(call: Call, name: str) -> None:
     script = scripts.find(call.store, call.place, name)
     there = {"*", script.etag} if script else set()
     only, never = call.headers.get("if-match"), call.headers.get("if-none-match")
-    if (only is not None and not there & set(entity_tags(only))) or (never is not None and there & set(entity_tags(never))):
+    if (only is not None and not there & set(entity_tags(only))) or (
+        never is not None and there & set(entity_tags(never))
+    ):
         raise ApiError(412, 10018, STALE)
 
 
@@ -57,5 +60,7 @@ def bindings_shown(call: Call, script: Script) -> list[dict[str, Any]]:
     """A Worker's bindings as they are read back."""
     every = [one.shown() for one in bindings.load(call.store, script.id).values()]
     if call.switches.service_props_shown == "no":
-        return [{key: value for key, value in one.items() if one["type"] != "service" or key != "props"} for one in every]
+        return [
+            {key: value for key, value in one.items() if one["type"] != "service" or key != "props"} for one in every
+        ]
     return every

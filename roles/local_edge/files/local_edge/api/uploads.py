@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Uploading a Worker: the one write that makes or replaces all of it."""
+
 from __future__ import annotations
 
 import zlib
@@ -26,13 +27,28 @@ from local_edge.strict_json import decoded
 #: Of the modules together: plain, and compressed as on the way to the machines that run them.
 MAX_SIZE, MAX_COMPRESSED = 64 * 1024 * 1024, 10 * 1024 * 1024
 KINDS = {
-    "application/javascript+module": "js", "text/javascript+module": "js", "application/javascript": "cjs", "text/javascript": "cjs",
-    "application/wasm": "wasm", "text/plain": "text", "application/octet-stream": "data", "application/json": "json",
-    "text/x-python": "python", "text/x-python-requirement": "requirement",
+    "application/javascript+module": "js",
+    "text/javascript+module": "js",
+    "application/javascript": "cjs",
+    "text/javascript": "cjs",
+    "application/wasm": "wasm",
+    "text/plain": "text",
+    "application/octet-stream": "data",
+    "application/json": "json",
+    "text/x-python": "python",
+    "text/x-python-requirement": "requirement",
 }
-CONTENT_TYPES = {"js": "application/javascript+module", "cjs": "application/javascript", "script": "application/javascript",
-                 "wasm": "application/wasm", "text": "text/plain", "data": "application/octet-stream", "json": "application/json",
-                 "python": "text/x-python", "requirement": "text/x-python-requirement"}
+CONTENT_TYPES = {
+    "js": "application/javascript+module",
+    "cjs": "application/javascript",
+    "script": "application/javascript",
+    "wasm": "application/wasm",
+    "text": "text/plain",
+    "data": "application/octet-stream",
+    "json": "application/json",
+    "python": "text/x-python",
+    "requirement": "text/x-python-requirement",
+}
 SOURCE_MAP = "application/source-map"
 #: How an upload of the code alone may name its main file.
 MAIN_HEADERS = {"main_module": "cf-worker-main-module-part", "body_part": "cf-worker-body-part"}
@@ -63,10 +79,16 @@ class Upload:
             return Source("", [])
         main, kind = self.main
         by_part = kind == "script" and main in [file.name for file in self.files]
-        modules = [self.module(file, file.name if by_part else str(file.filename), main, kind) for file in self.files if file.media_type != SOURCE_MAP]
+        modules = [
+            self.module(file, file.name if by_part else str(file.filename), main, kind)
+            for file in self.files
+            if file.media_type != SOURCE_MAP
+        ]
         names = [module.name for module in modules]
         if main not in names:
-            raise invalid(f"main_module {main!r} is not the file name of any uploaded part; there are {', '.join(names) or 'none'}")
+            raise invalid(
+                f"main_module {main!r} is not the file name of any uploaded part; there are {', '.join(names) or 'none'}"
+            )
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise invalid(f"module {twice[0]!r} was uploaded more than once")
@@ -88,8 +110,14 @@ class Upload:
 def check_size(modules: Sequence[Module]) -> None:
     """Refuse what is too large; what is small enough uncompressed is not compressed to find out."""
     size = sum(len(module.body) for module in modules)
-    if size > MAX_SIZE or (size > MAX_COMPRESSED and sum(len(zlib.compress(one.body, 1)) for one in modules) > MAX_COMPRESSED):
-        raise ApiError(413, 10027, f"workers.api.error.script_too_large: {size} bytes; a Worker has at most {MAX_COMPRESSED} compressed")
+    if size > MAX_SIZE or (
+        size > MAX_COMPRESSED and sum(len(zlib.compress(one.body, 1)) for one in modules) > MAX_COMPRESSED
+    ):
+        raise ApiError(
+            413,
+            10027,
+            f"workers.api.error.script_too_large: {size} bytes; a Worker has at most {MAX_COMPRESSED} compressed",
+        )
 
 
 def json_part(text: bytes, name: str) -> dict[str, Any]:
@@ -143,8 +171,13 @@ def read_annotations(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_handlers(config: Mapping[str, Any], handlers: Handlers, source: Source) -> dict[str, Any]:
-    return {**config, "handlers": handlers.default, "named_handlers": handlers.named, "has_default": handlers.has_default,
-            "has_modules": any(module.kind == "js" for module in source.modules)}
+    return {
+        **config,
+        "handlers": handlers.default,
+        "named_handlers": handlers.named,
+        "has_default": handlers.has_default,
+        "has_modules": any(module.kind == "js" for module in source.modules),
+    }
 
 
 @dataclass(frozen=True)
@@ -166,22 +199,30 @@ def settled(call: Call, name: str, metadata: Mapping[str, Any]) -> Settled:
     after = bindings.resolve(call.store, call.account, metadata.get("bindings", []), before, rules_of(call, metadata))
     if metadata.get("exports") and metadata.get("migrations"):
         raise ApiError(400, 100402, "`exports` and `migrations` cannot be used together")
-    state = migrations.migrated(old.migrations if old else migrations.EMPTY, metadata.get("migrations"), metadata.get("exports"))
+    state = migrations.migrated(
+        old.migrations if old else migrations.EMPTY, metadata.get("migrations"), metadata.get("exports")
+    )
     served = assets_after(call, old, metadata)
     check_assets_binding(served, after)
-    config = {**checked(metadata, SHAPES), "last_deployed_from": call.client, **({"assets": served} if served else {}),
-              **({"trusted": True} if scripts.is_trusted(call.store, call.place) else {})}
+    config = {
+        **checked(metadata, SHAPES),
+        "last_deployed_from": call.client,
+        **({"assets": served} if served else {}),
+        **({"trusted": True} if scripts.is_trusted(call.store, call.place) else {}),
+    }
     scripts.check_tails(call.store, call.account, config)
     return Settled(config, bound(call, name, after, state), state, old.version if old else None)
 
 
 def bound(call: Call, name: str, after: Iterable[Binding], state: Mapping[str, Any]) -> list[Binding]:
     """The bindings of a Worker with those to Durable Objects resolved, be it to its own classes after migrations or to those of others."""
+
     def classes_of(key: str) -> migrations.Classes:
         if key == call.place.key(name):
             return dict(state["classes"])
         other = scripts.find(call.store, *Place.of(key))
         return dict(other.migrations["classes"]) if other else {}
+
     return migrations.with_ids(after, call.place, name, classes_of)
 
 
@@ -190,7 +231,10 @@ def assets_after(call: Call, old: Script | None, metadata: Mapping[str, Any]) ->
     before = old.config.get("assets") if old else None
     wanted = metadata.get("assets")
     if wanted and wanted.get("jwt"):
-        return {"manifest": assets.completed(call.store, call.place, wanted["jwt"]), "config": assets.check_config(wanted.get("config"))}
+        return {
+            "manifest": assets.completed(call.store, call.place, wanted["jwt"]),
+            "config": assets.check_config(wanted.get("config")),
+        }
     if metadata.get("keep_assets") and before:
         return {**before, "config": assets.check_config(wanted["config"])} if wanted and "config" in wanted else before
     if wanted:
@@ -212,8 +256,17 @@ def uploaded(call: Call, script: Script, startup_ms: int) -> Answer:
     """What an upload answers: the Worker without its bindings."""
     call.touched.append(script.key)
     version = scripts.answering(call.store, script)["id"].replace("-", "")
-    return Answer({**shown(script), "tags": tags_shown(call.store, script), "startup_time_ms": startup_ms, "entry_point": script.main,
-                   "deployment_id": version, "pipeline_hash": script.etag, "mutable_pipeline_id": script.tag})
+    return Answer(
+        {
+            **shown(script),
+            "tags": tags_shown(call.store, script),
+            "startup_time_ms": startup_ms,
+            "entry_point": script.main,
+            "deployment_id": version,
+            "pipeline_hash": script.etag,
+            "mutable_pipeline_id": script.tag,
+        }
+    )
 
 
 async def put_script(call: Call) -> Answer:
@@ -230,8 +283,14 @@ async def put_script(call: Call) -> Answer:
     after = settled(call, name, upload.metadata)
     if after.version != first.version:
         raise overtaken()
-    change = Change(source, with_handlers(after.config, handlers, source), after.bindings, tags, {"migrations": after.migrations},
-                    read_annotations(upload.metadata))
+    change = Change(
+        source,
+        with_handlers(after.config, handlers, source),
+        after.bindings,
+        tags,
+        {"migrations": after.migrations},
+        read_annotations(upload.metadata),
+    )
     return uploaded(call, scripts.write(call.store, call.place, name, change), handlers.startup_ms)
 
 
@@ -242,5 +301,10 @@ async def put_content(call: Call) -> Answer:
     handlers = await validated(call, source, script.config, list(bindings.load(call.store, script.id).values()))
     if call.script.version != script.version:
         raise overtaken()
-    return uploaded(call, scripts.write(call.store, call.place, script.name,
-                                        Change(source, with_handlers(script.config, handlers, source))), handlers.startup_ms)
+    return uploaded(
+        call,
+        scripts.write(
+            call.store, call.place, script.name, Change(source, with_handlers(script.config, handlers, source))
+        ),
+        handlers.startup_ms,
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Versions and deployments of an account's Workers: uploads that do not answer yet, and the choice of what does."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -29,9 +30,19 @@ def source_of(version: Version) -> str:
 def shown(version: Version) -> dict[str, Any]:
     """A version as its listing shows it."""
     annotations = {"workers/triggered_by": "upload", **version.annotations}
-    return {"id": version.id, "number": version.number, "annotations": annotations,
-            "metadata": {"author_email": AUTHOR, "author_id": "", "created_on": version.created_on, "modified_on": version.created_on,
-                         "hasPreview": False, "source": source_of(version)}}
+    return {
+        "id": version.id,
+        "number": version.number,
+        "annotations": annotations,
+        "metadata": {
+            "author_email": AUTHOR,
+            "author_id": "",
+            "created_on": version.created_on,
+            "modified_on": version.created_on,
+            "hasPreview": False,
+            "source": source_of(version),
+        },
+    }
 
 
 def in_full(call: Call, version: Version) -> dict[str, Any]:
@@ -39,26 +50,56 @@ def in_full(call: Call, version: Version) -> dict[str, Any]:
     content = version.content
     config = {name: content.config.get(name, default) for name, default in DEFAULTS.items()}
     handlers = content.config.get("handlers", [])
-    return {**shown(version), "startup_time_ms": 1, "resources": {
-        "bindings": [one.shown() for one in content.bindings],
-        "script": {"etag": content.etag, "handlers": handlers, "named_handlers": content.config.get("named_handlers", []),
-                   "placement_mode": None, "last_deployed_from": source_of(version)},
-        "script_runtime": {**{name: config[name] for name in ("compatibility_date", "compatibility_flags", "usage_model", "limits")},
-                           "migration_tag": call.script.migrations["tag"]}}}
+    return {
+        **shown(version),
+        "startup_time_ms": 1,
+        "resources": {
+            "bindings": [one.shown() for one in content.bindings],
+            "script": {
+                "etag": content.etag,
+                "handlers": handlers,
+                "named_handlers": content.config.get("named_handlers", []),
+                "placement_mode": None,
+                "last_deployed_from": source_of(version),
+            },
+            "script_runtime": {
+                **{
+                    name: config[name]
+                    for name in ("compatibility_date", "compatibility_flags", "usage_model", "limits")
+                },
+                "migration_tag": call.script.migrations["tag"],
+            },
+        },
+    }
 
 
 def deployed(call: Call, deployment: Deployment) -> dict[str, Any]:
     source = source_of(versions.get(call.store, call.script.id, deployment.versions[0]["version_id"]))
-    return {"id": deployment.id, "source": source, "strategy": "percentage", "author_email": AUTHOR, "created_on": deployment.created_on,
-            "annotations": dict(deployment.annotations), "versions": list(deployment.versions)}
+    return {
+        "id": deployment.id,
+        "source": source,
+        "strategy": "percentage",
+        "author_email": AUTHOR,
+        "created_on": deployment.created_on,
+        "annotations": dict(deployment.annotations),
+        "versions": list(deployment.versions),
+    }
 
 
 async def list_versions(call: Call) -> Answer:
     """All versions that could be deployed, which are all there are. wrangler reads the `resources` of these, too."""
     found = [in_full(call, version) for version in versions.listing(call.store, call.script.id)]
     page, size = call.number("page", 1, 1, 1_000_000), call.number("per_page", 10, 1, 100)
-    return Answer({"items": found if call.query.get("deployable") == "true" else found[(page - 1) * size:page * size]},
-                  info={"page": page, "per_page": size, "count": len(found), "total_count": len(found), "total_pages": -(-len(found) // size)})
+    return Answer(
+        {"items": found if call.query.get("deployable") == "true" else found[(page - 1) * size : page * size]},
+        info={
+            "page": page,
+            "per_page": size,
+            "count": len(found),
+            "total_count": len(found),
+            "total_pages": -(-len(found) // size),
+        },
+    )
 
 
 async def get_version(call: Call) -> Answer:
@@ -70,11 +111,15 @@ async def create_version(call: Call) -> Answer:
     script, upload = call.script, await uploads.read(call)
     refused = [key for key in REFUSED if upload.metadata.get(key)]
     if refused:
-        raise invalid(f"metadata `{refused[0]}` belongs to the Worker and not to a version: send it with the Worker's settings")
+        raise invalid(
+            f"metadata `{refused[0]}` belongs to the Worker and not to a version: send it with the Worker's settings"
+        )
     source, newest = upload.source(), versions.newest(call.store, script.id)
     before = {one.name: one for one in newest.content.bindings}
     metadata = {**upload.metadata, **checked(upload.metadata, METADATA)}
-    after = bindings.resolve(call.store, call.account, metadata.get("bindings", []), before, uploads.rules_of(call, metadata))
+    after = bindings.resolve(
+        call.store, call.account, metadata.get("bindings", []), before, uploads.rules_of(call, metadata)
+    )
     after = uploads.bound(call, script.name, after, script.migrations)
     served = uploads.assets_after(call, script, metadata)
     uploads.check_assets_binding(served, after)
@@ -97,7 +142,12 @@ async def patch_latest(call: Call) -> Answer:
         if raw is not None:
             entry = {**raw, "name": name}
             after[bindings.named(entry)] = bindings.read(call.store, call.account, entry)
-    content = Content(newest.etag, newest.main, {**newest.config, "last_deployed_from": call.client}, bindings.counted(list(after.values())))
+    content = Content(
+        newest.etag,
+        newest.main,
+        {**newest.config, "last_deployed_from": call.client},
+        bindings.counted(list(after.values())),
+    )
     await uploads.validated(call, scripts.source_of(call.store, newest), content.config, content.bindings)
     annotations = {"workers/triggered_by": "secret", **uploads.read_annotations(body)}
     ident = scripts.add_version(call.store, script, None, content, annotations)
@@ -122,7 +172,12 @@ async def create_deployment(call: Call) -> Answer:
     chosen = versions.get(call.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
     annotations = uploads.read_annotations(body)
     kept = {name: script.config[name] for name in UNVERSIONED if name in script.config}
-    change = Change(config={**chosen.content.config, **kept}, bindings=chosen.content.bindings, annotations=annotations, version=chosen)
+    change = Change(
+        config={**chosen.content.config, **kept},
+        bindings=chosen.content.bindings,
+        annotations=annotations,
+        version=chosen,
+    )
     scripts.write(call.store, call.place, script.name, change)
     if len(shares) > 1:
         versions.amend(call.store, script.id, shares)
@@ -139,4 +194,7 @@ def read_shares(call: Call, script: Script, body: Mapping[str, Any]) -> list[dic
         SHARE("versions", one)
     if sum(one["percentage"] for one in shares) != 100 or len({one["version_id"] for one in shares}) < len(shares):
         raise bad_body("the `versions` differ, and their percentages sum up to 100")
-    return [{"version_id": versions.get(call.store, script.id, one["version_id"]).id, "percentage": one["percentage"]} for one in shares]
+    return [
+        {"version_id": versions.get(call.store, script.id, one["version_id"]).id, "percentage": one["percentage"]}
+        for one in shares
+    ]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Worker routes of a zone."""
+
 from __future__ import annotations
 
 import uuid
@@ -35,11 +36,18 @@ def owned_zones(call: Call) -> list[Zone]:
 def zone_named(call: Call, body: Mapping[str, Any], host: str) -> Zone:
     """The zone that a body names by id, by name, or by nothing but a host: then the one with the longest name."""
     ident, name = body.get("zone_id"), body.get("zone_name")
-    fits = [zone for zone in owned_zones(call)
-            if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))]
+    fits = [
+        zone
+        for zone in owned_zones(call)
+        if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))
+    ]
     if not fits:
-        raise ApiError(400, 10082, f"Could not find a zone for {ident or name or host!r}. Make sure the domain is set up to be proxied by "
-                                   "Cloudflare.")
+        raise ApiError(
+            400,
+            10082,
+            f"Could not find a zone for {ident or name or host!r}. Make sure the domain is set up to be proxied by "
+            "Cloudflare.",
+        )
     return max(fits, key=lambda zone: len(zone.name))
 
 
@@ -62,9 +70,18 @@ def read(call: Call, ident: str) -> tuple[str, str | None]:
     if script is not None and not isinstance(script, str):
         raise bad_body("script must be a string")
     if script and not scripts.find(call.store, Place(zone.account.id), script):
-        raise ApiError(400, 10019, "Cannot configure a route for a Worker which does not exist. Please ensure this Worker "
-                                   "exists and try again.")
-    if call.store.one("select 1 from routes where zone = ? and pattern in (?, ?) and id != ?", zone.id, *patterns.spellings(pattern), ident):
+        raise ApiError(
+            400,
+            10019,
+            "Cannot configure a route for a Worker which does not exist. Please ensure this Worker "
+            "exists and try again.",
+        )
+    if call.store.one(
+        "select 1 from routes where zone = ? and pattern in (?, ?) and id != ?",
+        zone.id,
+        *patterns.spellings(pattern),
+        ident,
+    ):
         raise ApiError(409, 10020, "A route with the same pattern already exists")
     return pattern, script or None
 
@@ -85,21 +102,42 @@ async def put_script_routes(call: Call) -> Answer:
         raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
     wanted = dict.fromkeys(wanted_route(call, item) for item in body)
     for zone, pattern in wanted:
-        if call.store.one("select 1 from routes where zone = ? and pattern in (?, ?) and script is not ?",
-                          zone, *patterns.spellings(pattern), script.name):
+        if call.store.one(
+            "select 1 from routes where zone = ? and pattern in (?, ?) and script is not ?",
+            zone,
+            *patterns.spellings(pattern),
+            script.name,
+        ):
             raise ApiError(409, 10020, f"A route with the same pattern already exists: {pattern}")
     owned = {zone.id: zone for zone in owned_zones(call)}
     rows = call.store.all("select * from routes where script = ?", script.name)
     mine = {(row["zone"], row["pattern"]): row for row in rows if row["zone"] in owned}
     with call.store.write() as db:
-        db.executemany("delete from routes where id = ?", [(row["id"],) for route, row in mine.items() if route not in wanted])
-        db.executemany("insert into routes values (?, ?, ?, ?, ?)", [
-            (uuid.uuid4().hex, zone, pattern, script.name, now()) for zone, pattern in wanted if (zone, pattern) not in mine])
-        if any(call.store.count("select count(*) from routes where zone = ?", zone) > MAX_ROUTES for zone, _pattern in wanted):
+        db.executemany(
+            "delete from routes where id = ?", [(row["id"],) for route, row in mine.items() if route not in wanted]
+        )
+        db.executemany(
+            "insert into routes values (?, ?, ?, ?, ?)",
+            [
+                (uuid.uuid4().hex, zone, pattern, script.name, now())
+                for zone, pattern in wanted
+                if (zone, pattern) not in mine
+            ],
+        )
+        if any(
+            call.store.count("select count(*) from routes where zone = ?", zone) > MAX_ROUTES
+            for zone, _pattern in wanted
+        ):
             raise too_many()
     call.touched.append("routes")
     rows = call.store.all("select * from routes where script = ? order by created_on, id", script.name)
-    return Answer([{**shown(row), "zone_id": row["zone"], "zone_name": owned[row["zone"]].name} for row in rows if row["zone"] in owned])
+    return Answer(
+        [
+            {**shown(row), "zone_id": row["zone"], "zone_name": owned[row["zone"]].name}
+            for row in rows
+            if row["zone"] in owned
+        ]
+    )
 
 
 async def list_routes(call: Call) -> Answer:

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The edge's own console: one page at `/` of the API port, read-only, without a token.
 
-    asked    what the query of the page asks for, and the links from there
-    facts    what the page shows, read in a bounded number of queries; of bindings names and types only
-    door     who may see it, and how it travels
+asked    what the query of the page asks for, and the links from there
+facts    what the page shows, read in a bounded number of queries; of bindings names and types only
+door     who may see it, and how it travels
 """
+
 from __future__ import annotations

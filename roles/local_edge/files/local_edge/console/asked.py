@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the query of the page asks for: `?namespace=prod&tag=plan-pro&q=customer-&after=customer-7`."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

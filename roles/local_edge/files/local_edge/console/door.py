@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may see the page, and how it travels."""
+
 from __future__ import annotations
 
 import re
@@ -21,18 +22,29 @@ Reply = tuple[int, Mapping[str, str], bytes]
 FOLDER = Path(__file__).parent
 TEXT = "text/plain; charset=utf-8"
 #: What the page loads, by its path.
-FILES = {f"/_edge/console/{name}": (kind, (FOLDER / name).read_bytes()) for name, kind in {
-    "style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"}.items()}
+FILES = {
+    f"/_edge/console/{name}": (kind, (FOLDER / name).read_bytes())
+    for name, kind in {
+        "style.css": "text/css; charset=utf-8",
+        "live.js": "text/javascript; charset=utf-8",
+        "icon.svg": "image/svg+xml",
+    }.items()
+}
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
-                               " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin", "cache-control": "no-store",
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
 }
 #: Names that lead to this machine wherever they are looked up. Any other may have been made to: DNS rebinding.
 LOOPBACK = re.compile(r"(127(\.\d{1,3}){3}|\[::1\]|([a-z0-9_-]+\.)*localhost)(:\d+)?", re.IGNORECASE)
-REFUSAL = ("The console of the local edge answers on loopback names only, and the Host header names another.\n"
-           "Open it as http://127.0.0.1 or http://localhost, with this port.\n")
+REFUSAL = (
+    "The console of the local edge answers on loopback names only, and the Host header names another.\n"
+    "Open it as http://127.0.0.1 or http://localhost, with this port.\n"
+)
 
 SHORTENED = re.compile(r"(?<![0-9a-f])([0-9a-f]{6})[0-9a-f]{26}(?![0-9a-f])")
 
@@ -42,8 +54,14 @@ def shortened(path: str) -> list[str]:
     return SHORTENED.sub(r"\1…", path)[:200].split("/")
 
 
-PAGES = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, auto_reload=False,
-                    trim_blocks=True, lstrip_blocks=True)
+PAGES = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    auto_reload=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 PAGES.globals.update(ACCOUNT=asked.ACCOUNT)
 PAGES.filters.update(number="{:,}".format, shortened=shortened)
 
@@ -51,7 +69,11 @@ PAGES.filters.update(number="{:,}".format, shortened=shortened)
 def page(plane: ControlPlane, query: str) -> bytes:
     """The page; characters that no encoding has, which a client may have sent, are replaced."""
     wanted = asked.Asked.read(query)
-    return PAGES.get_template("page.html").render(asked=wanted, **vars(facts.gather(plane, wanted))).encode(errors="replace")
+    return (
+        PAGES.get_template("page.html")
+        .render(asked=wanted, **vars(facts.gather(plane, wanted)))
+        .encode(errors="replace")
+    )
 
 
 def answer(plane: ControlPlane, request: Request) -> Reply | None:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the page shows. Every list is cut, and every cut says what there is in all: thousands of Workers cost what a hundred do."""
+
 from __future__ import annotations
 
 import json
@@ -31,8 +32,10 @@ SAID, TEXT = 50, 4000
 
 OWN = "from namespaces where account = ?"
 #: Workers of ?1 in ?2 whose names begin with ?3 and, if ?4 is not empty, that have this tag.
-MATCHING = ("from scripts where account = ?1 and namespace = ?2 and name >= ?3 and name < ?3 || char(1114111)"
-            " and (?4 = '' or exists (select 1 from tags where script = scripts.id and tag = ?4))")
+MATCHING = (
+    "from scripts where account = ?1 and namespace = ?2 and name >= ?3 and name < ?3 || char(1114111)"
+    " and (?4 = '' or exists (select 1 from tags where script = scripts.id and tag = ?4))"
+)
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,12 @@ def local(text: str) -> datetime:
 
 
 def namespaces(store: Store, account: str) -> list[Namespace]:
-    rows = store.all("select name, trusted, created_on, (select count(*) from scripts where scripts.account = namespaces.account and"
-                     " scripts.namespace = namespaces.name) as scripts from namespaces where account = ? order by name limit ?",
-                     account, NAMESPACES)
+    rows = store.all(
+        "select name, trusted, created_on, (select count(*) from scripts where scripts.account = namespaces.account and"
+        " scripts.namespace = namespaces.name) as scripts from namespaces where account = ? order by name limit ?",
+        account,
+        NAMESPACES,
+    )
     return [Namespace(row["name"], row["scripts"], bool(row["trusted"]), local(row["created_on"])) for row in rows]
 
 
@@ -152,36 +158,73 @@ def places(store: Store, asked: Asked, names: Sequence[str]) -> list[Place]:
     found = []
     for name in names:
         which = (asked.account, "" if name == ACCOUNT else name, asked.q, asked.tag)
-        rows = store.all(f"select id, name, modified_on {MATCHING} and name > ?5 order by name limit ?6", *which, after, limit)
+        rows = store.all(
+            f"select id, name, modified_on {MATCHING} and name > ?5 order by name limit ?6", *which, after, limit
+        )
         before = store.count(f"select count(*) {MATCHING} and name <= ?5", *which, after) if after else 0
         found.append((name, rows, before + 1, store.count(f"select count(*) {MATCHING}", *which)))
     ids = [row["id"] for _name, rows, _first, _total in found for row in rows]
     chosen = "where script in (select value from json_each(?)) order by script, position"
     tags = listed(store, f"select script, tag from tags {chosen}", ids)
     bindings = listed(store, f"select script, name, type from bindings {chosen}", ids)
-    return [Place(name, [Worker(row["id"], row["name"], local(row["modified_on"]), [tag for tag, in tags.get(row["id"], ())],
-                                bindings.get(row["id"], ())) for row in rows], first, total) for name, rows, first, total in found]
+    return [
+        Place(
+            name,
+            [
+                Worker(
+                    row["id"],
+                    row["name"],
+                    local(row["modified_on"]),
+                    [tag for (tag,) in tags.get(row["id"], ())],
+                    bindings.get(row["id"], ()),
+                )
+                for row in rows
+            ],
+            first,
+            total,
+        )
+        for name, rows, first, total in found
+    ]
 
 
 def routes(store: Store, zones: Sequence[Zone]) -> list[Routes]:
     """The routes of every zone, by pattern."""
-    rows = store.all("select * from (select zone, pattern, script, count(*) over (partition by zone) as total,"
-                     " row_number() over (partition by zone order by pattern) as place from routes"
-                     " where zone in (select value from json_each(?))) where place <= ? order by place",
-                     json.dumps([zone.id for zone in zones]), ROUTES)
+    rows = store.all(
+        "select * from (select zone, pattern, script, count(*) over (partition by zone) as total,"
+        " row_number() over (partition by zone order by pattern) as place from routes"
+        " where zone in (select value from json_each(?))) where place <= ? order by place",
+        json.dumps([zone.id for zone in zones]),
+        ROUTES,
+    )
     found = {zone.id: [row for row in rows if row["zone"] == zone.id] for zone in zones}
-    return [Routes(zone, [(row["pattern"], row["script"]) for row in found[zone.id]], found[zone.id][0]["total"] if found[zone.id] else 0)
-            for zone in zones]
+    return [
+        Routes(
+            zone,
+            [(row["pattern"], row["script"]) for row in found[zone.id]],
+            found[zone.id][0]["total"] if found[zone.id] else 0,
+        )
+        for zone in zones
+    ]
 
 
 def said(logs: Logs, asked: Asked) -> list[Said]:
     """The latest entries of the Workers that are looked at, newest first."""
+
     def fits(entry: Entry) -> bool:
         account, namespace, name = entry.key.split("/", 2)
-        return (account == asked.account and asked.namespace in ("", namespace or ACCOUNT) and name.startswith(asked.q))
+        return account == asked.account and asked.namespace in ("", namespace or ACCOUNT) and name.startswith(asked.q)
+
     fitting = (entry for _number, entry in reversed(logs.entries) if fits(entry))
-    return [Said(entry.key.split("/")[1] or ACCOUNT, entry.key.rpartition("/")[2], entry.level, entry.text[:TEXT],
-                 datetime.fromtimestamp(entry.time)) for entry in islice(fitting, SAID)]
+    return [
+        Said(
+            entry.key.split("/")[1] or ACCOUNT,
+            entry.key.rpartition("/")[2],
+            entry.level,
+            entry.text[:TEXT],
+            datetime.fromtimestamp(entry.time),
+        )
+        for entry in islice(fitting, SAID)
+    ]
 
 
 def gather(plane: ControlPlane, asked: Asked) -> Facts:
@@ -190,13 +233,23 @@ def gather(plane: ControlPlane, asked: Asked) -> Facts:
     account = settings.account(asked.account) or settings.accounts[0]
     known = namespaces(store, account.id)
     names = [asked.namespace] if asked.namespace else [ACCOUNT, *(one.name for one in known)]
-    if asked.namespace not in ("", ACCOUNT) and not store.one(f"select 1 {OWN} and name = ?", account.id, asked.namespace):
+    if asked.namespace not in ("", ACCOUNT) and not store.one(
+        f"select 1 {OWN} and name = ?", account.id, asked.namespace
+    ):
         names = []
     return Facts(
-        version=__version__, moment=datetime.now().astimezone(), addresses=plane.addresses, accounts=settings.accounts, account=account,
-        budget=Budget.of(plane.meter), namespaces=known,
+        version=__version__,
+        moment=datetime.now().astimezone(),
+        addresses=plane.addresses,
+        accounts=settings.accounts,
+        account=account,
+        budget=Budget.of(plane.meter),
+        namespaces=known,
         namespaces_total=store.count(f"select count(*) {OWN}", account.id),
         places=places(store, replace(asked, account=account.id), names),
         zones=routes(store, [zone for zone in settings.zones if zone.account.id == account.id]),
-        requests=list(islice(reversed(journal.requests), REQUESTS)), reads=journal.reads, writes=journal.writes,
-        said=said(plane.logs, replace(asked, account=account.id)))
+        requests=list(islice(reversed(journal.requests), REQUESTS)),
+        reads=journal.reads,
+        writes=journal.writes,
+        said=said(plane.logs, replace(asked, account=account.id)),
+    )

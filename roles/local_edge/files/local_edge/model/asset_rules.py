@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rules of static assets: what `_redirects`, `_headers`, `run_worker_first` and `base_path` say, and why some of it cannot be taken."""
+
 from __future__ import annotations
 
 import re
@@ -23,8 +24,10 @@ INDEX = re.compile(r"/index(.html)?$")
 NAME = r"[\w!#$%&'*+.^`|~-]+"
 SET, UNSET = re.compile(rf"({NAME})\s*:\s*(.+)", re.ASCII), re.compile(rf"! +({NAME})", re.ASCII)
 #: What the parts of a URL hold as it is; all else is percent-encoded.
-PLAIN = {part: "".join(set(string.ascii_letters + string.digits + string.punctuation) - set(encoded))
-         for part, encoded in (("path", '"#<>?^`{}'), ("query", '"#<>'), ("fragment", '"<>`'))}
+PLAIN = {
+    part: "".join(set(string.ascii_letters + string.digits + string.punctuation) - set(encoded))
+    for part, encoded in (("path", '"#<>?^`{}'), ("query", '"#<>'), ("fragment", '"<>`'))
+}
 
 
 class Refused(Exception):
@@ -49,10 +52,12 @@ def applied(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def read(config: Mapping[str, Any]) -> dict[str, tuple[Any, list[str]]]:
     """The rules, and what is wrong with others."""
-    return {"_redirects": taken(config.get("_redirects", ""), Redirects(config.get("html_handling") != "none")),
-            "_headers": taken(config.get("_headers", ""), Headers()),
-            "run_worker_first": routes(config.get("run_worker_first", False)),
-            "base_path": base_path(config.get("base_path", "/"))}
+    return {
+        "_redirects": taken(config.get("_redirects", ""), Redirects(config.get("html_handling") != "none")),
+        "_headers": taken(config.get("_headers", ""), Headers()),
+        "run_worker_first": routes(config.get("run_worker_first", False)),
+        "base_path": base_path(config.get("base_path", "/")),
+    }
 
 
 def taken(text: str, reader: Redirects | Headers) -> tuple[Any, list[str]]:
@@ -95,7 +100,11 @@ class Redirects:
 
     def room(self, source: str) -> dict[str, dict[str, Any]]:
         """Where a rule belongs, if there is room for it."""
-        kind, rules, limit = ("dynamic", self.dynamic, MAX_DYNAMIC) if self.dynamic or DYNAMIC.search(source) else ("static", self.static, MAX_STATIC)
+        kind, rules, limit = (
+            ("dynamic", self.dynamic, MAX_DYNAMIC)
+            if self.dynamic or DYNAMIC.search(source)
+            else ("static", self.static, MAX_STATIC)
+        )
         if len(rules) == limit:
             raise Full(f"Maximum number of {kind} _redirects rules limit of {limit} exceeded")
         return rules
@@ -104,9 +113,15 @@ class Redirects:
         relative = target.startswith("/")
         if status not in STATUSES:
             raise Refused(f"Valid status codes are 200, 301, 302 (default), 303, 307, or 308. Got {status}.")
-        if relative and INDEX.search(target) and (source.endswith("/*") or (source.endswith("/") and self.html_handling)):
-            raise Refused("Infinite loop detected in this rule. "
-                          "This would cause a redirect to strip `.html` or `/index` and end up triggering this rule again.")
+        if (
+            relative
+            and INDEX.search(target)
+            and (source.endswith("/*") or (source.endswith("/") and self.html_handling))
+        ):
+            raise Refused(
+                "Infinite loop detected in this rule. "
+                "This would cause a redirect to strip `.html` or `/index` and end up triggering this rule again."
+            )
         if source in self.static or source in self.dynamic:
             raise Refused(f"Duplicate rule for path {source}")
         if status == "200" and not relative:
@@ -114,7 +129,10 @@ class Redirects:
 
     def applied(self) -> dict[str, Any]:
         """`{"static": {path: {"to", "status"}}, "dynamic": [{"pattern", "to", "status"}]}`."""
-        return {"static": self.static, "dynamic": [{"pattern": source, **rule} for source, rule in self.dynamic.items()]}
+        return {
+            "static": self.static,
+            "dynamic": [{"pattern": source, **rule} for source, rule in self.dynamic.items()],
+        }
 
 
 class Headers:
@@ -159,11 +177,17 @@ def address(text: str, *, whole: bool = False) -> str:
     """A path, or a URL of https, as a browser has it; only with `whole` its query and fragment stay."""
     absolute = ABSOLUTE.match(text)
     if not absolute and not text.startswith("/"):
-        raise Refused('URLs should either be relative (e.g. begin with a forward-slash), or use HTTPS (e.g. begin with "https://").')
+        raise Refused(
+            'URLs should either be relative (e.g. begin with a forward-slash), or use HTTPS (e.g. begin with "https://").'
+        )
     origin, rest = (f"https://{absolute[1]}", absolute[2]) if absolute else ("", text)
     rest, _mark, fragment = rest.partition("#")
     path, _mark, query = rest.partition("?")
-    tail = "".join(mark + quote(part, PLAIN[kind]) for mark, kind, part in (("?", "query", query), ("#", "fragment", fragment)) if part)
+    tail = "".join(
+        mark + quote(part, PLAIN[kind])
+        for mark, kind, part in (("?", "query", query), ("#", "fragment", fragment))
+        if part
+    )
     return origin + quote(without_dots(path), PLAIN["path"]) + (tail if whole else "")
 
 
@@ -182,16 +206,27 @@ def without_dots(path: str) -> str:
 def base_path(text: str) -> tuple[str, list[str]]:
     """The path under which all assets are, with a slash at both ends."""
     path = without_dots(re.sub("/+", "/", text)).removesuffix("/") + "/"
-    is_path = text and not re.match(r"//|[a-zA-Z][a-zA-Z\d+.-]*:", text) and not re.search(r"[\x00-\x1f\x7f\\?#%]", text)
-    return path, [] if is_path else [f"{text!r} is not a path: it has no scheme, host, query, fragment, backslash, control character or percent-encoding"]
+    is_path = (
+        text and not re.match(r"//|[a-zA-Z][a-zA-Z\d+.-]*:", text) and not re.search(r"[\x00-\x1f\x7f\\?#%]", text)
+    )
+    return path, [] if is_path else [
+        f"{text!r} is not a path: it has no scheme, host, query, fragment, backslash, control character or percent-encoding"
+    ]
 
 
 def routes(rules: bool | Sequence[str]) -> tuple[Any, list[str]]:
     """Whether the Worker comes first, always or by `{"worker": [glob], "assets": [glob]}`; where both fit, the assets do."""
     if isinstance(rules, bool):
         return rules, []
-    worker, assets = [rule for rule in rules if rule.startswith("/")], [rule[1:] for rule in rules if rule.startswith("!/")]
-    return {"worker": worker, "assets": assets}, [*misrouted(rules, worker), *unfit(worker), *unfit([f"!{rule}" for rule in assets])]
+    worker, assets = (
+        [rule for rule in rules if rule.startswith("/")],
+        [rule[1:] for rule in rules if rule.startswith("!/")],
+    )
+    return {"worker": worker, "assets": assets}, [
+        *misrouted(rules, worker),
+        *unfit(worker),
+        *unfit([f"!{rule}" for rule in assets]),
+    ]
 
 
 def misrouted(rules: Sequence[str], worker: Sequence[str]) -> Iterator[str]:
@@ -215,4 +250,8 @@ def unfit(rules: Sequence[str]) -> Iterator[str]:
         if rule in rules[:position]:
             yield f"'{rule}': rule is a duplicate; rules must be unique"
         if rule.endswith("*"):
-            yield from (f"'{other}': rule '{rule}' makes it redundant" for other in rules if other != rule and other.startswith(rule[:-1]))
+            yield from (
+                f"'{other}': rule '{rule}' makes it redundant"
+                for other in rules
+                if other != rule and other.startswith(rule[:-1])
+            )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Static assets: what an upload session asks for, what it already finds, and the proof that it is complete."""
+
 from __future__ import annotations
 
 import json
@@ -30,8 +31,15 @@ def check_manifest(raw: Any) -> dict[str, dict[str, Any]]:
     if len(raw) > MAX_FILES:
         raise ApiError(413, 10304, f"a manifest has at most {MAX_FILES} files, not {len(raw)}")
     for path, entry in raw.items():
-        if not path.startswith("/") or not isinstance(entry, dict) or not is_hash(entry.get("hash")) or not is_size(entry.get("size")):
-            raise bad_body(f"manifest entry {path!r}: a path begins with /, and has a `hash` of 32 hexadecimal digits and a `size`")
+        if (
+            not path.startswith("/")
+            or not isinstance(entry, dict)
+            or not is_hash(entry.get("hash"))
+            or not is_size(entry.get("size"))
+        ):
+            raise bad_body(
+                f"manifest entry {path!r}: a path begins with /, and has a `hash` of 32 hexadecimal digits and a `size`"
+            )
         check_size(path, entry["size"])
     return raw
 
@@ -53,17 +61,33 @@ def begin(store: Store, place: Place, manifest: Mapping[str, Mapping[str, Any]])
     """A session: its token, and what is missing in buckets of a bearable size; with nothing missing the token completes already."""
     session = uuid.uuid4().hex
     with store.write() as db:
-        db.execute("insert into manifests values (?, ?, ?, ?, ?)",
-                   (session, place.account, place.namespace, json.dumps({path: one["hash"] for path, one in manifest.items()}), now()))
+        db.execute(
+            "insert into manifests values (?, ?, ?, ?, ?)",
+            (
+                session,
+                place.account,
+                place.namespace,
+                json.dumps({path: one["hash"] for path, one in manifest.items()}),
+                now(),
+            ),
+        )
     sizes = {one["hash"]: one["size"] for one in manifest.values()}
     wanted = missing(store, place, sizes)
-    return {"jwt": signed(store, session, "session" if wanted else "complete"), "buckets": buckets({one: sizes[one] for one in wanted})}
+    return {
+        "jwt": signed(store, session, "session" if wanted else "complete"),
+        "buckets": buckets({one: sizes[one] for one in wanted}),
+    }
 
 
 def missing(store: Store, place: Place, hashes: Iterable[str]) -> list[str]:
     """Which of these files are not here yet."""
-    return [one for one in hashes if not store.one("select 1 from assets where account = ? and namespace = ? and hash = ?",
-                                                   place.account, place.namespace, one)]
+    return [
+        one
+        for one in hashes
+        if not store.one(
+            "select 1 from assets where account = ? and namespace = ? and hash = ?", place.account, place.namespace, one
+        )
+    ]
 
 
 def buckets(sizes: Mapping[str, int]) -> list[list[str]]:
@@ -94,7 +118,9 @@ def authorized(store: Store, token: str) -> str:
     try:
         return session_of(store, token)[0]
     except jwt.InvalidTokenError as error:
-        raise ApiError(401, 10000, f"Authentication error: the token of this asset upload is not valid ({error})") from None
+        raise ApiError(
+            401, 10000, f"Authentication error: the token of this asset upload is not valid ({error})"
+        ) from None
 
 
 def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]]) -> str | None:
@@ -109,8 +135,13 @@ def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]
     for name, (body, _content_type) in files.items():
         check_size(name, len(body))
     with store.write() as db:
-        db.executemany("insert or ignore into assets values (?, ?, ?, ?, ?)", [
-            (place.account, place.namespace, name, content_type, body) for name, (body, content_type) in files.items()])
+        db.executemany(
+            "insert or ignore into assets values (?, ?, ?, ?, ?)",
+            [
+                (place.account, place.namespace, name, content_type, body)
+                for name, (body, content_type) in files.items()
+            ],
+        )
     return None if missing(store, place, hashes) else signed(store, session, "complete")
 
 
@@ -122,7 +153,12 @@ def completed(store: Store, place: Place, token: Any) -> str:
         raise invalid(f"the `jwt` of assets is not valid: {error}") from None
     if state != "complete":
         raise invalid("the `jwt` of assets is that of a session whose upload is not complete")
-    if not store.one("select 1 from manifests where id = ? and account = ? and namespace = ?", session, place.account, place.namespace):
+    if not store.one(
+        "select 1 from manifests where id = ? and account = ? and namespace = ?",
+        session,
+        place.account,
+        place.namespace,
+    ):
         raise invalid("the `jwt` of assets belongs to another account or dispatch namespace")
     return session
 
@@ -130,22 +166,39 @@ def completed(store: Store, place: Place, token: Any) -> str:
 def site(store: Store, place: Place, assets: Mapping[str, Any]) -> dict[str, Any]:
     """The assets of a Worker as the edge takes them: `files` by path, each with its `hash` and its `type`, and how they are served."""
     config = assets["config"]
-    return {"files": files(store, place, assets["manifest"]), "html_handling": config.get("html_handling", "auto-trailing-slash"),
-            "not_found_handling": config.get("not_found_handling", "none"), **asset_rules.applied(config)}
+    return {
+        "files": files(store, place, assets["manifest"]),
+        "html_handling": config.get("html_handling", "auto-trailing-slash"),
+        "not_found_handling": config.get("not_found_handling", "none"),
+        **asset_rules.applied(config),
+    }
 
 
 def files(store: Store, place: Place, manifest: str) -> dict[str, dict[str, str | None]]:
     row = store.one("select files from manifests where id = ?", manifest)
     hashes = row["files"] if row else "{}"
-    types = {one["hash"]: one["content_type"] for one in store.all(
-        "select hash, content_type from assets where account = ? and namespace = ? and hash in (select value from json_each(?))",
-        place.account, place.namespace, hashes)}
-    return {path: {"hash": digest, "type": types[digest]} for path, digest in json.loads(hashes).items() if digest in types}
+    types = {
+        one["hash"]: one["content_type"]
+        for one in store.all(
+            "select hash, content_type from assets where account = ? and namespace = ? and hash in (select value from json_each(?))",
+            place.account,
+            place.namespace,
+            hashes,
+        )
+    }
+    return {
+        path: {"hash": digest, "type": types[digest]} for path, digest in json.loads(hashes).items() if digest in types
+    }
 
 
 def get(store: Store, place: Place, digest: str) -> bytes | None:
     """The bytes of a file."""
-    row = store.one("select body from assets where account = ? and namespace = ? and hash = ?", place.account, place.namespace, digest)
+    row = store.one(
+        "select body from assets where account = ? and namespace = ? and hash = ?",
+        place.account,
+        place.namespace,
+        digest,
+    )
     return row["body"] if row else None
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bindings: what an upload may name, what it may not, and what of the old ones survives."""
+
 from __future__ import annotations
 
 import json
@@ -38,7 +39,9 @@ class Binding:
 
     def stands_for(self, raw: Mapping[str, Any]) -> bool:
         """Whether an uploaded binding names this secret, and no value for it."""
-        return self.type in SECRET_TYPES and self.type == raw.get("type") and not set(KINDS[self.type].hidden) & set(raw)
+        return (
+            self.type in SECRET_TYPES and self.type == raw.get("type") and not set(KINDS[self.type].hidden) & set(raw)
+        )
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,19 @@ class Target:
         elsewhere = raw.get("environment") not in (None, "production")
         within = [raw.get(self.part) or "default"] if self.part else []
         if elsewhere or not store.one(self.find, account, value, *within):
-            raise ApiError(400, self.code, self.message.format(value=value, name=raw["name"],
-                                                               environment=raw.get("environment") or "production"))
+            raise ApiError(
+                400,
+                self.code,
+                self.message.format(value=value, name=raw["name"], environment=raw.get("environment") or "production"),
+            )
         return value
 
 
 def product(kind: str, key: str, code: int, message: str) -> Target:
     """A target among the objects of another product, by its id or its name."""
-    return Target(key, f"select 1 from products where kind = '{kind}' and account = ?1 and ?2 in (id, name)", code, message)
+    return Target(
+        key, f"select 1 from products where kind = '{kind}' and account = ?1 and ?2 in (id, name)", code, message
+    )
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,9 @@ class Kind:
         name, label = raw["name"], raw["type"]
         given = [key for key in self.either if raw.get(key)]
         if self.either and len(given) != 1:
-            raise invalid(f"binding {name} of type {label} must have exactly one of `{'`, `'.join(self.either)}` specified")
+            raise invalid(
+                f"binding {name} of type {label} must have exactly one of `{'`, `'.join(self.either)}` specified"
+            )
         for key in (*self.required, *given):
             value, shape = raw.get(key), self.shapes.get(key, str)
             if key not in raw or not isinstance(value, shape) or (value == "" and key not in EMPTY_ALLOWED):
@@ -105,13 +115,21 @@ class Kind:
         if self.also:
             self.also(store, account, raw)
         name, label = raw["name"], raw["type"]
-        shown = {key: raw[key] for key in (*self.required, *self.optional, *self.either)
-                 if key not in self.hidden and (raw.get(key) is not None or key in self.required)}
+        shown = {
+            key: raw[key]
+            for key in (*self.required, *self.optional, *self.either)
+            if key not in self.hidden and (raw.get(key) is not None or key in self.required)
+        }
         hidden = {key: raw[key] for key in self.hidden if raw.get(key) is not None}
         if label in VARIABLES and sum(map(size, (*shown.values(), *hidden.values()))) > MAX_VALUE:
             raise ApiError(400, 10054, f"binding {name}: the value is larger than {MAX_VALUE} bytes")
-        return Binding(name, label, shown, target=self.target.check(store, account, raw) if self.target else None,
-                       value=(hidden.get("text") if "text" in hidden else json.dumps(hidden)) if hidden else None)
+        return Binding(
+            name,
+            label,
+            shown,
+            target=self.target.check(store, account, raw) if self.target else None,
+            value=(hidden.get("text") if "text" in hidden else json.dumps(hidden)) if hidden else None,
+        )
 
 
 def size(value: Any) -> int:
@@ -125,7 +143,9 @@ EMPTY_ALLOWED = ("text", "json")
 ANY = (object,)
 #: Seconds in which a rate limit may count.
 PERIODS = (10, 60)
-SCRIPT_MISSING = "Service binding '{name}' references environment '{environment}' on Worker '{value}' which was not found."
+SCRIPT_MISSING = (
+    "Service binding '{name}' references environment '{environment}' on Worker '{value}' which was not found."
+)
 DISPATCH_MISSING = "The specified dispatch namespace does not exist on this account."
 SCRIPT = "select 1 from scripts where account = ? and namespace = '' and name = ?"
 
@@ -139,8 +159,12 @@ def check_outbound(store: Store, account: str, raw: Mapping[str, Any]) -> None:
         return
     worker, params = outbound.get("worker"), outbound.get("params") or []
     if not isinstance(worker, dict) or not isinstance(worker.get("service"), str):
-        raise invalid(f"binding {raw['name']}: `outbound.worker` must be an object with the `service` that all requests go through")
-    if not isinstance(params, list) or not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in params):
+        raise invalid(
+            f"binding {raw['name']}: `outbound.worker` must be an object with the `service` that all requests go through"
+        )
+    if not isinstance(params, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("name"), str) for one in params
+    ):
         raise invalid(f"binding {raw['name']}: `outbound.params` must be a list of objects with a `name`")
     SERVICE.check(store, account, {**worker, "name": raw["name"]})
 
@@ -148,14 +172,18 @@ def check_outbound(store: Store, account: str, raw: Mapping[str, Any]) -> None:
 def check_delay(_store: Store, _account: str, raw: Mapping[str, Any]) -> None:
     """The `delivery_delay` of a queue, which is for all messages without one."""
     if raw.get("delivery_delay") is not None and not queues.is_whole(raw["delivery_delay"], 0, queues.MAX_DELAY):
-        raise invalid(f"binding {raw['name']}: `delivery_delay` must be a whole number of seconds from 0 to {queues.MAX_DELAY}")
+        raise invalid(
+            f"binding {raw['name']}: `delivery_delay` must be a whole number of seconds from 0 to {queues.MAX_DELAY}"
+        )
 
 
 def check_rate(_store: Store, _account: str, raw: Mapping[str, Any]) -> None:
     """The `simple` of a rate limit: so many in so many seconds."""
     limit, period = raw["simple"].get("limit"), raw["simple"].get("period")
     if not isinstance(limit, (int, float)) or isinstance(limit, bool) or limit < 1 or period not in PERIODS:
-        raise invalid(f"binding {raw['name']}: `simple` must have a `limit` from 1, and a `period` of {' or '.join(map(str, PERIODS))} seconds")
+        raise invalid(
+            f"binding {raw['name']}: `simple` must have a `limit` from 1, and a `period` of {' or '.join(map(str, PERIODS))} seconds"
+        )
 
 
 #: Every type the API knows. What the runtime can make of it is the runtime's to say.
@@ -163,35 +191,80 @@ KINDS: Mapping[str, Kind] = {
     "plain_text": Kind(("text",)),
     "json": Kind(("json",), shapes={"json": ANY}),
     "secret_text": Kind(("text",), hidden=("text",)),
-    "secret_key": Kind(("algorithm", "format", "usages"), hidden=("key_base64", "key_jwk"), either=("key_base64", "key_jwk"),
-                       shapes={"algorithm": (str, dict), "usages": list, "key_jwk": dict}),
-    "kv_namespace": Kind(("namespace_id",), target=Target(
-        "namespace_id", "select 1 from kv_namespaces where account = ? and id = ?", 10041,
-        "KV namespace '{value}' not found. Verify the namespace exists in your account and that the namespace_id is correct.")),
-    "dispatch_namespace": Kind(("namespace",), ("outbound",), shapes={"outbound": dict}, also=check_outbound, target=Target(
-        "namespace", "select 1 from namespaces where account = ? and name = ?", 100119, DISPATCH_MISSING)),
+    "secret_key": Kind(
+        ("algorithm", "format", "usages"),
+        hidden=("key_base64", "key_jwk"),
+        either=("key_base64", "key_jwk"),
+        shapes={"algorithm": (str, dict), "usages": list, "key_jwk": dict},
+    ),
+    "kv_namespace": Kind(
+        ("namespace_id",),
+        target=Target(
+            "namespace_id",
+            "select 1 from kv_namespaces where account = ? and id = ?",
+            10041,
+            "KV namespace '{value}' not found. Verify the namespace exists in your account and that the namespace_id is correct.",
+        ),
+    ),
+    "dispatch_namespace": Kind(
+        ("namespace",),
+        ("outbound",),
+        shapes={"outbound": dict},
+        also=check_outbound,
+        target=Target("namespace", "select 1 from namespaces where account = ? and name = ?", 100119, DISPATCH_MISSING),
+    ),
     "service": Kind(("service",), ("environment", "entrypoint", "props"), shapes={"props": dict}, target=SERVICE),
-    "r2_bucket": Kind(("bucket_name",), ("jurisdiction",), target=Target(
-        "bucket_name", "select 1 from r2_buckets where account = ? and name = ? and jurisdiction = ?", 10085,
-        "R2 bucket '{value}' not found. Please verify that the bucket exists in your account.", part="jurisdiction")),
-    "d1": Kind(("id",), target=Target(
-        "id", "select 1 from products where kind = 'd1' and account = ? and id = ?", 10181,
-        "D1 binding '{name}' references database '{value}' which was not found. Verify the database exists in your account and that the "
-        "database_id in your configuration is correct.")),
-    "queue": Kind(("queue_name",), ("delivery_delay",), shapes={"delivery_delay": (int, float)}, also=check_delay, target=product(
-        "queue", "queue_name", 11000, "Queue '{value}' does not exist.")),
+    "r2_bucket": Kind(
+        ("bucket_name",),
+        ("jurisdiction",),
+        target=Target(
+            "bucket_name",
+            "select 1 from r2_buckets where account = ? and name = ? and jurisdiction = ?",
+            10085,
+            "R2 bucket '{value}' not found. Please verify that the bucket exists in your account.",
+            part="jurisdiction",
+        ),
+    ),
+    "d1": Kind(
+        ("id",),
+        target=Target(
+            "id",
+            "select 1 from products where kind = 'd1' and account = ? and id = ?",
+            10181,
+            "D1 binding '{name}' references database '{value}' which was not found. Verify the database exists in your account and that the "
+            "database_id in your configuration is correct.",
+        ),
+    ),
+    "queue": Kind(
+        ("queue_name",),
+        ("delivery_delay",),
+        shapes={"delivery_delay": (int, float)},
+        also=check_delay,
+        target=product("queue", "queue_name", 11000, "Queue '{value}' does not exist."),
+    ),
     "hyperdrive": Kind(("id",), target=product("hyperdrive", "id", 10157, "Hyperdrive config '{value}' not found.")),
-    "vectorize": Kind(("index_name",), target=product("vectorize", "index_name", 10159, "Vectorize index '{value}' not found.")),
-    "secrets_store_secret": Kind(("store_id", "secret_name"), target=product(
-        "secrets_store", "store_id", 10182, "Secrets Store '{value}' not found.")),
-    "mtls_certificate": Kind(("certificate_id",), target=product(
-        "mtls_certificate", "certificate_id", 100143, "mTLS certificate '{value}' not found.")),
-    "durable_object_namespace": Kind(("class_name",), ("script_name", "environment", "namespace_id", "dispatch_namespace")),
+    "vectorize": Kind(
+        ("index_name",), target=product("vectorize", "index_name", 10159, "Vectorize index '{value}' not found.")
+    ),
+    "secrets_store_secret": Kind(
+        ("store_id", "secret_name"),
+        target=product("secrets_store", "store_id", 10182, "Secrets Store '{value}' not found."),
+    ),
+    "mtls_certificate": Kind(
+        ("certificate_id",),
+        target=product("mtls_certificate", "certificate_id", 100143, "mTLS certificate '{value}' not found."),
+    ),
+    "durable_object_namespace": Kind(
+        ("class_name",), ("script_name", "environment", "namespace_id", "dispatch_namespace")
+    ),
     "workflow": Kind(("workflow_name",), ("class_name", "script_name")),
     "analytics_engine": Kind(("dataset",)),
     "ratelimit": Kind(("namespace_id", "simple"), shapes={"simple": dict}, also=check_rate),
-    "send_email": Kind((), ("destination_address", "allowed_destination_addresses", "allowed_sender_addresses"),
-                       shapes={"allowed_destination_addresses": list, "allowed_sender_addresses": list}),
+    "send_email": Kind(
+        (),
+        ("destination_address", "allowed_destination_addresses", "allowed_sender_addresses"),
+        shapes={"allowed_destination_addresses": list, "allowed_sender_addresses": list},
+    ),
     "pipelines": Kind(either=("pipeline", "stream")),
     "vpc_service": Kind(("service_id",)),
     "vpc_network": Kind(either=("tunnel_id", "network_id")),
@@ -204,8 +277,20 @@ KINDS: Mapping[str, Kind] = {
     "k2": Kind(("stream",)),
     "tail_consumer": Kind(("service",), ("environment",)),
     **{label: Kind(("part",)) for label in ("wasm_module", "text_blob", "data_blob")},
-    **{label: Kind() for label in ("ai", "browser", "images", "media", "stream", "version_metadata", "assets", "worker_loader",
-                                   "websearch")},
+    **{
+        label: Kind()
+        for label in (
+            "ai",
+            "browser",
+            "images",
+            "media",
+            "stream",
+            "version_metadata",
+            "assets",
+            "worker_loader",
+            "websearch",
+        )
+    },
 }
 
 
@@ -223,7 +308,9 @@ def read(store: Store, account: str, raw: Mapping[str, Any]) -> Binding:
     """Check one uploaded binding whose name is right already."""
     label = raw.get("type")
     if isinstance(label, str) and label in KINDS:
-        return KINDS[label].read(store, account, {**raw, **{new: raw[old] for old, new in RENAMED.get(label, {}).items() if raw.get(old)}})
+        return KINDS[label].read(
+            store, account, {**raw, **{new: raw[old] for old, new in RENAMED.get(label, {}).items() if raw.get(old)}}
+        )
     raise invalid(f"binding {raw['name']} has unknown type {label!r}")
 
 
@@ -245,7 +332,9 @@ def inherited(raw: Mapping[str, Any], before: Mapping[str, Binding], strict: boo
     source = before.get(old_name)
     if source is None:
         if strict:
-            raise ApiError(400, 10057, f"inherit binding '{raw['name']}' is invalid: the Worker has no binding of that name")
+            raise ApiError(
+                400, 10057, f"inherit binding '{raw['name']}' is invalid: the Worker has no binding of that name"
+            )
         return None
     return Binding(raw["name"], source.type, source.spec, source.target, source.value)
 
@@ -280,13 +369,21 @@ def counted(bindings: list[Binding]) -> list[Binding]:
 def load(store: Store, script: int) -> dict[str, Binding]:
     """A Worker's bindings by name."""
     rows = store.all("select name, type, spec, target, value from bindings where script = ? order by position", script)
-    return {row["name"]: Binding(row["name"], row["type"], json.loads(row["spec"]), row["target"], store.unseal(row["value"]))
-            for row in rows}
+    return {
+        row["name"]: Binding(
+            row["name"], row["type"], json.loads(row["spec"]), row["target"], store.unseal(row["value"])
+        )
+        for row in rows
+    }
 
 
 def save(store: Store, script: int, bindings: Iterable[Binding]) -> None:
     """Replace a Worker's bindings; inside `write()`."""
     store.db.execute("delete from bindings where script = ?", (script,))
-    store.db.executemany("insert into bindings values (?, ?, ?, ?, ?, ?, ?)", [
-        (script, position, one.name, one.type, json.dumps(dict(one.spec)), one.target, store.seal(one.value))
-        for position, one in enumerate(bindings)])
+    store.db.executemany(
+        "insert into bindings values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (script, position, one.name, one.type, json.dumps(dict(one.spec)), one.target, store.seal(one.value))
+            for position, one in enumerate(bindings)
+        ],
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Worker's configuration: what shape each of its settings has."""
+
 from __future__ import annotations
 
 import datetime
@@ -14,8 +15,15 @@ from local_edge.errors import ApiError, invalid
 DEFAULT_DATE = "2021-11-02"
 #: What of a Worker's configuration its settings show, with the value of one that never gave it.
 DEFAULTS: Mapping[str, Any] = {
-    "compatibility_date": DEFAULT_DATE, "compatibility_flags": [], "limits": None, "logpush": False, "observability": None,
-    "placement": None, "tail_consumers": None, "usage_model": "standard", "cache_options": None,
+    "compatibility_date": DEFAULT_DATE,
+    "compatibility_flags": [],
+    "limits": None,
+    "logpush": False,
+    "observability": None,
+    "placement": None,
+    "tail_consumers": None,
+    "usage_model": "standard",
+    "cache_options": None,
 }
 #: What of it belongs to the Worker and not to a version of it.
 UNVERSIONED = ("logpush", "observability", "tail_consumers")
@@ -27,15 +35,18 @@ def one_of(*values: Any) -> Check:
     def check(path: str, value: Any) -> None:
         if not any(value == one and type(value) is type(one) for one in values):
             raise invalid(f"{path} must be one of {', '.join(map(str, values))}")
+
     return check
 
 
 def of_type(described: str, *types: type, least: float | None = None, most: float | None = None) -> Check:
     """A value of one of these types; true and false are no numbers."""
+
     def check(path: str, value: Any) -> None:
         fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
         if not fits or (least is not None and value < least) or (most is not None and value > most):
             raise invalid(f"{path} must be {described}")
+
     return check
 
 
@@ -45,11 +56,13 @@ def list_of(check_one: Check) -> Check:
             raise invalid(f"{path} must be a list")
         for position, one in enumerate(value):
             check_one(f"{path}[{position}]", one)
+
     return check
 
 
 def fields(required: Mapping[str, Check] | None = None, /, **optional: Check) -> Check:
     """An object; keys that are not known pass, since Cloudflare adds new ones."""
+
     def check(path: str, value: Any) -> None:
         if not isinstance(value, dict):
             raise invalid(f"{path} must be an object")
@@ -59,6 +72,7 @@ def fields(required: Mapping[str, Check] | None = None, /, **optional: Check) ->
         for key, check_field in {**(required or {}), **optional}.items():
             if value.get(key) is not None:
                 check_field(f"{path}.{key}", value[key])
+
     return check
 
 
@@ -70,6 +84,7 @@ def any_of(described: str, *checks: Check) -> Check:
             except ApiError:
                 continue
         raise invalid(f"{path} must be {described}")
+
     return check
 
 
@@ -95,8 +110,12 @@ SHAPES: Mapping[str, Check] = {
     "compatibility_flags": list_of(TEXT),
     "limits": fields(cpu_ms=COUNT, subrequests=COUNT),
     "logpush": FLAG,
-    "observability": fields({"enabled": FLAG}, head_sampling_rate=RATE,
-                            logs=fields(enabled=FLAG, invocation_logs=FLAG, **STREAM), traces=fields(enabled=FLAG, **STREAM)),
+    "observability": fields(
+        {"enabled": FLAG},
+        head_sampling_rate=RATE,
+        logs=fields(enabled=FLAG, invocation_logs=FLAG, **STREAM),
+        traces=fields(enabled=FLAG, **STREAM),
+    ),
     "placement": fields(mode=one_of("smart", "off", "targeted"), region=TEXT, hostname=TEXT, host=TEXT),
     "tail_consumers": list_of(fields({"service": TEXT}, environment=TEXT, namespace=TEXT)),
     "usage_model": one_of("standard", "bundled", "unbound"),

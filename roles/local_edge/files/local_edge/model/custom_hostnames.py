@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Custom hostnames: which names may be one, what may be said of their certificates, and how they come to be active."""
+
 from __future__ import annotations
 
 import hashlib
@@ -26,17 +27,32 @@ AGAIN = "Check your input and try again."
 ON_OR_OFF = ("on", "off")
 #: What `ssl.settings` may hold: values, and the code where it is another.
 SETTINGS: Mapping[str, tuple[tuple[str, ...], int]] = {
-    "http2": (ON_OR_OFF, 1422), "tls_1_3": (ON_OR_OFF, 1424), "min_tls_version": (("1.0", "1.1", "1.2", "1.3"), 1425),
-    "early_hints": (ON_OR_OFF, 1434)}
+    "http2": (ON_OR_OFF, 1422),
+    "tls_1_3": (ON_OR_OFF, 1424),
+    "min_tls_version": (("1.0", "1.1", "1.2", "1.3"), 1425),
+    "early_hints": (ON_OR_OFF, 1434),
+}
 #: What `ssl` may hold beside flags and certificates, as above.
 CHOICES: Mapping[str, tuple[tuple[str, ...], int, str]] = {
-    "method": (("http", "txt", "email"), 1432, "The validation method is not supported. Only http, email, or txt are accepted."),
+    "method": (
+        ("http", "txt", "email"),
+        1432,
+        "The validation method is not supported. Only http, email, or txt are accepted.",
+    ),
     "type": (("dv",), 1433, "The validation type is not supported. Only 'dv' is accepted."),
-    "bundle_method": (("ubiquitous", "optimal", "force"), 1449,
-                      "The request input bundle_method must be one of: ubiquitous, optimal, force."),
+    "bundle_method": (
+        ("ubiquitous", "optimal", "force"),
+        1449,
+        "The request input bundle_method must be one of: ubiquitous, optimal, force.",
+    ),
     "certificate_authority": (("google", "lets_encrypt", "ssl_com", "digicert"), 1434, "The SSL attribute is invalid."),
 }
-DEFAULTS: Mapping[str, Any] = {"bundle_method": "ubiquitous", "certificate_authority": "google", "wildcard": False, "settings": {}}
+DEFAULTS: Mapping[str, Any] = {
+    "bundle_method": "ubiquitous",
+    "certificate_authority": "google",
+    "wildcard": False,
+    "settings": {},
+}
 SSL_FIELDS = (*CHOICES, "wildcard", "settings", "cloudflare_branding", "custom_csr_id", "custom_certificate")
 MAILBOXES = ("admin", "administrator", "hostmaster", "postmaster", "webmaster")
 
@@ -65,14 +81,23 @@ def check_name(given: object, kind: str = "custom hostname", first: int = 1407, 
     if not name.isascii():
         raise refuse(first + 1, f"{kind.capitalize()}s with non-ASCII characters are not supported.")
     if len(name) > 255 or not LABELS.fullmatch(name) or is_address(name):
-        raise refuse(first, f"Invalid {kind}. {kind.capitalize()}s have to be smaller than 256 characters in length, cannot be IP "
-                            "addresses, and cannot contain special characters.")
+        raise refuse(
+            first,
+            f"Invalid {kind}. {kind.capitalize()}s have to be smaller than 256 characters in length, cannot be IP "
+            "addresses, and cannot contain special characters.",
+        )
     if reserved and name.rpartition(".")[2] in RESERVED:
-        raise refuse(first + 2, f"Reserved top domain {kind}s, such as 'test', 'example', 'invalid' or 'localhost', is not supported.")
+        raise refuse(
+            first + 2,
+            f"Reserved top domain {kind}s, such as 'test', 'example', 'invalid' or 'localhost', is not supported.",
+        )
     if "." not in name:
         raise refuse(first + 3, f"Unable to parse {kind} - publicsuffix: cannot derive eTLD+1 for domain {name}.")
     if reserved and f".{name}".endswith(tuple(f".{each}" for each in PROHIBITED)):
-        raise refuse(first + 4, f"{kind.capitalize()}s ending in {', '.join(PROHIBITED[:-1])}, or {PROHIBITED[-1]} are prohibited.")
+        raise refuse(
+            first + 4,
+            f"{kind.capitalize()}s ending in {', '.join(PROHIBITED[:-1])}, or {PROHIBITED[-1]} are prohibited.",
+        )
     return name
 
 
@@ -80,14 +105,20 @@ def check_ssl(given: object, before: Mapping[str, Any] | None) -> dict[str, Any]
     """What is kept of `ssl`; a change names only what it changes. Private keys are not kept: nothing here uses TLS."""
     told = given if isinstance(given, dict) else {}
     settings, wildcard = told.get("settings"), told.get("wildcard")
-    if not isinstance(given, dict) or not isinstance(settings, (dict, type(None))) or not isinstance(wildcard, (bool, type(None))):
+    if (
+        not isinstance(given, dict)
+        or not isinstance(settings, (dict, type(None)))
+        or not isinstance(wildcard, (bool, type(None)))
+    ):
         raise refuse(1434, "The SSL attribute is invalid. Refer to the API documentation.")
     for field, (values, code, why) in CHOICES.items():
         if given.get(field) is not None and given[field] not in values:
             raise refuse(code, why)
     for field, (values, code) in SETTINGS.items():
         if settings and settings.get(field) is not None and settings[field] not in values:
-            raise refuse(code, f"Invalid {field} setting. Only {', '.join(repr(value) for value in values)} is accepted.")
+            raise refuse(
+                code, f"Invalid {field} setting. Only {', '.join(repr(value) for value in values)} is accepted."
+            )
     validated = bool(given.get("type")), bool(given.get("method"))
     needed = not given.get("custom_certificate") and (before is None or bool(given.get("certificate_authority")))
     if validated not in ((True, True), (needed, needed)):
@@ -125,7 +156,10 @@ def token(*parts: str) -> str:
 def validation_records(method: str, hosts: Sequence[str], secret: str) -> list[dict[str, Any]]:
     """What must be placed for a certificate, one record for each name of it; names and wildcards of them are proven at one place."""
     records: Mapping[str, Callable[[str, str], dict[str, Any]]] = {
-        "http": lambda host, value: {"http_url": f"http://{host}/.well-known/acme-challenge/{value}", "http_body": f"{value}.{secret}"},
+        "http": lambda host, value: {
+            "http_url": f"http://{host}/.well-known/acme-challenge/{value}",
+            "http_body": f"{value}.{secret}",
+        },
         "txt": lambda host, value: {"txt_name": f"_acme-challenge.{host}", "txt_value": value},
         "email": lambda host, _value: {"emails": [f"{box}@{host}" for box in MAILBOXES]},
     }
@@ -139,8 +173,14 @@ def ssl_shown(ident: str, hostname: str, ssl: Mapping[str, Any], since: str, sec
     shown = {"id": ident, **ssl, "status": status, "hosts": hosts}
     if status == "active":
         issued = moment(since)
-        return {**shown, "issuer": "Local Edge", "serial_number": str(int(token(ident, since), 16)), "signature": "ECDSAWithSHA256",
-                "uploaded_on": issued.isoformat(), "expires_on": (issued + timedelta(days=90)).isoformat()}
+        return {
+            **shown,
+            "issuer": "Local Edge",
+            "serial_number": str(int(token(ident, since), 16)),
+            "signature": "ECDSAWithSHA256",
+            "uploaded_on": issued.isoformat(),
+            "expires_on": (issued + timedelta(days=90)).isoformat(),
+        }
     if status == "pending_validation" and ssl.get("method"):
         shown["validation_records"] = validation_records(ssl["method"], hosts, token(ident, since))
     return shown
@@ -148,6 +188,10 @@ def ssl_shown(ident: str, hostname: str, ssl: Mapping[str, Any], since: str, sec
 
 def ownership(ident: str, hostname: str) -> dict[str, Any]:
     """The two ways to prove that a hostname is its customer's."""
-    return {"ownership_verification": {"type": "txt", "name": f"_cf-custom-hostname.{hostname}", "value": ident},
-            "ownership_verification_http": {"http_url": f"http://{hostname}/.well-known/cf-custom-hostname-challenge/{ident}",
-                                            "http_body": ident}}
+    return {
+        "ownership_verification": {"type": "txt", "name": f"_cf-custom-hostname.{hostname}", "value": ident},
+        "ownership_verification_http": {
+            "http_url": f"http://{hostname}/.well-known/cf-custom-hostname-challenge/{ident}",
+            "http_body": ident,
+        },
+    }

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """D1: the statements of a text, and the files that databases are imported from and exported to. The databases themselves are the edge's."""
+
 from __future__ import annotations
 
 import hashlib
@@ -59,7 +60,9 @@ def file(store: Store, name: str) -> File | None:
 
 def uploaded(store: Store, database: str, etag: str) -> File | None:
     """A file of a database that has this content."""
-    row = store.one("select name, etag, body from d1_files where database = ? and etag = ? and body is not null", database, etag)
+    row = store.one(
+        "select name, etag, body from d1_files where database = ? and etag = ? and body is not null", database, etag
+    )
     return File(*row) if row else None
 
 
@@ -73,7 +76,9 @@ def fill(store: Store, name: str, body: bytes) -> str:
 
 def pass_for(store: Store, name: str, method: str) -> str:
     """What in an address says that it may be used: a file and a method."""
-    return jwt.encode({"file": name, "method": method, "exp": int(time.time()) + LIFETIME}, store.signing_key, ALGORITHM)
+    return jwt.encode(
+        {"file": name, "method": method, "exp": int(time.time()) + LIFETIME}, store.signing_key, ALGORITHM
+    )
 
 
 def passed(store: Store, name: str, method: str, text: str) -> File:
@@ -91,5 +96,7 @@ def passed(store: Store, name: str, method: str, text: str) -> File:
 def sweep(store: Store) -> None:
     """Forget files that no address leads to any more, and those of databases that are gone."""
     with store.write() as db:
-        db.execute("delete from d1_files where julianday('now') - julianday(created_on) > ? or database not in (select id from products)",
-                   (LIFETIME / 86400,))
+        db.execute(
+            "delete from d1_files where julianday('now') - julianday(created_on) > ? or database not in (select id from products)",
+            (LIFETIME / 86400,),
+        )

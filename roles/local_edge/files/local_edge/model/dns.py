@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """DNS records of a zone: what may be one, which exclude each other, and which names are proxied."""
+
 from __future__ import annotations
 
 import ipaddress
@@ -126,7 +127,13 @@ def completed(name: object, zone: Zone) -> str:
         text = text if text.isascii() else text.encode("idna").decode()
     except UnicodeError:
         raise refuse("DNS name is invalid.", 9000) from None
-    full = zone.name if text == "@" else text if text == zone.name or text.endswith(f".{zone.name}") else f"{text}.{zone.name}"
+    full = (
+        zone.name
+        if text == "@"
+        else text
+        if text == zone.name or text.endswith(f".{zone.name}")
+        else f"{text}.{zone.name}"
+    )
     if not NAME.fullmatch(full):
         raise refuse("DNS name is invalid.", 9000)
     return full
@@ -150,18 +157,41 @@ class Record:
 
     def shown(self) -> dict[str, Any]:
         meta = {"origin_worker_id": self.worker, "read_only": True} if self.domain else {}
-        return {"id": self.id, "name": self.name, "type": self.type, "content": self.content, "proxiable": self.type in ADDRESSES,
-                "proxied": self.proxied, "meta": meta, "created_on": self.created_on, "modified_on": self.modified_on, **self.extras}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "type": self.type,
+            "content": self.content,
+            "proxiable": self.type in ADDRESSES,
+            "proxied": self.proxied,
+            "meta": meta,
+            "created_on": self.created_on,
+            "modified_on": self.modified_on,
+            **self.extras,
+        }
 
 
 def of_row(row: Any) -> Record:
-    return Record(row["id"], row["zone"], row["type"], row["name"], row["content"], bool(row["proxied"]), json.loads(row["extras"]),
-                  row["created_on"], row["modified_on"], row["domain"], row["worker"])
+    return Record(
+        row["id"],
+        row["zone"],
+        row["type"],
+        row["name"],
+        row["content"],
+        bool(row["proxied"]),
+        json.loads(row["extras"]),
+        row["created_on"],
+        row["modified_on"],
+        row["domain"],
+        row["worker"],
+    )
 
 
 #: A zone's records, each with the tag of the Worker whose custom domain it belongs to.
-SELECT = ("select * from (select dns_records.*, scripts.tag as worker from dns_records"
-          " left join worker_domains on worker_domains.id = domain left join scripts on scripts.id = worker_domains.script) where zone = ?")
+SELECT = (
+    "select * from (select dns_records.*, scripts.tag as worker from dns_records"
+    " left join worker_domains on worker_domains.id = domain left join scripts on scripts.id = worker_domains.script) where zone = ?"
+)
 
 
 def listing(store: Store, zone: str) -> list[Record]:
@@ -191,14 +221,26 @@ def read(body: Mapping[str, Any], zone: Zone, before: Record | None = None) -> R
         raise refuse("Invalid 'proxied' value, must be a boolean", 9003)
     if proxied and name not in ADDRESSES:
         raise refuse("This record type cannot be proxied.", 9004)
-    return Record(before.id if before else uuid.uuid4().hex, zone.id, name, completed(body.get("name"), zone), kind.content(name, body),
-                  proxied, {**options(body, proxied), **stamps(body, before, time), **priority(kind, body)},
-                  before.created_on if before else time, time)
+    return Record(
+        before.id if before else uuid.uuid4().hex,
+        zone.id,
+        name,
+        completed(body.get("name"), zone),
+        kind.content(name, body),
+        proxied,
+        {**options(body, proxied), **stamps(body, before, time), **priority(kind, body)},
+        before.created_on if before else time,
+        time,
+    )
 
 
 def options(body: Mapping[str, Any], proxied: bool) -> dict[str, Any]:
     """What every type may have. The time to live of a proxied record is not for its owner to choose."""
-    ttl, comment, tags = AUTOMATIC if body.get("ttl") is None else body["ttl"], body.get("comment"), body.get("tags") or []
+    ttl, comment, tags = (
+        AUTOMATIC if body.get("ttl") is None else body["ttl"],
+        body.get("comment"),
+        body.get("tags") or [],
+    )
     if not isinstance(ttl, (int, float)) or isinstance(ttl, bool) or not (ttl == AUTOMATIC or 60 <= ttl <= 86400):
         raise refuse("Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.", 9021)
     if comment is not None and not isinstance(comment, str):
@@ -207,14 +249,22 @@ def options(body: Mapping[str, Any], proxied: bool) -> dict[str, Any]:
         raise refuse("settings must be an object.")
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise refuse("tags must be a list of strings such as owner:dns-team.")
-    return {"ttl": AUTOMATIC if proxied else int(ttl), "settings": body.get("settings") or {}, "comment": comment or None, "tags": tags}
+    return {
+        "ttl": AUTOMATIC if proxied else int(ttl),
+        "settings": body.get("settings") or {},
+        "comment": comment or None,
+        "tags": tags,
+    }
 
 
 def stamps(body: Mapping[str, Any], before: Record | None, time: str) -> dict[str, Any]:
     """When comment and tags were last changed; nothing where there are none."""
     known = before.extras if before else {}
-    return {f"{key}_modified_on": known[f"{key}_modified_on"] if before and known.get(key) == body[key] else time
-            for key in ("comment", "tags") if body.get(key)}
+    return {
+        f"{key}_modified_on": known[f"{key}_modified_on"] if before and known.get(key) == body[key] else time
+        for key in ("comment", "tags")
+        if body.get(key)
+    }
 
 
 def priority(kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -247,11 +297,24 @@ def check_writable(record: Record) -> None:
 
 # These run inside `store.write()`, so that a batch is one transaction.
 
+
 def create(store: Store, record: Record) -> Record:
     check_neighbours(store, record)
-    store.db.execute("insert into dns_records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (
-        record.id, record.zone, record.type, record.name, record.content, record.proxied, json.dumps(record.extras), record.domain,
-        record.created_on, record.modified_on))
+    store.db.execute(
+        "insert into dns_records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            record.id,
+            record.zone,
+            record.type,
+            record.name,
+            record.content,
+            record.proxied,
+            json.dumps(record.extras),
+            record.domain,
+            record.created_on,
+            record.modified_on,
+        ),
+    )
     return record
 
 
@@ -261,8 +324,18 @@ def overwrite(store: Store, zone: Zone, ident: object, body: Mapping[str, Any]) 
     check_writable(before)
     record = read(body, zone, before)
     check_neighbours(store, record)
-    store.db.execute("update dns_records set type = ?, name = ?, content = ?, proxied = ?, extras = ?, modified_on = ? where id = ?", (
-        record.type, record.name, record.content, record.proxied, json.dumps(record.extras), record.modified_on, record.id))
+    store.db.execute(
+        "update dns_records set type = ?, name = ?, content = ?, proxied = ?, extras = ?, modified_on = ? where id = ?",
+        (
+            record.type,
+            record.name,
+            record.content,
+            record.proxied,
+            json.dumps(record.extras),
+            record.modified_on,
+            record.id,
+        ),
+    )
     return record
 
 

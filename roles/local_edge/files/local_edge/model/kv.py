@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workers KV: one store for the API and for Workers."""
+
 from __future__ import annotations
 
 import json
@@ -71,8 +72,11 @@ def rename_namespace(store: Store, account: str, ident: str, title: str) -> None
 
 def delete_namespace(store: Store, ident: str) -> None:
     """Remove a namespace with its keys, unless a Worker is bound to it."""
-    rows = store.all("select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where"
-                     " bindings.type = 'kv_namespace' and bindings.target = ? order by 1", ident)
+    rows = store.all(
+        "select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where"
+        " bindings.type = 'kv_namespace' and bindings.target = ? order by 1",
+        ident,
+    )
     if rows:
         raise ApiError(400, 10052, "namespace has associated scripts: " + ", ".join(row["name"] for row in rows))
     with store.write() as db:
@@ -102,10 +106,14 @@ def expiry(expiration: Any, ttl: Any) -> int | None:
     seconds, moment = integer(ttl, "expiration_ttl"), integer(expiration, "expiration")
     if seconds is not None:
         if seconds < MIN_TTL:
-            raise ApiError(400, 10034, f"invalid expiration_ttl of {seconds}: expiration_ttl must be at least {MIN_TTL}")
+            raise ApiError(
+                400, 10034, f"invalid expiration_ttl of {seconds}: expiration_ttl must be at least {MIN_TTL}"
+            )
         return clock() + seconds
     if moment is not None and moment < clock() + MIN_TTL:
-        raise ApiError(400, 10034, f"invalid expiration of {moment}: it must be at least {MIN_TTL} seconds in the future")
+        raise ApiError(
+            400, 10034, f"invalid expiration of {moment}: it must be at least {MIN_TTL} seconds in the future"
+        )
     return moment
 
 
@@ -131,8 +139,10 @@ def check_value(value: bytes) -> bytes:
 def put(store: Store, namespace: str, pairs: Iterable[Pair]) -> None:
     """Write pairs, all or none; a later put replaces value, metadata and expiration."""
     with store.write() as db:
-        db.executemany("insert or replace into kv values (?, ?, ?, ?, ?)",
-                       [(namespace, pair.key, pair.value, pair.metadata, pair.expiration) for pair in pairs])
+        db.executemany(
+            "insert or replace into kv values (?, ?, ?, ?, ?)",
+            [(namespace, pair.key, pair.value, pair.metadata, pair.expiration) for pair in pairs],
+        )
 
 
 def get(store: Store, namespace: str, key: str) -> Pair | None:
@@ -148,9 +158,16 @@ def delete(store: Store, namespace: str, keys: Sequence[str]) -> None:
 def keys(store: Store, namespace: str, prefix: str, after: str, limit: int) -> tuple[list[dict[str, Any]], str]:
     """A page of key descriptions and the last key of it, '' when nothing follows."""
     # A comparison of ranges uses the index, which LIKE would not; no key sorts after the last code point.
-    rows = store.all(f"select key, metadata, expiration from kv where namespace = ? and key > ? and key >= ? and key < ?"
-                     f" and {LIVE} order by key limit ?",
-                     namespace, after, prefix, prefix + "\U0010ffff", clock(), limit + 1)
+    rows = store.all(
+        f"select key, metadata, expiration from kv where namespace = ? and key > ? and key >= ? and key < ?"
+        f" and {LIVE} order by key limit ?",
+        namespace,
+        after,
+        prefix,
+        prefix + "\U0010ffff",
+        clock(),
+        limit + 1,
+    )
     page = rows[:limit]
     return [described(row) for row in page], page[-1]["key"] if len(rows) > limit else ""
 

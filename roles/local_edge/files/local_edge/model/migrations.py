@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Durable Object migrations: which classes of a Worker have storage, and the tag that says how far it has come."""
+
 from __future__ import annotations
 
 import uuid
@@ -15,12 +16,17 @@ from local_edge.model.place import Place
 #: Each class has the id of its storage and its kind.
 Classes = dict[str, dict[str, Any]]
 EMPTY: Mapping[str, Any] = {"tag": None, "classes": {}}
-MISSING = ("Cannot create binding for class '{label}' because it is not currently configured to implement Durable Objects. Did you forget to apply a "
-           "new-class migration to this script?")
+MISSING = (
+    "Cannot create binding for class '{label}' because it is not currently configured to implement Durable Objects. Did you forget to apply a "
+    "new-class migration to this script?"
+)
 ELSEWHERE = "Cannot create binding for class '{label}' that is not exported by script '{script_name}'."
 #: What a step may do, and the keys of its entries where these are objects.
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "new_classes": (), "new_sqlite_classes": (), "deleted_classes": (), "renamed_classes": ("from", "to"),
+    "new_classes": (),
+    "new_sqlite_classes": (),
+    "deleted_classes": (),
+    "renamed_classes": ("from", "to"),
     "transferred_classes": ("from", "from_script", "to"),
 }
 
@@ -32,9 +38,16 @@ def check_step(step: Any) -> Mapping[str, Any]:
     for action, keys in STEPS.items():
         entries = step.get(action) or []
         fits = isinstance(entries, list) and all(
-            isinstance(one, Mapping) and all(isinstance(one.get(key), str) for key in keys) if keys else isinstance(one, str) for one in entries)
+            isinstance(one, Mapping) and all(isinstance(one.get(key), str) for key in keys)
+            if keys
+            else isinstance(one, str)
+            for one in entries
+        )
         if not fits:
-            raise invalid(f"migrations: `{action}` must be a list of " + (f"objects with {', '.join(keys)}" if keys else "class names"))
+            raise invalid(
+                f"migrations: `{action}` must be a list of "
+                + (f"objects with {', '.join(keys)}" if keys else "class names")
+            )
     return step
 
 
@@ -51,7 +64,11 @@ def migrated(state: Mapping[str, Any], raw: Any, exports: Mapping[str, Any] | No
         if raw.get(name) is not None and not isinstance(raw[name], str):
             raise invalid(f"migrations: `{name}` must be a string")
     if raw.get("old_tag", state["tag"]) != state["tag"]:
-        raise ApiError(412, 10079, f"Actor migration tag precondition failed; expected tag {state['tag']!r} but got {raw['old_tag']!r}")
+        raise ApiError(
+            412,
+            10079,
+            f"Actor migration tag precondition failed; expected tag {state['tag']!r} but got {raw['old_tag']!r}",
+        )
     classes: Classes = dict(state["classes"])
     steps = raw.get("steps", [raw])
     if not isinstance(steps, list):
@@ -66,8 +83,12 @@ def apply(classes: Classes, step: Mapping[str, Any]) -> None:
     for key, sqlite in (("new_classes", False), ("new_sqlite_classes", True)):
         for name in step.get(key) or []:
             if name in classes:
-                raise ApiError(400, 10074, f"Cannot apply new-class migration to class '{name}' that is already depended on by "
-                                           "existing Durable Objects")
+                raise ApiError(
+                    400,
+                    10074,
+                    f"Cannot apply new-class migration to class '{name}' that is already depended on by "
+                    "existing Durable Objects",
+                )
             classes[name] = {"id": uuid.uuid4().hex, "sqlite": sqlite}
     for name in step.get("deleted_classes") or []:
         take(classes, name)
@@ -88,10 +109,14 @@ def owner(binding: Binding, place: Place, name: str) -> str:
     script = binding.spec.get("script_name")
     if script is None:
         return place.key(name)
-    return Place(place.account, str(binding.spec.get("dispatch_namespace") or (place.namespace if script == name else ""))).key(script)
+    return Place(
+        place.account, str(binding.spec.get("dispatch_namespace") or (place.namespace if script == name else ""))
+    ).key(script)
 
 
-def with_ids(bindings: Iterable[Binding], place: Place, name: str, classes_of: Callable[[str], Classes]) -> list[Binding]:
+def with_ids(
+    bindings: Iterable[Binding], place: Place, name: str, classes_of: Callable[[str], Classes]
+) -> list[Binding]:
     """The bindings, those of Durable Objects with the `namespace_id` that the server fills in, once their class is one that has storage.
     `classes_of` tells the classes of a Worker by its key."""
     found = []
@@ -100,7 +125,13 @@ def with_ids(bindings: Iterable[Binding], place: Place, name: str, classes_of: C
             key, label = owner(one, place, name), one.spec["class_name"]
             classes = classes_of(key)
             if label not in classes:
-                raise ApiError(400, 10061, MISSING.format(label=label) if key == place.key(name) else ELSEWHERE.format(label=label, **one.spec))
+                raise ApiError(
+                    400,
+                    10061,
+                    MISSING.format(label=label)
+                    if key == place.key(name)
+                    else ELSEWHERE.format(label=label, **one.spec),
+                )
             one = Binding(one.name, one.type, {**one.spec, "namespace_id": classes[label]["id"]}, one.target, one.value)  # noqa: PLW2901
         found.append(one)
     return found

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Storage that the edge keeps: of Durable Objects, under the id of their class, and of D1 databases. It outlives what it belonged to."""
+
 from __future__ import annotations
 
 import contextlib
@@ -31,8 +32,10 @@ def is_noted(store: Store, kind: str, ident: str) -> bool:
 
 def orphans(store: Store) -> list[tuple[str, str]]:
     """What no Worker's class and no database has any more."""
-    rows = store.all(f"select kind, id from objects where kind = '{D1}' and id not in (select id from products where kind = '{D1}')"
-                     f" or kind != '{D1}' and kind not in ({CLASSES})")
+    rows = store.all(
+        f"select kind, id from objects where kind = '{D1}' and id not in (select id from products where kind = '{D1}')"
+        f" or kind != '{D1}' and kind not in ({CLASSES})"
+    )
     return [(row["kind"], row["id"]) for row in rows]
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Queues: messages wait here until somebody pulls and acknowledges them, or they are too old."""
+
 from __future__ import annotations
 
 import json
@@ -20,7 +21,10 @@ MAX_MESSAGE, MAX_BATCH, MAX_COUNT = 128_000, 256_000, 100
 #: Seconds: a day, four days, two weeks.
 MAX_DELAY, RETENTION, MAX_RETENTION = 86_400, 345_600, 1_209_600
 #: Seconds that each of a queue's settings may be.
-SETTINGS: Mapping[str, tuple[int, int]] = {"delivery_delay": (0, MAX_DELAY), "message_retention_period": (60, MAX_RETENTION)}
+SETTINGS: Mapping[str, tuple[int, int]] = {
+    "delivery_delay": (0, MAX_DELAY),
+    "message_retention_period": (60, MAX_RETENTION),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,9 @@ def missing() -> ApiError:
 
 def find(store: Store, account: str, ident: str) -> Queue:
     """A queue by its id or its name."""
-    row = store.one("select id, spec from products where kind = 'queue' and account = ? and ? in (id, name)", account, ident)
+    row = store.one(
+        "select id, spec from products where kind = 'queue' and account = ? and ? in (id, name)", account, ident
+    )
     if row is None:
         raise missing()
     settings = json.loads(row["spec"]).get("settings") or {}
@@ -75,10 +81,18 @@ def check_settings(settings: Any) -> None:
         raise ApiError(400, 10207, "JSON request body is invalid: `settings` must be an object")
     for name, value in (settings or {}).items():
         if name not in SETTINGS:
-            raise ApiError(400, 10207, f"JSON request body is invalid: the local edge knows no setting {name!r} of a queue; it has {', '.join(SETTINGS)}")
+            raise ApiError(
+                400,
+                10207,
+                f"JSON request body is invalid: the local edge knows no setting {name!r} of a queue; it has {', '.join(SETTINGS)}",
+            )
         low, high = SETTINGS[name]
         if not is_whole(value, low, high):
-            raise ApiError(400, 10207, f"JSON request body is invalid: `{name}` is {value!r}, and must be a whole number from {low} to {high}")
+            raise ApiError(
+                400,
+                10207,
+                f"JSON request body is invalid: `{name}` is {value!r}, and must be a whole number from {low} to {high}",
+            )
 
 
 def is_whole(value: Any, low: int, high: int) -> bool:
@@ -87,7 +101,9 @@ def is_whole(value: Any, low: int, high: int) -> bool:
 
 def check_delay(delay: Any, code: int, what: str) -> None:
     if delay is not None and not is_whole(delay, 0, MAX_DELAY):
-        raise ApiError(400, code, f"Invalid {what}: a delay of {delay!r} is no whole number of seconds from 0 to {MAX_DELAY}")
+        raise ApiError(
+            400, code, f"Invalid {what}: a delay of {delay!r} is no whole number of seconds from 0 to {MAX_DELAY}"
+        )
 
 
 def check(messages: Sequence[Message]) -> None:
@@ -96,7 +112,11 @@ def check(messages: Sequence[Message]) -> None:
         raise ApiError(413, 10206, f"Batch count out of bounds: {len(messages)} messages, and it is 1 to {MAX_COUNT}")
     for one in messages:
         if one.content_type not in CONTENT_TYPES:
-            raise ApiError(400, 10203, f"Invalid message metadata: content type {one.content_type!r} is none of {', '.join(CONTENT_TYPES)}")
+            raise ApiError(
+                400,
+                10203,
+                f"Invalid message metadata: content type {one.content_type!r} is none of {', '.join(CONTENT_TYPES)}",
+            )
         check_delay(one.delay, 10203, "message metadata")
         if len(one.body) > MAX_MESSAGE:
             raise ApiError(413, 10204, f"Message size out of bounds: {len(one.body)} bytes, and at most {MAX_MESSAGE}")
@@ -111,19 +131,42 @@ def send(store: Store, queue: Queue, messages: Sequence[Message], delay: int | N
     check_delay(delay, 10202, "batch delay")
     sent, common = clock(), queue.delay if delay is None else delay
     with store.write() as db:
-        db.executemany("insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, 0)", [
-            (uuid.uuid4().hex, queue.id, one.source, one.content_type, one.body, one.delay, sent,
-             sent + 1000 * (common if one.delay is None else one.delay)) for one in messages])
+        db.executemany(
+            "insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            [
+                (
+                    uuid.uuid4().hex,
+                    queue.id,
+                    one.source,
+                    one.content_type,
+                    one.body,
+                    one.delay,
+                    sent,
+                    sent + 1000 * (common if one.delay is None else one.delay),
+                )
+                for one in messages
+            ],
+        )
 
 
 def pull(store: Store, queue: Queue, count: int, lease: int) -> list[Any]:
     """Messages that are nobody's, for as many milliseconds; each is pulled again then unless it was acknowledged."""
     now = clock()
     with store.write() as db:
-        rows = store.all("select id from messages where queue = ? and available <= ? and sent > ? order by sent, rowid limit ?",
-                         queue.id, now, now - 1000 * queue.retention, count)
-        return [db.execute("update messages set attempts = attempts + 1, available = ? where id = ? returning *", (now + lease, row["id"])).fetchone()
-                for row in rows]
+        rows = store.all(
+            "select id from messages where queue = ? and available <= ? and sent > ? order by sent, rowid limit ?",
+            queue.id,
+            now,
+            now - 1000 * queue.retention,
+            count,
+        )
+        return [
+            db.execute(
+                "update messages set attempts = attempts + 1, available = ? where id = ? returning *",
+                (now + lease, row["id"]),
+            ).fetchone()
+            for row in rows
+        ]
 
 
 def lease_of(message: Any) -> str:
@@ -134,29 +177,45 @@ def lease_of(message: Any) -> str:
 def acknowledge(store: Store, queue: Queue, leases: Iterable[str]) -> list[str]:
     """Remove messages; the leases that stand for none. One that is over is good enough."""
     with store.write() as db:
-        return [lease for lease in leases
-                if not db.execute("delete from messages where queue = ? and id = ?", (queue.id, lease.partition(".")[0])).rowcount]
+        return [
+            lease
+            for lease in leases
+            if not db.execute(
+                "delete from messages where queue = ? and id = ?", (queue.id, lease.partition(".")[0])
+            ).rowcount
+        ]
 
 
 def retry(store: Store, queue: Queue, delays: Mapping[str, int]) -> list[str]:
     """Put messages back by lease, after so many seconds; the leases that stand for none, or for one that others have by now."""
     now = clock()
     with store.write() as db:
-        return [lease for lease, delay in delays.items()
-                if not db.execute("update messages set available = ? where queue = ? and id || '.' || attempts = ?",
-                                  (now + 1000 * delay, queue.id, lease)).rowcount]
+        return [
+            lease
+            for lease, delay in delays.items()
+            if not db.execute(
+                "update messages set available = ? where queue = ? and id || '.' || attempts = ?",
+                (now + 1000 * delay, queue.id, lease),
+            ).rowcount
+        ]
 
 
 def metrics(store: Store, queue: Queue) -> Metrics:
-    row = store.db.execute("select count(*), coalesce(sum(length(body)), 0), coalesce(min(sent), 0) from messages where queue = ? and sent > ?",
-                           (queue.id, clock() - 1000 * queue.retention)).fetchone()
+    row = store.db.execute(
+        "select count(*), coalesce(sum(length(body)), 0), coalesce(min(sent), 0) from messages where queue = ? and sent > ?",
+        (queue.id, clock() - 1000 * queue.retention),
+    ).fetchone()
     return Metrics(*row)
 
 
 def producers(store: Store, account: str, name: str) -> list[str]:
     """The Workers that are bound to a queue."""
-    rows = store.all("select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where bindings.type = 'queue'"
-                     " and bindings.target = ? and scripts.account = ? order by 1", name, account)
+    rows = store.all(
+        "select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where bindings.type = 'queue'"
+        " and bindings.target = ? and scripts.account = ? order by 1",
+        name,
+        account,
+    )
     return [row["name"] for row in rows]
 
 
@@ -169,5 +228,8 @@ def clear(store: Store, ident: str) -> None:
 def sweep(store: Store) -> None:
     """Remove what is too old; readers never see it anyway."""
     with store.write() as db:
-        db.execute("delete from messages where sent <= ? - 1000 * (select coalesce(json_extract(spec, '$.settings.message_retention_period'), ?)"
-                   " from products where kind = 'queue' and id = queue)", (clock(), RETENTION))
+        db.execute(
+            "delete from messages where sent <= ? - 1000 * (select coalesce(json_extract(spec, '$.settings.message_retention_period'), ?)"
+            " from products where kind = 'queue' and id = queue)",
+            (clock(), RETENTION),
+        )

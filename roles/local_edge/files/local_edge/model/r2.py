@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """R2 buckets, and how R2 refuses. A bucket of a jurisdiction is another than one of the same name elsewhere."""
+
 from __future__ import annotations
 
 import re
@@ -64,18 +65,24 @@ def check_name(name: Any) -> str:
 
 def find(store: Store, account: str, jurisdiction: str, name: str) -> Bucket:
     """A bucket that must be there."""
-    row = store.one("select * from r2_buckets where account = ? and jurisdiction = ? and name = ?", account, jurisdiction, name)
+    row = store.one(
+        "select * from r2_buckets where account = ? and jurisdiction = ? and name = ?", account, jurisdiction, name
+    )
     if row is None:
         raise no_such_bucket()
     return Bucket(**row)
 
 
 def create(store: Store, account: str, jurisdiction: str, name: str, location: str | None, storage_class: str) -> None:
-    if store.one("select 1 from r2_buckets where account = ? and jurisdiction = ? and name = ?", account, jurisdiction, name):
+    if store.one(
+        "select 1 from r2_buckets where account = ? and jurisdiction = ? and name = ?", account, jurisdiction, name
+    ):
         raise ApiError(409, 10004, "The bucket you tried to create already exists, and you own it.")
     with store.write() as db:
-        db.execute("insert into r2_buckets (account, jurisdiction, name, location, storage_class, created_on) values (?, ?, ?, ?, ?, ?)",
-                   (account, jurisdiction, name, location, storage_class, now()))
+        db.execute(
+            "insert into r2_buckets (account, jurisdiction, name, location, storage_class, created_on) values (?, ?, ?, ?, ?, ?)",
+            (account, jurisdiction, name, location, storage_class, now()),
+        )
 
 
 def change_storage_class(store: Store, bucket: Bucket, storage_class: str) -> None:
@@ -86,14 +93,26 @@ def change_storage_class(store: Store, bucket: Bucket, storage_class: str) -> No
 
 def buckets(store: Store, account: str, jurisdiction: str) -> list[Bucket]:
     """In the order of their names."""
-    return [Bucket(**row) for row in store.all("select * from r2_buckets where account = ? and jurisdiction = ? order by name", account, jurisdiction)]
+    return [
+        Bucket(**row)
+        for row in store.all(
+            "select * from r2_buckets where account = ? and jurisdiction = ? order by name", account, jurisdiction
+        )
+    ]
 
 
 def delete(store: Store, bucket: Bucket) -> None:
     """Remove a bucket that holds no objects; uploads that were not completed go with it."""
     if store.one("select 1 from r2_objects where bucket = ?", bucket.id):
-        raise ApiError(409, 10008, f"The bucket you tried to delete ({bucket.name}) is not empty (account {bucket.account}).")
-    blobs = [row["blob"] for row in store.all("select blob from r2_parts where upload in (select id from r2_uploads where bucket = ?)", bucket.id)]
+        raise ApiError(
+            409, 10008, f"The bucket you tried to delete ({bucket.name}) is not empty (account {bucket.account})."
+        )
+    blobs = [
+        row["blob"]
+        for row in store.all(
+            "select blob from r2_parts where upload in (select id from r2_uploads where bucket = ?)", bucket.id
+        )
+    ]
     with store.write() as db:
         db.execute("delete from r2_buckets where id = ?", (bucket.id,))
     store.blobs.remove(blobs)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Objects of R2 buckets: their descriptions are rows, their bytes files; see blobs.py."""
+
 from __future__ import annotations
 
 import base64
@@ -22,13 +23,19 @@ from local_edge.store import Store
 
 MAX_KEY, MAX_CUSTOM, MAX_KEYS = 1024, 8192, 1000
 #: What may come in one request.
-MAX_SIZE = 5 * 1024 ** 3 - 5 * 1024 ** 2
+MAX_SIZE = 5 * 1024**3 - 5 * 1024**2
 #: Characters of custom metadata, beyond which a listing goes on on another page.
 MAX_LISTED = 256 * 1024
 #: Sorts behind all that may follow in UTF-8.
 TOP = b"\xff"
 #: What messages call the digests.
-NAMES: Mapping[str, str] = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
+NAMES: Mapping[str, str] = {
+    "md5": "MD5",
+    "sha1": "SHA-1",
+    "sha256": "SHA-256",
+    "sha384": "SHA-384",
+    "sha512": "SHA-512",
+}
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,18 @@ class Object:
 
     @classmethod
     def of(cls, row: Any) -> Object:
-        return cls(row["id"], row["key"], row["version"], row["size"], row["etag"], json.loads(row["checksums"]), json.loads(row["http"]),
-                   json.loads(row["custom"]), row["storage_class"], row["uploaded"])
+        return cls(
+            row["id"],
+            row["key"],
+            row["version"],
+            row["size"],
+            row["etag"],
+            json.loads(row["checksums"]),
+            json.loads(row["http"]),
+            json.loads(row["custom"]),
+            row["storage_class"],
+            row["uploaded"],
+        )
 
 
 @dataclass(frozen=True)
@@ -100,8 +117,12 @@ def check_digests(given: Mapping[str, str], real: Mapping[str, str]) -> None:
     for name, digest in given.items():
         if digest.lower() != real[name]:
             label = NAMES[name]
-            raise ApiError(400, 10037, f"The {label} checksum you specified did not match what we received.\n"
-                                       f"You provided a {label} checksum with value: {digest.lower()}\nActual {label} was: {real[name]}")
+            raise ApiError(
+                400,
+                10037,
+                f"The {label} checksum you specified did not match what we received.\n"
+                f"You provided a {label} checksum with value: {digest.lower()}\nActual {label} was: {real[name]}",
+            )
 
 
 def head(store: Store, bucket: Bucket, key: str) -> Object:
@@ -128,7 +149,9 @@ def content(store: Store, found: Object, start: int, length: int) -> Content:
     return store.blobs.content(pieces)
 
 
-def put(store: Store, bucket: Bucket, key: str, draft: Draft, told: Description, conditions: Conditions = NO_CONDITIONS) -> Object:
+def put(
+    store: Store, bucket: Bucket, key: str, draft: Draft, told: Description, conditions: Conditions = NO_CONDITIONS
+) -> Object:
     """Write an object whose bytes are in a draft, in the place of that before."""
     check_key(key)
     told.check()
@@ -138,19 +161,44 @@ def put(store: Store, bucket: Bucket, key: str, draft: Draft, told: Description,
     with store.write() as db:
         before = find(store, bucket, key)
         conditions.check((before.etag, before.uploaded) if before else None)
-        ident, freed = replace(store, bucket, key, draft.size, digests["md5"], {name: digests[name] for name in ("md5", *told.checksums)}, told)
-        db.execute("insert into r2_parts values (?, null, ?, 1, ?, ?, '')", (draft.ident, ident, draft.size, digests["md5"]))
+        ident, freed = replace(
+            store,
+            bucket,
+            key,
+            draft.size,
+            digests["md5"],
+            {name: digests[name] for name in ("md5", *told.checksums)},
+            told,
+        )
+        db.execute(
+            "insert into r2_parts values (?, null, ?, 1, ?, ?, '')", (draft.ident, ident, draft.size, digests["md5"])
+        )
     store.blobs.remove(freed)
     return head(store, bucket, key)
 
 
-def replace(store: Store, bucket: Bucket, key: str, size: int, etag: str, checksums: Mapping[str, str], told: Description) -> tuple[int, list[str]]:
+def replace(
+    store: Store, bucket: Bucket, key: str, size: int, etag: str, checksums: Mapping[str, str], told: Description
+) -> tuple[int, list[str]]:
     """A row for a new object, and none for that before, inside `write()`: its id, and the files that are free once this is committed."""
     freed = forget(store, bucket, key)
-    values = (bucket.id, key, uuid.uuid4().hex, size, etag, json.dumps(dict(checksums)), json.dumps(dict(told.http)), json.dumps(dict(told.custom)),
-              told.storage_class or bucket.storage_class, time.time_ns() // 1_000_000)
-    ident = store.db.execute("insert into r2_objects (bucket, key, version, size, etag, checksums, http, custom, storage_class, uploaded)"
-                             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
+    values = (
+        bucket.id,
+        key,
+        uuid.uuid4().hex,
+        size,
+        etag,
+        json.dumps(dict(checksums)),
+        json.dumps(dict(told.http)),
+        json.dumps(dict(told.custom)),
+        told.storage_class or bucket.storage_class,
+        time.time_ns() // 1_000_000,
+    )
+    ident = store.db.execute(
+        "insert into r2_objects (bucket, key, version, size, etag, checksums, http, custom, storage_class, uploaded)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        values,
+    ).lastrowid
     assert ident
     return ident, freed
 
@@ -176,8 +224,16 @@ def delete(store: Store, bucket: Bucket, keys: Sequence[str]) -> None:
     store.blobs.remove(freed)
 
 
-def page(store: Store, bucket: Bucket, prefix: str = "", delimiter: str = "", start_after: str | None = None, cursor: str = "",
-         limit: int = MAX_KEYS, described: bool = True) -> Page:
+def page(
+    store: Store,
+    bucket: Bucket,
+    prefix: str = "",
+    delimiter: str = "",
+    start_after: str | None = None,
+    cursor: str = "",
+    limit: int = MAX_KEYS,
+    described: bool = True,
+) -> Page:
     """Objects in the order of their keys; those that have the delimiter behind the prefix are one entry, which is their keys up to its end.
     A page whose objects shall be `described` may be shorter than its limit."""
     if not 1 <= limit <= MAX_KEYS:
@@ -195,7 +251,9 @@ def page(store: Store, bucket: Bucket, prefix: str = "", delimiter: str = "", st
 
 def shown(found: list[tuple[bytes, Object | str]], cursor: str) -> Page:
     entries = [entry for _position, entry in found]
-    return Page([one for one in entries if isinstance(one, Object)], [one for one in entries if isinstance(one, str)], cursor)
+    return Page(
+        [one for one in entries if isinstance(one, Object)], [one for one in entries if isinstance(one, str)], cursor
+    )
 
 
 def custom_size(entry: Object | str) -> int:
@@ -209,8 +267,10 @@ def walk(store: Store, bucket: Bucket, prefix: str, delimiter: str, low: bytes) 
     while not ended:
         ended = True
         # Positions are bytes: what sorts behind a whole group is no text.
-        for row in store.db.execute("select * from r2_objects where bucket = ? and key >= cast(? as text) and key < cast(? as text) order by key",
-                                    (bucket.id, low, high)):
+        for row in store.db.execute(
+            "select * from r2_objects where bucket = ? and key >= cast(? as text) and key < cast(? as text) order by key",
+            (bucket.id, low, high),
+        ):
             end = row["key"].find(delimiter, len(prefix)) if delimiter else -1
             if end >= 0:
                 group = row["key"][:end] + delimiter

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a client may ask of an object beside its key: under which conditions (RFC 9110, section 13), and which of its bytes (section 14)."""
+
 from __future__ import annotations
 
 import re
@@ -39,7 +40,11 @@ class Tags:
             position = match.end()
         if not found:
             raise invalid_argument(f"Invalid ETag in {header} header")
-        return cls(any(one[1] for one in found), frozenset(one[3] for one in found if not one[2]), frozenset(one[3] for one in found if one[2]))
+        return cls(
+            any(one[1] for one in found),
+            frozenset(one[3] for one in found if not one[2]),
+            frozenset(one[3] for one in found if one[2]),
+        )
 
     def match(self, etag: str, weakly: bool = False) -> bool:
         return self.any or etag in self.strong or (weakly and etag in self.weak)
@@ -58,8 +63,13 @@ class Conditions:
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Conditions:
         """From `{ifMatch, ifNoneMatch, uploadedBefore, uploadedAfter, secondsGranularity}`."""
-        return cls(Tags.read(told.get("ifMatch"), "if-match"), Tags.read(told.get("ifNoneMatch"), "if-none-match"),
-                   told.get("uploadedBefore"), told.get("uploadedAfter"), bool(told.get("secondsGranularity")))
+        return cls(
+            Tags.read(told.get("ifMatch"), "if-match"),
+            Tags.read(told.get("ifNoneMatch"), "if-none-match"),
+            told.get("uploadedBefore"),
+            told.get("uploadedAfter"),
+            bool(told.get("secondsGranularity")),
+        )
 
     def check(self, there: tuple[str, int] | None) -> None:
         """Refuse what does not hold of an object, by its tag and its time; where there is none, only what must not be there can hold."""
@@ -70,9 +80,12 @@ class Conditions:
         """A time is not looked at where the tags have spoken for the object."""
         same = self.matches is not None and self.matches.match(etag)
         other = self.differs is not None and not self.differs.match(etag, weakly=True)
-        return ((self.matches is None or same) and (self.differs is None or other)
-                and (self.before is None or same or self.whole(uploaded) < self.whole(self.before))
-                and (self.after is None or other or self.whole(uploaded) > self.whole(self.after)))
+        return (
+            (self.matches is None or same)
+            and (self.differs is None or other)
+            and (self.before is None or same or self.whole(uploaded) < self.whole(self.before))
+            and (self.after is None or other or self.whole(uploaded) > self.whole(self.after))
+        )
 
     def whole(self, time: int) -> int:
         return time // SECOND if self.seconds else time

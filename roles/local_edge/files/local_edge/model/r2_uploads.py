@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Uploads of R2 objects in parts. The files of the parts become those of the object: nothing is copied."""
+
 from __future__ import annotations
 
 import hashlib
@@ -35,14 +36,26 @@ def create(store: Store, bucket: Bucket, key: str, told: Description) -> str:
     told.check()
     ident = secrets.token_urlsafe(96)
     with store.write() as db:
-        db.execute("insert into r2_uploads values (?, ?, ?, ?, ?, ?, 0, ?)", (
-            ident, bucket.id, key, json.dumps(dict(told.http)), json.dumps(dict(told.custom)), told.storage_class, int(time.time())))
+        db.execute(
+            "insert into r2_uploads values (?, ?, ?, ?, ?, ?, 0, ?)",
+            (
+                ident,
+                bucket.id,
+                key,
+                json.dumps(dict(told.http)),
+                json.dumps(dict(told.custom)),
+                told.storage_class,
+                int(time.time()),
+            ),
+        )
     return ident
 
 
 def find(store: Store, bucket: Bucket, key: str, ident: str) -> Any:
     """The row of an upload, be it under way or over."""
-    row = store.one("select * from r2_uploads where id = ? and bucket = ? and key = ?", ident, bucket.id, r2_objects.check_key(key))
+    row = store.one(
+        "select * from r2_uploads where id = ? and bucket = ? and key = ?", ident, bucket.id, r2_objects.check_key(key)
+    )
     if row is None:
         raise no_such_upload()
     return row
@@ -59,12 +72,20 @@ def put_part(store: Store, bucket: Bucket, key: str, ident: str, number: int, dr
     """Take a part whose bytes are in a draft, in the place of that before; the tag it is completed by."""
     under_way(store, bucket, key, ident)
     if not 1 <= number <= MAX_NUMBER:
-        raise invalid_argument(f"Part number must be between 1 and {MAX_NUMBER} (inclusive). Actual value was: {number}")
+        raise invalid_argument(
+            f"Part number must be between 1 and {MAX_NUMBER} (inclusive). Actual value was: {number}"
+        )
     r2_objects.check_size(draft.size)
     etag = secrets.token_urlsafe(96)
     with store.write() as db:
-        freed = [row["blob"] for row in store.all("delete from r2_parts where upload = ? and number = ? returning blob", ident, number)]
-        db.execute("insert into r2_parts values (?, ?, null, ?, ?, ?, ?)", (draft.ident, ident, number, draft.size, draft.digests["md5"], etag))
+        freed = [
+            row["blob"]
+            for row in store.all("delete from r2_parts where upload = ? and number = ? returning blob", ident, number)
+        ]
+        db.execute(
+            "insert into r2_parts values (?, ?, null, ?, ?, ?, ?)",
+            (draft.ident, ident, number, draft.size, draft.digests["md5"], etag),
+        )
     store.blobs.remove(freed)
     return etag
 
@@ -76,8 +97,12 @@ def complete(store: Store, bucket: Bucket, key: str, ident: str, chosen: Sequenc
     parts = check_parts(there, chosen)
     told = Description(json.loads(upload["http"]), json.loads(upload["custom"]), upload["storage_class"])
     with store.write() as db:
-        made, freed = r2_objects.replace(store, bucket, key, sum(part["size"] for part in parts), etag_of(parts), {}, told)
-        db.executemany("update r2_parts set upload = null, object = ? where blob = ?", [(made, part["blob"]) for part in parts])
+        made, freed = r2_objects.replace(
+            store, bucket, key, sum(part["size"] for part in parts), etag_of(parts), {}, told
+        )
+        db.executemany(
+            "update r2_parts set upload = null, object = ? where blob = ?", [(made, part["blob"]) for part in parts]
+        )
         freed += end(store, ident)
     store.blobs.remove(freed)
     return r2_objects.head(store, bucket, key)

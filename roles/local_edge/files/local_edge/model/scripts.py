@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workers, at both levels: of the account, and of a dispatch namespace."""
+
 from __future__ import annotations
 
 import hashlib
@@ -84,7 +85,9 @@ class Script:
 
 def check_place(store: Store, place: Place) -> Place:
     """The place, unless its namespace is not there."""
-    if place.namespace and not store.one("select 1 from namespaces where account = ? and name = ?", place.account, place.namespace):
+    if place.namespace and not store.one(
+        "select 1 from namespaces where account = ? and name = ?", place.account, place.namespace
+    ):
         raise namespace_missing()
     return place
 
@@ -95,18 +98,25 @@ def check_tails(store: Store, account: str, config: Mapping[str, Any]) -> None:
         name, namespace, environment = one["service"], one.get("namespace") or "", one.get("environment") or ENVIRONMENT
         if environment != ENVIRONMENT or not find(store, Place(account, namespace), name):
             where = f" in the dispatch namespace {namespace!r}" if namespace else ""
-            raise invalid(f"tail_consumers: the Worker {name!r}{where}, environment {environment!r}, was not found: upload it first, or leave it out")
+            raise invalid(
+                f"tail_consumers: the Worker {name!r}{where}, environment {environment!r}, was not found: upload it first, or leave it out"
+            )
 
 
 def is_trusted(store: Store, place: Place) -> bool:
     """Whether what is uploaded here now sees `request.cf` and shares its cache."""
-    return bool(store.one("select 1 from namespaces where account = ? and name = ? and trusted", place.account, place.namespace))
+    return bool(
+        store.one("select 1 from namespaces where account = ? and name = ? and trusted", place.account, place.namespace)
+    )
 
 
 def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise ApiError(400, 10016, f"Invalid Worker name {name!r}: lower-case letters, digits, - and _, at most 63, not "
-                                   "beginning with -")
+        raise ApiError(
+            400,
+            10016,
+            f"Invalid Worker name {name!r}: lower-case letters, digits, - and _, at most 63, not beginning with -",
+        )
     return name
 
 
@@ -126,11 +136,18 @@ def check_tags(tags: Any, longest: int, odd: bool) -> list[str]:
 
 def from_row(row: Any) -> Script:
     fields = {name: row[name] for name in ("id", "name", "tag", "etag", "main", "version", "created_on", "modified_on")}
-    return Script(place=Place(row["account"], row["namespace"]), config=json.loads(row["config"]), extras=json.loads(row["extras"]), **fields)
+    return Script(
+        place=Place(row["account"], row["namespace"]),
+        config=json.loads(row["config"]),
+        extras=json.loads(row["extras"]),
+        **fields,
+    )
 
 
 def find(store: Store, place: Place, name: str) -> Script | None:
-    row = store.one("select * from scripts where account = ? and namespace = ? and name = ?", place.account, place.namespace, name)
+    row = store.one(
+        "select * from scripts where account = ? and namespace = ? and name = ?", place.account, place.namespace, name
+    )
     return from_row(row) if row else None
 
 
@@ -160,8 +177,15 @@ def listing(store: Store, place: Place, tags: str = "", after: str = "", limit: 
     wanted, unwanted = tag_filter(tags)
     having = "exists (select 1 from tags where script = scripts.id and tag = ?)"
     where = ["account = ?", "namespace = ?", "name > ?", *[having] * len(wanted), *[f"not {having}"] * len(unwanted)]
-    rows = store.all(f"select * from scripts where {' and '.join(where)} order by name limit ?",
-                     place.account, place.namespace, after, *wanted, *unwanted, -1 if limit is None else limit)
+    rows = store.all(
+        f"select * from scripts where {' and '.join(where)} order by name limit ?",
+        place.account,
+        place.namespace,
+        after,
+        *wanted,
+        *unwanted,
+        -1 if limit is None else limit,
+    )
     return [from_row(row) for row in rows]
 
 
@@ -172,8 +196,10 @@ def tags_of(store: Store, script: int) -> list[str]:
 def save_tags(store: Store, script: int, tags: Iterable[str]) -> None:
     """Replace a Worker's tags; inside `write()`."""
     store.db.execute("delete from tags where script = ?", (script,))
-    store.db.executemany("insert into tags (script, tag, position) values (?, ?, ?)",
-                         [(script, tag, position) for position, tag in enumerate(tags)])
+    store.db.executemany(
+        "insert into tags (script, tag, position) values (?, ?, ?)",
+        [(script, tag, position) for position, tag in enumerate(tags)],
+    )
 
 
 def source_of(store: Store, content: Script | versions.Content) -> Source:
@@ -185,15 +211,20 @@ def save_source(store: Store, source: Source) -> str:
     """Keep the files under their hash, once; inside `write()`."""
     etag = source.etag
     if not store.one("select 1 from modules where etag = ?", etag):
-        store.db.executemany("insert into modules values (?, ?, ?, ?, ?)", [
-            (etag, position, one.name, one.kind, one.body) for position, one in enumerate(source.modules)])
+        store.db.executemany(
+            "insert into modules values (?, ?, ?, ?, ?)",
+            [(etag, position, one.name, one.kind, one.body) for position, one in enumerate(source.modules)],
+        )
     return etag
 
 
 def drop_source(store: Store, etag: str) -> None:
     """Forget files that no Worker has any more; inside `write()`."""
-    store.db.execute("delete from modules where etag = ?1 and not exists (select 1 from scripts where etag = ?1)"
-                     " and not exists (select 1 from versions where etag = ?1)", (etag,))
+    store.db.execute(
+        "delete from modules where etag = ?1 and not exists (select 1 from scripts where etag = ?1)"
+        " and not exists (select 1 from versions where etag = ?1)",
+        (etag,),
+    )
 
 
 @dataclass(frozen=True)
@@ -228,7 +259,20 @@ def write(store: Store, place: Place, name: str, change: Change, moves_modified_
             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, namespace, name) do update set"
             " etag = excluded.etag, main = excluded.main, version = excluded.version, config = excluded.config,"
             " extras = excluded.extras, modified_on = excluded.modified_on",
-            (place.account, place.namespace, name, uuid.uuid4().hex, etag, main, store.next_version(), config, extras, time, modified))
+            (
+                place.account,
+                place.namespace,
+                name,
+                uuid.uuid4().hex,
+                etag,
+                main,
+                store.next_version(),
+                config,
+                extras,
+                time,
+                modified,
+            ),
+        )
         script = get(store, place, name)
         if change.bindings is not None:
             bindings.save(store, script.id, change.bindings)
@@ -243,7 +287,12 @@ def write(store: Store, place: Place, name: str, change: Change, moves_modified_
 
 def deployed(place: Place, old: Script | None, change: Change, time: str) -> dict[str, Any]:
     """What a Worker of a namespace may know of what answers, where this write changes that: it has no versions."""
-    same = old and change.source is None and change.bindings is None and (change.config is None or versioned(change.config) == versioned(old.config))
+    same = (
+        old
+        and change.source is None
+        and change.bindings is None
+        and (change.config is None or versioned(change.config) == versioned(old.config))
+    )
     return {} if same or not place.namespace else {"deployed": {"id": str(uuid.uuid4()), "tag": "", "timestamp": time}}
 
 
@@ -262,13 +311,24 @@ def deploy(store: Store, script: Script, change: Change) -> None:
     cause = "deployment" if change.version else "secret" if change.config is None else "upload"
     if change.version:
         ident = change.version.id
-    elif latest and change.source is None and change.bindings is None and versioned(script.config) == versioned(latest.content.config):
+    elif (
+        latest
+        and change.source is None
+        and change.bindings is None
+        and versioned(script.config) == versioned(latest.content.config)
+    ):
         return
     else:
-        ident = versions.record(store, script.id, content_of(store, script), {"workers/triggered_by": cause, **change.annotations})
+        ident = versions.record(
+            store, script.id, content_of(store, script), {"workers/triggered_by": cause, **change.annotations}
+        )
     message = {"workers/message": "Automatic deployment on upload."} if cause == "upload" else {}
-    versions.deploy(store, script.id, [{"version_id": ident, "percentage": 100}],
-                    {"workers/triggered_by": cause, **message, **change.annotations})
+    versions.deploy(
+        store,
+        script.id,
+        [{"version_id": ident, "percentage": 100}],
+        {"workers/triggered_by": cause, **message, **change.annotations},
+    )
     forget_old_versions(store, script.id)
 
 
@@ -288,7 +348,9 @@ def content_of(store: Store, script: Script) -> versions.Content:
     return versions.Content(script.etag, script.main, script.config, list(bindings.load(store, script.id).values()))
 
 
-def add_version(store: Store, script: Script, source: Source | None, content: versions.Content, annotations: Mapping[str, str]) -> str:
+def add_version(
+    store: Store, script: Script, source: Source | None, content: versions.Content, annotations: Mapping[str, str]
+) -> str:
     """Keep a version that does not answer yet; its id. Without `source` its code is that of an earlier one."""
     with store.write():
         if source:
@@ -321,13 +383,24 @@ def users_of(store: Store, script: Script) -> list[User]:
     """The Workers, of the account and of its namespaces, that bind to this one; only one of the account can be bound to."""
     if script.place.namespace:
         return []
-    rows = store.all("select scripts.account, scripts.namespace, scripts.name, bindings.type, bindings.target from bindings"
-                     " join scripts on scripts.id = bindings.script where (bindings.type = 'service' and bindings.target = ?1 or"
-                     " bindings.type = 'dispatch_namespace' and json_extract(bindings.spec, '$.outbound.worker.service') = ?1)"
-                     " and scripts.account = ?2 and scripts.id != ?3 order by scripts.name, scripts.namespace",
-                     script.name, script.place.account, script.id)
+    rows = store.all(
+        "select scripts.account, scripts.namespace, scripts.name, bindings.type, bindings.target from bindings"
+        " join scripts on scripts.id = bindings.script where (bindings.type = 'service' and bindings.target = ?1 or"
+        " bindings.type = 'dispatch_namespace' and json_extract(bindings.spec, '$.outbound.worker.service') = ?1)"
+        " and scripts.account = ?2 and scripts.id != ?3 order by scripts.name, scripts.namespace",
+        script.name,
+        script.place.account,
+        script.id,
+    )
     found: dict[tuple[Place, str], list[Any]] = {}
     for row in rows:
         found.setdefault((Place(row["account"], row["namespace"]), row["name"]), []).append(row)
-    return [User(place, name, any(row["type"] == "service" for row in bound),
-                 tuple(row["target"] for row in bound if row["type"] == "dispatch_namespace")) for (place, name), bound in found.items()]
+    return [
+        User(
+            place,
+            name,
+            any(row["type"] == "service" for row in bound),
+            tuple(row["target"] for row in bound if row["type"] == "dispatch_namespace"),
+        )
+        for (place, name), bound in found.items()
+    ]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The label under which the Workers of an account may answer on workers.dev."""
+
 from __future__ import annotations
 
 from local_edge.store import Store
@@ -19,4 +20,7 @@ def of(store: Store, account: str) -> str:
 
 def save(store: Store, account: str, name: str) -> None:
     with store.write() as db:
-        db.execute("insert into subdomains values (?, ?) on conflict (account) do update set name = excluded.name", (account, name))
+        db.execute(
+            "insert into subdomains values (?, ?) on conflict (account) do update set name = excluded.name",
+            (account, name),
+        )

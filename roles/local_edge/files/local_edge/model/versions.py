@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Versions and deployments of an account's Workers. Workers of a namespace have neither: each write replaces them whole."""
+
 from __future__ import annotations
 
 import json
@@ -57,17 +58,31 @@ def record(store: Store, script: int, content: Content, annotations: Mapping[str
     ident = str(uuid.uuid4())
     number = store.count("select coalesce(max(number), 0) + 1 from versions where script = ?", script)
     bindings = json.dumps([vars(one) for one in content.bindings])
-    store.db.execute("insert into versions values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (
-        ident, script, number, content.etag, content.main, json.dumps(dict(content.config)), store.seal(bindings),
-        json.dumps(dict(annotations)), now()))
+    store.db.execute(
+        "insert into versions values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            ident,
+            script,
+            number,
+            content.etag,
+            content.main,
+            json.dumps(dict(content.config)),
+            store.seal(bindings),
+            json.dumps(dict(annotations)),
+            now(),
+        ),
+    )
     return ident
 
 
 def prune(store: Store, script: int) -> list[str]:
     """Forget the oldest that no deployment names; the hashes of their code. Inside `write()`."""
-    rows = store.all("select id, etag from (select id, etag from versions where script = ?1 order by number desc limit -1 offset ?2)"
-                     " where id not in (select json_extract(value, '$.version_id') from deployments, json_each(versions) where script = ?1)",
-                     script, KEPT)
+    rows = store.all(
+        "select id, etag from (select id, etag from versions where script = ?1 order by number desc limit -1 offset ?2)"
+        " where id not in (select json_extract(value, '$.version_id') from deployments, json_each(versions) where script = ?1)",
+        script,
+        KEPT,
+    )
     store.db.executemany("delete from versions where id = ?", [(row["id"],) for row in rows])
     return [row["etag"] for row in rows]
 
@@ -75,18 +90,25 @@ def prune(store: Store, script: int) -> list[str]:
 def deploy(store: Store, script: int, versions: Sequence[Mapping[str, Any]], annotations: Mapping[str, str]) -> str:
     """Note that these versions answer from now on; the id of the deployment. Inside `write()`."""
     ident = str(uuid.uuid4())
-    store.db.execute("insert into deployments values (?, ?, ?, ?, ?)",
-                     (ident, script, json.dumps([dict(one) for one in versions]), json.dumps(dict(annotations)), now()))
-    store.db.execute("delete from deployments where script = ?1 and rowid not in"
-                     " (select rowid from deployments where script = ?1 order by rowid desc limit ?2)", (script, KEPT))
+    store.db.execute(
+        "insert into deployments values (?, ?, ?, ?, ?)",
+        (ident, script, json.dumps([dict(one) for one in versions]), json.dumps(dict(annotations)), now()),
+    )
+    store.db.execute(
+        "delete from deployments where script = ?1 and rowid not in"
+        " (select rowid from deployments where script = ?1 order by rowid desc limit ?2)",
+        (script, KEPT),
+    )
     return ident
 
 
 def amend(store: Store, script: int, shares: Sequence[Mapping[str, Any]]) -> None:
     """Note that the newest deployment divides its requests."""
     with store.write() as db:
-        db.execute("update deployments set versions = ? where rowid = (select max(rowid) from deployments where script = ?)",
-                   (json.dumps([dict(one) for one in shares]), script))
+        db.execute(
+            "update deployments set versions = ? where rowid = (select max(rowid) from deployments where script = ?)",
+            (json.dumps([dict(one) for one in shares]), script),
+        )
 
 
 def from_row(store: Store, row: Any) -> Version:
@@ -97,7 +119,10 @@ def from_row(store: Store, row: Any) -> Version:
 
 def listing(store: Store, script: int) -> list[Version]:
     """The versions, newest first."""
-    return [from_row(store, row) for row in store.all("select * from versions where script = ? order by number desc", script)]
+    return [
+        from_row(store, row)
+        for row in store.all("select * from versions where script = ? order by number desc", script)
+    ]
 
 
 def get(store: Store, script: int, ident: str) -> Version:
@@ -130,10 +155,17 @@ def newest_answers(store: Store, script: int) -> bool:
     """Whether the latest version is deployed. A Worker of a namespace has no other."""
     latest_row = store.one("select id from versions where script = ? order by number desc limit 1", script)
     active = store.one("select versions from deployments where script = ? order by rowid desc limit 1", script)
-    return not latest_row or not active or latest_row["id"] in [one["version_id"] for one in json.loads(active["versions"])]
+    return (
+        not latest_row
+        or not active
+        or latest_row["id"] in [one["version_id"] for one in json.loads(active["versions"])]
+    )
 
 
 def deployments(store: Store, script: int) -> list[Deployment]:
     """The deployments, the active one first."""
     rows = store.all("select * from deployments where script = ? order by rowid desc", script)
-    return [Deployment(row["id"], row["created_on"], json.loads(row["versions"]), json.loads(row["annotations"])) for row in rows]
+    return [
+        Deployment(row["id"], row["created_on"], json.loads(row["versions"]), json.loads(row["annotations"]))
+        for row in rows
+    ]

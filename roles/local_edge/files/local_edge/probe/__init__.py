@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The probe: asks the real API, with throw-away objects, what no published source tells, and answers in the edge's switches.
 
-    api          one request: counted, repeated where that is safe
-    sandbox      what a question may do: make objects of the probe's own prefix, and remove them
-    experiments  what is done to find out where a switch stands
-    questions    the table: a switch, its experiment, how the answer is read
-    run          asks, cleans up, tells
-    command      the options, the confirmation
+api          one request: counted, repeated where that is safe
+sandbox      what a question may do: make objects of the probe's own prefix, and remove them
+experiments  what is done to find out where a switch stands
+questions    the table: a switch, its experiment, how the answer is read
+run          asks, cleans up, tells
+command      the options, the confirmation
 """
+
 from __future__ import annotations

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One request to the API: counted, and repeated where that is safe."""
+
 from __future__ import annotations
 
 import http.client
@@ -105,7 +106,9 @@ class Api:
         self._opener = urllib.request.build_opener(NoRedirect)
         self._lock = threading.Lock()
 
-    def once(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+    def once(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         """Send one request; OSError where no answer came."""
         with self._lock:
             self.count += 1
@@ -119,7 +122,9 @@ class Api:
         except http.client.HTTPException as error:
             raise ConnectionError(f"no answer: {error!r}") from None
 
-    def send(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         """Send a request, again where no harm is in it. Whatever is no answer to a question raises."""
         for attempt in range(TRIES if method in REPEATABLE else 1):
             if self.count >= self.most:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`python -m local_edge probe`: the options, the confirmation, and what is told."""
+
 from __future__ import annotations
 
 import argparse
@@ -29,8 +30,19 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--yes", action="store_true", help="do it without asking")
     add("--account", metavar="ID", help="else CLOUDFLARE_ACCOUNT_ID, else the only account that the token sees")
     add("--zone", metavar="NAME", help="a zone on which a route may be made for a moment")
-    add("--exhaust-budget", action="store_true", help="ask about 429 too: the API is blocked for five minutes afterwards")
-    add("--question", action="append", default=[], metavar="SWITCH", choices=list(SWITCHES), help="ask only this; repeatable")
+    add(
+        "--exhaust-budget",
+        action="store_true",
+        help="ask about 429 too: the API is blocked for five minutes afterwards",
+    )
+    add(
+        "--question",
+        action="append",
+        default=[],
+        metavar="SWITCH",
+        choices=list(SWITCHES),
+        help="ask only this; repeatable",
+    )
     add("--write", metavar="FILE", help="where to keep the answers for `serve --switches`")
     add("--clean", action="store_true", help="ask nothing, and remove what earlier probes left behind")
 
@@ -50,15 +62,22 @@ def confirm(arguments: argparse.Namespace, base: str, account: str) -> None:
     if arguments.yes:
         return
     if not sys.stdin.isatty():
-        raise ValueError("the probe makes and removes objects on an account: confirm with --yes (make probe CONFIRM=yes)")
-    told = {"account": f" on the account {account}" if account else "", "routes": ", and a route" if arguments.zone else "",
-            "budget": BUDGET if arguments.exhaust_budget else ""}
+        raise ValueError(
+            "the probe makes and removes objects on an account: confirm with --yes (make probe CONFIRM=yes)"
+        )
+    told = {
+        "account": f" on the account {account}" if account else "",
+        "routes": ", and a route" if arguments.zone else "",
+        "budget": BUDGET if arguments.exhaust_budget else "",
+    }
     print(WARNING.format(base=base, **told))
     if input("Type yes to go on: ").strip().lower() != "yes":
         raise ValueError("nothing was asked")
 
 
-def main(arguments: argparse.Namespace, environ: Mapping[str, str] | None = None, make: Callable[[str, str], Api] = Api) -> int:
+def main(
+    arguments: argparse.Namespace, environ: Mapping[str, str] | None = None, make: Callable[[str, str], Api] = Api
+) -> int:
     environ = os.environ if environ is None else environ
     base, token = environ.get("CLOUDFLARE_API_BASE_URL") or API, environ.get("CLOUDFLARE_API_TOKEN", "")
     if not token:
@@ -78,8 +97,14 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str] | None = None
 
 
 def asked(arguments: argparse.Namespace, api: Api, account: str, zone: Mapping[str, Any] | None) -> int:
-    print(f"Asking {api.base}; objects are called {PREFIX}... and removed at the end, also after an interruption.", flush=True)
-    met, before = ["exhaust-budget"] if arguments.exhaust_budget else [], signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(
+        f"Asking {api.base}; objects are called {PREFIX}... and removed at the end, also after an interruption.",
+        flush=True,
+    )
+    met, before = (
+        ["exhaust-budget"] if arguments.exhaust_budget else [],
+        signal.signal(signal.SIGTERM, signal.default_int_handler),
+    )
     try:
         report = probe(api, account, zone, met, arguments.question, tell=lambda finding: print(finding, flush=True))
     except KeyboardInterrupt:

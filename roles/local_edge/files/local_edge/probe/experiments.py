@@ -5,6 +5,7 @@
 
 A question that cannot be asked raises Unanswered. Reads may lag behind writes, so a write is marked, and waited for.
 """
+
 from __future__ import annotations
 
 import json
@@ -59,7 +60,9 @@ def upload_without_code(box: Sandbox) -> Reply:
 
 def keep_by_name_and_by_type(box: Sandbox) -> Reply:
     worker = box.worker(bindings=[mark("1"), SECRET])
-    return box.upload(worker, strict=True, bindings=[{"name": "MARK", "type": "inherit"}], keep_bindings=["secret_text"])
+    return box.upload(
+        worker, strict=True, bindings=[{"name": "MARK", "type": "inherit"}], keep_bindings=["secret_text"]
+    )
 
 
 def put_a_trusted_namespace(box: Sandbox) -> Any:
@@ -88,12 +91,17 @@ def get_a_namespace(box: Sandbox) -> list[str]:
 def rename_what_is_bound(box: Sandbox) -> dict[str, str]:
     """What a Worker's binding names before and after its namespace is renamed."""
     old, new = box.namespace(), box.name()
-    worker = box.worker(box.scripts, bindings=[mark("1"), {"name": "TENANTS", "type": "dispatch_namespace", "namespace": old}])
+    worker = box.worker(
+        box.scripts, bindings=[mark("1"), {"name": "TENANTS", "type": "dispatch_namespace", "namespace": old}]
+    )
     box.ask("PUT", f"{box.namespaces}/{old}", {"name": new, "trusted_workers": False})
 
     def bound() -> str:
-        found = [one.get("namespace") for one in bindings_of(box.settings(worker, marked="1")) if one["name"] == "TENANTS"]
+        found = [
+            one.get("namespace") for one in bindings_of(box.settings(worker, marked="1")) if one["name"] == "TENANTS"
+        ]
         return str(found[0] if found else "nothing")
+
     after = box.until(bound, lambda name: name != old)
     return {"stay": old, "follow": new, "bound to": after}
 
@@ -133,6 +141,7 @@ def write_this_and_that(box: Sandbox) -> dict[str, bool]:
 
     def modified() -> str:
         return str(box.ask("GET", worker)["modified_on"])
+
     moved = {}
     for what, method, path, given in (
         ("tags", "PUT", "tags", ["probe", "more"]),
@@ -199,6 +208,7 @@ def write_at_once(box: Sandbox) -> Reply:
             return box.send("PUT", f"{worker}/secrets", {**SECRET, "name": f"SECRET_{number}"})
         bindings = json.dumps({"bindings": [{**mark("2"), "name": f"MARK_{number}"}]})
         return box.send("PATCH", f"{worker}/settings", [Part("settings", bindings, "application/json")])
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for round_ in range(ROUNDS):
             replies = list(pool.map(write, range(round_ * AT_ONCE, (round_ + 1) * AT_ONCE)))

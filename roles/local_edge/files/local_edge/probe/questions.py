@@ -5,6 +5,7 @@
 
 What reads as no position of the switch is told as unanswered, with what was seen.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -63,7 +64,9 @@ def shape(reply: Reply) -> str:
     if not reply.body:
         return "empty"
     first = reply.result[0] if isinstance(reply.result, list) and reply.result else reply.result
-    return {dict: "objects", str: "names", type(None): "null"}.get(type(first), "") if "result" in reply.envelope else ""
+    return (
+        {dict: "objects", str: "names", type(None): "null"}.get(type(first), "") if "result" in reply.envelope else ""
+    )
 
 
 def longest(lengths: list[int]) -> str:
@@ -82,17 +85,33 @@ QUESTIONS: tuple[Question, ...] = (
     Question("inherit_with_keep_bindings", experiments.keep_by_name_and_by_type, went_through("accept", "refuse")),
     Question("put_namespace_without_trusted", experiments.put_a_trusted_namespace, one_of(keep=True, reset=False)),
     Question("create_namespace_trusted", experiments.create_a_trusted_namespace, one_of(heed=True, ignore=False)),
-    Question("namespace_carries", experiments.get_a_namespace, one_of(
-        both=["trusted_workers", "script_count"], trusted_workers=["trusted_workers"], script_count=["script_count"], neither=[])),
+    Question(
+        "namespace_carries",
+        experiments.get_a_namespace,
+        one_of(
+            both=["trusted_workers", "script_count"],
+            trusted_workers=["trusted_workers"],
+            script_count=["script_count"],
+            neither=[],
+        ),
+    ),
     Question("rename_in_bindings", experiments.rename_what_is_bound, bound),
     Question("delete_full_namespace", experiments.delete_a_namespace_with_a_worker, went_through("cascade", "refuse")),
     Question("route_create_answer", experiments.create_a_route, having("pattern", "object", "id"), needs="zone"),
-    Question("list_carries_tags", experiments.list_one, one_of(yes=["tags", "etag"], tags=["tags"], etag=["etag"], no=[])),
+    Question(
+        "list_carries_tags", experiments.list_one, one_of(yes=["tags", "etag"], tags=["tags"], etag=["etag"], no=[])
+    ),
     Question("list_end", experiments.list_all, end_of_list),
-    Question("modified_on_moved_by", experiments.write_this_and_that, one_of(
-        all={"tags": True, "secrets": True, "settings": True}, content={"tags": False, "secrets": False, "settings": False},
-        all_but_tags={"tags": False, "secrets": True, "settings": True},
-        all_but_secrets={"tags": True, "secrets": False, "settings": True})),
+    Question(
+        "modified_on_moved_by",
+        experiments.write_this_and_that,
+        one_of(
+            all={"tags": True, "secrets": True, "settings": True},
+            content={"tags": False, "secrets": False, "settings": False},
+            all_but_tags={"tags": False, "secrets": True, "settings": True},
+            all_but_secrets={"tags": True, "secrets": False, "settings": True},
+        ),
+    ),
     Question("longest_tag", experiments.tag_longer_and_longer, longest),
     Question("odd_tags", experiments.tag_oddly, one_of(accept=["a,b", "a&b", "a b"], refuse=[])),
     Question("service_props_shown", experiments.bind_a_service, having("props", "yes", "no")),

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asking: every question once, then cleaning up, whatever happened in between."""
+
 from __future__ import annotations
 
 import contextlib
@@ -57,7 +58,8 @@ class Report:
             earlier = json.loads(path.read_text())
         known = earlier.get("switches", {}) if earlier.get("api") == base else {}
         told = {
-            "api": base, "asked_on": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+            "api": base,
+            "asked_on": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
             "switches": {name: position for name, position in {**known, **self.switches}.items() if name in SWITCHES},
             "evidence": {one.switch: one.evidence for one in self.findings if one.position},
             "unanswered": {one.switch: one.evidence for one in self.findings if not one.position},
@@ -97,8 +99,15 @@ def answers(questions: Iterable[Question], box: Sandbox) -> Iterator[Finding]:
             yield Finding(question.switch, "", f"an answer of a shape that nobody expected: {surprise!r}")
 
 
-def probe(api: Api, account: str, zone: Mapping[str, str] | None = None, options: Collection[str] = (), wanted: Collection[str] = (),
-          patience: int = 8, tell: Callable[[Finding], None] = lambda finding: None) -> Report:
+def probe(
+    api: Api,
+    account: str,
+    zone: Mapping[str, str] | None = None,
+    options: Collection[str] = (),
+    wanted: Collection[str] = (),
+    patience: int = 8,
+    tell: Callable[[Finding], None] = lambda finding: None,
+) -> Report:
     """Ask what is wanted (by default everything), and leave nothing behind. `options` are the needs of questions that are met."""
     box, report = Sandbox(api, account, f"{PREFIX}{secrets.token_hex(4)}", zone, patience), Report()
     met = {"", *options, *(["zone"] if zone else [])}
@@ -109,11 +118,12 @@ def probe(api: Api, account: str, zone: Mapping[str, str] | None = None, options
     def note(finding: Finding) -> None:
         report.findings.append(finding)
         tell(finding)
+
     try:
         for finding in answers(first, box):
             note(finding)
     except KeyboardInterrupt:
-        for question in [*first[len(report.findings):], *last]:
+        for question in [*first[len(report.findings) :], *last]:
             note(Finding(question.switch, "", "the probe was interrupted"))
         last = []
     finally:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a question may do: make objects of the probe's own, and look at them. Everything else stays untouched."""
+
 from __future__ import annotations
 
 import itertools
@@ -38,7 +39,9 @@ class Sandbox:
     `patience` is how many seconds a read may lag behind a write.
     """
 
-    def __init__(self, api: Api, account: str, prefix: str, zone: Mapping[str, str] | None = None, patience: int = 8) -> None:
+    def __init__(
+        self, api: Api, account: str, prefix: str, zone: Mapping[str, str] | None = None, patience: int = 8
+    ) -> None:
         self.api, self.prefix, self.patience = api, prefix, patience
         self.namespaces = f"/accounts/{account}/workers/dispatch/namespaces"
         self.scripts = f"/accounts/{account}/workers/scripts"
@@ -63,16 +66,25 @@ class Sandbox:
             return self.api.send(method, path, body, {**kind, **(headers or {})})
         if given is None:
             return self.api.send(method, path, None, headers)
-        return self.api.send(method, path, json.dumps(given).encode(), {"Content-Type": "application/json", **(headers or {})})
+        return self.api.send(
+            method, path, json.dumps(given).encode(), {"Content-Type": "application/json", **(headers or {})}
+        )
 
     def fence(self, method: str, path: str, given: Any) -> None:
         """Let nothing through that writes to what does not bear the prefix."""
-        inside = re.match(rf"({re.escape(self.namespaces)}|{re.escape(self.scripts)})/{re.escape(self.prefix)}[a-z0-9-]*(?=[/?]|$)", path)
+        inside = re.match(
+            rf"({re.escape(self.namespaces)}|{re.escape(self.scripts)})/{re.escape(self.prefix)}[a-z0-9-]*(?=[/?]|$)",
+            path,
+        )
         told = [given[key] for key in ("name", "pattern") if isinstance(given, dict) and key in given]
         named = all(isinstance(name, str) and name.startswith(self.prefix) for name in told) or "/secrets" in path
         creates = method == "POST" and path in (self.namespaces, self.routes_path) and told
         route = method == "DELETE" and path in [f"{self.routes_path}/{ident}" for ident in self.routes]
-        everyone = method == "DELETE" and re.search(r"/scripts(\?|$)", path) and not re.search(r"/scripts\?tags=[^:]+:yes$", path)
+        everyone = (
+            method == "DELETE"
+            and re.search(r"/scripts(\?|$)", path)
+            and not re.search(r"/scripts\?tags=[^:]+:yes$", path)
+        )
         if method != "GET" and (".." in path or everyone or not named or not (inside or creates or route)):
             raise Trespass(f"{method} {path}")
 
@@ -111,7 +123,14 @@ class Sandbox:
     def routes_path(self) -> str:
         return f"/zones/{self.zone['id']}/workers/routes" if self.zone else ""
 
-    def upload(self, path: str, code: str = CODE, headers: Mapping[str, str] | None = None, strict: bool = False, **metadata: Any) -> Reply:
+    def upload(
+        self,
+        path: str,
+        code: str = CODE,
+        headers: Mapping[str, str] | None = None,
+        strict: bool = False,
+        **metadata: Any,
+    ) -> Reply:
         """Upload a Worker; without code, only its metadata."""
         told = {**({"main_module": MODULE} if code else {}), "compatibility_date": DATE, **metadata}
         parts = [Part("metadata", json.dumps(told), "application/json")]
@@ -143,7 +162,9 @@ class Sandbox:
 
     def settings(self, path: str, marked: str) -> dict[str, Any]:
         """Settings of a Worker, once they show the write that was marked so."""
-        seen = self.until(lambda: self.send("GET", f"{path}/settings").result or {}, lambda found: mark(marked) in bindings_of(found))
+        seen = self.until(
+            lambda: self.send("GET", f"{path}/settings").result or {}, lambda found: mark(marked) in bindings_of(found)
+        )
         if mark(marked) not in bindings_of(seen):
             raise Unanswered(f"a write was not to be seen within {self.patience} s")
         found: dict[str, Any] = seen
@@ -167,8 +188,11 @@ class Sandbox:
 
     def listed(self) -> Iterator[str]:
         """The paths of everything that bears the prefix: first what leads to something, then what it leads to."""
-        for path, key, name in ((self.routes_path, "id", "pattern"), (self.scripts, "id", "id"),
-                                (self.namespaces, "namespace_name", "namespace_name")):
+        for path, key, name in (
+            (self.routes_path, "id", "pattern"),
+            (self.scripts, "id", "id"),
+            (self.namespaces, "namespace_name", "namespace_name"),
+        ):
             for one in self.patiently("GET", path).result or [] if path else []:
                 if one[name].startswith(self.prefix):
                     self.routes += [one[key]] if path == self.routes_path else []

@@ -2,4 +2,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """workerd: the edge that answers requests, the validator that reads uploads, and who watches over both."""
+
 from __future__ import annotations

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the control plane asks of whatever runs Workers, and the stand-in for when nothing does."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

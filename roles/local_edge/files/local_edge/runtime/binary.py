@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program workerd: where it is, what it knows, and how one is started."""
+
 from __future__ import annotations
 
 import asyncio
@@ -28,12 +29,17 @@ class Unusable(Exception):
 def find_binary(given: str | None) -> str:
     """The workerd to run: as given, from the environment, in the npm package beside us, or on the PATH."""
     packaged = Path(__file__).parents[2] / "node_modules" / "@cloudflare"
-    candidates = [given or os.environ.get("LOCAL_EDGE_WORKERD"), *map(str, sorted(packaged.glob("workerd-*/bin/workerd"))),
-                  shutil.which("workerd")]
+    candidates = [
+        given or os.environ.get("LOCAL_EDGE_WORKERD"),
+        *map(str, sorted(packaged.glob("workerd-*/bin/workerd"))),
+        shutil.which("workerd"),
+    ]
     found = next((one for one in candidates if one), None)
     if found is None or not os.access(found, os.X_OK):
         what = f"there is no program at {found}" if found else "workerd was not found"
-        raise Unusable(f"{what}: give its path with --workerd or in LOCAL_EDGE_WORKERD; `npm ci` beside package.json installs it")
+        raise Unusable(
+            f"{what}: give its path with --workerd or in LOCAL_EDGE_WORKERD; `npm ci` beside package.json installs it"
+        )
     return found
 
 
@@ -43,7 +49,9 @@ def newest_date(binary: str) -> str:
         text = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
         return (date.fromisoformat(text.split()[-1]) + timedelta(days=7)).isoformat()
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
-        raise Unusable(f"{binary} does not run as workerd ({type(error).__name__}): install the version that package.json names") from None
+        raise Unusable(
+            f"{binary} does not run as workerd ({type(error).__name__}): install the version that package.json names"
+        ) from None
 
 
 def did_not_start(binary: str) -> str:
@@ -68,12 +76,27 @@ def quieted(hear: Callable[[str], None]) -> Callable[[str], None]:
         quiet = NOISE in line or (quiet and line.startswith("stack:"))
         if not quiet and line.strip():
             hear(line)
+
     return heard
 
 
-def child(name: str, binary: str, config: Path, sockets: Mapping[str, socket], hear: Callable[[str], None], pulse: Path | None = None,
-          max_memory: int = 0) -> Child:
+def child(
+    name: str,
+    binary: str,
+    config: Path,
+    sockets: Mapping[str, socket],
+    hear: Callable[[str], None],
+    pulse: Path | None = None,
+    max_memory: int = 0,
+) -> Child:
     """A workerd that serves a configuration. Its environment is empty: it needs nothing of ours, and credentials may be there."""
     fds = [f"--socket-fd={label}={one.fileno()}" for label, one in sockets.items()]
-    return Child(name, [binary, "serve", str(config), "--experimental", *fds], [one.fileno() for one in sockets.values()], quieted(hear),
-                 pulse, max_memory, environment={})
+    return Child(
+        name,
+        [binary, "serve", str(config), "--experimental", *fds],
+        [one.fileno() for one in sockets.values()],
+        quieted(hear),
+        pulse,
+        max_memory,
+        environment={},
+    )

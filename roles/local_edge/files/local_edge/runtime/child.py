@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A process that is kept alive: started, listened to, restarted, and never left behind."""
+
 from __future__ import annotations
 
 import asyncio
@@ -48,8 +49,16 @@ class Child:
     when it has more than `max_memory` bytes.
     """
 
-    def __init__(self, name: str, command: Sequence[str], fds: Sequence[int], hear: Callable[[str], None], pulse: Path | None = None,
-                 max_memory: int = 0, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        fds: Sequence[int],
+        hear: Callable[[str], None],
+        pulse: Path | None = None,
+        max_memory: int = 0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name, self.command, self.fds, self.hear = name, command, fds, hear
         self.pulse, self.max_memory, self.environment = pulse, max_memory, environment
         self.process: asyncio.subprocess.Process | None = None
@@ -75,8 +84,16 @@ class Child:
 
     async def spawn(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            *self.command, pass_fds=self.fds, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT, preexec_fn=die_with_parent, start_new_session=True, limit=1 << 20, env=self.environment)
+            *self.command,
+            pass_fds=self.fds,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            preexec_fn=die_with_parent,
+            start_new_session=True,
+            limit=1 << 20,
+            env=self.environment,
+        )
 
     async def keep(self) -> None:
         """Start it again whenever it ends, a little later each time it ends at once."""

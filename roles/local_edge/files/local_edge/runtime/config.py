@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What workerd is told: two configurations, written beside their JavaScript into a private folder."""
+
 from __future__ import annotations
 
 import json
@@ -79,14 +80,24 @@ def quoted(text: str) -> str:
     return json.dumps(text)
 
 
-def render(main: str, modules: tuple[str, ...], services: list[str], sockets: list[str], bindings: list[str], rest: str = "") -> str:
+def render(
+    main: str, modules: tuple[str, ...], services: list[str], sockets: list[str], bindings: list[str], rest: str = ""
+) -> str:
     """One configuration; the main module comes first."""
     entries = [f'(name = "{name}", esModule = embed "{name}")' for name in (main, *modules)]
 
     def block(lines: list[str]) -> str:
         return "\n".join(f"    {line}," for line in lines)
-    return TEMPLATE.format(services=block(services), sockets=block(sockets), modules=block(entries), bindings=block(bindings),
-                           date=DATE, flags=", ".join(quoted(flag) for flag in FLAGS), rest=rest)
+
+    return TEMPLATE.format(
+        services=block(services),
+        sockets=block(sockets),
+        modules=block(entries),
+        bindings=block(bindings),
+        date=DATE,
+        flags=", ".join(quoted(flag) for flag in FLAGS),
+        rest=rest,
+    )
 
 
 def inside() -> str:
@@ -98,27 +109,56 @@ def inside() -> str:
 def edge(around: Surroundings) -> str:
     """The edge: its way to the control plane is a socket in a folder of ours; its way out is public addresses or none, and always the API,
     which is what Workers reach under the name of Cloudflare's."""
-    services = [f'(name = "control", external = (address = {quoted(f"unix:{around.folder.control}")}, http = ()))',
-                f'(name = "cloudflare", external = (address = {quoted(urlsplit(around.api).netloc)}, http = ()))',
-                '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))',
-                f'(name = "objects", disk = (path = {quoted(str(around.objects))}, writable = true))']
-    sockets = [f'(name = "http", http = (injectRequestHeaders = [{VISITOR}]), service = "main")',
-               '(name = "admin", http = (), service = (name = "main", entrypoint = "Admin"))']
-    bindings = ['(name = "LOADER", workerLoader = ())', '(name = "CONTROL", service = "control")',
-                '(name = "CLOUDFLARE", service = "cloudflare")', '(name = "STORAGE", service = "objects")',
-                f'(name = "API", text = {quoted(around.api)})', f'(name = "EGRESS", text = {quoted(around.egress)})',
-                f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")', f'(name = "LOG", text = {quoted(around.log)})', inside(),
-                '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")', '(name = "DATABASES", durableObjectNamespace = "Database")', SERIALIZER,
-                f'(name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [{LENT}]))']
-    modules = (path.relative_to(SCRIPTS).as_posix() for path in sorted([*SCRIPTS.glob("*.js"), *SCRIPTS.glob("behind/*.js"), SCRIPTS / "inside/bytes.js"]))
-    return render("edge.js", tuple(name for name in modules if name not in ("edge.js", "validator.js")), services, sockets, bindings, rest=OBJECTS + CACHE)
+    services = [
+        f'(name = "control", external = (address = {quoted(f"unix:{around.folder.control}")}, http = ()))',
+        f'(name = "cloudflare", external = (address = {quoted(urlsplit(around.api).netloc)}, http = ()))',
+        '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))',
+        f'(name = "objects", disk = (path = {quoted(str(around.objects))}, writable = true))',
+    ]
+    sockets = [
+        f'(name = "http", http = (injectRequestHeaders = [{VISITOR}]), service = "main")',
+        '(name = "admin", http = (), service = (name = "main", entrypoint = "Admin"))',
+    ]
+    bindings = [
+        '(name = "LOADER", workerLoader = ())',
+        '(name = "CONTROL", service = "control")',
+        '(name = "CLOUDFLARE", service = "cloudflare")',
+        '(name = "STORAGE", service = "objects")',
+        f'(name = "API", text = {quoted(around.api)})',
+        f'(name = "EGRESS", text = {quoted(around.egress)})',
+        f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")',
+        f'(name = "LOG", text = {quoted(around.log)})',
+        inside(),
+        '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")',
+        '(name = "DATABASES", durableObjectNamespace = "Database")',
+        SERIALIZER,
+        f'(name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [{LENT}]))',
+    ]
+    modules = (
+        path.relative_to(SCRIPTS).as_posix()
+        for path in sorted([*SCRIPTS.glob("*.js"), *SCRIPTS.glob("behind/*.js"), SCRIPTS / "inside/bytes.js"])
+    )
+    return render(
+        "edge.js",
+        tuple(name for name in modules if name not in ("edge.js", "validator.js")),
+        services,
+        sockets,
+        bindings,
+        rest=OBJECTS + CACHE,
+    )
 
 
 def validator() -> str:
     services = ['(name = "nowhere", network = (allow = []))']
     sockets = ['(name = "http", http = (), service = "main")']
-    return render("validator.js", ("worker.js", "bindings.js", "place.js"), services, sockets, ['(name = "LOADER", workerLoader = ())', inside()],
-                  rest='  globalOutbound = "nowhere",')
+    return render(
+        "validator.js",
+        ("worker.js", "bindings.js", "place.js"),
+        services,
+        sockets,
+        ['(name = "LOADER", workerLoader = ())', inside()],
+        rest='  globalOutbound = "nowhere",',
+    )
 
 
 def write(around: Surroundings) -> None:

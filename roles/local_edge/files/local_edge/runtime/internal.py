@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the edge asks the control plane, over a socket in a folder that only we can enter."""
+
 from __future__ import annotations
 
 import base64
@@ -87,12 +88,25 @@ class Internal:
         script = scripts.find(self.store, place, name)
         if script is None:
             return 404, b"", {}
-        told = definition(scripts.source_of(self.store, script), script.config, bindings.load(self.store, script.id).values(), self.newest, place, name,
-                          lambda: scripts.answering(self.store, script))
-        told["classes"], told["trusted"] = script.migrations["classes"], not place.namespace or script.config.get("trusted", False)
+        told = definition(
+            scripts.source_of(self.store, script),
+            script.config,
+            bindings.load(self.store, script.id).values(),
+            self.newest,
+            place,
+            name,
+            lambda: scripts.answering(self.store, script),
+        )
+        told["classes"], told["trusted"] = (
+            script.migrations["classes"],
+            not place.namespace or script.config.get("trusted", False),
+        )
         # Whose the caches are that it has: those of its place, or its own, which end with it.
         told["caches"] = place.key("") if told["trusted"] else f"{script.key}/{script.tag}"
-        told["tails"] = [Place(place.account, one.get("namespace", "")).key(one["service"]) for one in script.config.get("tail_consumers") or []]
+        told["tails"] = [
+            Place(place.account, one.get("namespace", "")).key(one["service"])
+            for one in script.config.get("tail_consumers") or []
+        ]
         if script.config.get("assets"):
             told["assets"] = assets.site(self.store, place, script.config["assets"])
         return as_json({**told, "account": place.account, "namespace": place.namespace, "version": script.version})
@@ -106,7 +120,10 @@ class Internal:
         queue = queues.find(self.store, account, name)
         if body:
             told = json.loads(body)
-            messages = [Message(base64.b64decode(one["body"]), one["contentType"], "worker", one.get("delaySeconds")) for one in told["messages"]]
+            messages = [
+                Message(base64.b64decode(one["body"]), one["contentType"], "worker", one.get("delaySeconds"))
+                for one in told["messages"]
+            ]
             queues.send(self.store, queue, messages, told.get("delaySeconds"))
         held = queues.metrics(self.store, queue)
         return as_json({"backlogCount": held.count, "backlogBytes": held.size, "oldest": held.oldest})
@@ -141,6 +158,9 @@ class Internal:
             found = kv.get(self.store, namespace, key)
             if found is None:
                 return 404, b"", {}
-            told = {"x-metadata": found.metadata and quote(found.metadata), "x-expiration": found.expiration and str(found.expiration)}
+            told = {
+                "x-metadata": found.metadata and quote(found.metadata),
+                "x-expiration": found.expiration and str(found.expiration),
+            }
             return 200, found.value, {name: value for name, value in told.items() if value}
         return 200, b"", {}

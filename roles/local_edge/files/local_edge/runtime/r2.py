@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a Worker does with an R2 bucket, as its edge asks for it: one action a request, told in JSON. With bytes of an object as the body, in
 either direction, what is told or shown is in a header, escaped."""
+
 from __future__ import annotations
 
 import json
@@ -29,8 +30,17 @@ Reply = tuple[int, bytes | Content, dict[str, str]]
 def shown(found: Object, include: Any = ("httpMetadata", "customMetadata"), **more: Any) -> dict[str, Any]:
     """An object as the Worker's side takes it; `include` names the metadata that it shall have."""
     metadata = {"httpMetadata": found.http, "customMetadata": found.custom}
-    return {"key": found.key, "version": found.version, "size": found.size, "etag": found.etag, "checksums": found.checksums,
-            "uploaded": found.uploaded, "storageClass": found.storage_class, **{name: metadata[name] for name in include}, **more}
+    return {
+        "key": found.key,
+        "version": found.version,
+        "size": found.size,
+        "etag": found.etag,
+        "checksums": found.checksums,
+        "uploaded": found.uploaded,
+        "storageClass": found.storage_class,
+        **{name: metadata[name] for name in include},
+        **more,
+    }
 
 
 def as_json(value: Any) -> Reply:
@@ -38,7 +48,12 @@ def as_json(value: Any) -> Reply:
 
 
 def described(told: Told) -> Description:
-    return Description(told.get("httpMetadata", {}), told.get("customMetadata", {}), told.get("storageClass"), told.get("checksums", {}))
+    return Description(
+        told.get("httpMetadata", {}),
+        told.get("customMetadata", {}),
+        told.get("storageClass"),
+        told.get("checksums", {}),
+    )
 
 
 def ranged(found: Object, start: int, length: int) -> dict[str, Any]:
@@ -59,14 +74,20 @@ async def get(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
         error.headers[HEADER] = quote(json.dumps(ranged(found, 0, found.size)))
         raise
     start, length = resolved(told.get("range"), found.size)
-    return 200, r2_objects.content(store, found, start, length), {HEADER: quote(json.dumps(ranged(found, start, length)))}
+    return (
+        200,
+        r2_objects.content(store, found, start, length),
+        {HEADER: quote(json.dumps(ranged(found, start, length)))},
+    )
 
 
 async def put(store: Store, bucket: Bucket, told: Told, body: Bytes) -> Reply:
     what = described(told)
     with store.blobs.draft({"md5", *what.checksums}) as draft:
         await draft.fill(body)
-        return as_json(shown(r2_objects.put(store, bucket, told["key"], draft, what, Conditions.read(told.get("onlyIf") or {}))))
+        return as_json(
+            shown(r2_objects.put(store, bucket, told["key"], draft, what, Conditions.read(told.get("onlyIf") or {})))
+        )
 
 
 async def delete(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
@@ -76,9 +97,23 @@ async def delete(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Repl
 
 async def list_objects(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
     include = told["include"]
-    page = r2_objects.page(store, bucket, told.get("prefix", ""), told.get("delimiter", ""), told.get("startAfter"), told.get("cursor", ""),
-                           told.get("limit", r2_objects.MAX_KEYS), described=bool(include))
-    return as_json({"objects": [shown(one, include) for one in page.objects], "delimitedPrefixes": page.prefixes, "cursor": page.cursor})
+    page = r2_objects.page(
+        store,
+        bucket,
+        told.get("prefix", ""),
+        told.get("delimiter", ""),
+        told.get("startAfter"),
+        told.get("cursor", ""),
+        told.get("limit", r2_objects.MAX_KEYS),
+        described=bool(include),
+    )
+    return as_json(
+        {
+            "objects": [shown(one, include) for one in page.objects],
+            "delimitedPrefixes": page.prefixes,
+            "cursor": page.cursor,
+        }
+    )
 
 
 async def create_upload(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
@@ -103,12 +138,22 @@ async def abort_upload(store: Store, bucket: Bucket, told: Told, _body: Bytes) -
 Action = Callable[[Store, Bucket, Told, Bytes], Awaitable[Reply]]
 #: By the names that refusals begin with.
 ACTIONS: Mapping[str, Action] = {
-    "head": head, "get": get, "put": put, "delete": delete, "list": list_objects, "createMultipartUpload": create_upload,
-    "uploadPart": put_part, "completeMultipartUpload": complete_upload, "abortMultipartUpload": abort_upload}
+    "head": head,
+    "get": get,
+    "put": put,
+    "delete": delete,
+    "list": list_objects,
+    "createMultipartUpload": create_upload,
+    "uploadPart": put_part,
+    "completeMultipartUpload": complete_upload,
+    "abortMultipartUpload": abort_upload,
+}
 
 
 async def answer(store: Store, path: list[str], headers: Mapping[str, str], body: Bytes) -> Reply:
     """The answer to `/account/jurisdiction/bucket/action`."""
     account, jurisdiction, name, action = path
-    told = decoded(unquote(headers[HEADER]).encode() if HEADER in headers else b"".join([chunk async for chunk in body]))
+    told = decoded(
+        unquote(headers[HEADER]).encode() if HEADER in headers else b"".join([chunk async for chunk in body])
+    )
     return await ACTIONS[action](store, r2.find(store, account, jurisdiction, name), told, body)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What leads a host to a Worker: routes, custom domains, custom hostnames, and DNS records where they are required."""
+
 from __future__ import annotations
 
 import json
@@ -15,24 +16,38 @@ from local_edge.store import Store
 def table(settings: Settings, store: Store) -> dict[str, Any]:
     """All of it, as the edge asks for it after each change. `names` of a zone is null where no DNS record is required."""
     names = {zone.id: dns.names(store, zone) if settings.require_dns else None for zone in settings.zones}
-    return {"routes": [*routes(settings, store), *own_hosts(settings, store)],
-            "domains": domains(store),
-            "hostnames": hostnames(settings, store),
-            "zones": [{"id": zone.id, "name": zone.name, "names": names[zone.id]} for zone in settings.zones]}
+    return {
+        "routes": [*routes(settings, store), *own_hosts(settings, store)],
+        "domains": domains(store),
+        "hostnames": hostnames(settings, store),
+        "zones": [{"id": zone.id, "name": zone.name, "names": names[zone.id]} for zone in settings.zones],
+    }
 
 
 def routes(settings: Settings, store: Store) -> list[dict[str, Any]]:
     accounts = {zone.id: zone.account.id for zone in settings.zones}
-    return [{"pattern": row["pattern"], "script": row["script"], "zone": row["zone"], "account": accounts[row["zone"]]}
-            for row in store.all("select * from routes") if row["zone"] in accounts]
+    return [
+        {"pattern": row["pattern"], "script": row["script"], "zone": row["zone"], "account": accounts[row["zone"]]}
+        for row in store.all("select * from routes")
+        if row["zone"] in accounts
+    ]
 
 
 def own_hosts(settings: Settings, store: Store) -> list[dict[str, Any]]:
     """The hosts on workers.dev of the Workers that have one: routes of no zone."""
-    rows = store.all("select name, account from scripts where namespace = '' and json_extract(extras, '$.subdomain.enabled')")
+    rows = store.all(
+        "select name, account from scripts where namespace = '' and json_extract(extras, '$.subdomain.enabled')"
+    )
     names = {account.id: subdomains.of(store, account.id) for account in settings.accounts}
-    return [{"pattern": f"{row['name']}.{names[row['account']]}.{subdomains.DOMAIN}/*", "script": row["name"], "account": row["account"]}
-            for row in rows if names.get(row["account"])]
+    return [
+        {
+            "pattern": f"{row['name']}.{names[row['account']]}.{subdomains.DOMAIN}/*",
+            "script": row["name"],
+            "account": row["account"],
+        }
+        for row in rows
+        if names.get(row["account"])
+    ]
 
 
 def domains(store: Store) -> list[dict[str, Any]]:
@@ -43,6 +58,13 @@ def domains(store: Store) -> list[dict[str, Any]]:
 def hostnames(settings: Settings, store: Store) -> list[dict[str, Any]]:
     """Custom hostnames with the time from which they count, so that one becomes active without anybody being told."""
     rows = [(row, json.loads(row["spec"])) for row in store.all("select * from custom_hostnames order by created_at")]
-    return [{"hostname": row["hostname"], "zone": row["zone"], "wildcard": bool((spec["ssl"] or {}).get("wildcard")),
-             "from": custom_hostnames.active_from(row["created_at"], settings.custom_hostname_seconds), "metadata": spec.get("custom_metadata")}
-            for row, spec in rows]
+    return [
+        {
+            "hostname": row["hostname"],
+            "zone": row["zone"],
+            "wildcard": bool((spec["ssl"] or {}).get("wildcard")),
+            "from": custom_hostnames.active_from(row["created_at"], settings.custom_hostname_seconds),
+            "metadata": spec.get("custom_metadata"),
+        }
+        for row, spec in rows
+    ]

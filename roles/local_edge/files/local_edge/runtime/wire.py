@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The smallest HTTP client that serves: bytes to a Unix socket and the answer back, for the two workerd children."""
+
 from __future__ import annotations
 
 import asyncio
@@ -18,7 +19,9 @@ async def exchange(socket: Path, method: str, path: str, body: bytes = b"") -> t
         headers = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         if "transfer-encoding: chunked" in headers:
             return status, await chunks(reader)
-        length = next((line.split(":", 1)[1] for line in headers.splitlines() if line.startswith("content-length:")), "0")
+        length = next(
+            (line.split(":", 1)[1] for line in headers.splitlines() if line.startswith("content-length:")), "0"
+        )
         return status, await reader.readexactly(int(length))
     finally:
         writer.close()

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The runtime as the control plane has it: validators of its own, and the edge, which another process keeps."""
+
 from __future__ import annotations
 
 import asyncio
@@ -46,8 +47,10 @@ class Workerd:
         self.binary = find_binary(settings.workerd)
         self.newest = newest_date(self.binary)
         self.admin = folder.admin
-        self.validators = [Validator(self.binary, folder.config("validator"), folder.path / f"validator{number}.sock")
-                           for number in range(min(VALIDATORS, os.cpu_count() or 1))]
+        self.validators = [
+            Validator(self.binary, folder.config("validator"), folder.path / f"validator{number}.sock")
+            for number in range(min(VALIDATORS, os.cpu_count() or 1))
+        ]
         self.idle: asyncio.Queue[Validator] = asyncio.Queue()
         self.validated: OrderedDict[str, Handlers] = OrderedDict()
         #: What the edge has ever asked for: keys of Workers, and KV namespaces as `kv:` with their id.
@@ -69,7 +72,9 @@ class Workerd:
     async def tell(self, path: str, body: Any, within: float) -> Any:
         """Have the edge do something; its answer."""
         try:
-            status, answer = await asyncio.wait_for(wire.exchange(self.admin, "POST", path, json.dumps(body).encode()), within)
+            status, answer = await asyncio.wait_for(
+                wire.exchange(self.admin, "POST", path, json.dumps(body).encode()), within
+            )
         except (OSError, EOFError, asyncio.TimeoutError):
             raise Unreachable from None
         told = json.loads(answer)
@@ -94,20 +99,30 @@ class Workerd:
             try:
                 await self.make_forget(keys)
             except Unreachable:
-                raise ApiError(500, 10002, "The write is stored, but the edge did not take notice of it in time") from None
+                raise ApiError(
+                    500, 10002, "The write is stored, but the edge did not take notice of it in time"
+                ) from None
 
     async def act(self, path: str, body: Any) -> Any:
         """Have the edge do something for a client of ours."""
         try:
             return await self.tell(path, body, ACT_WITHIN)
         except Unreachable:
-            raise ApiError(500, 10002, "The edge did not answer: whether it did what it was asked is not known") from None
+            raise ApiError(
+                500, 10002, "The edge did not answer: whether it did what it was asked is not known"
+            ) from None
 
     async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
         """Compile and start the Worker in a validator, once for each combination of code, settings and names."""
         check(source, bindings)
-        shape = [source.etag, config.get("compatibility_date"), config.get("compatibility_flags"),
-                 sorted([one.name, one.type, *([dict(one.spec), one.value] if one.type in STARTING else [])] for one in bindings)]
+        shape = [
+            source.etag,
+            config.get("compatibility_date"),
+            config.get("compatibility_flags"),
+            sorted(
+                [one.name, one.type, *([dict(one.spec), one.value] if one.type in STARTING else [])] for one in bindings
+            ),
+        ]
         key = hashlib.sha256(json.dumps(shape).encode()).hexdigest()
         known = self.validated.get(key)
         if known is None:
@@ -129,4 +144,6 @@ def read_verdict(verdict: Mapping[str, Any]) -> Handlers:
         raise invalid(str(verdict["error"]).removeprefix(PREFIX).strip())
     if not verdict["handlers"] and not verdict["named"]:
         raise ApiError(400, 10068, "The uploaded script has no registered event handlers.")
-    return Handlers(list(verdict["handlers"]), list(verdict["named"]), int(verdict["startup_ms"]), bool(verdict["has_default"]))
+    return Handlers(
+        list(verdict["handlers"]), list(verdict["named"]), int(verdict["startup_ms"]), bool(verdict["has_default"])
+    )
