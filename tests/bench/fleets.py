@@ -47,7 +47,7 @@ from targets import Record, Results
 RESULT = ROOT / ".cache" / "bench" / "fleets.json"
 #: How many customers are changed before an operation; the others are what they were.
 CHANGED = {"one changed": 1, "all changed": sys.maxsize}
-LIFE = ("create", "no change", "one changed", "all changed", "tampered", "destroy")
+LIFE = ("create", "no change", "one changed", "all changed", "drifted", "destroy")
 #: So much that nothing is ever held back.
 UNLIMITED = (1_000_000, 300)
 
@@ -94,7 +94,7 @@ def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Re
         for turn, operation in enumerate(scenario.operations):
             for customer in list(customers)[: CHANGED.get(operation, 0)]:
                 customers[customer] = ["feature1", f"release{turn}"]
-            if operation == "tampered":
+            if operation == "drifted":
                 tamper(edge)
             gone = operation == "destroy"
             if not gone:
@@ -114,7 +114,7 @@ def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Re
 
 def tamper(edge: Edge) -> None:
     """Configure the first customer otherwise, as somebody would who knows of no playbook."""
-    settings = {"bindings": bindings("customer-0", ["tampered"])}
+    settings = {"bindings": bindings("customer-0", ["drifted"])}
     edge.ask(
         "PATCH",
         f"{SCRIPTS}/{worker('customer-0')}/settings",
@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=sys.maxsize, help="no more customers than so many")
     parser.add_argument("--rounds", type=int, help="as many of each")
     parser.add_argument("--result", type=Path, default=RESULT, help="the JSON file")
-    parser.add_argument("--docs", type=Path, help="the folder with fleets.md, to renew it and its plot")
+    parser.add_argument("--docs", type=Path, help="the folder of benchmarks.md, which is updated with its plot")
     told = parser.parse_args()
     records: list[Record] = []
     failed = False

@@ -39,7 +39,7 @@ COLOURS = {
 }
 DASHES = {"create": "none", "no change": "6 4"}
 FIGURES = {"requests": "{:.0f}", "refused": "{:.0f}", "seconds": "{:.1f}", "cpu": "{:.1f}", "megabytes": "{:.0f}"}
-BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
+BEGIN, END = "<!-- begin measurements -->", "<!-- end measurements -->"
 
 Row = Sequence[str]
 
@@ -183,9 +183,9 @@ def picture(results: Results) -> str:
 
 
 def document(results: Results, folder: Path) -> None:
-    """Renew the plot, and what stands between the marks of the page."""
+    """Update the plot, and the page between its markers."""
     (folder / "fleets.svg").write_text(picture(results))
-    page = folder / "fleets.md"
+    page = folder / "benchmarks.md"
     before, _old, rest = page.read_text().partition(BEGIN)
     _old, _end, after = rest.partition(END)
     floor = results.median("seconds", scenario="floor")
@@ -194,7 +194,7 @@ def document(results: Results, folder: Path) -> None:
         markdown(beside_each_other(among(results, NEAR))),
         "Each answer of the API takes 100 ms:",
         markdown(beside_each_other(among(results, FAR))),
-        "What the project asks of itself:",
-        markdown([["", "at most", "here", "measured", "reached"], *reached(results)]),
+        "Targets:",
+        markdown([["", "limit", "limit at this size", "measured", "met"], *reached(results)]),
     ]
     page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(told) + f"\n\n{END}{after}")

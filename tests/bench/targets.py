@@ -157,7 +157,7 @@ TARGETS = (
         within("seconds", 10, scenario="ten thousand", contender="file", count=10_000, operation="no change"),
     ),
     Target("one changed: requests", "15 + N/500", requests("one changed", lambda count: 15 + count / 500)),
-    Target("one tampered with: requests", "17 + N/500", requests("tampered", lambda count: 17 + count / 500)),
+    Target("one drifted: requests", "17 + N/500", requests("drifted", lambda count: 17 + count / 500)),
     Target("destroy: requests", "18 + N/500", requests("destroy", lambda count: 18 + count / 500)),
     Target(
         "three times the budget: answers of 429",

@@ -16,8 +16,8 @@ from plays import REPOSITORY
 
 
 def test_three_tenants_are_created_and_left_alone(tmp_path: pathlib.Path) -> None:
-    page = "# Fleets\n<!-- measured -->\nold\n<!-- end of what was measured -->\nThe end.\n"
-    (tmp_path / "fleets.md").write_text(page)
+    page = "# Fleets\n<!-- begin measurements -->\nold\n<!-- end measurements -->\nThe end.\n"
+    (tmp_path / "benchmarks.md").write_text(page)
     part = [
         "--only",
         "ten",
@@ -50,7 +50,7 @@ def test_three_tenants_are_created_and_left_alone(tmp_path: pathlib.Path) -> Non
         "yes",
         "not measured",
     ), ended.stdout
-    told = (tmp_path / "fleets.md").read_text()
+    told = (tmp_path / "benchmarks.md").read_text()
     assert (
         told.startswith("# Fleets\n")
         and told.endswith("\nThe end.\n")
