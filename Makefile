@@ -64,16 +64,16 @@ clean: down ## stop the edge, and wipe its data and all that was installed here
 
 ##@ Check
 
-CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs thorough sanity package integration contract
+CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs slow sanity package integration contract
 .PHONY: test lint bench soak $(CHECKS)
 test: ## all checks, and a line that counts them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
 unit: $(TEST) $(LIVE) ## the tests of the inner loop, under half a minute
-	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest --numprocesses auto -m 'not thorough' tests/unit
+	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest --numprocesses auto -m 'not slow' tests/unit
 
-thorough: $(TEST) $(LIVE) ## the unit tests that try everything in every way
-	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest --numprocesses auto -m thorough tests/unit
+slow: $(TEST) $(LIVE) ## the slow unit tests: exhaustive combinations
+	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest --numprocesses auto -m slow tests/unit
 
 lint: $(filter lint-%,$(CHECKS)) ## the checks whose names begin so
 

@@ -24,7 +24,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worke
 from harness import Result, Runner
 from local_edge.model.bindings import KINDS, Binding, Kind
 from local_edge.testing import Edge
-from test_laws import check_do_check_do
+from test_resource_laws import check_do_check_do
 
 CODE = "export default { fetch: () => new Response('one') };"
 WORKER: dict[str, t.Any] = {"name": "w", "content": CODE, "compatibility_date": "2026-11-01"}
@@ -229,7 +229,7 @@ def test_a_binding_obeys_the_laws_and_is_sent_as_given(run: Runner, edge: Edge, 
     assert [one["name"] for one in shown(run)] == ["ANOTHER"]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @every_type
 def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
     if example["type"] != "dispatch_namespace":
@@ -244,7 +244,7 @@ def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any])
     check_do_check_do(run, edge, "namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @every_type
 @pytest.mark.parametrize("filled", [True, False])
 def test_a_binding_that_is_read_anew_is_the_same(

@@ -117,7 +117,7 @@ def test_a_ledger_that_is_none_is_made_anew(run: Runner, odd: str) -> None:
     assert not fleet(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +241,7 @@ def test_what_is_no_option_of_a_tenant_is_called_so(run: Runner) -> None:
     assert "b: unsupported parameters: limits.cpu, wrong." in result["msg"]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("switched", [False, True])
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_remembered_ends_as_what_is_read(run: Runner, edge: Edge, seed: int, switched: bool) -> None:

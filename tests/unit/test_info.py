@@ -13,7 +13,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 import pytest
-from alike import UNKNOWN
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Answer, Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import (
@@ -22,7 +21,8 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_entries import MOST_READ
 from harness import Result, Runner
 from local_edge.testing import Edge
-from test_laws import APIS, CASES, CODE, DATE, Options, api, kinds, prepared
+from predictions import UNKNOWN
+from test_resource_laws import APIS, CASES, CODE, DATE, Options, api, kinds, prepared
 
 ZONE = {"zone": "platform.localhost"}
 NAMESPACED = {"dispatch_namespace": "tenants"}
@@ -240,7 +240,7 @@ def test_what_a_module_made_is_found_as_it_returned_it(run: Runner, edge: Edge, 
         assert look(run, edge, name, {**everything, **choice}) == [], choice
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @every_info
 @pytest.mark.parametrize("number", range(APIS))
 def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:

@@ -233,7 +233,7 @@ def test_a_certificate_is_validated_anew_only_when_it_changes(run: Runner, edge:
         assert after["uploaded_on"] != issued and after["method"] == "txt" and after["wildcard"]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_what_the_customer_must_place(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine import converge
 
@@ -252,7 +252,7 @@ def test_what_the_customer_must_place(run: Runner, edge: Edge, monkeypatch: pyte
     assert records[0]["content"] == later["custom_hostname"]["id"] and records[1]["content"]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_waiting_until_it_is_active(run: Runner, edge: Edge) -> None:
     with active_after(edge, 1) as to:
         foreseen = run.ok("custom_hostname", **SHOP, **to, wait_for="active", check=True)["custom_hostname"]

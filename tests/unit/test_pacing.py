@@ -305,7 +305,7 @@ def forked(count: int, do: t.Callable[[], t.Any]) -> None:
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * count
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_threads_and_processes_share_one_budget() -> None:
     with running(rate_limit="40/1", latency_ms=5) as edge:
         begin = time.monotonic()
@@ -317,7 +317,7 @@ def test_threads_and_processes_share_one_budget() -> None:
         assert 2 <= took < 6, "twice a window, and what a busy machine takes"
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_budget_that_others_spend_is_not_overdrawn() -> None:
     with running(rate_limit="30/1", latency_ms=5) as edge:
         for _request in range(25):
@@ -327,7 +327,7 @@ def test_a_budget_that_others_spend_is_not_overdrawn() -> None:
         assert statuses(edge) == {200: 33}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_refusal_of_one_holds_all_processes_back() -> None:
     with running(token="another-token-0123456789abcdefghijklmnop") as edge:
         forked(1, lambda: client_of(edge).pacer.land(client_of(edge).pacer.take(), 429, {"Retry-After": "1"}))

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from alike import alike
 from plays import World
+from predictions import alike
 
 CONFIG = {
     "customer-a": {"customerId": "customer-a", "features": ["feature1", "feature2"], "path": "/"},

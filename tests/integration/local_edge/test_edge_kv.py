@@ -433,7 +433,7 @@ def test_a_namespace_that_is_made_anew_is_empty(edge: Edge) -> None:
 
 
 KEPT = """
-import { Kept } from "./kept.js";
+import { Kept } from "./lru_cache.js";
 export default { fetch() {
   const [room, largest] = [100_000, 20_000];
   const kept = new Kept(room, largest);
@@ -464,8 +464,8 @@ export default { fetch() {
 
 
 def test_what_is_kept_stays_within_its_bytes_and_the_least_recently_used_goes(edge: Edge) -> None:
-    text = (FILES / "local_edge" / "runtime" / "js" / "kept.js").read_text()
-    edge.deploy("w", KEPT, files={"kept.js": ("application/javascript+module", text)})
+    text = (FILES / "local_edge" / "runtime" / "js" / "lru_cache.js").read_text()
+    edge.deploy("w", KEPT, files={"lru_cache.js": ("application/javascript+module", text)})
     edge.route("w.example.com/*", "w")
     assert edge.get("w.example.com").json() == {
         "wrong": [],

@@ -14,7 +14,7 @@ from control_plane import Client, text
 from local_edge.api.table import ENTRIES
 from local_edge.strict_json import decoded
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 PATHS = sorted({(method, path) for method, path, _handler in ENTRIES})
 ODD: list[Any] = [None, [], {}, "text", 7, [None], [[]], [{}], [7], {"name": None}, {"title": []}]
 #: The keys that anything here reads, each beside what it takes and with something that it is not.

@@ -103,7 +103,7 @@ def test_it_finds_out(client: Client, switch: str, position: str) -> None:
     assert report.left == []
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [0, 1])
 @pytest.mark.usefixtures("slow")
 def test_it_finds_out_everything_and_leaves_nothing(client: Client, before: dict[str, Any], turn: int) -> None:

@@ -298,7 +298,7 @@ def test_products(client: Client) -> None:
     assert client.error("GET", f"/d1/database/{made['uuid']}") == (404, 7404)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_large_worker(client: Client, base: str) -> None:
     noise = random.Random(1)
     module = ("data.bin", noise.randbytes(11 * 1024 * 1024), "application/octet-stream")

@@ -379,7 +379,7 @@ def test_the_life_of_a_custom_hostname(strict: Client) -> None:
         assert strict.error(method, where, json={}) == (404, 1436)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_custom_hostname_comes_to_be_active() -> None:
     with running(custom_hostname_seconds=0.8) as edge:
         client = Client(edge)
@@ -411,7 +411,7 @@ def test_a_time_before_the_first_state_is_in_it() -> None:
     assert custom_hostnames.state(("pending", "active"), "2999-01-01T00:00:00Z", 4) == "pending"
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -475,7 +475,7 @@ def test_ssl_is_changed_in_parts(client: Client) -> None:
     assert "private" not in client.send("GET", where).text
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from socket import socket
 
-from local_edge.runtime import wire
+from local_edge.runtime import uds_http
 from local_edge.runtime.child import Child
 
 #: What workerd writes whenever an isolate ends itself on request, with a stack of a kilobyte and a half below it.
@@ -62,7 +62,7 @@ async def well(socket: Path) -> None:
     """Wait until what listens on a socket answers."""
     while True:
         with contextlib.suppress(OSError, EOFError):
-            await wire.exchange(socket, "GET", "/")
+            await uds_http.request(socket, "GET", "/")
             return
         await asyncio.sleep(0.02)
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from local_edge.runtime import wire
+from local_edge.runtime import uds_http
 
 BEAT, PATIENCE, MISSES = 0.25, 0.5, 2
 #: A child that uses little processor time is not looping but waiting for its turn: it gets so many times the patience.
@@ -173,7 +173,7 @@ class Child:
 
 async def answers(pulse: Path) -> bool:
     try:
-        await asyncio.wait_for(wire.exchange(pulse, "GET", "/"), PATIENCE)
+        await asyncio.wait_for(uds_http.request(pulse, "GET", "/"), PATIENCE)
     except (OSError, EOFError, asyncio.TimeoutError):
         return False
     return True

@@ -100,10 +100,10 @@ def render(
     )
 
 
-def inside() -> str:
+def shim_modules() -> str:
     """The modules that are put into each Worker's isolate, as a binding."""
-    texts = {path.name: path.read_text() for path in sorted((SCRIPTS / "inside").glob("*.js"))}
-    return f'(name = "INSIDE", json = {quoted(json.dumps(texts))})'
+    texts = {path.name: path.read_text() for path in sorted((SCRIPTS / "shims").glob("*.js"))}
+    return f'(name = "SHIMS", json = {quoted(json.dumps(texts))})'
 
 
 def edge(around: Surroundings) -> str:
@@ -128,7 +128,7 @@ def edge(around: Surroundings) -> str:
         f'(name = "EGRESS", text = {quoted(around.egress)})',
         f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")',
         f'(name = "LOG", text = {quoted(around.log)})',
-        inside(),
+        shim_modules(),
         '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")',
         '(name = "DATABASES", durableObjectNamespace = "Database")',
         SERIALIZER,
@@ -136,7 +136,7 @@ def edge(around: Surroundings) -> str:
     ]
     modules = (
         path.relative_to(SCRIPTS).as_posix()
-        for path in sorted([*SCRIPTS.glob("*.js"), *SCRIPTS.glob("behind/*.js"), SCRIPTS / "inside/bytes.js"])
+        for path in sorted([*SCRIPTS.glob("*.js"), *SCRIPTS.glob("backends/*.js"), SCRIPTS / "shims/bytes.js"])
     )
     return render(
         "edge.js",
@@ -153,10 +153,10 @@ def validator() -> str:
     sockets = ['(name = "http", http = (), service = "main")']
     return render(
         "validator.js",
-        ("worker.js", "bindings.js", "place.js"),
+        ("worker.js", "bindings.js", "request_cf.js"),
         services,
         sockets,
-        ['(name = "LOADER", workerLoader = ())', inside()],
+        ['(name = "LOADER", workerLoader = ())', shim_modules()],
         rest='  globalOutbound = "nowhere",',
     )
 

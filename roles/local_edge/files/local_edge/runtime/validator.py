@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local_edge.runtime import binary, wire
+from local_edge.runtime import binary, uds_http
 from local_edge.runtime.child import cpu_seconds, say
 from local_edge.sockets import listen_unix
 
@@ -33,7 +33,7 @@ class Validator:
     async def ask(self, body: bytes) -> Mapping[str, Any]:
         """The verdict; top-level code that uses up its time ends the validator, and that is the verdict."""
         for _attempt in range(2):
-            task = asyncio.ensure_future(wire.exchange(self.socket, "POST", "/", body))
+            task = asyncio.ensure_future(uds_http.request(self.socket, "POST", "/", body))
             used = cpu_seconds(self.child.pid) or 0.0
             if not await self.in_time(task, used):
                 self.child.kill()

@@ -19,7 +19,7 @@ from local_edge.errors import ApiError, invalid
 from local_edge.model.bindings import Binding
 from local_edge.model.place import Place
 from local_edge.model.scripts import Source
-from local_edge.runtime import wire
+from local_edge.runtime import uds_http
 from local_edge.runtime.base import Handlers, Refused
 from local_edge.runtime.binary import Unusable, did_not_start, find_binary, newest_date, well
 from local_edge.runtime.child import Stillborn
@@ -73,7 +73,7 @@ class Workerd:
         """Have the edge do something; its answer."""
         try:
             status, answer = await asyncio.wait_for(
-                wire.exchange(self.admin, "POST", path, json.dumps(body).encode()), within
+                uds_http.request(self.admin, "POST", path, json.dumps(body).encode()), within
             )
         except (OSError, EOFError, asyncio.TimeoutError):
             raise Unreachable from None

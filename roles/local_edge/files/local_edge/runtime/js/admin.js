@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The private socket: the supervisor's heartbeat, and the control plane telling what has changed or what shall be done. */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { pointsOf } from "./behind/analytics.js";
-import { KIND, askDatabase, databaseOf } from "./behind/d1.js";
-import { hostOf, resetHolding, wipe } from "./behind/objects.js";
+import { pointsOf } from "./backends/analytics.js";
+import { KIND, askDatabase, databaseOf } from "./backends/d1.js";
+import { hostOf, resetHolding, wipe } from "./backends/objects.js";
 import { entrypointOf, forget, known, lookUp } from "./tenants.js";
 
 export class Admin extends WorkerEntrypoint {

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The bodies of static assets. A hash names its content, so what is kept of them is never stale. */
 import { found } from "./control.js";
-import { Kept } from "./kept.js";
+import { Kept } from "./lru_cache.js";
 
 /** How many bytes are kept, and how large a body may be that is; larger ones are passed on as they come. */
 const ROOM = 64 * 1024 * 1024;

@@ -12,17 +12,17 @@ import { match } from "./routes.js";
 import { broken, notRouted, pageFor } from "./pages.js";
 
 export { Admin } from "./admin.js";
-export { Analytics } from "./behind/analytics.js";
-export { Assets } from "./behind/assets.js";
-export { CacheStore, Caches } from "./behind/caches.js";
-export { D1, Database } from "./behind/d1.js";
-export { KV } from "./behind/kv.js";
-export { Alarms, ObjectHost, Objects } from "./behind/objects.js";
-export { Queue, Serialized } from "./behind/queue.js";
-export { R2 } from "./behind/r2.js";
-export { RateLimits } from "./behind/ratelimit.js";
-export { Dispatch, Service, Through } from "./behind/service.js";
-export { Tail } from "./behind/tail.js";
+export { Analytics } from "./backends/analytics.js";
+export { Assets } from "./backends/assets.js";
+export { CacheStore, Caches } from "./backends/caches.js";
+export { D1, Database } from "./backends/d1.js";
+export { KV } from "./backends/kv.js";
+export { Alarms, ObjectHost, Objects } from "./backends/objects.js";
+export { Queue, Serialized } from "./backends/queue.js";
+export { R2 } from "./backends/r2.js";
+export { RateLimits } from "./backends/ratelimit.js";
+export { Dispatch, Service, Through } from "./backends/service.js";
+export { Tail } from "./backends/tail.js";
 
 /** What Cloudflare takes on most plans. */
 const MAX_BODY = 100_000_000;

@@ -10,10 +10,10 @@
 import { answerFirst, prepared } from "./assets.js";
 import { forgetBodies } from "./bodies.js";
 import { found } from "./control.js";
-import { cfOf } from "./place.js";
+import { cfOf } from "./request_cf.js";
 import { EVICT, assemble } from "./worker.js";
 import { forgetRoutes } from "./routes.js";
-import { forgetPairs } from "./behind/kv.js";
+import { forgetPairs } from "./backends/kv.js";
 
 /** Workers by key, as the control plane defines them, each with the names of its isolates by variant. */
 const workers = new Map();
@@ -25,7 +25,7 @@ const flights = new Set();
 /** How many variants of a Worker stay: parameters that differ with every request must not fill the memory. */
 const MAX_VARIANTS = 16;
 /** How many requests may be inside a Worker at once. What loops through bindings gets there soon, and nothing else does. */
-const MAX_INSIDE = 500;
+const MAX_CONCURRENT = 500;
 const LOOP = "Subrequest depth limit exceeded. This request recursed through Workers too many times. This can happen e.g. if you have a Worker or "
   + "Durable Object that calls other Workers or objects recursively.";
 
@@ -127,7 +127,7 @@ export function entrypointOf(worker, env, ctx, { entrypoint, props, limits, vari
 
 /** The answer of a Worker: of its assets where they come first and have one, else of its code. */
 export async function serve(worker, request, env, ctx, options = {}) {
-  if (worker.inside >= MAX_INSIDE) throw new Error(LOOP);
+  if (worker.inside >= MAX_CONCURRENT) throw new Error(LOOP);
   worker.inside += 1;
   try {
     if (worker.assets && !options.entrypoint) {

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** From a stored Worker to what workerd's loader takes. The edge and the validator make the same. */
 import { behind, inside } from "./bindings.js";
-import { PLACE } from "./place.js";
+import { PLACE } from "./request_cf.js";
 
 const ROOM = "__local_edge";
 const MAIN = "__local_edge_main.js";
@@ -48,7 +48,7 @@ export function assemble(worker, env, ctx, { values, outbound, tails = [] } = {}
     mainModule: MAIN,
     modules: {
       ...Object.fromEntries(worker.modules.map((module) => [module.name, loaded(module, worker)])),
-      ...Object.fromEntries(Object.entries(env.INSIDE).map(([name, body]) => [`${ROOM}/${name}`, { js: body }])),
+      ...Object.fromEntries(Object.entries(env.SHIMS).map(([name, body]) => [`${ROOM}/${name}`, { js: body }])),
       [`${ROOM}/bindings.js`]: { js: bindingsOf(worker) },
       [MAIN]: { js: ctx ? mainOf(worker) : probeOf(worker) },
     },
@@ -77,7 +77,7 @@ function loaded({ name, kind, body }, { keys }) {
   return LOADED.js(`${body}\nimport "${up}${ROOM}/bindings.js";`);
 }
 
-/** What a Worker's isolate gets beside its bindings, see `inside/worker.js`. */
+/** What a Worker's isolate gets beside its bindings, see `shims/worker.js`. */
 function hiddenOf(worker, env, ctx) {
   const namespaces = Object.values(worker.classes).map(({ id }) => id);
   return {

@@ -4,8 +4,8 @@
 /** What `caches` of Workers reach. What they put is kept in the memory of this isolate. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { ageOf, answerOf, lifetimeOf, parsed } from "../caching.js";
-import { bytesOf } from "../inside/bytes.js";
-import { Kept } from "../kept.js";
+import { bytesOf } from "../shims/bytes.js";
+import { Kept } from "../lru_cache.js";
 
 /** How many bytes are kept of all Workers, and of how many a response may be that is. */
 const ROOM = 64 * 1024 * 1024;

@@ -4,7 +4,7 @@
 /** The far side of a KV binding: the same store that the API reads and writes. What was read is kept here until it is written anew. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { ask } from "../control.js";
-import { Kept } from "../kept.js";
+import { Kept } from "../lru_cache.js";
 
 /** How many bytes of pairs are kept, and how large a value may be that is. */
 const ROOM = 32 * 1024 * 1024;

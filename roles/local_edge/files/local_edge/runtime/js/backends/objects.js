@@ -8,7 +8,7 @@
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import { callOf, memberOf } from "./service.js";
 import { found } from "../control.js";
-import { cfOf } from "../place.js";
+import { cfOf } from "../request_cf.js";
 import { forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
 
 const FACET = "object";

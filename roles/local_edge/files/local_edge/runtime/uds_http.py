@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 
 
-async def exchange(socket: Path, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+async def request(socket: Path, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
     """One request on a connection of its own; OSError or EOFError if the other side is not there or goes away."""
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:

@@ -20,7 +20,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 import pytest
-from alike import UNKNOWN, alike
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _resources
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import Fleet
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
@@ -28,6 +27,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 from harness import Runner
 from local_edge.settings import Switches
 from local_edge.testing import Edge
+from predictions import UNKNOWN, alike
 
 Options = dict[str, t.Any]
 CODE = "export default { fetch: () => new Response('one') };"
@@ -409,7 +409,7 @@ def test_every_position_is_among_the_possible_apis() -> None:
         assert {api(number)[switch.name] for number in range(APIS)} == set(switch.metadata["choices"])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("number", range(APIS))
 def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:

@@ -6,7 +6,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { entrypointOf, lookUp } from "../tenants.js";
 import { ALARM, EVICT, RECEIVER } from "../worker.js";
 
-/** What the log puts around an entry, see `inside/worker.js`. */
+/** What the log puts around an entry, see `shims/worker.js`. */
 const HEAD = /^\x1e\S+ \S+ \w+\x1f?/;
 const END = "\x1e";
 /** An exception that nobody has caught: for the log. A tail Worker has it among the exceptions. */

@@ -20,7 +20,7 @@ export const PLACE = {
 /** Since when `cf` is a getter that all requests share, which can be taught what needs no telling with each of them. */
 const GETTERS_SINCE = "2022-01-31";
 
-/** What travels to a Worker as the `cf` of a request: nothing where it may not know, or knows by itself (see `inside/worker.js`). */
+/** What travels to a Worker as the `cf` of a request: nothing where it may not know, or knows by itself (see `shims/worker.js`). */
 export function cfOf({ trusted, date, flags }, said) {
   if (!trusted) return undefined;
   if (said) return { ...PLACE, ...said };
