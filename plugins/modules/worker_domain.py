@@ -19,9 +19,10 @@ options:
     description: The host name, such as V(app.example.com). Wildcards and paths are for routes.
     type: str
     required: true
-  service:
-    description: The Worker of the account that answers. It must exist. Needed with O(state=present).
+  worker:
+    description: The Worker of the account that answers requests to O(hostname). It must exist. Required with O(state=present).
     type: str
+    aliases: [service]
   zone:
     description: The name of the zone to make it in. By default the zone with the longest name that the host name ends in.
     type: str
@@ -29,7 +30,7 @@ options:
     description: The id of the zone, instead of its name. Giving it saves a request where the custom domain is new.
     type: str
   take_over:
-    description: Whether a custom domain may be changed or removed that belongs to another Worker than O(service).
+    description: Whether a custom domain may be changed or removed that belongs to another Worker than O(worker).
     type: bool
     default: false
   state:
@@ -57,12 +58,12 @@ EXAMPLES = r"""
 - name: Its custom domain
   tenantry.cloudflare_workers.worker_domain:
     hostname: signup.example.com
-    service: example-signup
+    worker: example-signup
 
 - name: Remove the custom domain, unless another Worker has it by now
   tenantry.cloudflare_workers.worker_domain:
     hostname: signup.example.com
-    service: example-signup
+    worker: example-signup
     state: absent
 """
 
@@ -81,7 +82,7 @@ worker_domain:
   contains:
     id: {description: Its id., type: str, returned: success, sample: dbe10b4bc17c295377eabd600e1787fd}
     hostname: {description: The host name., type: str, returned: success, sample: signup.example.com}
-    service: {description: The Worker that answers., type: str, returned: success, sample: example-signup}
+    worker: {description: The Worker that answers., type: str, returned: success, sample: example-signup}
     zone_id: {description: The id of its zone., type: str, returned: success}
     zone_name: {description: The name of its zone., type: str, returned: success, sample: example.com}
     cert_id: {description: The id of its certificate., type: str, returned: success}

@@ -15,9 +15,10 @@ options:
   hostname:
     description: Only the custom domain of this host name.
     type: str
-  service:
+  worker:
     description: Only the custom domains of this Worker.
     type: str
+    aliases: [service]
   zone:
     description: Only the custom domains in the zone of this name.
     type: str
@@ -42,14 +43,14 @@ EXAMPLES = r"""
 - name: Its custom domain
   tenantry.cloudflare_workers.worker_domain:
     hostname: signup.example.com
-    service: example-signup
+    worker: example-signup
 
 - name: Which custom domains are there?
   tenantry.cloudflare_workers.worker_domain_info:
 
 - name: Which of them lead to this Worker?
   tenantry.cloudflare_workers.worker_domain_info:
-    service: example-signup
+    worker: example-signup
 """
 
 RETURN = r"""
@@ -67,7 +68,7 @@ worker_domains:
   contains:
     id: {description: Its id., type: str, returned: success, sample: dbe10b4bc17c295377eabd600e1787fd}
     hostname: {description: The host name., type: str, returned: success, sample: signup.example.com}
-    service: {description: The Worker that answers., type: str, returned: success, sample: example-signup}
+    worker: {description: The Worker that answers., type: str, returned: success, sample: example-signup}
     zone_id: {description: The id of its zone., type: str, returned: success}
     zone_name: {description: The name of its zone., type: str, returned: success, sample: example.com}
     cert_id: {description: The id of its certificate., type: str, returned: success}

@@ -20,11 +20,12 @@ options:
       - A wildcard may begin the host and end the path, and stand nowhere else.
     type: str
     required: true
-  script:
+  worker:
     description:
       - The Worker of the account that answers them. It must exist.
       - Null is a route where no Worker runs, which takes its requests out of wider routes. Needed to create a route.
     type: str
+    aliases: [script]
   zone:
     description: The name of the zone. By default the zone with the longest name that the pattern's host ends in.
     type: str
@@ -32,7 +33,7 @@ options:
     description: The id of the zone, instead of its name. Giving it saves a request.
     type: str
   take_over:
-    description: Whether a route may be changed or removed that leads to another Worker than O(script).
+    description: Whether a route may be changed or removed that leads to another Worker than O(worker).
     type: bool
     default: false
   state:
@@ -60,12 +61,12 @@ EXAMPLES = r"""
 - name: Everything below platform.example.com goes to it
   tenantry.cloudflare_workers.worker_route:
     pattern: "*.platform.example.com/*"
-    script: example-router
+    worker: example-router
 
 - name: But for the status page, where no Worker runs
   tenantry.cloudflare_workers.worker_route:
     pattern: status.platform.example.com/*
-    script: null
+    worker: null
 
 - name: Remove the route
   tenantry.cloudflare_workers.worker_route:
@@ -88,7 +89,7 @@ worker_route:
   contains:
     id: {description: Its id., type: str, returned: success, sample: 9a7806061c88ada191ed06f989cc3dac}
     pattern: {description: Its pattern., type: str, returned: success, sample: "*.platform.example.com/*"}
-    script: {description: The Worker that answers; null where none runs., type: str, returned: success, sample: example-router}
+    worker: {description: The Worker that answers; null where none runs., type: str, returned: success, sample: example-router}
     zone_id: {description: The id of its zone., type: str, returned: success}
 """
 

@@ -21,9 +21,10 @@ options:
   pattern:
     description: Only the route of this pattern. At least one of this, O(zone) and O(zone_id) is needed.
     type: str
-  script:
-    description: Only the routes that lead to this Worker. Null is those where no Worker runs.
+  worker:
+    description: Only the routes that lead to this Worker. Null selects the routes without a Worker.
     type: str
+    aliases: [script]
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
   - tenantry.cloudflare_workers.attributes.info
@@ -42,7 +43,7 @@ EXAMPLES = r"""
 - name: Everything below platform.example.com goes to it
   tenantry.cloudflare_workers.worker_route:
     pattern: "*.platform.example.com/*"
-    script: example-router
+    worker: example-router
 
 - name: Which routes are there in the zone?
   tenantry.cloudflare_workers.worker_route_info:
@@ -51,7 +52,7 @@ EXAMPLES = r"""
 - name: Which of them lead to the router?
   tenantry.cloudflare_workers.worker_route_info:
     zone: example.com
-    script: example-router
+    worker: example-router
 
 - name: Where does this one lead?
   tenantry.cloudflare_workers.worker_route_info:
@@ -73,7 +74,7 @@ worker_routes:
   contains:
     id: {description: Its id., type: str, returned: success, sample: 9a7806061c88ada191ed06f989cc3dac}
     pattern: {description: Its pattern., type: str, returned: success, sample: "*.platform.example.com/*"}
-    script: {description: The Worker that answers; null where none runs., type: str, returned: success, sample: example-router}
+    worker: {description: The Worker that answers; null where none runs., type: str, returned: success, sample: example-router}
     zone_id: {description: The id of its zone., type: str, returned: success}
 """
 

@@ -28,9 +28,10 @@ options:
           - A wildcard may begin the host and end the path, and stand nowhere else.
         type: str
         required: true
-      script:
-        description: The Worker that answers them, if not the O(script) of all. Null is a route where no Worker runs.
+      worker:
+        description: The Worker that answers them, if not the O(worker) of all. Null is a route where no Worker runs.
         type: str
+        aliases: [script]
       zone:
         description: The name of the zone, if not the O(zone) or O(zone_id) of all.
         type: str
@@ -40,11 +41,12 @@ options:
       take_over:
         description: Whether this one may be taken from another Worker, if not the O(take_over) of all says so.
         type: bool
-  script:
+  worker:
     description:
       - The Worker of the account that answers all that do not say otherwise. It must exist.
-      - Null is where no Worker runs, which takes requests out of wider routes. To create a route, this or its own C(script) is needed.
+      - Null is where no Worker runs, which takes requests out of wider routes. To create a route, this or its own C(worker) is needed.
     type: str
+    aliases: [script]
   zone:
     description:
       - The name of the zone of all that do not say otherwise.
@@ -82,13 +84,13 @@ EXAMPLES = r"""
 
 - name: Everything goes to it but the status page, where no Worker runs
   tenantry.cloudflare_workers.worker_routes:
-    script: example-router
+    worker: example-router
     zone: example.com
     routes:
       - pattern: example.com/*
       - pattern: "*.example.com/*"
       - pattern: status.example.com/*
-        script: null
+        worker: null
 
 - name: Remove two of the routes
   tenantry.cloudflare_workers.worker_routes:
@@ -120,7 +122,7 @@ worker_routes:
       sample: "*.platform.example.com/*"
     changed: {description: Whether it was written., type: bool, returned: success}
     failed: {description: Whether it failed., type: bool, returned: success}
-    fields: {description: What differed., type: list, elements: str, returned: when it was there and was changed, sample: [script]}
+    fields: {description: What differed., type: list, elements: str, returned: when it was there and was changed, sample: [worker]}
     msg: {description: Why it failed., type: str, returned: when it did}
 summary:
   description: How many there are.

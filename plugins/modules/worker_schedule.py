@@ -13,10 +13,11 @@ description:
   - Says at what times Cloudflare runs the handler C(scheduled) of a Worker of the account.
   - The Workers of a dispatch namespace have no cron triggers. Let one of the account call them.
 options:
-  name:
+  worker:
     description: The name of the Worker. It must exist.
     type: str
     required: true
+    aliases: [name]
   crons:
     description:
       - All cron expressions of the Worker, in UTC, of five fields, such as V(*/30 * * * *). Others that it has are removed.
@@ -51,14 +52,14 @@ EXAMPLES = r"""
 
 - name: Every half an hour, and on Sundays at four
   tenantry.cloudflare_workers.worker_schedule:
-    name: example-caretaker
+    worker: example-caretaker
     crons:
       - "*/30 * * * *"
       - 0 4 * * SUN
 
 - name: It rests
   tenantry.cloudflare_workers.worker_schedule:
-    name: example-caretaker
+    worker: example-caretaker
     state: absent
 """
 
@@ -75,7 +76,7 @@ worker_schedule:
   returned: success
   type: dict
   contains:
-    name: {description: The name of the Worker., type: str, returned: success, sample: example-caretaker}
+    worker: {description: The name of the Worker., type: str, returned: success, sample: example-caretaker}
     crons:
       description: Its cron expressions.
       type: list

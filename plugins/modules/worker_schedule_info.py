@@ -11,11 +11,12 @@ short_description: Tell which Workers of the account have cron triggers
 version_added: 0.1.0
 description:
   - Lists the Workers of the account that run at certain times, or tells the times of one of them. Only the Workers themselves know theirs, so it
-    takes one request for each Worker of the account and one to list them, or one where O(name) is given.
+    takes one request for each Worker of the account and one to list them, or one where O(worker) is given.
 options:
-  name:
-    description: The name of the Worker that is meant. Without it, all are.
+  worker:
+    description: Only the schedule of this Worker. By default those of all Workers.
     type: str
+    aliases: [name]
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
   - tenantry.cloudflare_workers.attributes.info
@@ -36,7 +37,7 @@ EXAMPLES = r"""
 
 - name: Every half an hour, and on Sundays at four
   tenantry.cloudflare_workers.worker_schedule:
-    name: example-caretaker
+    worker: example-caretaker
     crons:
       - "*/30 * * * *"
       - 0 4 * * SUN
@@ -46,7 +47,7 @@ EXAMPLES = r"""
 
 - name: When does this one?
   tenantry.cloudflare_workers.worker_schedule_info:
-    name: example-caretaker
+    worker: example-caretaker
 """
 
 RETURN = r"""
@@ -62,7 +63,7 @@ worker_schedules:
   type: list
   elements: dict
   contains:
-    name: {description: The name of the Worker., type: str, returned: success, sample: example-caretaker}
+    worker: {description: The name of the Worker., type: str, returned: success, sample: example-caretaker}
     crons:
       description: Its cron expressions.
       type: list

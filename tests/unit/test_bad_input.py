@@ -20,7 +20,7 @@ GOOD: dict[str, t.Any] = {
     "content": CODE,
     "compatibility_date": "2026-11-01",
 }
-ROUTE = {"pattern": "*.platform.localhost/*", "script": "router"}
+ROUTE = {"pattern": "*.platform.localhost/*", "worker": "router"}
 SHOP = {"hostname": "shop.customer.net", "zone": "platform.localhost"}
 RECORD = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
 
@@ -174,7 +174,7 @@ WRONG = [
         fleet(workers="[{'name': 'a', 'date': datetime.date(2026, 11, 1)}]"),
         "date that is not quoted",
     ),
-    ("worker_route", {"pattern": "*.platform.localhost/*"}, "script: null"),
+    ("worker_route", {"pattern": "*.platform.localhost/*"}, "worker: null"),
     ("worker_route", {**ROUTE, "pattern": "*.nowhere.org/*"}, "zone: no zone fits"),
     ("worker_route", {**ROUTE, "zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org'"),
     ("worker_route", {**ROUTE, "pattern": "*/*"}, "fits every zone: give zone or zone_id"),
@@ -209,13 +209,13 @@ WRONG = [
     ("kv_entries", {**entry(), "purge": True}, "purge: say by prefix which keys"),
     ("kv_entries", {**entry(), "purge": True, "prefix": "", "state": "absent"}, "leave it out with state: absent"),
     ("kv_entries", {**entry(), "prefix": "b/"}, "'a' does not begin with prefix 'b/'"),
-    ("worker_schedule", {"name": "x"}, "crons: say when schedule"),
-    ("worker_schedule", {"name": "x", "crons": ["* * * *"]}, "it has 4 fields: give minute, hour"),
-    ("worker_schedule", {"name": "x", "crons": ["*  * * * *"]}, "one space between them"),
-    ("worker_schedule", {"name": "x", "crons": ["0 24 * * *"]}, r"'24' is no hour \(0 to 23\)"),
-    ("worker_schedule", {"name": "x", "crons": ["*/0 * * * *"]}, "'\\*/0' is no minute"),
-    ("worker_schedule", {"name": "x", "crons": ["0 4 * SUN *"]}, r"'SUN' is no month \(1 to 12, JAN to DEC\)"),
-    ("worker_schedule", {"name": "x", "crons": ["0 4 * * *"]}, "There is no Worker 'x': upload it first"),
+    ("worker_schedule", {"worker": "x"}, "crons: say when schedule"),
+    ("worker_schedule", {"worker": "x", "crons": ["* * * *"]}, "it has 4 fields: give minute, hour"),
+    ("worker_schedule", {"worker": "x", "crons": ["*  * * * *"]}, "one space between them"),
+    ("worker_schedule", {"worker": "x", "crons": ["0 24 * * *"]}, r"'24' is no hour \(0 to 23\)"),
+    ("worker_schedule", {"worker": "x", "crons": ["*/0 * * * *"]}, "'\\*/0' is no minute"),
+    ("worker_schedule", {"worker": "x", "crons": ["0 4 * SUN *"]}, r"'SUN' is no month \(1 to 12, JAN to DEC\)"),
+    ("worker_schedule", {"worker": "x", "crons": ["0 4 * * *"]}, "There is no Worker 'x': upload it first"),
     ("dns_record", {**RECORD, "name": "www"}, "name: 'www' is no whole name"),
     ("dns_record", {**RECORD, "name": "bücher.example.com"}, "in Punycode"),
     ("dns_record", {**RECORD, "zone": "platform.localhost"}, "'www.example.com' is not in zone 'platform.localhost'"),
@@ -231,13 +231,13 @@ WRONG = [
     ("dns_record", {**RECORD, "proxied": True, "ttl": 300}, "ttl: A record 'www.example.com' is proxied"),
     ("dns_record", {**RECORD, "priority": 5}, "priority: A records have none beside their data, only MX and URI"),
     ("dns_record", {**RECORD, "ttl": 5}, "ttl: 5 is none: give 30 to 86400"),
-    ("worker_domain", {"hostname": "app.example.com"}, "service: name the Worker that shall answer"),
-    ("worker_domain", {"hostname": "app.example.com", "service": None}, "service: name the Worker"),
-    ("worker_domain", {"hostname": "*.example.com", "service": "x"}, "no wildcard and no path"),
-    ("worker_domain", {"hostname": "app.example.com/x", "service": "x"}, "no wildcard and no path"),
+    ("worker_domain", {"hostname": "app.example.com"}, "worker: .* needs a Worker. Name it"),
+    ("worker_domain", {"hostname": "app.example.com", "worker": None}, "worker: .* needs a Worker"),
+    ("worker_domain", {"hostname": "*.example.com", "worker": "x"}, "no wildcard and no path"),
+    ("worker_domain", {"hostname": "app.example.com/x", "worker": "x"}, "no wildcard and no path"),
     (
         "worker_domain",
-        {"hostname": "app.nowhere.org", "service": "x"},
+        {"hostname": "app.nowhere.org", "worker": "x"},
         "zone: no zone fits custom domain 'app.nowhere.org'",
     ),
     ("custom_hostname", {"hostname": "shop.customer.net"}, "zone, zone_id"),
@@ -300,10 +300,10 @@ def test_a_route_of_another_script_is_not_taken_unasked(run: Runner) -> None:
     for name in ("router", "other"):
         run.ok("worker", name=name, content=CODE, compatibility_date="2026-11-01")
     run.ok("worker_route", **ROUTE)
-    for want in ({"script": "other"}, {"script": None}, {"script": "other", "state": "absent"}):
-        assert "belongs to Worker 'router': set take_over: true" in run.refused("worker_route", **{**ROUTE, **want})
+    for want in ({"worker": "other"}, {"worker": None}, {"worker": "other", "state": "absent"}):
+        assert "belongs to Worker 'router'. Set take_over: true" in run.refused("worker_route", **{**ROUTE, **want})
     assert (
-        run.ok("worker_route", **{**ROUTE, "script": "other", "take_over": True})["worker_route"]["script"] == "other"
+        run.ok("worker_route", **{**ROUTE, "worker": "other", "take_over": True})["worker_route"]["worker"] == "other"
     )
 
 

@@ -105,12 +105,12 @@ INFOS = {
     "worker_info": Case(of="worker", **{**WORKERS, "choices": ({"name": "router"}, *WORKERS["choices"])}),
     "worker_route_info": Case(
         of="worker_route",
-        second={"pattern": "other.platform.localhost/x*", "script": None},
-        choices=({"pattern": "*.Platform.localhost/*"}, {"script": "router"}),
+        second={"pattern": "other.platform.localhost/x*", "worker": None},
+        choices=({"pattern": "*.Platform.localhost/*"}, {"worker": "router"}),
         none=(
             {"pattern": "*.platform.localhost/"},
-            {"script": "never"},
-            {"pattern": "*.platform.localhost/*", "script": None},
+            {"worker": "never"},
+            {"pattern": "*.platform.localhost/*", "worker": None},
         ),
         where=ZONE,
         nowhere={"zone": "nowhere.org"},
@@ -133,17 +133,17 @@ INFOS = {
     "worker_domain_info": Case(
         of="worker_domain",
         first={"hostname": "app.platform.localhost"},
-        second={"hostname": "www.example.com", "service": "other"},
+        second={"hostname": "www.example.com", "worker": "other"},
         choices=(
             {"hostname": "APP.platform.localhost"},
-            {"service": "router"},
+            {"worker": "router"},
             {"zone": "Platform.localhost"},
             {"zone": "platform.localhost"},
         ),
         none=(
             {"hostname": "app.example.com"},
-            {"service": "never"},
-            {"service": "other", "zone": "platform.localhost"},
+            {"worker": "never"},
+            {"worker": "other", "zone": "platform.localhost"},
             {"zone_id": "f" * 32},
         ),
         nowhere={"zone": "nowhere.org"},
@@ -162,10 +162,10 @@ INFOS = {
     "worker_schedule_info": Case(
         of="worker_schedule",
         first={"crons": ["*/30 * * * *", "0 4 * * SUN"]},
-        second={"name": "other", "crons": ["1 2 3 4 *"]},
+        second={"worker": "other", "crons": ["1 2 3 4 *"]},
         needs=[("worker", {"name": name, "content": CODE, **DATE}) for name in ("other", "idle")],
-        choices=({"name": "router"},),
-        none=({"name": "never"}, {"name": "idle"}),
+        choices=({"worker": "router"},),
+        none=({"worker": "never"}, {"worker": "idle"}),
         reads=1 + 3,
     ),
 }
@@ -214,7 +214,8 @@ def test_every_module_of_objects_has_one_that_looks() -> None:
 
 def by_name(things: list[Options]) -> list[Options]:
     return sorted(
-        things, key=lambda thing: [str(thing.get(key)) for key in ("name", "title", "key", "pattern", "hostname")]
+        things,
+        key=lambda thing: [str(thing.get(key)) for key in ("name", "worker", "title", "key", "pattern", "hostname")],
     )
 
 

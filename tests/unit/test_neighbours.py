@@ -39,11 +39,11 @@ def _router(run: Runner) -> None:
 @pytest.mark.usefixtures("_router")
 def test_what_a_schedule_costs(run: Runner, edge: Edge) -> None:
     crons = ["*/30 * * * *"]
-    assert cost(run, edge, "worker_schedule", name="router", crons=crons) == (2, 1)
-    assert cost(run, edge, "worker_schedule", name="router", crons=crons) == (1, 0)
-    assert cost(run, edge, "worker_schedule", name="router", state="absent") == (2, 1)
-    assert cost(run, edge, "worker_schedule", name="router", state="absent") == (1, 0)
-    assert cost(run, edge, "worker_schedule", name="nobody", state="absent") == (1, 0)
+    assert cost(run, edge, "worker_schedule", worker="router", crons=crons) == (2, 1)
+    assert cost(run, edge, "worker_schedule", worker="router", crons=crons) == (1, 0)
+    assert cost(run, edge, "worker_schedule", worker="router", state="absent") == (2, 1)
+    assert cost(run, edge, "worker_schedule", worker="router", state="absent") == (1, 0)
+    assert cost(run, edge, "worker_schedule", worker="nobody", state="absent") == (1, 0)
 
 
 def test_the_crons_that_are_refused_are_those_that_cloudflare_would_refuse() -> None:
@@ -160,7 +160,7 @@ def test_records_that_exclude_each_other_are_refused_in_cloudflares_words(run: R
     assert "was made as 'www.other.example.com': remove that" in named_wrongly
 
 
-DOMAIN: dict[str, t.Any] = {"hostname": "app.example.com", "service": "router"}
+DOMAIN: dict[str, t.Any] = {"hostname": "app.example.com", "worker": "router"}
 
 
 @pytest.mark.usefixtures("_router")
@@ -168,7 +168,7 @@ def test_what_a_custom_domain_costs(run: Runner, edge: Edge) -> None:
     known = {**DOMAIN, "zone_id": edge.zones["example.com"]}
     assert cost(run, edge, "worker_domain", **known) == (2, 1)
     assert cost(run, edge, "worker_domain", **DOMAIN) == (1, 0), "one that exists says itself what zone it is in"
-    assert cost(run, edge, "worker_domain", **{**DOMAIN, "service": "other"}, take_over=True) == (2, 1)
+    assert cost(run, edge, "worker_domain", **{**DOMAIN, "worker": "other"}, take_over=True) == (2, 1)
     assert cost(run, edge, "worker_domain", hostname="app.example.com", state="absent") == (2, 1)
     assert cost(run, edge, "worker_domain", hostname="app.example.com", state="absent") == (1, 0)
 
@@ -176,10 +176,10 @@ def test_what_a_custom_domain_costs(run: Runner, edge: Edge) -> None:
 @pytest.mark.usefixtures("_router")
 def test_a_custom_domain_of_another_worker_is_not_taken_unasked(run: Runner) -> None:
     made = run.ok("worker_domain", **DOMAIN)["worker_domain"]
-    for want in ({"service": "other"}, {"service": "other", "state": "absent"}):
-        assert "belongs to Worker 'router': set take_over: true" in run.refused("worker_domain", **{**DOMAIN, **want})
-    taken = run.ok("worker_domain", **{**DOMAIN, "service": "other", "take_over": True})["worker_domain"]
-    assert taken == {**made, "service": "other"}
+    for want in ({"worker": "other"}, {"worker": "other", "state": "absent"}):
+        assert "belongs to Worker 'router'. Set take_over: true" in run.refused("worker_domain", **{**DOMAIN, **want})
+    taken = run.ok("worker_domain", **{**DOMAIN, "worker": "other", "take_over": True})["worker_domain"]
+    assert taken == {**made, "worker": "other"}
 
 
 @pytest.mark.usefixtures("_router")

@@ -57,7 +57,8 @@ class Case:
     @property
     def identity(self) -> Options:
         names = ("name", "dispatch_namespace", "title", "pattern", "type", "hostname", "zone", "owner", "registry")
-        return {key: self.create[key] for key in names if key in self.create}
+        schedule = ("worker",) if "crons" in self.create else ()
+        return {key: self.create[key] for key in (*names, *schedule) if key in self.create}
 
 
 WORKER: Options = {
@@ -83,7 +84,7 @@ TENANTS = [
     {"name": "a", "hostnames": ["A.example.com"], "vars": {"PLAN": "pro"}},
     {"name": "b", "hostnames": ["b.example.com"]},
 ]
-STATUS = [{"pattern": "status.platform.localhost/*", "script": None}]
+STATUS = [{"pattern": "status.platform.localhost/*", "worker": None}]
 
 CASES = {
     "dispatch_namespace": Case(
@@ -153,10 +154,10 @@ CASES = {
             ("worker", {"name": "router", "content": CODE, **DATE}),
             ("worker", {"name": "other", "content": CODE, **DATE}),
         ],
-        create={"pattern": "*.platform.localhost/*", "script": "router"},
-        change={"pattern": "*.Platform.localhost/*", "script": "other", "take_over": True},
-        silent=("script", "other"),
-        null=({"script": None, "take_over": True}, "script", None),
+        create={"pattern": "*.platform.localhost/*", "worker": "router"},
+        change={"pattern": "*.Platform.localhost/*", "worker": "other", "take_over": True},
+        silent=("worker", "other"),
+        null=({"worker": None, "take_over": True}, "worker", None),
     ),
     "worker_routes": Case(
         needs=[
@@ -164,11 +165,11 @@ CASES = {
             ("worker", {"name": "other", "content": CODE, **DATE}),
         ],
         create={
-            "script": "router",
+            "worker": "router",
             "routes": [{"pattern": "*.platform.localhost/*"}, {"pattern": "*/*", "zone": "example.com"}, *STATUS],
         },
         change={
-            "script": "other",
+            "worker": "other",
             "take_over": True,
             "routes": [{"pattern": "*.Platform.localhost/*"}, {"pattern": "*/*", "zone": "example.com"}, *STATUS],
         },
@@ -201,8 +202,8 @@ CASES = {
             ("worker", {"name": "router", "content": CODE, **DATE}),
             ("worker", {"name": "other", "content": CODE, **DATE}),
         ],
-        create={"hostname": "App.platform.localhost", "service": "router"},
-        change={"hostname": "app.platform.localhost", "service": "other", "take_over": True},
+        create={"hostname": "App.platform.localhost", "worker": "router"},
+        change={"hostname": "app.platform.localhost", "worker": "other", "take_over": True},
     ),
     "custom_hostname": Case(
         create={
@@ -223,8 +224,8 @@ CASES = {
     ),
     "worker_schedule": Case(
         needs=[("worker", {"name": "router", "content": CODE, **DATE})],
-        create={"name": "router", "crons": ["*/30 * * * *", "0 4 * * SUN", "0 4 * * SUN"]},
-        change={"name": "router", "crons": ["0 4 * * SUN", "15,45 9-17/2 1,LW JAN-jun mon#2"]},
+        create={"worker": "router", "crons": ["*/30 * * * *", "0 4 * * SUN", "0 4 * * SUN"]},
+        change={"worker": "router", "crons": ["0 4 * * SUN", "15,45 9-17/2 1,LW JAN-jun mon#2"]},
         null=({"crons": None}, "crons", []),
     ),
     "namespaced_workers": Case(
@@ -375,7 +376,7 @@ def test_a_prediction_may_stand_on_another(run: Runner, edge: Edge) -> None:
         "bindings": [{"name": "DATA", "type": "kv_namespace", "namespace_id": foreseen}],
     }
     assert run.ok("worker", check=True, **worker)["changed"]
-    route = {"pattern": "a.example.com/*", "script": "a", "zone_id": foreseen}
+    route = {"pattern": "a.example.com/*", "worker": "a", "zone_id": foreseen}
     assert run.ok("worker_route", check=True, **route)["changed"]
     for module, options in (("kv_entries", entries), ("worker", worker), ("worker_route", route)):
         assert "which is what check mode foresees and no value" in run.refused(module, **options)

@@ -14,7 +14,7 @@ from harness import Result, Runner
 from local_edge.testing import Edge
 
 NOWHERE = "f" * 32
-SHARED: dict[str, t.Any] = {"script": "router"}
+SHARED: dict[str, t.Any] = {"worker": "router"}
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def routes(*patterns: str, **options: t.Any) -> dict[str, t.Any]:
 
 def there(run: Runner, zone: str) -> dict[str, str | None]:
     """Return the Worker of each pattern of a zone."""
-    return {route["pattern"]: route["script"] for route in run.ok("worker_route_info", zone=zone)["worker_routes"]}
+    return {route["pattern"]: route["worker"] for route in run.ok("worker_route_info", zone=zone)["worker_routes"]}
 
 
 def failures(result: Result) -> dict[str, str]:
@@ -60,7 +60,7 @@ def test_what_they_cost(run: Runner, edge: Edge) -> None:
     assert cost(**routes(*many)) == (10, 0), "each host may be a zone of its own: only asking tells"
     elsewhere = {"pattern": "a.platform.localhost/*", "zone_id": edge.zones["platform.localhost"]}
     assert cost(**{**by_id, "routes": [*by_id["routes"], elsewhere]}) == (3, 1), "only what was written is read back"
-    assert cost(**{**by_id, "script": "other", "take_over": True}) == (2, 8)
+    assert cost(**{**by_id, "worker": "other", "take_over": True}) == (2, 8)
     assert cost(**by_id, take_over=True, state="absent") == (2, 8)
     assert cost(**by_id, state="absent") == (1, 0)
     assert cost(**routes(), zone="example.com") == (0, 0)
@@ -77,11 +77,11 @@ def test_a_zone_is_found_once_though_what_was_written_is_read_back(run: Runner, 
 def test_what_one_says_beats_what_is_said_for_all(run: Runner, edge: Edge) -> None:
     declared = [
         {"pattern": "a.example.com/*"},
-        {"pattern": "b.example.com/*", "script": "other"},
-        {"pattern": "c.example.com/*", "script": None},
+        {"pattern": "b.example.com/*", "worker": "other"},
+        {"pattern": "c.example.com/*", "worker": None},
         {"pattern": "*/*", "zone_id": edge.zones["shop.example.com"]},
     ]
-    result = run.ok("worker_routes", script="router", zone="example.com", routes=declared)
+    result = run.ok("worker_routes", worker="router", zone="example.com", routes=declared)
     assert result["worker_routes"] == [
         {"name": route["pattern"], "changed": True, "failed": False} for route in declared
     ]
@@ -91,7 +91,7 @@ def test_what_one_says_beats_what_is_said_for_all(run: Runner, edge: Edge) -> No
         "c.example.com/*": None,
     }
     assert there(run, "shop.example.com") == {"*/*": "router"}
-    taken = [{**declared[1], "script": "router", "take_over": True}, {**declared[0], "script": "other"}]
+    taken = [{**declared[1], "worker": "router", "take_over": True}, {**declared[0], "worker": "other"}]
     assert list(failures(run("worker_routes", routes=taken))) == ["a.example.com/*"]
     assert there(run, "example.com") == {
         "a.example.com/*": "router",
@@ -107,7 +107,7 @@ def test_silence_keeps_and_null_removes(run: Runner) -> None:
         "text is silent too about what it does not say"
     )
     assert not run.ok("worker_routes", routes="pattern=a.example.com/*")["changed"]
-    run.ok("worker_routes", script=None, take_over=True, routes=[{"pattern": "a.example.com/*"}])
+    run.ok("worker_routes", worker=None, take_over=True, routes=[{"pattern": "a.example.com/*"}])
     assert there(run, "example.com") == {"a.example.com/*": None, "b.example.com/*": "router"}
 
 
@@ -158,7 +158,7 @@ def test_a_route_declared_twice_is_refused_before_anything_is_asked(
     [
         ({}, "routes"),
         ({"routes": None}, "routes"),
-        ({"routes": [{"script": "router"}]}, "routes: number 1 has no pattern"),
+        ({"routes": [{"worker": "router"}]}, "routes: number 1 has no pattern"),
         ({"routes": [{"pattern": "a.example.com/*"}, {"pattern": ""}]}, "routes: number 2 has no pattern"),
         ({"routes": [{"pattern": None}]}, "routes: number 1 has no pattern"),
         ({"routes": [], "zone": "example.com", "zone_id": NOWHERE}, "mutually exclusive: zone_id|zone"),
@@ -173,10 +173,10 @@ def test_what_is_no_list_of_routes_is_refused(run: Runner, options: dict[str, t.
 
 @pytest.mark.parametrize(("unknown", "code"), [(NOWHERE, 9109), ("nowhere", 7003)])
 def test_bad_ones_fail_alone(run: Runner, unknown: str, code: int) -> None:
-    run.ok("worker_route", pattern="theirs.example.com/*", script="other")
+    run.ok("worker_route", pattern="theirs.example.com/*", worker="other")
     bad: dict[str, tuple[dict[str, t.Any], str]] = {
         "a.*.example.com/*": ({}, "is no route"),
-        "theirs.example.com/*": ({}, "belongs to Worker 'other': set take_over: true"),
+        "theirs.example.com/*": ({}, "belongs to Worker 'other'. Set take_over: true"),
         "*.nowhere.org/*": ({}, "zone: no zone fits route '*.nowhere.org/*'"),
         "b.nowhere.org/*": (
             {"zone": "nowhere.org"},
@@ -189,7 +189,7 @@ def test_bad_ones_fail_alone(run: Runner, unknown: str, code: int) -> None:
         "two.example.com/*": ({"zone": "example.com", "zone_id": NOWHERE}, "mutually exclusive: zone_id|zone"),
         "more.example.com/*": ({"owner": "x"}, "owner"),
         "5": ({"owner": "x"}, "owner"),
-        "absent.example.com/*": ({"script": "nobody"}, "Upload the Worker first"),
+        "absent.example.com/*": ({"worker": "nobody"}, "Upload the Worker first"),
         "elsewhere.net/*": ({"zone": "example.com"}, "code 10022"),
     }
     good = [{"pattern": f"{letter}.example.com/*"} for letter in "xyz"]
@@ -250,7 +250,7 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_sent_twice(run: Runner, edge:
 
 
 def test_more_failures_than_are_tolerated_end_it(run: Runner, edge: Edge) -> None:
-    declared = [{"pattern": f"{letter}.example.com/*", "script": "nobody"} for letter in "abc"]
+    declared = [{"pattern": f"{letter}.example.com/*", "worker": "nobody"} for letter in "abc"]
     good = {"pattern": "d.example.com/*"}
     broken = run("worker_routes", **SHARED, routes=[*declared, good], max_failures=1, concurrency=1)
     assert "Broken off, since more than max_failures (1) failed: 2 were not begun" in broken["msg"]

@@ -22,7 +22,11 @@ def domains_path(client: Client, *domain: str) -> str:
 
 def told(domain: Object) -> Object:
     """Return a custom domain from what the API tells of it."""
-    return {key: domain.get(key) for key in ("hostname", "service", "zone_id", *WorkerDomain.filled)}
+    return {
+        "hostname": domain["hostname"],
+        "worker": domain.get("service"),
+        **{key: domain.get(key) for key in ("zone_id", *WorkerDomain.filled)},
+    }
 
 
 class WorkerDomain(InZone):
@@ -30,7 +34,7 @@ class WorkerDomain(InZone):
 
     name = "worker_domain"
     identity = {"hostname": {"type": "str", "required": True}}
-    fields = (Field("service", {"type": "str"}),)
+    fields = (Field("worker", {"type": "str", "aliases": ["service"]}),)
     controls = {**InZone.controls, "take_over": {"type": "bool", "default": False}}
     filled = ("id", "cert_id", "zone_name")
 
@@ -40,9 +44,9 @@ class WorkerDomain(InZone):
             raise CloudflareError(
                 f"hostname: {options['hostname']!r} is no host name: a custom domain has no wildcard and no path; worker_route has."
             )
-        if options["state"] == "present" and not options.get("service"):
+        if options["state"] == "present" and not options.get("worker"):
             raise CloudflareError(
-                f"service: name the Worker that shall answer {self.label}, or remove it with state: absent."
+                f"worker: {self.label} needs a Worker. Name it, or remove the custom domain with state: absent."
             )
 
     @property
@@ -66,10 +70,10 @@ class WorkerDomain(InZone):
         return None
 
     def guard(self, before: Object | None, after: Object | None) -> None:
-        holder, service = (before or {}).get("service"), self.options.get("service")
-        if holder and service and holder != service and not self.options["take_over"]:
+        current_worker, worker = (before or {}).get("worker"), self.options.get("worker")
+        if current_worker and worker and current_worker != worker and not self.options["take_over"]:
             raise CloudflareError(
-                f"service: {self.label} belongs to Worker {holder!r}: set take_over: true to take it from there."
+                f"worker: {self.label} belongs to Worker {current_worker!r}. Set take_over: true to reassign it."
             )
 
     def create(self, after: Object) -> t.Iterable[Step]:
@@ -84,7 +88,7 @@ class WorkerDomain(InZone):
 
     def _put(self, after: Object) -> Step:
         return Step(
-            "PUT", self._path(), body({"hostname": self.host, "service": after["service"], "zone_id": after["zone_id"]})
+            "PUT", self._path(), body({"hostname": self.host, "service": after["worker"], "zone_id": after["zone_id"]})
         )
 
 
@@ -94,7 +98,7 @@ class WorkerDomainInfo(Info):
     name, plural = "worker_domain_info", "worker_domains"
     fields = (
         Field("hostname", {"type": "str"}, host_name),
-        Field("service", {"type": "str"}),
+        Field("worker", {"type": "str", "aliases": ["service"]}),
         Field("zone_id", {"type": "str"}),
     )
     controls = {"zone": {"type": "str"}}
@@ -104,7 +108,7 @@ class WorkerDomainInfo(Info):
         zone = host_name(self.options["zone"] or "")
         domains = self.client.listing(
             domains_path(self.client),
-            service=self.options["service"],
+            service=self.options["worker"],
             zone_id=self.options["zone_id"],
             zone_name=zone or None,
         )

@@ -37,7 +37,7 @@ def host_in(pattern: str) -> str:
 
 def told(route: Object, zone: str) -> Object:
     """Return a route from what the API tells of it, which leaves out where it leads to if that is nowhere."""
-    return {"id": route["id"], "pattern": route["pattern"], "script": route.get("script") or None, "zone_id": zone}
+    return {"id": route["id"], "pattern": route["pattern"], "worker": route.get("script") or None, "zone_id": zone}
 
 
 class WorkerRoute(InZone):
@@ -45,7 +45,7 @@ class WorkerRoute(InZone):
 
     name = "worker_route"
     identity = {"pattern": {"type": "str", "required": True}}
-    fields = (Field("script", {"type": "str"}, lambda script: script or None),)
+    fields = (Field("worker", {"type": "str", "aliases": ["script"]}, lambda worker: worker or None),)
     controls = {**InZone.controls, "take_over": {"type": "bool", "default": False}}
     collection = ("workers", "routes")
     filled = ("id",)
@@ -71,17 +71,16 @@ class WorkerRoute(InZone):
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before is None:
-            if after is not None and "script" not in self.given:
+            if after is not None and "worker" not in self.given:
                 raise CloudflareError(
-                    f"script: {self.label} does not exist yet: name its Worker, or set script: null for a route where none runs."
+                    f"worker: {self.label} does not exist yet. Name its Worker, or set worker: null for a route without a Worker."
                 )
             return
-        holder = before["script"]
-        given = "script" in self.given
-        taken = holder and (after["script"] != holder if after else given and self.given["script"] != holder)
-        if taken and not self.options["take_over"]:
+        current_worker = before["worker"]
+        declared = after or (self.given if "worker" in self.given else before)
+        if current_worker and declared["worker"] != current_worker and not self.options["take_over"]:
             raise CloudflareError(
-                f"script: {self.label} belongs to Worker {holder!r}: set take_over: true to take it from there."
+                f"worker: {self.label} belongs to Worker {current_worker!r}. Set take_over: true to reassign it."
             )
 
     def create(self, after: Object) -> t.Iterable[Step]:
@@ -95,7 +94,7 @@ class WorkerRoute(InZone):
         return [Step("DELETE", self._path(before["id"]))]
 
     def _body(self, after: Object) -> Object:
-        return {key: after[key] for key in ("pattern", "script") if after[key]}
+        return {"pattern": after["pattern"], **({"script": after["worker"]} if after["worker"] else {})}
 
 
 class WorkerRouteInfo(InZoneInfo):

@@ -64,7 +64,7 @@ class WorkerSchedule(Resource):
     """The cron triggers of a Worker as one task wants them. There are none where there are no crons."""
 
     name = "worker_schedule"
-    identity = {"name": {"type": "str", "required": True}}
+    identity = {"worker": {"type": "str", "required": True, "aliases": ["name"]}}
     fields = (Field("crons", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),)
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
@@ -77,13 +77,13 @@ class WorkerSchedule(Resource):
 
     @property
     def label(self) -> str:
-        return f"schedule of Worker {self.options['name']!r}"
+        return f"schedule of Worker {self.options['worker']!r}"
 
     def observe(self) -> Object | None:
-        crons = crons_of(self.client, self.options["name"])
-        self.missing = [no_worker(self.options["name"])] if crons is None else []
+        crons = crons_of(self.client, self.options["worker"])
+        self.missing = [no_worker(self.options["worker"])] if crons is None else []
         exists = bool(crons) if self.options["state"] == "absent" else crons is not None
-        return {"name": self.options["name"], "crons": crons} if exists else None
+        return {"worker": self.options["worker"], "crons": crons} if exists else None
 
     def create(self, after: Object) -> t.Iterable[Step]:
         return [self._put(after["crons"])]
@@ -96,7 +96,7 @@ class WorkerSchedule(Resource):
 
     def _put(self, crons: t.Iterable[str]) -> Step:
         return Step(
-            "PUT", path_of(self.client, self.options["name"]), body([{"cron": cron} for cron in dict.fromkeys(crons)])
+            "PUT", path_of(self.client, self.options["worker"]), body([{"cron": cron} for cron in dict.fromkeys(crons)])
         )
 
 
@@ -104,13 +104,18 @@ class WorkerScheduleInfo(Info):
     """The schedules of the Workers that one task asks for. Only the Workers themselves know theirs."""
 
     name, plural = "worker_schedule_info", "worker_schedules"
-    fields = (Field("name", {"type": "str"}),)
+    fields = (Field("worker", {"type": "str", "aliases": ["name"]}),)
+
+    def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        if "worker" in given and not given["worker"]:
+            raise CloudflareError("worker: the name is null or empty. Name a Worker, or omit the option.")
 
     def listed(self) -> t.Iterable[Object]:
         names = (
-            [self.options["name"]]
-            if self.options["name"]
+            [self.options["worker"]]
+            if self.options["worker"]
             else [script["id"] for script in self.client.listing(self.client.account("workers", "scripts"))]
         )
         schedules = {name: crons_of(self.client, name) for name in names}
-        return [{"name": name, "crons": crons} for name, crons in schedules.items() if crons]
+        return [{"worker": name, "crons": crons} for name, crons in schedules.items() if crons]

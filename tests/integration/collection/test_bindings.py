@@ -126,7 +126,7 @@ LASTING = [
         ],
         **DATE,
     ),
-    task("worker_route", pattern="*.platform.localhost/*", script="router"),
+    task("worker_route", pattern="*.platform.localhost/*", worker="router"),
 ]
 
 

@@ -88,22 +88,22 @@ TASKS = [
         },
     ),
     task("worker", {"name": "router", "path": "router.js", "compatibility_date": "2026-11-01"}),
-    task("worker_route", {"pattern": "*.platform.localhost/*", "script": "router"}),
-    task("worker_route", {"pattern": "none.platform.localhost/*", "script": None}),
+    task("worker_route", {"pattern": "*.platform.localhost/*", "worker": "router"}),
+    task("worker_route", {"pattern": "none.platform.localhost/*", "worker": None}),
     task(
         "worker_routes",
         {
-            "script": "router",
+            "worker": "router",
             "zone": "platform.localhost",
             "routes": [
                 {"pattern": "a.platform.localhost/*"},
-                {"pattern": "b.platform.localhost/*", "script": None},
+                {"pattern": "b.platform.localhost/*", "worker": None},
                 {"pattern": "a.*"},
             ],
         },
     ),
-    task("worker_schedule", {"name": "router", "crons": "*/30 * * * *"}),
-    task("worker_domain", {"hostname": "app.platform.localhost", "service": "router"}),
+    task("worker_schedule", {"worker": "router", "crons": "*/30 * * * *"}),
+    task("worker_domain", {"hostname": "app.platform.localhost", "worker": "router"}),
     task("dns_record", {"name": "app.platform.localhost", "type": "A", "content": "192.0.2.1"}),
     task(
         "custom_hostname",
@@ -112,7 +112,7 @@ TASKS = [
     ),
     task("kv_entries", {"title": "Metadata", "entries": [{"key": "k", "value": {"nested": [1, None, True]}}]}),
     task("namespaced_worker_info", {"dispatch_namespace": "tenants", "tags": "x:yes", "read": "content"}),
-    task("worker_route_info", {"zone": "platform.localhost", "script": None}, check_mode=True),
+    task("worker_route_info", {"zone": "platform.localhost", "worker": None}, check_mode=True),
     task("kv_entries_info", {"title": "Metadata"}),
     task(
         "api",
