@@ -540,7 +540,7 @@ options:
         all of these.
     type: list
     elements: str
-  read:
+  detail:
     description:
       - How much of each Worker is read, once they are chosen.
       - V(listing) is what a listing tells, and costs no request for a Worker.

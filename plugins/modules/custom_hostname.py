@@ -94,12 +94,12 @@ options:
   wait_for:
     description:
       - What to wait for before the task ends, where it has not happened yet. By default the task does not wait.
-      - V(records) waits until Cloudflare says how to prove that the certificate may be issued, which takes seconds.
+      - V(validation_records) waits until Cloudflare says how to prove that the certificate may be issued, which takes seconds.
       - V(active) waits until visitors are answered, with a certificate if O(ssl) is given. It takes minutes to hours, and does not
         begin before the customer has placed what is needed.
       - Check mode does not wait.
     type: str
-    choices: [records, active]
+    choices: [validation_records, active]
   wait_timeout:
     description: For how many seconds to wait. The module then fails, and says what is needed. What it has written stays.
     type: int
@@ -128,7 +128,7 @@ EXAMPLES = r"""
       method: txt
       settings: {min_tls_version: '1.2', http2: 'on'}
     custom_metadata: {customer: customer-a}
-    wait_for: records
+    wait_for: validation_records
   register: shop
 
 - name: What the customer must place

@@ -37,7 +37,7 @@ options:
       - The parts of a record whose type has several, such as C(CAA) or C(SRV), as Cloudflare's API names them.
       - Parts that are not given stay as they are.
     type: dict
-  beside:
+  multi_value:
     description:
       - Whether the record stands beside others of its name and type. Then O(content) or O(data) says which one is meant, and one
         that says something else is left alone.
@@ -108,7 +108,7 @@ EXAMPLES = r"""
     name: origin.example.com
     type: A
     content: 192.0.2.11
-    beside: true
+    multi_value: true
 
 - name: Only this authority may issue certificates
   tenantry.cloudflare_workers.dns_record:

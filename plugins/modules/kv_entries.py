@@ -11,7 +11,7 @@ short_description: Manage entries of a KV namespace
 version_added: 0.1.0
 description:
   - Writes and removes entries of Workers KV in bulk. Only the entries that differ are written.
-  - Other entries of the KV namespace are left alone, unless O(purge=true).
+  - Other entries of the KV namespace are left alone, unless O(prune=true).
 options:
   title:
     description: The title of the KV namespace. Exactly one of this and O(namespace_id) is needed.
@@ -50,7 +50,7 @@ options:
           - In how many seconds from its writing the entry vanishes, 60 at least. Not with C(expiration), and null means the same.
           - An entry that is as declared goes on to the end that it has, unless it has none, or one that is further away than this.
         type: int
-  purge:
+  prune:
     description:
       - Whether the keys that begin with O(prefix) and are not declared are removed.
       - What M(tenantry.cloudflare_workers.namespaced_workers) keeps there of host names and Workers is left alone.
@@ -58,13 +58,16 @@ options:
     default: false
   prefix:
     description:
-      - What the keys begin with that O(purge) may remove, which needs it; an empty one means all keys.
+      - What the keys begin with that O(prune) may remove, which needs it; an empty one means all keys.
       - The keys of all O(entries) must begin with it too.
     type: str
-  purge_limit:
-    description: How many keys O(purge) may remove in one run. Where there are more, nothing is written, and the module fails.
-    type: int
-    default: 100
+  prune_limit:
+    description:
+      - The maximum number of keys that O(prune) may delete in one run, as a count, such as V(25), or as a share of the existing keys that begin
+        with O(prefix), such as V(10%).
+      - If more keys are undeclared, the module fails and writes nothing.
+    type: str
+    default: "100"
   state:
     description:
       - V(present) makes sure that the entries exist with these values.
@@ -99,7 +102,7 @@ EXAMPLES = r"""
   tenantry.cloudflare_workers.kv_entries:
     title: Plans
     prefix: offer/
-    purge: true
+    prune: true
     entries:
       - key: offer/autumn
         value: {percent: 20}

@@ -21,7 +21,7 @@ options:
   prefix:
     description: Only the entries whose keys begin with this.
     type: str
-  read:
+  detail:
     description:
       - How much of each entry is read.
       - V(keys) is what a listing tells, which is the keys with their metadata and when they expire.
@@ -67,7 +67,7 @@ EXAMPLES = r"""
 - name: All keys, without values
   tenantry.cloudflare_workers.kv_entries_info:
     title: Plans
-    read: keys
+    detail: keys
 """
 
 RETURN = r"""
@@ -84,8 +84,8 @@ kv_entries:
   elements: dict
   contains:
     key: {description: Its key., type: str, returned: success, sample: plan/pro}
-    value: {description: What is stored., type: str, returned: with O(read=values) or O(read=bytes), sample: '{"cpuMs":50,"subRequests":50}'}
-    base64: {description: Whether the value is no text and stands there in base64., type: bool, returned: "with O(read=bytes), where it is so"}
+    value: {description: What is stored., type: str, returned: with O(detail=values) or O(detail=bytes), sample: '{"cpuMs":50,"subRequests":50}'}
+    base64: {description: Whether the value is no text and stands there in base64., type: bool, returned: "with O(detail=bytes), where it is so"}
     metadata: {description: The metadata of the key; null where there is none., type: raw, returned: success, sample: {since: "2026-11"}}
     expiration: {description: When it expires in seconds since 1970; null for never., type: int, returned: success}
 """

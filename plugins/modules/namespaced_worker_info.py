@@ -11,7 +11,7 @@ short_description: Tell which user Workers a dispatch namespace holds
 version_added: 0.1.0
 description:
   - Lists the Workers of tenants in a dispatch namespace, or those of one name, of one owner or with certain tags. One request for each
-    1000 of them, and more only with O(read).
+    1000 of them, and more only with O(detail).
 options:
   dispatch_namespace:
     description: The dispatch namespace that holds the Workers.
@@ -62,7 +62,7 @@ EXAMPLES = r"""
   tenantry.cloudflare_workers.namespaced_worker_info:
     dispatch_namespace: example-workers
     name: example-a
-    read: content
+    detail: content
 """
 
 RETURN = r"""
@@ -87,34 +87,34 @@ namespaced_workers:
     created_on: {description: When it was first uploaded., type: str, returned: success}
     modified_on: {description: When it was last changed., type: str, returned: success}
     migration_tag: {description: The step of its migrations at which it stands., type: str, returned: success, sample: v1}
-    compatibility_date: {description: Its compatibility date., type: str, returned: with O(read=settings) or O(read=content), sample: "2026-11-01"}
+    compatibility_date: {description: Its compatibility date., type: str, returned: with O(detail=settings) or O(detail=content), sample: "2026-11-01"}
     compatibility_flags:
       description: Its compatibility flags.
       type: list
       elements: str
-      returned: with O(read=settings) or O(read=content)
-    limits: {description: Its limits., type: dict, returned: with O(read=settings) or O(read=content), sample: {cpu_ms: 50}}
-    observability: {description: What is recorded of it., type: dict, returned: with O(read=settings) or O(read=content), sample: {enabled: true}}
-    placement: {description: Where it runs., type: dict, returned: with O(read=settings) or O(read=content), sample: {mode: smart}}
-    logpush: {description: Whether its logs are pushed., type: bool, returned: with O(read=settings) or O(read=content)}
-    tail_consumers: {description: The Workers that are told of its requests., type: list, elements: dict, returned: with O(read=settings) or O(read=content)}
-    cache_options: {description: Whether its answers are cached., type: dict, returned: with O(read=settings) or O(read=content), sample: {enabled: true}}
-    usage_model: {description: How it is billed., type: str, returned: with O(read=settings) or O(read=content), sample: standard}
+      returned: with O(detail=settings) or O(detail=content)
+    limits: {description: Its limits., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {cpu_ms: 50}}
+    observability: {description: What is recorded of it., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {enabled: true}}
+    placement: {description: Where it runs., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {mode: smart}}
+    logpush: {description: Whether its logs are pushed., type: bool, returned: with O(detail=settings) or O(detail=content)}
+    tail_consumers: {description: The Workers that receive its events., type: list, elements: dict, returned: with O(detail=settings) or O(detail=content)}
+    cache_options: {description: Whether its answers are cached., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {enabled: true}}
+    usage_model: {description: How it is billed., type: str, returned: with O(detail=settings) or O(detail=content), sample: standard}
     bindings:
       description: Its bindings but for secrets.
       type: list
       elements: dict
-      returned: with O(read=settings) or O(read=content)
+      returned: with O(detail=settings) or O(detail=content)
     secrets:
       description: The names of its secrets; no values.
       type: dict
-      returned: with O(read=settings) or O(read=content)
+      returned: with O(detail=settings) or O(detail=content)
       sample: {API_KEY: (secret)}
     modules:
       description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.
       type: list
       elements: dict
-      returned: with O(read=content)
+      returned: with O(detail=content)
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -32,10 +32,11 @@ options:
     default: false
   prune_limit:
     description:
-      - The share of the owner's Workers, in percent, that O(prune) may remove. Where there are more, the task fails, names them, and does nothing.
-      - V(100) is all of them.
-    type: int
-    default: 10
+      - The maximum number of Workers that O(prune) may delete in one run, as a count, such as V(25), or as a share of the owner's Workers, such
+        as V(10%).
+      - If more Workers are undeclared, the task fails, names them, and changes nothing.
+    type: str
+    default: 10%
   registry:
     description:
       - The KV namespace in which the router looks up who answers for a host name.
@@ -109,7 +110,7 @@ EXAMPLES = r"""
         content: "export default { fetch: () => new Response('alone') };"
         compatibility_date: "2026-11-01"
     prune: true
-    prune_limit: 50
+    prune_limit: 50%
 
 - name: No customers any more
   tenantry.cloudflare_workers.namespaced_workers:

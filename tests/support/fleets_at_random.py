@@ -310,7 +310,7 @@ def play(run: Runner, edge: Edge, seed: int, rounds: int = 5, switched: bool = F
             "take_over": True,
             "allow_replace": True,
             "prune": dice.random() < 0.3,
-            "prune_limit": 100,
+            "prune_limit": "100%",
             **key,
         }
         print(f"--- {seed}, {turn}: {happened} {json.dumps({**said, 'defaults': defaults, 'workers': declared})}")

@@ -206,8 +206,8 @@ WRONG = [
     ("kv_entries", entry(expiration_ttl=60, expiration=4102444800), "both expiration and expiration_ttl"),
     ("kv_entries", entry(expiration=1700000000), "'a' expires at 1700000000, less than 60 s from now"),
     ("kv_entries", entry(value="%%%", base64=True), "value of 'a' is not base64"),
-    ("kv_entries", {**entry(), "purge": True}, "purge: say by prefix which keys"),
-    ("kv_entries", {**entry(), "purge": True, "prefix": "", "state": "absent"}, "leave it out with state: absent"),
+    ("kv_entries", {**entry(), "prune": True}, "prune: the option needs prefix"),
+    ("kv_entries", {**entry(), "prune": True, "prefix": "", "state": "absent"}, "needs prefix and state: present"),
     ("kv_entries", {**entry(), "prefix": "b/"}, "'a' does not begin with prefix 'b/'"),
     ("worker_schedule", {"worker": "x"}, "crons: say when schedule"),
     ("worker_schedule", {"worker": "x", "crons": ["* * * *"]}, "it has 4 fields: give minute, hour"),
@@ -251,7 +251,7 @@ WRONG = [
     ),
     ("custom_hostname", {**SHOP, "ssl": {"wildcard": True}}, "ssl: method is needed"),
     ("custom_hostname", {**SHOP, "ssl": {"method": "dns"}}, "must be one of: http, txt, email"),
-    ("custom_hostname", {**SHOP, "wait_for": "Godot"}, "must be one of: records, active"),
+    ("custom_hostname", {**SHOP, "wait_for": "Godot"}, "must be one of: validation_records, active"),
     ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: only a GET has pages"),
 ]
 

@@ -112,7 +112,7 @@ def test_silence_keeps_what_an_upload_would_reset(run: Runner, edge: Edge) -> No
     rich = {"limits": {"cpu_ms": 50}, "observability": {"enabled": True, "head_sampling_rate": 0.5}, "logpush": True}
     run.ok("namespaced_workers", **FLEET, workers=tenants(1, **rich))
     run.ok("namespaced_workers", diff=False, **FLEET, workers=tenants(1, vars={"PLAN": "free"}))
-    seen = run.ok("namespaced_worker_info", **NAMESPACE, name="t000", read="settings")["namespaced_workers"][0]
+    seen = run.ok("namespaced_worker_info", **NAMESPACE, name="t000", detail="settings")["namespaced_workers"][0]
     assert {name: seen[name] for name in rich} == rich and seen["bindings"][0]["text"] == "free"
 
 
@@ -250,13 +250,13 @@ def test_who_is_no_longer_declared_is_pruned_with_the_records(run: Runner, edge:
     fleet = tenants(20)[3:]
     told = run.refused("namespaced_workers", **FLEET, workers=fleet, prune=True)
     assert (
-        "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit (10 %): t000, t002."
+        "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit (10%): t000, t002."
         in told
     )
     assert told == run.refused("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True)
-    assert "prune_limit: 11" in told
-    predicted = run.ok("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True, prune_limit=11)
-    real = run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True, prune_limit=11)
+    assert "prune_limit: 11%" in told
+    predicted = run.ok("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True, prune_limit="11%")
+    real = run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True, prune_limit="11%")
     assert predicted["operations"] == real["operations"] and predicted["remaining"] == real["remaining"] == {
         "workers": 19,
         "entries": 0,
@@ -273,14 +273,14 @@ def test_two_owners_do_not_prune_each_other(run: Runner, edge: Edge) -> None:
     for owner in ("mine", "yours"):
         workers = [{"name": f"{owner}{number}"} for number in range(3)]
         run.ok("namespaced_workers", **{**FLEET, "owner": owner}, workers=workers)
-    run.ok("namespaced_workers", **FLEET, workers=[], prune=True, prune_limit=100)
+    run.ok("namespaced_workers", **FLEET, workers=[], prune=True, prune_limit="100%")
     assert there(run, edge) == ["yours0", "yours1", "yours2"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prune": True, "prune_limit": 101}, "prune_limit is 101"),
+        ({"prune": True, "prune_limit": "101%"}, "prune_limit: '101%' is not a valid limit"),
         ({"concurrency": 0}, "concurrency is 0"),
         ({"max_failures": -1}, "max_failures is -1"),
         ({"workers_file": ""}, "workers_file is empty"),

@@ -143,7 +143,7 @@ def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(
 
 def test_who_answers_for_a_host_name_stays_until_another_does(run: Runner, edge: Edge) -> None:
     fleet(run, "old", "b", old={"hostnames": ["shop.example.com"]})
-    moved = {**declared("new", "b", new={"hostnames": ["shop.example.com"]}), "prune": True, "prune_limit": 50}
+    moved = {**declared("new", "b", new={"hostnames": ["shop.example.com"]}), "prune": True, "prune_limit": "50%"}
     edge.fault(method="PUT", path=".*/scripts/new", status=400, code=10021, message="no", times=1)
     edge.clear()
     result = run("namespaced_workers", **moved)
@@ -161,7 +161,7 @@ def test_who_answers_for_a_host_name_stays_until_another_does(run: Runner, edge:
         (
             "PUT",
             ".*/bulk",
-            {"workers": [{"name": "b", "hostnames": ["b2.example.com"]}], "prune": True, "prune_limit": 50},
+            {"workers": [{"name": "b", "hostnames": ["b2.example.com"]}], "prune": True, "prune_limit": "50%"},
         ),
         ("POST", ".*/bulk/delete", {"state": "absent"}),
     ],
@@ -209,13 +209,13 @@ def test_where_deletion_by_tag_fails_they_go_one_by_one(
 def test_a_prune_that_goes_too_far_does_nothing_else_either(run: Runner, edge: Edge, check: bool) -> None:
     fleet(run, *"abcdefghij")
     options = {**declared(*"abcdefg", "new", a={"vars": {"PLAN": "pro"}}), "prune": True}
-    message = run.refused("namespaced_workers", check=check, **{**options, "prune_limit": 29})
+    message = run.refused("namespaced_workers", check=check, **{**options, "prune_limit": "29%"})
     assert (
         "3 of the 10 Workers" in message
-        and "(29 %): h, i, j. Nothing was changed" in message
-        and "set prune_limit: 30" in message
+        and "(29%): h, i, j. Nothing was changed" in message
+        and "set prune_limit: 30%" in message
     )
-    assert run.ok("namespaced_workers", check=check, **{**options, "prune_limit": 30})["summary"] == {
+    assert run.ok("namespaced_workers", check=check, **{**options, "prune_limit": "30%"})["summary"] == {
         "total": 11,
         "changed": 5,
         "failed": 0,

@@ -71,7 +71,7 @@ WORKERS: Options = {
         {"tags": ["plan-pro:yes", "trial:yes"]},
         {"owner": "them", "tags": ["plan-pro:yes"]},
     ),
-    "deep": {"read": "content"},
+    "deep": {"detail": "content"},
 }
 INFOS = {
     "dispatch_namespace_info": Case(
@@ -284,12 +284,12 @@ def test_only_the_chosen_workers_are_read_more_of(run: Runner, edge: Edge, name:
     create = prepared(run, case.of).create
     for number in range(3):
         run.ok(case.of, **{**create, "name": f"w{number}", "tags": ["odd"] if number % 2 else []})
-    assert cost(run, edge, name, **case.where, read="settings") == 1 + 3
-    assert cost(run, edge, name, **case.where, read="content") == 1 + 3 * 2
-    assert cost(run, edge, name, **case.where, read="content", name="w1") == 1 + 2
-    assert cost(run, edge, name, **case.where, read="settings", tags=["odd:no"]) == 1 + 2
+    assert cost(run, edge, name, **case.where, detail="settings") == 1 + 3
+    assert cost(run, edge, name, **case.where, detail="content") == 1 + 3 * 2
+    assert cost(run, edge, name, **case.where, detail="content", name="w1") == 1 + 2
+    assert cost(run, edge, name, **case.where, detail="settings", tags=["odd:no"]) == 1 + 2
     told = [
-        set(run.ok(name, **case.where, name="w1", read=read)[kind(name).plural][0])
+        set(run.ok(name, **case.where, name="w1", detail=read)[kind(name).plural][0])
         for read in ("listing", "settings", "content")
     ]
     assert told[1] - told[0] >= {"compatibility_date", "bindings", "secrets"} and told[2] - told[1] == {"modules"}
@@ -316,13 +316,13 @@ def test_values_are_read_a_hundred_at_once(run: Runner, edge: Edge) -> None:
     entries = [{"key": f"k{number:04}", "value": number} for number in range(2 * MOST_READ + 1)]
     run.ok("kv_entries", namespace_id=ident, entries=entries)
     assert cost(run, edge, "kv_entries_info", namespace_id=ident) == 1 + 3
-    assert cost(run, edge, "kv_entries_info", namespace_id=ident, read="keys") == 1
+    assert cost(run, edge, "kv_entries_info", namespace_id=ident, detail="keys") == 1
     assert cost(run, edge, "kv_entries_info", namespace_id=ident, prefix="k00") == 1 + 1
     found = run.ok("kv_entries_info", namespace_id=ident)["kv_entries"]
     assert [(entry["key"], entry["value"]) for entry in found] == [
         (entry["key"], str(entry["value"])) for entry in entries
     ]
-    keys = run.ok("kv_entries_info", namespace_id=ident, read="keys")["kv_entries"]
+    keys = run.ok("kv_entries_info", namespace_id=ident, detail="keys")["kv_entries"]
     assert keys == [{key: value for key, value in entry.items() if key != "value"} for entry in found]
 
 
@@ -334,12 +334,12 @@ def test_values_that_are_no_text_are_read_one_by_one(run: Runner, edge: Edge) ->
         entries=[{"key": "gif", "value": "R0lGODn/", "base64": True}, {"key": "text", "value": "R0lGODn/"}],
     )
     told = {"metadata": None, "expiration": None}
-    found = look(run, edge, "kv_entries_info", {"namespace_id": ident, "read": "bytes"})
+    found = look(run, edge, "kv_entries_info", {"namespace_id": ident, "detail": "bytes"})
     assert found == [
         {"key": "gif", "value": "R0lGODn/", "base64": True, **told},
         {"key": "text", "value": "R0lGODn/", **told},
     ]
-    assert cost(run, edge, "kv_entries_info", namespace_id=ident, read="bytes") == 1 + 2
+    assert cost(run, edge, "kv_entries_info", namespace_id=ident, detail="bytes") == 1 + 2
     assert "text" in run.refused("kv_entries_info", namespace_id=ident)
 
 
@@ -425,7 +425,7 @@ def test_a_worker_that_is_gone_when_more_of_it_is_read_is_not_told(
     edge.fault(method="GET", path=f".*/scripts/a/{part}", status=404, code=10007, times=1)
     assert [
         worker["name"]
-        for worker in run.ok("namespaced_worker_info", **NAMESPACED, read="content")["namespaced_workers"]
+        for worker in run.ok("namespaced_worker_info", **NAMESPACED, detail="content")["namespaced_workers"]
     ] == ["b"]
 
 

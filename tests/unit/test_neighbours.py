@@ -93,7 +93,7 @@ def test_the_only_record_changes_its_content_and_another_one_stands_beside_it(ru
         "192.0.2.2"
     ]
     for content in ("192.0.2.3", "192.0.2.4", "192.0.2.3"):
-        run.ok("dns_record", **{**RECORD, "content": content, "beside": True})
+        run.ok("dns_record", **{**RECORD, "content": content, "multi_value": True})
     assert records(run, edge) == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
     assert run.ok("dns_record", **{**RECORD, "content": "192.0.2.3", "ttl": 600})["dns_record"]["ttl"] == 600, (
         "it is told by its content"
@@ -113,10 +113,10 @@ def test_a_text_never_replaces_another(run: Runner, edge: Edge) -> None:
     run.ok("dns_record", **txt, content="v=spf1 -all")
     run.ok("dns_record", **txt, content="verification=1")
     assert records(run, edge) == ["v=spf1 -all", "verification=1"]
-    assert not run.ok("dns_record", **txt, content="verification=2", beside=False, state="absent")["changed"]
+    assert not run.ok("dns_record", **txt, content="verification=2", multi_value=False, state="absent")["changed"]
     assert not run.ok("dns_record", **txt, content='"v=spf1" " -all"')["changed"], "quotes are Cloudflare's affair"
     run.ok("dns_record", **txt, content="verification=1", state="absent")
-    run.ok("dns_record", **txt, content="v=spf1 ~all", beside=False)
+    run.ok("dns_record", **txt, content="v=spf1 ~all", multi_value=False)
     assert records(run, edge) == ["v=spf1 ~all"]
 
 
@@ -141,7 +141,7 @@ def test_a_record_of_several_parts(run: Runner) -> None:
     changed = run.ok("dns_record", **caa, data={"value": "pki.goog"}, comment="the second")
     assert changed["dns_record"]["data"] == {**first, "value": "pki.goog"}
     assert run.ok("dns_record", **caa, data={"value": "pki.goog"}, state="absent")["changed"]
-    moved = run.ok("dns_record", **caa, data={"value": "sectigo.com"}, beside=False)
+    moved = run.ok("dns_record", **caa, data={"value": "sectigo.com"}, multi_value=False)
     assert moved["dns_record"]["content"] == '0 issue "sectigo.com"'
 
 
@@ -242,7 +242,7 @@ def test_what_the_customer_must_place(run: Runner, edge: Edge, monkeypatch: pyte
         first = run.ok("custom_hostname", **SHOP, **to)["custom_hostname"]
         assert (first["status"], first["ssl_status"]) == ("pending", "initializing")
         assert [record["name"] for record in first["dns_records"]] == ["_cf-custom-hostname.shop.customer.net"]
-        later = run.ok("custom_hostname", **SHOP, **to, wait_for="records", wait_timeout=6)
+        later = run.ok("custom_hostname", **SHOP, **to, wait_for="validation_records", wait_timeout=6)
     assert not later["changed"]
     records = later["custom_hostname"]["dns_records"]
     assert [(record["name"], record["type"]) for record in records] == [
@@ -363,11 +363,11 @@ def test_values_that_are_no_text(run: Runner, edge: Edge) -> None:
 
 
 @pytest.mark.usefixtures("_plans")
-def test_keys_that_are_not_declared_are_purged_within_the_prefix(run: Runner, edge: Edge) -> None:
+def test_keys_that_are_not_declared_are_pruned_within_the_prefix(run: Runner, edge: Edge) -> None:
     entries(run, *({"key": f"{place}/{number}", "value": "x"} for place in ("in", "out") for number in range(4)))
     wanted = [{"key": "in/1", "value": "x"}, {"key": "in/9", "value": "y"}]
-    foreseen = run.ok("kv_entries", **KV, prefix="in/", purge=True, entries=wanted, check=True)
-    done = entries(run, *wanted, prefix="in/", purge=True)
+    foreseen = run.ok("kv_entries", **KV, prefix="in/", prune=True, entries=wanted, check=True)
+    done = entries(run, *wanted, prefix="in/", prune=True)
     assert foreseen["operations"] == done["operations"] and foreseen["diff"] == done["diff"]
     assert [operation.rsplit("/", 1)[1] for operation in done["operations"]] == ["bulk", "delete"]
     assert list(done["diff"]["before"]) == ["in/1", "in/0", "in/2", "in/3"] and list(done["diff"]["after"]) == [
@@ -375,13 +375,13 @@ def test_keys_that_are_not_declared_are_purged_within_the_prefix(run: Runner, ed
         "in/9",
     ]
     assert list(keys(run, edge)) == ["in/1", "in/9", *(f"out/{number}" for number in range(4))]
-    assert not entries(run, *wanted, prefix="in/", purge=True)["changed"]
-    said = run.refused("kv_entries", **KV, prefix="", purge=True, purge_limit=3, entries=wanted)
-    assert "purge: 4 keys are not declared, such as 'out/0': set purge_limit: 4" in said
-    assert entries(run, prefix="", purge=True)["changed"] and keys(run, edge) == {}
+    assert not entries(run, *wanted, prefix="in/", prune=True)["changed"]
+    said = run.refused("kv_entries", **KV, prefix="", prune=True, prune_limit=3, entries=wanted)
+    assert "prune: 4 keys are not declared, such as 'out/0', and prune_limit is 3. Set prune_limit: 4 " in said
+    assert entries(run, prefix="", prune=True)["changed"] and keys(run, edge) == {}
 
 
-def test_what_leads_to_workers_is_not_purged(run: Runner, edge: Edge) -> None:
+def test_what_leads_to_workers_is_not_pruned(run: Runner, edge: Edge) -> None:
     run.ok("dispatch_namespace", name="tenants")
     run.ok("kv_namespace", **KV)
     fleet = {
@@ -399,7 +399,7 @@ def test_what_leads_to_workers_is_not_purged(run: Runner, edge: Edge) -> None:
         path=f"{root}/{namespace}/bulk",
         body=[{"key": "odd", "value": "x", "metadata": ["tenantry"]}],
     )
-    assert entries(run, prefix="", purge=True)["changed"] and list(keys(run, edge)) == [
+    assert entries(run, prefix="", prune=True)["changed"] and list(keys(run, edge)) == [
         "a.example.com",
         "tenantry/ledger/default",
     ]
@@ -410,8 +410,8 @@ def test_what_entries_cost(run: Runner, edge: Edge) -> None:
     some = {"title": "Plans", "entries": [{"key": f"k{number}", "value": "x"} for number in range(250)]}
     assert cost(run, edge, "kv_entries", **some) == (4, 1)
     assert cost(run, edge, "kv_entries", **some) == (4, 0)
-    assert cost(run, edge, "kv_entries", **some, prefix="k", purge=True) == (5, 0)
-    assert cost(run, edge, "kv_entries", **{**some, "entries": some["entries"][:200]}, prefix="k", purge=True) == (4, 1)
+    assert cost(run, edge, "kv_entries", **some, prefix="k", prune=True) == (5, 0)
+    assert cost(run, edge, "kv_entries", **{**some, "entries": some["entries"][:200]}, prefix="k", prune=True) == (4, 1)
 
 
 @pytest.mark.usefixtures("_plans")

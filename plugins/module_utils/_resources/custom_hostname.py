@@ -32,7 +32,7 @@ SSL: dict[str, Spec] = {
 GOING = ("pending_deletion", "deleted")  # deleting takes a while
 # What a task may wait for, and when it has come.
 GOALS: t.Mapping[str, t.Callable[[Object], bool]] = {
-    "records": lambda one: one["ssl_status"] != "initializing",
+    "validation_records": lambda one: one["ssl_status"] != "initializing",
     "active": lambda one: one["status"] == "active" and one["ssl_status"] in (None, "active"),
 }
 

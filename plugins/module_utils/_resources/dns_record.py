@@ -21,7 +21,11 @@ TYPES = (
     "A", "AAAA", "CAA", "CERT", "CNAME", "DNSKEY", "DS", "HTTPS", "LOC", "MX", "NAPTR", "NS",
     "OPENPGPKEY", "PTR", "SMIMEA", "SRV", "SSHFP", "SVCB", "TLSA", "TXT", "URI",
 )  # fmt: skip
-ALONE = ("A", "AAAA", "CNAME")  # types of which a name mostly has one record; of the others it has several by nature
+SINGLE_VALUE_TYPES = (
+    "A",
+    "AAAA",
+    "CNAME",
+)  # types of which a name mostly has one record; of the others it has several by nature
 RANKED = ("MX", "URI")  # types that have a priority beside their data
 AUTOMATIC = 1  # the ttl that Cloudflare chooses, and the only one of a proxied record
 TELLING = ("content", "data")  # by which records of one name and type are told apart
@@ -70,7 +74,7 @@ class DNSRecord(InZone):
         Field("comment", {"type": "str"}, lambda comment: comment or None, initial=None),
         Field("tags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
     )
-    controls = {**InZone.controls, "beside": {"type": "bool"}}
+    controls = {**InZone.controls, "multi_value": {"type": "bool"}}
     collection = ("dns_records",)
     filled, touched = ("id", "created_on"), ("modified_on",)
 
@@ -108,9 +112,9 @@ class DNSRecord(InZone):
         return f"{self.options['type']} record {self.options['name']!r}"
 
     @property
-    def _beside(self) -> bool:
-        beside = self.options.get("beside")
-        return self.options["type"] not in ALONE if beside is None else bool(beside)
+    def _is_multi_value(self) -> bool:
+        multi_value = self.options.get("multi_value")
+        return self.options["type"] not in SINGLE_VALUE_TYPES if multi_value is None else bool(multi_value)
 
     @property
     def _form(self) -> t.Callable[[str], str]:
@@ -138,7 +142,7 @@ class DNSRecord(InZone):
             for record in records
             if all(identical(value, record[name]) for name, value in self._told(record).items())
         ]
-        meant = fitting or ([] if self._beside or self.options["state"] == "absent" else records)
+        meant = fitting or ([] if self._is_multi_value or self.options["state"] == "absent" else records)
         if len(meant) > 1:
             contents = ", ".join(repr(record["content"]) for record in meant)
             raise CloudflareError(

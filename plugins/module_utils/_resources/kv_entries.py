@@ -15,6 +15,7 @@ import typing as t
 from .._cloudflare.client import Answer, Client, join
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
+from .._engine.prune_limit import PruneLimit
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Spec, Step, body, identical
 from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
 from .kv_namespace import ROOT, find_by_title
@@ -176,9 +177,9 @@ class KVEntries(Resource):
         Field("entries", {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": ENTRY}),
     )
     controls = {
-        "purge": {"type": "bool", "default": False},
+        "prune": {"type": "bool", "default": False},
         "prefix": {"type": "str"},
-        "purge_limit": {"type": "int", "default": 100},
+        "prune_limit": {"type": "str", "default": "100"},
     }
     rules = {"required_one_of": [("title", "namespace_id")], "mutually_exclusive": [("title", "namespace_id")]}
     reads_back = False
@@ -188,9 +189,10 @@ class KVEntries(Resource):
         self._id = UNKNOWN
         self._declared: dict[str, Object] = {}
         self._prefix = options.get("prefix") or ""
-        if options["purge"] and (options["state"] == "absent" or options.get("prefix") is None):
+        self._prune_limit = PruneLimit.parse(options["prune_limit"])
+        if options["prune"] and (options["state"] == "absent" or options.get("prefix") is None):
             raise CloudflareError(
-                "purge: say by prefix which keys it may remove, '' for all, and leave it out with state: absent."
+                "prune: the option needs prefix and state: present. Set prefix to the keys it may delete, or to '' for all keys."
             )
         for entry in given.get("entries") or []:
             wanted, key = declared(entry), entry["key"]
@@ -223,7 +225,7 @@ class KVEntries(Resource):
 
     def _read(self) -> dict[str, Object]:
         """Return the declared entries that there are, and where they are purged what is known of the others."""
-        listed = self._listed() if self.options["purge"] else None
+        listed = self._listed() if self.options["prune"] else None
         keys = [key for key in self._declared if listed is None or key in listed]
         there = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
         binary = [key for key in keys if self._declared[key].get("base64") and not self.missing]
@@ -275,10 +277,12 @@ class KVEntries(Resource):
                 raise CloudflareError(
                     f"entries: {key!r} expires at {entry['expiration']}, less than {SOONEST} s from now: correct it, or give expiration_ttl."
                 )
-        gone, limit = _gone(before, after), self.options["purge_limit"]
-        if len(gone) > limit:
+        undeclared, total = _keys_to_delete(before, after), len(before["entries"] if before else ())
+        if not self._prune_limit.allows(len(undeclared), total):
             raise CloudflareError(
-                f"purge: {len(gone)} keys are not declared, such as {gone[0]!r}: set purge_limit: {len(gone)} if they shall all go."
+                f"prune: {len(undeclared)} keys are not declared, such as {undeclared[0]!r}, and prune_limit is"
+                f" {self._prune_limit}. Set prune_limit: {self._prune_limit.raised_to(len(undeclared), total)}"
+                " to delete all of them."
             )
 
     # -- what to do ----------------------------------------------------------------------------------------------------
@@ -292,7 +296,7 @@ class KVEntries(Resource):
             {"key": key, **{name: value for name, value in entry.items() if value is not None}}
             for key, entry in differing.items()
         ]
-        return [*bulk_put(self._path(), pairs), *bulk_delete(self._path(), _gone(before, after))]
+        return [*bulk_put(self._path(), pairs), *bulk_delete(self._path(), _keys_to_delete(before, after))]
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return bulk_delete(self._path(), list(before["entries"]))
@@ -331,7 +335,7 @@ def _differing(before: Object | None, after: Object) -> dict[str, Object]:
     return {key: entry for key, entry in after["entries"].items() if not identical(entry, there.get(key))}
 
 
-def _gone(before: Object | None, after: Object) -> list[str]:
+def _keys_to_delete(before: Object | None, after: Object) -> list[str]:
     return [key for key in before["entries"] if key not in after["entries"]] if before else []
 
 
@@ -348,7 +352,7 @@ class KVEntriesInfo(Info):
 
     name, plural = "kv_entries_info", "kv_entries"
     identity = KVEntries.identity
-    controls = {"prefix": {"type": "str"}, "read": {"type": "str", "choices": list(READERS), "default": "values"}}
+    controls = {"prefix": {"type": "str"}, "detail": {"type": "str", "choices": list(READERS), "default": "values"}}
     rules = KVEntries.rules
 
     def listed(self) -> t.Iterable[Object]:
@@ -359,5 +363,5 @@ class KVEntriesInfo(Info):
 
     def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
         entries = {entry["key"]: entry for entry in chosen}
-        values = READERS[self.options["read"]](self.client, self._path, list(entries)) or {}
+        values = READERS[self.options["detail"]](self.client, self._path, list(entries)) or {}
         return [{**entries[key], **values[key]} for key in entries if key in values]

@@ -12,6 +12,7 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.fleet import IN_FULL, TOLD, Fleet, Member, Unfit
+from .._engine.prune_limit import PruneLimit
 from .._engine.resource import Object, Resource, Step
 from .._worker import bindings, source
 from .._worker.fingerprint import OWNER, owner_in, stamp_in
@@ -85,7 +86,7 @@ class NamespacedWorkers(Fleet):
             "mutually_exclusive": [("title", "namespace_id")],
         },
         "prune": {"type": "bool", "default": False},
-        "prune_limit": {"type": "int", "default": 10},
+        "prune_limit": {"type": "str", "default": "10%"},
         **Fleet.pace,
         **{name: spec for name, spec in Script.spec().items() if name in SHARED},
     }
@@ -122,10 +123,7 @@ class NamespacedWorkers(Fleet):
             raise CloudflareError(
                 "prune: say by owner whose Workers it may remove, and leave it out with state: absent."
             )
-        if not 0 <= options["prune_limit"] <= 100:
-            raise CloudflareError(
-                f"prune_limit is {options['prune_limit']}: it is a share of the Workers, from 0 to 100 %."
-            )
+        self._prune_limit = PruneLimit.parse(options["prune_limit"])
         self._leaving: list[str] = []
         self._hosts = self._read_hosts()
         self._defaults = given.get("defaults") or {}
@@ -199,13 +197,13 @@ class NamespacedWorkers(Fleet):
     def leaving(self) -> t.Collection[str]:
         if not self.options["prune"]:
             return ()
-        mine, limit = self._mine(), self.options["prune_limit"]
+        mine, limit = self._mine(), self._prune_limit
         self._leaving = gone = [name for name in mine if name not in self._workers]
-        if 100 * len(gone) > limit * len(mine):
+        if not limit.allows(len(gone), len(mine)):
             raise CloudflareError(
                 f"prune: {len(gone)} of the {len(mine)} Workers of owner {self.options['owner']!r} are not declared and would be removed, which is more than"
-                f" prune_limit ({limit} %): {', '.join(gone[:TOLD])}{', ...' if gone[TOLD:] else ''}. Nothing was changed. Declare them,"
-                f" or set prune_limit: {-(-100 * len(gone) // len(mine))} if they shall all go."
+                f" prune_limit ({limit}): {', '.join(gone[:TOLD])}{', ...' if gone[TOLD:] else ''}. Nothing was changed. Declare them,"
+                f" or set prune_limit: {limit.raised_to(len(gone), len(mine))} to delete all of them."
             )
         return gone
 

@@ -18,7 +18,7 @@ from .._worker.metadata import read_modules
 from .script_told import assets_told, settings_told, told
 
 TERM = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
-READ = ("listing", "settings", "content")  # each also reads what those before it read
+DETAIL = ("listing", "settings", "content")  # each also reads what those before it read
 
 
 class ScriptInfo(Info):
@@ -27,7 +27,7 @@ class ScriptInfo(Info):
     fields = (Field("name", {"type": "str"}), Field("owner", {"type": "str"}))
     controls = {
         "tags": {"type": "list", "elements": "str"},
-        "read": {"type": "str", "choices": list(READ), "default": READ[0]},
+        "detail": {"type": "str", "choices": list(DETAIL), "default": DETAIL[0]},
     }
     content: t.ClassVar[tuple[str, ...]] = ("content",)
 
@@ -74,7 +74,7 @@ class ScriptInfo(Info):
         return all((tag in tags) is (side == "yes") for tag, side in (term.rsplit(":", 1) for term in self._terms))
 
     def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
-        readers = (self._settings, self._modules)[: READ.index(self.options["read"])]
+        readers = (self._settings, self._modules)[: DETAIL.index(self.options["detail"])]
         for worker in chosen:
             parts = [reader(worker["name"]) for reader in readers]
             if all(parts):

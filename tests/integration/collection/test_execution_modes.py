@@ -111,7 +111,7 @@ TASKS = [
         check_mode=True,
     ),
     task("kv_entries", {"title": "Metadata", "entries": [{"key": "k", "value": {"nested": [1, None, True]}}]}),
-    task("namespaced_worker_info", {"dispatch_namespace": "tenants", "tags": "x:yes", "read": "content"}),
+    task("namespaced_worker_info", {"dispatch_namespace": "tenants", "tags": "x:yes", "detail": "content"}),
     task("worker_route_info", {"zone": "platform.localhost", "worker": None}, check_mode=True),
     task("kv_entries_info", {"title": "Metadata"}),
     task(
