@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from edge_process import ECHO, Edge, Platform, eventually
 from local_edge.model.bindings import KINDS
-from local_edge.runtime.definition import BLOBS, RUN
+from local_edge.runtime.definition import BLOB_BINDINGS, SUPPORTED_BINDINGS
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +42,7 @@ PRODUCTS = {
     "mtls_certificate": ("/mtls_certificates", "name", "id"),
 }
 #: Bindings that belong to more than an upload, and have tests of their own: scripts, Durable Objects, static assets.
-ELSEWHERE = {*BLOBS, "durable_object_namespace", "assets"}
+ELSEWHERE = {*BLOB_BINDINGS, "durable_object_namespace", "assets"}
 
 
 def example(edge: Edge, label: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def test_every_type_of_binding_is_run_or_refused_and_none_is_ignored(edge: Edge,
     answer = edge.upload(
         "w", "export default { fetch: (request, env) => new Response(typeof env.B) };", bindings=[example(edge, label)]
     )
-    if label in RUN:
+    if label in SUPPORTED_BINDINGS:
         assert answer.ok, answer.text
         edge.route("example.com/*", "w")
         assert edge.get("example.com").text in ("string", "object")
@@ -70,9 +70,9 @@ def test_every_type_of_binding_is_run_or_refused_and_none_is_ignored(edge: Edge,
         error = answer.json()["errors"][0]
         assert error["code"] == 10021
         assert error["message"].startswith(
-            f"binding B: the local edge does not simulate bindings of type {label}; it has "
+            f"binding B: the local edge does not support bindings of type {label}. It supports "
         )
-        assert all(one in error["message"] for one in RUN)
+        assert all(one in error["message"] for one in SUPPORTED_BINDINGS)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_modules_that_it_does_not_run_are_refused(edge: Edge, kind: str, content
     error = edge.upload("w", ECHO, files={"worker.py": (content_type, "import js")}).json()["errors"][0]
     assert error["code"] == 10021
     assert error["message"].startswith(
-        f"module 'worker.py': the local edge does not simulate {kind} modules; it runs JavaScript, "
+        f"module 'worker.py': the local edge does not support {kind} modules. It supports JavaScript, "
     )
 
 

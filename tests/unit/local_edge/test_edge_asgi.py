@@ -15,7 +15,7 @@ from local_edge import blobs
 from local_edge.asgi import Gone, chunks, respond
 from local_edge.blobs import Content, Piece
 from local_edge.model import kv, r2, r2_objects
-from local_edge.runtime.internal import Internal
+from local_edge.runtime.internal import EdgeBackend
 from local_edge.store import Store
 from local_edge.testing import configured
 
@@ -114,7 +114,7 @@ def asked(store: Store, path: str, client: Client, query: str = "", method: str 
         "query_string": query.encode(),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
-    inner = Internal(configured("t" * 40, [], [], {}), store, "2026-11-01", set())
+    inner = EdgeBackend(configured("t" * 40, [], [], {}), store, "2026-11-01", set())
     asyncio.run(inner(scope, client.receive, client.send))
     return client
 

@@ -108,7 +108,7 @@ def test_a_query_needs_a_database_and_something_that_runs_it(client: Client, dat
     assert client.error("POST", f"/d1/database/{uuid.uuid4()}/query", json=query) == (404, 7404)
     assert client.error("POST", "/d1/database/shop/query", json=query) == (400, 7400)
     refused = client.send("POST", f"{database}/query", json=query).json()["errors"][0]
-    assert (refused["code"], refused["message"]) == (10002, "Nothing runs Workers here")
+    assert (refused["code"], refused["message"]) == (10002, "No Workers runtime is available")
 
 
 @pytest.mark.parametrize(

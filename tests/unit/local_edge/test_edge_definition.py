@@ -13,7 +13,7 @@ from local_edge.errors import ApiError
 from local_edge.model.bindings import KINDS, Binding
 from local_edge.model.place import Place
 from local_edge.model.scripts import Module, Source
-from local_edge.runtime.definition import BLOBS, RUN, check, definition
+from local_edge.runtime.definition import BLOB_BINDINGS, SUPPORTED_BINDINGS, check, definition
 
 SCRIPT = Source("script", [Module("script", "script", b"code"), Module("part", "data", b"text")])
 
@@ -25,18 +25,19 @@ def defined(*bindings: Binding, source: Source = SCRIPT, **options: Any) -> dict
 @pytest.mark.parametrize("label", sorted(KINDS))
 def test_every_type_of_binding_runs_or_is_refused(label: str) -> None:
     binding = Binding("B", label, {"part": "part"}, value="{}")
-    if label in RUN:
+    if label in SUPPORTED_BINDINGS:
         check(SCRIPT, [binding])
     else:
         with pytest.raises(
-            ApiError, match=f"binding B: the local edge does not simulate bindings of type {label}; it has .*plain_text"
+            ApiError,
+            match=f"binding B: the local edge does not support bindings of type {label}. It supports .*plain_text",
         ) as refused:
             check(SCRIPT, [binding])
         assert (refused.value.status, refused.value.code) == (400, 10021)
 
 
 def test_what_runs_is_known_to_the_api() -> None:
-    assert set(RUN) <= set(KINDS)
+    assert set(SUPPORTED_BINDINGS) <= set(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -52,16 +53,16 @@ def test_a_file_becomes_what_its_binding_says(label: str, kind: str, body: str) 
     assert (told["script"], told["values"], told["bindings"], told["keys"]) == (True, {}, [], [])
 
 
-@pytest.mark.parametrize("label", BLOBS)
+@pytest.mark.parametrize("label", BLOB_BINDINGS)
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        (Source("index.js", [Module("index.js", "js", b""), Module("part", "data", b"")]), "import the file instead"),
+        (Source("index.js", [Module("index.js", "js", b""), Module("part", "data", b"")]), "Import the file instead"),
         (
             Source("script", [Module("script", "script", b"")]),
-            "names the part 'part', which was not uploaded; there are none",
+            "part 'part' of this .* binding was not uploaded. Uploaded parts: none",
         ),
-        (Source("part", [Module("part", "script", b"")]), "there are none"),
+        (Source("part", [Module("part", "script", b"")]), "Uploaded parts: none"),
     ],
 )
 def test_a_file_that_no_script_can_have(label: str, source: Source, why: str) -> None:

@@ -21,7 +21,7 @@ from local_edge.probe.api import Api
 from local_edge.probe.questions import QUESTIONS
 from local_edge.probe.run import Report, probe
 from local_edge.probe.sandbox import PREFIX, Sandbox, Trespass
-from local_edge.runtime.base import Handlers
+from local_edge.runtime.base import Exports
 from local_edge.settings import Switches
 from local_edge.testing import running
 
@@ -33,11 +33,11 @@ POSITIONS = [
 class Slow:
     """A runtime whose validation takes a moment, so that writes can overtake each other; the others need not wait."""
 
-    async def validate(self, _source: Any, _config: Any, bindings: Sequence[Binding]) -> Handlers:
+    async def validate(self, _source: Any, _config: Any, bindings: Sequence[Binding]) -> Exports:
         await asyncio.sleep(0.02 if any(one.name.startswith("MARK_") for one in bindings) else 0)
-        return Handlers()
+        return Exports()
 
-    async def forget(self, keys: Any) -> None:
+    async def invalidate(self, keys: Any) -> None:
         return None
 
 

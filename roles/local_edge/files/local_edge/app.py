@@ -190,7 +190,7 @@ class ControlPlane:
         )
         answer = await handler(call)
         if call.touched:
-            await self.runtime.forget(list(dict.fromkeys(call.touched)))
+            await self.runtime.invalidate(list(dict.fromkeys(call.touched)))
         return answer
 
     def find(self, path: str) -> tuple[Mapping[str, Handler], dict[str, str]]:

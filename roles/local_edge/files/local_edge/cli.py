@@ -22,7 +22,7 @@ from typing import Any
 
 from local_edge import __version__, logs, sockets, supervisor
 from local_edge.probe import command as probe
-from local_edge.runtime.binary import Unusable
+from local_edge.runtime.binary import WorkerdUnavailable
 from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, generated_token
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
@@ -210,7 +210,7 @@ def serve(arguments: argparse.Namespace) -> int:
     lock(Path(str(settings.data)))
     try:
         asyncio.run(supervisor.serve(settings, arguments.given, api, http))
-    except Unusable as error:
+    except WorkerdUnavailable as error:
         raise Refusal(str(error)) from None
     return 0
 
@@ -223,7 +223,7 @@ def control(arguments: argparse.Namespace) -> int:
 
     try:
         asyncio.run(serving.serve(settings_of(arguments), arguments.inherit))
-    except (Unusable, Foreign) as error:
+    except (WorkerdUnavailable, Foreign) as error:
         raise Refusal(str(error)) from None
     return 0
 

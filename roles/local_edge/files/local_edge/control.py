@@ -105,7 +105,7 @@ async def fire(asked: Asked) -> Any:
     cron = told.get("cron") or next(iter(declared), None)
     if not isinstance(cron, str):
         raise bad_body(f"the Worker {name!r} has no cron trigger: say which `cron` it shall be")
-    return await plane.runtime.act(
+    return await plane.runtime.call_admin(
         "/scheduled", {"key": script.key, "cron": cron, "time": int(told.get("time") or time.time() * 1000)}
     )
 
@@ -116,7 +116,7 @@ async def show_points(asked: Asked) -> Any:
     if not dataset:
         raise bad_parameter("dataset", "say which one is meant")
     account = asked.query.get("account") or plane.settings.accounts[0].id
-    return {"points": await plane.runtime.act("/points", {"account": account, "dataset": dataset})}
+    return {"points": await plane.runtime.call_admin("/points", {"account": account, "dataset": dataset})}
 
 
 Endpoint = Callable[[Asked], Awaitable[Any]]

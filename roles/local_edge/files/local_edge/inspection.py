@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from local_edge.runtime.log import Entry
+from local_edge.runtime.log import LogEntry
 
 KEPT, LOGGED = 100_000, 10_000
 #: What the numbers of a fault are.
@@ -58,23 +58,23 @@ class Logs:
     """The latest that Workers have said, each entry with a number that counts up."""
 
     def __init__(self) -> None:
-        self.entries: deque[tuple[int, Entry]] = deque(maxlen=LOGGED)
+        self.entries: deque[tuple[int, LogEntry]] = deque(maxlen=LOGGED)
         self.number = 0
         self.fresh = asyncio.Event()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LogEntry) -> None:
         self.number += 1
         self.entries.append((self.number, entry))
         self.fresh.set()
         self.fresh = asyncio.Event()
 
-    def after(self, number: int, worker: str = "") -> list[tuple[int, Entry]]:
+    def after(self, number: int, worker: str = "") -> list[tuple[int, LogEntry]]:
         """What came after a number, of all Workers or of one, by its name or by `namespace/name`."""
         return [
-            (count, entry) for count, entry in self.entries if count > number and (not worker or entry.is_of(worker))
+            (count, entry) for count, entry in self.entries if count > number and (not worker or entry.matches(worker))
         ]
 
-    async def wait(self, number: int, worker: str, seconds: float) -> list[tuple[int, Entry]]:
+    async def wait(self, number: int, worker: str, seconds: float) -> list[tuple[int, LogEntry]]:
         """The same, once there is anything, or when the time is up."""
         until = time.monotonic() + seconds
         while not (found := self.after(number, worker)) and (left := until - time.monotonic()) > 0:

@@ -22,8 +22,8 @@ import uvicorn
 from local_edge.app import ControlPlane
 from local_edge.model import assets, d1, kv, objects, queues, r2_uploads
 from local_edge.runtime.folder import Folder
-from local_edge.runtime.internal import Internal
-from local_edge.runtime.log import Entry
+from local_edge.runtime.internal import EdgeBackend
+from local_edge.runtime.log import LogEntry
 from local_edge.runtime.workerd import Workerd
 from local_edge.settings import Settings
 from local_edge.store import Store
@@ -65,7 +65,7 @@ async def sweep(settings: Settings, store: Store, runtime: Workerd) -> None:
         assets.sweep(store)
         r2_uploads.sweep(store)
         d1.sweep(store)
-        await objects.sweep(store, runtime.act)
+        await objects.sweep(store, runtime.call_admin)
         await asyncio.sleep(settings.sweep_seconds)
 
 
@@ -74,7 +74,7 @@ async def listen(plane: ControlPlane) -> None:
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        plane.logs.add(Entry(**json.loads(line)))
+        plane.logs.add(LogEntry(**json.loads(line)))
 
 
 async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     runtime = Workerd(settings, Folder(Path(inherited["folder"])))
     plane = ControlPlane(settings, store, runtime)
     plane.addresses, plane.pid = {name: inherited[name] for name in ("api", "http")}, os.getppid()
-    inner, outer = server(Internal(settings, store, runtime.newest, runtime.asked)), server(plane)
+    inner, outer = server(EdgeBackend(settings, store, runtime.newest, runtime.requested_keys)), server(plane)
     running = [asyncio.create_task(inner.serve(sockets=[control]))]
     aside = [asyncio.create_task(sweep(settings, store, runtime)), asyncio.create_task(listen(plane))]
     try:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from local_edge import sockets
 from local_edge.runtime import binary, config
-from local_edge.runtime.child import Child, Stillborn, say
 from local_edge.runtime.folder import Folder
-from local_edge.runtime.log import Reader
+from local_edge.runtime.log import LogReader
+from local_edge.runtime.process import StartFailed, SupervisedProcess, log
 from local_edge.settings import PREFIX, Settings
 
 #: What the control plane says when it answers.
@@ -61,23 +61,23 @@ class Supervisor:
         objects = Path(data) / "objects"
         objects.mkdir(mode=0o700, exist_ok=True)
         config.write(
-            config.Surroundings(
+            config.RuntimeConfig(
                 self.folder, self.addresses["api"], settings.egress, settings.max_isolates, objects, secret
             )
         )
         self.listeners = [sockets.listen_unix(self.folder.control), sockets.listen_unix(self.folder.admin)]
         control, admin = self.listeners
-        self.program, self.reader, self.ready = program, Reader(secret), asyncio.Event()
+        self.program, self.reader, self.ready = program, LogReader(secret), asyncio.Event()
         inherited = json.dumps(
             {"folder": str(self.folder.path), "api_fd": api.fileno(), "control_fd": control.fileno(), **self.addresses}
         )
-        self.control = Child(
+        self.control = SupervisedProcess(
             "control",
             [sys.executable, "-m", "local_edge", "control", "--inherit", inherited, *arguments],
             [api.fileno(), control.fileno()],
             self.hear_control,
         )
-        self.edge = binary.child(
+        self.edge = binary.workerd_process(
             "edge",
             program,
             self.folder.config("edge"),
@@ -97,27 +97,27 @@ class Supervisor:
         """What a Worker said goes into the log under its name, and to the control plane for those who follow it."""
         entry = self.reader.read(line)
         if isinstance(entry, str):
-            say("edge", entry)
+            log("edge", entry)
         elif entry:
-            say(f"{entry.worker} {entry.level}", entry.text.replace("\n", "\n    "))
-            self.control.tell(json.dumps(dataclasses.asdict(entry)))
+            log(f"{entry.worker} {entry.level}", entry.text.replace("\n", "\n    "))
+            self.control.send_line(json.dumps(dataclasses.asdict(entry)))
 
     async def start(self) -> None:
-        edge = asyncio.create_task(self.edge.start(binary.well(self.folder.admin)))
+        edge = asyncio.create_task(self.edge.start(binary.wait_healthy(self.folder.admin)))
         try:
             await self.control.start(self.answering())
             await edge
-        except Stillborn as error:
+        except StartFailed as error:
             edge.cancel()
             if str(error) == "edge":
-                raise binary.Unusable(binary.did_not_start(self.program)) from None
+                raise binary.WorkerdUnavailable(binary.start_failure(self.program)) from None
             raise SystemExit(REFUSED) from None
 
     async def answering(self) -> None:
         await self.ready.wait()
 
     async def stop(self) -> None:
-        await self.control.stop(politely=True)
+        await self.control.stop(gracefully=True)
         await self.edge.stop()
         self.folder.remove()
 

@@ -14,7 +14,7 @@ from local_edge.api.call import Answer, Call, Handler
 from local_edge.api.products import Product
 from local_edge.errors import ApiError
 from local_edge.model import d1, objects
-from local_edge.runtime.base import Refused
+from local_edge.runtime.base import EdgeError
 from local_edge.settings import PREFIX
 
 #: What a listing shows of a database; the rest is asked of it.
@@ -53,7 +53,7 @@ class Databases(Product):
         ident = self.find(call)["id"]
         answer = await super().delete_object(call)
         if objects.is_noted(call.store, self.kind, ident):
-            await objects.wipe(call.store, call.runtime.act, self.kind, ident)
+            await objects.wipe(call.store, call.runtime.call_admin, self.kind, ident)
         return answer
 
     async def update_object(self, call: Call) -> Answer:
@@ -116,8 +116,8 @@ DATABASES = Databases(
 async def ask(call: Call, path: str, **body: Any) -> Any:
     """Have a database do something."""
     try:
-        return await call.runtime.act(path, body)
-    except Refused as error:
+        return await call.runtime.call_admin(path, body)
+    except EdgeError as error:
         raise ApiError(400, 7500, error.message) from None
 
 
@@ -240,8 +240,8 @@ STEPS = {"init": init, "ingest": ingest, "poll": poll}
 async def run(call: Call, ident: str, name: str) -> Answer:
     """Run a file. If a statement fails none was run."""
     try:
-        done = await call.runtime.act("/import", {"id": ident, "file": name})
-    except Refused as error:
+        done = await call.runtime.call_admin("/import", {"id": ident, "file": name})
+    except EdgeError as error:
         return task("import", error.message)
     return task(
         "import",
@@ -258,10 +258,10 @@ async def export(call: Call) -> Answer:
         raise malformed("output_format", "must be polling")
     name = d1.open_file(call.store, ident)
     try:
-        bookmark = await call.runtime.act(
+        bookmark = await call.runtime.call_admin(
             "/export", {"id": ident, "file": name, "options": options(body.get("dump_options", {}))}
         )
-    except Refused as error:
+    except EdgeError as error:
         return task("export", error.message)
     return task("export", at_bookmark=bookmark, result={"filename": name, "signed_url": address(call, name, "GET")})
 

@@ -21,7 +21,7 @@ from local_edge.model.bindings import Binding, Rules
 from local_edge.model.config import METADATA, SHAPES, checked
 from local_edge.model.place import Place
 from local_edge.model.scripts import Change, Module, Script, Source
-from local_edge.runtime.base import Handlers
+from local_edge.runtime.base import Exports
 from local_edge.strict_json import decoded
 
 #: Of the modules together: plain, and compressed as on the way to the machines that run them.
@@ -170,7 +170,7 @@ def read_annotations(body: Mapping[str, Any]) -> dict[str, str]:
     return raw
 
 
-def with_handlers(config: Mapping[str, Any], handlers: Handlers, source: Source) -> dict[str, Any]:
+def with_handlers(config: Mapping[str, Any], handlers: Exports, source: Source) -> dict[str, Any]:
     return {
         **config,
         "handlers": handlers.default,
@@ -247,9 +247,9 @@ def check_assets_binding(served: Mapping[str, Any] | None, after: Sequence[Bindi
         raise invalid("a binding of type assets needs `assets` in the metadata")
 
 
-async def validated(call: Call, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]) -> Handlers:
+async def validated(call: Call, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]) -> Exports:
     """What the Worker handles; one of assets alone has nothing to start."""
-    return await call.runtime.validate(source, config, bound) if source.modules else Handlers([], has_default=False)
+    return await call.runtime.validate(source, config, bound) if source.modules else Exports([], has_default=False)
 
 
 def uploaded(call: Call, script: Script, startup_ms: int) -> Answer:

@@ -18,7 +18,7 @@ from local_edge import __version__
 from local_edge.console.asked import ACCOUNT, Asked
 from local_edge.inspection import Logs, Seen
 from local_edge.quota import Meter
-from local_edge.runtime.log import Entry
+from local_edge.runtime.log import LogEntry
 from local_edge.settings import Account, Zone
 from local_edge.store import Store
 
@@ -210,7 +210,7 @@ def routes(store: Store, zones: Sequence[Zone]) -> list[Routes]:
 def said(logs: Logs, asked: Asked) -> list[Said]:
     """The latest entries of the Workers that are looked at, newest first."""
 
-    def fits(entry: Entry) -> bool:
+    def fits(entry: LogEntry) -> bool:
         account, namespace, name = entry.key.split("/", 2)
         return account == asked.account and asked.namespace in ("", namespace or ACCOUNT) and name.startswith(asked.q)
 

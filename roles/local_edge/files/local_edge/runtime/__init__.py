@@ -1,6 +1,6 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""workerd: the edge that answers requests, the validator that reads uploads, and who watches over both."""
+"""workerd: the edge, which serves requests, the validators, which check uploads, and their supervision."""
 
 from __future__ import annotations

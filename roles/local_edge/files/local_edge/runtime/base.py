@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the control plane asks of whatever runs Workers, and the stand-in for when nothing does."""
+"""The interface between the control plane and the Workers runtime, and a null implementation for tests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from local_edge.model.scripts import Source
 
 
 @dataclass(frozen=True)
-class Handlers:
-    """What a Worker exports: the events its default export handles, and those of its named exports."""
+class Exports:
+    """The exports of a Worker: the events handled by its default export and by its named exports."""
 
     default: list[str] = field(default_factory=lambda: ["fetch"])
     named: list[dict[str, Any]] = field(default_factory=list)
@@ -24,34 +24,37 @@ class Handlers:
     has_default: bool = True
 
 
-class Refused(ApiError):
-    """What the edge says that it could not do; the message is its own."""
+class EdgeError(ApiError):
+    """An error reported by the edge, with the edge's own message."""
 
     def __init__(self, message: str) -> None:
         super().__init__(400, 10021, message)
 
 
 class Runtime(Protocol):
-    """The things the control plane needs."""
+    """The operations the control plane needs."""
 
-    async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
-        """Compile and start a Worker aside; raise ApiError as Cloudflare would."""
+    async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Exports:
+        """Compile and start a Worker outside the edge. Raise ApiError as Cloudflare would."""
 
-    async def forget(self, keys: Sequence[str]) -> None:
-        """Drop what is cached of these; return only when the next request will see the change."""
+    async def invalidate(self, keys: Sequence[str]) -> None:
+        """Drop the cached state of these keys. Return once the next request will see the change."""
 
-    async def act(self, path: str, body: Any) -> Any:
-        """Have the edge do something, see `admin.js`; what it answers, or Refused. It is asked once: what is lost may have been done."""
+    async def call_admin(self, path: str, body: Any) -> Any:
+        """Call an action of `admin.js` and return its result. Raise EdgeError if it fails.
+
+        The call is not retried: an action whose answer was lost may have run.
+        """
 
 
 class NoRuntime:
-    """For tests of the control plane: every Worker is fine and none runs."""
+    """Accept every Worker and run none, for tests of the control plane."""
 
-    async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
-        return Handlers()
+    async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Exports:
+        return Exports()
 
-    async def forget(self, keys: Sequence[str]) -> None:
+    async def invalidate(self, keys: Sequence[str]) -> None:
         return None
 
-    async def act(self, path: str, body: Any) -> Any:
-        raise ApiError(500, 10002, "Nothing runs Workers here")
+    async def call_admin(self, path: str, body: Any) -> Any:
+        raise ApiError(500, 10002, "No Workers runtime is available")

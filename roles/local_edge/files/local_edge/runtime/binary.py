@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program workerd: where it is, what it knows, and how one is started."""
+"""Locate workerd, read its version, and start it."""
 
 from __future__ import annotations
 
@@ -16,50 +16,51 @@ from pathlib import Path
 from socket import socket
 
 from local_edge.runtime import uds_http
-from local_edge.runtime.child import Child
+from local_edge.runtime.process import SupervisedProcess
 
-#: What workerd writes whenever an isolate ends itself on request, with a stack of a kilobyte and a half below it.
-NOISE = "failed: script terminated for unknown reasons"
-
-
-class Unusable(Exception):
-    """workerd is missing or does not run; the text says what to do."""
+#: workerd logs this, with a stack of 1.5 kB below it, each time an isolate is evicted.
+EVICTION_LOG = "failed: script terminated for unknown reasons"
 
 
-def find_binary(given: str | None) -> str:
-    """The workerd to run: as given, from the environment, in the npm package beside us, or on the PATH."""
+class WorkerdUnavailable(Exception):
+    """workerd is missing or does not run. The text includes the remedy."""
+
+
+def find_binary(configured: str | None) -> str:
+    """Return the path of workerd: the configured one, LOCAL_EDGE_WORKERD, the npm package, or PATH, in this order."""
     packaged = Path(__file__).parents[2] / "node_modules" / "@cloudflare"
     candidates = [
-        given or os.environ.get("LOCAL_EDGE_WORKERD"),
+        configured or os.environ.get("LOCAL_EDGE_WORKERD"),
         *map(str, sorted(packaged.glob("workerd-*/bin/workerd"))),
         shutil.which("workerd"),
     ]
     found = next((one for one in candidates if one), None)
     if found is None or not os.access(found, os.X_OK):
-        what = f"there is no program at {found}" if found else "workerd was not found"
-        raise Unusable(
-            f"{what}: give its path with --workerd or in LOCAL_EDGE_WORKERD; `npm ci` beside package.json installs it"
+        problem = f"{found} is not an executable file" if found else "workerd was not found"
+        raise WorkerdUnavailable(
+            f"{problem}. Set its path with --workerd or LOCAL_EDGE_WORKERD, or install it with `npm ci` beside "
+            "package.json."
         )
     return found
 
 
 def newest_date(binary: str) -> str:
-    """The last compatibility date a workerd knows: a week after the date that is its version."""
+    """Return the last compatibility date that workerd supports: a week after the date in its version."""
     try:
         text = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
         return (date.fromisoformat(text.split()[-1]) + timedelta(days=7)).isoformat()
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
-        raise Unusable(
-            f"{binary} does not run as workerd ({type(error).__name__}): install the version that package.json names"
+        raise WorkerdUnavailable(
+            f"{binary} does not run as workerd ({type(error).__name__}). Install the version pinned in package.json."
         ) from None
 
 
-def did_not_start(binary: str) -> str:
-    return f"{binary} did not start; what it said is above. Install the version that package.json names"
+def start_failure(binary: str) -> str:
+    return f"{binary} did not start. See its output above. Install the version pinned in package.json."
 
 
-async def well(socket: Path) -> None:
-    """Wait until what listens on a socket answers."""
+async def wait_healthy(socket: Path) -> None:
+    """Wait until the server on a Unix socket answers."""
     while True:
         with contextlib.suppress(OSError, EOFError):
             await uds_http.request(socket, "GET", "/")
@@ -67,36 +68,39 @@ async def well(socket: Path) -> None:
         await asyncio.sleep(0.02)
 
 
-def quieted(hear: Callable[[str], None]) -> Callable[[str], None]:
-    """Hear what Workers log and workerd complains about, without the traces of evictions."""
-    quiet = False
+def suppress_noise(on_line: Callable[[str], None]) -> Callable[[str], None]:
+    """Wrap a line callback to drop the stack traces of evictions and empty lines."""
+    suppressing = False
 
-    def heard(line: str) -> None:
-        nonlocal quiet
-        quiet = NOISE in line or (quiet and line.startswith("stack:"))
-        if not quiet and line.strip():
-            hear(line)
+    def on_each(line: str) -> None:
+        nonlocal suppressing
+        suppressing = EVICTION_LOG in line or (suppressing and line.startswith("stack:"))
+        if not suppressing and line.strip():
+            on_line(line)
 
-    return heard
+    return on_each
 
 
-def child(
+def workerd_process(
     name: str,
     binary: str,
     config: Path,
     sockets: Mapping[str, socket],
-    hear: Callable[[str], None],
-    pulse: Path | None = None,
+    on_line: Callable[[str], None],
+    health_socket: Path | None = None,
     max_memory: int = 0,
-) -> Child:
-    """A workerd that serves a configuration. Its environment is empty: it needs nothing of ours, and credentials may be there."""
+) -> SupervisedProcess:
+    """Return a process that runs workerd with a configuration.
+
+    Its environment is empty, so that no credentials of the parent reach it.
+    """
     fds = [f"--socket-fd={label}={one.fileno()}" for label, one in sockets.items()]
-    return Child(
+    return SupervisedProcess(
         name,
         [binary, "serve", str(config), "--experimental", *fds],
         [one.fileno() for one in sockets.values()],
-        quieted(hear),
-        pulse,
+        suppress_noise(on_line),
+        health_socket,
         max_memory,
         environment={},
     )

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What workerd is told: two configurations, written beside their JavaScript into a private folder."""
+"""The two workerd configurations, written into a private folder together with their JavaScript."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from local_edge.runtime.folder import Folder
 
 SCRIPTS = Path(__file__).parent / "js"
-#: Beside what is experimental: events of other kinds than `fetch` can be sent to Workers.
+#: The second flag allows events other than `fetch` to be sent to Workers.
 FLAGS = ("experimental", "service_binding_extra_handlers")
 DATE = "2026-11-01"
 
@@ -42,13 +42,13 @@ const main :Workerd.Worker = (
 {rest}
 );
 """
-#: What every visitor's request says beside its own, as on Cloudflare. It does so on each further step, and costs there: no more than is asked for.
-VISITOR = '(name = "CF-Connecting-IP", value = "127.0.0.1"), (name = "X-Forwarded-Proto", value = "http")'
-#: Behind the D1 binding of the edge, which lends its class to those of Workers: the way nowhere.
-LENT = '(name = "fetcher", service = (name = "main", entrypoint = "Blocked"))'
-#: A queue that keeps nothing: by it the runtime shows how it writes a message in V8's own format.
+#: Headers added to each visitor's request, as on Cloudflare. Each one costs time at every hop, so the list is short.
+INJECTED_HEADERS = '(name = "CF-Connecting-IP", value = "127.0.0.1"), (name = "X-Forwarded-Proto", value = "http")'
+#: The fetcher of the edge's own D1 binding. Only the class of that binding is used, so it leads nowhere.
+D1_FETCHER = '(name = "fetcher", service = (name = "main", entrypoint = "Blocked"))'
+#: A queue that discards its messages: the runtime serializes messages to the V8 format only when it sends them.
 SERIALIZER = '(name = "SERIALIZER", queue = (name = "main", entrypoint = "Serialized"))'
-#: The key of a class names the folder of its objects: it stays.
+#: The unique key of a class names the folder of its objects, so it must never change.
 OBJECTS = """  durableObjectNamespaces = [
     (className = "ObjectHost", uniqueKey = "objects", enableSql = true),
     (className = "Database", uniqueKey = "databases", enableSql = true),
@@ -56,34 +56,34 @@ OBJECTS = """  durableObjectNamespaces = [
   durableObjectStorage = (localDisk = "objects"),"""
 
 
-#: Where the edge's own Cache API puts things.
+#: The service that stores responses put into the edge's own Cache API.
 CACHE = """
   cacheApiOutbound = (name = "main", entrypoint = "CacheStore"),"""
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What differs from one run to the next."""
+class RuntimeConfig:
+    """The settings that differ between runs."""
 
     folder: Folder
     api: str
     egress: str
     max_isolates: int
-    #: Where Durable Objects and D1 databases are.
+    #: The folder of Durable Objects and D1 databases.
     objects: Path
-    #: By which an entry of the log is known to be none that a Worker forged.
+    #: A secret in the head of each log entry, so that Workers cannot forge entries.
     log: str
 
 
 def quoted(text: str) -> str:
-    """A Cap'n Proto string; JSON's escapes are a part of its."""
+    """Return a Cap'n Proto string literal. Its escapes are a superset of those of JSON."""
     return json.dumps(text)
 
 
 def render(
     main: str, modules: tuple[str, ...], services: list[str], sockets: list[str], bindings: list[str], rest: str = ""
 ) -> str:
-    """One configuration; the main module comes first."""
+    """Return one configuration. The main module comes first."""
     entries = [f'(name = "{name}", esModule = embed "{name}")' for name in (main, *modules)]
 
     def block(lines: list[str]) -> str:
@@ -101,22 +101,25 @@ def render(
 
 
 def shim_modules() -> str:
-    """The modules that are put into each Worker's isolate, as a binding."""
+    """Return a binding with the modules that are embedded in each Worker's isolate."""
     texts = {path.name: path.read_text() for path in sorted((SCRIPTS / "shims").glob("*.js"))}
     return f'(name = "SHIMS", json = {quoted(json.dumps(texts))})'
 
 
-def edge(around: Surroundings) -> str:
-    """The edge: its way to the control plane is a socket in a folder of ours; its way out is public addresses or none, and always the API,
-    which is what Workers reach under the name of Cloudflare's."""
+def edge(run: RuntimeConfig) -> str:
+    """Return the configuration of the edge.
+
+    It reaches the control plane over a Unix socket. Workers reach public addresses or none, depending on `egress`, and
+    always the local API under the host name of Cloudflare's API.
+    """
     services = [
-        f'(name = "control", external = (address = {quoted(f"unix:{around.folder.control}")}, http = ()))',
-        f'(name = "cloudflare", external = (address = {quoted(urlsplit(around.api).netloc)}, http = ()))',
+        f'(name = "control", external = (address = {quoted(f"unix:{run.folder.control}")}, http = ()))',
+        f'(name = "cloudflare", external = (address = {quoted(urlsplit(run.api).netloc)}, http = ()))',
         '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))',
-        f'(name = "objects", disk = (path = {quoted(str(around.objects))}, writable = true))',
+        f'(name = "objects", disk = (path = {quoted(str(run.objects))}, writable = true))',
     ]
     sockets = [
-        f'(name = "http", http = (injectRequestHeaders = [{VISITOR}]), service = "main")',
+        f'(name = "http", http = (injectRequestHeaders = [{INJECTED_HEADERS}]), service = "main")',
         '(name = "admin", http = (), service = (name = "main", entrypoint = "Admin"))',
     ]
     bindings = [
@@ -124,15 +127,15 @@ def edge(around: Surroundings) -> str:
         '(name = "CONTROL", service = "control")',
         '(name = "CLOUDFLARE", service = "cloudflare")',
         '(name = "STORAGE", service = "objects")',
-        f'(name = "API", text = {quoted(around.api)})',
-        f'(name = "EGRESS", text = {quoted(around.egress)})',
-        f'(name = "MAX_ISOLATES", json = "{around.max_isolates}")',
-        f'(name = "LOG", text = {quoted(around.log)})',
+        f'(name = "API", text = {quoted(run.api)})',
+        f'(name = "EGRESS", text = {quoted(run.egress)})',
+        f'(name = "MAX_ISOLATES", json = "{run.max_isolates}")',
+        f'(name = "LOG", text = {quoted(run.log)})',
         shim_modules(),
         '(name = "OBJECTS", durableObjectNamespace = "ObjectHost")',
         '(name = "DATABASES", durableObjectNamespace = "Database")',
         SERIALIZER,
-        f'(name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [{LENT}]))',
+        f'(name = "D1", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [{D1_FETCHER}]))',
     ]
     modules = (
         path.relative_to(SCRIPTS).as_posix()
@@ -161,8 +164,8 @@ def validator() -> str:
     )
 
 
-def write(around: Surroundings) -> None:
-    """Write everything into the folder of the run."""
-    shutil.copytree(SCRIPTS, around.folder.path, dirs_exist_ok=True)
-    for name, text in (("edge", edge(around)), ("validator", validator())):
-        around.folder.config(name).write_text(text)
+def write(run: RuntimeConfig) -> None:
+    """Write the configurations and the JavaScript into the folder of the run."""
+    shutil.copytree(SCRIPTS, run.folder.path, dirs_exist_ok=True)
+    for name, text in (("edge", edge(run)), ("validator", validator())):
+        run.folder.config(name).write_text(text)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Worker as the JavaScript side takes it; the edge and the validators are told in the same words."""
+"""Worker definitions in JSON, as the JavaScript of the edge and of the validators reads them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from local_edge.model.config import DEFAULT_DATE
 from local_edge.model.place import Place
 from local_edge.model.scripts import Module, Source
 
-TEXTUAL = ("js", "cjs", "script", "text", "json")
-#: What the JavaScript side can make work. Anything else is refused at upload, never ignored.
-KINDS = (*TEXTUAL, "wasm", "data")
-#: Looks up what a Worker may know of the version that answers: `{"id", "tag", "timestamp"}`.
-Versioned = Callable[[], Mapping[str, str]]
-#: Bindings that are nothing but a value in `env`.
-VALUES: Mapping[str, Callable[[Binding, Versioned], Any]] = {
-    "plain_text": lambda one, _version: one.spec["text"],
-    "json": lambda one, _version: one.spec["json"],
-    "secret_text": lambda one, _version: one.value,
+TEXT_KINDS = ("js", "cjs", "script", "text", "json")
+#: Supported kinds of modules. An upload with any other kind is refused.
+KINDS = (*TEXT_KINDS, "wasm", "data")
+#: Returns the version metadata of a Worker: `{"id", "tag", "timestamp"}`.
+VersionLookup = Callable[[], Mapping[str, str]]
+#: Bindings that are plain values in `env`.
+VALUE_BINDINGS: Mapping[str, Callable[[Binding, VersionLookup], Any]] = {
+    "plain_text": lambda binding, _version: binding.spec["text"],
+    "json": lambda binding, _version: binding.spec["json"],
+    "secret_text": lambda binding, _version: binding.value,
     "version_metadata": lambda _one, version: version(),
 }
-#: Bindings that lead somewhere, as `bindings.js` has them.
-REACHING = (
+#: Bindings backed by a service: the types in `bindings.js`.
+SERVICE_BINDINGS = (
     "kv_namespace",
     "r2_bucket",
     "dispatch_namespace",
@@ -42,56 +42,58 @@ REACHING = (
     "analytics_engine",
     "ratelimit",
 )
-#: Bindings to a file of the upload, which a script cannot import, and what it is there.
-BLOBS = {"wasm_module": "wasm", "text_blob": "text", "data_blob": "data"}
+#: Bindings to a part of the upload, for scripts, which cannot import: type of binding -> kind of module.
+BLOB_BINDINGS = {"wasm_module": "wasm", "text_blob": "text", "data_blob": "data"}
 KEY = "secret_key"
-#: Bindings whose content decides whether a Worker starts, and not only their name.
-STARTING = (*BLOBS, KEY)
-RUN = (*VALUES, *REACHING, *BLOBS, KEY)
+#: Bindings whose content, and not only their name, can make the start of a Worker fail.
+STARTUP_BINDINGS = (*BLOB_BINDINGS, KEY)
+SUPPORTED_BINDINGS = (*VALUE_BINDINGS, *SERVICE_BINDINGS, *BLOB_BINDINGS, KEY)
 
 
 def check(source: Source, bindings: Iterable[Binding]) -> None:
-    """Refuse what would not run."""
+    """Raise an error for modules and bindings that the edge does not support."""
     for module in source.modules:
         if module.kind not in KINDS:
             raise invalid(
-                f"module {module.name!r}: the local edge does not simulate {module.kind} modules; it runs JavaScript, WebAssembly, JSON, "
-                "text and data"
+                f"module {module.name!r}: the local edge does not support {module.kind} modules. It supports "
+                "JavaScript, WebAssembly, JSON, text and data."
             )
-    for one in bindings:
-        if one.type not in RUN:
+    for binding in bindings:
+        if binding.type not in SUPPORTED_BINDINGS:
             raise invalid(
-                f"binding {one.name}: the local edge does not simulate bindings of type {one.type}; it has {', '.join(sorted(RUN))}"
+                f"binding {binding.name}: the local edge does not support bindings of type {binding.type}. It supports "
+                f"{', '.join(sorted(SUPPORTED_BINDINGS))}."
             )
-        if one.type in BLOBS:
-            check_blob(source, one)
+        if binding.type in BLOB_BINDINGS:
+            check_blob(source, binding)
 
 
-def check_blob(source: Source, one: Binding) -> None:
+def check_blob(source: Source, binding: Binding) -> None:
     parts = [module.name for module in source.modules if module.name != source.main]
     if not is_script(source):
         raise invalid(
-            f"binding {one.name} of type {one.type} is for scripts in the syntax from before modules: import the file instead"
+            f"binding {binding.name}: type {binding.type} is supported only in scripts without modules. "
+            "Import the file instead."
         )
-    if one.spec["part"] not in parts:
+    if binding.spec["part"] not in parts:
         raise invalid(
-            f"binding {one.name} of type {one.type} names the part {one.spec['part']!r}, which was not uploaded; there are "
-            f"{', '.join(parts) or 'none'}"
+            f"binding {binding.name}: part {binding.spec['part']!r} of this {binding.type} binding was not uploaded. "
+            f"Uploaded parts: {', '.join(parts) or 'none'}."
         )
 
 
 def is_script(source: Source) -> bool:
-    """Whether it is in the syntax from before modules."""
+    """Return whether the source uses the service worker syntax instead of modules."""
     return any(module.kind == "script" for module in source.modules)
 
 
 def module_of(module: Module, kind: str) -> dict[str, str]:
-    body = module.body.decode(errors="replace") if kind in TEXTUAL else base64.b64encode(module.body).decode()
+    body = module.body.decode(errors="replace") if kind in TEXT_KINDS else base64.b64encode(module.body).decode()
     return {"name": module.name, "kind": kind, "body": body}
 
 
-def reached(binding: Binding, place: Place, name: str) -> dict[str, Any]:
-    """A binding as the JavaScript side takes it: one to a class of Durable Objects says which Worker has that."""
+def runtime_binding(binding: Binding, place: Place, name: str) -> dict[str, Any]:
+    """Return a binding for the runtime. A Durable Object binding gets the key of the Worker that defines its class."""
     shown = binding.shown()
     if binding.type == "durable_object_namespace":
         shown["key"] = migrations.owner(binding, place, name)
@@ -99,12 +101,12 @@ def reached(binding: Binding, place: Place, name: str) -> dict[str, Any]:
 
 
 def key_of(binding: Binding) -> dict[str, Any]:
-    """A key with all that its import takes."""
+    """Return a key with all parameters of `crypto.subtle.importKey`."""
     return {**binding.shown(), **json.loads(binding.value or "{}")}
 
 
-def unborn() -> Mapping[str, str]:
-    """The version of a Worker that is only looked at."""
+def no_version() -> Mapping[str, str]:
+    """Return empty version metadata, for validation."""
     return {"id": "", "tag": "", "timestamp": ""}
 
 
@@ -115,21 +117,27 @@ def definition(
     newest: str,
     place: Place,
     name: str = "",
-    version: Versioned = unborn,
+    version: VersionLookup = no_version,
 ) -> dict[str, Any]:
-    """What a Worker is to the runtime, but for its classes; `newest` is the last compatibility date that the runtime knows: a later one
-    means the same to it."""
+    """Return the definition of a Worker, without its Durable Object classes.
+
+    `newest` is the last compatibility date that the runtime supports. A later date is replaced with it.
+    """
     bindings = list(bindings)
-    kinds = {one.spec["part"]: BLOBS[one.type] for one in bindings if one.type in BLOBS}
+    kinds = {binding.spec["part"]: BLOB_BINDINGS[binding.type] for binding in bindings if binding.type in BLOB_BINDINGS}
     return {
         "main": source.main,
         "modules": [module_of(module, kinds.get(module.name, module.kind)) for module in source.modules],
         "date": min(config.get("compatibility_date") or DEFAULT_DATE, newest),
         "flags": config.get("compatibility_flags") or [],
-        "values": {one.name: VALUES[one.type](one, version) for one in bindings if one.type in VALUES},
-        "bindings": [reached(one, place, name) for one in bindings if one.type in REACHING],
-        "blobs": [one.shown() for one in bindings if one.type in BLOBS],
-        "keys": [key_of(one) for one in bindings if one.type == KEY],
+        "values": {
+            binding.name: VALUE_BINDINGS[binding.type](binding, version)
+            for binding in bindings
+            if binding.type in VALUE_BINDINGS
+        },
+        "bindings": [runtime_binding(binding, place, name) for binding in bindings if binding.type in SERVICE_BINDINGS],
+        "blobs": [binding.shown() for binding in bindings if binding.type in BLOB_BINDINGS],
+        "keys": [key_of(binding) for binding in bindings if binding.type == KEY],
         "has_default": config.get("has_default", True),
         "script": is_script(source),
         "classes": {},

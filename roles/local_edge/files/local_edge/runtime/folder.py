@@ -14,11 +14,11 @@ MAX_FOLDER = 107 - len("/validator0.sock")
 
 
 class Folder:
-    """Where what is."""
+    """The paths in the private folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        #: Where the edge asks the control plane, and where it is told what has changed.
+        #: The sockets of the internal API, for the edge, and of the edge's admin API, for the control plane.
         self.control, self.admin = path / "control.sock", path / "admin.sock"
 
     def config(self, name: str) -> Path:
@@ -26,8 +26,11 @@ class Folder:
 
     @classmethod
     def made(cls, data: str) -> Folder:
-        """An empty folder that only we can enter: `run` in the data folder, where the next start finds and clears what a killed one left;
-        elsewhere if its path is too long for a socket's name."""
+        """Create an empty folder with mode 0700 and return it.
+
+        It is `run` in the data folder, so that the next start removes the leftovers of a killed run. If that path is
+        too long for a Unix socket, it is a temporary folder.
+        """
         path = Path(data) / "run"
         if len(bytes(path)) > MAX_FOLDER:
             path = Path(tempfile.mkdtemp(prefix="local-edge-", dir="/tmp")) / "run"

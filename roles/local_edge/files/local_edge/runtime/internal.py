@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the edge asks the control plane, over a socket in a folder that only we can enter."""
+"""The internal API that the edge calls on the control plane, over a Unix socket in a private folder."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def as_json(value: Any) -> Reply:
     return 200, json.dumps(value).encode(), {"content-type": "application/json"}
 
 
-def refused(error: ApiError) -> Reply:
+def error_reply(error: ApiError) -> Reply:
     return error.status, error.message.encode(), {**error.headers, "x-code": str(error.code)}
 
 
-class Internal:
-    """Questions of the edge: routes, one Worker, KV, R2, queues, what D1 and Durable Objects keep."""
+class EdgeBackend:
+    """Serve the edge's requests for routes, Workers, assets, KV, R2, queues, D1 files and Durable Objects."""
 
-    def __init__(self, settings: Settings, store: Store, newest: str, asked: set[str]) -> None:
-        self.settings, self.store, self.newest, self.asked = settings, store, newest, asked
+    def __init__(self, settings: Settings, store: Store, newest: str, requested_keys: set[str]) -> None:
+        self.settings, self.store, self.newest, self.requested_keys = settings, store, newest, requested_keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -49,7 +49,10 @@ class Internal:
         await respond(receive, send, status, headers, content)
 
     async def reply(self, scope: Scope, body: AsyncIterator[bytes]) -> Reply:
-        """The answer or the refusal. Who is refused is heard to the end: a client that is cut off hears nothing itself."""
+        """Return the reply to a request.
+
+        The body of a refused request is read to its end, since a client that is cut off never reads the error.
+        """
         path = [unquote(segment) for segment in scope["raw_path"].decode().lstrip("/").split("/")]
         try:
             if path[0] == "r2":
@@ -58,7 +61,7 @@ class Internal:
         except ApiError as error:
             async for _chunk in body:
                 pass
-            return refused(error)
+            return error_reply(error)
         except (sqlite3.Error, OSError) as error:
             return 500, str(error).encode(), {}
 
@@ -84,11 +87,11 @@ class Internal:
         return 404, b"", {}
 
     def script(self, place: Place, name: str) -> Reply:
-        self.asked.add(place.key(name))
+        self.requested_keys.add(place.key(name))
         script = scripts.find(self.store, place, name)
         if script is None:
             return 404, b"", {}
-        told = definition(
+        result = definition(
             scripts.source_of(self.store, script),
             script.config,
             bindings.load(self.store, script.id).values(),
@@ -97,39 +100,39 @@ class Internal:
             name,
             lambda: scripts.answering(self.store, script),
         )
-        told["classes"], told["trusted"] = (
+        result["classes"], result["trusted"] = (
             script.migrations["classes"],
             not place.namespace or script.config.get("trusted", False),
         )
-        # Whose the caches are that it has: those of its place, or its own, which end with it.
-        told["caches"] = place.key("") if told["trusted"] else f"{script.key}/{script.tag}"
-        told["tails"] = [
+        # Trusted Workers share the caches of their namespace. Others have their own, which end with the Worker.
+        result["caches"] = place.key("") if result["trusted"] else f"{script.key}/{script.tag}"
+        result["tails"] = [
             Place(place.account, one.get("namespace", "")).key(one["service"])
             for one in script.config.get("tail_consumers") or []
         ]
         if script.config.get("assets"):
-            told["assets"] = assets.site(self.store, place, script.config["assets"])
-        return as_json({**told, "account": place.account, "namespace": place.namespace, "version": script.version})
+            result["assets"] = assets.site(self.store, place, script.config["assets"])
+        return as_json({**result, "account": place.account, "namespace": place.namespace, "version": script.version})
 
     def asset(self, place: Place, digest: str) -> Reply:
         found = assets.get(self.store, place, digest)
         return (404, b"", {}) if found is None else (200, found, {})
 
     def queue(self, account: str, name: str, body: bytes) -> Reply:
-        """What a queue holds, once it has taken the messages that a Worker sends."""
+        """Store the messages sent by a Worker, if any, and return the metrics of the queue."""
         queue = queues.find(self.store, account, name)
         if body:
-            told = json.loads(body)
+            request = json.loads(body)
             messages = [
                 Message(base64.b64decode(one["body"]), one["contentType"], "worker", one.get("delaySeconds"))
-                for one in told["messages"]
+                for one in request["messages"]
             ]
-            queues.send(self.store, queue, messages, told.get("delaySeconds"))
-        held = queues.metrics(self.store, queue)
-        return as_json({"backlogCount": held.count, "backlogBytes": held.size, "oldest": held.oldest})
+            queues.send(self.store, queue, messages, request.get("delaySeconds"))
+        metrics = queues.metrics(self.store, queue)
+        return as_json({"backlogCount": metrics.count, "backlogBytes": metrics.size, "oldest": metrics.oldest})
 
     def file(self, name: str, method: str, body: bytes) -> Reply:
-        """What a database is imported from, or exported to."""
+        """Read an import file of a database, or write an export file."""
         if method == "PUT":
             d1.fill(self.store, name, body)
             return 200, b"", {}
@@ -145,9 +148,9 @@ class Internal:
         return as_json({"keys": page, "last": base64.urlsafe_b64encode(last.encode()).decode()})
 
     def pair(self, namespace: str, method: str, query: Mapping[str, str], headers: Headers, body: bytes) -> Reply:
-        """One key. Metadata travels escaped in a header: it may hold any character, and no line may."""
+        """Read, write or delete one key. Metadata is percent-encoded in a header, since it may hold any character."""
         key = kv.check_key(query.get("key"))
-        self.asked.add(f"kv:{namespace}")
+        self.requested_keys.add(f"kv:{namespace}")
         if method == "PUT":
             metadata = kv.check_metadata(unquote(headers["x-metadata"])) if "x-metadata" in headers else None
             expiration = kv.expiry(query.get("expiration"), query.get("expiration_ttl"))
@@ -158,9 +161,9 @@ class Internal:
             found = kv.get(self.store, namespace, key)
             if found is None:
                 return 404, b"", {}
-            told = {
+            found_headers = {
                 "x-metadata": found.metadata and quote(found.metadata),
                 "x-expiration": found.expiration and str(found.expiration),
             }
-            return 200, found.value, {name: value for name, value in told.items() if value}
+            return 200, found.value, {name: value for name, value in found_headers.items() if value}
         return 200, b"", {}

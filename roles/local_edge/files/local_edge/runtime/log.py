@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Workers log, as it comes out of the runtime: which entry is whose."""
+"""Parse the output of the runtime into the log entries of each Worker."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAX_TEXT = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One thing that a Worker said; `level` is the console's, or `exception`."""
+class LogEntry:
+    """A log entry of a Worker. `level` is a console method, or `exception`."""
 
     key: str
     level: str
@@ -24,26 +24,30 @@ class Entry:
 
     @property
     def worker(self) -> str:
-        """`namespace/name`, or the name of a Worker of the account."""
+        """Return `namespace/name`, or only the name if the Worker has no namespace."""
         return self.key.partition("/")[2].removeprefix("/")
 
-    def is_of(self, worker: str) -> bool:
+    def matches(self, worker: str) -> bool:
+        """Return whether the entry is of a Worker, given by `namespace/name` or by its bare name."""
         return worker in (self.worker, self.key.rpartition("/")[2])
 
     def shown(self) -> dict[str, Any]:
         return {"worker": self.worker, "level": self.level, "text": self.text, "time": self.time}
 
 
-class Reader:
-    """Puts the lines of a runtime together to entries. `secret` is in the head of each, so that no Worker can speak for another."""
+class LogReader:
+    """Assemble output lines into entries.
+
+    The head of each entry contains `secret`, so that no Worker can forge entries of another.
+    """
 
     def __init__(self, secret: str) -> None:
         self.head = re.compile(rf"\x1e{re.escape(secret)} (\S+) (\w+)[\x1f ](.*)", re.DOTALL)
         self.begun: tuple[str, str] | None = None
         self.lines: list[str] = []
 
-    def read(self, line: str) -> Entry | str | None:
-        """The entry that ends with this line; None where it goes on; the line itself where it belongs to none."""
+    def read(self, line: str) -> LogEntry | str | None:
+        """Return the entry that ends with this line, None inside an entry, or the line itself outside of entries."""
         match = self.head.fullmatch(line)
         if match:
             self.begun, self.lines, line = (match[1], match[2]), [], match[3]
@@ -55,4 +59,4 @@ class Reader:
         if not ended:
             return None
         (key, level), self.begun = self.begun, None
-        return Entry(key, level, "\n".join(self.lines), time.time())
+        return LogEntry(key, level, "\n".join(self.lines), time.time())

@@ -1,8 +1,10 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Worker does with an R2 bucket, as its edge asks for it: one action a request, told in JSON. With bytes of an object as the body, in
-either direction, what is told or shown is in a header, escaped."""
+"""The R2 operations of Workers: one action per request, with its options as JSON.
+
+If the body of a request or a reply holds the bytes of an object, the JSON is percent-encoded in a header.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,15 @@ from local_edge.model.r2_requests import Conditions, resolved
 from local_edge.store import Store
 from local_edge.strict_json import decoded
 
-HEADER = "x-r2"
-Told = Mapping[str, Any]
+OPTIONS_HEADER = "x-r2"
+R2Options = Mapping[str, Any]
 Bytes = AsyncIterator[bytes]
 #: Status, body, headers.
 Reply = tuple[int, bytes | Content, dict[str, str]]
 
 
 def shown(found: Object, include: Any = ("httpMetadata", "customMetadata"), **more: Any) -> dict[str, Any]:
-    """An object as the Worker's side takes it; `include` names the metadata that it shall have."""
+    """Return an object for the shim in the Worker. `include` names the metadata to return."""
     metadata = {"httpMetadata": found.http, "customMetadata": found.custom}
     return {
         "key": found.key,
@@ -47,12 +49,12 @@ def as_json(value: Any) -> Reply:
     return 200, json.dumps(value).encode(), {}
 
 
-def described(told: Told) -> Description:
+def described(options: R2Options) -> Description:
     return Description(
-        told.get("httpMetadata", {}),
-        told.get("customMetadata", {}),
-        told.get("storageClass"),
-        told.get("checksums", {}),
+        options.get("httpMetadata", {}),
+        options.get("customMetadata", {}),
+        options.get("storageClass"),
+        options.get("checksums", {}),
     )
 
 
@@ -60,51 +62,55 @@ def ranged(found: Object, start: int, length: int) -> dict[str, Any]:
     return shown(found, range={"offset": start, "length": length})
 
 
-async def head(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
-    found = r2_objects.head(store, bucket, told["key"])
+async def head(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) -> Reply:
+    found = r2_objects.head(store, bucket, options["key"])
     return as_json(ranged(found, 0, found.size))
 
 
-async def get(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
-    """The bytes; where a condition does not hold, the refusal with what there is."""
-    found = r2_objects.head(store, bucket, told["key"])
+async def get(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) -> Reply:
+    """Return the bytes. If a condition does not hold, raise an error whose header describes the object."""
+    found = r2_objects.head(store, bucket, options["key"])
     try:
-        Conditions.read(told.get("onlyIf") or {}).check((found.etag, found.uploaded))
+        Conditions.read(options.get("onlyIf") or {}).check((found.etag, found.uploaded))
     except ApiError as error:
-        error.headers[HEADER] = quote(json.dumps(ranged(found, 0, found.size)))
+        error.headers[OPTIONS_HEADER] = quote(json.dumps(ranged(found, 0, found.size)))
         raise
-    start, length = resolved(told.get("range"), found.size)
+    start, length = resolved(options.get("range"), found.size)
     return (
         200,
         r2_objects.content(store, found, start, length),
-        {HEADER: quote(json.dumps(ranged(found, start, length)))},
+        {OPTIONS_HEADER: quote(json.dumps(ranged(found, start, length)))},
     )
 
 
-async def put(store: Store, bucket: Bucket, told: Told, body: Bytes) -> Reply:
-    what = described(told)
-    with store.blobs.draft({"md5", *what.checksums}) as draft:
+async def put(store: Store, bucket: Bucket, options: R2Options, body: Bytes) -> Reply:
+    description = described(options)
+    with store.blobs.draft({"md5", *description.checksums}) as draft:
         await draft.fill(body)
         return as_json(
-            shown(r2_objects.put(store, bucket, told["key"], draft, what, Conditions.read(told.get("onlyIf") or {})))
+            shown(
+                r2_objects.put(
+                    store, bucket, options["key"], draft, description, Conditions.read(options.get("onlyIf") or {})
+                )
+            )
         )
 
 
-async def delete(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
-    r2_objects.delete(store, bucket, told["keys"])
+async def delete(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) -> Reply:
+    r2_objects.delete(store, bucket, options["keys"])
     return as_json({})
 
 
-async def list_objects(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
-    include = told["include"]
+async def list_objects(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) -> Reply:
+    include = options["include"]
     page = r2_objects.page(
         store,
         bucket,
-        told.get("prefix", ""),
-        told.get("delimiter", ""),
-        told.get("startAfter"),
-        told.get("cursor", ""),
-        told.get("limit", r2_objects.MAX_KEYS),
+        options.get("prefix", ""),
+        options.get("delimiter", ""),
+        options.get("startAfter"),
+        options.get("cursor", ""),
+        options.get("limit", r2_objects.MAX_KEYS),
         described=bool(include),
     )
     return as_json(
@@ -116,27 +122,29 @@ async def list_objects(store: Store, bucket: Bucket, told: Told, _body: Bytes) -
     )
 
 
-async def create_upload(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
-    return as_json({"uploadId": r2_uploads.create(store, bucket, told["key"], described(told))})
+async def create_upload(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) -> Reply:
+    return as_json({"uploadId": r2_uploads.create(store, bucket, options["key"], described(options))})
 
 
-async def put_part(store: Store, bucket: Bucket, told: Told, body: Bytes) -> Reply:
+async def put_part(store: Store, bucket: Bucket, options: R2Options, body: Bytes) -> Reply:
     with store.blobs.draft(["md5"]) as draft:
         await draft.fill(body)
-        return as_json({"etag": r2_uploads.put_part(store, bucket, told["key"], told["uploadId"], told["part"], draft)})
+        return as_json(
+            {"etag": r2_uploads.put_part(store, bucket, options["key"], options["uploadId"], options["part"], draft)}
+        )
 
 
-async def complete_upload(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
-    return as_json(shown(r2_uploads.complete(store, bucket, told["key"], told["uploadId"], told["parts"])))
+async def complete_upload(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) -> Reply:
+    return as_json(shown(r2_uploads.complete(store, bucket, options["key"], options["uploadId"], options["parts"])))
 
 
-async def abort_upload(store: Store, bucket: Bucket, told: Told, _body: Bytes) -> Reply:
-    r2_uploads.abort(store, bucket, told["key"], told["uploadId"])
+async def abort_upload(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) -> Reply:
+    r2_uploads.abort(store, bucket, options["key"], options["uploadId"])
     return as_json({})
 
 
-Action = Callable[[Store, Bucket, Told, Bytes], Awaitable[Reply]]
-#: By the names that refusals begin with.
+Action = Callable[[Store, Bucket, R2Options, Bytes], Awaitable[Reply]]
+#: Actions by the name that their error messages begin with.
 ACTIONS: Mapping[str, Action] = {
     "head": head,
     "get": get,
@@ -151,9 +159,11 @@ ACTIONS: Mapping[str, Action] = {
 
 
 async def answer(store: Store, path: list[str], headers: Mapping[str, str], body: Bytes) -> Reply:
-    """The answer to `/account/jurisdiction/bucket/action`."""
+    """Return the reply to `/account/jurisdiction/bucket/action`."""
     account, jurisdiction, name, action = path
-    told = decoded(
-        unquote(headers[HEADER]).encode() if HEADER in headers else b"".join([chunk async for chunk in body])
+    options = decoded(
+        unquote(headers[OPTIONS_HEADER]).encode()
+        if OPTIONS_HEADER in headers
+        else b"".join([chunk async for chunk in body])
     )
-    return await ACTIONS[action](store, r2.find(store, account, jurisdiction, name), told, body)
+    return await ACTIONS[action](store, r2.find(store, account, jurisdiction, name), options, body)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What leads a host to a Worker: routes, custom domains, custom hostnames, and DNS records where they are required."""
+"""The routing table: routes, custom domains, custom hostnames and, if required, DNS records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from local_edge.store import Store
 
 
 def table(settings: Settings, store: Store) -> dict[str, Any]:
-    """All of it, as the edge asks for it after each change. `names` of a zone is null where no DNS record is required."""
+    """Return the routing table, which the edge reads after each change.
+
+    `names` of a zone is null if no DNS records are required.
+    """
     names = {zone.id: dns.names(store, zone) if settings.require_dns else None for zone in settings.zones}
     return {
         "routes": [*routes(settings, store), *own_hosts(settings, store)],
@@ -34,7 +37,7 @@ def routes(settings: Settings, store: Store) -> list[dict[str, Any]]:
 
 
 def own_hosts(settings: Settings, store: Store) -> list[dict[str, Any]]:
-    """The hosts on workers.dev of the Workers that have one: routes of no zone."""
+    """Return the workers.dev hosts of Workers as routes without a zone."""
     rows = store.all(
         "select name, account from scripts where namespace = '' and json_extract(extras, '$.subdomain.enabled')"
     )
@@ -56,7 +59,7 @@ def domains(store: Store) -> list[dict[str, Any]]:
 
 
 def hostnames(settings: Settings, store: Store) -> list[dict[str, Any]]:
-    """Custom hostnames with the time from which they count, so that one becomes active without anybody being told."""
+    """Return custom hostnames with the time of their activation, so that no notification is needed then."""
     rows = [(row, json.loads(row["spec"])) for row in store.all("select * from custom_hostnames order by created_at")]
     return [
         {

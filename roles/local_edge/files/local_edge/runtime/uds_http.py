@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The smallest HTTP client that serves: bytes to a Unix socket and the answer back, for the two workerd children."""
+"""A minimal HTTP client for Unix sockets, to call the workerd processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 
 
 async def request(socket: Path, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-    """One request on a connection of its own; OSError or EOFError if the other side is not there or goes away."""
+    """Send one request on a new connection. Return the status and the body.
+
+    Raise OSError or EOFError if the server is not reachable or closes the connection.
+    """
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
         head = f"{method} {path} HTTP/1.1\r\nhost: edge\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -28,7 +31,7 @@ async def request(socket: Path, method: str, path: str, body: bytes = b"") -> tu
 
 
 async def chunks(reader: asyncio.StreamReader) -> bytes:
-    """A body in chunks."""
+    """Read a chunked body."""
     parts = []
     while size := int(await reader.readuntil(b"\r\n"), 16):
         parts.append((await reader.readexactly(size + 2))[:-2])

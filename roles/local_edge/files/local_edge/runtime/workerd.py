@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The runtime as the control plane has it: validators of its own, and the edge, which another process keeps."""
+"""The control plane's runtime: its own validators, and the edge, which the supervisor process runs."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from local_edge.model.bindings import Binding
 from local_edge.model.place import Place
 from local_edge.model.scripts import Source
 from local_edge.runtime import uds_http
-from local_edge.runtime.base import Handlers, Refused
-from local_edge.runtime.binary import Unusable, did_not_start, find_binary, newest_date, well
-from local_edge.runtime.child import Stillborn
-from local_edge.runtime.definition import STARTING, check, definition
+from local_edge.runtime.base import EdgeError, Exports
+from local_edge.runtime.binary import WorkerdUnavailable, find_binary, newest_date, start_failure, wait_healthy
+from local_edge.runtime.definition import STARTUP_BINDINGS, check, definition
 from local_edge.runtime.folder import Folder
+from local_edge.runtime.process import StartFailed
 from local_edge.runtime.validator import Validator
 from local_edge.settings import Settings
 
-#: A validation takes one core for some milliseconds: a second validator gives a second core its share.
+#: A validation keeps one core busy for some milliseconds: a second validator uses a second core.
 VALIDATORS = 2
-FORGET_WITHIN, ACT_WITHIN = 10.0, 60.0
-REMEMBERED = 10_000
+INVALIDATE_TIMEOUT, ADMIN_TIMEOUT = 10.0, 60.0
+VALIDATION_CACHE_SIZE = 10_000
 PREFIX = "Failed to start Worker:\n"
-EVERYTHING = "*"
+ALL_KEYS = "*"
 
 
-class Unreachable(Exception):
+class AdminTimeout(Exception):
     """The edge did not answer in time."""
 
 
 class Workerd:
-    """Validators, and a socket to the edge."""
+    """The validators and a client of the edge's admin socket."""
 
     def __init__(self, settings: Settings, folder: Folder) -> None:
         self.binary = find_binary(settings.workerd)
@@ -52,98 +52,95 @@ class Workerd:
             for number in range(min(VALIDATORS, os.cpu_count() or 1))
         ]
         self.idle: asyncio.Queue[Validator] = asyncio.Queue()
-        self.validated: OrderedDict[str, Handlers] = OrderedDict()
-        #: What the edge has ever asked for: keys of Workers, and KV namespaces as `kv:` with their id.
-        self.asked: set[str] = set()
+        self.validated: OrderedDict[str, Exports] = OrderedDict()
+        #: Keys that the edge has requested and may cache: Workers, and KV namespaces as `kv:` and their id.
+        self.requested_keys: set[str] = set()
 
     async def start(self) -> None:
-        """Start the validators, and return when all answer and the edge has forgotten what it knew: of an earlier one of us, perhaps."""
+        """Start the validators and invalidate the edge's caches, which may stem from an earlier control plane."""
         try:
-            await asyncio.gather(*(one.child.start(well(one.socket)) for one in self.validators))
-            await self.make_forget([EVERYTHING])
-        except (Stillborn, Unreachable):
-            raise Unusable(did_not_start(self.binary)) from None
-        for one in self.validators:
-            self.idle.put_nowait(one)
+            await asyncio.gather(*(each.process.start(wait_healthy(each.socket)) for each in self.validators))
+            await self._invalidate([ALL_KEYS])
+        except (StartFailed, AdminTimeout):
+            raise WorkerdUnavailable(start_failure(self.binary)) from None
+        for each in self.validators:
+            self.idle.put_nowait(each)
 
     async def stop(self) -> None:
-        await asyncio.gather(*(one.child.stop() for one in self.validators))
+        await asyncio.gather(*(each.process.stop() for each in self.validators))
 
-    async def tell(self, path: str, body: Any, within: float) -> Any:
-        """Have the edge do something; its answer."""
+    async def _post_admin(self, path: str, body: Any, timeout: float) -> Any:
+        """Call an action of the edge and return its result."""
         try:
             status, answer = await asyncio.wait_for(
-                uds_http.request(self.admin, "POST", path, json.dumps(body).encode()), within
+                uds_http.request(self.admin, "POST", path, json.dumps(body).encode()), timeout
             )
         except (OSError, EOFError, asyncio.TimeoutError):
-            raise Unreachable from None
-        told = json.loads(answer)
+            raise AdminTimeout from None
+        result = json.loads(answer)
         if status != 200:
-            raise Refused(str(told["error"]))
-        return told
+            raise EdgeError(str(result["error"]))
+        return result
 
-    async def make_forget(self, keys: Sequence[str]) -> None:
-        """Have the edge forget. While it restarts we wait; if it hangs, it will be killed."""
-        until = time.monotonic() + FORGET_WITHIN
-        while time.monotonic() < until:
-            with contextlib.suppress(Unreachable):
-                await self.tell("/forget", keys, until - time.monotonic())
+    async def _invalidate(self, keys: Sequence[str]) -> None:
+        """Invalidate caches of the edge, with retries while it restarts. A hanging edge is killed by its supervisor."""
+        deadline = time.monotonic() + INVALIDATE_TIMEOUT
+        while time.monotonic() < deadline:
+            with contextlib.suppress(AdminTimeout):
+                await self._post_admin("/invalidate", keys, deadline - time.monotonic())
                 return
             await asyncio.sleep(0.05)
-        raise Unreachable
+        raise AdminTimeout
 
-    async def forget(self, keys: Sequence[str]) -> None:
-        """Tell the edge, unless it never asked for any of these. If it dies instead of answering, it has forgotten everything."""
-        keys = [key for key in keys if key in self.asked or key.endswith("/") or key == "routes"]
+    async def invalidate(self, keys: Sequence[str]) -> None:
+        """Invalidate the keys that the edge may cache. An edge that crashes meanwhile has lost its caches anyway."""
+        keys = [key for key in keys if key in self.requested_keys or key.endswith("/") or key == "routes"]
         if keys:
             try:
-                await self.make_forget(keys)
-            except Unreachable:
-                raise ApiError(
-                    500, 10002, "The write is stored, but the edge did not take notice of it in time"
-                ) from None
+                await self._invalidate(keys)
+            except AdminTimeout:
+                raise ApiError(500, 10002, "The write was stored, but the edge did not confirm it in time") from None
 
-    async def act(self, path: str, body: Any) -> Any:
-        """Have the edge do something for a client of ours."""
+    async def call_admin(self, path: str, body: Any) -> Any:
+        """Call an action of the edge for an API client."""
         try:
-            return await self.tell(path, body, ACT_WITHIN)
-        except Unreachable:
-            raise ApiError(
-                500, 10002, "The edge did not answer: whether it did what it was asked is not known"
-            ) from None
+            return await self._post_admin(path, body, ADMIN_TIMEOUT)
+        except AdminTimeout:
+            raise ApiError(500, 10002, "The edge did not answer. The result of the request is unknown.") from None
 
-    async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Handlers:
-        """Compile and start the Worker in a validator, once for each combination of code, settings and names."""
+    async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Exports:
+        """Compile and start the Worker in a validator. Results are cached by code, settings and names of bindings."""
         check(source, bindings)
         shape = [
             source.etag,
             config.get("compatibility_date"),
             config.get("compatibility_flags"),
             sorted(
-                [one.name, one.type, *([dict(one.spec), one.value] if one.type in STARTING else [])] for one in bindings
+                [each.name, each.type, *([dict(each.spec), each.value] if each.type in STARTUP_BINDINGS else [])]
+                for each in bindings
             ),
         ]
         key = hashlib.sha256(json.dumps(shape).encode()).hexdigest()
-        known = self.validated.get(key)
-        if known is None:
+        exports = self.validated.get(key)
+        if exports is None:
             body = json.dumps(definition(source, config, bindings, self.newest, Place(""))).encode()
             validator = await self.idle.get()
             try:
-                known = read_verdict(await validator.ask(body))
+                exports = read_verdict(await validator.validate(body))
             finally:
                 self.idle.put_nowait(validator)
-            self.validated[key] = known
-            if len(self.validated) > REMEMBERED:
+            self.validated[key] = exports
+            if len(self.validated) > VALIDATION_CACHE_SIZE:
                 self.validated.popitem(last=False)
-        return known
+        return exports
 
 
-def read_verdict(verdict: Mapping[str, Any]) -> Handlers:
-    """What the validator said, as an answer or as the refusal Cloudflare has for it."""
+def read_verdict(verdict: Mapping[str, Any]) -> Exports:
+    """Return the exports in a verdict. Raise Cloudflare's error if the verdict is one."""
     if "error" in verdict:
         raise invalid(str(verdict["error"]).removeprefix(PREFIX).strip())
     if not verdict["handlers"] and not verdict["named"]:
         raise ApiError(400, 10068, "The uploaded script has no registered event handlers.")
-    return Handlers(
+    return Exports(
         list(verdict["handlers"]), list(verdict["named"]), int(verdict["startup_ms"]), bool(verdict["has_default"])
     )

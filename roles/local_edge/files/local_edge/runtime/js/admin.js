@@ -22,7 +22,7 @@ export class Admin extends WorkerEntrypoint {
 
 const ACTIONS = {
   /** Drop what has changed: see `forget`. */
-  "/forget": (changes, env, ctx) => {
+  "/invalidate": (changes, env, ctx) => {
     forget(changes, env, ctx);
     return resetHolding(changes, env);
   },
