@@ -123,7 +123,7 @@ class SupervisedProcess:
             self.on_line(line.removesuffix("\n"))
 
     def send_line(self, text: str) -> None:
-        """Write a line to stdin. Drop the line if the buffer is full, since a stalled child must not fill the memory."""
+        """Write a line to stdin. Drop the line if the buffer is full: a stalled child must not fill the memory."""
         pipe = self.process.stdin if self.process else None
         if pipe and not pipe.is_closing() and pipe.transport.get_write_buffer_size() < 1 << 20:
             pipe.write(f"{text}\n".encode())
