@@ -17,8 +17,11 @@ import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_told
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import assets
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import Stamp, stamp_in
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.ignored import Ignored
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import (
+    FingerprintTag,
+    find_fingerprint_tag,
+)
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.gitignore import Ignored
 from harness import Runner
 from local_edge.testing import Edge
 
@@ -318,13 +321,13 @@ def test_an_upload_that_takes_too_long_is_continued(run: Runner, edge: Edge, ten
 def test_a_stamp_with_assets_is_read_back_and_fits_in_a_tag() -> None:
     segments = ("0123456789abcdef", "89abcdef")
     for stamp in (
-        Stamp(*segments, "0123456789", code="01234567"),
-        Stamp(*segments, "0123456789"),
-        Stamp(*segments, code="01234567"),
-        Stamp(*segments),
+        FingerprintTag(*segments, "0123456789", code="01234567"),
+        FingerprintTag(*segments, "0123456789"),
+        FingerprintTag(*segments, code="01234567"),
+        FingerprintTag(*segments),
     ):
-        tag = stamp.tag(1800000000)
-        read = stamp_in([tag])
+        tag = stamp.render(1800000000)
+        read = find_fingerprint_tag([tag])
         assert read == stamp and read.code == stamp.code and len(tag) < 64
 
 

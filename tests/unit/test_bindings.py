@@ -137,7 +137,7 @@ def shown(run: Runner, worker: str = "w") -> list[dict[str, t.Any]]:
     )
 
 
-def lose_the_stamp(run: Runner) -> None:
+def remove_fingerprint_tag(run: Runner) -> None:
     run.ok("api", method="PATCH", path="/accounts/{account_id}/workers/scripts/w/script-settings", body={"tags": []})
 
 
@@ -272,7 +272,7 @@ def test_a_binding_that_is_read_anew_is_the_same(
         return told
 
     run.ok("worker", **WORKER, bindings=[example])
-    lose_the_stamp(run)
+    remove_fingerprint_tag(run)
     if filled:
         monkeypatch.setattr(Binding, "shown", full)
     repaired = run.ok("worker", **WORKER, bindings=[example])
@@ -302,7 +302,7 @@ def test_a_binding_that_is_read_anew_is_the_same(
 )
 def test_what_is_declared_and_differs_is_seen(run: Runner, example: dict[str, t.Any], change: dict[str, t.Any]) -> None:
     run.ok("worker", **WORKER, bindings=[example])
-    lose_the_stamp(run)
+    remove_fingerprint_tag(run)
     predicted = run.ok("worker", check=True, **WORKER, bindings=[{**example, **change}])
     assert predicted["changed"] and predicted["diff"]["before"]["bindings"] != predicted["diff"]["after"]["bindings"]
 
@@ -311,7 +311,7 @@ def test_what_is_declared_and_differs_is_seen(run: Runner, example: dict[str, t.
 def test_what_the_api_does_not_say_is_what_it_means(run: Runner, example: dict[str, t.Any]) -> None:
     assumed = TYPES[example["type"]].assumed
     run.ok("worker", **WORKER, bindings=[{option: value for option, value in example.items() if option not in assumed}])
-    lose_the_stamp(run)
+    remove_fingerprint_tag(run)
     assert verbs(run.ok("worker", **WORKER, bindings=[{**example, **assumed}])) == ["PATCH /script-settings"]
 
 
@@ -341,7 +341,7 @@ def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_th
     run.ok("worker", **WORKER, bindings=[example])
     assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
     assert run.ok("worker", **WORKER, bindings=[{**example, "props": {"other": 1}}], verify_level="settings")["changed"]
-    lose_the_stamp(run)
+    remove_fingerprint_tag(run)
     assert run.ok("worker", **WORKER, bindings=[example])["changed"]
     assert not run.ok("worker", **WORKER, bindings=[example])["changed"]
 
@@ -392,7 +392,7 @@ def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(
     assert "brand_new" in str(made["warnings"])
     assert shown(run) == [{"name": "B", "type": "brand_new", "shape": {"round": True}}]
     assert not run.ok("worker", **WORKER, bindings=bound)["changed"]
-    lose_the_stamp(run)
+    remove_fingerprint_tag(run)
     assert verbs(run.ok("worker", **WORKER, bindings=bound)) == ["PATCH /script-settings"]
     run.ok("dispatch_namespace", name="tenants")
     tenants = [
@@ -430,7 +430,7 @@ def test_a_binding_is_kept_without_saying_what_it_is(run: Runner, edge: Edge, un
     changed = run.ok("worker", **{**keeping, "content": CODE + "//"})["diff"][0]
     assert changed["before"]["bindings"] == changed["after"]["bindings"]
     assert {one["name"]: one.get("text") for one in shown(run)} == {"A": "a", "Z": "b", "HUSH": None}
-    lose_the_stamp(run)
+    remove_fingerprint_tag(run)
     assert verbs(run.ok("worker", **{**keeping, "content": CODE + "//"})) == ["PATCH /script-settings"]
 
 

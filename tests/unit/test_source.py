@@ -19,13 +19,13 @@ import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.action import api as action
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import folder, source
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import folder_source, source
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import (
-    Stamp,
-    secrets_segment,
-    stamp_in,
+    FingerprintTag,
+    find_fingerprint_tag,
+    secrets_digest,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.metadata import read_modules, upload
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.multipart import read_modules, upload
 
 if t.TYPE_CHECKING:
     from harness import Runner
@@ -172,7 +172,7 @@ def test_what_is_no_worker(
 
 def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "LARGEST", 200)
-    monkeypatch.setattr(folder, "MOST_MODULES", 2)
+    monkeypatch.setattr(folder_source, "MOST_MODULES", 2)
     root = files(
         tmp_path,
         {
@@ -420,20 +420,20 @@ def test_modules_are_read_back_as_they_were_sent() -> None:
 
 
 def test_stamps_are_read_as_they_are_written() -> None:
-    stamp = Stamp("0123456789abcdef", "89abcdef")
-    assert stamp_in(["x", stamp.tag(1_795_000_000)]) == stamp
-    assert stamp_in(["tenantry.2.0123456789abcdef.89abcdef.abc", "tenantry.owner.x"]) is None
-    made = dataclasses.replace(stamp, code="01234567")
+    tag = FingerprintTag("0123456789abcdef", "89abcdef")
+    assert find_fingerprint_tag(["x", tag.render(1_795_000_000)]) == tag
+    assert find_fingerprint_tag(["tenantry.2.0123456789abcdef.89abcdef.abc", "tenantry.owner.x"]) is None
+    made = dataclasses.replace(tag, code="01234567")
     assert (
-        stamp_in([made.tag(1_795_000_000)]) == stamp
-        and getattr(stamp_in([made.tag(1_795_000_000)]), "code", "") == "01234567"
+        find_fingerprint_tag([made.render(1_795_000_000)]) == tag
+        and getattr(find_fingerprint_tag([made.render(1_795_000_000)]), "code", "") == "01234567"
     )
-    assert len(made.tag(1_795_000_000)) <= 63
+    assert len(made.render(1_795_000_000)) <= 63
 
 
 def test_what_the_secrets_segment_covers() -> None:
-    assert secrets_segment({"A": "1"}, None) == secrets_segment({"A": "2"}, None), "without a key only names count"
-    assert secrets_segment({"A": "1"}, None) != secrets_segment({"B": "1"}, None)
-    assert secrets_segment({"A": "1"}, "key") != secrets_segment({"A": "2"}, "key")
-    assert secrets_segment({"A": "1"}, "key") != secrets_segment({"A": "1"}, "other key")
-    assert secrets_segment({"A": None}, None) != secrets_segment({"A": "1"}, None)
+    assert secrets_digest({"A": "1"}, None) == secrets_digest({"A": "2"}, None), "without a key only names count"
+    assert secrets_digest({"A": "1"}, None) != secrets_digest({"B": "1"}, None)
+    assert secrets_digest({"A": "1"}, "key") != secrets_digest({"A": "2"}, "key")
+    assert secrets_digest({"A": "1"}, "key") != secrets_digest({"A": "1"}, "other key")
+    assert secrets_digest({"A": None}, None) != secrets_digest({"A": "1"}, None)

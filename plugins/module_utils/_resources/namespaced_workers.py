@@ -15,12 +15,12 @@ from .._engine.fleet import IN_FULL, TOLD, Fleet, Member, Unfit
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import Object, Resource, Step
 from .._worker import bindings, source
-from .._worker.fingerprint import OWNER, owner_in, stamp_in
+from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag, find_owner
 from .dispatch_namespace import scripts_path
 from .namespaced_worker import NamespacedWorker, no_namespace, script_in, tags_of
 from .registry import Ledger, Registry, read_ledger
 from .script import Script
-from .script_told import outdated_bundles, stamp_tag, unknown_bindings, written_since
+from .script_told import fingerprint_tag_text, outdated_bundles, unknown_bindings, written_since
 from .secrets import uncompared_secrets
 
 PAGE = 1000  # Workers in one answer of the listing
@@ -192,7 +192,7 @@ class NamespacedWorkers(Fleet):
 
     def _mine(self) -> list[str]:
         """Return the names of the Workers that are this owner's by their tags."""
-        return [name for name in self._listed if owner_in(self._tags(name)) == self.options["owner"]]
+        return [name for name in self._listed if find_owner(self._tags(name)) == self.options["owner"]]
 
     def leaving(self) -> t.Collection[str]:
         if not self.options["prune"]:
@@ -218,7 +218,7 @@ class NamespacedWorkers(Fleet):
         noted = (self._ledger or {}).get(script["id"], ())
         if len(noted) < 4 or list(noted[1:3]) != [script.get("etag"), script.get("modified_on")]:
             return []
-        return [*noted[3].get("tags", ()), OWNER + self.options["owner"], noted[0]]
+        return [*noted[3].get("tags", ()), OWNER_PREFIX + self.options["owner"], noted[0]]
 
     def member(self, name: str, state: str) -> Resource:
         declared = self._workers.get(name, {})
@@ -234,7 +234,7 @@ class NamespacedWorkers(Fleet):
         worker.listed, worker.in_full = self._listed, self.in_full
         noted = (self._ledger or {}).get(name, [])
         if name in self._listed and noted[:1] == [
-            stamp_tag(self._tags(name))
+            fingerprint_tag_text(self._tags(name))
         ]:  # else it was stamped since, as worker_secrets does
             worker.noted = noted
         self._built.append(worker)
@@ -270,11 +270,11 @@ class NamespacedWorkers(Fleet):
 
     def _was_overtaken(self, name: str) -> bool:
         """Whether others seem to have written a Worker since this run did: then it is not noted, and the next run reads it."""
-        return written_since(stamp_in(self._tags(name)), self._listed[name])
+        return written_since(find_fingerprint_tag(self._tags(name)), self._listed[name])
 
     def _entry(self, member: Member) -> list[t.Any]:
         script, noted = self._listed[member.name], (self._ledger or {}).get(member.name, [])
-        told = [stamp_tag(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
+        told = [fingerprint_tag_text(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
         if noted[:3] == told or not member.plan.steps:
             return noted if noted[:3] == told else told
         return [*told, *t.cast(NamespacedWorker, member.the).remembered(t.cast(Object, member.plan.after))]
@@ -289,7 +289,7 @@ class NamespacedWorkers(Fleet):
         if not self._everyone or len(due) < 2:
             return None
         # An unfiltered deletion of this collection would take every tenant: the filter is never empty and always positive.
-        mine = {"tags": f"{OWNER}{self.options['owner']}:yes"}
+        mine = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes"}
         return Step("DELETE", self._path(), lambda: {"params": mine})
 
     def extra(self, members: t.Sequence[Member], companion: Member | None) -> dict[str, t.Any]:

@@ -16,10 +16,18 @@ from abc import abstractmethod
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
-from .._worker import assets, bindings, metadata, migrations, settings, source
+from .._worker import assets, bindings, migrations, multipart, settings, source
 from .._worker.bindings import INHERIT, Binding, Lookup
-from .._worker.fingerprint import NO_ASSETS, NO_SECRETS, OWNER, Stamp, code_segment, fingerprint, stamp_in
-from .._worker.rules import MOST_TAGS, complaints
+from .._worker.fingerprint import (
+    NO_ASSETS,
+    NO_SECRETS,
+    OWNER_PREFIX,
+    FingerprintTag,
+    bundle_digest,
+    find_fingerprint_tag,
+    fingerprint,
+)
+from .._worker.validation import MOST_TAGS, complaints
 from . import secrets
 from .script_assets import ServesAssets
 from .script_told import FILLED, TOUCHED, outdated_bundles, settings_told, told, unknown_bindings, written_since
@@ -32,7 +40,7 @@ class Script(ServesAssets):
     """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
 
     fields = (
-        Field("modules", None, metadata.modules_alike, initial=[]),
+        Field("modules", None, multipart.modules_alike, initial=[]),
         Field("assets", assets.SPEC, initial=None),
         *settings.FIELDS,
         Field("migration_tag", None, initial=None),
@@ -124,16 +132,24 @@ class Script(ServesAssets):
     def _settings(self) -> Object:
         return {name: self.given[name] or [] for name in settings.SETTINGS if name in self.given}
 
-    def _wanted_stamp(self) -> Stamp:
+    def _desired_tag(self) -> FingerprintTag:
         made_of = {"source": self._source.identity, **self._settings()}
         if self._declared is not None:
             made_of["bindings"] = self._declared
             made_of["owns"] = bindings.owns(self.given, self.options["unmanaged_bindings"])
         # What is not given is attested as it was.
-        stamp = dataclasses.replace(self._stamp or Stamp(""), fingerprint=fingerprint(made_of))
+        fingerprint_tag = dataclasses.replace(
+            self._fingerprint_tag or FingerprintTag(""), fingerprint=fingerprint(made_of)
+        )
         if "assets" in self.given:
-            stamp = dataclasses.replace(stamp, assets=self._assets.digest if self._assets else NO_ASSETS)
-        return dataclasses.replace(stamp, secrets=self._segment()) if "secrets" in self.given else stamp
+            fingerprint_tag = dataclasses.replace(
+                fingerprint_tag, assets=self._assets.digest if self._assets else NO_ASSETS
+            )
+        return (
+            dataclasses.replace(fingerprint_tag, secrets=self._segment())
+            if "secrets" in self.given
+            else fingerprint_tag
+        )
 
     def wanted(self, before: Object | None) -> Object:
         wanted = {**super().wanted(before), **settings.wanted(self.given, before or {}), "owner": self.options["owner"]}
@@ -166,7 +182,7 @@ class Script(ServesAssets):
         head = self.head()
         self._declared = bindings.declare(self.given, self._find)
         self._tags = list(head["tags"] or []) if head else []
-        self._stamp = stamp_in(self._tags)
+        self._fingerprint_tag = find_fingerprint_tag(self._tags)
         self._has_assets = head is not None and head.get("has_assets") is not False
         if head is None:
             return None
@@ -178,7 +194,7 @@ class Script(ServesAssets):
 
     def was_touched(self, head: Object) -> bool:
         """Whether somebody else seems to have changed it since it was stamped."""
-        return written_since(self._stamp, head)
+        return written_since(self._fingerprint_tag, head)
 
     def _level(self, thing: Object) -> str:
         """How deep to read what the stamp attests."""
@@ -189,9 +205,11 @@ class Script(ServesAssets):
         return "settings" if self._is_astray(thing) else str(self.options["verify_level"])
 
     def _body(self, thing: Object) -> Object:
-        wanted, stamp, level = self._wanted_stamp(), self._stamp, self._level(thing)
+        wanted, fingerprint_tag, level = self._desired_tag(), self._fingerprint_tag, self._level(thing)
         same = self._is_made_of(wanted.fingerprint)
-        trusted = same and stamp == wanted and not self._lacks_assets and not self._resend and level == "stamp"
+        trusted = (
+            same and fingerprint_tag == wanted and not self._lacks_assets and not self._resend and level == "stamp"
+        )
         self.is_whole = self.is_whole if self._written else not trusted
         if trusted:
             attested = self.wanted(None)
@@ -220,9 +238,9 @@ class Script(ServesAssets):
             code = self.wanted(None)["modules"]
         else:
             content = self.client.call("GET", self.content_path, headers={"Accept": "*/*"})
-            modules = metadata.read_modules(content.content, content.content_type)
+            modules = multipart.read_modules(content.content, content.content_type)
             code = [module.summary for module in modules]
-            if same and code_segment(code) == self._code:
+            if same and bundle_digest(code) == self._code:
                 code = self.wanted(None)["modules"]
             else:
                 self._code, self._there = self._source.code, self._there or tuple(modules)
@@ -230,9 +248,9 @@ class Script(ServesAssets):
 
     def _is_made_of(self, fingerprint: str) -> bool:
         """Whether the stamp has this fingerprint. That another esbuild makes other code of the same sources counts only when told."""
-        stamp, rebundle = self._stamp, self.options["rebundle"]
-        self._code = stamp.code if stamp else ""
-        same = stamp is not None and stamp.fingerprint == fingerprint
+        fingerprint_tag, rebundle = self._fingerprint_tag, self.options["rebundle"]
+        self._code = fingerprint_tag.code if fingerprint_tag else ""
+        same = fingerprint_tag is not None and fingerprint_tag.fingerprint == fingerprint
         remade = same and self._code != self._source.code
         self.outdated = remade and bool(self._code) and not rebundle
         return same and not (remade and rebundle)
@@ -314,9 +332,11 @@ class Script(ServesAssets):
 
     def _attested(self) -> bool:
         """Whether the stamp says what is wanted. Whoever has no key leaves what another's key has hashed."""
-        wanted, stamp = self._wanted_stamp(), self._stamp
-        foreign = stamp and self._policy == "on_create" and stamp.secrets != NO_SECRETS
-        return stamp == (dataclasses.replace(wanted, secrets=stamp.secrets) if stamp and foreign else wanted)
+        wanted, fingerprint_tag = self._desired_tag(), self._fingerprint_tag
+        foreign = fingerprint_tag and self._policy == "on_create" and fingerprint_tag.secrets != NO_SECRETS
+        return fingerprint_tag == (
+            dataclasses.replace(wanted, secrets=fingerprint_tag.secrets) if fingerprint_tag and foreign else wanted
+        )
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.path)]
@@ -337,8 +357,8 @@ class Script(ServesAssets):
     def _all_tags(self, after: Object, code: str) -> list[str]:
         return [
             *after["tags"],
-            OWNER + self.options["owner"],
-            dataclasses.replace(self._wanted_stamp(), code=code).tag(self.client.now()),
+            OWNER_PREFIX + self.options["owner"],
+            dataclasses.replace(self._desired_tag(), code=code).render(self.client.now()),
         ]
 
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
@@ -366,7 +386,7 @@ class Script(ServesAssets):
         put = Step(
             "PUT",
             self.path,
-            lambda: metadata.upload(
+            lambda: multipart.upload(
                 self._source, {**told, **self._served(session)}, every, self._all_tags(after, self._source.code)
             ),
         )
@@ -380,5 +400,5 @@ class Script(ServesAssets):
         return Step(
             "PATCH",
             f"{self.path}/settings",
-            lambda: metadata.patch({**told, "tags": self._all_tags(after, self._code)}),
+            lambda: multipart.patch({**told, "tags": self._all_tags(after, self._code)}),
         )

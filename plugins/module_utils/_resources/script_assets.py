@@ -10,7 +10,7 @@ import typing as t
 
 from .._engine.resource import Object
 from .._worker import assets
-from .._worker.fingerprint import Stamp
+from .._worker.fingerprint import FingerprintTag
 from .script_told import assets_told
 from .secrets import HoldsSecrets
 
@@ -31,12 +31,12 @@ class ServesAssets(HoldsSecrets):
         """Whether somebody has removed what the stamp may speak of."""
         return self._assets is not None and not self._has_assets
 
-    def _assets_there(self, wanted: Stamp) -> Object | None:
+    def _assets_there(self, wanted: FingerprintTag) -> Object | None:
         """Return what can be told of the assets that it has: Cloudflare lists them for nobody, and the stamp knows them unless others have written."""
-        stamp = None if self._touched else self._stamp
-        if self._assets and stamp and stamp.assets == wanted.assets and not self._lacks_assets:
+        fingerprint_tag = None if self._touched else self._fingerprint_tag
+        if self._assets and fingerprint_tag and fingerprint_tag.assets == wanted.assets and not self._lacks_assets:
             return self._assets.summary
-        return assets_told(self._has_assets, stamp)
+        return assets_told(self._has_assets, fingerprint_tag)
 
     def _session(self, before: Object | None, after: Object) -> assets.Session | None:
         """Return the upload of the assets, if they differ. Without code there is always one: nothing else makes an upload of assets alone."""

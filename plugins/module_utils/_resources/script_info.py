@@ -13,8 +13,8 @@ from abc import abstractmethod
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
 from .._engine.resource import Field, Object
-from .._worker.fingerprint import OWNER, stamp_in
-from .._worker.metadata import read_modules
+from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag
+from .._worker.multipart import read_modules
 from .script_told import assets_told, settings_told, told
 
 TERM = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
@@ -51,7 +51,7 @@ class ScriptInfo(Info):
     @property
     def narrowing(self) -> dict[str, str]:
         """What has the API list no more than is asked for, if it heeds it."""
-        terms = [*self._terms, *([f"{OWNER}{self.options['owner']}:yes"] if self.options["owner"] else [])]
+        terms = [*self._terms, *([f"{OWNER_PREFIX}{self.options['owner']}:yes"] if self.options["owner"] else [])]
         return {"tags": ",".join(terms)} if terms else {}
 
     def listed(self) -> t.Iterable[Object]:
@@ -59,7 +59,7 @@ class ScriptInfo(Info):
         for script in self.scripts():
             tags = self._tags(script)
             if tags is not None and self._fits(tags):
-                assets = assets_told(script.get("has_assets") is True, stamp_in(tags))
+                assets = assets_told(script.get("has_assets") is True, find_fingerprint_tag(tags))
                 yield {**where, "name": script["id"], **told(script, tags), "assets": assets}
 
     def _tags(self, script: Object) -> list[str] | None:

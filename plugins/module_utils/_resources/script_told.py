@@ -12,7 +12,7 @@ import typing as t
 from .._engine.resource import Object
 from .._worker import bindings, settings
 from .._worker.bindings import Binding
-from .._worker.fingerprint import Stamp, owner_in, stamp_in, theirs
+from .._worker.fingerprint import FingerprintTag, find_fingerprint_tag, find_owner, user_tags
 from .secrets import HIDDEN
 
 FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
@@ -27,24 +27,24 @@ def seconds_of(date: str | None) -> float:
     return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
 
 
-def written_since(stamp: Stamp | None, head: Object) -> bool:
+def written_since(fingerprint_tag: FingerprintTag | None, head: Object) -> bool:
     """Whether somebody else seems to have changed a Worker since it was stamped."""
-    return stamp is not None and seconds_of(head.get("modified_on")) > stamp.time + LATE
+    return fingerprint_tag is not None and seconds_of(head.get("modified_on")) > fingerprint_tag.uploaded_at + LATE
 
 
 def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
     """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
-    return {"owner": owner_in(tags), "tags": theirs(tags), **{name: script.get(name) for name in SHOWN}}
+    return {"owner": find_owner(tags), "tags": user_tags(tags), **{name: script.get(name) for name in SHOWN}}
 
 
-def stamp_tag(tags: t.Iterable[str]) -> str | None:
+def fingerprint_tag_text(tags: t.Iterable[str]) -> str | None:
     """Return the tag that is a Worker's stamp, as it is written; None where there is none."""
-    return next((tag for tag in tags if stamp_in([tag])), None)
+    return next((tag for tag in tags if find_fingerprint_tag([tag])), None)
 
 
-def assets_told(there: bool, stamp: Stamp | None) -> Object | None:
+def assets_told(there: bool, fingerprint_tag: FingerprintTag | None) -> Object | None:
     """Return what a stamp tells of the assets of a Worker; None where it has none."""
-    return {"digest": (stamp.assets if stamp else "") or UNKNOWN_ASSETS} if there else None
+    return {"digest": (fingerprint_tag.assets if fingerprint_tag else "") or UNKNOWN_ASSETS} if there else None
 
 
 def settings_told(answer: t.Mapping[str, t.Any], attested: t.Iterable[Binding] = ()) -> Object:

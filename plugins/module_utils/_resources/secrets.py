@@ -11,7 +11,7 @@ from abc import abstractmethod
 
 from .._engine.resource import Object, Resource, Spec, Step
 from .._worker import bindings
-from .._worker.fingerprint import Stamp, secrets_segment
+from .._worker.fingerprint import FingerprintTag, secrets_digest
 
 HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
 SPEC: Spec = {"type": "dict", "no_log": True}
@@ -32,7 +32,7 @@ class HoldsSecrets(Resource):
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._stamp: Stamp | None = None
+        self._fingerprint_tag: FingerprintTag | None = None
         self._resend, self._written = self._policy == "always", False
         self.uncompared = 0
         """How many secrets exist whose values could not be compared, for want of a key."""
@@ -67,11 +67,15 @@ class HoldsSecrets(Resource):
 
     def _segment(self) -> str:
         secrets = None if self.given["secrets"] is None else self._secrets
-        return secrets_segment(secrets, self._key if self._policy == "on_change" else None)
+        return secrets_digest(secrets, self._key if self._policy == "on_change" else None)
 
     def _seen(self, names: t.Iterable[str]) -> dict[str, str]:
         """Return the secrets that exist as they are shown: those whose values are known to differ, or to be sent in any case, as such."""
-        same = self._stamp is not None and "secrets" in self.given and self._stamp.secrets == self._segment()
+        same = (
+            self._fingerprint_tag is not None
+            and "secrets" in self.given
+            and self._fingerprint_tag.secrets == self._segment()
+        )
         shown = OTHER if self._resend or (self._policy == "on_change" and not same) else HIDDEN
         return {name: shown if name in self._secrets else HIDDEN for name in names}
 

@@ -11,8 +11,8 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Step
-from .._worker import binding_rules
-from .._worker.fingerprint import NO_FINGERPRINT, Stamp, stamp_in
+from .._worker import binding_validation
+from .._worker.fingerprint import NO_FINGERPRINT, FingerprintTag, find_fingerprint_tag
 from .namespaced_worker import NamespacedWorker
 from .script import Script
 from .script_told import written_since
@@ -39,8 +39,8 @@ class WorkerSecrets(HoldsSecrets):
         self._touched = False
         if "secrets" not in given or (options["state"] == "absent" and not given["secrets"]):
             raise CloudflareError("secrets: say which are meant, by name.")
-        misnamed = (complaint for name in self._secrets for complaint in binding_rules.of_name("secrets", name))
-        for complaint in (*misnamed, *(binding_rules.complaints(given) if options["state"] == "present" else ())):
+        misnamed = (complaint for name in self._secrets for complaint in binding_validation.of_name("secrets", name))
+        for complaint in (*misnamed, *(binding_validation.complaints(given) if options["state"] == "present" else ())):
             raise CloudflareError(complaint)
 
     @property
@@ -55,8 +55,8 @@ class WorkerSecrets(HoldsSecrets):
         head = self._worker.head()
         self.missing = self._worker.missing or ([] if head else [f"There is no {self._worker.label}: upload it first."])
         self._tags = list((head or {}).get("tags") or [])
-        self._stamp = stamp_in(self._tags)
-        self._touched = head is not None and written_since(self._stamp, head)
+        self._fingerprint_tag = find_fingerprint_tag(self._tags)
+        self._touched = head is not None and written_since(self._fingerprint_tag, head)
         self._count_uncompared()
         if head is None:
             return None
@@ -85,21 +85,21 @@ class WorkerSecrets(HoldsSecrets):
         return (
             self.options["state"] == "absent"
             or self._policy != "on_change"
-            or (self._stamp is not None and self._stamp.secrets == self._segment())
+            or (self._fingerprint_tag is not None and self._fingerprint_tag.secrets == self._segment())
         )
 
     def _steps(self, before: Object, due: t.Mapping[str, t.Any]) -> list[Step]:
         steps = [self._patch_secrets(due)] if due else []
         # The Worker is changed by this: unless it is stamped anew, its next upload would take that for somebody else's doing.
-        retag = not self._attested() or (bool(due) and self._stamp is not None and not self._touched)
-        return [*steps, self._worker.put_tags(self._stamped)] if retag else steps
+        retag = not self._attested() or (bool(due) and self._fingerprint_tag is not None and not self._touched)
+        return [*steps, self._worker.put_tags(self._updated_tags)] if retag else steps
 
-    def _stamped(self) -> list[str]:
+    def _updated_tags(self) -> list[str]:
         """Return the Worker's tags, of which the stamp says what its secrets are now. What others have changed before is not attested by that."""
-        stamp, now = self._stamp or Stamp(NO_FINGERPRINT), self.client.now()
+        fingerprint_tag, now = self._fingerprint_tag or FingerprintTag(NO_FINGERPRINT), self.client.now()
         if not self._attested():
-            stamp = dataclasses.replace(stamp, secrets=self._segment())
+            fingerprint_tag = dataclasses.replace(fingerprint_tag, secrets=self._segment())
         time = (
-            stamp.time if self._touched else max(now, stamp.time + 1)
+            fingerprint_tag.uploaded_at if self._touched else max(now, fingerprint_tag.uploaded_at + 1)
         )  # another stamp than the one that a ledger may have noted
-        return [*(tag for tag in self._tags if not stamp_in([tag])), stamp.tag(time)]
+        return [*(tag for tag in self._tags if not find_fingerprint_tag([tag])), fingerprint_tag.render(time)]

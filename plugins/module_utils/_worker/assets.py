@@ -22,7 +22,7 @@ from .._cloudflare.client import Answer, Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Step
 from .fingerprint import canonical, fingerprint
-from .ignored import Ignored
+from .gitignore import Ignored
 
 SPEC: dict[str, t.Any] = {
     "type": "dict",

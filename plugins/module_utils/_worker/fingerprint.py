@@ -22,46 +22,48 @@ import typing as t
 from dataclasses import dataclass, field
 
 VERSION = "1"
-OURS = "tenantry."
-OWNER = OURS + "owner."
+TAG_PREFIX = "tenantry."
+OWNER_PREFIX = TAG_PREFIX + "owner."
 NO_FINGERPRINT, NO_SECRETS, NO_ASSETS = "0" * 16, "0" * 8, "0" * 10
-STAMP = re.compile(
-    rf"^{re.escape(OURS)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})(?:\.([0-9a-f]{{10}}))?\.([0-9a-z]+)(?:\.([0-9a-f]{{8}}))?$"
+FINGERPRINT_TAG = re.compile(
+    rf"^{re.escape(TAG_PREFIX)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})(?:\.([0-9a-f]{{10}}))?\.([0-9a-z]+)(?:\.([0-9a-f]{{8}}))?$"
 )
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
-class Stamp:
+class FingerprintTag:
     """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets, C(assets) of the static assets, empty where
     they are not managed; C(time) is when, seconds since 1970; C(code) is a hash of what a bundler made, empty where none did."""
 
     fingerprint: str
     secrets: str = NO_SECRETS
     assets: str = ""
-    time: float = field(default=0.0, compare=False)
+    uploaded_at: float = field(default=0.0, compare=False)
     code: str = field(default="", compare=False)
 
-    def tag(self, now: float) -> str:
+    def render(self, now: float) -> str:
         """Return the tag for an upload at C(now), seconds since 1970."""
         segments = (VERSION, self.fingerprint, self.secrets, self.assets, _base36(int(now)), self.code)
-        return OURS + ".".join(segment for segment in segments if segment)
+        return TAG_PREFIX + ".".join(segment for segment in segments if segment)
 
 
-def stamp_in(tags: t.Iterable[str]) -> Stamp | None:
+def find_fingerprint_tag(tags: t.Iterable[str]) -> FingerprintTag | None:
     """Return the stamp among a Worker's tags."""
-    found = next((found for tag in tags if (found := STAMP.fullmatch(tag))), None)
-    return Stamp(found[1], found[2], found[3] or "", float(int(found[4], 36)), found[5] or "") if found else None
+    found = next((found for tag in tags if (found := FINGERPRINT_TAG.fullmatch(tag))), None)
+    return (
+        FingerprintTag(found[1], found[2], found[3] or "", float(int(found[4], 36)), found[5] or "") if found else None
+    )
 
 
-def owner_in(tags: t.Iterable[str]) -> str | None:
+def find_owner(tags: t.Iterable[str]) -> str | None:
     """Return whose a Worker is, by its tags; None where nobody has said so."""
-    return next((tag.removeprefix(OWNER) for tag in tags if tag.startswith(OWNER)), None)
+    return next((tag.removeprefix(OWNER_PREFIX) for tag in tags if tag.startswith(OWNER_PREFIX)), None)
 
 
-def theirs(tags: t.Iterable[str]) -> list[str]:
+def user_tags(tags: t.Iterable[str]) -> list[str]:
     """Return the tags that are the user's."""
-    return sorted(tag for tag in tags if not tag.startswith(OURS))
+    return sorted(tag for tag in tags if not tag.startswith(TAG_PREFIX))
 
 
 def canonical(material: t.Any) -> bytes:
@@ -74,12 +76,12 @@ def fingerprint(material: t.Any) -> str:
     return hashlib.sha256(canonical(material)).hexdigest()[:16]
 
 
-def code_segment(modules: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+def bundle_digest(modules: t.Iterable[t.Mapping[str, t.Any]]) -> str:
     """Hash what a bundler made, by the names of modules and their own hashes: 8 hex digits."""
     return fingerprint([[module["name"], module["sha256"]] for module in modules])[:8]
 
 
-def secrets_segment(secrets: t.Mapping[str, t.Any] | None, key: str | None) -> str:
+def secrets_digest(secrets: t.Mapping[str, t.Any] | None, key: str | None) -> str:
     """Hash the secrets: 8 hex digits. With a key their values count, as an HMAC; without one only their names do.
 
     C(None) is a Worker that shall have none, which is more than one of which none are managed.

@@ -20,9 +20,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
-from . import folder
+from . import folder_source
 from .bundle import bundle
-from .fingerprint import code_segment
+from .fingerprint import bundle_digest
 
 BUNDLING: dict[str, t.Mapping[str, t.Any]] = {
     "define": {"type": "dict"},
@@ -115,7 +115,7 @@ class Source:
             modules,
             identity,
             maps,
-            code_segment(module.summary for module in modules) if made_from else "",
+            bundle_digest(module.summary for module in modules) if made_from else "",
         )
 
 
@@ -202,10 +202,10 @@ def _read(key: str) -> Source | str:
 
 def _from_path(path: str, asked: t.Mapping[str, t.Any], nodejs: bool) -> Source:
     if os.path.isdir(path):
-        files = folder.read(path, MODULE_TYPES, LARGEST)
+        files = folder_source.read(path, MODULE_TYPES, LARGEST)
         return _source(
             "path",
-            folder.find_main(path, [name for name in files if _ending(name) in CODE], asked.get("main_module")),
+            folder_source.find_main(path, [name for name in files if _ending(name) in CODE], asked.get("main_module")),
             files,
         )
     if _ending(path) in COMPILED:

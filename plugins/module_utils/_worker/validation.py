@@ -10,8 +10,8 @@ import re
 import typing as t
 
 from .._engine.resource import UNKNOWN
-from . import binding_rules, migrations
-from .fingerprint import OURS
+from . import binding_validation, migrations
+from .fingerprint import TAG_PREFIX
 from .source import BUNDLING, WAYS
 
 NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
@@ -58,14 +58,14 @@ def _of_values(given: Given) -> t.Iterator[str]:
     if date and date != UNKNOWN and not DATE.fullmatch(date):
         yield f"compatibility_date: {date!r} must be a quoted date, such as '2026-11-01'."
     for tag in tags:
-        if not TAG.fullmatch(tag) or tag.startswith(OURS):
-            yield f"tags: {tag!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {OURS}"
+        if not TAG.fullmatch(tag) or tag.startswith(TAG_PREFIX):
+            yield f"tags: {tag!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {TAG_PREFIX}"
     yield from migrations.complaints(given.get("migrations") or [])
     yield from _of_settings(given)
     yield from _of_assets(given)
     if len(tags) > MOST_TAGS:
         yield f"tags: {len(tags)} are given and {MOST_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own."
-    yield from binding_rules.complaints(given)
+    yield from binding_validation.complaints(given)
 
 
 def _of_settings(given: Given) -> t.Iterator[str]:
