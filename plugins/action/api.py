@@ -25,7 +25,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as Ordinary
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import CAN_SPEAK
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import HAS_REQUESTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import IN_FULL
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
@@ -42,7 +42,7 @@ try:  # What direct execution needs of ansible-core and of this machine. Anythin
         for name in ("_global_warnings", "_global_deprecations")
         if (heap := getattr(collected, name, None)) is not None
     ]
-    ABLE = hasattr(basic, "_ANSIBLE_ARGS") and CAN_SPEAK
+    ABLE = hasattr(basic, "_ANSIBLE_ARGS") and HAS_REQUESTS
 except ImportError:
     ABLE = False
 

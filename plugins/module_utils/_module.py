@@ -16,7 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_dict
 from ansible.module_utils.errors import UnsupportedError
 
-from ._cloudflare.client import CAN_SPEAK, Client, connect
+from ._cloudflare.client import HAS_REQUESTS, Client, get_client
 from ._cloudflare.errors import CloudflareError
 from ._engine.converge import Mode, Outcome, converge
 from ._engine.fleet import IN_FULL, Unfit
@@ -156,10 +156,10 @@ class Module(AnsibleModule):
         known = self.secrets | (self._of_many if len(self._elements) <= IN_FULL else set())
         self.no_log_values: set[str] = {value for value in known if len(value) >= SHORTEST_SCRUBBED}
 
-    def connect(self) -> Client:
+    def get_client(self) -> Client:
         """Return the client, whose credentials may come from the environment and must be scrubbed all the same."""
-        client = connect(self.params)
-        client.pacer.on_wait = Progress("", 0, client.pacer).wait
+        client = get_client(self.params)
+        client.rate_limiter.on_wait = Progress("", 0, client.rate_limiter).wait
         self.secrets.update(client.credentials.secrets)
         self._scrub_only_long_ones()
         return client
@@ -256,11 +256,11 @@ class Module(AnsibleModule):
 def run(kind: type[Kind]) -> None:
     """Be the module of this kind."""
     module = Module(kind)
-    if not CAN_SPEAK:
+    if not HAS_REQUESTS:
         module.fail(missing_required_lib("requests"))
     try:
         given = module.given()
-        client = module.connect()
+        client = module.get_client()
         outcome = module.converge(kind, client, given)
     except CloudflareError as error:
         module.fail(str(error))
@@ -271,9 +271,9 @@ def run(kind: type[Kind]) -> None:
         module.warn(module.scrubbed(warning))
     for one in outcome.thing if kind.many else ():
         one.update({"msg": module.scrubbed(one["msg"])} if "msg" in one else {})
-    if client.pacer.waited >= 1:
-        module.warn(f"Waited {client.pacer.waited:.0f} s for the API budget or for Cloudflare to recover.")
-        client.pacer.waited = 0.0
+    if client.rate_limiter.waited >= 1:
+        module.warn(f"Waited {client.rate_limiter.waited:.0f} s for the API budget or for Cloudflare to recover.")
+        client.rate_limiter.waited = 0.0
     if outcome.failure:
         module.fail(outcome.failure, **outcome.result())
     module.exit_json(**outcome.result())

@@ -65,7 +65,7 @@ def clock(seconds: float) -> str:
 
 def line(progress: Progress, now: float) -> str:
     """Return in words how far it is, what is told first being what matters most."""
-    waits, left, to_go = progress.waits_until > now, progress.pacer.left(), progress.seconds_left
+    waits, left, to_go = progress.waits_until > now, progress.rate_limiter.remaining(), progress.seconds_left
     parts = {
         f"{progress.done}/{progress.total}": progress.total,
         f"waiting for the API budget until {time.strftime('%H:%M:%S', time.localtime(progress.waits_until))}": waits,

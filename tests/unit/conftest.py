@@ -42,7 +42,7 @@ def edge(control_plane: Edge, monkeypatch: pytest.MonkeyPatch) -> Edge:
     monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", ACCOUNT)
     monkeypatch.setattr(converge, "PATIENCE", 0.3)
     monkeypatch.setattr(client, "BACKOFF", 0.01)
-    client.disconnect()
+    client.close_clients()
     return control_plane
 
 

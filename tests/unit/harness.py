@@ -25,7 +25,7 @@ class Runner:
         self.edge = edge
 
     def __call__(self, module: str, /, check: bool = False, diff: bool = True, **options: t.Any) -> Result:
-        client.disconnect()
+        client.close_clients()
         wanted = {"check_mode": check, "diff": diff, "inject_invocation": True, "module_name": module}
         internal = {f"_ansible_{name}": value for name, value in wanted.items() if name in PASS_VARS}
         said: list[str] = []

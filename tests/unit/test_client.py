@@ -16,19 +16,19 @@ import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import (
     Client,
-    connect,
-    disconnect,
+    close_clients,
+    get_client,
     join,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.credentials import Credentials
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import (
-    NO_ENVELOPE,
+    NOT_AN_API_RESPONSE,
+    AmbiguousResult,
     ApiError,
     CloudflareError,
-    LostAnswer,
-    family_of,
+    product_of,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import Pacer
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limiter import RateLimiter
 from concurrency import Clock, at_once
 from harness import Runner
 from local_edge.testing import Edge, running
@@ -37,7 +37,9 @@ from local_edge.testing import Edge, running
 @pytest.fixture
 def client(edge: Edge, clock: Clock) -> Client:
     credentials = Credentials.resolve(edge.token, None, None, {})
-    return Client(credentials, url=edge.api, account_id=edge.account, pacer=Pacer({}, clock=clock, sleep=clock.sleep))
+    return Client(
+        credentials, url=edge.api, account_id=edge.account, rate_limiter=RateLimiter({}, clock=clock, sleep=clock.sleep)
+    )
 
 
 def test_a_refusal_is_waited_out_for_as_long_as_it_says(client: Client, edge: Edge, clock: Clock) -> None:
@@ -46,7 +48,7 @@ def test_a_refusal_is_waited_out_for_as_long_as_it_says(client: Client, edge: Ed
     )
     client.write("POST", client.account("storage", "kv", "namespaces"), json={"title": "x"})
     assert clock.slept == [7.0, 7.0]
-    assert len(client.listing(client.account("storage", "kv", "namespaces"))) == 1
+    assert len(client.list_all(client.account("storage", "kv", "namespaces"))) == 1
 
 
 def test_a_wait_of_hours_is_told_and_not_slept(client: Client, edge: Edge, clock: Clock) -> None:
@@ -54,7 +56,7 @@ def test_a_wait_of_hours_is_told_and_not_slept(client: Client, edge: Edge, clock
         method="GET", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7200"}, times=1
     )
     with pytest.raises(ApiError, match="asks to wait 7200 s"):
-        client.listing("/accounts")
+        client.list_all("/accounts")
     assert not clock.slept
 
 
@@ -69,57 +71,57 @@ def test_a_bad_token_is_not_tried_again(edge: Edge, clock: Clock) -> None:
     wrong = Client(
         Credentials.resolve("wrong-token-wrong-token", None, None, {}),
         url=edge.api,
-        pacer=Pacer({}, clock=clock, sleep=clock.sleep),
+        rate_limiter=RateLimiter({}, clock=clock, sleep=clock.sleep),
     )
     with pytest.raises(ApiError, match="Check api_token"):
-        wrong.listing("/accounts")
+        wrong.list_all("/accounts")
     assert len(edge.requests()) == 1 and not clock.slept
 
 
 def test_reads_survive_lost_connections_and_bad_gateways(client: Client, edge: Edge, clock: Clock) -> None:
     edge.fault(method="GET", path=".*", status=0, times=1)
     edge.fault(method="GET", path=".*", status=503, times=1)
-    assert client.listing("/accounts")
+    assert client.list_all("/accounts")
     assert len(clock.slept) == 2
     edge.fault(method="GET", path=".*", status=503, times=9)
-    client.forget()
-    with pytest.raises(LostAnswer, match=r"answered 503.*Run again"):
-        client.listing("/accounts")
+    client.invalidate()
+    with pytest.raises(AmbiguousResult, match=r"answered 503.*Run again"):
+        client.list_all("/accounts")
 
 
 def test_every_style_of_paging_is_followed(client: Client, edge: Edge) -> None:
     kv = client.account("storage", "kv", "namespaces")
     for number in range(13):
         client.write("POST", kv, json={"title": f"n{number}"})
-    assert len(client.listing(kv, per_page=5)) == 13
+    assert len(client.list_all(kv, per_page=5)) == 13
     d1 = client.account("d1", "database")
     for number in range(20):
         client.write("POST", d1, json={"name": f"n{number}"})
     edge.clear()
-    assert len(client.listing(d1, per_page=10)) == 20 and len(edge.requests()) == 2
+    assert len(client.list_all(d1, per_page=10)) == 20 and len(edge.requests()) == 2
     client.write("POST", client.account("workers", "dispatch", "namespaces"), json={"name": "x"})
-    namespace = client.listing(kv, per_page=5)[0]["id"]
+    namespace = client.list_all(kv, per_page=5)[0]["id"]
     client.write("PUT", f"{kv}/{namespace}/bulk", json=[{"key": f"k{number:02}", "value": "v"} for number in range(25)])
-    assert [key["name"] for key in client.listing(f"{kv}/{namespace}/keys", limit=10)] == [
+    assert [key["name"] for key in client.list_all(f"{kv}/{namespace}/keys", limit=10)] == [
         f"k{number:02}" for number in range(25)
     ]
 
 
 def test_a_listing_is_remembered_until_a_write(client: Client, edge: Edge) -> None:
     kv = client.account("storage", "kv", "namespaces")
-    client.listing(kv)
-    client.listing(kv)
+    client.list_all(kv)
+    client.list_all(kv)
     assert len(edge.requests()) == 1
     client.write("POST", kv, json={"title": "x"})
-    assert len(client.listing(kv)) == 1
+    assert len(client.list_all(kv)) == 1
 
 
 def test_threads_share_what_one_of_them_listed(edge: Edge) -> None:
-    client = connect({})
+    client = get_client({})
     kv = client.account("storage", "kv", "namespaces")
     at_once(8, lambda number: client.write("POST", kv, json={"title": f"n{number}"}))
     edge.clear()
-    assert [len(found) for found in at_once(8, lambda _number: client.listing(kv))] == [8] * 8
+    assert [len(found) for found in at_once(8, lambda _number: client.list_all(kv))] == [8] * 8
     assert len(edge.requests()) == 1
 
 
@@ -134,8 +136,8 @@ def test_a_listing_that_a_write_overtakes_is_not_remembered(client: Client, monk
         return found
 
     monkeypatch.setattr(client, "_pages", overtaken)
-    assert client.listing(kv) == []
-    assert len(client.listing(kv)) == 1
+    assert client.list_all(kv) == []
+    assert len(client.list_all(kv)) == 1
 
 
 def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_next(edge: Edge) -> None:
@@ -157,12 +159,12 @@ def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_nex
             everybody.wait(10)
             return hex(id(session))
 
-    client, before = connect({}), sockets()
+    client, before = get_client({}), sockets()
     everybody = threading.Barrier(8)
     assert len(set(at_once(8, ask))) == 8
     for _round in range(5):
         at_once(8, lambda _number: client.call("GET", "/accounts"))
-    assert len(client._idle) == 8
+    assert len(client._session_pool) == 8
     client.close()
     deadline = time.monotonic() + 5
     while len(sockets()) > len(before) and time.monotonic() < deadline:  # the edge closes its ends in its own time
@@ -172,21 +174,23 @@ def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_nex
 
 def test_a_fork_has_connections_of_its_own(edge: Edge) -> None:
     options: dict[str, t.Any] = {"api_token": edge.token, "api_url": edge.api}
-    ours = connect(options, {})
+    ours = get_client(options, {})
     assert ours.call("GET", "/accounts").result
     child = os.fork()
     if not child:
-        os._exit(0 if connect(options, {}) is not ours and connect(options, {}).call("GET", "/accounts").result else 1)
+        os._exit(
+            0 if get_client(options, {}) is not ours and get_client(options, {}).call("GET", "/accounts").result else 1
+        )
     assert os.waitpid(child, 0)[1] == 0
-    assert connect(options, {}) is ours
-    disconnect()
-    assert connect(options, {}) is not ours
+    assert get_client(options, {}) is ours
+    close_clients()
+    assert get_client(options, {}) is not ours
 
 
 def test_the_longest_zone_wins(client: Client, edge: Edge) -> None:
-    assert client.zone_of("*.a.shop.example.com") == edge.zones["shop.example.com"]
-    assert client.zone_of("a.example.com") == edge.zones["example.com"]
-    assert client.zone_of("notexample.com") is None
+    assert client.zone_id_for_host("*.a.shop.example.com") == edge.zones["shop.example.com"]
+    assert client.zone_id_for_host("a.example.com") == edge.zones["example.com"]
+    assert client.zone_id_for_host("notexample.com") is None
 
 
 def test_options_beat_the_environment() -> None:
@@ -212,9 +216,9 @@ def test_a_key_works_as_a_token_does(run: Runner) -> None:
 
 def test_one_client_for_one_set_of_credentials(edge: Edge) -> None:
     options: dict[str, t.Any] = {"api_token": "a", "api_url": edge.api}
-    assert connect(options, {}) is connect(options, {})
-    assert connect(options, {}) is not connect({**options, "api_token": "b"}, {})
-    assert connect(options, {}) is not connect({**options, "account_id": "c"}, {})
+    assert get_client(options, {}) is get_client(options, {})
+    assert get_client(options, {}) is not get_client({**options, "api_token": "b"}, {})
+    assert get_client(options, {}) is not get_client({**options, "account_id": "c"}, {})
 
 
 def test_codes_are_read_by_family() -> None:
@@ -223,11 +227,11 @@ def test_codes_are_read_by_family() -> None:
         == "/accounts/a/storage/kv/namespaces/n/values/a%2Fb%20c"
     )
     script = "/accounts/a/workers/dispatch/namespaces/n/scripts/s"
-    assert family_of(script) == "script" and family_of("/zones/z/workers/routes") == "route"
-    assert ApiError("GET", script, 400, 10007, "").absent
-    assert not ApiError("GET", "/accounts/a/storage/kv/namespaces", 400, 10007, "").absent
-    assert not ApiError("GET", script, 404, NO_ENVELOPE, "").absent, "nor is what another server has not"
-    assert not ApiError("GET", script, 404, 7003, "").absent, "a wrong account is not an absent Worker"
+    assert product_of(script) == "script" and product_of("/zones/z/workers/routes") == "route"
+    assert ApiError("GET", script, 400, 10007, "").is_not_found
+    assert not ApiError("GET", "/accounts/a/storage/kv/namespaces", 400, 10007, "").is_not_found
+    assert not ApiError("GET", script, 404, NOT_AN_API_RESPONSE, "").is_not_found, "nor is what another server has not"
+    assert not ApiError("GET", script, 404, 7003, "").is_not_found, "a wrong account is not an absent Worker"
 
 
 def test_other_answers_than_the_envelope_are_told(edge: Edge, run: Runner) -> None:
@@ -243,4 +247,4 @@ def test_the_clock_of_the_api_counts_where_it_tells_the_time(monkeypatch: pytest
     for told, ahead in (("soon", 0), (email.utils.formatdate(time.time() + 3600), 3600), ("", 3600)):
         answer.headers.update({"Content-Type": "application/json", "Date": told})
         assert client.call("GET", "/x").result == 1
-        assert abs(client.now() - time.time() - ahead) < 2
+        assert abs(client.server_time() - time.time() - ahead) < 2

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 import pytest
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Answer, Client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import ApiResponse, Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import (
     CustomHostname,
@@ -366,11 +366,13 @@ MANY_OF: dict[str, t.Callable[[int], tuple[str, Options]]] = {
 def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     case, whole = INFOS[name], Client.call
 
-    def in_small_pages(client: Client, method: str, path: str, repeatable: bool | None = None, **how: t.Any) -> Answer:
+    def in_small_pages(
+        client: Client, method: str, path: str, idempotent: bool | None = None, **how: t.Any
+    ) -> ApiResponse:
         params = {
             key: PAGE if key in ("limit", "per_page") else value for key, value in (how.get("params") or {}).items()
         }
-        return whole(client, method, path, repeatable, **{**how, "params": params})
+        return whole(client, method, path, idempotent, **{**how, "params": params})
 
     prepared(run, case.of)
     for number in range(MANY):
@@ -389,8 +391,10 @@ def test_a_filter_that_the_api_does_not_heed_is_kept_all_the_same(
     for name, tags in (("a", ["plan-pro"]), ("b", ["plan-pro", "trial"]), ("c", [])):
         run.ok("namespaced_worker", **{**create, "name": name, "tags": tags})
 
-    def without_filter(client: Client, method: str, path: str, repeatable: bool | None = None, **how: t.Any) -> Answer:
-        return whole(client, method, path, repeatable, **{**how, "params": {**(how.get("params") or {}), "tags": None}})
+    def without_filter(
+        client: Client, method: str, path: str, idempotent: bool | None = None, **how: t.Any
+    ) -> ApiResponse:
+        return whole(client, method, path, idempotent, **{**how, "params": {**(how.get("params") or {}), "tags": None}})
 
     monkeypatch.setattr(Client, "call", without_filter)
     found = look(

@@ -17,8 +17,8 @@ import typing as t
 import unittest.mock
 
 import pytest
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.budget import Limit
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import Pacer
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limit_state import RateLimit
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limiter import RateLimiter
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.progress import Progress, watched
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _progress
 from harness import Runner
@@ -41,14 +41,14 @@ class Clock:
 
 
 def progress(label: str = "Workers in dispatch namespace 'tenants'", total: int = 200, **told: t.Any) -> Progress:
-    pacer = unittest.mock.Mock(spec=Pacer, left=lambda: 900, seconds_for=lambda count: 0.0)
-    return Progress(label, total, pacer, **told)
+    rate_limiter = unittest.mock.Mock(spec=RateLimiter, left=lambda: 900, seconds_for=lambda count: 0.0)
+    return Progress(label, total, rate_limiter, **told)
 
 
 def test_what_is_to_go_heeds_the_budget() -> None:
     work = progress(total=2000, done=1000, began=time.time() - 100)
     assert work.seconds_left == pytest.approx(100, abs=5)
-    work.pacer = Pacer({"default": Limit(1200, 300)})
+    work.rate_limiter = RateLimiter({"default": RateLimit(1200, 300)})
     assert work.seconds_left == pytest.approx(100, abs=5), "1000 more fit into the budget"
     work.total = 4000
     assert work.seconds_left == pytest.approx((3000 - 1200) * 300 / 1200, abs=5), "after the burst, four a second"

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from .errors import CloudflareError
 
 
-def first_of(environ: t.Mapping[str, str], names: t.Iterable[str]) -> str | None:
+def first_env(environ: t.Mapping[str, str], names: t.Iterable[str]) -> str | None:
     """Return the first of these variables that is set and not empty."""
     return next((environ[name] for name in names if environ.get(name)), None)
 
 
-def plain(name: str, value: str) -> str:
+def validated_credential(name: str, value: str) -> str:
     """Return a credential without the white space around it. What no header can carry is refused, unsaid."""
     if not re.fullmatch(r"[!-~]+", value.strip()):
         raise CloudflareError(
@@ -45,7 +45,7 @@ class Credentials:
             )
         token = api_token or ("" if api_key else environ.get("CLOUDFLARE_API_TOKEN", ""))
         if token:
-            return cls({"Authorization": f"Bearer {plain('api_token', token)}"})
+            return cls({"Authorization": f"Bearer {validated_credential('api_token', token)}"})
         key = api_key or environ.get("CLOUDFLARE_API_KEY", "")
         email = email or environ.get("CLOUDFLARE_EMAIL", "")
         if key and not email:
@@ -56,7 +56,9 @@ class Credentials:
             raise CloudflareError(
                 "No credentials: give api_token, or set CLOUDFLARE_API_TOKEN in the environment of the play."
             )
-        return cls({"X-Auth-Key": plain("api_key", key), "X-Auth-Email": plain("email", email)})
+        return cls(
+            {"X-Auth-Key": validated_credential("api_key", key), "X-Auth-Email": validated_credential("email", email)}
+        )
 
     @property
     def digest(self) -> str:

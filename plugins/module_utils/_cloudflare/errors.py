@@ -14,7 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-FAMILIES = (
+PRODUCTS = (
     ("kv", re.compile(r"/storage/kv/")),
     ("assets", re.compile(r"/workers/assets/")),
     ("route", re.compile(r"/workers/routes")),
@@ -27,10 +27,10 @@ FAMILIES = (
     ("account", re.compile(r"^/accounts")),
 )
 
-NO_ENVELOPE = -1  # in place of a code: who answered was not the API
+NOT_AN_API_RESPONSE = -1  # in place of a code: who answered was not the API
 
 # The codes by which a family says "there is no such object", besides HTTP 404.
-ABSENT = {
+NOT_FOUND_CODES = {
     "kv": {10009, 10013},
     "route": {10007, 10009},
     "script": {10007, 10090, 10092, 100119},
@@ -51,7 +51,7 @@ NAMESPACE = (
 )
 
 # (family or "*", code) -> what to do about it.
-REMEDIES = {
+HINTS = {
     ("*", 10000): PERMISSIONS,
     ("*", 9103): CREDENTIALS,
     ("*", 9106): CREDENTIALS,
@@ -143,20 +143,20 @@ REMEDIES = {
 }
 
 
-def family_of(path: str) -> str:
+def product_of(path: str) -> str:
     """Return the product that answers for a path, such as C(kv), or C(other)."""
-    return next((name for name, pattern in FAMILIES if pattern.search(path)), "other")
+    return next((name for name, pattern in PRODUCTS if pattern.search(path)), "other")
 
 
 class CloudflareError(Exception):
     """Something the user can act on. Its text is the whole message."""
 
 
-class LostAnswer(CloudflareError):
+class AmbiguousResult(CloudflareError):
     """The connection broke or the server failed: whether the request was carried out is not known."""
 
 
-class Unreachable(CloudflareError):
+class ConnectError(CloudflareError):
     """No connection could be made: nothing was sent."""
 
 
@@ -169,12 +169,12 @@ class ApiError(CloudflareError):
     status: int
     code: int
     message: str
-    ray: str = ""
+    ray_id: str = ""
     retry_after: float = 0.0
 
     def __str__(self) -> str:
-        family = family_of(self.path)
-        remedy = REMEDIES.get((family, self.code)) or REMEDIES.get(("*", self.code)) or ""
+        family = product_of(self.path)
+        remedy = HINTS.get((family, self.code)) or HINTS.get(("*", self.code)) or ""
         what = (
             f"Cloudflare answered {self.status}"
             + (f", code {self.code}" if self.code > 0 else "")
@@ -182,23 +182,23 @@ class ApiError(CloudflareError):
         )
         if self.retry_after:
             what += f" It asks to wait {self.retry_after:.0f} s."
-        where = f"[{self.method} {self.path}" + (f", ray {self.ray}]" if self.ray else "]")
+        where = f"[{self.method} {self.path}" + (f", ray {self.ray_id}]" if self.ray_id else "]")
         return " ".join(part for part in (what, remedy, where) if part)
 
     @property
-    def absent(self) -> bool:
+    def is_not_found(self) -> bool:
         """Whether this only says that the object does not exist. 7003 says more: that the account or the zone does not."""
-        return self.code in ABSENT.get(family_of(self.path), ()) or (
-            self.status == 404 and self.code not in (NO_ENVELOPE, 7003)
+        return self.code in NOT_FOUND_CODES.get(product_of(self.path), ()) or (
+            self.status == 404 and self.code not in (NOT_AN_API_RESPONSE, 7003)
         )
 
     @property
-    def everywhere(self) -> bool:
+    def is_account_wide(self) -> bool:
         """Whether every other request would fail the same way, so that going on is pointless."""
         return self.status in (401, 429) or self.code in (10000, 9103, 9106, 9109, 6003, 1001, 10121, 100119)
 
 
-def read_errors(envelope: t.Any) -> tuple[int, str]:
+def parse_errors(envelope: t.Any) -> tuple[int, str]:
     """Return code and message of an error envelope, whose lists may be null and whose cause may hide in C(error_chain)."""
     errors = (envelope.get("errors") if isinstance(envelope, dict) else None) or []
     texts = []

@@ -11,7 +11,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from .._cloudflare.errors import CloudflareError, LostAnswer
+from .._cloudflare.errors import AmbiguousResult, CloudflareError
 from .plan import Plan, knowable, plan
 from .resource import Kind, Object, Resource
 
@@ -86,7 +86,7 @@ def carry_out(resource: Resource, intended: Plan, mode: Mode) -> Object | None:
     problem = "Cloudflare accepted every write"
     try:
         apply(resource, intended, [])
-    except LostAnswer as lost:
+    except AmbiguousResult as lost:
         # What was sent may have been carried out: look, instead of sending it again.
         problem = str(lost)
     else:
@@ -112,7 +112,7 @@ def verify(resource: Resource, intended: Plan, mode: Mode, problem: str) -> Obje
     resource.written()
     seconds = 0.0
     for seconds in mode.looks():
-        resource.client.forget()
+        resource.client.invalidate()
         left = plan(resource, resource.observe(), mode.state)
         if not left.steps:
             return fill_in(intended.after, left.after) if intended.after and left.after else None
@@ -128,7 +128,7 @@ def await_what_follows(resource: Resource, thing: Object | None, mode: Mode) -> 
     if thing is None or not left:
         return thing
     for _waited in replace(mode, patience=float(resource.options["wait_timeout"])).looks():
-        resource.client.forget()
+        resource.client.invalidate()
         seen = resource.observe() or {}
         left = resource.awaited(seen) if seen else "it is gone"
         if not left:

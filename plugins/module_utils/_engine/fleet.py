@@ -14,7 +14,7 @@ from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
-from .._cloudflare.errors import ApiError, CloudflareError, LostAnswer, Unreachable
+from .._cloudflare.errors import AmbiguousResult, ApiError, CloudflareError, ConnectError
 from .converge import Mode, Outcome, apply, converge, render
 from .plan import Plan, plan
 from .progress import Progress
@@ -207,7 +207,7 @@ def _refuse_what_stands_on_nothing(fleet: Fleet, members: t.Sequence[Member], co
 
 def _concerns_all(error: CloudflareError) -> bool:
     """Whether every other member would fail of the same, so that going on is pointless."""
-    return isinstance(error, Unreachable) or (isinstance(error, ApiError) and error.everywhere)
+    return isinstance(error, ConnectError) or (isinstance(error, ApiError) and error.is_account_wide)
 
 
 class Work:
@@ -220,7 +220,7 @@ class Work:
         self._why_stopped = ""
         self._tolerated: int | None = fleet.options["max_failures"]
         self._failures = 0
-        self._progress = Progress(fleet.label, sum(member.due for member in members), fleet.client.pacer)
+        self._progress = Progress(fleet.label, sum(member.due for member in members), fleet.client.rate_limiter)
         for member in members:
             if member.failure:
                 self._count_failure()
@@ -279,7 +279,7 @@ class Work:
         lost = False
         try:
             self._fleet.client.write(step.method, step.path, **step.how())
-        except LostAnswer:
+        except AmbiguousResult:
             lost = True
         except CloudflareError as error:
             if _concerns_all(error):
@@ -292,7 +292,7 @@ class Work:
             self._progress.step(member.changed, failed=False)
 
     def _apply_each(self, due: t.Sequence[Member]) -> None:
-        self._fleet.client.pacer.on_wait = self._progress.wait
+        self._fleet.client.rate_limiter.on_wait = self._progress.wait
         with ThreadPoolExecutor(self._fleet.options["concurrency"]) as pool:
             try:
                 for ended in as_completed([pool.submit(self._apply, member) for member in due]):
@@ -308,7 +308,7 @@ class Work:
             return member
         try:
             apply(member.the, member.plan, member.operations)
-        except LostAnswer as lost:
+        except AmbiguousResult as lost:
             member.doubt = str(lost)
         except CloudflareError as error:
             self._fail(member, error)
@@ -340,7 +340,7 @@ class Work:
         for member in left:
             member.the.written()
         for _waited in self._mode.looks() if left else ():
-            self._fleet.client.forget()
+            self._fleet.client.invalidate()
             self._fleet.look([member.name for member in left])
             left = [member for member in left if plan(member.the, member.the.observe(), member.state).steps]
             if not left:

@@ -11,7 +11,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from .._cloudflare.pacing import Pacer
+from .._cloudflare.rate_limiter import RateLimiter
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Progress:
 
     label: str
     total: int
-    pacer: Pacer
+    rate_limiter: RateLimiter
     done: int = 0
     changed: int = 0
     failed: int = 0
@@ -44,7 +44,11 @@ class Progress:
     def seconds_left(self) -> float | None:
         """Return about how long the rest will take, at a request for each; None as long as nobody can tell."""
         left = self.total - self.done
-        return max((time.time() - self.began) / self.done * left, self.pacer.seconds_for(left)) if self.done else None
+        return (
+            max((time.time() - self.began) / self.done * left, self.rate_limiter.seconds_for(left))
+            if self.done
+            else None
+        )
 
 
 Watcher = t.Callable[[Progress], None]

@@ -14,7 +14,7 @@ import typing as t
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
-from .._cloudflare.client import Answer, Client
+from .._cloudflare.client import ApiResponse, Client
 
 Object = dict[str, t.Any]
 Spec = t.Mapping[str, t.Any]
@@ -63,7 +63,7 @@ class Step:
     method: str
     path: str
     how: t.Callable[[], t.Mapping[str, t.Any]] = field(default=dict, compare=False)
-    accept: t.Callable[[Answer], None] = field(default=lambda answer: None, compare=False)
+    accept: t.Callable[[ApiResponse], None] = field(default=lambda answer: None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -40,11 +40,11 @@ def converge_api(api: Api, mode: Mode) -> Outcome:
         raise CloudflareError(f"paginate: only a GET has pages, not a {method}.")
     how = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
     if options["paginate"]:
-        return Outcome(api.name, api.client.listing(path, **(options["query"] or {})))
+        return Outcome(api.name, api.client.list_all(path, **(options["query"] or {})))
     if method in READS:
         answer = api.client.call(method, path, **how)
         return Outcome(
             api.name, answer.result if "json" in answer.content_type else answer.content.decode(errors="replace")
         )
-    api.client.forget()
+    api.client.invalidate()
     return Outcome(api.name, None if mode.check else api.client.call(method, path, **how).result, [f"{method} {path}"])

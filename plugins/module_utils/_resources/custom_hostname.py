@@ -140,7 +140,7 @@ class CustomHostname(InZone):
 
     def observe(self) -> Object | None:
         self._look_up()
-        listed = [] if self._zone == UNKNOWN else self.client.listing(self._path(), hostname=self.host, per_page=50)
+        listed = [] if self._zone == UNKNOWN else self.client.list_all(self._path(), hostname=self.host, per_page=50)
         found = next((one for one in listed if one["hostname"] == self.host and one.get("status") not in GOING), None)
         return told(found, self._zone) if found else None
 

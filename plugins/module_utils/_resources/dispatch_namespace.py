@@ -63,7 +63,7 @@ class DispatchNamespace(Resource):
         return self.client.account(*ROOT, *name)
 
     def _read(self, name: str) -> Object | None:
-        found = self.client.find(self._path(name))
+        found = self.client.get_or_none(self._path(name))
         return told(found.result) if found and found.result else None
 
     def observe(self) -> Object | None:
@@ -120,4 +120,4 @@ class DispatchNamespaceInfo(Info):
     fields = (Field("name", {"type": "str", "aliases": ["namespace"]}),)
 
     def listed(self) -> t.Iterable[Object]:
-        return map(told, self.client.listing(self.client.account(*ROOT)))
+        return map(told, self.client.list_all(self.client.account(*ROOT)))

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import typing as t
 
-from .._cloudflare.client import Answer, Client
+from .._cloudflare.client import ApiResponse, Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, body, identical, same, unordered
 from .zone import InZone, InZoneInfo, host_name
@@ -125,7 +125,7 @@ class DNSRecord(InZone):
         listed = (
             []
             if self._zone == UNKNOWN
-            else self.client.listing(self._path(), name=self.host, type=self.options["type"])
+            else self.client.list_all(self._path(), name=self.host, type=self.options["type"])
         )
         return self._meant(
             [
@@ -190,7 +190,7 @@ class DNSRecord(InZone):
         }
         return [Step("POST", self._path(), body({**own, "name": self.host}), self._made)]
 
-    def _made(self, answer: Answer) -> None:
+    def _made(self, answer: ApiResponse) -> None:
         name = answer.result["name"]
         if host_name(name) != self.host:  # of a zone given by its id, only Cloudflare knows what names end in
             raise CloudflareError(

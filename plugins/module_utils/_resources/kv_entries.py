@@ -12,7 +12,7 @@ import re
 import time
 import typing as t
 
-from .._cloudflare.client import Answer, Client, join
+from .._cloudflare.client import ApiResponse, Client, join
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
 from .._engine.prune_limit import PruneLimit
@@ -88,7 +88,7 @@ def _bytes_of(key: str, value: t.Any, encoded: bool) -> bytes:
     return base64.b64decode(packed)
 
 
-def stored(answer: Answer) -> None:
+def stored(answer: ApiResponse) -> None:
     """Refuse an answer that left keys out."""
     left = (answer.result or {}).get("unsuccessful_keys") or []
     if left:
@@ -123,7 +123,7 @@ def _batches(pairs: t.Iterable[Object]) -> t.Iterator[list[Object]]:
 
 def value_at(client: Client, path: str, key: str) -> bytes | None:
     """Return what is stored under a key, below the path of its namespace; None where nothing is."""
-    found = client.find(f"{path}{join('values', key)}")
+    found = client.get_or_none(f"{path}{join('values', key)}")
     return found.content if found else None
 
 
@@ -139,10 +139,10 @@ def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Obje
     """Return what is stored under those of C(keys) that exist, by key; None where there is no such KV namespace."""
     found: dict[str, Object] = {}
     for at in range(0, len(keys), MOST_READ):
-        answer = client.look(
+        answer = client.get_or_not_found(
             f"{path}/bulk/get", "POST", json={"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True}
         )
-        if answer.absent:
+        if answer.not_found_code:
             return None
         found |= {
             key: {"value": entry["value"], **_about(entry)}
@@ -238,7 +238,7 @@ class KVEntries(Resource):
         return {**{key: there[key] for key in keys if key in there}, **others}
 
     def _listed(self) -> dict[str, Object]:
-        keys = self.client.listed(self._path("keys"), prefix=self._prefix, limit=1000)
+        keys = self.client.list_or_none(self._path("keys"), prefix=self._prefix, limit=1000)
         if keys is None:
             self._has_no_namespace()
         return {key["name"]: _about(key) for key in keys or ()}
@@ -251,8 +251,8 @@ class KVEntries(Resource):
 
     def _read_binary(self, key: str) -> Object | None:
         """Read what no bulk read returns: first what is said of the key, which is the first of those that begin with it, then its bytes."""
-        answer = self.client.look(self._path("keys"), params={"prefix": key, "limit": 10})
-        if answer.absent:
+        answer = self.client.get_or_not_found(self._path("keys"), params={"prefix": key, "limit": 10})
+        if answer.not_found_code:
             self._has_no_namespace()
         about = next((_about(found) for found in answer.result or () if found["name"] == key), None)
         if about is None or self.options["state"] == "absent":
@@ -358,7 +358,11 @@ class KVEntriesInfo(Info):
     def listed(self) -> t.Iterable[Object]:
         ident, missing = find_namespace(self.client, self.options)
         self._path = self.client.account(*ROOT, ident)
-        keys = None if missing else self.client.listed(f"{self._path}/keys", limit=1000, prefix=self.options["prefix"])
+        keys = (
+            None
+            if missing
+            else self.client.list_or_none(f"{self._path}/keys", limit=1000, prefix=self.options["prefix"])
+        )
         return [{"key": key["name"], "expiration": None, **_about(key)} for key in keys or ()]
 
     def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:

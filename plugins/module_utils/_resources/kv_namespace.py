@@ -25,7 +25,7 @@ def find_by_title(client: Client, title: str) -> Object | None:
 
 def find_by_id(client: Client, ident: str) -> Object | None:
     """Return the KV namespace of that id; None where there is none."""
-    found = client.find(client.account(*ROOT, ident))
+    found = client.get_or_none(client.account(*ROOT, ident))
     return _told(found.result) if found else None
 
 

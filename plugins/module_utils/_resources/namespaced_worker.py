@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._cloudflare.client import Answer, Client
+from .._cloudflare.client import ApiResponse, Client
 from .._engine.resource import Object, Step
 from .._worker.bindings import Binding, keeps
 from .._worker.settings import SETTINGS
@@ -54,8 +54,8 @@ class NamespacedWorker(Script):
         return {"tags": tags_of(self.client, self.path, script), **{key: script.get(key) for key in TOLD}}
 
     def _read(self) -> Object | None:
-        found = self.client.look(self.path)
-        if found.absent == NO_NAMESPACE:
+        found = self.client.get_or_not_found(self.path)
+        if found.not_found_code == NO_NAMESPACE:
             self.missing.append(no_namespace(self.options["dispatch_namespace"]))
         return script_in(found)
 
@@ -100,12 +100,12 @@ class NamespacedWorkerInfo(ScriptInfo):
 
     def scripts(self) -> t.Iterable[Object]:
         if not self.options["name"]:
-            return self.client.listed(self.path(), limit=1000, **self.narrowing) or []
-        found = script_in(self.client.look(self.path(self.options["name"])))
+            return self.client.list_or_none(self.path(), limit=1000, **self.narrowing) or []
+        found = script_in(self.client.get_or_not_found(self.path(self.options["name"])))
         return [found] if found else []
 
 
-def script_in(answer: Answer) -> Object | None:
+def script_in(answer: ApiResponse) -> Object | None:
     """Return the Worker of an answer; None where there is none, which may also be a success that holds nothing."""
     return answer.result["script"] if answer.result else None
 

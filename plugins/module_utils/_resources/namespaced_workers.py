@@ -166,7 +166,7 @@ class NamespacedWorkers(Fleet):
         if names is not None and len(names) <= len(self._listed) // PAGE:
             self._listed.update((name, script) for name in names if (script := self._read(name)))
             return
-        scripts = self.client.listed(self._path(), limit=PAGE)
+        scripts = self.client.list_or_none(self._path(), limit=PAGE)
         self.missing = [no_namespace(self.options["dispatch_namespace"])] if scripts is None else []
         self._listed.clear()
         self._listed.update((script["id"], script) for script in scripts or ())
@@ -185,7 +185,7 @@ class NamespacedWorkers(Fleet):
     def _read(self, name: str) -> Object | None:
         """Read one Worker where that is less than the whole listing."""
         self._listed.pop(name, None)
-        return script_in(self.client.look(self._path(name)))
+        return script_in(self.client.get_or_not_found(self._path(name)))
 
     def names(self) -> t.Iterable[str]:
         return self._mine() if self._everyone else list(self._workers)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._cloudflare.client import Client, json_of
+from .._cloudflare.client import Client, parse_json
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Resource, Step
 from .._worker.bindings import NO_KV_NAMESPACE
@@ -31,7 +31,7 @@ def read_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> L
     """Return an owner's ledger; an empty one where there is none, or none that can be read."""
     ident, missing = find_namespace(client, options)
     text = None if missing else value_at(client, f"{client.account(*ROOT)}/{ident}", LEDGER + owner)
-    told = json_of(text or b"")
+    told = parse_json(text or b"")
     return {name: entry for name, entry in told.items() if _is_entry(entry)} if isinstance(told, dict) else {}
 
 
@@ -67,7 +67,7 @@ class Registry(Resource):
 
     def observe(self) -> Object | None:
         self._id, self.missing = find_namespace(self.client, self.options)
-        keys = None if self.missing else self.client.listed(f"{self._path()}/keys", limit=1000)
+        keys = None if self.missing else self.client.list_or_none(f"{self._path()}/keys", limit=1000)
         if keys is None and not self.missing:
             self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
         ledger = LEDGER + self.options["owner"]

@@ -358,7 +358,7 @@ class Script(ServesAssets):
         return [
             *after["tags"],
             OWNER_PREFIX + self.options["owner"],
-            dataclasses.replace(self._desired_tag(), code=code).render(self.client.now()),
+            dataclasses.replace(self._desired_tag(), code=code).render(self.client.server_time()),
         ]
 
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:

@@ -66,7 +66,7 @@ class ScriptInfo(Info):
         """Return the tags of a Worker; None where it is gone by now."""
         if "tags" in script:
             return script["tags"] or []
-        found = self.client.find(self.path(script["id"], "settings"))  # a listing did not always carry them
+        found = self.client.get_or_none(self.path(script["id"], "settings"))  # a listing did not always carry them
         return (found.result.get("tags") or []) if found else None
 
     def _fits(self, tags: t.Collection[str]) -> bool:
@@ -81,11 +81,11 @@ class ScriptInfo(Info):
                 yield {key: value for part in (worker, *parts) for key, value in part.items()}
 
     def _settings(self, name: str) -> Object:
-        found = self.client.find(self.path(name, "settings"))
+        found = self.client.get_or_none(self.path(name, "settings"))
         return settings_told(found.result) if found else {}
 
     def _modules(self, name: str) -> Object:
-        found = self.client.find(self.path(name, *self.content), headers={"Accept": "*/*"})
+        found = self.client.get_or_none(self.path(name, *self.content), headers={"Accept": "*/*"})
         return (
             {"modules": [module.summary for module in read_modules(found.content, found.content_type)]} if found else {}
         )

@@ -50,7 +50,7 @@ class Worker(Script):
     def head(self) -> Object | None:
         # GET of one script answers with its source: the listing, which has no pages, is what tells of it.
         script = next(
-            (script for script in self.client.listing(self._path()) if script["id"] == self.options["name"]), None
+            (script for script in self.client.list_all(self._path()) if script["id"] == self.options["name"]), None
         )
         if script is None:
             return None
@@ -92,4 +92,4 @@ class WorkerInfo(ScriptInfo):
         return self.client.account("workers", "scripts", *parts)
 
     def scripts(self) -> t.Iterable[Object]:
-        return self.client.listing(self.path(), **self.narrowing)
+        return self.client.list_all(self.path(), **self.narrowing)

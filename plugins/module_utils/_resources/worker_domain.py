@@ -61,7 +61,7 @@ class WorkerDomain(InZone):
         return domains_path(self.client, *parts)
 
     def observe(self) -> Object | None:
-        domains = self.client.listing(self._path(), hostname=self.host)
+        domains = self.client.list_all(self._path(), hostname=self.host)
         found = next((domain for domain in domains if domain["hostname"] == self.host), None)
         if found:
             return told(found)
@@ -106,7 +106,7 @@ class WorkerDomainInfo(Info):
 
     def listed(self) -> t.Iterable[Object]:
         zone = host_name(self.options["zone"] or "")
-        domains = self.client.listing(
+        domains = self.client.list_all(
             domains_path(self.client),
             service=self.options["worker"],
             zone_id=self.options["zone_id"],

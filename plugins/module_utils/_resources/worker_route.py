@@ -64,7 +64,7 @@ class WorkerRoute(InZone):
 
     def observe(self) -> Object | None:
         self._look_up()
-        routes = [] if self._zone == UNKNOWN else self.client.listing(self._path())
+        routes = [] if self._zone == UNKNOWN else self.client.list_all(self._path())
         wanted = normal(self.options["pattern"])
         found = next((route for route in routes if normal(route["pattern"]) == wanted), None)
         return told(found, self._zone) if found else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._cloudflare.client import join
-from .._cloudflare.errors import ApiError, CloudflareError, LostAnswer
+from .._cloudflare.errors import AmbiguousResult, ApiError, CloudflareError
 from .._engine.fleet import Fleet, Unfit
 from .._engine.resource import UNKNOWN, Resource
 from .worker_route import WorkerRoute, normal
@@ -109,8 +109,8 @@ class WorkerRoutes(Fleet):
         if zone not in self._refusals:
             self._refusals[zone] = ""
             try:
-                self.client.listing(join("zones", zone, *WorkerRoute.collection))
-            except (ApiError, LostAnswer) as error:
+                self.client.list_all(join("zones", zone, *WorkerRoute.collection))
+            except (ApiError, AmbiguousResult) as error:
                 self._refusals[zone] = str(error)
         if self._refusals[zone]:
             raise CloudflareError(self._refusals[zone])

@@ -56,7 +56,7 @@ def path_of(client: Client, name: str) -> str:
 
 def crons_of(client: Client, name: str) -> list[str] | None:
     """Return the cron triggers of a Worker; None where there is no such Worker."""
-    found = client.find(path_of(client, name))
+    found = client.get_or_none(path_of(client, name))
     return [schedule["cron"] for schedule in found.result["schedules"]] if found else None
 
 
@@ -115,7 +115,7 @@ class WorkerScheduleInfo(Info):
         names = (
             [self.options["worker"]]
             if self.options["worker"]
-            else [script["id"] for script in self.client.listing(self.client.account("workers", "scripts"))]
+            else [script["id"] for script in self.client.list_all(self.client.account("workers", "scripts"))]
         )
         schedules = {name: crons_of(self.client, name) for name in names}
         return [{"worker": name, "crons": crons} for name, crons in schedules.items() if crons]

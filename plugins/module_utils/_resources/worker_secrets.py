@@ -96,7 +96,7 @@ class WorkerSecrets(HoldsSecrets):
 
     def _updated_tags(self) -> list[str]:
         """Return the Worker's tags, of which the stamp says what its secrets are now. What others have changed before is not attested by that."""
-        fingerprint_tag, now = self._fingerprint_tag or FingerprintTag(NO_FINGERPRINT), self.client.now()
+        fingerprint_tag, now = self._fingerprint_tag or FingerprintTag(NO_FINGERPRINT), self.client.server_time()
         if not self._attested():
             fingerprint_tag = dataclasses.replace(fingerprint_tag, secrets=self._segment())
         time = (

@@ -44,7 +44,7 @@ class Zoned(Kind):
             return self.client.zone_id(self.options["zone"])
         if self.host == "*":
             raise CloudflareError("zone: '*' fits every zone: give zone or zone_id.")
-        return self.client.zone_of(self.host.lower())
+        return self.client.zone_id_for_host(self.host.lower())
 
 
 class InZone(Zoned, Resource):
@@ -87,5 +87,5 @@ class InZoneInfo(Zoned, Info):
 
     def listed(self) -> t.Iterable[Object]:
         zone = self.find_zone()
-        things = self.client.listing(join("zones", zone, *self.collection), **self.narrowing) if zone else []
+        things = self.client.list_all(join("zones", zone, *self.collection), **self.narrowing) if zone else []
         return [self.tell(thing, str(zone)) for thing in things]

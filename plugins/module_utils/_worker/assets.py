@@ -18,7 +18,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from .._cloudflare.client import Answer, Client
+from .._cloudflare.client import ApiResponse, Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Step
 from .fingerprint import canonical, fingerprint
@@ -273,7 +273,7 @@ class Session:
         manifest = {file.name: {"hash": file.hash(self._path), "size": file.size} for file in self._folder.files}
         return {"json": {"manifest": manifest}, "repeatable": True}
 
-    def _upload_missing(self, answer: Answer) -> None:
+    def _upload_missing(self, answer: ApiResponse) -> None:
         session = answer.result or {}
         buckets = [bucket for bucket in session.get("buckets") or [] if bucket]
         files = self._by_hash() if buckets else {}
@@ -294,7 +294,7 @@ class Session:
         path = self._client.account("workers", "assets", "upload")
         return (
             self._client.call(
-                "POST", path, repeatable=True, params={"base64": "true"}, files=parts, headers=headers
+                "POST", path, idempotent=True, params={"base64": "true"}, files=parts, headers=headers
             ).result
             or {}
         )

@@ -43,7 +43,7 @@ class Lookup:
 
     def every(self, client: Client) -> list[t.Any]:
         """Read all things of this kind. The listing is remembered: whoever looks for another of them costs no request."""
-        return client.listing(client.account(*self.path), per_page=self.page)
+        return client.list_all(client.account(*self.path), per_page=self.page)
 
     def find(self, client: Client, name: str) -> t.Any:
         """Return the thing of that name; None where there is none."""

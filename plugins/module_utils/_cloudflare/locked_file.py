@@ -17,37 +17,37 @@ import typing as t
 
 DAY = 24 * 60 * 60  # seconds
 T = t.TypeVar("T")
-Change = t.Callable[[bytes], tuple[bytes, T]]  # from what was there to what shall be there, and what to return
+Update = t.Callable[[bytes], tuple[bytes, T]]  # from what was there to what shall be there, and what to return
 
 
-def own_folder() -> str | None:
+def private_cache_dir() -> str | None:
     """Return a folder that nobody else can enter, made if need be; None where there is no place for one."""
     bases = (
         (os.environ.get("XDG_RUNTIME_DIR", ""), "tenantry/budgets"),
         (os.path.expanduser("~"), ".cache/tenantry/budgets"),
     )
-    places = [os.path.join(base, below) for base, below in bases if os.path.isabs(base) and _is_ours(base, os.stat)]
+    places = [os.path.join(base, below) for base, below in bases if os.path.isabs(base) and _is_owned(base, os.stat)]
     places.append(os.path.join(tempfile.gettempdir(), f"tenantry-{os.getuid()}"))
-    return next((place for place in places if _is_made(place)), None)
+    return next((place for place in places if _ensure_private_dir(place)), None)
 
 
-def _is_ours(place: str, look: t.Callable[[str], os.stat_result]) -> bool:
+def _is_owned(place: str, look: t.Callable[[str], os.stat_result]) -> bool:
     with contextlib.suppress(OSError):
         found = look(place)
         return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     return False
 
 
-def _is_made(place: str) -> bool:
+def _ensure_private_dir(place: str) -> bool:
     with contextlib.suppress(OSError):
         os.makedirs(place, 0o700, exist_ok=True)
-        if _is_ours(place, os.lstat):  # where a link leads, others may decide
+        if _is_owned(place, os.lstat):  # where a link leads, others may decide
             os.chmod(place, 0o700)
             return True
     return False
 
 
-def _tidy(folder: str) -> None:
+def _remove_stale(folder: str) -> None:
     """Remove what nobody changed for a day: credentials are replaced, and edges come and go."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
@@ -55,34 +55,34 @@ def _tidy(folder: str) -> None:
                 os.unlink(entry)
 
 
-class Shared:
+class LockedFile:
     """What is shared: a file, or, where there can be none, the memory of this process alone."""
 
     def __init__(self, name: str = "") -> None:
-        folder = own_folder() if name else None
+        folder = private_cache_dir() if name else None
         self.path = os.path.join(folder, name) if folder else None
         if folder and not os.path.exists(os.path.join(folder, name)):
-            _tidy(folder)
+            _remove_stale(folder)
         self._content = b""
         self._changing = threading.Lock()
 
-    def change(self, how: Change[T]) -> T:
+    def update(self, update_content: Update[T]) -> T:
         """Let C(how) change the content while nobody else can; it may be called twice."""
         if self.path:
             try:
-                return _change_file(self.path, how)
+                return _change_file(self.path, update_content)
             except OSError:  # a full or read-only disk, or one that knows no locks
                 self.path = None
         with self._changing:
-            self._content, result = how(self._content)
+            self._content, result = update_content(self._content)
             return result
 
 
-def _change_file(path: str, how: Change[T]) -> T:
+def _change_file(path: str, update_content: Update[T]) -> T:
     # Opened anew each time: threads and forks that shared an open file would share its lock as well.
     with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
-        content, result = how(file.read())
+        content, result = update_content(file.read())
         file.seek(0)
         file.write(content)
         file.truncate()

@@ -19,24 +19,24 @@ import typing as t
 
 import pytest
 import requests
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import shared
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.budget import (
-    CLOUDFLARE,
-    FORGOTTEN,
-    Budget,
-    Flight,
-    Limit,
-)
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import locked_file
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import TIMEOUT, Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.credentials import Credentials
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import Unreachable
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.pacing import (
-    ASSUMED,
-    LONGEST_WAIT,
-    Pacer,
-    lives,
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import ConnectError
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.locked_file import LockedFile
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limit_state import (
+    DEFAULT_LIMIT,
+    IN_FLIGHT_TIMEOUT,
+    InFlightRequest,
+    RateLimit,
+    RateLimitState,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.shared import Shared
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limiter import (
+    DEFAULT_LIMITS,
+    MAX_WAIT,
+    RateLimiter,
+    is_alive,
+)
 from concurrency import Clock, at_once
 from local_edge.testing import Edge, running
 
@@ -46,7 +46,7 @@ from local_edge.testing import Edge, running
 class Server:
     """Counts as a server may: C(style) is exactly, by the second, or from one full window to the next."""
 
-    def __init__(self, style: str, limit: Limit, speaks: bool = True) -> None:
+    def __init__(self, style: str, limit: RateLimit, speaks: bool = True) -> None:
         self.style, self.limit, self.speaks = style, limit, speaks
         self.counted: list[float] = []
         self.refused = 0
@@ -79,20 +79,20 @@ class Server:
 def simulate(server: Server, count: int, threads: int, latency: float, chance: random.Random) -> float:
     """Let so many threads send so many requests, and return the seconds it took. A request may be counted at any time of its flight."""
     begin = 1_700_000_000.0 + chance.random()
-    assumed = ASSUMED if server.speaks else {"default": server.limit}
-    budget = Budget(assumed, assumed)
+    assumed = DEFAULT_LIMITS if server.speaks else {"default": server.limit}
+    budget = RateLimitState(assumed, assumed)
     order, events, now = itertools.count(), list[t.Any](), begin
     for _thread in range(threads):
         heapq.heappush(events, (begin, next(order), "ask", ()))
     while events:
         now, _order, what, how = heapq.heappop(events)
-        budget = Budget.load(budget.dump(), budget.assumed)
+        budget = RateLimitState.load(budget.dump(), budget.assumed)
         budget.advance(now, lambda _process: True)
         if what == "count":
             flight, landing = how
             heapq.heappush(events, (landing, next(order), "land", (flight, *server.answer(now))))
         elif what == "land":
-            budget.land(how[0], now, *how[1:])
+            budget.finish(how[0], now, *how[1:])
             heapq.heappush(events, (now, next(order), "ask", ()))
         elif count and (delay := budget.delay(now)):
             heapq.heappush(events, (now + delay, next(order), "ask", ()))
@@ -100,7 +100,7 @@ def simulate(server: Server, count: int, threads: int, latency: float, chance: r
             count -= 1
             landing = now + latency * chance.uniform(0.5, 1.5)
             heapq.heappush(
-                events, (chance.uniform(now, landing), next(order), "count", (budget.depart(now, 1), landing))
+                events, (chance.uniform(now, landing), next(order), "count", (budget.start(now, 1), landing))
             )
     return now - begin
 
@@ -111,7 +111,7 @@ def simulate(server: Server, count: int, threads: int, latency: float, chance: r
     ("style", "speaks"), [("exactly", True), ("exactly", False), ("by the second", True), ("windows", True)]
 )
 def test_nothing_is_refused_and_no_time_is_lost(style: str, speaks: bool, threads: int, seed: int) -> None:
-    server, chance = Server(style, Limit(40, 10), speaks), random.Random(seed)
+    server, chance = Server(style, RateLimit(40, 10), speaks), random.Random(seed)
     took = simulate(server, 120, threads, 0.02, chance)
     assert not server.refused
     sent = sorted(server.counted)
@@ -124,7 +124,7 @@ def test_nothing_is_refused_and_no_time_is_lost(style: str, speaks: bool, thread
 @pytest.mark.parametrize("style", ["exactly", "by the second", "windows"])
 @pytest.mark.parametrize("seed", range(4))
 def test_what_others_spent_is_not_there_to_be_spent(style: str, seed: int) -> None:
-    server, chance = Server(style, Limit(40, 10)), random.Random(seed)
+    server, chance = Server(style, RateLimit(40, 10)), random.Random(seed)
     server.counted = [1_700_000_000.0 - chance.uniform(0, 9) for _request in range(30)]
     others = set(server.counted)
     assert simulate(server, 60, 16, 0.1, chance) < 25
@@ -132,112 +132,112 @@ def test_what_others_spent_is_not_there_to_be_spent(style: str, seed: int) -> No
     assert len(server.counted) == 60 + len(others)
 
 
-def landed(budget: Budget, now: float, status: int = 200, **headers: str) -> None:
-    budget.land(budget.depart(now, 1), now, status, {name.replace("_", "-"): value for name, value in headers.items()})
+def landed(budget: RateLimitState, now: float, status: int = 200, **headers: str) -> None:
+    budget.finish(budget.start(now, 1), now, status, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 @pytest.mark.parametrize(
     ("told", "limits", "left", "delay"),
     [
-        ({}, ASSUMED, 1199, 0),
-        ({"Ratelimit": '"default";r=50;t=30'}, ASSUMED, 50, 0),
-        ({"Ratelimit": '"default";r=0;t=30'}, ASSUMED, 0, 31),
-        ({"Ratelimit": '"default";r=0'}, ASSUMED, 0, 301),
-        ({"Ratelimit": '"a";r=9;t=8, "b" ; t=7 ; r=0'}, {"a": CLOUDFLARE, "b": CLOUDFLARE}, 0, 8),
-        ({"Ratelimit": '"a";r=0;t=8, "b";r=0;t=9'}, {"a": CLOUDFLARE, "b": CLOUDFLARE}, 0, 10),
+        ({}, DEFAULT_LIMITS, 1199, 0),
+        ({"Ratelimit": '"default";r=50;t=30'}, DEFAULT_LIMITS, 50, 0),
+        ({"Ratelimit": '"default";r=0;t=30'}, DEFAULT_LIMITS, 0, 31),
+        ({"Ratelimit": '"default";r=0'}, DEFAULT_LIMITS, 0, 301),
+        ({"Ratelimit": '"a";r=9;t=8, "b" ; t=7 ; r=0'}, {"a": DEFAULT_LIMIT, "b": DEFAULT_LIMIT}, 0, 8),
+        ({"Ratelimit": '"a";r=0;t=8, "b";r=0;t=9'}, {"a": DEFAULT_LIMIT, "b": DEFAULT_LIMIT}, 0, 10),
         (
             {"Ratelimit_Policy": '"burst";q=100;w=60, "default";q=40;w=10'},
-            {"burst": Limit(100, 60), "default": Limit(40, 10)},
+            {"burst": RateLimit(100, 60), "default": RateLimit(40, 10)},
             39,
             0,
         ),
         (
             {"Ratelimit_Policy": '"burst";q=1;w=60', "Ratelimit": '"default";r=5;t=9'},
-            {"burst": Limit(1, 60), "default": CLOUDFLARE},
+            {"burst": RateLimit(1, 60), "default": DEFAULT_LIMIT},
             0,
             60,
         ),
-        ({"Ratelimit": f'"default";r=0;t={"9" * 5000}'}, ASSUMED, 0, 301),
-        ({"Ratelimit": "nonsense", "Ratelimit_Policy": '"x";q=0;w=0, ;;, "y";q=5'}, ASSUMED, 1199, 0),
+        ({"Ratelimit": f'"default";r=0;t={"9" * 5000}'}, DEFAULT_LIMITS, 0, 301),
+        ({"Ratelimit": "nonsense", "Ratelimit_Policy": '"x";q=0;w=0, ;;, "y";q=5'}, DEFAULT_LIMITS, 1199, 0),
     ],
 )
 def test_what_the_server_says_is_obeyed_and_a_second_added_where_others_spent(
-    told: dict[str, str], limits: dict[str, Limit], left: int, delay: float
+    told: dict[str, str], limits: dict[str, RateLimit], left: int, delay: float
 ) -> None:
-    budget = Budget(ASSUMED, ASSUMED)
+    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
     landed(budget, 1000, **told)
-    assert (budget.limits, budget.left(1000), budget.delay(1000)) == (limits, left, delay)
+    assert (budget.limits, budget.remaining(1000), budget.delay(1000)) == (limits, left, delay)
 
 
 def test_an_answer_that_comes_late_does_not_overrule_a_newer_one() -> None:
-    budget = Budget(ASSUMED, ASSUMED)
-    early, late = budget.depart(1000, 1), budget.depart(1001, 1)
-    budget.land(late, 1002, 200, {"Ratelimit": '"default";r=0;t=30'})
-    budget.land(early, 1003, 200, {"Ratelimit": '"default";r=7;t=30'})
+    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    early, late = budget.start(1000, 1), budget.start(1001, 1)
+    budget.finish(late, 1002, 200, {"Ratelimit": '"default";r=0;t=30'})
+    budget.finish(early, 1003, 200, {"Ratelimit": '"default";r=7;t=30'})
     assert budget.delay(1003) == 30
 
 
 def test_what_is_in_flight_may_not_be_counted_yet_in_what_remains() -> None:
-    budget = Budget(ASSUMED, ASSUMED)
+    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
     landed(budget, 1000, Ratelimit='"default";r=100;t=30')
-    one, _other = budget.depart(1000, 1), budget.depart(1000, 1)
-    budget.land(one, 1001, 200, {"Ratelimit": '"default";r=2;t=30'})
-    assert budget.left(1001) == 1
-    budget.depart(1001, 1)
+    one, _other = budget.start(1000, 1), budget.start(1000, 1)
+    budget.finish(one, 1001, 200, {"Ratelimit": '"default";r=2;t=30'})
+    assert budget.remaining(1001) == 1
+    budget.start(1001, 1)
     assert 0 < budget.delay(1001) < 1, "until one of the two is answered"
 
 
 def test_nobody_goes_before_the_first_answer_but_one() -> None:
-    budget = Budget(ASSUMED, ASSUMED)
-    first = budget.depart(1000, 1)
+    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    first = budget.start(1000, 1)
     assert budget.delay(1000) > 0
-    budget.land(first, 1001, 200, {})
-    budget.depart(1001, 1)
+    budget.finish(first, 1001, 200, {})
+    budget.start(1001, 1)
     assert budget.delay(1001) == 0
     assert budget.delay(1100) > 0, "nor after a while, in which others may have spent it"
 
 
 def test_a_refusal_holds_back_whatever_other_answers_say() -> None:
-    budget = Budget(ASSUMED, ASSUMED)
+    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
     landed(budget, 1000, Ratelimit='"default";r=100;t=30')
-    refused, granted = budget.depart(1000, 1), budget.depart(1000, 1)
-    budget.land(refused, 1001, 429, {"Retry-After": "60"})
-    budget.land(granted, 1002, 200, {"Ratelimit": '"default";r=99;t=30'})
+    refused, granted = budget.start(1000, 1), budget.start(1000, 1)
+    budget.finish(refused, 1001, 429, {"Retry-After": "60"})
+    budget.finish(granted, 1002, 200, {"Ratelimit": '"default";r=99;t=30'})
     assert budget.delay(1002) == 59
-    budget.depart(1061, 1)
+    budget.start(1061, 1)
     assert 0 < budget.delay(1061) < 1, "then one may try"
 
 
 def test_a_server_that_stops_speaking_is_not_held_to_what_it_said() -> None:
-    budget = Budget({}, {})
+    budget = RateLimitState({}, {})
     landed(budget, 1000, Ratelimit='"default";r=1;t=10', Ratelimit_Policy='"default";q=2;w=10')
     landed(budget, 1001)
-    assert budget.limits == {"default": Limit(2, 10)}
+    assert budget.limits == {"default": RateLimit(2, 10)}
     landed(budget, 1060)
-    assert budget.limits == {} and budget.left(1060) is None and budget.delay(1060) == 0
+    assert budget.limits == {} and budget.remaining(1060) is None and budget.delay(1060) == 0
 
 
 def test_who_is_gone_is_not_waited_for() -> None:
-    assert sum(TIMEOUT) < FORGOTTEN
-    budget = Budget(ASSUMED, ASSUMED)
-    flight = budget.depart(1000, 7)
-    budget.advance(1000 + FORGOTTEN, lambda process: process == 7)
-    assert budget.delay(1000 + FORGOTTEN) > 0
-    budget.advance(1000 + FORGOTTEN, lambda process: process != 7)
-    assert budget.delay(1000 + FORGOTTEN) == 0 and budget.left(1000 + FORGOTTEN) == 1199
-    budget.land(flight, 2000, 200, {"Ratelimit": '"default";r=0;t=30'})
+    assert sum(TIMEOUT) < IN_FLIGHT_TIMEOUT
+    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    flight = budget.start(1000, 7)
+    budget.advance(1000 + IN_FLIGHT_TIMEOUT, lambda process: process == 7)
+    assert budget.delay(1000 + IN_FLIGHT_TIMEOUT) > 0
+    budget.advance(1000 + IN_FLIGHT_TIMEOUT, lambda process: process != 7)
+    assert budget.delay(1000 + IN_FLIGHT_TIMEOUT) == 0 and budget.remaining(1000 + IN_FLIGHT_TIMEOUT) == 1199
+    budget.finish(flight, 2000, 200, {"Ratelimit": '"default";r=0;t=30'})
     assert budget.delay(2000) == 0, "and what it was answered is old"
 
 
 def test_what_lies_in_the_future_happened_now() -> None:
-    budget = Budget(ASSUMED, {"default": Limit(3, 10)})
+    budget = RateLimitState(DEFAULT_LIMITS, {"default": RateLimit(3, 10)})
     for _request in range(3):
         landed(budget, 5000)
-    flight = budget.depart(5000, 1)
+    flight = budget.start(5000, 1)
     landed(budget, 5000, 429, Retry_After="60")
     budget.advance(1000, lambda _process: True)
-    assert list(budget.log) == [1000] * 4 and budget.word.reset == 1060
-    budget.land(flight, 1000, 200, {})
+    assert list(budget.log) == [1000] * 4 and budget.report.reset == 1060
+    budget.finish(flight, 1000, 200, {})
     assert budget.delay(1000) == 60
 
 
@@ -245,26 +245,26 @@ def test_what_lies_in_the_future_happened_now() -> None:
 
 
 def test_waiting_is_told_before_and_counted_once(clock: Clock) -> None:
-    pacer, told = Pacer({"default": Limit(2, 10)}, clock=clock, sleep=clock.sleep), list[float]()
-    pacer.on_wait = told.append
+    rate_limiter, told = RateLimiter({"default": RateLimit(2, 10)}, clock=clock, sleep=clock.sleep), list[float]()
+    rate_limiter.on_wait = told.append
     for _request in range(3):
-        pacer.land(pacer.take(), 200)
-    assert clock.slept == told == [10.0] and pacer.waited == 10.0
-    asleep = Pacer(ASSUMED, clock=clock, sleep=lambda seconds: None)
+        rate_limiter.release(rate_limiter.acquire(), 200)
+    assert clock.slept == told == [10.0] and rate_limiter.waited == 10.0
+    asleep = RateLimiter(DEFAULT_LIMITS, clock=clock, sleep=lambda seconds: None)
     for seconds in (10, 10, 4, 12, 0.5):
-        asleep.pause(seconds)
+        asleep.sleep(seconds)
     assert asleep.waited == 12.0, "what threads sleep through together counts once"
 
 
 def test_nobody_waits_for_hours(clock: Clock) -> None:
-    pacer = Pacer(ASSUMED, clock=clock, sleep=clock.sleep)
-    pacer.land(pacer.take(), 429, {"Retry-After": "7200"})
-    with pytest.raises(Unreachable, match="may go in 3600 s"):
-        pacer.take()
+    rate_limiter = RateLimiter(DEFAULT_LIMITS, clock=clock, sleep=clock.sleep)
+    rate_limiter.release(rate_limiter.acquire(), 429, {"Retry-After": "7200"})
+    with pytest.raises(ConnectError, match="may go in 3600 s"):
+        rate_limiter.acquire()
     assert not clock.slept
-    clock.now += 3600 - LONGEST_WAIT
-    pacer.take()
-    assert clock.slept == [LONGEST_WAIT]
+    clock.now += 3600 - MAX_WAIT
+    rate_limiter.acquire()
+    assert clock.slept == [MAX_WAIT]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_nobody_waits_for_hours(clock: Clock) -> None:
     ],
 )
 def test_what_is_not_told_limits_nothing_on_this_very_machine(url: str, limited: bool) -> None:
-    assert Pacer.of(url, "digest").left() == (1200 if limited else None)
+    assert RateLimiter.for_credentials(url, "digest").remaining() == (1200 if limited else None)
 
 
 def client_of(edge: Edge) -> Client:
@@ -330,7 +330,12 @@ def test_a_budget_that_others_spend_is_not_overdrawn() -> None:
 @pytest.mark.slow
 def test_a_refusal_of_one_holds_all_processes_back() -> None:
     with running(token="another-token-0123456789abcdefghijklmnop") as edge:
-        forked(1, lambda: client_of(edge).pacer.land(client_of(edge).pacer.take(), 429, {"Retry-After": "1"}))
+        forked(
+            1,
+            lambda: client_of(edge).rate_limiter.release(
+                client_of(edge).rate_limiter.acquire(), 429, {"Retry-After": "1"}
+            ),
+        )
         begin = time.monotonic()
         at_once(4, lambda _number: client_of(edge).call("GET", "/accounts"))
         assert time.monotonic() - begin > 0.9
@@ -338,9 +343,9 @@ def test_a_refusal_of_one_holds_all_processes_back() -> None:
 
 def test_an_edge_without_a_limit_is_not_held_back(edge: Edge) -> None:
     client = client_of(edge)
-    for _request in range(CLOUDFLARE.quota + 1):
-        client.pacer.land(client.pacer.take(), 200)
-    assert client.pacer.waited == 0 and client.pacer.left() is None
+    for _request in range(DEFAULT_LIMIT.quota + 1):
+        client.rate_limiter.release(client.rate_limiter.acquire(), 200)
+    assert client.rate_limiter.waited == 0 and client.rate_limiter.remaining() is None
 
 
 def test_a_request_whose_answer_is_lost_is_counted_and_not_waited_for() -> None:
@@ -348,14 +353,14 @@ def test_a_request_whose_answer_is_lost_is_counted_and_not_waited_for() -> None:
         edge.fault(method="GET", path=".*", status=0, times=1)
         client = client_of(edge)
         client.call("GET", "/accounts")
-        assert client.pacer.left() == 3 and client.pacer.waited < 1
+        assert client.rate_limiter.remaining() == 3 and client.rate_limiter.waited < 1
 
 
 def test_a_process_that_was_killed_leaves_nobody_waiting() -> None:
-    forked(1, lambda: Pacer.of("https://killed.example.com", "x").take())
-    pacer = Pacer.of("https://killed.example.com", "x")
-    pacer.take()
-    assert pacer.waited == 0 and pacer.left() == 1198 and lives(os.getpid())
+    forked(1, lambda: RateLimiter.for_credentials("https://killed.example.com", "x").acquire())
+    rate_limiter = RateLimiter.for_credentials("https://killed.example.com", "x")
+    rate_limiter.acquire()
+    assert rate_limiter.waited == 0 and rate_limiter.remaining() == 1198 and is_alive(os.getpid())
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------
@@ -368,7 +373,7 @@ def place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pa
         (tmp_path / name).mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(shared.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setattr(locked_file.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
     return tmp_path
 
 
@@ -378,7 +383,7 @@ def mode(path: pathlib.Path) -> int:
 
 def test_the_file_is_the_users_own_and_tells_nothing(place: pathlib.Path) -> None:
     client = Client(Credentials.resolve("token-0123456789", None, None, {}), url="https://api.example.com")
-    client.pacer.take()
+    client.rate_limiter.acquire()
     (file,) = (place / "run" / "tenantry" / "budgets").iterdir()
     assert (mode(file), mode(file.parent)) == (0o600, 0o700)
     said = file.name.encode() + file.read_bytes()
@@ -390,29 +395,32 @@ def test_where_the_file_is(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
     (place / "elsewhere").mkdir()
     (place / "run/tenantry").mkdir()
     (place / "run/tenantry/budgets").symlink_to(place / "elsewhere")
-    assert shared.own_folder() == str(home), "a link is not followed"
+    assert locked_file.private_cache_dir() == str(home), "a link is not followed"
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert shared.own_folder() == str(home)
+    assert locked_file.private_cache_dir() == str(home)
     monkeypatch.setenv("HOME", "relative")
-    assert shared.own_folder() == str(temporary)
+    assert locked_file.private_cache_dir() == str(temporary)
     assert mode(temporary) == 0o700
     temporary.chmod(0o777)
-    assert shared.own_folder() == str(temporary) and mode(temporary) == 0o700
+    assert locked_file.private_cache_dir() == str(temporary) and mode(temporary) == 0o700
     monkeypatch.setattr(os, "getuid", lambda: temporary.stat().st_uid + 1)
-    monkeypatch.setattr(shared.tempfile, "gettempdir", lambda: str(place))
+    monkeypatch.setattr(locked_file.tempfile, "gettempdir", lambda: str(place))
     (place / f"tenantry-{os.getuid()}").mkdir()
-    assert shared.own_folder() is None, "what is another's is not used"
+    assert locked_file.private_cache_dir() is None, "what is another's is not used"
 
 
 def test_without_a_place_the_process_counts_alone(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / "run/tenantry").write_text("in the way")
     (place / "home/.cache").write_text("in the way")
     monkeypatch.setattr(
-        shared.tempfile, "gettempdir", lambda: str(place / "nowhere/at/all" if os.getuid() else "/proc/none")
+        locked_file.tempfile, "gettempdir", lambda: str(place / "nowhere/at/all" if os.getuid() else "/proc/none")
     )
-    pacer = Pacer.of("https://api.example.com", "x")
-    pacer.take()
-    assert pacer.left() == 1199 and Pacer.of("https://api.example.com", "x").left() == 1200
+    rate_limiter = RateLimiter.for_credentials("https://api.example.com", "x")
+    rate_limiter.acquire()
+    assert (
+        rate_limiter.remaining() == 1199
+        and RateLimiter.for_credentials("https://api.example.com", "x").remaining() == 1200
+    )
 
 
 @pytest.mark.parametrize("call", ["open", "flock"])
@@ -420,10 +428,10 @@ def test_a_disk_that_refuses_is_done_without(place: pathlib.Path, monkeypatch: p
     def refuse(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
         raise OSError("no")
 
-    pacer = Pacer.of("https://api.example.com", "x")
-    monkeypatch.setattr(*{"open": (shared.os, "open"), "flock": (shared.fcntl, "flock")}[call], refuse)
-    at_once(4, lambda _number: pacer.land(pacer.take(), 200))
-    assert pacer.left() == 1196
+    rate_limiter = RateLimiter.for_credentials("https://api.example.com", "x")
+    monkeypatch.setattr(*{"open": (locked_file.os, "open"), "flock": (locked_file.fcntl, "flock")}[call], refuse)
+    at_once(4, lambda _number: rate_limiter.release(rate_limiter.acquire(), 200))
+    assert rate_limiter.remaining() == 1196
 
 
 @pytest.mark.parametrize(
@@ -436,37 +444,37 @@ def test_a_disk_that_refuses_is_done_without(place: pathlib.Path, monkeypatch: p
     ],
 )
 def test_a_damaged_file_is_a_new_one(place: pathlib.Path, damage: t.Callable[[bytes], bytes]) -> None:
-    pacer = Pacer.of("https://api.example.com", "x")
+    rate_limiter = RateLimiter.for_credentials("https://api.example.com", "x")
     for _request in range(5):
-        pacer.land(pacer.take(), 200)
-    assert pacer.left() == 1195
+        rate_limiter.release(rate_limiter.acquire(), 200)
+    assert rate_limiter.remaining() == 1195
     (file,) = (place / "run/tenantry/budgets").iterdir()
     file.write_bytes(damage(file.read_bytes()))
-    assert pacer.left() == 1200
-    pacer.land(pacer.take(), 200)
-    assert pacer.left() == 1199
+    assert rate_limiter.remaining() == 1200
+    rate_limiter.release(rate_limiter.acquire(), 200)
+    assert rate_limiter.remaining() == 1199
 
 
 def test_what_nobody_uses_any_more_is_removed(place: pathlib.Path) -> None:
     for url, days in (("https://a.example.com", 2), ("https://b.example.com", 0.5)):
-        Pacer.of(url, "x").take()
+        RateLimiter.for_credentials(url, "x").acquire()
         file = max((place / "run/tenantry/budgets").iterdir(), key=lambda file: file.stat().st_mtime)
-        os.utime(file, (time.time() - days * shared.DAY,) * 2)
-    Pacer.of("https://c.example.com", "x").take()
+        os.utime(file, (time.time() - days * locked_file.DAY,) * 2)
+    RateLimiter.for_credentials("https://c.example.com", "x").acquire()
     assert len(list((place / "run/tenantry/budgets").iterdir())) == 2
-    assert Pacer.of("https://b.example.com", "x").left() == 1199
+    assert RateLimiter.for_credentials("https://b.example.com", "x").remaining() == 1199
 
 
 def test_what_is_shared_gets_shorter_too(place: pathlib.Path) -> None:
-    file = Shared("x")
-    assert file.change(lambda content: (b"long content", content)) == b""
-    assert file.change(lambda content: (b"short", content)) == b"long content"
-    assert Shared("x").change(lambda content: (b"", content)) == b"short"
+    file = LockedFile("x")
+    assert file.update(lambda content: (b"long content", content)) == b""
+    assert file.update(lambda content: (b"short", content)) == b"long content"
+    assert LockedFile("x").update(lambda content: (b"", content)) == b"short"
 
 
 def test_bytes_are_the_same_budget() -> None:
-    budget = Budget(ASSUMED, {"a": Limit(3, 10)})
+    budget = RateLimitState(DEFAULT_LIMITS, {"a": RateLimit(3, 10)})
     landed(budget, 1000.1234567, Ratelimit='"a";r=2;t=3')
-    flight = budget.depart(1000.7654321, 5)
-    again = Budget.load(budget.dump(), ASSUMED)
-    assert again == budget and isinstance(again.flights[0], Flight) and again.flights == [flight]
+    flight = budget.start(1000.7654321, 5)
+    again = RateLimitState.load(budget.dump(), DEFAULT_LIMITS)
+    assert again == budget and isinstance(again.in_flight[0], InFlightRequest) and again.in_flight == [flight]
