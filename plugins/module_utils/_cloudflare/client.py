@@ -98,7 +98,7 @@ class Client:
     def call(self, method: str, path: str, idempotent: bool | None = None, **request_kwargs: t.Any) -> ApiResponse:
         """Send one request, in as many attempts as are safe. C(how) is what C(requests) takes: C(params), C(json), C(files), ...
 
-        C(repeatable) says of a request whether doing it twice is doing it once, where the method does not tell.
+        C(idempotent) says of a request whether doing it twice is doing it once, where the method does not tell.
 
         Raises ApiError when the answer is no, LostAnswer when what happened is unknown, Unreachable when nothing was sent.
         """

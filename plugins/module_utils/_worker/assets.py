@@ -271,7 +271,7 @@ class Session:
 
     def _manifest(self) -> dict[str, t.Any]:
         manifest = {file.name: {"hash": file.hash(self._path), "size": file.size} for file in self._folder.files}
-        return {"json": {"manifest": manifest}, "repeatable": True}
+        return {"json": {"manifest": manifest}, "idempotent": True}
 
     def _upload_missing(self, answer: ApiResponse) -> None:
         session = answer.result or {}
