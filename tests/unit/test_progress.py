@@ -41,7 +41,7 @@ class Clock:
 
 
 def progress(label: str = "Workers in dispatch namespace 'tenants'", total: int = 200, **told: t.Any) -> Progress:
-    rate_limiter = unittest.mock.Mock(spec=RateLimiter, left=lambda: 900, seconds_for=lambda count: 0.0)
+    rate_limiter = unittest.mock.Mock(spec=RateLimiter, remaining=lambda: 900, seconds_for=lambda count: 0.0)
     return Progress(label, total, rate_limiter, **told)
 
 
