@@ -27,7 +27,7 @@ def _worker(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Worker that was uploaded an hour ago, as its stamp has it."""
     run.ok("dispatch_namespace", name="tenants")
     with monkeypatch.context() as patched:
-        patched.setattr(Client, "now", lambda client: time.time() - 3600)
+        patched.setattr(Client, "server_time", lambda client: time.time() - 3600)
         run.ok("namespaced_worker", **DRIFTED)
 
 

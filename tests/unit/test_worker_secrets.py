@@ -68,7 +68,7 @@ def test_the_worker_does_not_count_as_touched(
     run: Runner, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(Client, "now", lambda client: time.time() - 20)
+        patched.setattr(Client, "server_time", lambda client: time.time() - 20)
         run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
     for options in ({"secrets": {"A": SECRET}}, {"secrets": {"A": SECRET}, "state": "absent"}):
         assert run.ok("worker_secrets", **SECRETS, **options, **key)["changed"]
@@ -82,7 +82,7 @@ def test_what_others_have_changed_is_still_found(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(Client, "now", lambda client: time.time() - 3600)
+        patched.setattr(Client, "server_time", lambda client: time.time() - 3600)
         run.ok("namespaced_worker", **WORKER, logpush=True)
     path = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/settings"
     files = {"settings": (None, json.dumps({"logpush": False}), "application/json")}
