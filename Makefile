@@ -135,7 +135,7 @@ soak: $(TEST) install ## an hour of traffic while tenants come, change and go; M
 
 ##@ Maintain
 
-.PHONY: lock changelog
+.PHONY: lock changelog diagrams
 lock: ## lock anew what the .in files ask for
 	@$(PYTHON) -m venv .cache/uv
 	.cache/uv/bin/pip install -qq uv
@@ -150,6 +150,9 @@ lock: ## lock anew what the .in files ask for
 
 changelog: $(TEST) install ## write the release that galaxy.yml names from changelogs/fragments
 	@$(tools) antsibull-changelog release --reload-plugins --refresh --update-existing
+
+diagrams: ## draw the diagrams of the documentation
+	@$(PYTHON) docs/diagrams/draw.py
 
 # What the targets stand on
 
