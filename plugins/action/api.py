@@ -144,7 +144,9 @@ class ActionModule(Ordinary):
 
     def _located(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:
         paths = {
-            key: options[key] for key in (*source.FILES, *FOLDERS) if isinstance(options.get(key), str) and options[key]
+            key: options[key]
+            for key in (*source.PATH_OPTIONS, *FOLDERS)
+            if isinstance(options.get(key), str) and options[key]
         }
         found = {
             **options,

@@ -21,7 +21,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worke
     FingerprintTag,
     find_fingerprint_tag,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.gitignore import Ignored
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.gitignore import GitignoreMatcher
 from harness import Runner
 from local_edge.testing import Edge
 
@@ -530,5 +530,5 @@ def test_git_is_the_judge_of_patterns(tmp_path: pathlib.Path) -> None:
 
 def left_out(lines: list[str], file: str) -> bool:
     """Whether a file is left out, or a folder above it."""
-    ignored, parts = Ignored(lines), file.split("/")
+    ignored, parts = GitignoreMatcher(lines), file.split("/")
     return any(ignored("/".join(parts[:depth]), folder=depth < len(parts)) for depth in range(1, len(parts) + 1))

@@ -16,8 +16,8 @@ import yaml
 from ansible_collections.tenantry.cloudflare_workers.plugins.doc_fragments.worker import ModuleDocFragment
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import bindings
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.bindings import (
-    ELSEWHERE,
     OPTIONS,
+    REJECTED_TYPES,
     SPEC,
     TYPES,
 )
@@ -185,30 +185,32 @@ def test_the_documentation_says_what_the_table_says() -> None:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_the_documentation_of_an_option_names_the_types_that_take_it(option: str) -> None:
     said = re.findall(r"C\((\w+)\)", str(documented()[option]["description"]))
-    assert set(said) - {"env"} == {label for label, kind in TYPES.items() if option in kind.takes}
+    assert set(said) - {"env"} == {label for label, kind in TYPES.items() if option in kind.all_options}
 
 
 @pytest.mark.parametrize("label", TYPES)
 def test_names_that_are_resolved_are_options(label: str) -> None:
     kind = TYPES[label]
     if kind.lookup:
-        assert {kind.lookup.option, kind.lookup.becomes} == set(kind.either)
-    assert set(kind.also) | set(kind.assumed) <= set(kind.takes) | {kind.lookup.becomes if kind.lookup else ""}
+        assert {kind.lookup.option, kind.lookup.id_option} == set(kind.one_of)
+    assert set(kind.api_aliases) | set(kind.defaults) <= set(kind.all_options) | {
+        kind.lookup.id_option if kind.lookup else ""
+    }
 
 
 def test_the_edge_knows_the_same_types() -> None:
-    assert set(KINDS) == (set(TYPES) - {"inherit"}) | set(ELSEWHERE)
+    assert set(KINDS) == (set(TYPES) - {"inherit"}) | set(REJECTED_TYPES)
 
 
 @pytest.mark.parametrize("label", sorted(set(TYPES) - {"inherit"}))
 def test_the_edge_takes_the_same_options(label: str) -> None:
     kind, theirs = TYPES[label], KINDS[label]
-    names = {other: option for option, other in kind.also.items()}
+    names = {other: option for option, other in kind.api_aliases.items()}
     names_only = {kind.lookup.option} if kind.lookup else set()
     must = [{names.get(option, option)} for option in theirs.required] + ([set(theirs.either)] if theirs.either else [])
-    mine = [{option} for option in kind.needs] + ([set(kind.either) - names_only] if kind.either else [])
+    mine = [{option} for option in kind.required] + ([set(kind.one_of) - names_only] if kind.one_of else [])
     assert sorted(map(sorted, must)) == sorted(map(sorted, mine))
-    assert set(kind.may) == set(theirs.optional)
+    assert set(kind.optional) == set(theirs.optional)
 
 
 # -- up and back -------------------------------------------------------------------------------------------------------
@@ -309,16 +311,18 @@ def test_what_is_declared_and_differs_is_seen(run: Runner, example: dict[str, t.
 
 @pytest.mark.parametrize("example", ["service", "queue"], indirect=True)
 def test_what_the_api_does_not_say_is_what_it_means(run: Runner, example: dict[str, t.Any]) -> None:
-    assumed = TYPES[example["type"]].assumed
-    run.ok("worker", **WORKER, bindings=[{option: value for option, value in example.items() if option not in assumed}])
+    defaults = TYPES[example["type"]].defaults
+    run.ok(
+        "worker", **WORKER, bindings=[{option: value for option, value in example.items() if option not in defaults}]
+    )
     remove_fingerprint_tag(run)
-    assert verbs(run.ok("worker", **WORKER, bindings=[{**example, **assumed}])) == ["PATCH /script-settings"]
+    assert verbs(run.ok("worker", **WORKER, bindings=[{**example, **defaults}])) == ["PATCH /script-settings"]
 
 
 @pytest.mark.parametrize("example", ["service", "r2_bucket"], indirect=True)
 def test_null_is_not_given(run: Runner, example: dict[str, t.Any]) -> None:
     run.ok("worker", **WORKER, bindings=[example])
-    nulls = {option: None for option in TYPES[example["type"]].takes if option not in example}
+    nulls = {option: None for option in TYPES[example["type"]].all_options if option not in example}
     assert nulls and not run.ok("worker", **WORKER, bindings=[{**example, **nulls}])["changed"]
 
 
@@ -356,7 +360,7 @@ def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_th
 def test_a_name_that_nobody_has_is_foreseen_and_refused(run: Runner, label: str, says: str) -> None:
     bound = {"name": "B", "type": label, **EXAMPLES[label]}
     predicted = run.ok("worker", check=True, **WORKER, bindings=[bound])
-    assert predicted["worker"]["bindings"][0][bindings.TYPES[label].lookup.becomes] == "(known after apply)"  # type: ignore[union-attr]
+    assert predicted["worker"]["bindings"][0][bindings.TYPES[label].lookup.id_option] == "(known after apply)"  # type: ignore[union-attr]
     assert says in run.refused("worker", **WORKER, bindings=[bound])
 
 
@@ -633,7 +637,7 @@ def test_as_much_as_fits(run: Runner) -> None:
     ],
 )
 def test_which_option_owns_which_type(given: dict[str, t.Any], goes: set[str]) -> None:
-    kept, keeping = bindings.keeps(given, "remove"), bindings.keeps(given, "keep")
+    kept, keeping = bindings.unmanaged_filter(given, "remove"), bindings.unmanaged_filter(given, "keep")
     assert {label for label in (*TYPES, "assets", "brand_new") if not kept({"name": "B", "type": label})} - {
         "brand_new"
     } == goes

@@ -25,7 +25,10 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worke
     find_fingerprint_tag,
     secrets_digest,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.multipart import read_modules, upload
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.multipart import (
+    read_modules,
+    upload_request,
+)
 
 if t.TYPE_CHECKING:
     from harness import Runner
@@ -90,7 +93,7 @@ def files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("options", "identity"),
+    ("options", "source_digest"),
     [
         ({"content": CODE}, "b92eecd68e6dce43abcb3588fe1b64504815a926d265126ea1801c027dc05b64"),
         (
@@ -111,12 +114,12 @@ def files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> str:
     ],
 )
 def test_no_release_takes_an_old_source_for_another(
-    entrypoint: pathlib.Path, options: dict[str, t.Any], identity: str
+    entrypoint: pathlib.Path, options: dict[str, t.Any], source_digest: str
 ) -> None:
     """These digests are in the tags of Workers that are out there: one that changes uploads them all anew."""
     files(entrypoint.parent, {"router.js": CODE, "folder/index.js": CODE, "folder/lib/a.txt": "a"})
     given = {**options, "source_root": str(entrypoint.parent), "esbuild_path": esbuild(entrypoint.parent, "1")}
-    assert source.load(given).identity == identity
+    assert source.load(given).source_digest == source_digest
 
 
 def test_no_esbuild(entrypoint: pathlib.Path) -> None:
@@ -171,8 +174,8 @@ def test_what_is_no_worker(
 
 
 def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LARGEST", 200)
-    monkeypatch.setattr(folder_source, "MOST_MODULES", 2)
+    monkeypatch.setattr(source, "MAX_SIZE", 200)
+    monkeypatch.setattr(folder_source, "MAX_MODULES", 2)
     root = files(
         tmp_path,
         {
@@ -221,7 +224,7 @@ def test_a_folder_is_its_modules(tmp_path: pathlib.Path) -> None:
     assert [module.name for module in made.modules] == sorted(kinds)
     assert made.main_module == "index.js"
     assert [(one.name, one.type) for one in made.maps] == [("index.js.map", "application/source-map")]
-    sent = [(name, part[2]) for name, part in upload(made, {}, [], [])["files"]]
+    sent = [(name, part[2]) for name, part in upload_request(made, {}, [], [])["files"]]
     assert sent == [
         ("metadata", "application/json"),
         *sorted(kinds.items()),
@@ -257,13 +260,13 @@ def test_another_esbuild_is_no_change_and_another_source_is(entrypoint: pathlib.
         source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)})
         for version in ("1", "2")
     ]
-    assert made[0].modules != made[1].modules and made[0].identity == made[1].identity
-    assert made[0].code != made[1].code
+    assert made[0].modules != made[1].modules and made[0].source_digest == made[1].source_digest
+    assert made[0].bundle_digest != made[1].bundle_digest
     assert made[0].main_module == "a.js"
     source._read.cache_clear()
     entrypoint.write_text("export default { other: 1 };\n")
     changed = source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, "1")})
-    assert changed.identity != made[0].identity
+    assert changed.source_digest != made[0].source_digest
 
 
 def test_a_tsconfig_is_part_of_the_source_with_what_it_extends(entrypoint: pathlib.Path) -> None:
@@ -276,7 +279,7 @@ def test_a_tsconfig_is_part_of_the_source_with_what_it_extends(entrypoint: pathl
     ):
         source._read.cache_clear()
         files(entrypoint.parent, contents)
-        seen.add(source.load({"entrypoint": str(entrypoint), "esbuild_path": program}).identity)
+        seen.add(source.load({"entrypoint": str(entrypoint), "esbuild_path": program}).source_digest)
     assert len(seen) == 4
 
 

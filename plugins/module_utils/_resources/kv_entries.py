@@ -165,7 +165,7 @@ def find_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str,
     found = find_by_title(client, options["title"])
     if found:
         return found["id"], []
-    return UNKNOWN, [KV_BY_TITLE.missing.format(options["title"])]
+    return UNKNOWN, [KV_BY_TITLE.missing_message.format(options["title"])]
 
 
 class KVEntries(Resource):

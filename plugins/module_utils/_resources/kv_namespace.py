@@ -31,7 +31,7 @@ def find_by_id(client: Client, ident: str) -> Object | None:
 
 def every(client: Client) -> t.Iterator[Object]:
     """Return all KV namespaces of the account."""
-    return map(_told, KV_BY_TITLE.every(client))
+    return map(_told, KV_BY_TITLE.list_all(client))
 
 
 def _told(namespace: t.Mapping[str, t.Any]) -> Object:

@@ -10,7 +10,7 @@ import typing as t
 
 from .._cloudflare.client import ApiResponse, Client
 from .._engine.resource import Object, Step
-from .._worker.bindings import Binding, keeps
+from .._worker.bindings import Binding, unmanaged_filter
 from .._worker.settings import SETTINGS
 from .dispatch_namespace import scripts_path
 from .script import Script
@@ -69,14 +69,14 @@ class NamespacedWorker(Script):
         seen = recall(noted[0], REMEMBERED, wanted, self._declared or []) if noted else None
         if seen is None or self._keeps_any(seen["bindings"]):
             return None
-        self._code = self._code if same else self._source.code
+        self._code = self._code if same else self._source.bundle_digest
         code = {"modules": wanted["modules"]} if same else {}
         return {**seen, **code, "secrets": dict.fromkeys(noted[0].get("secrets", ()), HIDDEN)}
 
     def _keeps_any(self, there: t.Iterable[Binding]) -> bool:
         """Whether bindings stay that are not declared: then all that stays, secrets too, is named in an upload, and what is not named is lost."""
         unmanaged = self.options["unmanaged_bindings"]
-        kept, declared = keeps(self.given, unmanaged), {binding["name"] for binding in self._declared or []}
+        kept, declared = unmanaged_filter(self.given, unmanaged), {binding["name"] for binding in self._declared or []}
         return unmanaged == "keep" or any(kept(binding) for binding in there if binding["name"] not in declared)
 
     def remembered(self, thing: Object) -> list[Remembered]:

@@ -34,7 +34,7 @@ SHARED = (
     "verify_level",
     "rebundle",
     "source_root",
-    *source.TABLE,
+    *source.PACKED_SOURCES_SPEC,
 )  # said once
 MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
@@ -48,8 +48,8 @@ TENANT: dict[str, t.Any] = {
 
 def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code; how to bundle stays for what is bundled."""
-    own_code = any(tenant.get(way) is not None for way in source.WAYS)
-    kept = ("esbuild_path", *source.BUNDLING) if tenant.get("entrypoint") is not None else ()
+    own_code = any(tenant.get(way) is not None for way in source.SOURCE_OPTIONS)
+    kept = ("esbuild_path", *source.BUNDLER_OPTIONS) if tenant.get("entrypoint") is not None else ()
     base = {
         name: value for name, value in defaults.items() if not (own_code and name in source.SPEC and name not in kept)
     }

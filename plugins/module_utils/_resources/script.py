@@ -17,7 +17,7 @@ from abc import abstractmethod
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
 from .._worker import assets, bindings, migrations, multipart, settings, source
-from .._worker.bindings import INHERIT, Binding, Lookup
+from .._worker.bindings import INHERIT, Binding, NameLookup
 from .._worker.fingerprint import (
     NO_ASSETS,
     NO_SECRETS,
@@ -27,7 +27,7 @@ from .._worker.fingerprint import (
     find_fingerprint_tag,
     fingerprint,
 )
-from .._worker.validation import MOST_TAGS, complaints
+from .._worker.validation import MAX_USER_TAGS, validation_errors
 from . import secrets
 from .script_assets import ServesAssets
 from .script_told import FILLED, TOUCHED, outdated_bundles, settings_told, told, unknown_bindings, written_since
@@ -40,7 +40,7 @@ class Script(ServesAssets):
     """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
 
     fields = (
-        Field("modules", None, multipart.modules_alike, initial=[]),
+        Field("modules", None, multipart.modules_key, initial=[]),
         Field("assets", assets.SPEC, initial=None),
         *settings.FIELDS,
         Field("migration_tag", None, initial=None),
@@ -60,7 +60,7 @@ class Script(ServesAssets):
         "verify_level": {"type": "str", "choices": list(LEVELS), "default": "stamp"},
         "rebundle": {"type": "bool", "default": False},
         "source_root": {"type": "path"},
-        **source.TABLE,
+        **source.PACKED_SOURCES_SPEC,
     }
     filled, touched = FILLED, TOUCHED
 
@@ -69,15 +69,15 @@ class Script(ServesAssets):
         self._tags: list[str] = []
         self._declared: list[Binding] | None = None
         self._there: tuple[source.Module, ...] = ()
-        self._known: dict[tuple[Lookup, str], t.Any] = {}  # what was found by name
+        self._known: dict[tuple[NameLookup, str], t.Any] = {}  # what was found by name
         self._kept: set[str] = set()
         self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
         self.outdated = False
         """Whether another version of esbuild made the code of the same sources."""
         self.is_whole = True
         """Whether all of it is known to the plan: else what was not read is trusted to be what its stamp says."""
-        for complaint in complaints(given, options):
-            raise CloudflareError(complaint)
+        for error in validation_errors(given, options):
+            raise CloudflareError(error)
 
     @property
     def warnings(self) -> list[str]:
@@ -106,16 +106,18 @@ class Script(ServesAssets):
 
     @property
     def _described(self) -> bool:
-        return self.options.get("state") != "absent" and any(self.given.get(way) for way in (*source.WAYS, "assets"))
+        return self.options.get("state") != "absent" and any(
+            self.given.get(way) for way in (*source.SOURCE_OPTIONS, "assets")
+        )
 
     @property
     def _source(self) -> source.Source:
         return source.load(self.options, self.options.get("controller_sources"))
 
-    def _find(self, lookup: Lookup, name: str) -> str:
+    def _find(self, lookup: NameLookup, name: str) -> str:
         found = self._known.get((lookup, name)) or lookup.find(self.client, name)
         if found is None:
-            self.missing.append(lookup.missing.format(name))
+            self.missing.append(lookup.missing_message.format(name))
             return UNKNOWN
         self._known[lookup, name] = found
         return str(found[lookup.id])
@@ -133,10 +135,10 @@ class Script(ServesAssets):
         return {name: self.given[name] or [] for name in settings.SETTINGS if name in self.given}
 
     def _desired_tag(self) -> FingerprintTag:
-        made_of = {"source": self._source.identity, **self._settings()}
+        made_of = {"source": self._source.source_digest, **self._settings()}
         if self._declared is not None:
             made_of["bindings"] = self._declared
-            made_of["owns"] = bindings.owns(self.given, self.options["unmanaged_bindings"])
+            made_of["owns"] = bindings.ownership_fingerprint(self.given, self.options["unmanaged_bindings"])
         # What is not given is attested as it was.
         fingerprint_tag = dataclasses.replace(
             self._fingerprint_tag or FingerprintTag(""), fingerprint=fingerprint(made_of)
@@ -152,7 +154,11 @@ class Script(ServesAssets):
         )
 
     def wanted(self, before: Object | None) -> Object:
-        wanted = {**super().wanted(before), **settings.wanted(self.given, before or {}), "owner": self.options["owner"]}
+        wanted = {
+            **super().wanted(before),
+            **settings.desired(self.given, before or {}),
+            "owner": self.options["owner"],
+        }
         wanted.pop("bindings", None)
         if self._migrations:
             wanted["migration_tag"] = self._migrations[-1]["tag"]
@@ -161,9 +167,9 @@ class Script(ServesAssets):
         if self._described:
             wanted["modules"] = [module.summary for module in self._source.modules]
         if self._declared is not None or self._secrets:
-            kept = bindings.keeps(self.given, self.options["unmanaged_bindings"])
+            kept = bindings.unmanaged_filter(self.given, self.options["unmanaged_bindings"])
             there = (before or {}).get("bindings", [])
-            merged = bindings.merge(there, self._declared or [], kept)
+            merged = bindings.merge_bindings(there, self._declared or [], kept)
             if self._declared is not None or merged != there:
                 wanted["bindings"] = merged
         if "secrets" in self.given:
@@ -180,7 +186,7 @@ class Script(ServesAssets):
     def observe(self) -> Object | None:
         self.missing.clear()
         head = self.head()
-        self._declared = bindings.declare(self.given, self._find)
+        self._declared = bindings.resolve_declared(self.given, self._find)
         self._tags = list(head["tags"] or []) if head else []
         self._fingerprint_tag = find_fingerprint_tag(self._tags)
         self._has_assets = head is not None and head.get("has_assets") is not False
@@ -243,7 +249,7 @@ class Script(ServesAssets):
             if same and bundle_digest(code) == self._code:
                 code = self.wanted(None)["modules"]
             else:
-                self._code, self._there = self._source.code, self._there or tuple(modules)
+                self._code, self._there = self._source.bundle_digest, self._there or tuple(modules)
         return {"modules": code, **seen}
 
     def _is_made_of(self, fingerprint: str) -> bool:
@@ -251,7 +257,7 @@ class Script(ServesAssets):
         fingerprint_tag, rebundle = self._fingerprint_tag, self.options["rebundle"]
         self._code = fingerprint_tag.code if fingerprint_tag else ""
         same = fingerprint_tag is not None and fingerprint_tag.fingerprint == fingerprint
-        remade = same and self._code != self._source.code
+        remade = same and self._code != self._source.bundle_digest
         self.outdated = remade and bool(self._code) and not rebundle
         return same and not (remade and rebundle)
 
@@ -283,9 +289,9 @@ class Script(ServesAssets):
             raise CloudflareError(
                 f"bindings: {binding['name']}: {self.label} has no binding {old} to keep: say what it is. Secrets stay by themselves."
             )
-        if after is not None and len(after["tags"]) > MOST_TAGS:
+        if after is not None and len(after["tags"]) > MAX_USER_TAGS:
             raise CloudflareError(
-                f"tags: {self.label} has {len(after['tags'])} tags of others and {MOST_TAGS} fit: give tags to say which of them stay."
+                f"tags: {self.label} has {len(after['tags'])} tags of others and {MAX_USER_TAGS} fit: give tags to say which of them stay."
             )
 
     def _is_astray(self, before: Object) -> bool:
@@ -347,7 +353,7 @@ class Script(ServesAssets):
         return [
             one
             for name in sorted({*old, *new})
-            if (one := source.compared(old.get(name), new.get(name), f"{self.label}: {name}"))
+            if (one := source.module_diff(old.get(name), new.get(name), f"{self.label}: {name}"))
         ]
 
     def shown(self, thing: Object | None) -> Object:
@@ -364,7 +370,7 @@ class Script(ServesAssets):
     def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
         there: list[Binding] = (before or {}).get("bindings", [])
-        bound = bindings.sent(after.get("bindings", there), self._declared or [], there)
+        bound = bindings.to_api(after.get("bindings", there), self._declared or [], there)
         new = self._to_send(before, after) if self._secrets else {}
         if before and (
             by_name or any(binding["type"] == INHERIT for binding in bound)
@@ -372,10 +378,10 @@ class Script(ServesAssets):
             bound += [
                 bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new
             ]
-        return [*bound, *(bindings.secret(name, value) for name, value in new.items())]
+        return [*bound, *(bindings.secret_binding(name, value) for name, value in new.items())]
 
     def _steps(self, before: Object | None) -> Object:
-        return migrations.missing(self._migrations, (before or {}).get("migration_tag"))
+        return migrations.pending(self._migrations, (before or {}).get("migration_tag"))
 
     def _upload(self, before: Object | None, after: Object) -> list[Step]:
         every = self._bound(before, after, by_name=False)
@@ -386,8 +392,11 @@ class Script(ServesAssets):
         put = Step(
             "PUT",
             self.path,
-            lambda: multipart.upload(
-                self._source, {**told, **self._served(session)}, every, self._all_tags(after, self._source.code)
+            lambda: multipart.upload_request(
+                self._source,
+                {**told, **self._served(session)},
+                every,
+                self._all_tags(after, self._source.bundle_digest),
             ),
         )
         return [session.step, put] if session else [put]
@@ -400,5 +409,5 @@ class Script(ServesAssets):
         return Step(
             "PATCH",
             f"{self.path}/settings",
-            lambda: multipart.patch({**told, "tags": self._all_tags(after, self._code)}),
+            lambda: multipart.settings_request({**told, "tags": self._all_tags(after, self._code)}),
         )

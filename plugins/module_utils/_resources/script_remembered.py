@@ -52,7 +52,7 @@ def recall(
             thing[name] = field.initial
         elif name in wanted and digest == _digest(field.normalize(wanted[name])):
             thing[name] = wanted[name]
-        elif name in wanted and not settings.is_merged(name):
+        elif name in wanted and not settings.is_partial(name):
             thing[name] = DIFFERENT
         else:  # it stays, or a part of it does, and an upload has to say what that is
             return None

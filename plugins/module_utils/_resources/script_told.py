@@ -51,8 +51,8 @@ def settings_told(answer: t.Mapping[str, t.Any], attested: t.Iterable[Binding] =
     """Return what the settings of a Worker tell; of its secrets, that is the names. C(attested) are the bindings that are known to have been sent."""
     every = bindings.by_name(answer.get("bindings") or [])
     return {
-        **settings.seen(answer),
-        "bindings": bindings.seen(every, attested),
+        **settings.from_api(answer),
+        "bindings": bindings.from_api(every, attested),
         "secrets": {binding["name"]: HIDDEN for binding in every if binding["type"] in bindings.SECRET_TYPES},
     }
 

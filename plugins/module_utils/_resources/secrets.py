@@ -93,7 +93,9 @@ class HoldsSecrets(Resource):
         return {name: value for name, value in self._values.items() if there.get(name) != after["secrets"][name]}
 
     def _patch_secrets(self, values: t.Mapping[str, t.Any]) -> Step:
-        patch = {name: None if value is None else bindings.secret(name, value) for name, value in values.items()}
+        patch = {
+            name: None if value is None else bindings.secret_binding(name, value) for name, value in values.items()
+        }
         headers = {"Content-Type": "application/merge-patch+json"}
         return Step("PATCH", f"{self.path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": headers})
 

@@ -39,8 +39,13 @@ class WorkerSecrets(HoldsSecrets):
         self._touched = False
         if "secrets" not in given or (options["state"] == "absent" and not given["secrets"]):
             raise CloudflareError("secrets: say which are meant, by name.")
-        misnamed = (complaint for name in self._secrets for complaint in binding_validation.of_name("secrets", name))
-        for complaint in (*misnamed, *(binding_validation.complaints(given) if options["state"] == "present" else ())):
+        misnamed = (
+            complaint for name in self._secrets for complaint in binding_validation.name_errors("secrets", name)
+        )
+        for complaint in (
+            *misnamed,
+            *(binding_validation.validation_errors(given) if options["state"] == "present" else ()),
+        ):
             raise CloudflareError(complaint)
 
     @property

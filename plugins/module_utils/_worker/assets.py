@@ -22,7 +22,7 @@ from .._cloudflare.client import ApiResponse, Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Step
 from .fingerprint import canonical, fingerprint
-from .gitignore import Ignored
+from .gitignore import GitignoreMatcher
 
 SPEC: dict[str, t.Any] = {
     "type": "dict",
@@ -175,7 +175,7 @@ def read(directory: str) -> Folder:
         )
     root = os.path.realpath(directory)
     try:
-        names = list(_names(root, Ignored([*NEVER, *_text(root, IGNORE).split("\n")])))
+        names = list(_names(root, GitignoreMatcher([*NEVER, *_text(root, IGNORE).split("\n")])))
         rules = [name for name in RULES if os.path.lexists(os.path.join(root, name))]
         _refuse(directory, [complaint for name in names + rules if (complaint := _complaint(root, name))], len(names))
         files = tuple(_file(root, name) for name in names)
@@ -186,7 +186,7 @@ def read(directory: str) -> Folder:
     return Folder(files, {name: text for name in rules if (text := _text(root, name))})
 
 
-def _names(root: str, ignored: Ignored) -> t.Iterator[str]:
+def _names(root: str, ignored: GitignoreMatcher) -> t.Iterator[str]:
     """Yield the paths of all files below a folder that are not left out, and of links to folders, which nobody follows."""
     for folder, folders, files in os.walk(root, onerror=_unreadable):
         above = os.path.relpath(folder, root) + "/" if folder != root else ""

@@ -8,80 +8,95 @@ from __future__ import annotations
 
 import typing as t
 
-from .bindings import ELSEWHERE, NAME, SECRET_KEY, TYPES, VAR_TYPES, BindingType, Given, from_assets, from_vars, type_of
+from .bindings import (
+    NAME,
+    REJECTED_TYPES,
+    SECRET_KEY,
+    TYPES,
+    VAR_TYPES,
+    BindingSchema,
+    Params,
+    from_assets,
+    from_vars,
+    type_of,
+)
 from .fingerprint import canonical
 
-MOST_VALUES, LARGEST_VALUE = 128, 5 * 1024  # variables and secrets of a Worker together; bytes of each
+MAX_VARIABLES, MAX_VALUE_SIZE = 128, 5 * 1024  # variables and secrets of a Worker together; bytes of each
 
 
-def of_name(option: str, name: str) -> t.Iterator[str]:
+def name_errors(option: str, name: str) -> t.Iterator[str]:
     """Yield what is wrong with a name in C(env)."""
     if not NAME.fullmatch(name):
         yield f"{option}: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit."
 
 
-def complaints(given: Given) -> t.Iterator[str]:
+def validation_errors(user_params: Params) -> t.Iterator[str]:
     """Yield what is wrong with the options C(bindings), C(vars) and C(secrets), each with the binding and the remedy."""
     declared, secrets = (
-        given.get("bindings") or [],
-        {name: value for name, value in (given.get("secrets") or {}).items() if value is not None},
+        user_params.get("bindings") or [],
+        {name: value for name, value in (user_params.get("secrets") or {}).items() if value is not None},
     )
     for binding in declared:
-        yield from _of_binding(binding)
+        yield from _binding_errors(binding)
     for name, value in secrets.items():
-        yield from _of_secret(name, value)
-    others = (*from_vars(given.get("vars") or {}), *from_assets(given.get("assets")))
-    names = [binding["name"] for binding in (*declared, *others)] + list(secrets)
+        yield from _secret_errors(name, value)
+    other_bindings = (*from_vars(user_params.get("vars") or {}), *from_assets(user_params.get("assets")))
+    names = [binding["name"] for binding in (*declared, *other_bindings)] + list(secrets)
     for name in dict.fromkeys(names):
-        yield from of_name("bindings", name)
+        yield from name_errors("bindings", name)
         if names.count(name) > 1:
             yield f"bindings: {name} is declared {names.count(name)} times, in bindings, vars, secrets or assets: keep one of them."
-    yield from _of_sizes(declared, given.get("vars") or {}, secrets)
+    yield from _size_errors(declared, user_params.get("vars") or {}, secrets)
 
 
-def _of_binding(binding: Given) -> t.Iterator[str]:
-    where, label, extra = (
+def _binding_errors(binding: Params) -> t.Iterator[str]:
+    prefix, type_name, raw_options = (
         f"bindings: {binding.get('name') or 'one of them'}",
         binding.get("type"),
         binding.get("options"),
     )
-    if not binding.get("name") or not label:
-        yield f"{where} has no {'type' if binding.get('name') else 'name'}: give it one."
-    elif label in ELSEWHERE:
-        yield f"{where} is of type {label}: {ELSEWHERE[label]}"
-    elif label not in TYPES and extra is None:
-        yield f"{where}: type {label!r} is none of {', '.join(TYPES)}. If Cloudflare knows it, say in options what it takes, if only {{}}."
+    if not binding.get("name") or not type_name:
+        yield f"{prefix} has no {'type' if binding.get('name') else 'name'}: give it one."
+    elif type_name in REJECTED_TYPES:
+        yield f"{prefix} is of type {type_name}: {REJECTED_TYPES[type_name]}"
+    elif type_name not in TYPES and raw_options is None:
+        yield f"{prefix}: type {type_name!r} is none of {', '.join(TYPES)}. If Cloudflare knows it, say in options what it takes, if only {{}}."
     else:
-        said = {
+        given_options = {
             option: value
             for option, value in binding.items()
             if value is not None and option not in ("name", "type", "options")
         }
-        yield from _of_options(f"{where}: type {label}", type_of(binding), said, extra or {})
-    if {"name", "type"} & set(extra or {}):
-        yield f"{where}: options hold name or type, which are given beside them: leave them out there."
+        yield from _option_errors(f"{prefix}: type {type_name}", type_of(binding), given_options, raw_options or {})
+    if {"name", "type"} & set(raw_options or {}):
+        yield f"{prefix}: options hold name or type, which are given beside them: leave them out there."
 
 
-def _of_options(where: str, kind: BindingType, said: Given, extra: Given) -> t.Iterator[str]:
-    stray = sorted(set(said) - set(kind.takes))
-    if stray:
-        yield f"{where} does not take {', '.join(stray)}. It takes {', '.join(kind.takes) or 'no options'}."
-    given = {option for option, value in {**said, **extra}.items() if value != "" or option in ("text", "json")}
-    for option in kind.needs:
-        if option not in given:
-            yield f"{where} needs {option}, which is not given or empty."
-    chosen = [option for option in kind.either if option in given]
-    if kind.either and len(chosen) != 1:
-        yield f"{where} needs one of {' and '.join(kind.either)}, and {' and '.join(chosen) or 'none of them'} is given."
+def _option_errors(prefix: str, schema: BindingSchema, given_options: Params, raw_options: Params) -> t.Iterator[str]:
+    unexpected = sorted(set(given_options) - set(schema.all_options))
+    if unexpected:
+        yield f"{prefix} does not take {', '.join(unexpected)}. It takes {', '.join(schema.all_options) or 'no options'}."
+    user_params = {
+        option
+        for option, value in {**given_options, **raw_options}.items()
+        if value != "" or option in ("text", "json")
+    }
+    for option in schema.required:
+        if option not in user_params:
+            yield f"{prefix} needs {option}, which is not given or empty."
+    given_alternatives = [option for option in schema.one_of if option in user_params]
+    if schema.one_of and len(given_alternatives) != 1:
+        yield f"{prefix} needs one of {' and '.join(schema.one_of)}, and {' and '.join(given_alternatives) or 'none of them'} is given."
 
 
-def _of_secret(name: str, value: t.Any) -> t.Iterator[str]:
+def _secret_errors(name: str, value: t.Any) -> t.Iterator[str]:
     hint = "A secret is a text, or a key; another value is given through to_json."
     if isinstance(value, dict):
-        said = {option: one for option, one in value.items() if one is not None}
+        given_options = {option: part for option, part in value.items() if part is not None}
         yield from (
             f"{text} {hint}"
-            for text in _of_options(f"secrets: {name} is a dictionary, and a key", SECRET_KEY, said, {})
+            for text in _option_errors(f"secrets: {name} is a dictionary, and a key", SECRET_KEY, given_options, {})
         )
     elif isinstance(value, list):
         yield f"secrets: {name} is a list. {hint}"
@@ -89,7 +104,7 @@ def _of_secret(name: str, value: t.Any) -> t.Iterator[str]:
         yield f"secrets: {name} is empty: give it a value, or null to remove it."
 
 
-def _of_sizes(declared: t.Iterable[Given], variables: Given, secrets: Given) -> t.Iterator[str]:
+def _size_errors(declared: t.Iterable[Params], variables: Params, secrets: Params) -> t.Iterator[str]:
     texts = {
         binding["name"]: binding.get("text", binding.get("json"))
         for binding in declared
@@ -98,8 +113,8 @@ def _of_sizes(declared: t.Iterable[Given], variables: Given, secrets: Given) -> 
     values = {**texts, **variables, **secrets}
     for name, value in values.items():
         size = len(value.encode() if isinstance(value, str) else canonical(value))
-        if size > LARGEST_VALUE:
-            yield f"bindings: {name} has {size} bytes and {LARGEST_VALUE} fit into a variable or secret: keep it in KV or R2, and bind that."
+        if size > MAX_VALUE_SIZE:
+            yield f"bindings: {name} has {size} bytes and {MAX_VALUE_SIZE} fit into a variable or secret: keep it in KV or R2, and bind that."
     count = len([value for value in values.values() if value is not None])
-    if count > MOST_VALUES:
-        yield f"bindings: {count} variables and secrets are given and {MOST_VALUES} fit: make one json of several, or keep them in KV."
+    if count > MAX_VARIABLES:
+        yield f"bindings: {count} variables and secrets are given and {MAX_VARIABLES} fit: make one json of several, or keep them in KV."

@@ -21,7 +21,7 @@ from .._cloudflare.errors import CloudflareError
 
 Files = dict[str, bytes]  # name of a module -> what is in it
 
-KEPT = (".wasm", ".txt", ".html", ".sql", ".bin")  # imported as they are, each a module of its own
+COPIED_EXTENSIONS = (".wasm", ".txt", ".html", ".sql", ".bin")  # imported as they are, each a module of its own
 OPTIONS = (
     "--bundle",
     "--format=esm",
@@ -32,7 +32,7 @@ OPTIONS = (
     "--external:cloudflare:*",
     "--external:node:*",
     *(f"--loader:{ending}=jsx" for ending in (".js", ".mjs", ".cjs")),
-    *(f"--loader:{ending}=copy" for ending in KEPT),
+    *(f"--loader:{ending}=copy" for ending in COPIED_EXTENSIONS),
     "--asset-names=[hash]-[name]",
     '--define:process.env.NODE_ENV="production"',
     "--log-level=warning",
@@ -93,12 +93,12 @@ BUILTINS = (
 REQUIRE = (
     'import { createRequire as __createRequire } from "node:module"; globalThis.require ??= __createRequire("/");\n'
 )
-SECONDS = 120
-HOW_TO_GET = (
+ESBUILD_TIMEOUT = 120
+INSTALL_HINT = (
     "Install it beside the entrypoint (npm install --save-dev esbuild), put it on PATH, or name it with esbuild_path."
 )
 NEEDS_NODE = "built into node"  # esbuild's words
-HOW_TO_NODE = "\nModules of Node.js are there with compatibility_flags: [nodejs_compat]."
+NODEJS_COMPAT_HINT = "\nModules of Node.js are there with compatibility_flags: [nodejs_compat]."
 EXTENDS = re.compile(r'"extends"\s*:\s*"(\.[^"]*)"')
 
 
@@ -108,7 +108,7 @@ class Bundle:
     an upgrade alone never uploads a fleet anew."""
 
     files: Files
-    made_from: list[t.Any]
+    inputs: list[t.Any]
 
 
 def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
@@ -116,64 +116,70 @@ def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
     if esbuild_path:
         esbuild_path = os.path.abspath(os.path.expanduser(esbuild_path))
         if not os.access(esbuild_path, os.X_OK):
-            raise CloudflareError(f"esbuild_path: {esbuild_path} is no program that can be run. {HOW_TO_GET}")
+            raise CloudflareError(f"esbuild_path: {esbuild_path} is no program that can be run. {INSTALL_HINT}")
         return esbuild_path
     nearest = next(
         (
             folder
-            for folder in _upwards(entrypoint)
+            for folder in _ancestors(entrypoint)
             if os.access(os.path.join(folder, "node_modules/.bin/esbuild"), os.X_OK)
         ),
         None,
     )
     found = os.path.join(nearest, "node_modules/.bin/esbuild") if nearest else shutil.which("esbuild")
     if not found:
-        raise CloudflareError(f"entrypoint: {entrypoint} must be bundled, and there is no esbuild. {HOW_TO_GET}")
+        raise CloudflareError(f"entrypoint: {entrypoint} must be bundled, and there is no esbuild. {INSTALL_HINT}")
     return found
 
 
-def bundle(entrypoint: str, name: str, asked: t.Mapping[str, t.Any], nodejs: bool = False) -> Bundle:
+def bundle(entrypoint: str, name: str, options: t.Mapping[str, t.Any], nodejs: bool = False) -> Bundle:
     """Bundle C(entrypoint) and everything it imports into a module called C(name), and others beside it.
 
     C(asked) holds the options C(esbuild_path), C(define), C(minify) and C(source_map); C(nodejs) is whether the Worker has Node's modules.
     """
-    esbuild, folder = find_esbuild(entrypoint, asked.get("esbuild_path")), os.path.realpath(os.path.dirname(entrypoint))
-    wanted = {option: asked[option] for option in ("define", "minify", "source_map") if asked.get(option)}
+    esbuild, folder = (
+        find_esbuild(entrypoint, options.get("esbuild_path")),
+        os.path.realpath(os.path.dirname(entrypoint)),
+    )
+    build_options = {option: options[option] for option in ("define", "minify", "source_map") if options.get(option)}
     with tempfile.TemporaryDirectory(prefix="tenantry-") as temporary:
         scratch = os.path.realpath(temporary)  # as esbuild calls it
         meta, out = os.path.join(scratch, "meta.json"), os.path.join(scratch, "out", name)
         arguments = [
             os.path.basename(entrypoint),
             *OPTIONS,
-            *_options(wanted, nodejs),
+            *_esbuild_options(build_options, nodejs),
             f"--metafile={meta}",
             f"--outfile={out}",
         ]
         # Run in the entrypoint's folder, so that the names in the output are the same on every machine.
         run = _run(esbuild, arguments, folder)
         if run.returncode:
-            said = run.stderr.strip() or f"it said nothing, and ended with {run.returncode}"
+            stderr = run.stderr.strip() or f"it said nothing, and ended with {run.returncode}"
             raise CloudflareError(
-                f"entrypoint: esbuild could not bundle {entrypoint}:\n{said}{HOW_TO_NODE if NEEDS_NODE in said else ''}"
+                f"entrypoint: esbuild could not bundle {entrypoint}:\n{stderr}{NODEJS_COMPAT_HINT if NEEDS_NODE in stderr else ''}"
             )
         with open(meta, encoding="utf-8") as file:
-            told = json.load(file)
-        files = _collect(os.path.join(scratch, "out"), folder, told["outputs"])
-        made = told["outputs"][os.path.relpath(out, folder)]
-    if nodejs and any(one.get("external") and one["kind"] == "require-call" for one in made["imports"]):
+            metafile = json.load(file)
+        files = _collect(os.path.join(scratch, "out"), folder, metafile["outputs"])
+        output = metafile["outputs"][os.path.relpath(out, folder)]
+    if nodejs and any(item.get("external") and item["kind"] == "require-call" for item in output["imports"]):
         files = _with_require(files, name)
-    if wanted.get("source_map"):
-        files[f"{name}.map"] = _relocated(files[f"{name}.map"], os.path.dirname(out), folder)
-    inputs = [*sorted(told["inputs"]), *_settings(folder)]
-    return Bundle(files, [*([one, _digest(os.path.join(folder, one))] for one in inputs), wanted])
+    if build_options.get("source_map"):
+        files[f"{name}.map"] = _relativize_sources(files[f"{name}.map"], os.path.dirname(out), folder)
+    inputs = [*sorted(metafile["inputs"]), *_tsconfig_files(folder)]
+    return Bundle(files, [*([item, _digest(os.path.join(folder, item))] for item in inputs), build_options])
 
 
-def _options(wanted: t.Mapping[str, t.Any], nodejs: bool) -> list[str]:
+def _esbuild_options(build_options: t.Mapping[str, t.Any], nodejs: bool) -> list[str]:
     return [
-        *(f"--alias:{one}=node:{one}" for one in BUILTINS if nodejs),
-        *(f"--define:{one}={json.dumps(value)}" for one, value in sorted((wanted.get("define") or {}).items())),
-        *(["--minify"] if wanted.get("minify") else []),
-        *(["--sourcemap=linked"] if wanted.get("source_map") else []),
+        *(f"--alias:{item}=node:{item}" for item in BUILTINS if nodejs),
+        *(
+            f"--define:{item}={json.dumps(value)}"
+            for item, value in sorted((build_options.get("define") or {}).items())
+        ),
+        *(["--minify"] if build_options.get("minify") else []),
+        *(["--sourcemap=linked"] if build_options.get("source_map") else []),
     ]
 
 
@@ -186,20 +192,20 @@ def _run(esbuild: str, arguments: t.Sequence[str], folder: str) -> subprocess.Co
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=SECONDS,
+            timeout=ESBUILD_TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise CloudflareError(f"entrypoint: esbuild did not finish {arguments[0]} in {SECONDS} s.") from error
+        raise CloudflareError(f"entrypoint: esbuild did not finish {arguments[0]} in {ESBUILD_TIMEOUT} s.") from error
     except OSError as error:
-        raise CloudflareError(f"entrypoint: {esbuild} cannot be run: {error}. {HOW_TO_GET}") from error
+        raise CloudflareError(f"entrypoint: {esbuild} cannot be run: {error}. {INSTALL_HINT}") from error
 
 
 def _collect(out: str, folder: str, outputs: t.Mapping[str, t.Any]) -> Files:
     """Return what was written, and what the code imports under a longer name: C(a.wasm?module) is C(a.wasm)."""
     paths = {
         *outputs,
-        *(one["path"] for output in outputs.values() for one in output["imports"] if not one.get("external")),
+        *(item["path"] for output in outputs.values() for item in output["imports"] if not item.get("external")),
     }
     files = {}
     for path in sorted(os.path.join(folder, path) for path in paths):
@@ -212,29 +218,29 @@ def _with_require(files: Files, name: str) -> Files:
     """Let the code find Node's modules by C(require): one line more, in its source map too."""
     files = {**files, name: REQUIRE.encode() + files[name]}
     if f"{name}.map" in files:
-        charted = json.loads(files[f"{name}.map"])
-        files[f"{name}.map"] = json.dumps({**charted, "mappings": ";" + charted["mappings"]}).encode()
+        source_map = json.loads(files[f"{name}.map"])
+        files[f"{name}.map"] = json.dumps({**source_map, "mappings": ";" + source_map["mappings"]}).encode()
     return files
 
 
-def _relocated(source_map: bytes, where: str, folder: str) -> bytes:
+def _relativize_sources(content: bytes, out_folder: str, folder: str) -> bytes:
     """Return a source map whose sources are named from the entrypoint's folder, not from where esbuild happened to write."""
-    charted = json.loads(source_map)
-    paths = [os.path.normpath(os.path.join(where, source)) for source in charted["sources"]]
+    source_map = json.loads(content)
+    paths = [os.path.normpath(os.path.join(out_folder, source)) for source in source_map["sources"]]
     # What is no file, such as a value of define, is called the same anywhere.
     sources = [
         os.path.relpath(path, folder) if os.path.exists(path) else source
-        for path, source in zip(paths, charted["sources"], strict=True)
+        for path, source in zip(paths, source_map["sources"], strict=True)
     ]
-    return json.dumps({**charted, "sources": sources}, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps({**source_map, "sources": sources}, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _settings(folder: str) -> list[str]:
+def _tsconfig_files(folder: str) -> list[str]:
     """Return the tsconfig.json that esbuild obeys without saying so, the nearest above the entrypoint, and what it extends, relative to it."""
     nearest = next(
         (
             path
-            for above in _upwards(os.path.join(folder, "_"))
+            for above in _ancestors(os.path.join(folder, "_"))
             if os.path.isfile(path := os.path.join(above, "tsconfig.json"))
         ),
         None,
@@ -249,7 +255,7 @@ def _settings(folder: str) -> list[str]:
     return [os.path.relpath(path, folder) for path in found]
 
 
-def _upwards(file: str) -> t.Iterator[str]:
+def _ancestors(file: str) -> t.Iterator[str]:
     """Yield the folders that a file is in, the nearest first."""
     folder = os.path.dirname(os.path.abspath(file))
     yield folder

@@ -12,7 +12,7 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 
-LEFT_OUT = (
+IGNORED_NAMES = (
     ".*",
     "node_modules",
     "__pycache__",
@@ -20,22 +20,22 @@ LEFT_OUT = (
     "package-lock.json",
     "tsconfig*.json",
 )  # with all that is below
-MAINS = tuple(f"{stem}.{ending}" for stem in ("index", "worker", "main") for ending in ("js", "mjs"))
-MOST_MODULES = 5000  # beyond them it is some other folder
-TOLD = 10  # names in one message
+DEFAULT_MAIN_MODULES = tuple(f"{stem}.{ending}" for stem in ("index", "worker", "main") for ending in ("js", "mjs"))
+MAX_MODULES = 5000  # beyond them it is some other folder
+MAX_NAMES_IN_MESSAGE = 10  # names in one message
 
 
-def read(folder: str, endings: t.Container[str], most: int) -> dict[str, bytes]:
+def read(folder: str, extensions: t.Container[str], max_bytes: int) -> dict[str, bytes]:
     """Return the files below C(folder) with one of these endings, by their path in it, C(most) bytes together."""
-    names = sorted(_names(folder, endings))
+    names = sorted(_names(folder, extensions))
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in names)
-    if len(names) > MOST_MODULES:
+    if len(names) > MAX_MODULES:
         raise CloudflareError(
-            f"path: {folder} holds {len(names)} modules, and more than {MOST_MODULES} are no Worker: name the folder of the Worker alone."
+            f"path: {folder} holds {len(names)} modules, and more than {MAX_MODULES} are no Worker: name the folder of the Worker alone."
         )
-    if size > most:
+    if size > max_bytes:
         raise CloudflareError(
-            f"path: {folder} holds {size} bytes in {len(names)} modules and a Worker has {most} at most: leave out what it does not need."
+            f"path: {folder} holds {size} bytes in {len(names)} modules and a Worker has {max_bytes} at most: leave out what it does not need."
         )
     files = {}
     for name in names:
@@ -44,16 +44,16 @@ def read(folder: str, endings: t.Container[str], most: int) -> dict[str, bytes]:
     return files
 
 
-def _names(folder: str, endings: t.Container[str]) -> t.Iterator[str]:
+def _names(folder: str, extensions: t.Container[str]) -> t.Iterator[str]:
     for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not _left_out(name)]
+        folders[:] = [name for name in folders if not _is_ignored(name)]
         for name in files:
-            if os.path.splitext(name)[1] in endings and not _left_out(name):
+            if os.path.splitext(name)[1] in extensions and not _is_ignored(name):
                 yield os.path.relpath(os.path.join(root, name), folder)
 
 
-def _left_out(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in LEFT_OUT)
+def _is_ignored(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in IGNORED_NAMES)
 
 
 def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> str:
@@ -61,7 +61,7 @@ def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> 
     named = (
         [main_module]
         if main_module
-        else [name for name in MAINS if name in code] or (list(code) if len(code) == 1 else [])
+        else [name for name in DEFAULT_MAIN_MODULES if name in code] or (list(code) if len(code) == 1 else [])
     )
     if named and named[0] in code:
         return named[0]
@@ -69,12 +69,12 @@ def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> 
         raise CloudflareError(
             f"path: {folder} holds no JavaScript. What is TypeScript is given as entrypoint, and esbuild compiles it."
         )
-    found = ", ".join(sorted(code, key=lambda name: (name.count("/"), name))[:TOLD]) + (
-        ", ..." if len(code) > TOLD else ""
+    found = ", ".join(sorted(code, key=lambda name: (name.count("/"), name))[:MAX_NAMES_IN_MESSAGE]) + (
+        ", ..." if len(code) > MAX_NAMES_IN_MESSAGE else ""
     )
-    what = (
+    problem = (
         f"{main_module!r} is no code in {folder}"
         if main_module
-        else f"{folder} has several modules, and none is called {' or '.join(MAINS)}"
+        else f"{folder} has several modules, and none is called {' or '.join(DEFAULT_MAIN_MODULES)}"
     )
-    raise CloudflareError(f"main_module: {what}: name one of {found}.")
+    raise CloudflareError(f"main_module: {problem}: name one of {found}.")

@@ -10,17 +10,17 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-NOTHING = "(?!)"  # what fits nothing
+NEVER_MATCHES = "(?!)"  # what fits nothing
 
 
 def _one_of(part: str) -> str:
     """Return the expression for a set of characters, such as C([a-z]) or C([!a])."""
-    others, characters = re.fullmatch(r"\[([!^]?)(.*)\]", part, re.DOTALL).groups()  # type: ignore[union-attr]
+    negated, characters = re.fullmatch(r"\[([!^]?)(.*)\]", part, re.DOTALL).groups()  # type: ignore[union-attr]
     safe = re.sub(r"\\?(.)", lambda one: "-" if one[0] == "-" else re.escape(one[1]), characters, flags=re.DOTALL)
     try:
-        return re.compile(f"(?!/)[{'^' if others else ''}{safe}]").pattern
+        return re.compile(f"(?!/)[{'^' if negated else ''}{safe}]").pattern
     except re.error:  # empty, or from z to a
-        return NOTHING
+        return NEVER_MATCHES
 
 
 # What the parts of a pattern mean: the first that fits. What fits none of them stands for itself.
@@ -31,7 +31,7 @@ PARTS: tuple[tuple[re.Pattern[str], t.Callable[[str], str]], ...] = (
     (re.compile(r"\?"), lambda part: "[^/]"),
     (re.compile(r"\[[!^]?\]?(?:\\.|[^]\\])*\]", re.DOTALL), _one_of),
     (re.compile(r"\\.", re.DOTALL), lambda part: re.escape(part[1])),
-    (re.compile(r"[\[\\]"), lambda part: NOTHING),  # a set that is not closed, a backslash with nothing behind it
+    (re.compile(r"[\[\\]"), lambda part: NEVER_MATCHES),  # a set that is not closed, a backslash with nothing behind it
     (re.compile(r".", re.DOTALL), re.escape),
 )
 
@@ -40,12 +40,12 @@ PARTS: tuple[tuple[re.Pattern[str], t.Callable[[str], str]], ...] = (
 class Rule:
     """One line: what it fits, whether that is left out or taken back in, and whether it must be a folder."""
 
-    fits: re.Pattern[str]
-    leaves_out: bool
+    pattern: re.Pattern[str]
+    is_ignored: bool
     folders_only: bool
 
 
-class Ignored:
+class GitignoreMatcher:
     """The rules of all lines, of which the last that fits decides."""
 
     def __init__(self, lines: t.Iterable[str]) -> None:
@@ -53,12 +53,12 @@ class Ignored:
 
     def __call__(self, name: str, folder: bool = False) -> bool:
         """Whether a file or folder is left out, of which no folder above is. C(name) is its path, without a slash in front."""
-        fitting = (
-            rule.leaves_out
+        matches = (
+            rule.is_ignored
             for rule in reversed(self._rules)
-            if (folder or not rule.folders_only) and rule.fits.fullmatch(name)
+            if (folder or not rule.folders_only) and rule.pattern.fullmatch(name)
         )
-        return next(fitting, False)
+        return next(matches, False)
 
 
 def _trimmed(line: str) -> str:
@@ -67,10 +67,10 @@ def _trimmed(line: str) -> str:
 
 
 def _rule(line: str) -> Rule:
-    leaves_out, pattern = not line.startswith("!"), line.removeprefix("!")
+    is_ignored, pattern = not line.startswith("!"), line.removeprefix("!")
     folders_only, pattern = pattern.endswith("/"), pattern.removesuffix("/")
-    anywhere = "" if "/" in pattern else "(?:.*/)?"
-    return Rule(re.compile(anywhere + _expression(pattern.removeprefix("/")), re.DOTALL), leaves_out, folders_only)
+    prefix = "" if "/" in pattern else "(?:.*/)?"
+    return Rule(re.compile(prefix + _expression(pattern.removeprefix("/")), re.DOTALL), is_ignored, folders_only)
 
 
 def _expression(pattern: str) -> str:

@@ -15,7 +15,7 @@ Step = dict[str, t.Any]
 NAMES: Spec = {"type": "list", "elements": "str"}
 
 
-def _moves(*names: str) -> Spec:
+def _rename_spec(*names: str) -> Spec:
     return {"type": "list", "elements": "dict", "options": {name: {"type": "str", "required": True} for name in names}}
 
 
@@ -27,8 +27,8 @@ SPEC: dict[str, t.Any] = {
         "new_sqlite_classes": NAMES,
         "new_classes": NAMES,
         "deleted_classes": NAMES,
-        "renamed_classes": _moves("from", "to"),
-        "transferred_classes": _moves("from", "from_script", "to"),
+        "renamed_classes": _rename_spec("from", "to"),
+        "transferred_classes": _rename_spec("from", "from_script", "to"),
     },
 }
 
@@ -38,7 +38,7 @@ def tags(steps: t.Iterable[Step]) -> list[str]:
     return [step["tag"] for step in steps]
 
 
-def missing(steps: t.Sequence[Step], tag: str | None) -> dict[str, t.Any]:
+def pending(steps: t.Sequence[Step], tag: str | None) -> dict[str, t.Any]:
     """Return what a write says of the steps after C(tag), where the Worker stands: nothing where it has them all."""
     done = tags(steps).index(tag) + 1 if tag in tags(steps) else 0
     due = [{key: value for key, value in step.items() if key != "tag" and value is not None} for step in steps[done:]]
@@ -47,7 +47,7 @@ def missing(steps: t.Sequence[Step], tag: str | None) -> dict[str, t.Any]:
     )
 
 
-def complaints(steps: t.Sequence[Step]) -> t.Iterator[str]:
+def validation_errors(steps: t.Sequence[Step]) -> t.Iterator[str]:
     """Yield what is wrong with the steps by themselves."""
     for tag in sorted({tag for tag in tags(steps) if tags(steps).count(tag) > 1}):
         yield f"migrations: the tag {tag!r} is given to several steps: each step has its own, and the last one says how far the Worker has come."

@@ -15,17 +15,19 @@ from .bindings import INHERIT, SECRET_TYPES, Binding
 from .source import SOURCE_MAP, Module, Source
 
 # Said wherever nothing is kept by name, so that no secret is lost to a default: what is not listed here goes with the upload.
-KEEP = list(SECRET_TYPES)
+KEEP_BINDINGS = list(SECRET_TYPES)
 
 
-def upload(
+def upload_request(
     source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]
 ) -> dict[str, t.Any]:
     """Return the request of an upload. A part's name and file name are both the module's: readings of the API differ."""
-    bound = list(bindings)
-    kept = {} if any(binding["type"] == INHERIT for binding in bound) else {"keep_bindings": KEEP}
+    all_bindings = list(bindings)
+    keep_bindings = (
+        {} if any(binding["type"] == INHERIT for binding in all_bindings) else {"keep_bindings": KEEP_BINDINGS}
+    )
     main = {"main_module": source.main_module} if source.modules else {}  # a Worker of assets alone has no code
-    metadata = {**main, **settings, "bindings": bound, **kept, "tags": list(tags)}
+    metadata = {**main, **settings, "bindings": all_bindings, **keep_bindings, "tags": list(tags)}
     parts = [(module.name, (module.name, module.content, module.type)) for module in source.parts]
     return {
         "params": {"excludeScript": "true", "bindings_inherit": "strict"},
@@ -33,12 +35,12 @@ def upload(
     }
 
 
-def patch(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def settings_request(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the request that changes settings without an upload."""
     return {"files": [("settings", (None, json.dumps(settings), "application/json"))]}
 
 
-def modules_alike(modules: t.Any) -> t.Any:
+def modules_key(modules: t.Any) -> t.Any:
     """Compare modules by name and bytes: the server may spell a content type differently."""
     return [(module["name"], module["sha256"]) for module in modules or []]
 

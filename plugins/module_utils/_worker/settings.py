@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._engine.resource import Field, Spec, unordered
 
 RATE: Spec = {"type": "float"}
-STREAM: dict[str, Spec] = {
+TELEMETRY_OPTIONS: dict[str, Spec] = {
     "head_sampling_rate": RATE,
     "persist": {"type": "bool"},
     "destinations": {"type": "list", "elements": "str"},
@@ -24,28 +24,28 @@ class Setting:
     """One setting: its Ansible option, what null makes of it, and what stands for it where an answer says nothing."""
 
     spec: Spec
-    nothing: t.Any
+    default: t.Any
     normalize: t.Callable[[t.Any], t.Any]
-    merged: bool = False
+    is_partial: bool = False
     """Whether keys that are not given stay as they are."""
 
 
-def _known(spec: Spec) -> t.Callable[[t.Any], t.Any]:
+def _known_keys(spec: Spec) -> t.Callable[[t.Any], t.Any]:
     """Compare what the option can say: what else the server tells of it is its own."""
 
-    def known(value: t.Any) -> t.Any:
+    def known_keys(value: t.Any) -> t.Any:
         return {
             key: _plain(inner, spec["options"].get(key, {}))
             for key, inner in (value or {}).items()
             if key in spec["options"] and inner is not None
         }
 
-    return known
+    return known_keys
 
 
 def _plain(value: t.Any, spec: Spec) -> t.Any:
     if "options" in spec:
-        return _known(spec)(value)
+        return _known_keys(spec)(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -59,10 +59,10 @@ OBSERVABILITY: Spec = {
             "options": {
                 "enabled": {"type": "bool", "required": True},
                 "invocation_logs": {"type": "bool", "required": True},
-                **STREAM,
+                **TELEMETRY_OPTIONS,
             },
         },
-        "traces": {"type": "dict", "options": {"enabled": {"type": "bool"}, **STREAM}},
+        "traces": {"type": "dict", "options": {"enabled": {"type": "bool"}, **TELEMETRY_OPTIONS}},
     },
 }
 LIMITS: Spec = {"type": "dict", "options": {"cpu_ms": {"type": "int"}, "subrequests": {"type": "int"}}}
@@ -89,28 +89,32 @@ CONSUMERS: Spec = {
 PRODUCTION = "production"  # the environment that every Worker has
 
 
-def _switched(spec: Spec) -> t.Callable[[t.Any], t.Any]:
+def _with_enabled_default(spec: Spec) -> t.Callable[[t.Any], t.Any]:
     """Compare an object that says whether it is enabled: not at all is the same as null."""
-    return lambda value: {"enabled": False, **_known(spec)(value)}
+    return lambda value: {"enabled": False, **_known_keys(spec)(value)}
 
 
 def _consumers(value: t.Any) -> t.Any:
-    told = [
-        {key: one for key, one in consumer.items() if key in CONSUMERS["options"] and one not in (None, "", PRODUCTION)}
+    consumers = [
+        {
+            key: item
+            for key, item in consumer.items()
+            if key in CONSUMERS["options"] and item not in (None, "", PRODUCTION)
+        }
         for consumer in value or []
     ]
-    return sorted(told, key=lambda consumer: sorted(consumer.items()))
+    return sorted(consumers, key=lambda consumer: sorted(consumer.items()))
 
 
 SETTINGS = {
     "compatibility_date": Setting({"type": "str"}, None, lambda value: value),
     "compatibility_flags": Setting({"type": "list", "elements": "str"}, [], unordered),
-    "limits": Setting(LIMITS, {}, _known(LIMITS)),
-    "observability": Setting(OBSERVABILITY, {"enabled": False}, _switched(OBSERVABILITY), merged=True),
-    "placement": Setting(PLACEMENT, {}, _known(PLACEMENT)),
+    "limits": Setting(LIMITS, {}, _known_keys(LIMITS)),
+    "observability": Setting(OBSERVABILITY, {"enabled": False}, _with_enabled_default(OBSERVABILITY), is_partial=True),
+    "placement": Setting(PLACEMENT, {}, _known_keys(PLACEMENT)),
     "logpush": Setting({"type": "bool"}, False, bool),
     "tail_consumers": Setting(CONSUMERS, [], _consumers),
-    "cache_options": Setting(CACHE, {"enabled": False}, _switched(CACHE), merged=True),
+    "cache_options": Setting(CACHE, {"enabled": False}, _with_enabled_default(CACHE), is_partial=True),
     "usage_model": Setting({"type": "str"}, "standard", lambda value: value or "standard"),
 }
 FIELDS = tuple(
@@ -118,41 +122,50 @@ FIELDS = tuple(
         name,
         setting.spec,
         setting.normalize,
-        **({} if setting.nothing is None else {"initial": setting.nothing, "removed": setting.nothing}),
+        **({} if setting.default is None else {"initial": setting.default, "removed": setting.default}),
     )
     for name, setting in SETTINGS.items()
 )
 
 
-def wanted(given: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def desired(user_params: t.Mapping[str, t.Any], current: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the given settings as they shall be: what can be given in part, laid over what there is."""
     found = {}
     for name, setting in SETTINGS.items():
-        if name in given:
-            there, value = before.get(name) or {}, setting.nothing if given[name] is None else given[name]
-            if setting.merged:
-                value = off(there) if given[name] is None else laid_over(there, value)
+        if name in user_params:
+            value = setting.default if user_params[name] is None else user_params[name]
+            if setting.is_partial:
+                present = current.get(name) or {}
+                value = disabled(present) if user_params[name] is None else deep_merge(present, value)
             found[name] = value
     return found
 
 
-def is_merged(name: str) -> bool:
+def is_partial(name: str) -> bool:
     """Whether what is given of a field of a Worker is laid over what there is."""
-    return name in SETTINGS and SETTINGS[name].merged
+    return name in SETTINGS and SETTINGS[name].is_partial
 
 
-def off(there: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def disabled(current: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what there is, with nothing in it enabled."""
-    return {**{key: off(value) if isinstance(value, dict) else value for key, value in there.items()}, "enabled": False}
+    return {
+        **{key: disabled(value) if isinstance(value, dict) else value for key, value in current.items()},
+        "enabled": False,
+    }
 
 
-def laid_over(there: t.Any, given: t.Any) -> t.Any:
+def deep_merge(current: t.Any, user_params: t.Any) -> t.Any:
     """Return C(given) with the keys that only C(there) has, at every depth."""
-    if not (isinstance(there, dict) and isinstance(given, dict)):
-        return given
-    return {**there, **{key: laid_over(there.get(key), value) for key, value in given.items() if value is not None}}
+    if not (isinstance(current, dict) and isinstance(user_params, dict)):
+        return user_params
+    return {
+        **current,
+        **{key: deep_merge(current.get(key), value) for key, value in user_params.items() if value is not None},
+    }
 
 
-def seen(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def from_api(response: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the settings as an answer of the API tells them."""
-    return {name: setting.nothing if answer.get(name) is None else answer[name] for name, setting in SETTINGS.items()}
+    return {
+        name: setting.default if response.get(name) is None else response[name] for name, setting in SETTINGS.items()
+    }
