@@ -41,7 +41,7 @@ help: ## this list
 install: $(RUN) $(BUILT) ## ansible-playbook in .venv/bin, and the collection as its users have it in .cache/collections
 
 edge: install ## start the local edge; .cache/edge/env says how to reach it
-	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' $(switches)
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' $(behaviors)
 
 probe: $(RUN) ## ask a real account what nobody knows of Cloudflare, for the next make edge; CONFIRM=yes spares the question
 	@PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m local_edge probe --write $(PROBED) \
@@ -160,9 +160,9 @@ edge = { "local_edge_api_port": $(API_PORT), "local_edge_http_port": $(HTTP_PORT
 	"local_edge_data_dir": "$(CURDIR)/.cache/edge/data", "local_edge_env_file": "$(CURDIR)/.cache/edge/env" }
 
 # What `make probe` was answered.
-PROBED   := .cache/probe/switches.json
-switches  = $(if $(wildcard $(PROBED)),-e '{ "local_edge_switches": "{{ \
-	(lookup(\"ansible.builtin.file\", \"$(CURDIR)/$(PROBED)\") | from_json).switches }}" }')
+PROBED   := .cache/probe/behaviors.json
+behaviors = $(if $(wildcard $(PROBED)),-e '{ "local_edge_behaviors": "{{ \
+	(lookup(\"ansible.builtin.file\", \"$(CURDIR)/$(PROBED)\") | from_json).behaviors }}" }')
 
 need = command -v $(1) >/dev/null || { echo "$(1) is missing: apt install $(1)" >&2; exit 1; }
 

@@ -272,16 +272,18 @@ def declare(run: Runner, edge: Edge, options: Options) -> str:
     return message
 
 
-def play(run: Runner, edge: Edge, seed: int, rounds: int = 5, switched: bool = False) -> t.Iterator[dict[str, Options]]:
+def play(
+    run: Runner, edge: Edge, seed: int, rounds: int = 5, vary_behaviors: bool = False
+) -> t.Iterator[dict[str, Options]]:
     """Declare and meddle in turn, and yield after each round what each namespace holds. What was done is printed."""
     dice = Dice(seed)
-    for switch in dataclasses.fields(edge.switches) if switched else ():
-        edge.switches.set(switch.name, dice.choice(switch.metadata["choices"]))
-    print(edge.switches)
+    for behavior in dataclasses.fields(edge.behaviors) if vary_behaviors else ():
+        edge.behaviors.set(behavior.name, dice.choice(behavior.metadata["choices"]))
+    print(edge.behaviors)
     prepare(run, edge)
     # What leaves no trace in a listing is found by who reads everything, and by nobody else. And what others change within half
     # a minute is found by the ledger alone: who meddles leaves it as it is.
-    spoiling, meddling = dice.random() < 0.3, edge.switches.modified_on_moved_by == "all"
+    spoiling, meddling = dice.random() < 0.3, edge.behaviors.modified_on_updated_by == "all"
     key = dice.choice([{}, {"fingerprint_key": "fingerprint-key-1"}])
     workers = {name: some(dice, 0.4) for name in NAMES}
     defaults = {**DEFAULTS, **some(dice, 0.2)}

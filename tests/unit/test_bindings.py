@@ -341,7 +341,7 @@ def test_d1_is_sent_by_both_of_its_names(run: Runner, monkeypatch: pytest.Monkey
 def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_them(
     run: Runner, edge: Edge, example: dict[str, t.Any]
 ) -> None:
-    edge.switches.service_props_shown = "no"
+    edge.behaviors.service_props_returned = "no"
     run.ok("worker", **WORKER, bindings=[example])
     assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
     assert run.ok("worker", **WORKER, bindings=[{**example, "props": {"other": 1}}], verify_level="settings")["changed"]
@@ -417,7 +417,7 @@ def test_an_option_that_only_cloudflare_knows_goes_with_the_others(run: Runner) 
 @pytest.mark.parametrize("unsaid", ["keep", "clear"])
 @pytest.mark.parametrize("both", ["accept", "refuse"])
 def test_a_binding_is_kept_without_saying_what_it_is(run: Runner, edge: Edge, unsaid: str, both: str) -> None:
-    edge.switches.put_without_keep_bindings, edge.switches.inherit_with_keep_bindings = unsaid, both
+    edge.behaviors.upload_without_keep_bindings, edge.behaviors.inherit_with_keep_bindings = unsaid, both
     run.ok("worker", **WORKER, vars={"A": "a", "B": "b", "C": "c"}, secrets={"HUSH": "hush-hush-1"})
     keeping = {
         **WORKER,

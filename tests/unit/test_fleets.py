@@ -302,7 +302,7 @@ def test_prune_needs_to_be_told_whose(run: Runner) -> None:
 
 
 def test_a_listing_without_tags_is_made_up_for_by_the_ledger(run: Runner, edge: Edge) -> None:
-    edge.switches.list_carries_tags = "no"
+    edge.behaviors.list_includes_tags = "no"
     run.ok("namespaced_workers", **FLEET, workers=tenants(12, tags=["plan-pro"]))
     assert cost(run, edge, workers=tenants(12, tags=["plan-pro"])) == (4, 0)
     assert cost(run, edge, workers=tenants(12, tags=["plan-pro"])[1:], prune=True)[1] == 2

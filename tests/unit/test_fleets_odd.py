@@ -81,7 +81,7 @@ def test_a_change_of_tags_alone_is_remembered(run: Runner, edge: Edge) -> None:
 def test_where_a_listing_has_no_tags_those_that_were_just_written_are_read(
     run: Runner, edge: Edge, carries: str, moved: str
 ) -> None:
-    edge.switches.list_carries_tags, edge.switches.modified_on_moved_by = carries, moved
+    edge.behaviors.list_includes_tags, edge.behaviors.modified_on_updated_by = carries, moved
     fleet(run, "a", "b")
     for tags in (["x"], ["y"]):
         assert fleet(run, "a", "b", a={"tags": tags})["changed"]
@@ -90,7 +90,7 @@ def test_where_a_listing_has_no_tags_those_that_were_just_written_are_read(
 
 
 def test_what_stays_is_read_even_where_nobody_can_see_that_it_came(run: Runner, edge: Edge) -> None:
-    edge.switches.modified_on_moved_by = "content"
+    edge.behaviors.modified_on_updated_by = "content"
     keeping = {"vars": {"PLAN": "pro"}, "unmanaged_bindings": "keep"}
     fleet(run, "a", a=keeping)
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
@@ -224,7 +224,7 @@ def test_a_prune_that_goes_too_far_does_nothing_else_either(run: Runner, edge: E
 
 def test_who_is_whose_is_asked_of_nobody_where_the_ledger_tells(run: Runner, edge: Edge) -> None:
     fleet(run, *"abcdefghij")
-    edge.switches.list_carries_tags = "etag"
+    edge.behaviors.list_includes_tags = "etag"
     edge.clear()
     result = run.ok("namespaced_workers", **declared(*"abcdefghi"), prune=True)
     assert result["summary"]["changed"] == 1 and cost(edge) == ["GET ", "DELETE /j", "GET "]
@@ -242,9 +242,9 @@ def test_what_is_no_option_of_a_tenant_is_called_so(run: Runner) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("switched", [False, True])
+@pytest.mark.parametrize("vary_behaviors", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_what_is_remembered_ends_as_what_is_read(run: Runner, edge: Edge, seed: int, switched: bool) -> None:
-    for ends in play(run, edge, seed, switched=switched):
+def test_what_is_remembered_ends_as_what_is_read(run: Runner, edge: Edge, seed: int, vary_behaviors: bool) -> None:
+    for ends in play(run, edge, seed, vary_behaviors=vary_behaviors):
         assert ends["noted"] == ends["read"]
         assert ends["shown"] == ends["read"]

@@ -245,7 +245,7 @@ def test_what_a_module_made_is_found_as_it_returned_it(run: Runner, edge: Edge, 
 @every_info
 @pytest.mark.parametrize("number", range(APIS))
 def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:
-    vars(edge.switches).update(api(number))
+    vars(edge.behaviors).update(api(number))
     case = INFOS[name]
     create, everything = ready(run, case), {**case.where, **case.deep}
     first, second = (make(run, case, {**create, **options}) for options in (case.first, case.second))
@@ -296,7 +296,7 @@ def test_only_the_chosen_workers_are_read_more_of(run: Runner, edge: Edge, name:
 
 
 def test_a_listing_without_tags_costs_a_request_for_each_worker(run: Runner, edge: Edge) -> None:
-    edge.switches.list_carries_tags = "no"
+    edge.behaviors.list_includes_tags = "no"
     create = prepared(run, "namespaced_worker").create
     for name, owner in (("a", "us"), ("b", "them")):
         run.ok("namespaced_worker", **{**create, "name": name, "owner": owner})
@@ -425,7 +425,7 @@ def test_a_worker_that_is_gone_when_more_of_it_is_read_is_not_told(
     create = prepared(run, "namespaced_worker").create
     for name in ("a", "b"):
         run.ok("namespaced_worker", **{**create, "name": name})
-    edge.switches.list_carries_tags = tags_listed
+    edge.behaviors.list_includes_tags = tags_listed
     edge.fault(method="GET", path=f".*/scripts/a/{part}", status=404, code=10007, times=1)
     assert [
         worker["name"]

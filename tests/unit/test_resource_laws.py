@@ -25,7 +25,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Kind, Resource
 from harness import Runner
-from local_edge.settings import Switches
+from local_edge.settings import Behaviors
 from local_edge.testing import Edge
 from predictions import UNKNOWN, alike
 
@@ -391,30 +391,30 @@ def test_what_is_missing_is_named_before_anything_is_written(run: Runner, name: 
     ), message
 
 
-APIS = 8  # every position of a switch occurs in at least two of them
+APIS = 8  # every position of a behavior occurs in at least two of them
 
 
 def api(number: int) -> dict[str, str]:
-    """Return one API that may be the real one: each switch somewhere, and everywhere in turn, with others around it each time."""
+    """Return one API that may be the real one: each behavior somewhere, and everywhere in turn, with others around it each time."""
     turns = {}
-    for switch in dataclasses.fields(Switches):
-        positions = switch.metadata["choices"]
-        turns[switch.name] = random.Random(switch.name).sample(
+    for behavior in dataclasses.fields(Behaviors):
+        positions = behavior.metadata["choices"]
+        turns[behavior.name] = random.Random(behavior.name).sample(
             [positions[turn % len(positions)] for turn in range(APIS)], APIS
         )
     return {name: turn[number] for name, turn in turns.items()}
 
 
 def test_every_position_is_among_the_possible_apis() -> None:
-    for switch in dataclasses.fields(Switches):
-        assert {api(number)[switch.name] for number in range(APIS)} == set(switch.metadata["choices"])
+    for behavior in dataclasses.fields(Behaviors):
+        assert {api(number)[behavior.name] for number in range(APIS)} == set(behavior.metadata["choices"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("number", range(APIS))
 def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:
-    vars(edge.switches).update(api(number))
+    vars(edge.behaviors).update(api(number))
     case = prepared(run, name)
     for options in (case.create, case.change, {"state": "absent", **case.identity, **case.removal}):
         check_do_check_do(run, edge, name, **options)

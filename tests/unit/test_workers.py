@@ -113,7 +113,7 @@ def test_our_tags_are_in_no_diff(run: Runner, edge: Edge) -> None:
 
 @pytest.mark.parametrize("unsaid", ["keep", "clear"])
 def test_tags_and_secrets_of_others_stay(run: Runner, edge: Edge, unsaid: str) -> None:
-    edge.switches.put_without_keep_bindings = edge.switches.put_without_tags = unsaid
+    edge.behaviors.upload_without_keep_bindings = edge.behaviors.upload_without_tags = unsaid
     run.ok("namespaced_worker", **WORKER)
     call(run, edge, "PUT", "/tags", body=[*get(run, edge, "/tags"), "theirs"])
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
@@ -158,14 +158,14 @@ def test_a_namespace_is_renamed_once_with_what_it_holds(run: Runner, edge: Edge)
 
 
 def test_trust_that_no_answer_tells_is_set_once_and_said_so(run: Runner, edge: Edge) -> None:
-    edge.switches.namespace_carries = "neither"
+    edge.behaviors.namespace_optional_fields = "neither"
     created = run.ok("dispatch_namespace", name="untold", trusted_workers=True)
     assert [operation.split()[0] for operation in created["operations"]] == ["POST", "PUT"]
     assert created["warnings"] == []
     again = run.ok("dispatch_namespace", name="untold", trusted_workers=True)
     assert not again["changed"] and "could not be compared" in again["warnings"][0]
     run.ok("dispatch_namespace", name="untold", new_name="told", trusted_workers=True)
-    edge.switches.namespace_carries = "both"
+    edge.behaviors.namespace_optional_fields = "both"
     assert not run.ok("dispatch_namespace", name="told", trusted_workers=True)["changed"]
 
 
@@ -173,7 +173,7 @@ def test_trust_that_no_answer_tells_is_set_once_and_said_so(run: Runner, edge: E
 def test_bindings_and_secrets_stay_where_only_one_way_of_keeping_is_allowed(
     run: Runner, edge: Edge, unsaid: str
 ) -> None:
-    edge.switches.put_without_keep_bindings, edge.switches.inherit_with_keep_bindings = unsaid, "refuse"
+    edge.behaviors.upload_without_keep_bindings, edge.behaviors.inherit_with_keep_bindings = unsaid, "refuse"
     run.ok("namespaced_worker", **WORKER, vars={"PLAN": "pro"}, secrets={"GOING": SECRET, "STAYING": SECRET})
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
     run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, secrets={"NEW": SECRET, "GOING": None})
@@ -324,7 +324,7 @@ def test_credentials_from_the_environment_are_told_by_nobody(run: Runner, edge: 
 
 def test_every_way_of_being_absent_is_understood(run: Runner, edge: Edge) -> None:
     for shape in ("10007", "null", "10092"):
-        edge.switches.absent_script = shape
+        edge.behaviors.missing_script_response = shape
         assert run.ok("namespaced_worker", **WORKER)["changed"]
         assert run.ok("namespaced_worker", **NAMESPACE, name="a", state="absent")["changed"]
         assert not run.ok("namespaced_worker", **NAMESPACE, name="a", state="absent")["changed"]
@@ -366,7 +366,7 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
 
 
 def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
-    edge.switches.list_carries_tags = "no"
+    edge.behaviors.list_includes_tags = "no"
     fleet = {
         **NAMESPACE,
         "owner": "mine",

@@ -86,7 +86,7 @@ def test_a_worker_is_uploaded_found_and_deleted(sdk: Cloudflare, at: Place) -> N
 
 @pytest.mark.parametrize(("shape", "code"), [("10007", 10007), ("10092", 10092), ("null", None)])
 def test_every_shape_of_a_missing_worker(edge: Edge, sdk: Cloudflare, at: Place, shape: str, code: int | None) -> None:
-    edge.switches.set("absent_script", shape)
+    edge.behaviors.set("missing_script_response", shape)
     if code is None:
         assert sdk.workers_for_platforms.dispatch.namespaces.scripts.get("nobody", **at).script is None
         return

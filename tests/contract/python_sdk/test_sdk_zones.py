@@ -70,7 +70,7 @@ def test_routes(edge: Edge, sdk: Cloudflare, zone: str) -> None:
 
 def test_a_route_that_was_created_with_its_id_alone(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     """Older answers have nothing but `id` (contract §5), which the SDK refuses; the route is there all the same."""
-    edge.switches.set("route_create_answer", "id")
+    edge.behaviors.set("route_create_response", "id")
     with pytest.raises(cloudflare.APIResponseValidationError):
         sdk.workers.routes.create(zone_id=zone, pattern="platform.test/*", script="router")
     assert [one.pattern for one in sdk.workers.routes.list(zone_id=zone)] == ["platform.test/*"]

@@ -153,7 +153,7 @@ def test_everything_that_runs(world: World) -> None:
     eventually(
         lambda: len(edge.ask("POST", f"/queues/{queue}/messages/pull", json={"batch_size": 10})["messages"]) == 1
     )
-    points = edge.api.replace("/client/v4", "/_edge/points?dataset=tenant-points")
+    points = edge.api.replace("/client/v4", "/_edge/analytics?dataset=tenant-points")
     eventually(lambda: [one["worker"] for one in edge.session.get(points).json()["points"]] == ["tenants/customer-a"])
     again = world.play(LASTING, "-vvv --diff").ok()
     assert again.changed == 0

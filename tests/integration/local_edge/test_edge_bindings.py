@@ -88,7 +88,7 @@ def test_modules_that_it_does_not_run_are_refused(edge: Edge, kind: str, content
 
 def points(edge: Edge, dataset: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = edge.session.get(
-        edge.api.replace("/client/v4", f"/_edge/points?dataset={dataset}")
+        edge.api.replace("/client/v4", f"/_edge/analytics?dataset={dataset}")
     ).json()["points"]
     return found
 
@@ -122,7 +122,7 @@ def test_data_points_are_kept_with_their_time_and_worker(platform: Platform) -> 
     }
     assert (second["indexes"], second["blobs"], second["doubles"]) == ([], [], [])
     assert points(edge, dataset()) == []
-    asked = edge.session.get(edge.api.replace("/client/v4", "/_edge/points"))
+    asked = edge.session.get(edge.api.replace("/client/v4", "/_edge/analytics"))
     assert (asked.status_code, asked.json()["errors"][0]["code"]) == (400, 10004)
 
 

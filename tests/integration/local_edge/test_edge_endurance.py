@@ -249,7 +249,7 @@ def test_stop_leaves_strangers_alone(start: Start) -> None:
         (["--account", "me"], "32 hexadecimal digits"),
         (["--zone", "nodots"], "two labels or more"),
         (["--rate-limit", "lots"], "1200/300"),
-        (["--switch", "absent_script=maybe"], "10092, null, 10007"),
+        (["--behavior", "missing_script_response=maybe"], "10092, null, 10007"),
         (["--max-isolates", "0"], "from 1"),
         (["--workerd", "/nonexistent/workerd"], "npm ci"),
         (["--workerd", "/bin/true"], "does not run as workerd"),

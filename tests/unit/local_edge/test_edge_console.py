@@ -199,8 +199,8 @@ def test_it_is_read_only_and_all_beside_it_needs_the_token(client: Client) -> No
     assert requests.post(f"{base}/", timeout=5).status_code == 400
     for path in (
         "/_edge/console/page.html",
-        "/_edge/console/door.py",
-        "/_edge/console/../console/facts.py",
+        "/_edge/console/views.py",
+        "/_edge/console/../console/view_model.py",
         "/_edge/requests",
     ):
         assert requests.get(base + path, timeout=5).status_code == 400

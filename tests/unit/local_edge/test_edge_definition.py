@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from local_edge.errors import ApiError
 from local_edge.model.bindings import KINDS, Binding
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Module, Source
 from local_edge.runtime.definition import BLOB_BINDINGS, SUPPORTED_BINDINGS, check, definition
 
@@ -19,7 +19,7 @@ SCRIPT = Source("script", [Module("script", "script", b"code"), Module("part", "
 
 
 def defined(*bindings: Binding, source: Source = SCRIPT, **options: Any) -> dict[str, Any]:
-    return definition(source, {}, bindings, "2026-11-01", Place("account"), "name", **options)
+    return definition(source, {}, bindings, "2026-11-01", ScriptScope("account"), "name", **options)
 
 
 @pytest.mark.parametrize("label", sorted(KINDS))

@@ -167,11 +167,17 @@ def test_faults_over_the_wire_carry_headers(client: Client) -> None:
     client.session.delete(where)
 
 
-def test_switches_over_the_wire(client: Client) -> None:
-    where = client.edge.api.replace("/client/v4", "/_edge/switches")
-    assert client.session.get(where).json()["absent_script"]["choices"] == ["10092", "null", "10007"]
-    assert client.session.post(where, json={"absent_script": "null"}).json()["absent_script"]["value"] == "null"
-    assert "one of 10092" in client.session.post(where, json={"absent_script": "x"}).json()["errors"][0]["message"]
+def test_behaviors_over_the_wire(client: Client) -> None:
+    where = client.edge.api.replace("/client/v4", "/_edge/behaviors")
+    assert client.session.get(where).json()["missing_script_response"]["choices"] == ["10092", "null", "10007"]
+    assert (
+        client.session.post(where, json={"missing_script_response": "null"}).json()["missing_script_response"]["value"]
+        == "null"
+    )
+    assert (
+        "one of 10092"
+        in client.session.post(where, json={"missing_script_response": "x"}).json()["errors"][0]["message"]
+    )
 
 
 def test_a_bug_is_an_answer_and_no_secret_is_logged(

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The probe finds out every position of every switch, and leaves everything as it was."""
+"""The probe finds out every position of every behavior, and leaves everything as it was."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from local_edge.probe.questions import QUESTIONS
 from local_edge.probe.run import Report, probe
 from local_edge.probe.sandbox import PREFIX, Sandbox, Trespass
 from local_edge.runtime.base import Exports
-from local_edge.settings import Switches
+from local_edge.settings import Behaviors
 from local_edge.testing import running
 
 POSITIONS = [
-    (switch.name, position) for switch in dataclasses.fields(Switches) for position in switch.metadata["choices"]
+    (behavior.name, position) for behavior in dataclasses.fields(Behaviors) for position in behavior.metadata["choices"]
 ]
 
 
@@ -68,17 +68,17 @@ def before(client: Client) -> dict[str, Any]:
     return held(client)
 
 
-def asked(client: Client, *switches: str, **options: Any) -> Report:
+def asked(client: Client, *behaviors: str, **options: Any) -> Report:
     """Probe this edge, without ever waiting."""
     zone = {"id": client.edge.zones["example.com"], "name": "example.com"}
     api = Api(client.edge.api, client.edge.token, hold=lambda seconds: None)
-    return probe(api, client.edge.account, zone, ["exhaust-budget"], switches, **{"patience": 0, **options})
+    return probe(api, client.edge.account, zone, ["exhaust-budget"], behaviors, **{"patience": 0, **options})
 
 
 def held(client: Client) -> dict[str, Any]:
     """Everything on the account, as far as anyone can see."""
     client.edge._plane.meter.reset()
-    vars(client.edge.switches).update(vars(Switches()))
+    vars(client.edge.behaviors).update(vars(Behaviors()))
     seen = {
         path: client.ask("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)
     }
@@ -89,17 +89,21 @@ def held(client: Client) -> dict[str, Any]:
     return {**seen, **tenants}
 
 
-def test_every_switch_has_a_question() -> None:
-    assert [question.switch for question in QUESTIONS] == list(dict.fromkeys(question.switch for question in QUESTIONS))
-    assert {question.switch for question in QUESTIONS} == {switch.name for switch in dataclasses.fields(Switches)}
+def test_every_behavior_has_a_question() -> None:
+    assert [question.behavior for question in QUESTIONS] == list(
+        dict.fromkeys(question.behavior for question in QUESTIONS)
+    )
+    assert {question.behavior for question in QUESTIONS} == {
+        behavior.name for behavior in dataclasses.fields(Behaviors)
+    }
 
 
-@pytest.mark.parametrize(("switch", "position"), POSITIONS)
+@pytest.mark.parametrize(("behavior", "position"), POSITIONS)
 @pytest.mark.usefixtures("slow")
-def test_it_finds_out(client: Client, switch: str, position: str) -> None:
-    client.edge.switches.set(switch, position)
-    report = asked(client, switch)
-    assert report.switches == {switch: position}, report.findings
+def test_it_finds_out(client: Client, behavior: str, position: str) -> None:
+    client.edge.behaviors.set(behavior, position)
+    report = asked(client, behavior)
+    assert report.behaviors == {behavior: position}, report.findings
     assert report.left == []
 
 
@@ -107,11 +111,11 @@ def test_it_finds_out(client: Client, switch: str, position: str) -> None:
 @pytest.mark.parametrize("turn", [0, 1])
 @pytest.mark.usefixtures("slow")
 def test_it_finds_out_everything_and_leaves_nothing(client: Client, before: dict[str, Any], turn: int) -> None:
-    wanted = {switch.name: switch.metadata["choices"][turn] for switch in dataclasses.fields(Switches)}
-    vars(client.edge.switches).update(wanted)
+    wanted = {behavior.name: behavior.metadata["choices"][turn] for behavior in dataclasses.fields(Behaviors)}
+    vars(client.edge.behaviors).update(wanted)
     client.edge.clear()
     report = asked(client)
-    assert report.switches == wanted, report.findings
+    assert report.behaviors == wanted, report.findings
     assert report.left == []
     assert held(client) == before
     assert len([one for one in client.edge.requests() if one["status"] != 429]) <= 250 + 20
@@ -119,7 +123,7 @@ def test_it_finds_out_everything_and_leaves_nothing(client: Client, before: dict
 
 def test_it_stays_far_below_the_budget(client: Client) -> None:
     client.edge.clear()
-    without = [switch.name for switch in dataclasses.fields(Switches) if switch.name != "code_of_429"]
+    without = [behavior.name for behavior in dataclasses.fields(Behaviors) if behavior.name != "code_of_429"]
     report = asked(client, *without)
     assert report.requests == len(client.edge.requests()) < 200
 
@@ -149,10 +153,10 @@ def test_it_stays_far_below_the_budget(client: Client) -> None:
 )
 def test_what_goes_wrong_leaves_nothing_behind(client: Client, before: dict[str, Any], fault: dict[str, Any]) -> None:
     client.edge.fault(**fault)
-    report = asked(client, "put_without_tags", "rename_in_bindings", "delete_answer", "route_create_answer")
+    report = asked(client, "upload_without_tags", "bindings_after_rename", "delete_response", "route_create_response")
     assert report.left == []
     assert held(client) == before
-    assert {one.switch for one in report.findings if not one.position and not one.evidence} == set()
+    assert {one.behavior for one in report.findings if not one.position and not one.evidence} == set()
 
 
 def test_an_interruption_leaves_nothing_behind(client: Client, before: dict[str, Any]) -> None:
@@ -174,13 +178,13 @@ def test_an_interruption_leaves_nothing_behind(client: Client, before: dict[str,
 
 
 def test_what_cannot_be_answered_says_why(client: Client) -> None:
-    client.edge.switches.namespace_carries = "neither"
+    client.edge.behaviors.namespace_optional_fields = "neither"
     client.edge.fault(method="POST", path="/routes$", status=200)
-    report = asked(client, "create_namespace_trusted", "route_create_answer", "status_of_10035")
-    why = {one.switch: one.evidence for one in report.findings}
-    assert report.switches == {}
-    assert why["create_namespace_trusted"] == "the edge knows no such behaviour yet: null"
-    assert why["route_create_answer"].startswith("an answer of a shape that nobody expected")
+    report = asked(client, "trusted_workers_on_create", "route_create_response", "status_of_10035")
+    why = {one.behavior: one.evidence for one in report.findings}
+    assert report.behaviors == {}
+    assert why["trusted_workers_on_create"] == "the edge knows no such behaviour yet: null"
+    assert why["route_create_response"].startswith("an answer of a shape that nobody expected")
     assert why["status_of_10035"] == "none of 18 writes, 6 at a time, overtook another"
 
 
@@ -235,7 +239,7 @@ def test_a_typed_confirmation(
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda text: "yes")
-    assert run(client, "--question", "list_end") == 0
+    assert run(client, "--question", "last_page_cursor") == 0
     said = capsys.readouterr().out
     assert f"This asks {client.edge.api}" in said
     assert "1 of 1 questions answered" in said
@@ -243,17 +247,23 @@ def test_a_typed_confirmation(
 
 
 def test_the_answers_are_what_the_edge_takes(client: Client, tmp_path: Path) -> None:
-    file = tmp_path / "probe" / "switches.json"
-    client.edge.switches.set("list_end", "null")
-    assert run(client, "--yes", "--question", "list_end", "--question", "code_of_429", "--write", str(file)) == 0
+    file = tmp_path / "probe" / "behaviors.json"
+    client.edge.behaviors.set("last_page_cursor", "null")
+    assert (
+        run(client, "--yes", "--question", "last_page_cursor", "--question", "code_of_429", "--write", str(file)) == 0
+    )
     told = json.loads(file.read_text())
-    assert told["switches"] == {"list_end": "null"}
+    assert told["behaviors"] == {"last_page_cursor": "null"}
     assert told["unanswered"] == {"code_of_429": "asked only with --exhaust-budget"}
-    client.edge.switches.set("delete_answer", "empty")
-    assert run(client, "--yes", "--zone", "example.com", "--question", "delete_answer", "--write", str(file)) == 0
-    switches = Switches()
-    switches.load(str(file))
-    assert (switches.list_end, switches.delete_answer, switches.odd_tags) == ("null", "empty", "refuse")
+    client.edge.behaviors.set("delete_response", "empty")
+    assert run(client, "--yes", "--zone", "example.com", "--question", "delete_response", "--write", str(file)) == 0
+    behaviors = Behaviors()
+    behaviors.load(str(file))
+    assert (behaviors.last_page_cursor, behaviors.delete_response, behaviors.special_character_tags) == (
+        "null",
+        "empty",
+        "refuse",
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,29 +271,35 @@ def test_the_answers_are_what_the_edge_takes(client: Client, tmp_path: Path) -> 
     [
         ("[1]", "must be a JSON object"),
         ("{", "must be a JSON object"),
-        ('{"switches": 1}', "must be a JSON object"),
-        ('{"nothing": "x"}', "no switch 'nothing'"),
-        ('{"odd_tags": "maybe"}', "one of refuse, accept"),
+        ('{"behaviors": 1}', "must be a JSON object"),
+        ('{"nothing": "x"}', "unknown behavior 'nothing'"),
+        ('{"special_character_tags": "maybe"}', "one of refuse, accept"),
     ],
 )
-def test_files_that_are_no_switches(tmp_path: Path, text: str, complaint: str) -> None:
+def test_files_without_valid_behaviors(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "file.json").write_text(text)
     with pytest.raises(ValueError, match=complaint):
-        Switches().load(str(tmp_path / "file.json"))
+        Behaviors().load(str(tmp_path / "file.json"))
     with pytest.raises(ValueError, match="No such file"):
-        Switches().load(str(tmp_path / "none.json"))
+        Behaviors().load(str(tmp_path / "none.json"))
 
 
 def test_words_that_yaml_takes_for_others(tmp_path: Path) -> None:
-    (tmp_path / "file.json").write_text('{"list_carries_tags": false, "absent_script": null, "status_of_10035": 400}')
-    switches = Switches()
-    switches.load(str(tmp_path / "file.json"))
-    assert (switches.list_carries_tags, switches.absent_script, switches.status_of_10035) == ("no", "null", "400")
+    (tmp_path / "file.json").write_text(
+        '{"list_includes_tags": false, "missing_script_response": null, "status_of_10035": 400}'
+    )
+    behaviors = Behaviors()
+    behaviors.load(str(tmp_path / "file.json"))
+    assert (behaviors.list_includes_tags, behaviors.missing_script_response, behaviors.status_of_10035) == (
+        "no",
+        "null",
+        "400",
+    )
 
 
 @pytest.mark.parametrize("position", ["cascade", "refuse"])
 def test_leftovers_of_earlier_probes(client: Client, before: dict[str, Any], position: str) -> None:
-    client.edge.switches.set("delete_full_namespace", position)
+    client.edge.behaviors.set("delete_nonempty_namespace", position)
     client.upload(f"{client.namespace(f'{PREFIX}dead-1')}/{PREFIX}dead-2")
     client.upload(f"/workers/scripts/{PREFIX}dead-3")
     client.ask("POST", client.routes, json={"pattern": f"{PREFIX}dead-4.example.com/*"})

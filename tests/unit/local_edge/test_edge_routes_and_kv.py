@@ -73,7 +73,7 @@ def test_a_host_alone_is_its_root(client: Client) -> None:
 
 
 def test_creating_a_route_may_tell_its_id_only(client: Client) -> None:
-    client.edge.switches.set("route_create_answer", "id")
+    client.edge.behaviors.set("route_create_response", "id")
     assert set(client.ask("POST", client.routes, json={"pattern": "example.com/*"})) == {"id"}
 
 

@@ -80,10 +80,10 @@ def test_the_two_levels_differ_in_what_get_returns(client: Client) -> None:
     assert client.ask("GET", "/workers/scripts")[0]["routes"] is None
 
 
-@pytest.mark.parametrize(("switch", "expected"), [("10007", (404, 10007)), ("10092", (404, 10092)), ("null", None)])
-def test_how_an_absent_worker_looks(client: Client, switch: str, expected: tuple[int, int] | None) -> None:
+@pytest.mark.parametrize(("behavior", "expected"), [("10007", (404, 10007)), ("10092", (404, 10092)), ("null", None)])
+def test_how_an_absent_worker_looks(client: Client, behavior: str, expected: tuple[int, int] | None) -> None:
     scripts = client.namespace()
-    client.edge.switches.set("absent_script", switch)
+    client.edge.behaviors.set("missing_script_response", behavior)
     if expected:
         assert client.error("GET", f"{scripts}/nobody") == expected
     else:
@@ -293,18 +293,18 @@ def test_which_bindings_an_upload_leaves(client: Client, base: str, metadata: di
     assert client.names(f"{base}/a") == kept
 
 
-def test_strict_inherit_and_its_switch(client: Client, base: str) -> None:
+def test_strict_inherit_and_its_behavior(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[secret("S")])
     lost = form(bindings=[{"name": "X", "type": "inherit"}])
     assert client.error("PUT", f"{base}/a?bindings_inherit=strict", files=lost) == (400, 10057)
-    client.edge.switches.set("put_without_keep_bindings", "clear")
+    client.edge.behaviors.set("upload_without_keep_bindings", "clear")
     client.upload(f"{base}/a")
     assert client.names(f"{base}/a") == []
 
 
-@pytest.mark.parametrize(("switch", "left"), [("keep", ["x"]), ("clear", [])])
-def test_an_upload_without_tags(client: Client, base: str, switch: str, left: list[str]) -> None:
-    client.edge.switches.set("put_without_tags", switch)
+@pytest.mark.parametrize(("behavior", "left"), [("keep", ["x"]), ("clear", [])])
+def test_an_upload_without_tags(client: Client, base: str, behavior: str, left: list[str]) -> None:
+    client.edge.behaviors.set("upload_without_tags", behavior)
     client.upload(f"{base}/a", tags=["x"])
     client.upload(f"{base}/a")
     assert client.ask("GET", f"{base}/a/tags") == (left or None)
@@ -445,7 +445,7 @@ def test_listing_by_pages_and_tags(client: Client) -> None:
     foreign = client.send("GET", f"{elsewhere}?limit=1").json()["result_info"]["cursor"]
     for wrong in ("%25%25", "YWJj", "AAAAAAAAAAAAAAAA", foreign):
         assert client.error("GET", f"{scripts}?cursor={wrong}") == (400, 10004)
-    client.edge.switches.set("list_carries_tags", "no")
+    client.edge.behaviors.set("list_includes_tags", "no")
     assert "tags" not in client.ask("GET", scripts)[0]
 
 
@@ -477,9 +477,9 @@ def test_the_same_source_is_kept_once(client: Client) -> None:
     assert CODE in client.send("GET", f"{scripts}/w1/content").text
 
 
-@pytest.mark.parametrize(("switch", "moved"), [("all", True), ("content", False)])
-def test_what_moves_modified_on(client: Client, base: str, switch: str, moved: bool) -> None:
-    client.edge.switches.set("modified_on_moved_by", switch)
+@pytest.mark.parametrize(("behavior", "moved"), [("all", True), ("content", False)])
+def test_what_moves_modified_on(client: Client, base: str, behavior: str, moved: bool) -> None:
+    client.edge.behaviors.set("modified_on_updated_by", behavior)
     before = client.upload(f"{base}/a")["modified_on"]
     client.ask("PUT", f"{base}/a/tags", json=["x"])
     assert (client.ask("GET", base)[0]["modified_on"] != before) is moved

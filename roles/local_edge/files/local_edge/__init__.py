@@ -10,7 +10,7 @@ Rooms, each importing only from those above it:
     runtime                   workerd: the edge and the validator, and who watches them
     api                       one file per product of the Cloudflare API
     console                   the page that shows what there is
-    probe                     a client of the real API, which finds out how the switches stand
+    probe                     a client of the real API, which finds out how the behaviors stand
     app, cli, testing         the doors
 """
 

@@ -18,17 +18,17 @@ from urllib.parse import parse_qsl, unquote
 
 from starlette.datastructures import Headers
 
-from local_edge import auth, control
+from local_edge import auth, internal_api
 from local_edge.api import table
 from local_edge.api.call import Answer, Call, Handler
 from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
 from local_edge.blobs import Content
-from local_edge.console import door
+from local_edge.console import views
 from local_edge.errors import ApiError, no_route, not_allowed
 from local_edge.inspection import Fault, Faults, Journal, Logs, Seen
 from local_edge.quota import Meter
 from local_edge.runtime.base import NoRuntime, Runtime
-from local_edge.settings import PREFIX, Settings, Switches
+from local_edge.settings import PREFIX, Behaviors, Settings
 from local_edge.store import Store
 
 MAX_BODY = 100 * 1024 * 1024
@@ -74,10 +74,10 @@ def refused(error: ApiError) -> Response:
     )
 
 
-def spelled(error: ApiError, switches: Switches) -> ApiError:
-    """A refusal with the code and the status that the switches give it."""
-    error.code = int(switches.code_of_429) if error.status == 429 else error.code
-    error.status = int(getattr(switches, f"status_of_{error.code}", error.status))
+def spelled(error: ApiError, behaviors: Behaviors) -> ApiError:
+    """A refusal with the code and the status that the behaviors give it."""
+    error.code = int(behaviors.code_of_429) if error.status == 429 else error.code
+    error.status = int(getattr(behaviors, f"status_of_{error.code}", error.status))
     return error
 
 
@@ -118,18 +118,18 @@ class ControlPlane:
         """The edge's own console and endpoints."""
         address = (request.method, request.path.rstrip("/"))
         try:
-            shown = door.answer(self, request)
+            shown = views.answer(self, request)
             if shown:
                 return Response(*shown)
-            if address not in control.OPEN:
+            if address not in internal_api.PUBLIC_ENDPOINTS:
                 auth.check(self.settings, request.headers)
-            endpoint = control.OPEN.get(address) or control.ENDPOINTS.get(address)
+            endpoint = internal_api.PUBLIC_ENDPOINTS.get(address) or internal_api.ENDPOINTS.get(address)
             if endpoint is None:
                 raise ApiError(
                     404, 7003, f"Nothing is here. The API is under {PREFIX}, the edge's own endpoints under /_edge."
                 )
             query = dict(parse_qsl(request.query, keep_blank_values=True))
-            return as_json(200, await endpoint(control.Asked(self, query, request.body)))
+            return as_json(200, await endpoint(internal_api.InternalRequest(self, query, request.body)))
         except ApiError as error:
             return refused(error)
         except (ValueError, TypeError, KeyError) as error:
@@ -156,7 +156,7 @@ class ControlPlane:
         try:
             return enveloped(await self.answer(request))
         except ApiError as error:
-            return refused(spelled(error, self.settings.switches))
+            return refused(spelled(error, self.settings.behaviors))
         except (
             Exception
         ) as error:  # a bug of ours: the client gets what Cloudflare says of its own, the log gets the frames

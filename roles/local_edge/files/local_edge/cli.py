@@ -23,7 +23,7 @@ from typing import Any
 from local_edge import __version__, logs, sockets, supervisor
 from local_edge.probe import command as probe
 from local_edge.runtime.binary import WorkerdUnavailable
-from local_edge.settings import Quota, Settings, Switches, accounts_and_zones, generated_token
+from local_edge.settings import Behaviors, Quota, Settings, accounts_and_zones, generated_token
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
 STOP_WITHIN = 15
@@ -39,20 +39,20 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="local_edge", description="Workers for Platforms on this machine.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True)
-    serving(commands.add_parser("serve", help="run in the foreground until SIGTERM"))
+    add_serve_options(commands.add_parser("serve", help="run in the foreground until SIGTERM"))
     control = commands.add_parser("control")  # what `serve` starts; of no use by itself
     control.add_argument("--inherit", type=json.loads, required=True, help=argparse.SUPPRESS)
-    serving(control)
+    add_serve_options(control)
     stop = commands.add_parser("stop", help="stop the edge that answers on a port")
     stop.add_argument("--api", default=API, metavar="HOST:PORT")
     logs.options(commands.add_parser("logs", help="show what Workers say"), API)
     probe.options(
-        commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --switches")
+        commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --behaviors")
     )
     return top
 
 
-def serving(parser: argparse.ArgumentParser) -> None:
+def add_serve_options(parser: argparse.ArgumentParser) -> None:
     """The options of `serve`."""
     add = parser.add_argument
     add("--api", default=API, metavar="HOST:PORT", help=f"where the API answers (default {API}; port 0: any free one)")
@@ -106,13 +106,17 @@ def serving(parser: argparse.ArgumentParser) -> None:
         help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's",
     )
     add(
-        "--switch",
+        "--behavior",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="an unsettled behaviour of Cloudflare; repeatable",
     )
-    add("--switches", metavar="FILE", help="the same from a JSON file, such as `probe` writes; --switch goes before it")
+    add(
+        "--behaviors",
+        metavar="FILE",
+        help="the same from a JSON file, such as `probe` writes; --behavior goes before it",
+    )
 
 
 def data_folder(path: str) -> Path:
@@ -154,12 +158,12 @@ def kept_token(folder: Path) -> str:
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    switches = Switches()
-    if arguments.switches:
-        switches.load(arguments.switches)
-    for text in arguments.switch:
+    behaviors = Behaviors()
+    if arguments.behaviors:
+        behaviors.load(arguments.behaviors)
+    for text in arguments.behavior:
         name, _separator, value = text.partition("=")
-        switches.set(name, value)
+        behaviors.set(name, value)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
     if (
         min(arguments.max_isolates, arguments.sweep_seconds) < 1
@@ -188,7 +192,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         sweep_seconds=arguments.sweep_seconds,
         workerd=arguments.workerd,
         data=str(folder),
-        switches=switches,
+        behaviors=behaviors,
     )
 
 
@@ -218,11 +222,11 @@ def serve(arguments: argparse.Namespace) -> int:
 def control(arguments: argparse.Namespace) -> int:
     """Be the control plane."""
     # What it needs takes a while to import, and the other commands work where it is not installed.
-    from local_edge import serving
+    from local_edge import control_process
     from local_edge.store import Foreign
 
     try:
-        asyncio.run(serving.serve(settings_of(arguments), arguments.inherit))
+        asyncio.run(control_process.serve(settings_of(arguments), arguments.inherit))
     except (WorkerdUnavailable, Foreign) as error:
         raise Refusal(str(error)) from None
     return 0

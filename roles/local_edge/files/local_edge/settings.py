@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the edge was told at its start, and the switches for what nobody knows about Cloudflare."""
+"""Settings of the local edge, and the behaviors that model undocumented behavior of Cloudflare."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-#: Where the API is, below its address.
+#: Path prefix of the API.
 PREFIX = "/client/v4"
-#: The account of an edge that was not told another: "local edge", as far as hexadecimal can spell it.
+#: Default account: "local edge", as far as hexadecimal can spell it.
 ACCOUNT_ID = "10ca1ed9e00000000000000000000001"
 DEFAULT_ZONES = ("platform.localhost", "example.com")
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account that the token sees."""
+    """An account that the token can access."""
 
     id: str
     name: str
@@ -39,7 +39,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone; its id follows from its name, so that it survives everything."""
+    """A zone. Its id is derived from its name, so it is stable across data folders."""
 
     id: str
     name: str
@@ -53,96 +53,106 @@ class Zone:
         return cls(hashlib.sha256(f"zone:{name}".encode()).hexdigest()[:32], name, account)
 
 
-def choice(doc: str, first: str, *others: str) -> Any:
-    """A switch: its default, the other positions, and what it decides."""
-    return field(default=first, metadata={"choices": (first, *others), "doc": doc})  # pylint: disable=invalid-field-call
+def behavior(doc: str, default: str, *others: str) -> Any:
+    """Declare a behavior by its description, its default and its other values."""
+    metadata = {"choices": (default, *others), "doc": doc}
+    return field(default=default, metadata=metadata)  # pylint: disable=invalid-field-call
 
 
-#: What YAML makes of three positions that are written without quotes.
-SPELLED = {"True": "yes", "False": "no", "None": "null"}
+#: YAML parses three unquoted values to other types, whose Python spelling arrives here.
+YAML_SPELLINGS = {"True": "yes", "False": "no", "None": "null"}
 
 
 @dataclass
-class Switches:
-    """Behaviour of the real API that no published source settles. The first position is the default.
+class Behaviors:
+    """Undocumented behavior of the real API. The first value of each is the default.
 
-    `python -m local_edge probe` asks a real account where each of them stands.
+    `python -m local_edge probe` determines the values for a real account.
     """
 
-    absent_script: str = choice("What GET of a namespaced Worker that is not there answers", "10092", "null", "10007")
-    put_without_tags: str = choice("What an upload without `tags` does to the tags it had", "keep", "clear")
-    put_without_keep_bindings: str = choice("Whether an upload without `keep_bindings` keeps secrets", "keep", "clear")
-    put_without_code: str = choice(
-        "What an upload without a code part does to a Worker that has code", "refuse", "keep"
+    missing_script_response: str = behavior("Response to GET of a missing namespaced Worker", "10092", "null", "10007")
+    upload_without_tags: str = behavior("Effect of an upload without `tags` on existing tags", "keep", "clear")
+    upload_without_keep_bindings: str = behavior(
+        "Effect of an upload without `keep_bindings` on existing secrets", "keep", "clear"
     )
-    inherit_with_keep_bindings: str = choice(
-        "Whether one upload may have both `inherit` and `keep_bindings`", "accept", "refuse"
+    upload_without_code: str = behavior(
+        "Effect of an upload without a code part on a Worker that has code", "refuse", "keep"
     )
-    put_namespace_without_trusted: str = choice(
-        "What a namespace PUT without `trusted_workers` does to it", "keep", "reset"
+    inherit_with_keep_bindings: str = behavior(
+        "Result of an upload with both `inherit` and `keep_bindings`", "accept", "refuse"
     )
-    create_namespace_trusted: str = choice("Whether creating a namespace heeds `trusted_workers`", "heed", "ignore")
-    namespace_carries: str = choice(
-        "Which of `script_count` and `trusted_workers` a namespace shows",
+    namespace_update_without_trusted: str = behavior(
+        "Effect of a namespace PUT without `trusted_workers` on the current value", "keep", "reset"
+    )
+    trusted_workers_on_create: str = behavior(
+        "Handling of `trusted_workers` when a namespace is created", "honor", "ignore"
+    )
+    namespace_optional_fields: str = behavior(
+        "Presence of `script_count` and `trusted_workers` in a namespace",
         "both",
         "trusted_workers",
         "script_count",
         "neither",
     )
-    rename_in_bindings: str = choice("Whether a binding to a namespace follows when that is renamed", "stay", "follow")
-    delete_full_namespace: str = choice("What deleting a namespace does that holds Workers", "cascade", "refuse")
-    route_create_answer: str = choice("What creating a route returns", "object", "id")
-    list_carries_tags: str = choice(
-        "Whether the listing of a namespace carries `tags` and `etag`, or which of them", "yes", "no", "tags", "etag"
+    bindings_after_rename: str = behavior(
+        "Effect of renaming a namespace on the bindings to it: they keep the old name or follow", "stay", "follow"
     )
-    list_end: str = choice(
-        "How `cursor` looks on the last page of a namespace's listing", "empty", "absent", "null", "without_info"
+    delete_nonempty_namespace: str = behavior(
+        "Result of deleting a namespace that contains Workers", "cascade", "refuse"
     )
-    modified_on_moved_by: str = choice(
-        "Which writes move `modified_on`", "all", "content", "all_but_tags", "all_but_secrets"
+    route_create_response: str = behavior("Result returned when a route is created", "object", "id")
+    list_includes_tags: str = behavior(
+        "Presence of `tags` and `etag` in the Worker list of a namespace", "yes", "no", "tags", "etag"
     )
-    longest_tag: str = choice("How many characters a tag may have", "256", "64", "1024")
-    odd_tags: str = choice("Whether a tag may have a comma, an ampersand or a space", "refuse", "accept")
-    service_props_shown: str = choice("Whether a service binding is read back with its `props`", "yes", "no")
-    delete_answer: str = choice(
-        "The body that deleting a Worker answers with: `result` null, or none at all", "null", "empty"
+    last_page_cursor: str = behavior(
+        "Form of `cursor` on the last page of a namespace's Worker list", "empty", "absent", "null", "without_info"
     )
-    bulk_delete_answer: str = choice(
-        "What deleting by tag answers: objects with `id`, names, null, or no body", "objects", "names", "null", "empty"
+    modified_on_updated_by: str = behavior(
+        "Writes that update `modified_on`", "all", "content", "all_but_tags", "all_but_secrets"
     )
-    status_of_100120: str = choice("The HTTP status of a namespace name that is taken", "409", "400")
-    status_of_10035: str = choice("The HTTP status of a write that another one overtook", "409", "400")
-    status_of_10018: str = choice(
-        "The HTTP status of an upload whose If-Match or If-None-Match fails", "412", "400", "ignored"
+    max_tag_length: str = behavior("Maximum length of a tag in characters", "256", "64", "1024")
+    special_character_tags: str = behavior("Handling of tags with a comma, ampersand or space", "refuse", "accept")
+    service_props_returned: str = behavior("Presence of `props` when a service binding is read", "yes", "no")
+    delete_response: str = behavior("Response body after a Worker is deleted: null result or no body", "null", "empty")
+    bulk_delete_response: str = behavior(
+        "Result of deleting by tag: objects with `id`, names, null, or no body", "objects", "names", "null", "empty"
     )
-    code_of_429: str = choice("The code of a request beyond the budget", "971", "10429")
+    status_of_100120: str = behavior("HTTP status for a namespace name that already exists", "409", "400")
+    status_of_10035: str = behavior("HTTP status for a write that conflicts with a concurrent write", "409", "400")
+    status_of_10018: str = behavior(
+        "HTTP status for an upload that fails If-Match or If-None-Match", "412", "400", "ignored"
+    )
+    code_of_429: str = behavior("Error code of a request above the rate limit", "971", "10429")
 
     def set(self, name: str, value: str) -> None:
-        """Turn one switch; the refusal names what there is."""
-        value = SPELLED.get(value, value)
+        """Set one behavior. Raise ValueError, which lists the valid names or values."""
+        value = YAML_SPELLINGS.get(value, value)
         known = {entry.name: entry.metadata["choices"] for entry in dataclasses.fields(self)}
         if name not in known:
-            raise ValueError(f"there is no switch {name!r}; there are {', '.join(sorted(known))}")
+            raise ValueError(f"unknown behavior {name!r}. Valid names: {', '.join(sorted(known))}.")
         if value not in known[name]:
-            raise ValueError(f"switch {name} is one of {', '.join(known[name])}, not {value!r}")
+            raise ValueError(f"behavior {name} must be one of {', '.join(known[name])}, not {value!r}")
         setattr(self, name, value)
 
     def load(self, path: str) -> None:
-        """Turn what a JSON file names: positions by switch, by themselves or, as the probe writes them, under `switches`."""
+        """Set the behaviors in a JSON file, an object of values by behavior, at the top level or under `behaviors`.
+
+        The probe writes the second form.
+        """
         try:
-            told = json.loads(Path(path).read_text())
-            named = dict(told.get("switches", told))
+            loaded = json.loads(Path(path).read_text())
+            values = dict(loaded.get("behaviors", loaded))
         except OSError as error:
-            raise ValueError(f"--switches {path}: {error.strerror}") from None
+            raise ValueError(f"--behaviors {path}: {error.strerror}") from None
         except (ValueError, AttributeError, TypeError):
-            raise ValueError(f"--switches {path}: it must be a JSON object of positions by switch") from None
-        for name, value in named.items():
+            raise ValueError(f"--behaviors {path}: it must be a JSON object of values by behavior") from None
+        for name, value in values.items():
             self.set(name, str(value))
 
 
 @dataclass(frozen=True)
 class Quota:
-    """So many requests in so many seconds, and then none for `block` seconds. Zero requests: no limit."""
+    """A rate limit: `requests` per `window` seconds, then a block of `block` seconds. Zero requests disable it."""
 
     requests: int = 1200
     window: int = 300
@@ -152,14 +162,14 @@ class Quota:
     def parse(cls, text: str) -> Quota:
         """Read `REQUESTS/SECONDS`, `REQUESTS/SECONDS/BLOCK` or `0`."""
         if not re.fullmatch(r"\d+(/[1-9]\d*){0,2}", text):
-            raise ValueError(f"--rate-limit {text}: write REQUESTS/SECONDS, such as 1200/300, or 0 for none")
+            raise ValueError(f"--rate-limit {text}: write REQUESTS/SECONDS, such as 1200/300, or 0 to disable it")
         requests, window, block, *_more = *(int(part) for part in text.split("/")), 0, 0
         return cls(requests, window or 300, block or window or 300)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything `serve` was given. Without `data` nothing outlives the process; without `workerd` nothing runs Workers."""
+    """Options of `serve`. `data` None keeps the state in memory."""
 
     token: str
     accounts: tuple[Account, ...]
@@ -176,7 +186,7 @@ class Settings:
     sweep_seconds: float = 60
     workerd: str | None = None
     data: str | None = None
-    switches: Switches = field(default_factory=Switches)
+    behaviors: Behaviors = field(default_factory=Behaviors)
 
     def account(self, ident: str) -> Account | None:
         return next((account for account in self.accounts if account.id == ident), None)
@@ -186,11 +196,11 @@ class Settings:
 
 
 def accounts_and_zones(accounts: list[str], zones: list[str]) -> tuple[tuple[Account, ...], tuple[Zone, ...]]:
-    """Read what the command line or a test names; every zone belongs to the first account."""
+    """Parse accounts and zones, with defaults for empty lists. Every zone belongs to the first account."""
     known = tuple(Account.parse(text) for text in accounts or [ACCOUNT_ID])
     return known, tuple(Zone.named(name, known[0]) for name in dict.fromkeys(zones or DEFAULT_ZONES))
 
 
 def generated_token() -> str:
-    """A token in the shape of Cloudflare's: 40 characters."""
+    """Generate a token in Cloudflare's format: 40 characters."""
     return hashlib.sha256(os.urandom(32)).hexdigest()[:40]

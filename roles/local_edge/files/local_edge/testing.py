@@ -21,7 +21,7 @@ import uvicorn
 from local_edge import sockets
 from local_edge.app import ControlPlane
 from local_edge.inspection import Fault
-from local_edge.settings import PREFIX, Quota, Settings, Switches, accounts_and_zones
+from local_edge.settings import PREFIX, Behaviors, Quota, Settings, accounts_and_zones
 from local_edge.store import Store
 
 TOKEN = "local-edge-test-token-0123456789abcdefgh"
@@ -36,7 +36,7 @@ class Edge:
         self.token = plane.settings.token
         self.account = plane.settings.accounts[0].id
         self.zones = {zone.name: zone.id for zone in plane.settings.zones}
-        self.switches = plane.settings.switches
+        self.behaviors = plane.settings.behaviors
         self.store = plane.store
 
     def requests(self) -> list[dict[str, Any]]:
@@ -61,14 +61,14 @@ class Edge:
         self._plane.faults.waiting.clear()
 
     def reset(self) -> None:
-        """Forget every object, request and fault, refill the budget, and turn the switches back."""
+        """Forget every object, request and fault, refill the budget, and turn the behaviors back."""
 
         async def wipe() -> None:
             self._plane.store.wipe()
             self._plane.faults.waiting.clear()
             self._plane.meter.reset()
             self._plane.journal.clear()
-            vars(self.switches).update(vars(Switches()))
+            vars(self.behaviors).update(vars(Behaviors()))
 
         asyncio.run_coroutine_threadsafe(wipe(), self._loop).result()
 
@@ -91,21 +91,21 @@ class Server(uvicorn.Server):
 
 
 def configured(token: str, accounts: Sequence[str], zones: Sequence[str], settings: dict[str, Any]) -> Settings:
-    """Settings from what a test names; whatever is a switch is one."""
-    switches = Switches()
-    for name in [name for name in settings if hasattr(switches, name)]:
-        switches.set(name, settings.pop(name))
+    """Settings from what a test names; whatever is a behavior is one."""
+    behaviors = Behaviors()
+    for name in [name for name in settings if hasattr(behaviors, name)]:
+        behaviors.set(name, settings.pop(name))
     if "rate_limit" in settings:
         settings["quota"] = Quota.parse(settings.pop("rate_limit"))
     known, owned = accounts_and_zones(list(accounts), list(zones))
-    return Settings(token=token, accounts=known, zones=owned, **{"switches": switches, "quota": Quota(0), **settings})
+    return Settings(token=token, accounts=known, zones=owned, **{"behaviors": behaviors, "quota": Quota(0), **settings})
 
 
 @contextlib.contextmanager
 def running(
     token: str = TOKEN, accounts: Sequence[str] = (), zones: Sequence[str] = (), **settings: Any
 ) -> Iterator[Edge]:
-    """Serve the control plane on a free port in a thread. Settings and switches go by their names; without
+    """Serve the control plane on a free port in a thread. Settings and behaviors go by their names; without
     `rate_limit` (such as "1200/300") there is none."""
     told = configured(token, accounts, zones, settings)
     plane = ControlPlane(told, Store(f"{told.data}/edge.db" if told.data else None))

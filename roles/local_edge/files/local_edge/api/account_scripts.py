@@ -21,7 +21,7 @@ SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
 def keep(call: Call, **extras: Any) -> None:
     """Write what belongs to a Worker beside its configuration."""
-    scripts.write(call.store, call.place, call.script.name, Change(extras=extras), moves_modified_on=False)
+    scripts.write(call.store, call.place, call.script.name, Change(extras=extras), updates_modified_on=False)
 
 
 async def get_schedules(call: Call) -> Answer:

@@ -17,10 +17,10 @@ from typing import Any
 from local_edge.blobs import Content
 from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.model import scripts
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Script
 from local_edge.runtime.base import Runtime
-from local_edge.settings import Settings, Switches
+from local_edge.settings import Behaviors, Settings
 from local_edge.store import Store
 from local_edge.strict_json import decoded
 
@@ -56,17 +56,17 @@ class Call:
     touched: list[str] = field(default_factory=list)
 
     @property
-    def switches(self) -> Switches:
-        return self.settings.switches
+    def behaviors(self) -> Behaviors:
+        return self.settings.behaviors
 
     @property
     def account(self) -> str:
         return self.params["account"]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ScriptScope:
         """Where the Workers of this path live."""
-        return Place(self.account, self.params.get("namespace", ""))
+        return ScriptScope(self.account, self.params.get("namespace", ""))
 
     @property
     def script(self) -> Script:
@@ -98,7 +98,9 @@ class Call:
     def tags(self, given: Any) -> list[str]:
         """Tags of a Worker, once they may be; null is none."""
         return scripts.check_tags(
-            [] if given is None else given, int(self.switches.longest_tag), self.switches.odd_tags == "accept"
+            [] if given is None else given,
+            int(self.behaviors.max_tag_length),
+            self.behaviors.special_character_tags == "accept",
         )
 
     def number(self, name: str, default: int, low: int, high: int) -> int:

@@ -12,7 +12,7 @@ from local_edge.api.call import Answer, Call
 from local_edge.api.zone_routes import zone_named
 from local_edge.errors import ApiError, bad_body
 from local_edge.model import dns, scripts
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.settings import Zone
 
 ENVIRONMENT = "production"
@@ -89,7 +89,7 @@ def check_free(call: Call, name: str, zone: Zone, override: bool) -> None:
 
 def attach(call: Call, service: str, name: str, zone: Zone, override: bool = False) -> dict[str, Any]:
     """Lead a host to a Worker; one that led to another keeps its id. Called inside `store.write()`."""
-    script = scripts.get(call.store, Place(call.account), service)
+    script = scripts.get(call.store, ScriptScope(call.account), service)
     if not listing(call, hostname=name):
         if call.store.count("select count(*) from worker_domains where zone = ?", zone.id) >= MAX_DOMAINS:
             raise ApiError(400, 10021, f"a zone has at most {MAX_DOMAINS} custom domains")

@@ -11,14 +11,14 @@ from typing import Any
 from local_edge.api.call import Answer, Call
 from local_edge.errors import ApiError, bad_body, namespace_missing
 from local_edge.model import assets, scripts
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.store import now
 
 SELECT = (
     "select *, (select count(*) from scripts where scripts.account = namespaces.account and"
     " scripts.namespace = namespaces.name) as scripts from namespaces where account = ?"
 )
-#: By position of the switch `namespace_carries`: what a namespace does not show.
+#: By position of the behavior `namespace_optional_fields`: what a namespace does not show.
 HIDDEN = {
     "both": (),
     "trusted_workers": ("script_count",),
@@ -51,7 +51,9 @@ def shown(row: Any, account: str) -> dict[str, Any]:
 
 def answered(call: Call, namespace: dict[str, Any]) -> dict[str, Any]:
     """A namespace as it travels."""
-    return {key: value for key, value in namespace.items() if key not in HIDDEN[call.switches.namespace_carries]}
+    return {
+        key: value for key, value in namespace.items() if key not in HIDDEN[call.behaviors.namespace_optional_fields]
+    }
 
 
 def find(call: Call, name: str) -> dict[str, Any]:
@@ -95,7 +97,7 @@ async def get_namespace(call: Call) -> Answer:
 async def create_namespace(call: Call) -> Answer:
     body = call.json_object()
     name, time = check_name(body.get("name")), now()
-    trusted = read_trusted(body, False) and call.switches.create_namespace_trusted == "heed"
+    trusted = read_trusted(body, False) and call.behaviors.trusted_workers_on_create == "honor"
     refuse_duplicate(call, name)
     with call.store.write() as db:
         db.execute(
@@ -106,10 +108,10 @@ async def create_namespace(call: Call) -> Answer:
 
 
 async def put_namespace(call: Call) -> Answer:
-    """Rename, and switch trusted mode."""
+    """Rename a namespace, and set its trusted mode."""
     old, body = find(call, call.params["namespace"]), call.json_object()
     name = check_name(body.get("name", old["namespace_name"]))
-    keep = call.switches.put_namespace_without_trusted == "keep"
+    keep = call.behaviors.namespace_update_without_trusted == "keep"
     trusted = read_trusted(body, old["trusted_workers"] if keep else False)
     if name != old["namespace_name"]:
         refuse_duplicate(call, name)
@@ -123,9 +125,9 @@ async def put_namespace(call: Call) -> Answer:
             (name, call.account, old["namespace_name"]),
         )
         assets.move(call.store, call.account, old["namespace_name"], name)
-        if call.switches.rename_in_bindings == "follow":
+        if call.behaviors.bindings_after_rename == "follow":
             follow(call, old["namespace_name"], name)
-    call.touched += [Place(call.account, each).key("") for each in (old["namespace_name"], name)]
+    call.touched += [ScriptScope(call.account, each).key("") for each in (old["namespace_name"], name)]
     return Answer(answered(call, find(call, name)))
 
 
@@ -141,7 +143,7 @@ async def delete_namespace(call: Call) -> Answer:
     """Delete a namespace, with every Worker in it."""
     namespace = find(call, call.params["namespace"])
     name = namespace["namespace_name"]
-    if namespace["script_count"] and call.switches.delete_full_namespace == "refuse":
+    if namespace["script_count"] and call.behaviors.delete_nonempty_namespace == "refuse":
         raise ApiError(
             400,
             10064,

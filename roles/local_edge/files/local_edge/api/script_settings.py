@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_edge.api import multipart
+from local_edge.api.behaviors import bindings_shown, updates_modified_on
 from local_edge.api.call import Answer, Call
 from local_edge.api.script_objects import settings_shown, tags_shown
-from local_edge.api.unsettled import bindings_shown, moves_modified_on
 from local_edge.api.uploads import bound, check_assets_binding, json_part, validated, with_handlers
 from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
 from local_edge.model import bindings, migrations, scripts, versions
@@ -25,7 +25,7 @@ SCRIPT_SETTINGS = ("logpush", "tail_consumers", "observability", "tags")
 def change(call: Call, script: Script, what: Change) -> Script:
     """Write a change that is not the code."""
     call.touched.append(script.key)
-    return scripts.write(call.store, script.place, script.name, what, moves_modified_on(call, what))
+    return scripts.write(call.store, script.place, script.name, what, updates_modified_on(call, what))
 
 
 def answer(call: Call, script: Script) -> Answer:

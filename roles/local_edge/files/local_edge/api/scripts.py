@@ -18,9 +18,9 @@ from local_edge.model import scripts
 from local_edge.model.scripts import Script
 
 MAX_PAGE = 1000
-#: By position of the switch `list_carries_tags`: what the listing of a namespace leaves out.
+#: By position of the behavior `list_includes_tags`: what the listing of a namespace leaves out.
 UNLISTED = {"yes": (), "no": ("tags", "etag"), "tags": ("etag",), "etag": ("tags",)}
-#: By position of the switch `list_end`: the `result_info` of the last page, beside its count.
+#: By position of the behavior `last_page_cursor`: the `result_info` of the last page, beside its count.
 LAST_PAGE: Mapping[str, Mapping[str, Any]] = {"empty": {"cursor": ""}, "absent": {}, "null": {"cursor": None}}
 
 
@@ -28,7 +28,7 @@ def listed(call: Call, script: Script) -> dict[str, Any]:
     """A Worker in the listing of its place."""
     item = {**shown(script), "tags": tags_shown(call.store, script)}
     if call.place.namespace:
-        return {key: value for key, value in item.items() if key not in UNLISTED[call.switches.list_carries_tags]}
+        return {key: value for key, value in item.items() if key not in UNLISTED[call.behaviors.list_includes_tags]}
     rows = call.store.all(
         "select id, zone, pattern, script from routes where script = ? order by created_on", script.name
     )
@@ -45,7 +45,11 @@ async def list_namespaced(call: Call) -> Answer:
     limit, tags = call.number("limit", MAX_PAGE, 1, MAX_PAGE), call.query.get("tags", "")
     found = scripts.listing(call.store, call.place, tags, call.cursor(), limit + 1)
     page = found[:limit]
-    more = {"cursor": call.cursor_after(page[-1].name)} if len(found) > limit else LAST_PAGE.get(call.switches.list_end)
+    more = (
+        {"cursor": call.cursor_after(page[-1].name)}
+        if len(found) > limit
+        else LAST_PAGE.get(call.behaviors.last_page_cursor)
+    )
     return Answer(
         [listed(call, script) for script in page], info=None if more is None else {"count": len(page), **more}
     )
@@ -59,7 +63,7 @@ async def list_account(call: Call) -> Answer:
 
 
 async def get_namespaced(call: Call) -> Answer:
-    """Metadata, nested. How an absent Worker looks is a switch: three answers were seen."""
+    """Metadata, nested. How an absent Worker looks is a behavior: three answers were seen."""
     scripts.check_place(call.store, call.place)
     script = scripts.find(call.store, call.place, call.params["script"])
     if script is None:
@@ -76,9 +80,9 @@ async def get_namespaced(call: Call) -> Answer:
 
 
 def absent(call: Call) -> Answer:
-    if call.switches.absent_script == "10007":
+    if call.behaviors.missing_script_response == "10007":
         raise worker_missing()
-    if call.switches.absent_script == "10092":
+    if call.behaviors.missing_script_response == "10092":
         raise ApiError(404, 10092, "workers.api.error.environment_not_found")
     return Answer({"dispatch_namespace": call.place.namespace, "script": None})
 
@@ -121,7 +125,7 @@ async def delete_script(call: Call) -> Answer:
             )
             call.touched += ["routes", *(user.place.key(user.name) for user in users)]
     call.touched.append(script.key)
-    return Answer(content=b"" if call.switches.delete_answer == "empty" else None)
+    return Answer(content=b"" if call.behaviors.delete_response == "empty" else None)
 
 
 def zones(call: Call) -> list[str]:
@@ -140,10 +144,10 @@ async def delete_by_tag(call: Call) -> Answer:
     with call.store.write():
         scripts.delete(call.store, doomed)
     call.touched += [script.key for script in doomed]
-    return DELETED[call.switches.bulk_delete_answer]([script.name for script in doomed])
+    return DELETED[call.behaviors.bulk_delete_response]([script.name for script in doomed])
 
 
-#: By position of the switch `bulk_delete_answer`.
+#: By position of the behavior `bulk_delete_response`.
 DELETED: Mapping[str, Callable[[list[str]], Answer]] = {
     "objects": lambda names: Answer([{"id": name} for name in names]),
     "names": Answer,

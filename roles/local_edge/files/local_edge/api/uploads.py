@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_edge.api import multipart
+from local_edge.api.behaviors import check_etag, check_inherit_with_keep, source_to_keep
 from local_edge.api.call import Answer, Call
 from local_edge.api.multipart import Part
 from local_edge.api.script_objects import shown, tags_shown
-from local_edge.api.unsettled import check_etag, kept_source, refuse_two_ways
 from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
 from local_edge.model import assets, bindings, migrations, scripts
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.config import METADATA, SHAPES, checked
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Change, Module, Script, Source
 from local_edge.runtime.base import Exports
 from local_edge.strict_json import decoded
@@ -151,14 +151,14 @@ def rules_of(call: Call, metadata: Mapping[str, Any]) -> Rules:
     """Which of the old bindings survive this upload."""
     keep = metadata.get("keep_bindings")
     if keep is None:
-        keep = bindings.SECRET_TYPES if call.switches.put_without_keep_bindings == "keep" else ()
+        keep = bindings.SECRET_TYPES if call.behaviors.upload_without_keep_bindings == "keep" else ()
     return Rules(keep=tuple(keep), strict=call.query.get("bindings_inherit") == "strict")
 
 
 def tags_after(call: Call, metadata: Mapping[str, Any]) -> list[str] | None:
     """The tags this upload sets; None leaves them."""
     if metadata.get("tags") is None:
-        return None if call.switches.put_without_tags == "keep" else []
+        return None if call.behaviors.upload_without_tags == "keep" else []
     return call.tags(metadata["tags"])
 
 
@@ -220,7 +220,7 @@ def bound(call: Call, name: str, after: Iterable[Binding], state: Mapping[str, A
     def classes_of(key: str) -> migrations.Classes:
         if key == call.place.key(name):
             return dict(state["classes"])
-        other = scripts.find(call.store, *Place.of(key))
+        other = scripts.find(call.store, *ScriptScope.of(key))
         return dict(other.migrations["classes"]) if other else {}
 
     return migrations.with_ids(after, call.place, name, classes_of)
@@ -275,8 +275,8 @@ async def put_script(call: Call) -> Answer:
     scripts.check_place(call.store, call.place)
     upload = await read(call)
     check_etag(call, name)
-    refuse_two_ways(call, upload.metadata)
-    source = kept_source(call, name, upload.files) or upload.source()
+    check_inherit_with_keep(call, upload.metadata)
+    source = source_to_keep(call, name, upload.files) or upload.source()
     tags, first = tags_after(call, upload.metadata), settled(call, name, upload.metadata)
     handlers = await validated(call, source, first.config, first.bindings)
     # Validation let others write: what bindings point to is settled only now.

@@ -12,7 +12,7 @@ from typing import Any
 from local_edge.api.call import Answer, Call
 from local_edge.errors import ApiError, bad_body
 from local_edge.model import patterns, scripts
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.settings import Zone
 from local_edge.store import now
 
@@ -69,7 +69,7 @@ def read(call: Call, ident: str) -> tuple[str, str | None]:
     pattern, script = patterns.normalized(body.get("pattern"), zone.name), body.get("script")
     if script is not None and not isinstance(script, str):
         raise bad_body("script must be a string")
-    if script and not scripts.find(call.store, Place(zone.account.id), script):
+    if script and not scripts.find(call.store, ScriptScope(zone.account.id), script):
         raise ApiError(
             400,
             10019,
@@ -158,7 +158,7 @@ async def create_route(call: Call) -> Answer:
         db.execute("insert into routes values (?, ?, ?, ?, ?)", (ident, call.params["zone"], pattern, script, now()))
     call.touched.append("routes")
     row = {"id": ident, "pattern": pattern, "script": script}
-    return Answer({"id": ident} if call.switches.route_create_answer == "id" else shown(row))
+    return Answer({"id": ident} if call.behaviors.route_create_response == "id" else shown(row))
 
 
 async def put_route(call: Call) -> Answer:

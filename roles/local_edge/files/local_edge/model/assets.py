@@ -16,7 +16,7 @@ import jwt
 from local_edge.errors import ApiError, bad_body, invalid
 from local_edge.model import asset_rules
 from local_edge.model.config import ASSETS, checked
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.store import Store, now
 
 MAX_FILES, MAX_SIZE, LIFETIME = 100_000, 25 * 1024 * 1024, 3600
@@ -57,7 +57,7 @@ def is_hash(value: Any) -> bool:
     return isinstance(value, str) and len(value) == 32 and set(value) <= set("0123456789abcdef")
 
 
-def begin(store: Store, place: Place, manifest: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def begin(store: Store, place: ScriptScope, manifest: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A session: its token, and what is missing in buckets of a bearable size; with nothing missing the token completes already."""
     session = uuid.uuid4().hex
     with store.write() as db:
@@ -79,7 +79,7 @@ def begin(store: Store, place: Place, manifest: Mapping[str, Mapping[str, Any]])
     }
 
 
-def missing(store: Store, place: Place, hashes: Iterable[str]) -> list[str]:
+def missing(store: Store, place: ScriptScope, hashes: Iterable[str]) -> list[str]:
     """Which of these files are not here yet."""
     return [
         one
@@ -128,7 +128,7 @@ def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]
     row = store.one("select * from manifests where id = ?", session)
     if row is None:
         raise ApiError(401, 10000, "Authentication error: this asset upload session does not exist any more")
-    place, hashes = Place(row["account"], row["namespace"]), set(json.loads(row["files"]).values())
+    place, hashes = ScriptScope(row["account"], row["namespace"]), set(json.loads(row["files"]).values())
     foreign = [name for name in files if name not in hashes]
     if foreign:
         raise bad_body(f"asset {foreign[0]!r} is not in the manifest of this session")
@@ -145,7 +145,7 @@ def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]
     return None if missing(store, place, hashes) else signed(store, session, "complete")
 
 
-def completed(store: Store, place: Place, token: Any) -> str:
+def completed(store: Store, place: ScriptScope, token: Any) -> str:
     """The manifest of a completed session of this place."""
     try:
         session, state = session_of(store, token)
@@ -163,7 +163,7 @@ def completed(store: Store, place: Place, token: Any) -> str:
     return session
 
 
-def site(store: Store, place: Place, assets: Mapping[str, Any]) -> dict[str, Any]:
+def site(store: Store, place: ScriptScope, assets: Mapping[str, Any]) -> dict[str, Any]:
     """The assets of a Worker as the edge takes them: `files` by path, each with its `hash` and its `type`, and how they are served."""
     config = assets["config"]
     return {
@@ -174,7 +174,7 @@ def site(store: Store, place: Place, assets: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def files(store: Store, place: Place, manifest: str) -> dict[str, dict[str, str | None]]:
+def files(store: Store, place: ScriptScope, manifest: str) -> dict[str, dict[str, str | None]]:
     row = store.one("select files from manifests where id = ?", manifest)
     hashes = row["files"] if row else "{}"
     types = {
@@ -191,7 +191,7 @@ def files(store: Store, place: Place, manifest: str) -> dict[str, dict[str, str 
     }
 
 
-def get(store: Store, place: Place, digest: str) -> bytes | None:
+def get(store: Store, place: ScriptScope, digest: str) -> bytes | None:
     """The bytes of a file."""
     row = store.one(
         "select body from assets where account = ? and namespace = ? and hash = ?",
@@ -219,7 +219,7 @@ def move(store: Store, account: str, old: str, new: str) -> None:
         store.db.execute(f"update {table} set namespace = ? where account = ? and namespace = ?", (new, account, old))
 
 
-def drop(store: Store, place: Place) -> None:
+def drop(store: Store, place: ScriptScope) -> None:
     """Forget the files of a namespace; inside `write()`."""
     for table in ("assets", "manifests"):
         store.db.execute(f"delete from {table} where account = ? and namespace = ?", (place.account, place.namespace))

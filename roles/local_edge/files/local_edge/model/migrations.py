@@ -11,7 +11,7 @@ from typing import Any
 
 from local_edge.errors import ApiError, invalid
 from local_edge.model.bindings import Binding
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 
 #: Each class has the id of its storage and its kind.
 Classes = dict[str, dict[str, Any]]
@@ -104,18 +104,18 @@ def take(classes: Classes, name: str) -> dict[str, Any]:
     return classes.pop(name)
 
 
-def owner(binding: Binding, place: Place, name: str) -> str:
+def owner(binding: Binding, place: ScriptScope, name: str) -> str:
     """The key of the Worker that has the class of a binding: this one, where none is named."""
     script = binding.spec.get("script_name")
     if script is None:
         return place.key(name)
-    return Place(
+    return ScriptScope(
         place.account, str(binding.spec.get("dispatch_namespace") or (place.namespace if script == name else ""))
     ).key(script)
 
 
 def with_ids(
-    bindings: Iterable[Binding], place: Place, name: str, classes_of: Callable[[str], Classes]
+    bindings: Iterable[Binding], place: ScriptScope, name: str, classes_of: Callable[[str], Classes]
 ) -> list[Binding]:
     """The bindings, those of Durable Objects with the `namespace_id` that the server fills in, once their class is one that has storage.
     `classes_of` tells the classes of a Worker by its key."""

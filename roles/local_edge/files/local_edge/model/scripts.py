@@ -17,7 +17,7 @@ from local_edge.errors import ApiError, bad_parameter, invalid, namespace_missin
 from local_edge.model import bindings, migrations, versions
 from local_edge.model.bindings import Binding
 from local_edge.model.config import DEFAULTS, UNVERSIONED
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.store import Store, now
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
@@ -58,7 +58,7 @@ class Script:
     """A stored Worker without its files, bindings and tags."""
 
     id: int
-    place: Place
+    place: ScriptScope
     name: str
     tag: str
     etag: str
@@ -83,7 +83,7 @@ class Script:
         return {name: self.config.get(name, default) for name, default in DEFAULTS.items()}
 
 
-def check_place(store: Store, place: Place) -> Place:
+def check_place(store: Store, place: ScriptScope) -> ScriptScope:
     """The place, unless its namespace is not there."""
     if place.namespace and not store.one(
         "select 1 from namespaces where account = ? and name = ?", place.account, place.namespace
@@ -96,14 +96,14 @@ def check_tails(store: Store, account: str, config: Mapping[str, Any]) -> None:
     """Refuse to tell Workers of requests that are not there."""
     for one in config.get("tail_consumers") or []:
         name, namespace, environment = one["service"], one.get("namespace") or "", one.get("environment") or ENVIRONMENT
-        if environment != ENVIRONMENT or not find(store, Place(account, namespace), name):
+        if environment != ENVIRONMENT or not find(store, ScriptScope(account, namespace), name):
             where = f" in the dispatch namespace {namespace!r}" if namespace else ""
             raise invalid(
                 f"tail_consumers: the Worker {name!r}{where}, environment {environment!r}, was not found: upload it first, or leave it out"
             )
 
 
-def is_trusted(store: Store, place: Place) -> bool:
+def is_trusted(store: Store, place: ScriptScope) -> bool:
     """Whether what is uploaded here now sees `request.cf` and shares its cache."""
     return bool(
         store.one("select 1 from namespaces where account = ? and name = ? and trusted", place.account, place.namespace)
@@ -137,21 +137,21 @@ def check_tags(tags: Any, longest: int, odd: bool) -> list[str]:
 def from_row(row: Any) -> Script:
     fields = {name: row[name] for name in ("id", "name", "tag", "etag", "main", "version", "created_on", "modified_on")}
     return Script(
-        place=Place(row["account"], row["namespace"]),
+        place=ScriptScope(row["account"], row["namespace"]),
         config=json.loads(row["config"]),
         extras=json.loads(row["extras"]),
         **fields,
     )
 
 
-def find(store: Store, place: Place, name: str) -> Script | None:
+def find(store: Store, place: ScriptScope, name: str) -> Script | None:
     row = store.one(
         "select * from scripts where account = ? and namespace = ? and name = ?", place.account, place.namespace, name
     )
     return from_row(row) if row else None
 
 
-def get(store: Store, place: Place, name: str) -> Script:
+def get(store: Store, place: ScriptScope, name: str) -> Script:
     """The Worker, or the refusal that fits: the namespace is not there, or the Worker is not."""
     script = find(store, place, name)
     if script is None:
@@ -172,7 +172,9 @@ def tag_filter(text: str) -> tuple[list[str], list[str]]:
     return [tag for tag, side in pairs if side == "yes"], [tag for tag, side in pairs if side == "no"]
 
 
-def listing(store: Store, place: Place, tags: str = "", after: str = "", limit: int | None = None) -> list[Script]:
+def listing(
+    store: Store, place: ScriptScope, tags: str = "", after: str = "", limit: int | None = None
+) -> list[Script]:
     """Workers of a place by name, beginning after `after`."""
     wanted, unwanted = tag_filter(tags)
     having = "exists (select 1 from tags where script = scripts.id and tag = ?)"
@@ -244,7 +246,7 @@ class Change:
     version: versions.Version | None = None
 
 
-def write(store: Store, place: Place, name: str, change: Change, moves_modified_on: bool = True) -> Script:
+def write(store: Store, place: ScriptScope, name: str, change: Change, updates_modified_on: bool = True) -> Script:
     """Create or change a Worker as a whole: either all of it is on disk, or nothing."""
     with store.write() as db:
         old, time = find(store, place, name), now()
@@ -253,7 +255,7 @@ def write(store: Store, place: Place, name: str, change: Change, moves_modified_
         main = change.source.main if change.source else kept.main if kept else ""
         config = json.dumps(dict(change.config if change.config is not None else kept.config if kept else {}))
         extras = json.dumps({**(old.extras if old else {}), **change.extras, **deployed(place, old, change, time)})
-        modified = time if moves_modified_on or old is None else old.modified_on
+        modified = time if updates_modified_on or old is None else old.modified_on
         db.execute(
             "insert into scripts (account, namespace, name, tag, etag, main, version, config, extras, created_on, modified_on)"
             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, namespace, name) do update set"
@@ -285,7 +287,7 @@ def write(store: Store, place: Place, name: str, change: Change, moves_modified_
     return script
 
 
-def deployed(place: Place, old: Script | None, change: Change, time: str) -> dict[str, Any]:
+def deployed(place: ScriptScope, old: Script | None, change: Change, time: str) -> dict[str, Any]:
     """What a Worker of a namespace may know of what answers, where this write changes that: it has no versions."""
     same = (
         old
@@ -373,7 +375,7 @@ def delete(store: Store, doomed: Iterable[Script]) -> None:
 class User:
     """A Worker that binds to another: as a service, and as the outbound Worker of dispatch namespaces."""
 
-    place: Place
+    place: ScriptScope
     name: str
     as_service: bool
     outbound_of: tuple[str, ...]
@@ -392,9 +394,9 @@ def users_of(store: Store, script: Script) -> list[User]:
         script.place.account,
         script.id,
     )
-    found: dict[tuple[Place, str], list[Any]] = {}
+    found: dict[tuple[ScriptScope, str], list[Any]] = {}
     for row in rows:
-        found.setdefault((Place(row["account"], row["namespace"]), row["name"]), []).append(row)
+        found.setdefault((ScriptScope(row["account"], row["namespace"]), row["name"]), []).append(row)
     return [
         User(
             place,

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local_edge.probe.api import MOST, Api, Stop, Unanswered
-from local_edge.probe.run import SWITCHES, Report, probe
+from local_edge.probe.run import BEHAVIORS, Report, probe
 from local_edge.probe.sandbox import PREFIX, Sandbox
 
 API = "https://api.cloudflare.com/client/v4"
@@ -39,11 +39,11 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--question",
         action="append",
         default=[],
-        metavar="SWITCH",
-        choices=list(SWITCHES),
+        metavar="BEHAVIOR",
+        choices=list(BEHAVIORS),
         help="ask only this; repeatable",
     )
-    add("--write", metavar="FILE", help="where to keep the answers for `serve --switches`")
+    add("--write", metavar="FILE", help="where to keep the answers for `serve --behaviors`")
     add("--clean", action="store_true", help="ask nothing, and remove what earlier probes left behind")
 
 
@@ -111,10 +111,10 @@ def asked(arguments: argparse.Namespace, api: Api, account: str, zone: Mapping[s
         return told_left([f"perhaps something beginning with {PREFIX} (interrupted while it was removed)"])
     finally:
         signal.signal(signal.SIGTERM, before)
-    print(f"{len(report.switches)} of {len(report.findings)} questions answered with {report.requests} requests.")
+    print(f"{len(report.behaviors)} of {len(report.findings)} questions answered with {report.requests} requests.")
     if arguments.write:
         written(report, Path(arguments.write), api.base)
-        print(f"Written to {arguments.write}, for `serve --switches`.")
+        print(f"Written to {arguments.write}, for `serve --behaviors`.")
     return told_left(report.left)
 
 

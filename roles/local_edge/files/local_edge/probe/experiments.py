@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done to find out where a switch stands. Each returns what it saw: a reply, or a value.
+"""What is done to find out where a behavior stands. Each returns what it saw: a reply, or a value.
 
 A question that cannot be asked raises Unanswered. Reads may lag behind writes, so a write is marked, and waited for.
 """

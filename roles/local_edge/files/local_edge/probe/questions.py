@@ -1,9 +1,9 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The questions: a switch, what is done to find out where it stands, and how the answer is read.
+"""The questions: a behavior, what is done to find out where it stands, and how the answer is read.
 
-What reads as no position of the switch is told as unanswered, with what was seen.
+What reads as no position of the behavior is told as unanswered, with what was seen.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from local_edge.probe.sandbox import Sandbox
 
 @dataclass(frozen=True)
 class Question:
-    """One switch and how to find out where it stands. `needs` names an option of the probe without which it is not asked."""
+    """One behavior and how to find out where it stands. `needs` names an option of the probe without which it is not asked."""
 
-    switch: str
+    behavior: str
     do: Callable[[Sandbox], Any]
     read: Callable[[Any], str]
     needs: str = ""
@@ -78,15 +78,15 @@ def bound(seen: Mapping[str, str]) -> str:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("absent_script", experiments.get_what_never_was, absence),
-    Question("put_without_tags", experiments.tags_after_an_upload_without, either("keep", "clear")),
-    Question("put_without_keep_bindings", experiments.secrets_after_an_upload_without, either("keep", "clear")),
-    Question("put_without_code", experiments.upload_without_code, went_through("keep", "refuse")),
+    Question("missing_script_response", experiments.get_what_never_was, absence),
+    Question("upload_without_tags", experiments.tags_after_an_upload_without, either("keep", "clear")),
+    Question("upload_without_keep_bindings", experiments.secrets_after_an_upload_without, either("keep", "clear")),
+    Question("upload_without_code", experiments.upload_without_code, went_through("keep", "refuse")),
     Question("inherit_with_keep_bindings", experiments.keep_by_name_and_by_type, went_through("accept", "refuse")),
-    Question("put_namespace_without_trusted", experiments.put_a_trusted_namespace, one_of(keep=True, reset=False)),
-    Question("create_namespace_trusted", experiments.create_a_trusted_namespace, one_of(heed=True, ignore=False)),
+    Question("namespace_update_without_trusted", experiments.put_a_trusted_namespace, one_of(keep=True, reset=False)),
+    Question("trusted_workers_on_create", experiments.create_a_trusted_namespace, one_of(heed=True, ignore=False)),
     Question(
-        "namespace_carries",
+        "namespace_optional_fields",
         experiments.get_a_namespace,
         one_of(
             both=["trusted_workers", "script_count"],
@@ -95,15 +95,17 @@ QUESTIONS: tuple[Question, ...] = (
             neither=[],
         ),
     ),
-    Question("rename_in_bindings", experiments.rename_what_is_bound, bound),
-    Question("delete_full_namespace", experiments.delete_a_namespace_with_a_worker, went_through("cascade", "refuse")),
-    Question("route_create_answer", experiments.create_a_route, having("pattern", "object", "id"), needs="zone"),
+    Question("bindings_after_rename", experiments.rename_what_is_bound, bound),
     Question(
-        "list_carries_tags", experiments.list_one, one_of(yes=["tags", "etag"], tags=["tags"], etag=["etag"], no=[])
+        "delete_nonempty_namespace", experiments.delete_a_namespace_with_a_worker, went_through("cascade", "refuse")
     ),
-    Question("list_end", experiments.list_all, end_of_list),
+    Question("route_create_response", experiments.create_a_route, having("pattern", "object", "id"), needs="zone"),
     Question(
-        "modified_on_moved_by",
+        "list_includes_tags", experiments.list_one, one_of(yes=["tags", "etag"], tags=["tags"], etag=["etag"], no=[])
+    ),
+    Question("last_page_cursor", experiments.list_all, end_of_list),
+    Question(
+        "modified_on_updated_by",
         experiments.write_this_and_that,
         one_of(
             all={"tags": True, "secrets": True, "settings": True},
@@ -112,11 +114,11 @@ QUESTIONS: tuple[Question, ...] = (
             all_but_secrets={"tags": True, "secrets": False, "settings": True},
         ),
     ),
-    Question("longest_tag", experiments.tag_longer_and_longer, longest),
-    Question("odd_tags", experiments.tag_oddly, one_of(accept=["a,b", "a&b", "a b"], refuse=[])),
-    Question("service_props_shown", experiments.bind_a_service, having("props", "yes", "no")),
-    Question("delete_answer", experiments.delete_a_worker, shape),
-    Question("bulk_delete_answer", experiments.delete_by_tag, shape),
+    Question("max_tag_length", experiments.tag_longer_and_longer, longest),
+    Question("special_character_tags", experiments.tag_oddly, one_of(accept=["a,b", "a&b", "a b"], refuse=[])),
+    Question("service_props_returned", experiments.bind_a_service, having("props", "yes", "no")),
+    Question("delete_response", experiments.delete_a_worker, shape),
+    Question("bulk_delete_response", experiments.delete_by_tag, shape),
     Question("status_of_100120", experiments.create_a_namespace_twice, status_of(100120)),
     Question("status_of_10035", experiments.write_at_once, status_of(10035)),
     Question("status_of_10018", experiments.upload_on_condition, status_of(10018)),

@@ -19,24 +19,24 @@ from typing import Any
 from local_edge.probe.api import Api, Reply, Stop, Unanswered
 from local_edge.probe.questions import QUESTIONS, Question
 from local_edge.probe.sandbox import PREFIX, Sandbox
-from local_edge.settings import Switches
+from local_edge.settings import Behaviors
 
-SWITCHES = {switch.name: switch.metadata for switch in dataclasses.fields(Switches)}
+BEHAVIORS = {behavior.name: behavior.metadata for behavior in dataclasses.fields(Behaviors)}
 EVIDENCE = 160
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a question: a position of its switch, or '' and why there is none."""
+    """What became of a question: a position of its behavior, or '' and why there is none."""
 
-    switch: str
+    behavior: str
     position: str
     evidence: str
 
     def __str__(self) -> str:
         """Question, answer and evidence, for people."""
-        answer = f"{self.switch}={self.position}" if self.position else f"{self.switch}: unanswered"
-        return f"{SWITCHES[self.switch]['doc']}?\n    {answer}\n    {self.evidence}"
+        answer = f"{self.behavior}={self.position}" if self.position else f"{self.behavior}: unanswered"
+        return f"{BEHAVIORS[self.behavior]['doc']}:\n    {answer}\n    {self.evidence}"
 
 
 @dataclass
@@ -48,21 +48,23 @@ class Report:
     requests: int = 0
 
     @property
-    def switches(self) -> dict[str, str]:
-        return {one.switch: one.position for one in self.findings if one.position}
+    def behaviors(self) -> dict[str, str]:
+        return {one.behavior: one.position for one in self.findings if one.position}
 
     def write(self, path: Path, base: str) -> None:
-        """Keep the answers for `serve --switches`, beside earlier ones of the same API to what is unanswered now."""
+        """Keep the answers for `serve --behaviors`, beside earlier ones of the same API to what is unanswered now."""
         earlier: Mapping[str, Any] = {}
         with contextlib.suppress(OSError, ValueError):
             earlier = json.loads(path.read_text())
-        known = earlier.get("switches", {}) if earlier.get("api") == base else {}
+        known = earlier.get("behaviors", {}) if earlier.get("api") == base else {}
         told = {
             "api": base,
             "asked_on": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-            "switches": {name: position for name, position in {**known, **self.switches}.items() if name in SWITCHES},
-            "evidence": {one.switch: one.evidence for one in self.findings if one.position},
-            "unanswered": {one.switch: one.evidence for one in self.findings if not one.position},
+            "behaviors": {
+                name: position for name, position in {**known, **self.behaviors}.items() if name in BEHAVIORS
+            },
+            "evidence": {one.behavior: one.evidence for one in self.findings if one.position},
+            "unanswered": {one.behavior: one.evidence for one in self.findings if not one.position},
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(path.name + ".new")
@@ -79,9 +81,9 @@ def answer(question: Question, box: Sandbox) -> Finding:
     """Ask one question."""
     seen = question.do(box)
     position = question.read(seen)
-    if position in SWITCHES[question.switch]["choices"]:
-        return Finding(question.switch, position, shown(seen))
-    return Finding(question.switch, "", f"the edge knows no such behaviour yet: {shown(seen)}")
+    if position in BEHAVIORS[question.behavior]["choices"]:
+        return Finding(question.behavior, position, shown(seen))
+    return Finding(question.behavior, "", f"the edge knows no such behaviour yet: {shown(seen)}")
 
 
 def answers(questions: Iterable[Question], box: Sandbox) -> Iterator[Finding]:
@@ -89,14 +91,14 @@ def answers(questions: Iterable[Question], box: Sandbox) -> Iterator[Finding]:
     over = ""
     for question in questions:
         try:
-            yield Finding(question.switch, "", over) if over else answer(question, box)
+            yield Finding(question.behavior, "", over) if over else answer(question, box)
         except (Unanswered, OSError) as why:
-            yield Finding(question.switch, "", str(why))
+            yield Finding(question.behavior, "", str(why))
         except Stop as why:
             over = str(why)
-            yield Finding(question.switch, "", over)
+            yield Finding(question.behavior, "", over)
         except (TypeError, KeyError, AttributeError, IndexError) as surprise:
-            yield Finding(question.switch, "", f"an answer of a shape that nobody expected: {surprise!r}")
+            yield Finding(question.behavior, "", f"an answer of a shape that nobody expected: {surprise!r}")
 
 
 def probe(
@@ -111,7 +113,7 @@ def probe(
     """Ask what is wanted (by default everything), and leave nothing behind. `options` are the needs of questions that are met."""
     box, report = Sandbox(api, account, f"{PREFIX}{secrets.token_hex(4)}", zone, patience), Report()
     met = {"", *options, *(["zone"] if zone else [])}
-    asked = [question for question in QUESTIONS if question.switch in (wanted or SWITCHES)]
+    asked = [question for question in QUESTIONS if question.behavior in (wanted or BEHAVIORS)]
     first = [question for question in asked if question.needs in met and question.needs != "exhaust-budget"]
     last = [question for question in asked if question.needs in met and question not in first]
 
@@ -124,7 +126,7 @@ def probe(
             note(finding)
     except KeyboardInterrupt:
         for question in [*first[len(report.findings) :], *last]:
-            note(Finding(question.switch, "", "the probe was interrupted"))
+            note(Finding(question.behavior, "", "the probe was interrupted"))
         last = []
     finally:
         report.left = box.clean()
@@ -132,6 +134,6 @@ def probe(
     for finding in answers(last, box):
         note(finding)
     for question in [one for one in asked if one.needs not in met]:
-        note(Finding(question.switch, "", f"asked only with --{question.needs}"))
+        note(Finding(question.behavior, "", f"asked only with --{question.needs}"))
     report.requests = api.count
     return report

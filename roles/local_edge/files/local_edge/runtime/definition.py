@@ -14,7 +14,7 @@ from local_edge.errors import invalid
 from local_edge.model import migrations
 from local_edge.model.bindings import Binding
 from local_edge.model.config import DEFAULT_DATE
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Module, Source
 
 TEXT_KINDS = ("js", "cjs", "script", "text", "json")
@@ -92,7 +92,7 @@ def module_of(module: Module, kind: str) -> dict[str, str]:
     return {"name": module.name, "kind": kind, "body": body}
 
 
-def runtime_binding(binding: Binding, place: Place, name: str) -> dict[str, Any]:
+def runtime_binding(binding: Binding, place: ScriptScope, name: str) -> dict[str, Any]:
     """Return a binding for the runtime. A Durable Object binding gets the key of the Worker that defines its class."""
     shown = binding.shown()
     if binding.type == "durable_object_namespace":
@@ -115,7 +115,7 @@ def definition(
     config: Mapping[str, Any],
     bindings: Iterable[Binding],
     newest: str,
-    place: Place,
+    place: ScriptScope,
     name: str = "",
     version: VersionLookup = no_version,
 ) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
 from local_edge.errors import ApiError
 from local_edge.model import assets, bindings, d1, kv, objects, queues, scripts
 from local_edge.model.kv import Pair
-from local_edge.model.place import Place
 from local_edge.model.queues import Message
+from local_edge.model.script_scope import ScriptScope
 from local_edge.runtime import r2, routing
 from local_edge.runtime.definition import definition
 from local_edge.runtime.r2 import Reply
@@ -71,9 +71,9 @@ class EdgeBackend:
             case ["routes"]:
                 return as_json(routing.table(self.settings, self.store))
             case ["script", account, namespace, name]:
-                return self.script(Place(account, namespace), name)
+                return self.script(ScriptScope(account, namespace), name)
             case ["asset", account, namespace, digest]:
-                return self.asset(Place(account, namespace), digest)
+                return self.asset(ScriptScope(account, namespace), digest)
             case ["kv", namespace, "keys"]:
                 return self.keys(namespace, query)
             case ["kv", namespace]:
@@ -86,7 +86,7 @@ class EdgeBackend:
                 return self.file(name, scope["method"], body)
         return 404, b"", {}
 
-    def script(self, place: Place, name: str) -> Reply:
+    def script(self, place: ScriptScope, name: str) -> Reply:
         self.requested_keys.add(place.key(name))
         script = scripts.find(self.store, place, name)
         if script is None:
@@ -107,14 +107,14 @@ class EdgeBackend:
         # Trusted Workers share the caches of their namespace. Others have their own, which end with the Worker.
         result["caches"] = place.key("") if result["trusted"] else f"{script.key}/{script.tag}"
         result["tails"] = [
-            Place(place.account, one.get("namespace", "")).key(one["service"])
+            ScriptScope(place.account, one.get("namespace", "")).key(one["service"])
             for one in script.config.get("tail_consumers") or []
         ]
         if script.config.get("assets"):
             result["assets"] = assets.site(self.store, place, script.config["assets"])
         return as_json({**result, "account": place.account, "namespace": place.namespace, "version": script.version})
 
-    def asset(self, place: Place, digest: str) -> Reply:
+    def asset(self, place: ScriptScope, digest: str) -> Reply:
         found = assets.get(self.store, place, digest)
         return (404, b"", {}) if found is None else (200, found, {})
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from local_edge.errors import ApiError, invalid
 from local_edge.model.bindings import Binding
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Source
 from local_edge.runtime import uds_http
 from local_edge.runtime.base import EdgeError, Exports
@@ -123,7 +123,7 @@ class Workerd:
         key = hashlib.sha256(json.dumps(shape).encode()).hexdigest()
         exports = self.validated.get(key)
         if exports is None:
-            body = json.dumps(definition(source, config, bindings, self.newest, Place(""))).encode()
+            body = json.dumps(definition(source, config, bindings, self.newest, ScriptScope(""))).encode()
             validator = await self.idle.get()
             try:
                 exports = read_verdict(await validator.validate(body))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Place:
+class ScriptScope:
     """Where Workers live: an account, or one of its dispatch namespaces ('' is the account itself)."""
 
     account: str
@@ -20,7 +20,7 @@ class Place:
         return f"{self.account}/{self.namespace}/{name}"
 
     @classmethod
-    def of(cls, key: str) -> tuple[Place, str]:
+    def of(cls, key: str) -> tuple[ScriptScope, str]:
         """The place and the name of a key."""
         account, namespace, name = key.split("/", 2)
         return cls(account, namespace), name

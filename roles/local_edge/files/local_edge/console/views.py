@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from local_edge.console import asked, facts
+from local_edge.console import query as console_query
+from local_edge.console import view_model
 
 if TYPE_CHECKING:
     from local_edge.app import ControlPlane, Request
@@ -46,12 +47,12 @@ REFUSAL = (
     "Open it as http://127.0.0.1 or http://localhost, with this port.\n"
 )
 
-SHORTENED = re.compile(r"(?<![0-9a-f])([0-9a-f]{6})[0-9a-f]{26}(?![0-9a-f])")
+LONG_ID = re.compile(r"(?<![0-9a-f])([0-9a-f]{6})[0-9a-f]{26}(?![0-9a-f])")
 
 
-def shortened(path: str) -> list[str]:
+def shorten_ids(path: str) -> list[str]:
     """A path as its segments, with the beginnings of its ids."""
-    return SHORTENED.sub(r"\1…", path)[:200].split("/")
+    return LONG_ID.sub(r"\1…", path)[:200].split("/")
 
 
 PAGES = Environment(
@@ -62,16 +63,16 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.globals.update(ACCOUNT=asked.ACCOUNT)
-PAGES.filters.update(number="{:,}".format, shortened=shortened)
+PAGES.globals.update(ACCOUNT=console_query.ACCOUNT)
+PAGES.filters.update(number="{:,}".format, shorten_ids=shorten_ids)
 
 
 def page(plane: ControlPlane, query: str) -> bytes:
     """The page; characters that no encoding has, which a client may have sent, are replaced."""
-    wanted = asked.Asked.read(query)
+    parsed = console_query.Query.read(query)
     return (
         PAGES.get_template("page.html")
-        .render(asked=wanted, **vars(facts.gather(plane, wanted)))
+        .render(query=parsed, **vars(view_model.build_page(plane, parsed)))
         .encode(errors="replace")
     )
 

@@ -15,7 +15,7 @@ from local_edge import __version__
 from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.inspection import Fault
 from local_edge.model import scripts
-from local_edge.model.place import Place
+from local_edge.model.script_scope import ScriptScope
 from local_edge.strict_json import decoded
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAX_WAIT = 60.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class InternalRequest:
     """A request to one of these."""
 
     plane: ControlPlane
@@ -40,96 +40,98 @@ class Asked:
         return value
 
 
-async def health(asked: Asked) -> Any:
+async def health(request: InternalRequest) -> Any:
     """Who answers here; `stop` and the role read it."""
-    plane = asked.plane
+    plane = request.plane
     return {"pid": plane.pid, "version": __version__, "data": plane.settings.data, **plane.addresses}
 
 
-async def show_requests(asked: Asked) -> Any:
-    return asked.plane.journal.shown()
+async def show_requests(request: InternalRequest) -> Any:
+    return request.plane.journal.shown()
 
 
-async def clear_requests(asked: Asked) -> Any:
-    asked.plane.journal.clear()
+async def clear_requests(request: InternalRequest) -> Any:
+    request.plane.journal.clear()
     return {}
 
 
-async def add_fault(asked: Asked) -> Any:
-    waiting = asked.plane.faults.waiting
-    waiting.append(Fault.read(decoded(asked.body)))
+async def add_fault(request: InternalRequest) -> Any:
+    waiting = request.plane.faults.waiting
+    waiting.append(Fault.read(decoded(request.body)))
     return {"waiting": len(waiting)}
 
 
-async def clear_faults(asked: Asked) -> Any:
-    asked.plane.faults.waiting.clear()
+async def clear_faults(request: InternalRequest) -> Any:
+    request.plane.faults.waiting.clear()
     return {}
 
 
-async def show_switches(asked: Asked) -> Any:
-    switches = asked.plane.settings.switches
+async def show_behaviors(request: InternalRequest) -> Any:
+    behaviors = request.plane.settings.behaviors
     return {
         entry.name: {
-            "value": getattr(switches, entry.name),
+            "value": getattr(behaviors, entry.name),
             "choices": entry.metadata["choices"],
             "doc": entry.metadata["doc"],
         }
-        for entry in dataclasses.fields(switches)
+        for entry in dataclasses.fields(behaviors)
     }
 
 
-async def set_switches(asked: Asked) -> Any:
-    for name, value in asked.json_object().items():
-        asked.plane.settings.switches.set(name, str(value))
-    return await show_switches(asked)
+async def set_behaviors(request: InternalRequest) -> Any:
+    for name, value in request.json_object().items():
+        request.plane.settings.behaviors.set(name, str(value))
+    return await show_behaviors(request)
 
 
-async def show_logs(asked: Asked) -> Any:
+async def show_logs(request: InternalRequest) -> Any:
     """What Workers have said after a number, once there is anything or `wait` seconds are over; `worker` is a name, or `namespace/name`."""
-    after, wait = (float(asked.query.get(name) or 0) for name in ("after", "wait"))
-    found = await asked.plane.logs.wait(int(after), asked.query.get("worker", ""), min(wait, MAX_WAIT))
+    after, wait = (float(request.query.get(name) or 0) for name in ("after", "wait"))
+    found = await request.plane.logs.wait(int(after), request.query.get("worker", ""), min(wait, MAX_WAIT))
     return {
-        "last": asked.plane.logs.number,
+        "last": request.plane.logs.number,
         "entries": [{"number": number, **entry.shown()} for number, entry in found],
     }
 
 
-async def fire(asked: Asked) -> Any:
+async def trigger_scheduled(request: InternalRequest) -> Any:
     """Fire a cron trigger: `{"worker": "router", "cron": "*/5 * * * *"}`, by default the first that the Worker has, as if it were now."""
-    plane, told = asked.plane, asked.json_object()
-    namespace, _slash, name = str(told.get("worker", "")).rpartition("/")
-    script = scripts.get(plane.store, Place(str(told.get("account") or plane.settings.accounts[0].id), namespace), name)
+    plane, payload = request.plane, request.json_object()
+    namespace, _slash, name = str(payload.get("worker", "")).rpartition("/")
+    script = scripts.get(
+        plane.store, ScriptScope(str(payload.get("account") or plane.settings.accounts[0].id), namespace), name
+    )
     if "scheduled" not in script.config.get("handlers", ()):
         raise ApiError(400, 10069, f"The Worker {name!r} handles no `scheduled` event")
     declared = [one["cron"] for one in script.extras.get("schedules", [])]
-    cron = told.get("cron") or next(iter(declared), None)
+    cron = payload.get("cron") or next(iter(declared), None)
     if not isinstance(cron, str):
         raise bad_body(f"the Worker {name!r} has no cron trigger: say which `cron` it shall be")
     return await plane.runtime.call_admin(
-        "/scheduled", {"key": script.key, "cron": cron, "time": int(told.get("time") or time.time() * 1000)}
+        "/scheduled", {"key": script.key, "cron": cron, "time": int(payload.get("time") or time.time() * 1000)}
     )
 
 
-async def show_points(asked: Asked) -> Any:
+async def list_data_points(request: InternalRequest) -> Any:
     """The latest data points that Workers have written to a `dataset` of Analytics Engine, the oldest first."""
-    plane, dataset = asked.plane, asked.query.get("dataset")
+    plane, dataset = request.plane, request.query.get("dataset")
     if not dataset:
         raise bad_parameter("dataset", "say which one is meant")
-    account = asked.query.get("account") or plane.settings.accounts[0].id
+    account = request.query.get("account") or plane.settings.accounts[0].id
     return {"points": await plane.runtime.call_admin("/points", {"account": account, "dataset": dataset})}
 
 
-Endpoint = Callable[[Asked], Awaitable[Any]]
+Endpoint = Callable[[InternalRequest], Awaitable[Any]]
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/_edge/requests"): show_requests,
     ("DELETE", "/_edge/requests"): clear_requests,
     ("POST", "/_edge/faults"): add_fault,
     ("DELETE", "/_edge/faults"): clear_faults,
-    ("GET", "/_edge/switches"): show_switches,
-    ("POST", "/_edge/switches"): set_switches,
+    ("GET", "/_edge/behaviors"): show_behaviors,
+    ("POST", "/_edge/behaviors"): set_behaviors,
     ("GET", "/_edge/logs"): show_logs,
-    ("POST", "/_edge/scheduled"): fire,
-    ("GET", "/_edge/points"): show_points,
+    ("POST", "/_edge/scheduled"): trigger_scheduled,
+    ("GET", "/_edge/analytics"): list_data_points,
 }
 #: The one that needs no token.
-OPEN: dict[tuple[str, str], Endpoint] = {("GET", "/_edge/health"): health}
+PUBLIC_ENDPOINTS: dict[tuple[str, str], Endpoint] = {("GET", "/_edge/health"): health}

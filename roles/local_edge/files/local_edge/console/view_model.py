@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from local_edge import __version__
-from local_edge.console.asked import ACCOUNT, Asked
+from local_edge.console.query import ACCOUNT, Query
 from local_edge.inspection import Logs, Seen
 from local_edge.quota import Meter
 from local_edge.runtime.log import LogEntry
@@ -25,12 +25,12 @@ from local_edge.store import Store
 if TYPE_CHECKING:
     from local_edge.app import ControlPlane
 
-#: How many are shown: namespaces; Workers of each where all are shown, and of one that is asked for; routes of a zone; requests.
-NAMESPACES, GLANCE, PAGE, ROUTES, REQUESTS = 50, 10, 100, 100, 30
+#: How many are shown: namespaces; Workers of each where all are shown, and of one that is query for; routes of a zone; requests.
+NAMESPACES, PREVIEW_SIZE, PAGE, ROUTES, REQUESTS = 50, 10, 100, 100, 30
 #: How many entries of the log are shown, and how much of each.
-SAID, TEXT = 50, 4000
+MAX_LOG_LINES, TEXT = 50, 4000
 
-OWN = "from namespaces where account = ?"
+FROM_NAMESPACES = "from namespaces where account = ?"
 #: Workers of ?1 in ?2 whose names begin with ?3 and, if ?4 is not empty, that have this tag.
 MATCHING = (
     "from scripts where account = ?1 and namespace = ?2 and name >= ?3 and name < ?3 || char(1114111)"
@@ -58,7 +58,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerList:
     """The account (as `ACCOUNT`) or a namespace, with the Workers of it that are shown: from the `first` on, of `total` that match."""
 
     namespace: str
@@ -81,7 +81,7 @@ class Routes:
 
 
 @dataclass(frozen=True)
-class Said:
+class LogLine:
     """An entry of the log: where its Worker is, and what it said."""
 
     namespace: str
@@ -110,7 +110,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ConsolePage:
     """All of the page."""
 
     version: str
@@ -121,15 +121,15 @@ class Facts:
     budget: Budget
     namespaces: Sequence[Namespace]
     namespaces_total: int
-    places: Sequence[Place]
+    places: Sequence[WorkerList]
     zones: Sequence[Routes]
     requests: Sequence[Seen]
     reads: int
     writes: int
-    said: Sequence[Said]
+    said: Sequence[LogLine]
 
 
-def local(text: str) -> datetime:
+def parse_local(text: str) -> datetime:
     """A stored time as the clock of this machine shows it, where the browser is too."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
 
@@ -141,7 +141,9 @@ def namespaces(store: Store, account: str) -> list[Namespace]:
         account,
         NAMESPACES,
     )
-    return [Namespace(row["name"], row["scripts"], bool(row["trusted"]), local(row["created_on"])) for row in rows]
+    return [
+        Namespace(row["name"], row["scripts"], bool(row["trusted"]), parse_local(row["created_on"])) for row in rows
+    ]
 
 
 def listed(store: Store, sql: str, scripts: Sequence[int]) -> Mapping[int, list[Any]]:
@@ -152,12 +154,12 @@ def listed(store: Store, sql: str, scripts: Sequence[int]) -> Mapping[int, list[
     return found
 
 
-def places(store: Store, asked: Asked, names: Sequence[str]) -> list[Place]:
-    """The Workers of each place: a few of every one, or a page of the one that is asked for."""
-    limit, after = (PAGE, asked.after) if asked.namespace else (GLANCE, "")
+def places(store: Store, query: Query, names: Sequence[str]) -> list[WorkerList]:
+    """The Workers of each place: a few of every one, or a page of the one that is query for."""
+    limit, after = (PAGE, query.after) if query.namespace else (PREVIEW_SIZE, "")
     found = []
     for name in names:
-        which = (asked.account, "" if name == ACCOUNT else name, asked.q, asked.tag)
+        which = (query.account, "" if name == ACCOUNT else name, query.q, query.tag)
         rows = store.all(
             f"select id, name, modified_on {MATCHING} and name > ?5 order by name limit ?6", *which, after, limit
         )
@@ -168,13 +170,13 @@ def places(store: Store, asked: Asked, names: Sequence[str]) -> list[Place]:
     tags = listed(store, f"select script, tag from tags {chosen}", ids)
     bindings = listed(store, f"select script, name, type from bindings {chosen}", ids)
     return [
-        Place(
+        WorkerList(
             name,
             [
                 Worker(
                     row["id"],
                     row["name"],
-                    local(row["modified_on"]),
+                    parse_local(row["modified_on"]),
                     [tag for (tag,) in tags.get(row["id"], ())],
                     bindings.get(row["id"], ()),
                 )
@@ -207,37 +209,37 @@ def routes(store: Store, zones: Sequence[Zone]) -> list[Routes]:
     ]
 
 
-def said(logs: Logs, asked: Asked) -> list[Said]:
+def said(logs: Logs, query: Query) -> list[LogLine]:
     """The latest entries of the Workers that are looked at, newest first."""
 
     def fits(entry: LogEntry) -> bool:
         account, namespace, name = entry.key.split("/", 2)
-        return account == asked.account and asked.namespace in ("", namespace or ACCOUNT) and name.startswith(asked.q)
+        return account == query.account and query.namespace in ("", namespace or ACCOUNT) and name.startswith(query.q)
 
     fitting = (entry for _number, entry in reversed(logs.entries) if fits(entry))
     return [
-        Said(
+        LogLine(
             entry.key.split("/")[1] or ACCOUNT,
             entry.key.rpartition("/")[2],
             entry.level,
             entry.text[:TEXT],
             datetime.fromtimestamp(entry.time),
         )
-        for entry in islice(fitting, SAID)
+        for entry in islice(fitting, MAX_LOG_LINES)
     ]
 
 
-def gather(plane: ControlPlane, asked: Asked) -> Facts:
+def build_page(plane: ControlPlane, query: Query) -> ConsolePage:
     """Everything the page needs, at one moment: nothing here waits."""
     settings, store, journal = plane.settings, plane.store, plane.journal
-    account = settings.account(asked.account) or settings.accounts[0]
+    account = settings.account(query.account) or settings.accounts[0]
     known = namespaces(store, account.id)
-    names = [asked.namespace] if asked.namespace else [ACCOUNT, *(one.name for one in known)]
-    if asked.namespace not in ("", ACCOUNT) and not store.one(
-        f"select 1 {OWN} and name = ?", account.id, asked.namespace
+    names = [query.namespace] if query.namespace else [ACCOUNT, *(one.name for one in known)]
+    if query.namespace not in ("", ACCOUNT) and not store.one(
+        f"select 1 {FROM_NAMESPACES} and name = ?", account.id, query.namespace
     ):
         names = []
-    return Facts(
+    return ConsolePage(
         version=__version__,
         moment=datetime.now().astimezone(),
         addresses=plane.addresses,
@@ -245,11 +247,11 @@ def gather(plane: ControlPlane, asked: Asked) -> Facts:
         account=account,
         budget=Budget.of(plane.meter),
         namespaces=known,
-        namespaces_total=store.count(f"select count(*) {OWN}", account.id),
-        places=places(store, replace(asked, account=account.id), names),
+        namespaces_total=store.count(f"select count(*) {FROM_NAMESPACES}", account.id),
+        places=places(store, replace(query, account=account.id), names),
         zones=routes(store, [zone for zone in settings.zones if zone.account.id == account.id]),
         requests=list(islice(reversed(journal.requests), REQUESTS)),
         reads=journal.reads,
         writes=journal.writes,
-        said=said(plane.logs, replace(asked, account=account.id)),
+        said=said(plane.logs, replace(query, account=account.id)),
     )

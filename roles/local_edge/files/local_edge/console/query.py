@@ -14,7 +14,7 @@ ACCOUNT = "/"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """What is looked at; '' is everything. `q` is how a Worker's name begins, `after` where the page before ended."""
 
     account: str = ""
@@ -24,7 +24,7 @@ class Asked:
     after: str = ""
 
     @classmethod
-    def read(cls, query: str) -> Asked:
+    def read(cls, query: str) -> Query:
         """What is not known is ignored, as any page does."""
         given = dict(parse_qsl(query))
         typed = {name: given[name].strip() for name in ("tag", "q") if name in given}
@@ -40,6 +40,6 @@ class Asked:
         query = urlencode({name: value for name, value in fields.items() if value})
         return f"/?{query}" if query else "/"
 
-    def elsewhere(self, namespace: str = "", q: str = "") -> str:
+    def link_to(self, namespace: str = "", q: str = "") -> str:
         """The address of another place of the account, or of all, without the filters of this one."""
-        return Asked(self.account).link(namespace=namespace, q=q)
+        return Query(self.account).link(namespace=namespace, q=q)

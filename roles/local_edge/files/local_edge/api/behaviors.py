@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the switches make of reading and writing a Worker."""
+"""What the behaviors make of reading and writing a Worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local_edge.errors import ApiError, invalid
 from local_edge.model import bindings, scripts
 from local_edge.model.scripts import Change, Script, Source
 
-STALE = "Attempted to update a script where the e-tag does not match"
+ETAG_MISMATCH = "Attempted to update a script where the e-tag does not match"
 
 
 def entity_tags(header: str) -> list[str]:
@@ -23,7 +23,7 @@ def entity_tags(header: str) -> list[str]:
 
 def check_etag(call: Call, name: str) -> None:
     """Refuse an upload whose condition on the Worker's etag fails."""
-    if call.switches.status_of_10018 == "ignored":
+    if call.behaviors.status_of_10018 == "ignored":
         return
     script = scripts.find(call.store, call.place, name)
     there = {"*", script.etag} if script else set()
@@ -31,35 +31,37 @@ def check_etag(call: Call, name: str) -> None:
     if (only is not None and not there & set(entity_tags(only))) or (
         never is not None and there & set(entity_tags(never))
     ):
-        raise ApiError(412, 10018, STALE)
+        raise ApiError(412, 10018, ETAG_MISMATCH)
 
 
-def refuse_two_ways(call: Call, metadata: Mapping[str, Any]) -> None:
+def check_inherit_with_keep(call: Call, metadata: Mapping[str, Any]) -> None:
     """Refuse to keep bindings both by name and by type, where that is not allowed."""
     given = metadata.get("bindings")
     named = isinstance(given, list) and any(isinstance(one, dict) and one.get("type") == "inherit" for one in given)
-    if named and metadata.get("keep_bindings") and call.switches.inherit_with_keep_bindings == "refuse":
+    if named and metadata.get("keep_bindings") and call.behaviors.inherit_with_keep_bindings == "refuse":
         raise invalid("bindings of type inherit cannot be combined with keep_bindings")
 
 
-def kept_source(call: Call, name: str, files: Sequence[Any]) -> Source | None:
+def source_to_keep(call: Call, name: str, files: Sequence[Any]) -> Source | None:
     """The code that a Worker keeps through an upload without any; None where the upload must bring its own."""
-    script = None if files or call.switches.put_without_code == "refuse" else scripts.find(call.store, call.place, name)
+    script = (
+        None if files or call.behaviors.upload_without_code == "refuse" else scripts.find(call.store, call.place, name)
+    )
     source = scripts.source_of(call.store, script) if script else None
     return source if source and source.modules else None
 
 
-def moves_modified_on(call: Call, what: Change) -> bool:
+def updates_modified_on(call: Call, what: Change) -> bool:
     """Whether a change of what is not the code counts as one of the Worker."""
     parts = {name for name in ("tags", "bindings", "config") if getattr(what, name) is not None}
     still = {"all": False, "content": True, "all_but_tags": parts == {"tags"}, "all_but_secrets": parts == {"bindings"}}
-    return not still[call.switches.modified_on_moved_by]
+    return not still[call.behaviors.modified_on_updated_by]
 
 
 def bindings_shown(call: Call, script: Script) -> list[dict[str, Any]]:
     """A Worker's bindings as they are read back."""
     every = [one.shown() for one in bindings.load(call.store, script.id).values()]
-    if call.switches.service_props_shown == "no":
+    if call.behaviors.service_props_returned == "no":
         return [
             {key: value for key, value in one.items() if one["type"] != "service" or key != "props"} for one in every
         ]
