@@ -84,7 +84,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("upload_without_code", experiments.upload_without_code, went_through("keep", "refuse")),
     Question("inherit_with_keep_bindings", experiments.keep_by_name_and_by_type, went_through("accept", "refuse")),
     Question("namespace_update_without_trusted", experiments.put_a_trusted_namespace, one_of(keep=True, reset=False)),
-    Question("trusted_workers_on_create", experiments.create_a_trusted_namespace, one_of(heed=True, ignore=False)),
+    Question("trusted_workers_on_create", experiments.create_a_trusted_namespace, one_of(honor=True, ignore=False)),
     Question(
         "namespace_optional_fields",
         experiments.get_a_namespace,
