@@ -432,40 +432,40 @@ def test_a_namespace_that_is_made_anew_is_empty(edge: Edge) -> None:
         edge.wipe()
 
 
-KEPT = """
-import { Kept } from "./lru_cache.js";
+LRU_CACHE = """
+import { LruCache } from "./lru_cache.js";
 export default { fetch() {
-  const [room, largest] = [100_000, 20_000];
-  const kept = new Kept(room, largest);
+  const [capacity, maxValueSize] = [100_000, 20_000];
+  const cache = new LruCache(capacity, maxValueSize);
   const now = Date.now();
   const most = [];
   let seed = 1;
   const chance = (below) => (seed = (seed * 48271) % 2147483647) % below;
   for (let step = 0; step < 20_000; step += 1) {
     const name = `${chance(3)}:${chance(200)}`;
-    if (chance(3)) kept.set(name, { name }, chance(25_000), chance(9) ? Infinity : now - 1);
-    else if (chance(4)) { const found = kept.get(name); if (found && found.name !== name) most.push("another's"); }
-    else if (chance(5)) kept.delete(name);
-    else if (!chance(20)) kept.deleteAll((name) => name.startsWith("1:"));
-    if (kept.used > room || kept.used < 0) most.push(kept.used);
+    if (chance(3)) cache.set(name, { name }, chance(25_000), chance(9) ? Infinity : now - 1);
+    else if (chance(4)) { const found = cache.get(name); if (found && found.name !== name) most.push("another's"); }
+    else if (chance(5)) cache.delete(name);
+    else if (!chance(20)) cache.deleteWhere((name) => name.startsWith("1:"));
+    if (cache.used > capacity || cache.used < 0) most.push(cache.used);
   }
-  kept.deleteAll(() => true);
-  const emptied = kept.used;
-  kept.set("large", 1, largest + 1);
-  kept.set("over", 1, 1, now);
-  for (const name of ["a", "b", "c", "d", "e"]) kept.set(name, name, largest - 1000);
-  kept.get("a");
-  kept.set("f", "f", largest - 1000);
-  kept.set("b again", null, 0);
-  return Response.json({ wrong: most, emptied, large: kept.get("large") ?? null, over: kept.get("over") ?? null,
-    there: ["a", "b", "c", "d", "e", "f"].filter((name) => kept.get(name)), nothing: kept.get("b again"), deleted: [kept.delete("a"), kept.delete("a")] });
+  cache.deleteWhere(() => true);
+  const emptied = cache.used;
+  cache.set("large", 1, maxValueSize + 1);
+  cache.set("over", 1, 1, now);
+  for (const name of ["a", "b", "c", "d", "e"]) cache.set(name, name, maxValueSize - 1000);
+  cache.get("a");
+  cache.set("f", "f", maxValueSize - 1000);
+  cache.set("b again", null, 0);
+  return Response.json({ wrong: most, emptied, large: cache.get("large") ?? null, over: cache.get("over") ?? null,
+    there: ["a", "b", "c", "d", "e", "f"].filter((name) => cache.get(name)), nothing: cache.get("b again"), deleted: [cache.delete("a"), cache.delete("a")] });
 } };
 """
 
 
 def test_what_is_kept_stays_within_its_bytes_and_the_least_recently_used_goes(edge: Edge) -> None:
     text = (FILES / "local_edge" / "runtime" / "js" / "lru_cache.js").read_text()
-    edge.deploy("w", KEPT, files={"lru_cache.js": ("application/javascript+module", text)})
+    edge.deploy("w", LRU_CACHE, files={"lru_cache.js": ("application/javascript+module", text)})
     edge.route("w.example.com/*", "w")
     assert edge.get("w.example.com").json() == {
         "wrong": [],

@@ -109,7 +109,7 @@ def test_a_file_is_what_its_binding_says_whatever_its_content_type(edge: Edge) -
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"), [({}, "there are none"), ({"OTHER": ("text/plain", b"")}, "there are OTHER")]
+    ("parts", "said"), [({}, "Uploaded parts: none."), ({"OTHER": ("text/plain", b"")}, "Uploaded parts: OTHER.")]
 )
 def test_a_file_that_was_not_uploaded_is_refused(edge: Edge, parts: Any, said: str) -> None:
     code, message = refusal(put(edge, GREETER, parts, bindings=[BLOBS[1]]))
@@ -120,7 +120,7 @@ def test_modules_import_their_files(edge: Edge) -> None:
     code, message = refusal(
         edge.upload("new", "export default { fetch() {} };", bindings=[BLOBS[1]], files={"PAGE": PARTS["PAGE"]})
     )
-    assert code == 10021 and "import the file instead" in message
+    assert code == 10021 and "Import the file instead" in message
 
 
 def test_a_script_is_no_module(edge: Edge) -> None:

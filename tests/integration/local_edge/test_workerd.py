@@ -122,7 +122,7 @@ PASSING = "export default { fetch(request, env, ctx) { ctx.passThroughOnExceptio
 
 
 def test_passing_through_without_a_way_out_ends_the_process(program: Start) -> None:
-    """Therefore every Worker gets `Blocked` and never `globalOutbound: null`."""
+    """Therefore every Worker gets `NoEgress` and never `globalOutbound: null`."""
     assert program(
         f"return load(env, ctx, 'a', `{PASSING}`, {{ globalOutbound: null }}).getEntrypoint().fetch(request);"
     ).ends()

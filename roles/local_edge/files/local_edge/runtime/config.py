@@ -45,7 +45,7 @@ const main :Workerd.Worker = (
 #: Headers added to each visitor's request, as on Cloudflare. Each one costs time at every hop, so the list is short.
 INJECTED_HEADERS = '(name = "CF-Connecting-IP", value = "127.0.0.1"), (name = "X-Forwarded-Proto", value = "http")'
 #: The fetcher of the edge's own D1 binding. Only the class of that binding is used, so it leads nowhere.
-D1_FETCHER = '(name = "fetcher", service = (name = "main", entrypoint = "Blocked"))'
+D1_FETCHER = '(name = "fetcher", service = (name = "main", entrypoint = "NoEgress"))'
 #: A queue that discards its messages: the runtime serializes messages to the V8 format only when it sends them.
 SERIALIZER = '(name = "SERIALIZER", queue = (name = "main", entrypoint = "Serialized"))'
 #: The unique key of a class names the folder of its objects, so it must never change.

@@ -1,12 +1,12 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The private socket: the supervisor's heartbeat, and the control plane telling what has changed or what shall be done. */
+/** The admin socket: health checks of the supervisor, and actions called by the control plane. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { pointsOf } from "./backends/analytics.js";
-import { KIND, askDatabase, databaseOf } from "./backends/d1.js";
-import { hostOf, resetHolding, wipe } from "./backends/objects.js";
-import { entrypointOf, forget, known, lookUp } from "./tenants.js";
+import { KIND, callDatabase, databaseOf } from "./backends/d1.js";
+import { hostOf, resetActiveObjects, wipe } from "./backends/objects.js";
+import { entrypointOf, invalidate, getCached, load } from "./tenants.js";
 
 export class Admin extends WorkerEntrypoint {
   async fetch(request) {
@@ -21,23 +21,23 @@ export class Admin extends WorkerEntrypoint {
 }
 
 const ACTIONS = {
-  /** Drop what has changed: see `forget`. */
+  /** Drop cached state: see `invalidate`. */
   "/invalidate": (changes, env, ctx) => {
-    forget(changes, env, ctx);
-    return resetHolding(changes, env);
+    invalidate(changes, env, ctx);
+    return resetActiveObjects(changes, env);
   },
-  /** Let go of the storage of an object or a database. */
+  /** Delete the storage of a Durable Object or a database. */
   "/wipe": ({ kind, id }, env) => (kind === KIND ? wipe(env, "databases", databaseOf(env, id)) : wipe(env, "objects", hostOf(env, kind, id))),
-  /** Run statements on a database, or a file of them; write one. */
-  "/query": async ({ id, queries }, env) => (await askDatabase(env, id, "run", queries)).results,
-  "/import": ({ id, file }, env) => askDatabase(env, id, "import", file),
-  "/export": ({ id, file, options }, env) => askDatabase(env, id, "export", file, options),
+  /** Run statements on a database; import or export a file of statements. */
+  "/query": async ({ id, queries }, env) => (await callDatabase(env, id, "run", queries)).results,
+  "/import": ({ id, file }, env) => callDatabase(env, id, "import", file),
+  "/export": ({ id, file, options }, env) => callDatabase(env, id, "export", file, options),
   /** The data points of a dataset. */
   "/points": ({ account, dataset }) => pointsOf(account, dataset),
-  /** Fire a cron trigger of a Worker: `{outcome, noRetry}`. */
+  /** Run a cron trigger of a Worker: `{outcome, noRetry}`. */
   "/scheduled": async ({ key, cron, time }, env, ctx) => {
-    const worker = known(key) ?? (await lookUp(key, env));
-    if (!worker) throw new Error("There is no such Worker.");
+    const worker = getCached(key) ?? (await load(key, env));
+    if (!worker) throw new Error("Worker not found.");
     return entrypointOf(worker, env, ctx).scheduled({ cron, scheduledTime: new Date(time) });
   },
 };

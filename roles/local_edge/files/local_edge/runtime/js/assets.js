@@ -1,19 +1,19 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Static assets: what they answer, and when the code of their Worker does. */
+/** Serve static assets, and decide when the Worker's code runs instead. */
 import { bodyOf } from "./bodies.js";
 import { isWithin, meaningOf } from "./files.js";
 import { compiled, globs, redirectOf, withRules } from "./rules.js";
 
 const METHODS = ["GET", "HEAD"];
 const CACHING = "public, max-age=0, must-revalidate";
-/** The status of a redirect that is none: another file is served under the same address. */
+/** The status of a rewrite: another file is served under the same address. */
 const REWRITE = 200;
-/** Since which date, and by which flags, what stands in for a file that is not there comes before the Worker where a browser navigates. */
+/** The date and the flags that make navigation requests prefer the fallback file to the Worker. */
 const NAVIGATION = { since: "2025-04-01", on: "assets_navigation_prefers_asset_serving", off: "assets_navigation_has_no_effect" };
 
-/** Assets as the control plane tells them, with their rules made ready. */
+/** Compile the rules of assets, as read from the control plane. */
 export function prepared(assets) {
   const { _redirects, _headers, run_worker_first: first } = assets;
   return {
@@ -24,7 +24,7 @@ export function prepared(assets) {
   };
 }
 
-/** What the assets of a Worker answer its visitors; null where its code shall. */
+/** Answer a visitor from the assets of a Worker. Return null if its code must run. */
 export async function answerFirst(worker, request, env) {
   const { main, assets: { run_worker_first: first } } = worker;
   const { pathname } = new URL(request.url);
@@ -33,7 +33,7 @@ export async function answerFirst(worker, request, env) {
   return answer(worker, request, env, { isLast: false });
 }
 
-/** What the assets of a Worker answer; if they are not the last to be asked, null for what they do not have. */
+/** Answer a request from assets. Return null for missing files, unless `isLast`. */
 export async function answer(worker, request, env, { isLast = true } = {}) {
   const url = new URL(request.url);
   if (!isWithin(named(url.pathname), worker.assets)) return isLast ? new Response(null, { status: 404 }) : null;
@@ -73,14 +73,14 @@ function prefersStandIn({ date, flags, assets }, request) {
   return date >= NAVIGATION.since || flags.includes(NAVIGATION.on);
 }
 
-/** Where a redirect leads: with the query of the request, unless it has one of its own. */
+/** The location of a redirect. It keeps the query of the request, unless it has its own. */
 function locationOf(to, url) {
   const target = new URL(to, url);
   target.search ||= url.search;
   return target.origin === url.origin ? target.pathname + target.search + target.hash : target.href;
 }
 
-/** The path of a URL as files are named. */
+/** Decode the path of a URL into a file name. */
 function named(pathname) {
   return pathname.split("/").map(plain).join("/").replace(/\/+/g, "/");
 }

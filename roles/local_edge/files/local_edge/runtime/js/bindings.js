@@ -1,45 +1,45 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Every type of binding that is more than a value: what stands behind it, and what its Worker sees of it. */
+/** The types of bindings that need a service: the backend of each, and its shim in the Worker. */
 
 /**
- * By type: `behind(binding, worker)` names the entrypoint that the binding leads to and its props; `inside(binding)` the file and
- * the function that makes of its stub what a Worker has on Cloudflare, and what that is told, where it is more than the stub.
+ * By type: `backend(binding, worker)` returns the entrypoint that serves the binding and its props; `shim(binding)` the file and the
+ * function that wrap its stub in Cloudflare's interface, and an argument of that function. Without `shim` the stub is used as it is.
  */
 const BINDINGS = {
-  kv_namespace: { behind: ({ namespace_id: namespace }) => ["KV", { namespace }], inside: () => ["kv", "kvNamespace"] },
+  kv_namespace: { backend: ({ namespace_id: namespace }) => ["KV", { namespace }], shim: () => ["kv", "kvNamespace"] },
   r2_bucket: {
-    behind: ({ bucket_name: bucket, jurisdiction = "default" }, { account }) => ["R2", { account, jurisdiction, bucket }],
-    inside: () => ["r2", "r2Bucket"],
+    backend: ({ bucket_name: bucket, jurisdiction = "default" }, { account }) => ["R2", { account, jurisdiction, bucket }],
+    shim: () => ["r2", "r2Bucket"],
   },
   dispatch_namespace: {
-    behind: ({ namespace, outbound }, { account, tails }) => ["Dispatch", { account, namespace, outbound, tails }],
-    inside: () => ["dispatch", "dispatchNamespace"],
+    backend: ({ namespace, outbound }, { account, tails }) => ["Dispatch", { account, namespace, outbound, tails }],
+    shim: () => ["dispatch", "dispatchNamespace"],
   },
-  service: { behind: ({ service, entrypoint, props }, { account }) => ["Service", { account, service, entrypoint, props }] },
-  assets: { behind: (_binding, { key }) => ["Assets", { key }] },
+  service: { backend: ({ service, entrypoint, props }, { account }) => ["Service", { account, service, entrypoint, props }] },
+  assets: { backend: (_binding, { key }) => ["Assets", { key }] },
   queue: {
-    behind: ({ queue_name: queue, delivery_delay: delay }, { account }) => ["Queue", { account, queue, delay }],
-    inside: () => ["queue", "workerQueue"],
+    backend: ({ queue_name: queue, delivery_delay: delay }, { account }) => ["Queue", { account, queue, delay }],
+    shim: () => ["queue", "workerQueue"],
   },
-  analytics_engine: { behind: ({ dataset }, { account, key }) => ["Analytics", { account, dataset, key }], inside: () => ["analytics", "analyticsEngine"] },
+  analytics_engine: { backend: ({ dataset }, { account, key }) => ["Analytics", { account, dataset, key }], shim: () => ["analytics", "analyticsEngine"] },
   ratelimit: {
-    behind: ({ namespace_id: namespace }, { account }) => ["RateLimits", { account, namespace }],
-    inside: ({ simple }) => ["ratelimit", "rateLimit", simple],
+    backend: ({ namespace_id: namespace }, { account }) => ["RateLimits", { account, namespace }],
+    shim: ({ simple }) => ["ratelimit", "rateLimit", simple],
   },
-  d1: { behind: ({ id }) => ["D1", { id }], inside: () => ["d1", "database"] },
+  d1: { backend: ({ id }) => ["D1", { id }], shim: () => ["d1", "database"] },
   durable_object_namespace: {
-    behind: ({ namespace_id: namespace, key, class_name: name }) => ["Objects", { namespace, key, name }],
-    inside: ({ namespace_id: namespace }) => ["objects", "objectNamespace", namespace],
+    backend: ({ namespace_id: namespace, key, class_name: name }) => ["Objects", { namespace, key, name }],
+    shim: ({ namespace_id: namespace }) => ["objects", "objectNamespace", namespace],
   },
 };
 
-export function behind(binding, worker, env, ctx) {
-  const [entrypoint, props] = BINDINGS[binding.type].behind(binding, worker);
+export function backendOf(binding, worker, env, ctx) {
+  const [entrypoint, props] = BINDINGS[binding.type].backend(binding, worker);
   return ctx.exports[entrypoint]({ props });
 }
 
-export function inside(binding) {
-  return BINDINGS[binding.type].inside?.(binding);
+export function shimOf(binding) {
+  return BINDINGS[binding.type].shim?.(binding);
 }

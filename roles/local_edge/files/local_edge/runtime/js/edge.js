@@ -7,9 +7,9 @@
  * The other exports are what Workers' bindings lead to, and what holds Durable Objects. `ctx.props` says which account and which object.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { known, lookUp, serve } from "./tenants.js";
+import { getCached, load, serve } from "./tenants.js";
 import { match } from "./routes.js";
-import { broken, notRouted, pageFor } from "./pages.js";
+import { errorPage, notRouted, pageFor } from "./pages.js";
 
 export { Admin } from "./admin.js";
 export { Analytics } from "./backends/analytics.js";
@@ -21,10 +21,10 @@ export { Alarms, ObjectHost, Objects } from "./backends/objects.js";
 export { Queue, Serialized } from "./backends/queue.js";
 export { R2 } from "./backends/r2.js";
 export { RateLimits } from "./backends/ratelimit.js";
-export { Dispatch, Service, Through } from "./backends/service.js";
+export { Dispatch, Service, OutboundDispatch } from "./backends/service.js";
 export { Tail } from "./backends/tail.js";
 
-/** What Cloudflare takes on most plans. */
+/** Cloudflare's limit on most plans. */
 const MAX_BODY = 100_000_000;
 
 export default {
@@ -37,29 +37,29 @@ export default {
       route = match(url, env);
       if (route instanceof Promise) route = await route;
     } catch (error) {
-      return broken(502, "The control plane of the local edge did not answer", error);
+      return errorPage(502, "The control plane of the local edge did not answer", error);
     }
     if (!route?.script) return notRouted(url, env, route);
     try {
-      const worker = known(route.key) ?? (await lookUp(route.key, env));
+      const worker = getCached(route.key) ?? (await load(route.key, env));
       if (!worker) return pageFor(404, `The route ${route.pattern} names the Worker ${route.script}, which does not exist.`);
       return await serve(worker, request, env, ctx, { cf: route.cf });
     } catch (error) {
-      return broken(500, `Error 1101: the Worker ${route.script} threw an exception`, error);
+      return errorPage(500, `Error 1101: the Worker ${route.script} threw an exception`, error);
     }
   },
 };
 
-/** Where Cloudflare's API answers: a Worker that sends something there, with whatever client, reaches the local one. */
+/** The host of Cloudflare's API. Requests of Workers to it are sent to the local API. */
 const API_HOST = "api.cloudflare.com";
 
 /**
- * The way out of every Worker, closed.
+ * The outbound service of Workers without egress.
  *
  * It defines `fetch` and nothing else: with a `connect()` that throws, the Worker's socket opened all the same. And it
  * is never left out (`globalOutbound: null`): a Worker that passes through on exception then ends the whole process.
  */
-export class Blocked extends WorkerEntrypoint {
+export class NoEgress extends WorkerEntrypoint {
   fetch(request) {
     const { hostname, origin } = new URL(request.url);
     if (hostname === API_HOST) return this.env.CLOUDFLARE.fetch(request);
@@ -70,7 +70,7 @@ export class Blocked extends WorkerEntrypoint {
   }
 }
 
-/** The way out of every Worker, open: public addresses only, since the configuration allows no others. */
+/** The outbound service of Workers with egress. The configuration allows public addresses only. */
 export class Outbound extends WorkerEntrypoint {
   fetch(request) {
     return new URL(request.url).hostname === API_HOST ? this.env.CLOUDFLARE.fetch(request) : fetch(request);

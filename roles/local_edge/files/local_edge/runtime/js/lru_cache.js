@@ -1,30 +1,30 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What is kept in memory: values by name within so many bytes, of which those go first that have not been used the longest. */
+/** A cache bounded in bytes that evicts the least recently used entries first. */
 
-/** Bytes that an entry takes beside its value and its name. */
+/** Bytes that an entry takes in addition to its value and its name. */
 const OVERHEAD = 512;
 
-export class Kept {
-  #room;
-  #largest;
+export class LruCache {
+  #capacity;
+  #maxValueSize;
   #used = 0;
   /** `{value, size, until}` by name, the least recently used first. */
   #entries = new Map();
 
-  /** @param room how many bytes there are; @param largest how many a value may have that is kept */
-  constructor(room, largest) {
-    this.#room = room;
-    this.#largest = largest;
+  /** @param capacity size limit in bytes; @param maxValueSize values larger than this many bytes are not stored */
+  constructor(capacity, maxValueSize) {
+    this.#capacity = capacity;
+    this.#maxValueSize = maxValueSize;
   }
 
-  /** How many bytes are taken. */
+  /** The size of all entries in bytes. */
   get used() {
     return this.#used;
   }
 
-  /** The value of a name; undefined where there is none, or none any more. */
+  /** Return the value of a name; undefined if it is missing or expired. */
   get(name) {
     const entry = this.#entries.get(name);
     if (!entry) return undefined;
@@ -37,17 +37,17 @@ export class Kept {
     return entry.value;
   }
 
-  /** Keep a value of so many bytes, until a time in milliseconds. */
+  /** Store a value of a size in bytes until a time in milliseconds. */
   set(name, value, bytes, until = Infinity) {
     this.delete(name);
-    if (bytes > this.#largest) return;
+    if (bytes > this.#maxValueSize) return;
     const size = OVERHEAD + 2 * name.length + bytes;
     this.#entries.set(name, { value, size, until });
     this.#used += size;
-    while (this.#used > this.#room) this.delete(this.#entries.keys().next().value);
+    while (this.#used > this.#capacity) this.delete(this.#entries.keys().next().value);
   }
 
-  /** Forget a name; whether there was one. */
+  /** Delete an entry. Return whether it existed. */
   delete(name) {
     const entry = this.#entries.get(name);
     if (!entry) return false;
@@ -56,8 +56,8 @@ export class Kept {
     return entry.until > Date.now();
   }
 
-  /** Forget the names that are concerned. */
-  deleteAll(concerns) {
-    for (const name of this.#entries.keys()) if (concerns(name)) this.delete(name);
+  /** Delete the entries whose names match. */
+  deleteWhere(matches) {
+    for (const name of this.#entries.keys()) if (matches(name)) this.delete(name);
   }
 }

@@ -1,24 +1,24 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a visitor sees where no Worker answers: short plain text that says what to do. */
-import { placeOf, table } from "./routes.js";
+/** Error pages for visitors: short plain text with the remedy. */
+import { resolveHost, table } from "./routes.js";
 
-/** What a visitor is answered whose host leads to Cloudflare without a record there. */
-const DARK = 409;
+/** The status for a host that has no proxied DNS record. */
+const NO_DNS_STATUS = 409;
 
 export function pageFor(status, ...lines) {
   const headers = { "content-type": "text/plain;charset=UTF-8", "cache-control": "no-store" };
   return new Response(`${lines.join("\n")}\n`, { status, headers });
 }
 
-/** No route, or one that keeps Workers away. On Cloudflare the origin would answer; here there is none. */
+/** Answer a request without a route, or whose route has no Worker. Cloudflare would ask the origin; the edge has none. */
 export async function notRouted({ hostname: host }, env, route) {
   const found = await table(env);
-  const { zone, dark, custom } = placeOf(host, found);
-  const status = dark ? DARK : 404;
+  const { zone, unproxied, custom } = resolveHost(host, found);
+  const status = unproxied ? NO_DNS_STATUS : 404;
   if (custom) return pageFor(status, `The custom hostname ${custom.hostname} is still pending; it has visitors once it is active.`);
-  if (zone && dark) return unresolved(host, zone, env);
+  if (zone && unproxied) return unresolved(host, zone, env);
   const why = route
     ? `The route ${route.pattern} has no Worker, and the local edge has no origin behind it.`
     : `No route matches ${host}.`;
@@ -31,15 +31,15 @@ export async function notRouted({ hostname: host }, env, route) {
 function unresolved(host, zone, env) {
   const record = JSON.stringify({ type: "AAAA", name: host, content: "100::", proxied: true });
   return pageFor(
-    DARK,
+    NO_DNS_STATUS,
     `Error 1001: ${host} has no proxied DNS record.`,
     `Make one in the zone ${zone.name}:`,
     `  curl -X POST -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" ${env.API}/zones/${zone.id}/dns_records -d '${record}'`,
   );
 }
 
-/** Something threw: the page says what, as Cloudflare's 1101 does not, since whoever sees it here is its developer. */
-export function broken(status, title, error) {
+/** Answer with an exception. Unlike Cloudflare's error 1101 the page shows it, for the developer. */
+export function errorPage(status, title, error) {
   console.error(`${title}: ${error?.stack ?? error}`);
   return pageFor(status, title, `${error?.name ?? "Error"}: ${error?.message ?? error}`);
 }

@@ -1,9 +1,9 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Where requests come from, as `request.cf` tells Workers that may know: this edge is one place. */
+/** The `request.cf` of requests to trusted Workers: all requests come from one location. */
 
-export const PLACE = {
+export const DEFAULT_CF = {
   asn: 64512,
   asOrganization: "Local Edge",
   clientTcpRtt: 1,
@@ -17,12 +17,12 @@ export const PLACE = {
   tlsVersion: "",
 };
 
-/** Since when `cf` is a getter that all requests share, which can be taught what needs no telling with each of them. */
+/** The date from which `cf` is a getter on the prototype. The shim overrides that getter, so the default need not be sent. */
 const GETTERS_SINCE = "2022-01-31";
 
-/** What travels to a Worker as the `cf` of a request: nothing where it may not know, or knows by itself (see `shims/worker.js`). */
-export function cfOf({ trusted, date, flags }, said) {
+/** Return the `cf` to send with a request: undefined for untrusted Workers and if the shim adds the default. */
+export function requestCf({ trusted, date, flags }, overrides) {
   if (!trusted) return undefined;
-  if (said) return { ...PLACE, ...said };
-  return date < GETTERS_SINCE || flags.includes("workers_api_getters_setters_on_instance") ? PLACE : undefined;
+  if (overrides) return { ...DEFAULT_CF, ...overrides };
+  return date < GETTERS_SINCE || flags.includes("workers_api_getters_setters_on_instance") ? DEFAULT_CF : undefined;
 }

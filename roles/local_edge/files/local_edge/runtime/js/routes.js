@@ -2,61 +2,60 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * What answers on a host: routes of its zone, the most specific first; else the Worker whose custom domain it is.
+ * Match a URL to a route of its zone, the most specific first, or to the Worker of a custom domain.
  *
- * Where DNS records are required, a host without a proxied one is dark.
+ * Where DNS records are required, a host without a proxied one is unproxied.
  */
-import { found } from "./control.js";
+import { fetchFromControl } from "./control.js";
 
-/** `{routes, domains, hostnames, zones}` as the control plane has them, or null until asked for again. */
-let known = null;
+/** `{routes, domains, hostnames, zones}` of the control plane; null until they are fetched. */
+let cachedTable = null;
 let generation = 0;
-/** What may answer on a host, `{routes, domain}`, for those that were asked for last. */
+/** Candidates by host, `{routes, domain}`. */
 const hosts = new Map();
 const MAX_HOSTS = 10_000;
 
-export function forgetRoutes() {
-  known = null;
+export function invalidateRoutes() {
+  cachedTable = null;
   generation += 1;
   hosts.clear();
 }
 
-/** The route of a URL, or undefined, if it is at hand which one that is; else a promise of it. One without `script` keeps less specific ones
- * from being asked. */
+/** Return the route of a URL, or undefined; a promise of it if the host is not cached. A route without `script` overrides less specific ones. */
 export function match(url, env) {
   const own = hosts.get(url.hostname);
-  return own ? among(own, url) : looked(url, env);
+  return own ? select(own, url) : resolve(url, env);
 }
 
-async function looked(url, env) {
+async function resolve(url, env) {
   const { hostname: host } = url;
   const { routes, domains, ...rest } = await table(env);
-  const { zone, dark, custom, active } = placeOf(host, rest);
-  const asked = (route) => !route.zone || (!dark && (!zone || route.zone === zone.id));
-  const fitting = routes.filter((route) => asked(route) && fits(route.host, host, "end"));
+  const { zone, unproxied, custom, active } = resolveHost(host, rest);
+  const applies = (route) => !route.zone || (!unproxied && (!zone || route.zone === zone.id));
+  const matching = routes.filter((route) => applies(route) && fits(route.host, host, "end"));
   const cf = active?.metadata && { hostMetadata: active.metadata };
-  const own = { routes: cf ? fitting.map((route) => ({ ...route, cf })) : fitting, domain: domains.get(host) };
+  const own = { routes: cf ? matching.map((route) => ({ ...route, cf })) : matching, domain: domains.get(host) };
   // A custom hostname becomes active by itself.
   if (!custom) {
     if (hosts.size >= MAX_HOSTS) hosts.clear();
     hosts.set(host, own);
   }
-  return among(own, url);
+  return select(own, url);
 }
 
 /** A query is a part of what a pattern is compared with: one that does not end in a wildcard fits no request that has a query. */
-function among({ routes, domain }, { pathname, search }) {
+function select({ routes, domain }, { pathname, search }) {
   const route = routes.find((one) => fits(one.path, pathname + search, "start"));
   return route?.script ? route : (domain ?? route);
 }
 
 export async function table(env) {
-  while (!known) {
+  while (!cachedTable) {
     const before = generation;
-    const told = await (await found(env, "/routes")).json();
-    if (generation === before) known = indexed(told);
+    const fetched = await (await fetchFromControl(env, "/routes")).json();
+    if (generation === before) cachedTable = indexed(fetched);
   }
-  return known;
+  return cachedTable;
 }
 
 function indexed({ routes, domains, hostnames, zones }) {
@@ -72,23 +71,23 @@ function keyed(route) {
   return { ...route, key: `${route.account}//${route.script}` };
 }
 
-/** The zone that a host belongs to, and whether it is dark there. One with an active custom hostname belongs to the zone that has it; a `custom`
+/** The zone that a host belongs to, and whether it is unproxied there. One with an active custom hostname belongs to the zone that has it; a `custom`
  * one is still pending. */
-export function placeOf(host, { hostnames, zones }) {
+export function resolveHost(host, { hostnames, zones }) {
   const custom = customHostname(host, hostnames);
   if (custom && custom.from <= Date.now()) {
-    return { zone: [...zones.values()].find(({ id }) => id === custom.zone), dark: false, active: custom };
+    return { zone: [...zones.values()].find(({ id }) => id === custom.zone), unproxied: false, active: custom };
   }
   const zone = zones.get(ancestors(host).find((name) => zones.has(name)));
-  if (zone) return { zone, dark: zone.names !== null && !isProxied(host, zone), custom };
-  return { zone, dark: [...zones.values()].some(({ names }) => names !== null), custom };
+  if (zone) return { zone, unproxied: zone.names !== null && !isProxied(host, zone), custom };
+  return { zone, unproxied: [...zones.values()].some(({ names }) => names !== null), custom };
 }
 
 /** The custom hostname that covers a host: the newest active one of the nearest name, else one that is still pending. */
 function customHostname(host, hostnames) {
   for (const name of hostnames.size ? ancestors(host) : []) {
-    const fitting = (hostnames.get(name) ?? []).filter(({ wildcard }) => wildcard || name === host);
-    if (fitting.length) return fitting.findLast(({ from }) => from <= Date.now()) ?? fitting[0];
+    const matching = (hostnames.get(name) ?? []).filter(({ wildcard }) => wildcard || name === host);
+    if (matching.length) return matching.findLast(({ from }) => from <= Date.now()) ?? matching[0];
   }
   return undefined;
 }

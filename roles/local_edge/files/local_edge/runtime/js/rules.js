@@ -68,7 +68,7 @@ export function withRules(rules, url, headers) {
   return headers;
 }
 
-/** What tells whether a path is one of these globs. */
+/** Return a function that tests a path against globs. */
 export function globs(patterns) {
   const sources = patterns.map((pattern) => pattern.replace(/[^\w*]/g, "\\$&").replaceAll("*", ".*"));
   const regExp = new RegExp(`^(?:${sources.join("|")})$`);

@@ -2,54 +2,54 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Workers by key (`account/namespace/name`, the namespace empty for a Worker of the account), looked up when first asked for and kept
- * until they change; and their isolates, of which those go that have not been used the longest.
+ * Workers by key (`account/namespace/name`, the namespace empty for a Worker of the account), loaded on first use and cached
+ * until they change; and their isolates, which are evicted least recently used first.
  *
- * What is kept are plain values only: a promise or a stub belongs to the request that made it.
+ * Only plain values are cached: a promise or a stub belongs to the request that created it.
  */
 import { answerFirst, prepared } from "./assets.js";
-import { forgetBodies } from "./bodies.js";
-import { found } from "./control.js";
-import { cfOf } from "./request_cf.js";
-import { EVICT, assemble } from "./worker.js";
-import { forgetRoutes } from "./routes.js";
-import { forgetPairs } from "./backends/kv.js";
+import { invalidateBodies } from "./bodies.js";
+import { fetchFromControl } from "./control.js";
+import { requestCf } from "./request_cf.js";
+import { EVICT, buildWorkerCode } from "./worker.js";
+import { invalidateRoutes } from "./routes.js";
+import { invalidatePairs } from "./backends/kv.js";
 
 /** Workers by key, as the control plane defines them, each with the names of its isolates by variant. */
 const workers = new Map();
 /** Isolates by name, the least recently used first: whose they are, and which variant. */
 const isolates = new Map();
-/** Look-ups under way, so that a change can tell those that began before it that what they bring is old. */
-const flights = new Set();
+/** Loads in progress: a change marks those that began before it as stale. */
+const pendingLoads = new Set();
 
-/** How many variants of a Worker stay: parameters that differ with every request must not fill the memory. */
+/** Variants per Worker: parameters that differ with every request must not fill the memory. */
 const MAX_VARIANTS = 16;
-/** How many requests may be inside a Worker at once. What loops through bindings gets there soon, and nothing else does. */
+/** Concurrent requests per Worker. In practice only loops through bindings reach this limit. */
 const MAX_CONCURRENT = 500;
-const LOOP = "Subrequest depth limit exceeded. This request recursed through Workers too many times. This can happen e.g. if you have a Worker or "
+const LOOP_MESSAGE = "Subrequest depth limit exceeded. This request recursed through Workers too many times. This can happen e.g. if you have a Worker or "
   + "Durable Object that calls other Workers or objects recursively.";
 
-/** The Worker of a key, if it is at hand. */
-export function known(key) {
+/** Return the Worker of a key if it is cached. */
+export function getCached(key) {
   return workers.get(key);
 }
 
-/** The Worker of a key, or null where there is none. */
-export async function lookUp(key, env) {
+/** Return the Worker of a key, null if it does not exist. */
+export async function load(key, env) {
   for (;;) {
     if (workers.has(key)) return workers.get(key);
-    const flight = { key, stale: false };
-    flights.add(flight);
+    const pending = { key, stale: false };
+    pendingLoads.add(pending);
     try {
-      const response = await found(env, `/script/${key.split("/").map(encodeURIComponent).join("/")}`);
+      const response = await fetchFromControl(env, `/script/${key.split("/").map(encodeURIComponent).join("/")}`);
       if (!response) return null;
       const worker = await response.json();
-      if (flight.stale || workers.has(key)) continue;
+      if (pending.stale || workers.has(key)) continue;
       if (worker.assets) worker.assets = prepared(worker.assets);
-      workers.set(key, Object.assign(worker, { key, names: new Map(), inside: 0 }));
+      workers.set(key, Object.assign(worker, { key, names: new Map(), active: 0 }));
       return worker;
     } finally {
-      flights.delete(flight);
+      pendingLoads.delete(pending);
     }
   }
 }
@@ -60,8 +60,8 @@ export function isLoaded(name) {
 }
 
 /**
- * The name of a Worker's isolate. A variant is an isolate of its own: `values` come on top of its bindings, `outbound` is where all goes that
- * it fetches, `tails` are told of its requests.
+ * The name of a Worker's isolate. Each variant has its own: `values` override bindings, `outbound` receives all
+ * requests that it sends, `tails` receive its trace events.
  */
 export function nameOf(worker, variant) {
   const suffix = variant ? JSON.stringify(variant) : "";
@@ -73,26 +73,25 @@ export function nameOf(worker, variant) {
   return name;
 }
 
-/** An isolate of a Worker. Its code is at hand before the loader asks: one failed answer poisons a name for ever. */
-export function isolateOf(worker, env, ctx, variant) {
+/** Return an isolate of a Worker. Its code is loaded before, since one failed load would break the name for good. */
+export function getIsolate(worker, env, ctx, variant) {
   const name = nameOf(worker, variant);
   const fresh = !isolates.delete(name);
   isolates.set(name, { worker, variant });
-  if (fresh) makeRoom(worker, env, ctx);
+  if (fresh) evictIfNeeded(worker, env, ctx);
   return stubOf(name, worker, env, ctx, variant);
 }
 
 function stubOf(name, worker, env, ctx, variant) {
-  return env.LOADER.get(name, () => assemble(worker, env, ctx, variant));
+  return env.LOADER.get(name, () => buildWorkerCode(worker, env, ctx, variant));
 }
 
-function makeRoom(worker, env, ctx) {
+function evictIfNeeded(worker, env, ctx) {
   if (worker.names.size > MAX_VARIANTS) evict(worker.names.values().next().value, env, ctx);
   while (isolates.size > env.MAX_ISOLATES) evict(isolates.keys().next().value, env, ctx);
 }
 
-/** The loader never lets go of an isolate: it must be told to end itself. Requests in flight are still answered, and what they
- * have handed to `waitUntil` is done. */
+/** End an isolate, which the loader never evicts by itself. Requests in flight are answered, and `waitUntil` promises are awaited. */
 function evict(name, env, ctx) {
   const { worker, variant } = isolates.get(name);
   const stub = stubOf(name, worker, env, ctx, variant);
@@ -102,16 +101,16 @@ function evict(name, env, ctx) {
   ctx.waitUntil(stub.getEntrypoint(EVICT).evict().catch(() => {}));
 }
 
-/** Drop what has changed: keys, prefixes of keys (ending in a slash), `routes`, `kv:` with a namespace, or `*` for everything. */
-export function forget(changes, env, ctx) {
+/** Drop cached state: keys, prefixes of keys (ending in a slash), `routes`, `kv:` with a namespace, or `*` for everything. */
+export function invalidate(changes, env, ctx) {
   for (const change of changes) {
-    if (change === "routes" || change === "*") forgetRoutes();
-    if (change.startsWith("kv:") || change === "*") forgetPairs(change);
-    const concerns = (key) => change === "*" || (change.endsWith("/") ? key.startsWith(change) : key === change);
-    if (change.endsWith("/") || change === "*") forgetBodies(concerns);
-    for (const flight of flights) if (concerns(flight.key)) flight.stale = true;
-    const doomed = change === "*" || change.endsWith("/") ? [...workers.values()].filter(({ key }) => concerns(key)) : [workers.get(change)];
-    for (const worker of doomed) if (worker) drop(worker, env, ctx);
+    if (change === "routes" || change === "*") invalidateRoutes();
+    if (change.startsWith("kv:") || change === "*") invalidatePairs(change);
+    const matches = (key) => change === "*" || (change.endsWith("/") ? key.startsWith(change) : key === change);
+    if (change.endsWith("/") || change === "*") invalidateBodies(matches);
+    for (const pending of pendingLoads) if (matches(pending.key)) pending.stale = true;
+    const changed = change === "*" || change.endsWith("/") ? [...workers.values()].filter(({ key }) => matches(key)) : [workers.get(change)];
+    for (const worker of changed) if (worker) drop(worker, env, ctx);
   }
 }
 
@@ -122,25 +121,25 @@ function drop(worker, env, ctx) {
 
 /** An entrypoint of a Worker, as a stub for one request. */
 export function entrypointOf(worker, env, ctx, { entrypoint, props, limits, variant } = {}) {
-  return isolateOf(worker, env, ctx, variant).getEntrypoint(entrypoint, { props, limits });
+  return getIsolate(worker, env, ctx, variant).getEntrypoint(entrypoint, { props, limits });
 }
 
-/** The answer of a Worker: of its assets where they come first and have one, else of its code. */
+/** Answer a request from the assets of a Worker or from its code. */
 export async function serve(worker, request, env, ctx, options = {}) {
-  if (worker.inside >= MAX_CONCURRENT) throw new Error(LOOP);
-  worker.inside += 1;
+  if (worker.active >= MAX_CONCURRENT) throw new Error(LOOP_MESSAGE);
+  worker.active += 1;
   try {
     if (worker.assets && !options.entrypoint) {
       const response = await answerFirst(worker, request, env);
       if (response) return response;
     }
-    return await forward(entrypointOf(worker, env, ctx, options), request, cfOf(worker, options.cf));
+    return await forward(entrypointOf(worker, env, ctx, options), request, requestCf(worker, options.cf));
   } finally {
-    worker.inside -= 1;
+    worker.active -= 1;
   }
 }
 
-/** Pass a request on, rebuilt from its URL: otherwise it would carry the `cf` of where it came from. */
+/** Pass a request on, rebuilt from its URL: otherwise it would keep its original `cf`. */
 export function forward(target, { url, method, headers, body }, cf) {
   return target.fetch(url, { method, headers, body, redirect: "manual", cf });
 }

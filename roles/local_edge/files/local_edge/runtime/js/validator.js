@@ -7,7 +7,7 @@
  * In a process of its own, since top-level code may loop for ever; and never through the Worker's own handlers.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { PROBE, assemble } from "./worker.js";
+import { PROBE, buildWorkerCode } from "./worker.js";
 
 export default {
   async fetch(request, env, ctx) {
@@ -15,7 +15,7 @@ export default {
     const definition = await request.json();
     const begin = Date.now();
     try {
-      const code = { ...assemble(definition, env), globalOutbound: ctx.exports.Nowhere({}) };
+      const code = { ...buildWorkerCode(definition, env), globalOutbound: ctx.exports.NoEgress({}) };
       const found = await env.LOADER.load(code).getEntrypoint(PROBE).exports();
       return Response.json({ ...found, startup_ms: Math.max(1, Date.now() - begin) });
     } catch (error) {
@@ -24,8 +24,8 @@ export default {
   },
 };
 
-/** No way out while validating; see `Blocked` of the edge for why it is not simply left out. */
-export class Nowhere extends WorkerEntrypoint {
+/** The outbound service during validation. See `NoEgress` of the edge for why it is not null. */
+export class NoEgress extends WorkerEntrypoint {
   fetch() {
     throw new Error("there is no network while a Worker starts");
   }

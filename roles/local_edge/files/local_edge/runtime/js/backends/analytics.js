@@ -1,14 +1,14 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The data points that Workers write. They are kept here, the latest of each dataset, until this process ends. */
+/** The data points written by Workers. The latest of each dataset are stored in memory. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-/** Datasets by account and name: `{points, size}`; the one that was written the longest ago first. */
+/** Datasets by account and name: `{points, size}`; the least recently written first. */
 const datasets = new Map();
-/** How many points of a dataset are kept, and how many bytes of all. */
+/** The limits: points per dataset, and bytes of all points. */
 const MAX_POINTS = 1000;
-const ROOM = 32 * 1024 * 1024;
+const CAPACITY = 32 * 1024 * 1024;
 let used = 0;
 
 const nameOf = (account, dataset) => `${account}/${dataset}`;
@@ -22,11 +22,11 @@ export class Analytics extends WorkerEntrypoint {
   write(point) {
     const { account, dataset, key } = this.ctx.props;
     const [, namespace, name] = key.split("/");
-    keep(nameOf(account, dataset), { time: new Date().toISOString(), worker: namespace ? `${namespace}/${name}` : name, ...point });
+    append(nameOf(account, dataset), { time: new Date().toISOString(), worker: namespace ? `${namespace}/${name}` : name, ...point });
   }
 }
 
-function keep(name, point) {
+function append(name, point) {
   const points = datasets.get(name) ?? [];
   datasets.delete(name);
   datasets.set(name, points);
@@ -34,7 +34,7 @@ function keep(name, point) {
   points.push({ point, size });
   used += size;
   if (points.length > MAX_POINTS) used -= points.shift().size;
-  while (used > ROOM) drop(datasets.keys().next().value);
+  while (used > CAPACITY) drop(datasets.keys().next().value);
 }
 
 function drop(name) {

@@ -1,43 +1,43 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** D1 databases: each is a Durable Object of the edge's own with an SQLite database. */
+/** D1 databases: each is an internal Durable Object with an SQLite database. */
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
-import { found } from "../control.js";
+import { fetchFromControl } from "../control.js";
 import { dump } from "./dump.js";
-import { announce } from "./objects.js";
+import { registerStorage } from "./objects.js";
 
 export const KIND = "d1";
 
-/** The header by which a session says how far it has seen, and hears how far it has come. */
+/** The header with the bookmark of a session, in requests and responses. */
 const BOOKMARK = "x-cf-d1-session-commit-token";
 /** Bytes of the longest string or blob, and of the longest statement. */
 const MAX_VALUE = 2_000_000;
 const MAX_STATEMENT = 100_000;
 /** Pragmas that hold for a transaction on Cloudflare; the runtime keeps them as long as the database is open. */
-const PASSING = ["case_sensitive_like", "ignore_check_constraints", "legacy_alter_table", "recursive_triggers", "reverse_unordered_selects"];
+const TRANSACTION_PRAGMAS = ["case_sensitive_like", "ignore_check_constraints", "legacy_alter_table", "recursive_triggers", "reverse_unordered_selects"];
 /** What the runtime says around a constraint that is still violated when a transaction ends; and what is violated then. */
-const VIOLATED = /^Durable Object was reset.* constraints were violated: /;
-const ORPHANED = "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)";
+const RESET_PREFIX = /^Durable Object was reset.* constraints were violated: /;
+const FOREIGN_KEY_ERROR = "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)";
 /** So many characters of a file are run, or statements of one written, before others get their turn: what keeps the runtime for a second ends it. */
-const PIECE = 50_000;
-const ROWS = 500;
+const CHUNK_CHARS = 50_000;
+const ROWS_PER_TURN = 500;
 
 /** The database of an id. */
 export function databaseOf(env, id) {
   return env.DATABASES.get(env.DATABASES.idFromName(id));
 }
 
-/** Have a database do something: `run`, `import` or `export`. */
-export async function askDatabase(env, id, method, ...args) {
+/** Call a method of a database: `run`, `import` or `export`. */
+export async function callDatabase(env, id, method, ...args) {
   try {
     return await databaseOf(env, id)[method](id, ...args);
   } catch (error) {
-    throw new Error(error.message.replace(VIOLATED, ""));
+    throw new Error(error.message.replace(RESET_PREFIX, ""));
   }
 }
 
-/** What a binding reaches: the two protocols that the runtime's own class of D1 bindings speaks. */
+/** The backend of a binding: both protocols of the runtime's own D1 class. */
 export class D1 extends WorkerEntrypoint {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
@@ -60,7 +60,7 @@ export class D1 extends WorkerEntrypoint {
   }
 
   #run(queries, session) {
-    return askDatabase(this.env, this.ctx.props.id, "run", queries, Boolean(session));
+    return callDatabase(this.env, this.ctx.props.id, "run", queries, Boolean(session));
   }
 }
 
@@ -71,20 +71,20 @@ function shapedAs(format, { columns, rows, meta }) {
 }
 
 export class Database extends DurableObject {
-  #known = this.ctx.storage.kv.get("known");
+  #registered = this.ctx.storage.kv.get("registered");
   #wiped = false;
 
-  /** Run `{sql, params}` one after the other, all or none: `{results: [{columns, rows, meta}], bookmark}`, the bookmark if one is asked for. */
+  /** Run `{sql, params}` one after the other, all or none: `{results: [{columns, rows, meta}], bookmark}`, with the bookmark if `marked`. */
   async run(id, queries, marked) {
     await this.#check(id);
     const { storage } = this.ctx;
-    const asked = queries.filter(({ sql }) => !isBlank(sql));
-    if (!asked.length) throw new Error("No SQL statements detected.");
+    const statements = queries.filter(({ sql }) => !isBlank(sql));
+    if (!statements.length) throw new Error("No SQL statements detected.");
     let results;
     try {
-      results = storage.transactionSync(() => asked.map(({ sql, params }) => this.#statement(sql, params ?? [])));
+      results = storage.transactionSync(() => statements.map(({ sql, params }) => this.#statement(sql, params ?? [])));
     } finally {
-      if (asked.some(({ sql }) => /pragma/i.test(sql))) this.#turnBack();
+      if (statements.some(({ sql }) => /pragma/i.test(sql))) this.#resetPragmas();
     }
     return { results, ...(marked && { bookmark: await storage.getCurrentBookmark() }) };
   }
@@ -93,7 +93,7 @@ export class Database extends DurableObject {
   async import(id, file) {
     await this.#check(id);
     const { storage } = this.ctx;
-    const text = await (await found(this.env, `/file/${file}`)).text();
+    const text = await (await fetchFromControl(this.env, `/file/${file}`)).text();
     const total = { num_queries: 0, rows_read: 0, rows_written: 0 };
     const count = ({ statementCount = 1, rowsRead, rowsWritten }) => {
       total.num_queries += statementCount;
@@ -104,7 +104,7 @@ export class Database extends DurableObject {
     const ingest = async () => {
       let rest = "";
       for (let begin = 0, end; begin < text.length; begin = end) {
-        end = text.indexOf(";", begin + PIECE) + 1 || text.length;
+        end = text.indexOf(";", begin + CHUNK_CHARS) + 1 || text.length;
         const ingested = storage.sql.ingest(rest + text.slice(begin, end));
         count(ingested);
         rest = ingested.remainder;
@@ -112,9 +112,9 @@ export class Database extends DurableObject {
         await scheduler.wait(0);
       }
       if (!isBlank(rest)) count(toEnd(storage.sql.exec(rest)));
-      if (storage.sql.exec("pragma foreign_key_check").toArray().length) throw new Error(ORPHANED);
+      if (storage.sql.exec("pragma foreign_key_check").toArray().length) throw new Error(FOREIGN_KEY_ERROR);
     };
-    await storage.transaction(ingest).finally(() => this.#turnBack());
+    await storage.transaction(ingest).finally(() => this.#resetPragmas());
     const { num_queries, ...rows } = total;
     return { num_queries, meta: { ...done(), ...rows }, final_bookmark: await storage.getCurrentBookmark() };
   }
@@ -126,10 +126,10 @@ export class Database extends DurableObject {
     const statements = [];
     await storage.transaction(async () => {
       for (const statement of dump(storage.sql, options)) {
-        if (statements.push(statement) % ROWS === 0) await scheduler.wait(0);
+        if (statements.push(statement) % ROWS_PER_TURN === 0) await scheduler.wait(0);
       }
     });
-    await found(this.env, `/file/${file}`, { method: "PUT", body: statements.join("\n") });
+    await fetchFromControl(this.env, `/file/${file}`, { method: "PUT", body: statements.join("\n") });
     return storage.getCurrentBookmark();
   }
 
@@ -138,16 +138,16 @@ export class Database extends DurableObject {
     await this.ctx.storage.deleteAll();
   }
 
-  /** Tell the control plane that there is a database, once; refuse to be one that was deleted. */
+  /** Register the database with the control plane, once. Throw if it was deleted. */
   async #check(id) {
-    const there = this.#known || (await this.ctx.blockConcurrencyWhile(() => announce(this.env, KIND, id)));
-    if (!there || this.#wiped) throw new Error("The database could not be found");
-    if (!this.#known) this.ctx.storage.kv.put("known", (this.#known = true));
+    const registered = this.#registered || (await this.ctx.blockConcurrencyWhile(() => registerStorage(this.env, KIND, id)));
+    if (!registered || this.#wiped) throw new Error("The database could not be found");
+    if (!this.#registered) this.ctx.storage.kv.put("registered", (this.#registered = true));
   }
 
-  /** Let no pragma outlive its transaction. */
-  #turnBack() {
-    for (const name of PASSING) this.ctx.storage.sql.exec(`pragma ${name} = off`);
+  /** Reset pragmas, which must not outlive their transaction. */
+  #resetPragmas() {
+    for (const name of TRANSACTION_PRAGMAS) this.ctx.storage.sql.exec(`pragma ${name} = off`);
   }
 
   #statement(sql, params) {
@@ -157,14 +157,14 @@ export class Database extends DurableObject {
     return { columns: cursor.columnNames, rows, meta: { ...done(), rows_read: cursor.rowsRead, rows_written: cursor.rowsWritten } };
   }
 
-  /** Begin to watch; what happened since, as `meta` has it. */
+  /** Start counting. The returned function gives the changes since as `meta`. */
   #watch() {
     const { sql } = this.ctx.storage;
-    const look = () => sql.exec("select total_changes() as changes, last_insert_rowid() as last").one();
-    const before = { ...look(), size: sql.databaseSize, time: performance.now() };
+    const readCounters = () => sql.exec("select total_changes() as changes, last_insert_rowid() as last").one();
+    const before = { ...readCounters(), size: sql.databaseSize, time: performance.now() };
     return () => {
       const duration = performance.now() - before.time;
-      const after = look();
+      const after = readCounters();
       const changes = after.changes - before.changes;
       const size = sql.databaseSize;
       return {

@@ -1,16 +1,16 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** An SQLite database as statements that make it anew. */
+/** Export an SQLite database as statements that recreate it. */
 
 /** Tables that are not the user's. */
 const RESERVED = /^(_cf_|sqlite_(?!sequence$))/;
 
 /** The statements, each in its order; `options` are those of the API: `{no_schema, no_data, tables}`, no tables meaning all. */
 export function* dump(sql, { no_schema: bare, no_data: empty, tables = [] } = {}) {
-  const wanted = (name) => !tables.length || tables.includes(name);
+  const isSelected = (name) => !tables.length || tables.includes(name);
   const query = "select name, sql from sqlite_schema where type = 'table' order by name = 'sqlite_sequence', rowid";
-  const every = sql.exec(query).toArray().filter(({ name }) => wanted(name) && !RESERVED.test(name));
+  const every = sql.exec(query).toArray().filter(({ name }) => isSelected(name) && !RESERVED.test(name));
   const virtual = every.find(({ sql: made }) => /^create virtual/i.test(made));
   if (virtual) throw new Error("D1 Export error: cannot export databases with Virtual Tables (fts5)");
 
@@ -21,7 +21,7 @@ export function* dump(sql, { no_schema: bare, no_data: empty, tables = [] } = {}
   }
   if (bare) return;
   const rest = "select name, sql from sqlite_schema where type in ('index', 'trigger', 'view') and sql not null order by rowid";
-  for (const { name, sql: made } of sql.exec(rest).toArray()) if (wanted(name)) yield `${made};`;
+  for (const { name, sql: made } of sql.exec(rest).toArray()) if (isSelected(name)) yield `${made};`;
 }
 
 /** The rows of a table. SQLite itself writes the values: JavaScript's numbers hold no 64 bits. */

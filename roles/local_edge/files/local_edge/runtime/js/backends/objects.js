@@ -3,57 +3,57 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
  * Durable Objects. A class of a Worker that was loaded can only be a facet of an object that was configured: each object has a host,
- * which loads its class, keeps its alarm, and starts it anew when its code changes.
+ * which loads its class, stores its alarm, and restarts it when its code changes.
  */
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import { callOf, memberOf } from "./service.js";
-import { found } from "../control.js";
-import { cfOf } from "../request_cf.js";
-import { forward, isLoaded, isolateOf, known, lookUp, nameOf } from "../tenants.js";
+import { fetchFromControl } from "../control.js";
+import { requestCf } from "../request_cf.js";
+import { forward, isLoaded, getIsolate, getCached, load, nameOf } from "../tenants.js";
 
 const FACET = "object";
 const UPDATED = "Durable Object reset because its code was updated.";
 
-/** Which objects hold sockets, as `[namespace, id]` by the key of their Worker: what comes to a socket does not pass the host. */
-const holding = new Map();
+/** Objects with open sockets, `[namespace, id]` by the key of their Worker: messages to sockets bypass the host. */
+const activeObjects = new Map();
 
 /** The host of an object. */
 export function hostOf(env, namespace, id) {
   return env.OBJECTS.get(env.OBJECTS.idFromName(`${namespace}:${id}`));
 }
 
-/** Reset the objects that hold sockets, where their Worker has changed: keys, or prefixes of keys that end in a slash. */
-export async function resetHolding(changes, env) {
-  const keys = [...holding.keys()].filter((key) => changes.some((change) => (change.endsWith("/") ? key.startsWith(change) : key === change)));
-  const hosts = keys.flatMap((key) => [...holding.get(key).values()].map(([namespace, id]) => hostOf(env, namespace, id)));
-  for (const key of keys) holding.delete(key);
+/** Reset the objects with open sockets whose Workers have changed: keys, or prefixes of keys that end in a slash. */
+export async function resetActiveObjects(changes, env) {
+  const keys = [...activeObjects.keys()].filter((key) => changes.some((change) => (change.endsWith("/") ? key.startsWith(change) : key === change)));
+  const hosts = keys.flatMap((key) => [...activeObjects.get(key).values()].map(([namespace, id]) => hostOf(env, namespace, id)));
+  for (const key of keys) activeObjects.delete(key);
   await Promise.all(hosts.map((host) => host.reset()));
 }
 
-function hold({ key, namespace, id }) {
-  if (!holding.has(key)) holding.set(key, new Map());
-  holding.get(key).set(`${namespace}:${id}`, [namespace, id]);
+function trackObject({ key, namespace, id }) {
+  if (!activeObjects.has(key)) activeObjects.set(key, new Map());
+  activeObjects.get(key).set(`${namespace}:${id}`, [namespace, id]);
 }
 
-/** What a binding to a class reaches. */
+/** The backend of a Durable Object binding. */
 export class Objects extends WorkerEntrypoint {
   fetch(request) {
-    return this.#host(request.cf).fetch(request, { cf: { ...this.#told(request.cf), place: request.cf.place } });
+    return this.#host(request.cf).fetch(request, { cf: { ...this.#identityOf(request.cf), visitorCf: request.cf.visitorCf } });
   }
 
-  rpc(told, path, args) {
-    return this.#host(told).rpc(this.#told(told), path, args);
+  rpc(identity, path, args) {
+    return this.#host(identity).rpc(this.#identityOf(identity), path, args);
   }
 
-  value(told, path) {
-    return this.#host(told).value(this.#told(told), path);
+  value(identity, path) {
+    return this.#host(identity).value(this.#identityOf(identity), path);
   }
 
   #host({ id }) {
     return hostOf(this.env, this.ctx.props.namespace, id);
   }
 
-  #told({ id, name }) {
+  #identityOf({ id, name }) {
     const { namespace, key, name: className } = this.ctx.props;
     return { namespace, id, name, key, className };
   }
@@ -61,16 +61,16 @@ export class Objects extends WorkerEntrypoint {
 
 /** The alarms of a Worker's own objects, as their storage has them. */
 export class Alarms extends WorkerEntrypoint {
-  set(told, time) {
-    return this.#host(told).setAlarm(time);
+  set(identity, time) {
+    return this.#host(identity).setAlarm(time);
   }
 
-  get(told) {
-    return this.#host(told).getAlarm();
+  get(identity) {
+    return this.#host(identity).getAlarm();
   }
 
-  remove(told) {
-    return this.#host(told).deleteAlarm();
+  remove(identity) {
+    return this.#host(identity).deleteAlarm();
   }
 
   #host({ namespace, id }) {
@@ -80,25 +80,25 @@ export class Alarms extends WorkerEntrypoint {
 }
 
 export class ObjectHost extends DurableObject {
-  /** Who the object is: `{namespace, id, name, key, className}`. */
-  #told = this.ctx.storage.kv.get("told");
-  /** The isolate that its class was taken from. */
+  /** The identity of the object: `{namespace, id, name, key, className}`. */
+  #identity = this.ctx.storage.kv.get("identity");
+  /** The isolate that its class was loaded from. */
   #running = null;
 
   async fetch(request) {
-    const { place, ...told } = request.cf;
-    const object = await this.#object(told);
-    const response = await forward(object, request, cfOf(known(told.key) ?? {}, place));
-    if (response.webSocket) hold(told);
+    const { visitorCf, ...identity } = request.cf;
+    const object = await this.#object(identity);
+    const response = await forward(object, request, requestCf(getCached(identity.key) ?? {}, visitorCf));
+    if (response.webSocket) trackObject(identity);
     return response;
   }
 
-  async rpc(told, path, args) {
-    return callOf(await this.#object(told), path, args);
+  async rpc(identity, path, args) {
+    return callOf(await this.#object(identity), path, args);
   }
 
-  async value(told, path) {
-    return memberOf(await this.#object(told), path);
+  async value(identity, path) {
+    return memberOf(await this.#object(identity), path);
   }
 
   setAlarm(time) {
@@ -114,34 +114,34 @@ export class ObjectHost extends DurableObject {
   }
 
   async alarm({ isRetry = false, retryCount = 0 } = {}) {
-    const object = await this.#object(this.#told);
+    const object = await this.#object(this.#identity);
     await object.__localEdgeAlarm({ isRetry, retryCount });
   }
 
-  /** End what runs, and with it the sockets, since the code has changed. */
+  /** Stop the object and close its sockets, after a change of its code. */
   reset() {
     this.ctx.facets.abort(FACET, new Error(UPDATED));
     this.#running = null;
   }
 
-  /** Forget everything, since the class is gone. */
+  /** Delete everything, after the class was deleted. */
   async wipe() {
     this.#stop("Durable Object's class was deleted.");
     this.ctx.facets.delete(FACET);
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    this.#told = null;
+    this.#identity = null;
   }
 
   /** The object itself. */
-  async #object(told) {
-    await this.#remember(told);
-    const { namespace, id, name, key, className } = told;
-    const worker = known(key) ?? (await lookUp(key, this.env));
+  async #object(identity) {
+    await this.#saveIdentity(identity);
+    const { namespace, id, name, key, className } = identity;
+    const worker = getCached(key) ?? (await load(key, this.env));
     if (!worker?.classes?.[className]) throw new Error(`The Worker of the Durable Object class ${className} does not have it any more.`);
     const isolate = nameOf(worker);
     if (this.#running && (this.#running !== isolate || !isLoaded(isolate))) this.#stop(UPDATED);
-    const stub = isolateOf(worker, this.env, this.ctx);
+    const stub = getIsolate(worker, this.env, this.ctx);
     this.#running = isolate;
     return this.ctx.facets.get(FACET, () => ({ class: stub.getDurableObjectClass(className), id: JSON.stringify({ namespace, id, name }) }));
   }
@@ -151,23 +151,23 @@ export class ObjectHost extends DurableObject {
     this.#running = null;
   }
 
-  /** Keep who the object is, for its alarms, and tell the control plane that there is one: it says when the storage is to go. */
-  async #remember(told) {
-    const { namespace, id, name, key, className } = told;
-    const before = this.#told;
+  /** Store the identity of the object, for its alarms, and register its storage with the control plane. */
+  async #saveIdentity(identity) {
+    const { namespace, id, name, key, className } = identity;
+    const before = this.#identity;
     if (before?.key === key && before.className === className && (before.name ?? null) === (name ?? null)) return;
-    if (!before) await announce(this.env, namespace, id);
-    this.#told = { namespace, id, name: name ?? before?.name, key, className };
-    this.ctx.storage.kv.put("told", this.#told);
+    if (!before) await registerStorage(this.env, namespace, id);
+    this.#identity = { namespace, id, name: name ?? before?.name, key, className };
+    this.ctx.storage.kv.put("identity", this.#identity);
   }
 }
 
-/** Tell the control plane of storage that has come to be; whether it belongs to something that is there. */
-export async function announce(env, kind, id) {
-  return Boolean(await found(env, `/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" }));
+/** Register new storage with the control plane. Return whether its owner exists. */
+export async function registerStorage(env, kind, id) {
+  return Boolean(await fetchFromControl(env, `/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" }));
 }
 
-/** Let go of what an object keeps, and of its files, which the runtime would leave empty; `folder` is the key of its class. */
+/** Delete the storage of an object and its files, which the runtime would leave empty; `folder` is the key of its class. */
 export async function wipe(env, folder, stub) {
   await stub.wipe();
   for (const ending of [".sqlite", ".sqlite-wal", ".sqlite-shm", ".facets"]) {

@@ -1,13 +1,13 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The far side of an R2 binding: the same bucket that the API knows. Bytes of objects pass through here as they come. */
+/** The backend of an R2 binding: the bucket of the API. The bytes of objects are streamed. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 export class R2 extends WorkerEntrypoint {
   /** An action of the bucket. There is no limit to how long one may take: it may be a large upload. */
   fetch(request) {
-    // So the runtime passes on a stream whose length it does not know.
+    // The runtime sends a stream of unknown length this way.
     if (request.headers.has("transfer-encoding")) return new Response(null, { status: 411 });
     const { account, jurisdiction, bucket } = this.ctx.props;
     const { pathname } = new URL(request.url);

@@ -1,13 +1,13 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What rate limits have counted. */
+/** The counters of rate limit bindings. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 /** By period in seconds: the window that is now, as `{number, counts, size}`; counts by account, namespace and key, the oldest first. */
 const windows = new Map();
-/** How many characters of keys a window holds. Beyond it the oldest are forgotten. */
-const ROOM = 4 * 1024 * 1024;
+/** The characters of all keys in a window. The oldest keys are evicted beyond that. */
+const CAPACITY = 4 * 1024 * 1024;
 
 export class RateLimits extends WorkerEntrypoint {
   /** Count a key, unless it has reached the limit in this window of time. */
@@ -17,7 +17,7 @@ export class RateLimits extends WorkerEntrypoint {
     const current = windowOf(period);
     const count = current.counts.get(name) ?? 0;
     if (count >= limit) return { success: false };
-    if (!count) makeRoom(current, name.length);
+    if (!count) evictOldest(current, name.length);
     current.counts.set(name, count + 1);
     return { success: true };
   }
@@ -30,9 +30,9 @@ function windowOf(period) {
   return windows.get(period);
 }
 
-function makeRoom(current, needed) {
+function evictOldest(current, needed) {
   current.size += needed;
-  while (current.size > ROOM && current.counts.size) {
+  while (current.size > CAPACITY && current.counts.size) {
     const oldest = current.counts.keys().next().value;
     current.counts.delete(oldest);
     current.size -= oldest.length;

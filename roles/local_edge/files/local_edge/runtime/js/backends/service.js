@@ -1,50 +1,50 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What service bindings and dispatch namespaces reach: other Workers. */
+/** The backends of service bindings and dispatch namespaces: other Workers. */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { entrypointOf, known, lookUp, serve } from "../tenants.js";
+import { entrypointOf, getCached, load, serve } from "../tenants.js";
 
-/** A member of what a stub stands for, at any depth. */
+/** Return a member of a target at any depth. */
 export function memberOf(target, path) {
   return path.reduce((value, member) => value[member], target);
 }
 
-/** Call what a path of members leads to, as a method of what it is a member of. */
+/** Call the method at a path of members. */
 export function callOf(target, path, args) {
   return memberOf(target, path.slice(0, -1))[path.at(-1)](...args);
 }
 
 /**
- * What `env.NAMESPACE.get(name, args, {outbound, limits})` reaches. `args` are the `ctx.props` of the tenant. With an outbound Worker all
+ * The backend of `env.NAMESPACE.get(name, args, {outbound, limits})`. `args` are the `ctx.props` of the tenant. With an outbound Worker all
  * that the tenant fetches goes through that one, so the tenant runs in an isolate for these parameters.
  */
 export class Dispatch extends WorkerEntrypoint {
   fetch(request) {
-    const told = request.cf;
-    const worker = known(this.#key(told));
-    return worker ? serve(worker, request, this.env, this.ctx, this.#options(told)) : this.#first(request, told);
+    const metadata = request.cf;
+    const worker = getCached(this.#key(metadata));
+    return worker ? serve(worker, request, this.env, this.ctx, this.#options(metadata)) : this.#first(request, metadata);
   }
 
-  async rpc(told, path, args) {
-    return callOf(await this.#entrypoint(told), path, args);
+  async rpc(metadata, path, args) {
+    return callOf(await this.#entrypoint(metadata), path, args);
   }
 
-  async value(told, path) {
-    return memberOf(await this.#entrypoint(told), path);
+  async value(metadata, path) {
+    return memberOf(await this.#entrypoint(metadata), path);
   }
 
-  /** The first request to a Worker, which is still to be looked up. */
-  async #first(request, told) {
-    return serve(await this.#worker(told), request, this.env, this.ctx, this.#options(told));
+  /** Serve the first request to a Worker, which must be loaded. */
+  async #first(request, metadata) {
+    return serve(await this.#worker(metadata), request, this.env, this.ctx, this.#options(metadata));
   }
 
-  async #entrypoint(told) {
-    return entrypointOf(await this.#worker(told), this.env, this.ctx, this.#options(told));
+  async #entrypoint(metadata) {
+    return entrypointOf(await this.#worker(metadata), this.env, this.ctx, this.#options(metadata));
   }
 
-  async #worker(told) {
-    const worker = await lookUp(this.#key(told), this.env);
+  async #worker(metadata) {
+    const worker = await load(this.#key(metadata), this.env);
     if (!worker) throw new Error("Worker not found.");
     return worker;
   }
@@ -54,25 +54,25 @@ export class Dispatch extends WorkerEntrypoint {
     return `${account}/${namespace}/${name}`;
   }
 
-  #options({ args, limits, outbound: given, place: cf }) {
+  #options({ args, limits, outbound: outboundArgs, visitorCf: cf }) {
     const { outbound, tails } = this.ctx.props;
     if (!outbound && !tails) return { props: args, limits, cf };
-    const params = Object.fromEntries((outbound?.params ?? []).map(({ name }) => [name, given?.[name]]));
+    const params = Object.fromEntries((outbound?.params ?? []).map(({ name }) => [name, outboundArgs?.[name]]));
     return { props: args, limits, cf, variant: { ...(outbound && { outbound: { ...outbound.worker, params } }), ...(tails && { tails }) } };
   }
 }
 
-/** The way out of a tenant that has an outbound Worker: that Worker, with the router's parameters in its `env`. */
-export class Through extends WorkerEntrypoint {
+/** The outbound service of a tenant with an outbound Worker: that Worker, with the router's parameters in `env`. */
+export class OutboundDispatch extends WorkerEntrypoint {
   async fetch(request) {
     const { account, service, entrypoint, params } = this.ctx.props;
-    const worker = await lookUp(`${account}//${service}`, this.env);
+    const worker = await load(`${account}//${service}`, this.env);
     if (!worker) throw new Error(`The outbound Worker ${service} does not exist.`);
     return serve(worker, request, this.env, this.ctx, { entrypoint, variant: { values: params } });
   }
 }
 
-/** What a service binding reaches: `fetch`, and by RPC whatever the entrypoint has. */
+/** The backend of a service binding: `fetch`, and any member of the entrypoint over RPC. */
 export class Service extends WorkerEntrypoint {
   constructor(ctx, env) {
     super(ctx, env);
@@ -82,7 +82,7 @@ export class Service extends WorkerEntrypoint {
 
   async fetch(request) {
     const { entrypoint, props } = this.ctx.props;
-    return serve(known(this.#key()) ?? (await this.#load()), request, this.env, this.ctx, { entrypoint, props, cf: request.cf });
+    return serve(getCached(this.#key()) ?? (await this.#load()), request, this.env, this.ctx, { entrypoint, props, cf: request.cf });
   }
 
   #key() {
@@ -91,7 +91,7 @@ export class Service extends WorkerEntrypoint {
   }
 
   async #load() {
-    const worker = await lookUp(this.#key(), this.env);
+    const worker = await load(this.#key(), this.env);
     if (!worker) throw new Error(`The Worker ${this.ctx.props.service} of this service binding does not exist.`);
     return worker;
   }
@@ -101,9 +101,9 @@ export class Service extends WorkerEntrypoint {
     return entrypointOf(worker, this.env, this.ctx, { entrypoint, props });
   }
 
-  /** A member of the entrypoint; while that is still to be looked up, something that can be called or awaited all the same. */
+  /** Return a member of the entrypoint. While the Worker loads, return a proxy that can be called or awaited. */
   #member(member) {
-    const worker = known(this.#key());
+    const worker = getCached(this.#key());
     if (worker) return this.#entrypoint(worker)[member];
     const target = this.#load().then((found) => this.#entrypoint(found));
     const call = async (...args) => (await target)[member](...args);

@@ -1,15 +1,15 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What tells a tail Worker of the requests of another: props say whose they are, and who listens. */
+/** Delivers the trace events of a Worker to its tail Worker, both given by props. */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { entrypointOf, lookUp } from "../tenants.js";
+import { entrypointOf, load } from "../tenants.js";
 import { ALARM, EVICT, RECEIVER } from "../worker.js";
 
-/** What the log puts around an entry, see `shims/worker.js`. */
+/** The frame of a log entry, see `shims/worker.js`. */
 const HEAD = /^\x1e\S+ \S+ \w+\x1f?/;
 const END = "\x1e";
-/** An exception that nobody has caught: for the log. A tail Worker has it among the exceptions. */
+/** An uncaught exception in the log. A tail Worker receives it in `exceptions` instead. */
 const UNCAUGHT = /^\x1e\S+ \S+ exception\x1f/;
 
 /** The parts of a log entry as the Worker gave them. */
@@ -23,7 +23,7 @@ function isOfWorker({ message }) {
   return !(Array.isArray(message) && UNCAUGHT.test(message[0]));
 }
 
-/** An alarm is to the runtime a call of ours. */
+/** Alarms are RPC calls to the runtime. */
 function eventOf({ event, eventTimestamp }) {
   return event?.rpcMethod === ALARM ? { scheduledTime: new Date(eventTimestamp) } : event;
 }
@@ -31,15 +31,15 @@ function eventOf({ event, eventTimestamp }) {
 export class Tail extends WorkerEntrypoint {
   async tail(events) {
     const { key, consumer } = this.ctx.props;
-    const worker = await lookUp(consumer, this.env);
+    const worker = await load(consumer, this.env);
     if (!worker) return;
     const [, namespace, name] = key.split("/");
-    const told = events.filter(({ entrypoint }) => entrypoint !== EVICT).map((event) => ({
+    const delivered = events.filter(({ entrypoint }) => entrypoint !== EVICT).map((event) => ({
       ...JSON.parse(JSON.stringify({ ...event, event: eventOf(event) })),
       scriptName: name,
       ...(namespace && { dispatchNamespace: namespace }),
       logs: event.logs.filter(isOfWorker).map(({ level, message, timestamp }) => ({ level, message: Array.isArray(message) ? bare(message) : message, timestamp })),
     }));
-    if (told.length) await entrypointOf(worker, this.env, this.ctx, { entrypoint: RECEIVER }).tail(told);
+    if (delivered.length) await entrypointOf(worker, this.env, this.ctx, { entrypoint: RECEIVER }).tail(delivered);
   }
 }

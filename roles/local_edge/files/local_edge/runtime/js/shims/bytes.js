@@ -1,11 +1,11 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Bytes of a stream, counted: for what is put into Workers' isolates, and for the edge. */
+/** Read streams with a size limit, in the edge and in the shims. */
 
 const encoder = new TextEncoder();
 
-/** All bytes of a stream, or null where there are more than so many: what then follows is not read. */
+/** Return all bytes of a stream, or null if it is longer than the limit. The rest is not read. */
 export async function bytesOf(stream, most) {
   const chunks = [];
   let length = 0;

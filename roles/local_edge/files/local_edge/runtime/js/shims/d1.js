@@ -2,6 +2,6 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** D1 databases: the runtime's own class, around a stub of the database. One that exists lends its class: modules of Workers cannot import it. */
-import { hidden } from "./worker.js";
+import { internalEnv } from "./worker.js";
 
-export const database = (stub) => (hidden.d1 ? new hidden.d1.constructor(stub) : stub);
+export const database = (stub) => (internalEnv.d1 ? new internalEnv.d1.constructor(stub) : stub);

@@ -2,7 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Dispatch namespaces. */
-import { standIn, telling } from "./stub.js";
+import { rpcProxy, fetchWithMetadata } from "./stub.js";
 
 export const dispatchNamespace = (stub) => new DispatchNamespace(stub);
 
@@ -16,7 +16,7 @@ class DispatchNamespace {
 
   get(name, args, options) {
     const stub = this.#stub;
-    const told = { name: String(name), args, ...options };
-    return standIn(stub, told, { fetch: telling(stub, told) });
+    const metadata = { name: String(name), args, ...options };
+    return rpcProxy(stub, metadata, { fetch: fetchWithMetadata(stub, metadata) });
   }
 }

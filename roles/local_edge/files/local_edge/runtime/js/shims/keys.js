@@ -3,10 +3,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Keys that are secrets: the runtime imports them before the Worker's own code runs, and nobody can export them again. */
 import { env } from "cloudflare:workers";
-import { hidden } from "./worker.js";
+import { internalEnv } from "./worker.js";
 
-const { keys } = hidden;
-delete hidden.keys;
+const { keys } = internalEnv;
+delete internalEnv.keys;
 
 export async function importKeys() {
   for (const { name, format, algorithm, usages, key_base64: bytes, key_jwk: jwk } of keys) {

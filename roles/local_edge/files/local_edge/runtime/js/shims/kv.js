@@ -1,7 +1,7 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** KV namespaces: the runtime's own class, as far as a Worker can tell, and what Cloudflare's service says to what it asks. */
+/** KV namespaces: a class that behaves like the runtime's own, with the errors of Cloudflare's service. */
 import { bytesOf } from "./bytes.js";
 import { fieldsOf, integerOf, likeNative, textOf } from "./native.js";
 
@@ -46,12 +46,12 @@ function checkedTtl(action, { cacheTtl }) {
 }
 
 /** `{key, type, cacheTtl}` of a read: the type may stand in the place of options, and the key be a list of them. */
-function askedOf(key, options) {
-  const told = ["object", "function", "undefined"].includes(typeof options) ? (options ?? {}) : { type: options };
-  return { key: Array.isArray(key) ? Array.from(key, (one) => `${one}`) : `${key}`, type: textOf(told.type), cacheTtl: integerOf(told.cacheTtl) };
+function queryOf(key, options) {
+  const fields = ["object", "function", "undefined"].includes(typeof options) ? (options ?? {}) : { type: options };
+  return { key: Array.isArray(key) ? Array.from(key, (one) => `${one}`) : `${key}`, type: textOf(fields.type), cacheTtl: integerOf(fields.cacheTtl) };
 }
 
-/** When a pair expires, as its writer says it. */
+/** Check the expiration of a pair. */
 function checkedExpiry({ expiration, expirationTtl }) {
   const refused = (name, value, why) => failure("PUT", 400, `Invalid ${name} of ${value}. ${why}`);
   const now = Math.floor(Date.now() / 1000);
@@ -103,31 +103,31 @@ class KvNamespace {
   }
 
   get(key, options) {
-    const asked = askedOf(key, options);
-    if (Array.isArray(asked.key)) return this.#several(asked, (value) => value);
-    return this.#value(asked);
+    const query = queryOf(key, options);
+    if (Array.isArray(query.key)) return this.#several(query, (value) => value);
+    return this.#value(query);
   }
 
   getWithMetadata(key, options) {
-    const asked = askedOf(key, options);
-    if (Array.isArray(asked.key)) return this.#several(asked, (value, metadata) => ({ value, metadata }));
-    checkedKey("GET", asked.key);
-    return this.#one(asked);
+    const query = queryOf(key, options);
+    if (Array.isArray(query.key)) return this.#several(query, (value, metadata) => ({ value, metadata }));
+    checkedKey("GET", query.key);
+    return this.#one(query);
   }
 
   async put(key, value, options) {
     const name = `${key}`;
     const isText = value === null || !["object", "function"].includes(typeof value);
-    const given = isText ? `${value}` : value;
-    const told = fieldsOf(options, KvNamespace, "put", 3, "PutOptions");
-    const expiry = { expiration: integerOf(told.expiration), expirationTtl: integerOf(told.expirationTtl) };
+    const content = isText ? `${value}` : value;
+    const fields = fieldsOf(options, KvNamespace, "put", 3, "PutOptions");
+    const expiry = { expiration: integerOf(fields.expiration), expirationTtl: integerOf(fields.expirationTtl) };
     checkedKey("PUT", name);
-    const metadata = checkedMetadata(told.metadata);
-    if (!isText && !isValue(given)) {
+    const metadata = checkedMetadata(fields.metadata);
+    if (!isText && !isValue(content)) {
       throw new TypeError("KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.");
     }
     checkedExpiry(expiry);
-    await this.#stub.write(name, await checkedValue(given), { ...expiry, metadata });
+    await this.#stub.write(name, await checkedValue(content), { ...expiry, metadata });
   }
 
   async delete(key) {
@@ -135,16 +135,16 @@ class KvNamespace {
   }
 
   async list(options) {
-    const told = fieldsOf(options, KvNamespace, "list", 1, "ListOptions");
-    const [limit, prefix, cursor] = [integerOf(told.limit), textOf(told.prefix ?? undefined), textOf(told.cursor ?? undefined)];
+    const fields = fieldsOf(options, KvNamespace, "list", 1, "ListOptions");
+    const [limit, prefix, cursor] = [integerOf(fields.limit), textOf(fields.prefix ?? undefined), textOf(fields.cursor ?? undefined)];
     if (limit > MAX_LISTED) throw failure("GET", 400, `Invalid key_count_limit of ${limit}. Please specify an integer less than ${MAX_LISTED}.`);
     const { keys, last } = await this.#stub.keys(checkedLength("GET", prefix ?? ""), limit > 0 ? limit : MAX_LISTED, cursor ?? "");
     return { keys, list_complete: !last, ...(last && { cursor: last }), cacheStatus: null };
   }
 
-  async #value(asked) {
-    checkedKey("GET", asked.key);
-    return (await this.#one(asked)).value;
+  async #value(query) {
+    checkedKey("GET", query.key);
+    return (await this.#one(query)).value;
   }
 
   /** A key that was checked. */
@@ -157,7 +157,7 @@ class KvNamespace {
     return { value: reader(found.value), metadata: JSON.parse(found.metadata), cacheStatus: null };
   }
 
-  /** A Map of what `shaped` makes of value and metadata, by key. */
+  /** Return a Map from key to `shaped(value, metadata)`. */
   async #several({ key: keys, type, cacheTtl }, shaped) {
     const refused = (why) => failure("GET_BULK", 400, why);
     if (type && type !== "text" && type !== "json") throw refused(`"${type}" is not a valid type. Use "json" or "text"`);
@@ -179,7 +179,7 @@ class KvNamespace {
   }
 
   static {
-    const takes = { get: ["string or Array"], list: [], put: ["string", "string or Object"], getWithMetadata: ["Array or string"], delete: ["string"] };
-    likeNative(this, (one) => typeof one === "object" && #stub in one, takes);
+    const signatures = { get: ["string or Array"], list: [], put: ["string", "string or Object"], getWithMetadata: ["Array or string"], delete: ["string"] };
+    likeNative(this, (one) => typeof one === "object" && #stub in one, signatures);
   }
 }

@@ -1,10 +1,10 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Durable Objects: the namespaces that Workers bind to, and what their classes get around them. */
-import { hidden, watchClass } from "./worker.js";
+/** Durable Objects: the namespaces that Workers bind to, and the wrapper of their classes. */
+import { internalEnv, instrumentClass } from "./worker.js";
 import { hexDigest } from "./sha256.js";
-import { standIn, telling } from "./stub.js";
+import { rpcProxy, fetchWithMetadata } from "./stub.js";
 
 export const objectNamespace = (stub, ident) => new DurableObjectNamespace(stub, ident);
 
@@ -55,8 +55,8 @@ class DurableObjectNamespace {
   get(id) {
     if (!(id instanceof DurableObjectId)) throw new TypeError("get() takes an id of a Durable Object, such as idFromName() returns");
     const stub = this.#stub;
-    const told = { id: this.idFromString(id.toString()).toString(), name: id.name };
-    return standIn(stub, told, { id, name: id.name, fetch: telling(stub, told) });
+    const metadata = { id: this.idFromString(id.toString()).toString(), name: id.name };
+    return rpcProxy(stub, metadata, { id, name: id.name, fetch: fetchWithMetadata(stub, metadata) });
   }
 
   getByName(name) {
@@ -73,9 +73,9 @@ class DurableObjectNamespace {
   }
 }
 
-/** A Worker's class as the host of its objects gets it: what an object sees around it is what Cloudflare gives one. */
+/** Wrap a Worker's class for the host of its objects, so that objects see the environment that Cloudflare provides. */
 export function objectClass(target, sqlite) {
-  const Watched = watchClass(target, (ctx) => adapt(ctx, sqlite));
+  const Watched = instrumentClass(target, (ctx) => adapt(ctx, sqlite));
   Watched.prototype.__localEdgeAlarm = function (info) {
     if (!this.alarm) throw new Error("Your Durable Object class must have an alarm() handler in order to call setAlarm()");
     return this.alarm(info);
@@ -83,21 +83,21 @@ export function objectClass(target, sqlite) {
   return Watched;
 }
 
-/** The object runs inside another one, its host, who tells it its identity in the place of an id, and who keeps its alarm. */
+/** Adapt the context of an object. Its host passes the identity in place of an id, and stores its alarm. */
 function adapt(ctx, sqlite) {
   const { storage } = ctx;
-  const { alarms } = hidden;
+  const { alarms } = internalEnv;
   const { namespace, id, name } = JSON.parse(ctx.id);
-  const told = { namespace, id };
+  const metadata = { namespace, id };
   Object.defineProperty(ctx, "id", { value: new DurableObjectId(id, name), enumerable: true });
-  storage.setAlarm = async (time) => alarms.set(told, Number(time));
-  storage.getAlarm = async () => alarms.get(told);
-  storage.deleteAlarm = async () => alarms.remove(told);
+  storage.setAlarm = async (time) => alarms.set(metadata, Number(time));
+  storage.getAlarm = async () => alarms.get(metadata);
+  storage.deleteAlarm = async () => alarms.remove(metadata);
   if (Cloudflare.compatibilityFlags.delete_all_deletes_alarm) {
     const { deleteAll } = storage;
     storage.deleteAll = async (...options) => {
       await deleteAll.apply(storage, options);
-      await alarms.remove(told);
+      await alarms.remove(metadata);
     };
   }
   if (!sqlite) {

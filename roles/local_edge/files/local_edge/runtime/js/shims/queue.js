@@ -10,17 +10,17 @@ const encoder = new TextEncoder();
 
 /** How a body becomes bytes, by content type; what one type takes is said of another. */
 const SERIALIZERS = {
-  text: (body) => encoder.encode(expected(typeof body === "string", "text", "string", body)),
+  text: (body) => encoder.encode(requireType(typeof body === "string", "text", "string", body)),
   bytes: (body) => {
-    const { buffer, byteOffset, byteLength } = expected(ArrayBuffer.isView(body), "bytes", "ArrayBufferView", body);
+    const { buffer, byteOffset, byteLength } = requireType(ArrayBuffer.isView(body), "bytes", "ArrayBufferView", body);
     return new Uint8Array(buffer, byteOffset, byteLength).slice();
   },
   json: (body) => encoder.encode(String(JSON.stringify(body))),
   v8: (body, stub) => stub.serialized(structuredClone(body)),
 };
 
-function expected(right, type, wanted, body) {
-  if (!right) throw new TypeError(`Content Type "${type}" requires a value of type ${wanted}, but received: ${typeof body}`);
+function requireType(right, type, expectedType, body) {
+  if (!right) throw new TypeError(`Content Type "${type}" requires a value of type ${expectedType}, but received: ${typeof body}`);
   return body;
 }
 
@@ -80,8 +80,8 @@ class WorkerQueue {
     const { body, contentType = jsonByDefault ? "json" : "v8", delaySeconds } = message;
     if (body === undefined) throw new TypeError("Message body cannot be undefined");
     if (!Object.hasOwn(SERIALIZERS, contentType)) throw new TypeError(`Unsupported queue message content type: ${contentType}`);
-    const told = (bytes) => ({ body: bytes, contentType, delaySeconds: secondsOf(delaySeconds) });
+    const toMessage = (bytes) => ({ body: bytes, contentType, delaySeconds: secondsOf(delaySeconds) });
     const bytes = SERIALIZERS[contentType](body, this.#stub);
-    return contentType === "v8" ? bytes.then(told) : told(bytes);
+    return contentType === "v8" ? bytes.then(toMessage) : toMessage(bytes);
   }
 }

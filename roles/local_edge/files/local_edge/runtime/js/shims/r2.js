@@ -1,24 +1,24 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** R2 buckets: the runtime's own classes again, since those cannot be handed over. A bucket is asked one action at a time. */
+/** R2 buckets: the runtime's own classes reimplemented, since those cannot be passed to a Worker. Each call is one action. */
 import { HEADERS, bodyOf, checksumsOf, conditionsOf, descriptionOf, numberOf, rangeOf, refuseCustomerKey, text, textIn } from "./r2_options.js";
 
 export const r2Bucket = (stub) => new R2Bucket(stub);
 
-/** Where what is told goes when bytes are the body, and where what is shown comes from. */
-const TOLD = "x-r2";
+/** The header with the JSON of a request or a response whose body is bytes. */
+const OPTIONS_HEADER = "x-r2";
 const NO_SUCH_KEY = "10007";
 const PRECONDITION_FAILED = "10031";
 
 const METADATA = ["httpMetadata", "customMetadata"];
-/** Before a compatibility date of 2022-08-04 every listing has all metadata, whatever it asks for. */
+/** Before a compatibility date of 2022-08-04 every listing has all metadata, whatever it includes. */
 const HONOURS_INCLUDE = Cloudflare.compatibilityFlags.r2_list_honor_include;
 
-/** The answer to an action, be it that a condition does not hold; null where there is no such object. */
-async function ask(stub, action, told, body) {
-  const json = JSON.stringify(told);
-  const sent = body === undefined ? { body: json } : { body, headers: { [TOLD]: encodeURIComponent(json) } };
+/** Call an action. Return the response, also if a condition does not hold; null if the object does not exist. */
+async function call(stub, action, params, body) {
+  const json = JSON.stringify(params);
+  const sent = body === undefined ? { body: json } : { body, headers: { [OPTIONS_HEADER]: encodeURIComponent(json) } };
   const response = await stub.fetch(`http://r2/${action}`, { method: "POST", ...sent });
   const code = response.headers.get("x-code");
   if (response.ok || code === PRECONDITION_FAILED) return response;
@@ -29,8 +29,8 @@ async function ask(stub, action, told, body) {
   throw new Error(`${action}: ${await response.text()} (${code ?? 10001})`);
 }
 
-/** Give an object what can be read, and not written. */
-function show(object, values) {
+/** Define read-only properties. */
+function defineReadOnly(object, values) {
   for (const [name, value] of Object.entries(values)) Object.defineProperty(object, name, { value, enumerable: true });
 }
 
@@ -39,7 +39,7 @@ class R2Checksums {
 
   constructor(digests) {
     this.#digests = digests;
-    show(this, Object.fromEntries(Object.entries(digests).map(([name, digest]) => [name, Uint8Array.fromHex(digest).buffer])));
+    defineReadOnly(this, Object.fromEntries(Object.entries(digests).map(([name, digest]) => [name, Uint8Array.fromHex(digest).buffer])));
   }
 
   toJSON() {
@@ -50,7 +50,7 @@ class R2Checksums {
 class R2Object {
   constructor({ key, version, size, etag, checksums, uploaded, httpMetadata, customMetadata, range, storageClass }) {
     const expiry = httpMetadata?.cacheExpiry === undefined ? {} : { cacheExpiry: new Date(httpMetadata.cacheExpiry) };
-    show(this, {
+    defineReadOnly(this, {
       key,
       version,
       size,
@@ -79,8 +79,8 @@ class R2Object {
 class R2ObjectBody extends R2Object {
   #response;
 
-  constructor(shown, response) {
-    super(shown);
+  constructor(object, response) {
+    super(object);
     this.#response = response;
   }
 
@@ -121,48 +121,48 @@ class R2Bucket {
   }
 
   async head(key) {
-    const response = await ask(this.#stub, "head", { key: text(key) });
+    const response = await call(this.#stub, "head", { key: text(key) });
     return response && new R2Object(await response.json());
   }
 
   async get(key, options) {
-    const given = options ?? {};
-    refuseCustomerKey(given);
-    const response = await ask(this.#stub, "get", { key: text(key), onlyIf: conditionsOf(given.onlyIf), range: rangeOf(given.range) });
+    const fields = options ?? {};
+    refuseCustomerKey(fields);
+    const response = await call(this.#stub, "get", { key: text(key), onlyIf: conditionsOf(fields.onlyIf), range: rangeOf(fields.range) });
     if (!response) return null;
-    const shown = JSON.parse(decodeURIComponent(response.headers.get(TOLD)));
-    return response.ok ? new R2ObjectBody(shown, response) : new R2Object(shown);
+    const object = JSON.parse(decodeURIComponent(response.headers.get(OPTIONS_HEADER)));
+    return response.ok ? new R2ObjectBody(object, response) : new R2Object(object);
   }
 
   async put(key, value, options) {
-    const given = options ?? {};
-    refuseCustomerKey(given);
-    const told = { key: text(key), onlyIf: conditionsOf(given.onlyIf), checksums: checksumsOf(given), ...descriptionOf(given) };
-    const response = await ask(this.#stub, "put", told, bodyOf(value));
+    const fields = options ?? {};
+    refuseCustomerKey(fields);
+    const params = { key: text(key), onlyIf: conditionsOf(fields.onlyIf), checksums: checksumsOf(fields), ...descriptionOf(fields) };
+    const response = await call(this.#stub, "put", params, bodyOf(value));
     return response.ok ? new R2Object(await response.json()) : null;
   }
 
   async delete(keys) {
-    await ask(this.#stub, "delete", { keys: (Array.isArray(keys) ? keys : [keys]).map(text) });
+    await call(this.#stub, "delete", { keys: (Array.isArray(keys) ? keys : [keys]).map(text) });
   }
 
   async list(options) {
-    const given = options ?? {};
-    const include = given.include ?? [];
+    const fields = options ?? {};
+    const include = fields.include ?? [];
     for (const name of include) if (!METADATA.includes(name)) throw new RangeError(`Unsupported include value ${name}`);
-    const told = {
-      limit: given.limit === undefined ? undefined : Math.trunc(given.limit) || 0,
-      ...Object.fromEntries(["prefix", "cursor", "delimiter", "startAfter"].map((name) => [name, textIn(given, name)])),
+    const params = {
+      limit: fields.limit === undefined ? undefined : Math.trunc(fields.limit) || 0,
+      ...Object.fromEntries(["prefix", "cursor", "delimiter", "startAfter"].map((name) => [name, textIn(fields, name)])),
       include: HONOURS_INCLUDE ? include : METADATA,
     };
-    const { objects, delimitedPrefixes, cursor } = await (await ask(this.#stub, "list", told)).json();
-    return { objects: objects.map((shown) => new R2Object(shown)), truncated: cursor !== "", ...(cursor && { cursor }), delimitedPrefixes };
+    const { objects, delimitedPrefixes, cursor } = await (await call(this.#stub, "list", params)).json();
+    return { objects: objects.map((object) => new R2Object(object)), truncated: cursor !== "", ...(cursor && { cursor }), delimitedPrefixes };
   }
 
   async createMultipartUpload(key, options) {
-    const given = options ?? {};
-    refuseCustomerKey(given);
-    const response = await ask(this.#stub, "createMultipartUpload", { key: text(key), ...descriptionOf(given) });
+    const fields = options ?? {};
+    refuseCustomerKey(fields);
+    const response = await call(this.#stub, "createMultipartUpload", { key: text(key), ...descriptionOf(fields) });
     return this.resumeMultipartUpload(key, (await response.json()).uploadId);
   }
 
@@ -176,24 +176,24 @@ class R2MultipartUpload {
 
   constructor(stub, upload) {
     this.#stub = stub;
-    show(this, upload);
+    defineReadOnly(this, upload);
   }
 
   async uploadPart(partNumber, value, options) {
     refuseCustomerKey(options ?? {});
     const part = numberOf(partNumber);
     if (value === null || value === undefined) throw new TypeError("A part must have a value.");
-    const response = await ask(this.#stub, "uploadPart", { ...this, part }, bodyOf(value));
+    const response = await call(this.#stub, "uploadPart", { ...this, part }, bodyOf(value));
     return { partNumber: part, etag: (await response.json()).etag };
   }
 
   async complete(uploadedParts) {
     const parts = Array.from(uploadedParts, ({ partNumber, etag }) => ({ part: numberOf(partNumber), etag: text(etag) }));
-    const response = await ask(this.#stub, "completeMultipartUpload", { ...this, parts });
+    const response = await call(this.#stub, "completeMultipartUpload", { ...this, parts });
     return new R2Object(await response.json());
   }
 
   async abort() {
-    await ask(this.#stub, "abortMultipartUpload", { ...this });
+    await call(this.#stub, "abortMultipartUpload", { ...this });
   }
 }

@@ -1,9 +1,9 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What R2 buckets are told of objects, read from the options of their methods as the runtime reads them. */
+/** Parse the options of R2 methods as the runtime does. */
 
-/** HTTP headers that are kept with an object, by the names of R2. */
+/** HTTP headers that are stored with an object, by the names of R2. */
 export const HEADERS = {
   contentType: "content-type",
   contentLanguage: "content-language",
@@ -17,7 +17,7 @@ const DIGESTS = { md5: ["MD5", 16], sha1: ["SHA-1", 20], sha256: ["SHA-256", 32]
 /** A value as text that can travel: half of a surrogate pair cannot. */
 export const text = (value) => String(value).toWellFormed();
 
-/** An option that must be text where it is given. */
+/** An optional text option. */
 export function textIn(options, name) {
   const value = options[name];
   if (value === undefined) return undefined;
@@ -25,7 +25,7 @@ export function textIn(options, name) {
   return value.toWellFormed();
 }
 
-/** An option that must be a time where it is given, in milliseconds. */
+/** An optional time option, in milliseconds. */
 function timeIn(options, name) {
   if (options[name] === undefined) return undefined;
   const time = Number(options[name]);
@@ -49,7 +49,7 @@ export function bodyOf(value) {
   throw new TypeError("The value of an object must be of type 'ReadableStream or ArrayBuffer or ArrayBufferView or string or Blob', or null.");
 }
 
-/** Refuse what would be kept otherwise than it was asked. */
+/** Refuse customer-provided keys, since objects would be stored without encryption. */
 export function refuseCustomerKey({ ssecKey }) {
   if (ssecKey !== undefined) throw new Error("The local edge does not encrypt objects with a key of the customer (SSE-C): leave out ssecKey.");
 }
@@ -85,10 +85,10 @@ export function rangeOf(range) {
   if (range instanceof Headers) return range.has("range") ? { header: range.get("range") } : undefined;
   if (!range) return undefined;
   const { offset, length, suffix } = range;
-  for (const [name, value, what] of [["range", offset, "Starting offset"], ["range", length, "Length"], ["suffix", suffix, "Suffix"]]) {
+  for (const [name, value, label] of [["range", offset, "Starting offset"], ["range", length, "Length"], ["suffix", suffix, "Suffix"]]) {
     if (value === undefined) continue;
-    if (!(value >= 0)) throw new RangeError(`Invalid ${name}. ${what} (${value}) must be greater than or equal to 0.`);
-    if (!Number.isInteger(value)) throw new RangeError(`Invalid range. ${what} (${value}) must be an integer, not floating point.`);
+    if (!(value >= 0)) throw new RangeError(`Invalid ${name}. ${label} (${value}) must be greater than or equal to 0.`);
+    if (!Number.isInteger(value)) throw new RangeError(`Invalid range. ${label} (${value}) must be an integer, not floating point.`);
   }
   if (suffix !== undefined && offset !== undefined) throw new TypeError("Suffix is incompatible with offset.");
   if (suffix !== undefined && length !== undefined) throw new TypeError("Suffix is incompatible with length.");
@@ -97,10 +97,10 @@ export function rangeOf(range) {
 
 /** What an object is said to be, beside its bytes. */
 export function descriptionOf({ httpMetadata = {}, customMetadata = {}, storageClass }) {
-  const given = httpMetadata instanceof Headers ? fromHeaders(httpMetadata) : httpMetadata;
-  const known = Object.keys(HEADERS).filter((name) => given[name] !== undefined);
+  const fields = httpMetadata instanceof Headers ? fromHeaders(httpMetadata) : httpMetadata;
+  const present = Object.keys(HEADERS).filter((name) => fields[name] !== undefined);
   return {
-    httpMetadata: { ...Object.fromEntries(known.map((name) => [name, text(given[name])])), cacheExpiry: timeIn(given, "cacheExpiry") },
+    httpMetadata: { ...Object.fromEntries(present.map((name) => [name, text(fields[name])])), cacheExpiry: timeIn(fields, "cacheExpiry") },
     customMetadata: Object.fromEntries(Object.entries(customMetadata).map(([name, value]) => [text(name), text(value)])),
     storageClass: storageClass === undefined ? undefined : text(storageClass),
   };
@@ -111,11 +111,11 @@ function fromHeaders(headers) {
   return { ...Object.fromEntries(present.map(([name, header]) => [name, headers.get(header)])), cacheExpiry: timeOfHeader(headers, "expires") };
 }
 
-/** The digest that the bytes must have, if one is given, in hexadecimal. */
+/** The digest that the bytes must have, if one is set, in hexadecimal. */
 export function checksumsOf(options) {
-  const given = Object.entries(DIGESTS).filter(([name]) => options[name] !== undefined);
-  if (given.length > 1) throw new TypeError("You cannot specify multiple hashing algorithms.");
-  return Object.fromEntries(given.map(([name, [label, size]]) => [name, digestOf(options[name], label, size)]));
+  const fields = Object.entries(DIGESTS).filter(([name]) => options[name] !== undefined);
+  if (fields.length > 1) throw new TypeError("You cannot specify multiple hashing algorithms.");
+  return Object.fromEntries(fields.map(([name, [label, size]]) => [name, digestOf(options[name], label, size)]));
 }
 
 /** A digest in hexadecimal, from that or from its bytes. */

@@ -2,73 +2,73 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Runs inside every Worker's isolate, before the Worker's own code: what it logs gets its name, what it throws is told with
- * its stack, and the supervisor can end it.
+ * Runs inside every Worker's isolate, before the Worker's own code: log entries get its name, exceptions are logged with
+ * their stacks, and the edge can end the isolate.
  */
 import { WorkerEntrypoint, abortIsolate, env } from "cloudflare:workers";
 
-/** What the edge hands over beside the bindings; the Worker's own code never sees it. */
-export const hidden = env.__LOCAL_EDGE ?? {};
+/** The internal environment, removed from `env` before the Worker's own code runs. */
+export const internalEnv = env.__LOCAL_EDGE ?? {};
 delete env.__LOCAL_EDGE;
 
 /** A request that says nothing of where it comes from comes from where this edge is: that need not travel with each. */
-const place = hidden.place && Object.getOwnPropertyDescriptor(Request.prototype, "cf");
-if (place) {
-  const { get } = place;
-  Object.defineProperty(Request.prototype, "cf", { ...place, get() { return get.call(this) ?? hidden.place; } });
+const cfProperty = internalEnv.defaultCf && Object.getOwnPropertyDescriptor(Request.prototype, "cf");
+if (cfProperty) {
+  const { get } = cfProperty;
+  Object.defineProperty(Request.prototype, "cf", { ...cfProperty, get() { return get.call(this) ?? internalEnv.defaultCf; } });
 }
 
 /** Between these an entry of the log says whose it is: a record separator, the secret and the Worker, the level, a unit separator (a space where it is no string that follows), the text. */
 const BEGIN = "\x1e";
 const TEXT = "\x1f";
 
-/** A line of a stack that is not of the Worker's own code. */
-const OURS = /^\s+at .*__local_edge/;
+/** A stack frame of the shims. */
+const INTERNAL_FRAME = /^\s+at .*__local_edge/;
 
-const said = {};
+const nativeConsole = {};
 for (const level of ["debug", "error", "info", "log", "warn"]) {
-  said[level] = console[level].bind(console);
-  console[level] = (...parts) => say(said[level], level, parts);
+  nativeConsole[level] = console[level].bind(console);
+  console[level] = (...parts) => writeEntry(nativeConsole[level], level, parts);
 }
 
 /** Format specifiers work in a first argument only: a string there stays the first. */
-function say(write, level, parts) {
-  if (!hidden.log) return write(...parts);
-  const head = `${BEGIN}${hidden.log} ${level}`;
+function writeEntry(write, level, parts) {
+  if (!internalEnv.log) return write(...parts);
+  const head = `${BEGIN}${internalEnv.log} ${level}`;
   const rest = typeof parts[0] === "string" ? [head + TEXT + parts[0], ...parts.slice(1)] : [head, ...parts];
   return write(...rest, BEGIN);
 }
 
-/** Tell of an exception that nobody in the Worker has caught. */
-function tell(error) {
+/** Log an exception that the Worker did not catch. */
+function logException(error) {
   const lines = String(error?.stack ?? error).split("\n");
-  say(said.error, "exception", [lines.filter((line) => !OURS.test(line)).join("\n")]);
+  writeEntry(nativeConsole.error, "exception", [lines.filter((line) => !INTERNAL_FRAME.test(line)).join("\n")]);
 }
 
-addEventListener("unhandledrejection", ({ reason }) => tell(reason));
+addEventListener("unhandledrejection", ({ reason }) => logException(reason));
 
-function failed(error) {
-  tell(error);
+function logAndRethrow(error) {
+  logException(error);
   throw error;
 }
 
-/** What an act comes to; its failure is told, be it now or later. No promise is made where there was none: this is on every request's way. */
-function watched(act) {
+/** Run a function and log its failure, immediate or later. It adds no promise to synchronous results, since this is on the path of every request. */
+function logFailures(run) {
   try {
-    const result = act();
-    return result instanceof Promise ? result.catch(failed) : result;
+    const result = run();
+    return result instanceof Promise ? result.catch(logAndRethrow) : result;
   } catch (error) {
-    return failed(error);
+    return logAndRethrow(error);
   }
 }
 
-/** How many promises have been handed over and are still to be kept. */
+/** The number of pending `waitUntil` promises. */
 let pending = 0;
 /** How long these have once the isolate is to end, as on Cloudflare, and how often it is looked after them: milliseconds. */
-const GRACE = 30_000;
-const PAUSE = 100;
+const EVICTION_GRACE_MS = 30_000;
+const EVICTION_POLL_MS = 100;
 
-async function counted(promise) {
+async function trackPending(promise) {
   pending += 1;
   try {
     return await promise;
@@ -78,18 +78,18 @@ async function counted(promise) {
 }
 
 /** The prototypes of contexts, or of a script's events, whose promises are watched. */
-const prepared = new Set();
+const instrumented = new Set();
 
-/** Let the failure of a promise that is only handed over be told: the runtime keeps it to itself. */
-function watchPromises(ctx) {
+/** Log failures of `waitUntil` promises, which the runtime does not report. */
+function instrumentPromises(ctx) {
   const shared = Object.getPrototypeOf(ctx);
-  if (prepared.has(shared)) return;
-  prepared.add(shared);
+  if (instrumented.has(shared)) return;
+  instrumented.add(shared);
   for (const method of ["waitUntil", "respondWith"]) {
     const original = shared[method];
     if (!original) continue;
     shared[method] = function (promise) {
-      return original.call(this, counted(watched(() => promise)));
+      return original.call(this, trackPending(logFailures(() => promise)));
     };
   }
 }
@@ -103,22 +103,22 @@ function eventsOf(value) {
   return target ? EVENTS.filter((event) => typeof target[event] === "function") : [];
 }
 
-/** An export as the runtime gets it: the same, but what its handlers throw is told. */
-export function watch(target) {
-  if (typeof target === "function") return watchClass(target, (ctx) => watchPromises(ctx));
+/** Wrap an export so that exceptions of its handlers are logged. */
+export function instrument(target) {
+  if (typeof target === "function") return instrumentClass(target, (ctx) => instrumentPromises(ctx));
   if (target === null || typeof target !== "object") return target;
   const handlers = Object.create(target);
   for (const event of eventsOf(target)) {
     handlers[event] = (subject, bound, ctx) => {
-      watchPromises(ctx);
-      return watched(() => target[event](subject, bound, ctx));
+      instrumentPromises(ctx);
+      return logFailures(() => target[event](subject, bound, ctx));
     };
   }
   return handlers;
 }
 
 /** A class of entrypoints or objects; `prepare` sees the context before the Worker's own constructor does. */
-export function watchClass(target, prepare) {
+export function instrumentClass(target, prepare) {
   const handled = eventsOf(target);
   const Watched = class extends target {
     constructor(ctx, bound) {
@@ -128,17 +128,17 @@ export function watchClass(target, prepare) {
   };
   for (const event of handled) {
     Watched.prototype[event] = function (subject, ...more) {
-      return watched(() => target.prototype[event].call(this, subject, ...more));
+      return logFailures(() => target.prototype[event].call(this, subject, ...more));
     };
   }
   return Object.defineProperty(Watched, "name", { value: target.name });
 }
 
-/** An entrypoint that hands the Worker what is told of other Workers' requests. */
+/** Return an entrypoint that passes tail events of other Workers to the Worker. */
 export function receiver(target) {
   return class extends WorkerEntrypoint {
     tail(events) {
-      return watched(() => (typeof target === "function" ? new target(this.ctx, this.env).tail(events) : target.tail(events, this.env, this.ctx)));
+      return logFailures(() => (typeof target === "function" ? new target(this.ctx, this.env).tail(events) : target.tail(events, this.env, this.ctx)));
     }
   };
 }
@@ -150,23 +150,23 @@ const listeners = new Map(EVENTS.map((event) => [event, []]));
 export function prepareScript() {
   const { addEventListener: listen } = globalThis;
   globalThis.addEventListener = (event, listener, ...rest) => {
-    const watching = listeners.has(event) ? watchListener(listener) : listener;
-    listeners.get(event)?.push(watching);
-    return listen.call(globalThis, event, watching, ...rest);
+    const wrapped = listeners.has(event) ? instrumentListener(listener) : listener;
+    listeners.get(event)?.push(wrapped);
+    return listen.call(globalThis, event, wrapped, ...rest);
   };
   Object.assign(globalThis, env);
 }
 
-function watchListener(listener) {
+function instrumentListener(listener) {
   const handle = typeof listener === "function" ? listener : (event) => listener.handleEvent(event);
   return (event) => {
-    watchPromises(event);
+    instrumentPromises(event);
     // What it returns nobody waits for: a promise that fails is an unhandled rejection.
-    watched(() => void handle.call(globalThis, event));
+    logFailures(() => void handle.call(globalThis, event));
   };
 }
 
-/** An entrypoint that hands a script what is told of other Workers' requests. */
+/** An entrypoint that passes tail events of other Workers to a script. */
 export class ScriptReceiver extends WorkerEntrypoint {
   tail(events) {
     const event = { events, traces: events, waitUntil: (promise) => this.ctx.waitUntil(promise) };
@@ -177,12 +177,12 @@ export class ScriptReceiver extends WorkerEntrypoint {
 /** Exported by every loaded Worker under a name of ours. */
 export class Evict extends WorkerEntrypoint {
   async evict() {
-    for (const until = Date.now() + GRACE; pending && Date.now() < until; ) await scheduler.wait(PAUSE);
+    for (const until = Date.now() + EVICTION_GRACE_MS; pending && Date.now() < until; ) await scheduler.wait(EVICTION_POLL_MS);
     abortIsolate("evicted by the local edge");
   }
 }
 
-/** An entrypoint that tells what the Worker exports. Nothing of the Worker is called: a handler may have effects. */
+/** Return an entrypoint that lists the exports of the Worker. It calls no code of the Worker, which may have side effects. */
 export function probeOf(user) {
   return class extends WorkerEntrypoint {
     exports() {
