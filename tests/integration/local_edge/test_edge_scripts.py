@@ -113,7 +113,7 @@ def test_a_file_is_what_its_binding_says_whatever_its_content_type(edge: Edge) -
 )
 def test_a_file_that_was_not_uploaded_is_refused(edge: Edge, parts: Any, said: str) -> None:
     code, message = refusal(put(edge, GREETER, parts, bindings=[BLOBS[1]]))
-    assert code == 10021 and message.endswith(said) and "PAGE of type text_blob" in message
+    assert code == 10021 and message.endswith(said) and "'PAGE' of this text_blob binding" in message
 
 
 def test_modules_import_their_files(edge: Edge) -> None:
