@@ -38,7 +38,7 @@ SPEC: dict[str, t.Any] = {
         "base_path": {"type": "str"},
     },
 }
-SERVED = (
+CONFIG_OPTIONS = (
     "html_handling",
     "not_found_handling",
     "run_worker_first",
@@ -46,14 +46,14 @@ SERVED = (
 )  # the options that Cloudflare knows by the same names
 RULES = ("_headers", "_redirects")  # files that say how the others are served
 IGNORE = ".assetsignore"
-NEVER = (f"/{IGNORE}", *(f"/{name}" for name in RULES), ".DS_Store", ".git", "node_modules")
-CODE = "_worker.js"  # what build tools leave in the folder: a Worker, or a folder with its modules
+ALWAYS_IGNORED = (f"/{IGNORE}", *(f"/{name}" for name in RULES), ".DS_Store", ".git", "node_modules")
+WORKER_SCRIPT = "_worker.js"  # what build tools leave in the folder: a Worker, or a folder with its modules
 LARGEST, MOST_FILES = (
     25 * 1024 * 1024,
     100_000,
 )  # bytes of a file; files on a paid plan, of which a free one takes a fifth
-TOLD = 5  # files in one message
-NO_TYPE = "application/null"  # served without a type
+MAX_FILES_IN_MESSAGE = 5  # files in one message
+NO_CONTENT_TYPE = "application/null"  # served without a type
 
 # Types as browsers want them, where Python's own table lacks them or changes from one version to the next.
 TYPES = {
@@ -94,7 +94,7 @@ class File:
     @property
     def type(self) -> str:
         """Return the content type that visitors see."""
-        kind = TYPES.get(self.extension, NO_TYPE)
+        kind = TYPES.get(self.extension, NO_CONTENT_TYPE)
         return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
     def hash(self, salt: str) -> str:
@@ -140,7 +140,7 @@ class Assets:
 
     @property
     def _served(self) -> dict[str, t.Any]:
-        return {name: self.given[name] for name in SERVED if self.given.get(name) is not None}
+        return {name: self.given[name] for name in CONFIG_OPTIONS if self.given.get(name) is not None}
 
     @property
     def config(self) -> dict[str, t.Any]:
@@ -175,9 +175,11 @@ def read(directory: str) -> Folder:
         )
     root = os.path.realpath(directory)
     try:
-        names = list(_names(root, GitignoreMatcher([*NEVER, *_text(root, IGNORE).split("\n")])))
+        names = list(_names(root, GitignoreMatcher([*ALWAYS_IGNORED, *_text(root, IGNORE).split("\n")])))
         rules = [name for name in RULES if os.path.lexists(os.path.join(root, name))]
-        _refuse(directory, [complaint for name in names + rules if (complaint := _complaint(root, name))], len(names))
+        _raise_errors(
+            directory, [file_error for name in names + rules if (file_error := _file_error(root, name))], len(names)
+        )
         files = tuple(_file(root, name) for name in names)
     except OSError as error:
         raise CloudflareError(
@@ -199,7 +201,7 @@ def _unreadable(error: OSError) -> t.NoReturn:
     raise error
 
 
-def _complaint(root: str, name: str) -> str | None:
+def _file_error(root: str, name: str) -> str | None:
     """Return why a file cannot be served, if it cannot."""
     path = os.path.join(root, name)
     if name != name.encode(errors="replace").decode():
@@ -212,10 +214,12 @@ def _complaint(root: str, name: str) -> str | None:
         return f"{name} is no file"
     if os.path.getsize(path) > LARGEST:
         return f"{name} has {os.path.getsize(path)} bytes, and a file may have {LARGEST}"
-    return f"{name} is the code of a Worker, which everybody could read" if name.split("/")[0] == CODE else None
+    return (
+        f"{name} is the code of a Worker, which everybody could read" if name.split("/")[0] == WORKER_SCRIPT else None
+    )
 
 
-def _refuse(directory: str, complaints: t.Sequence[str], count: int) -> None:
+def _raise_errors(directory: str, errors: t.Sequence[str], count: int) -> None:
     if not count:
         raise CloudflareError(
             f"assets: {directory} holds no file that would be served: build the site first, or correct directory or {IGNORE}."
@@ -224,10 +228,10 @@ def _refuse(directory: str, complaints: t.Sequence[str], count: int) -> None:
         raise CloudflareError(
             f"assets: {directory} holds {count} files, and Cloudflare takes {MOST_FILES}: leave some out with {IGNORE}."
         )
-    if complaints:
-        more = f"; and {len(complaints) - TOLD} more" if len(complaints) > TOLD else ""
+    if errors:
+        more = f"; and {len(errors) - MAX_FILES_IN_MESSAGE} more" if len(errors) > MAX_FILES_IN_MESSAGE else ""
         raise CloudflareError(
-            f"assets: {directory}: {'; '.join(complaints[:TOLD])}{more}. Correct that, or leave it out with a line in {IGNORE}."
+            f"assets: {directory}: {'; '.join(errors[:MAX_FILES_IN_MESSAGE])}{more}. Correct that, or leave it out with a line in {IGNORE}."
         )
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be told of bindings, variables and secrets before anything is asked or sent."""
+"""Validation of bindings, variables and secrets, without requests."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MAX_VARIABLES, MAX_VALUE_SIZE = 128, 5 * 1024  # variables and secrets of a Work
 
 
 def name_errors(option: str, name: str) -> t.Iterator[str]:
-    """Yield what is wrong with a name in C(env)."""
+    """Yield the validation errors of a name in C(env)."""
     if not NAME.fullmatch(name):
         yield f"{option}: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit."
 
 
 def validation_errors(user_params: Params) -> t.Iterator[str]:
-    """Yield what is wrong with the options C(bindings), C(vars) and C(secrets), each with the binding and the remedy."""
+    """Yield the validation errors of C(bindings), C(vars) and C(secrets), each with the binding and the remedy."""
     declared, secrets = (
         user_params.get("bindings") or [],
         {name: value for name, value in (user_params.get("secrets") or {}).items() if value is not None},

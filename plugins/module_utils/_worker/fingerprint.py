@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a Worker says by itself what it was made from: two of its eight tags are ours.
+"""The two tags, of the eight a Worker may have, that belong to this collection.
 
-C(tenantry.owner.<owner>) says whose it is. The stamp, C(tenantry.1.<16 hex>.<8 hex>.<time>), says what was uploaded: a hash of
-code and settings, a hash of the secrets, and when (seconds since 1970, base 36). A listing returns tags, so one request decides
-for a thousand Workers. C(1) is the version of the algorithm: a later one must still be able to compute it.
+C(tenantry.owner.<owner>) stores the owner. The fingerprint tag, C(tenantry.1.<16 hex>.<8 hex>.<time>), stores a hash of code and
+settings, a hash of the secrets, and the upload time (seconds since 1970, base 36). A listing returns tags, so one request
+covers 1000 Workers. C(1) is the version of the algorithm. Later releases must still be able to compute it.
 
-Where static assets are managed, a hash of them, 10 hex, stands before the time. Where a bundler made the code, C(.<8 hex>) at the end
-is a hash of what it made, since another version of it makes other code of the same sources.
+If static assets are managed, their hash (10 hex digits) precedes the time. If the code was bundled, C(.<8 hex>) at the end is a
+hash of the bundle, since other versions of the bundler produce other code from the same sources.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class FingerprintTag:
-    """What was uploaded: C(fingerprint) of code and settings, C(secrets) of the secrets, C(assets) of the static assets, empty where
-    they are not managed; C(time) is when, seconds since 1970; C(code) is a hash of what a bundler made, empty where none did."""
+    """Hashes of an upload: C(fingerprint) of code and settings, C(secrets), and C(assets), empty if they are not managed.
+
+    C(uploaded_at) is in seconds since 1970. C(code) is the hash of the bundle, empty if the code was not bundled.
+    """
 
     fingerprint: str
     secrets: str = NO_SECRETS
@@ -49,7 +51,7 @@ class FingerprintTag:
 
 
 def find_fingerprint_tag(tags: t.Iterable[str]) -> FingerprintTag | None:
-    """Return the stamp among a Worker's tags."""
+    """Find and parse the fingerprint tag among the tags of a Worker."""
     found = next((found for tag in tags if (found := FINGERPRINT_TAG.fullmatch(tag))), None)
     return (
         FingerprintTag(found[1], found[2], found[3] or "", float(int(found[4], 36)), found[5] or "") if found else None
@@ -57,34 +59,34 @@ def find_fingerprint_tag(tags: t.Iterable[str]) -> FingerprintTag | None:
 
 
 def find_owner(tags: t.Iterable[str]) -> str | None:
-    """Return whose a Worker is, by its tags; None where nobody has said so."""
+    """Return the owner from the tags of a Worker, or None."""
     return next((tag.removeprefix(OWNER_PREFIX) for tag in tags if tag.startswith(OWNER_PREFIX)), None)
 
 
 def user_tags(tags: t.Iterable[str]) -> list[str]:
-    """Return the tags that are the user's."""
+    """Return the tags set by the user, sorted."""
     return sorted(tag for tag in tags if not tag.startswith(TAG_PREFIX))
 
 
 def canonical(material: t.Any) -> bytes:
-    """Return the same bytes for the same value, whatever the order of its keys."""
+    """Serialize a value as JSON bytes, independent of the order of its keys."""
     return json.dumps(material, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def fingerprint(material: t.Any) -> str:
-    """Hash what a Worker is made of: 16 hex digits."""
+    """Return the SHA-256 of a JSON value, shortened to 16 hex digits."""
     return hashlib.sha256(canonical(material)).hexdigest()[:16]
 
 
 def bundle_digest(modules: t.Iterable[t.Mapping[str, t.Any]]) -> str:
-    """Hash what a bundler made, by the names of modules and their own hashes: 8 hex digits."""
+    """Hash the names and hashes of bundled modules to 8 hex digits."""
     return fingerprint([[module["name"], module["sha256"]] for module in modules])[:8]
 
 
 def secrets_digest(secrets: t.Mapping[str, t.Any] | None, key: str | None) -> str:
-    """Hash the secrets: 8 hex digits. With a key their values count, as an HMAC; without one only their names do.
+    """Hash the secrets to 8 hex digits: an HMAC of their values with a key, a hash of their names without one.
 
-    C(None) is a Worker that shall have none, which is more than one of which none are managed.
+    None means that the Worker must have no secrets. An empty mapping means that none are managed.
     """
     if secrets is not None and not secrets:
         return NO_SECRETS

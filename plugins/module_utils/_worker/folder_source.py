@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A folder that is a Worker: which of its files are modules, and which of these is the main one."""
+"""Find the modules and the main module of a Worker in a folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_NAMES_IN_MESSAGE = 10  # names in one message
 
 
 def read(folder: str, extensions: t.Container[str], max_bytes: int) -> dict[str, bytes]:
-    """Return the files below C(folder) with one of these endings, by their path in it, C(most) bytes together."""
+    """Return the files below C(folder) with one of these extensions, by relative path, at most C(max_bytes) in total."""
     names = sorted(_names(folder, extensions))
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     if len(names) > MAX_MODULES:
@@ -57,7 +57,7 @@ def _is_ignored(name: str) -> bool:
 
 
 def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> str:
-    """Return the main one of the modules that are C(code): the one named, else one that is called so, else the only one."""
+    """Return the main module: the named one, else one with a default name, else the only one in C(code)."""
     named = (
         [main_module]
         if main_module

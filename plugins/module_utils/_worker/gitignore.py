@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files the lines of a C(.gitignore), or of a file like it, leave out."""
+"""Match paths against the lines of a C(.gitignore) or a file of the same format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEVER_MATCHES = "(?!)"  # what fits nothing
 
 
 def _one_of(part: str) -> str:
-    """Return the expression for a set of characters, such as C([a-z]) or C([!a])."""
+    """Translate a set of characters, such as C([a-z]) or C([!a])."""
     negated, characters = re.fullmatch(r"\[([!^]?)(.*)\]", part, re.DOTALL).groups()  # type: ignore[union-attr]
     safe = re.sub(r"\\?(.)", lambda one: "-" if one[0] == "-" else re.escape(one[1]), characters, flags=re.DOTALL)
     try:
@@ -23,7 +23,7 @@ def _one_of(part: str) -> str:
         return NEVER_MATCHES
 
 
-# What the parts of a pattern mean: the first that fits. What fits none of them stands for itself.
+# Translations of the parts of a pattern. The first match applies; the last entry is a literal character.
 PARTS: tuple[tuple[re.Pattern[str], t.Callable[[str], str]], ...] = (
     (re.compile(r"(?:^|(?<=/))\*\*/"), lambda part: "(?:.*/)?"),  # any number of folders
     (re.compile(r"(?<=/)\*\*$"), lambda part: ".+"),  # everything in a folder
@@ -38,7 +38,7 @@ PARTS: tuple[tuple[re.Pattern[str], t.Callable[[str], str]], ...] = (
 
 @dataclass(frozen=True)
 class Rule:
-    """One line: what it fits, whether that is left out or taken back in, and whether it must be a folder."""
+    """One line: its pattern, whether matches are ignored or re-included, and whether only folders match."""
 
     pattern: re.Pattern[str]
     is_ignored: bool
@@ -46,13 +46,13 @@ class Rule:
 
 
 class GitignoreMatcher:
-    """The rules of all lines, of which the last that fits decides."""
+    """The rules of all lines. The last match decides."""
 
     def __init__(self, lines: t.Iterable[str]) -> None:
         self._rules = [_rule(line) for line in map(_trimmed, lines) if line and not line.startswith("#")]
 
     def __call__(self, name: str, folder: bool = False) -> bool:
-        """Whether a file or folder is left out, of which no folder above is. C(name) is its path, without a slash in front."""
+        """Return whether a path (no leading slash) is ignored, provided that no parent folder is."""
         matches = (
             rule.is_ignored
             for rule in reversed(self._rules)
@@ -62,7 +62,7 @@ class GitignoreMatcher:
 
 
 def _trimmed(line: str) -> str:
-    """Return a line without the spaces at its end, of which a backslash keeps one."""
+    """Strip trailing spaces from a line, except one after a backslash."""
     return re.sub(r"(?<!\\) +$", "", line.removesuffix("\n").removesuffix("\r"))
 
 
@@ -74,7 +74,7 @@ def _rule(line: str) -> Rule:
 
 
 def _expression(pattern: str) -> str:
-    """Return the regular expression that a pattern stands for."""
+    """Translate a pattern into a regular expression."""
     expression, position = "", 0
     while position < len(pattern):
         part, meaning = next((found[0], meaning) for part, meaning in PARTS if (found := part.match(pattern, position)))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the Durable Object classes of a Worker come, go and change their names: steps with tags, of which only the missing ones are sent."""
+"""Migrations of Durable Object classes: tagged steps. Only the pending ones are sent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tags(steps: t.Iterable[Step]) -> list[str]:
 
 
 def pending(steps: t.Sequence[Step], tag: str | None) -> dict[str, t.Any]:
-    """Return what a write says of the steps after C(tag), where the Worker stands: nothing where it has them all."""
+    """Return the payload with the steps after C(tag), the last one applied; empty if none are pending."""
     done = tags(steps).index(tag) + 1 if tag in tags(steps) else 0
     due = [{key: value for key, value in step.items() if key != "tag" and value is not None} for step in steps[done:]]
     return (
@@ -48,7 +48,7 @@ def pending(steps: t.Sequence[Step], tag: str | None) -> dict[str, t.Any]:
 
 
 def validation_errors(steps: t.Sequence[Step]) -> t.Iterator[str]:
-    """Yield what is wrong with the steps by themselves."""
+    """Yield the validation errors of the steps."""
     for tag in sorted({tag for tag in tags(steps) if tags(steps).count(tag) > 1}):
         yield f"migrations: the tag {tag!r} is given to several steps: each step has its own, and the last one says how far the Worker has come."
     for step in steps:

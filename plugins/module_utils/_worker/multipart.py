@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The body of an upload, and the reading of what was uploaded: multipart both ways."""
+"""Encode a Worker as a multipart upload, and decode the modules in a multipart response."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import typing as t
 from .bindings import INHERIT, SECRET_TYPES, Binding
 from .source import SOURCE_MAP, Module, Source
 
-# Said wherever nothing is kept by name, so that no secret is lost to a default: what is not listed here goes with the upload.
+# Sent unless bindings are inherited by name. An upload deletes bindings of all types that are not listed here.
 KEEP_BINDINGS = list(SECRET_TYPES)
 
 
 def upload_request(
     source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]
 ) -> dict[str, t.Any]:
-    """Return the request of an upload. A part's name and file name are both the module's: readings of the API differ."""
+    """Return the request arguments of an upload. Name and file name of a part are both the name of its module."""
     all_bindings = list(bindings)
     keep_bindings = (
         {} if any(binding["type"] == INHERIT for binding in all_bindings) else {"keep_bindings": KEEP_BINDINGS}
@@ -36,12 +36,12 @@ def upload_request(
 
 
 def settings_request(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return the request that changes settings without an upload."""
+    """Return the request arguments of a settings change without an upload."""
     return {"files": [("settings", (None, json.dumps(settings), "application/json"))]}
 
 
 def modules_key(modules: t.Any) -> t.Any:
-    """Compare modules by name and bytes: the server may spell a content type differently."""
+    """Return the comparison key of modules: name and hash, since the server may normalize content types."""
     return [(module["name"], module["sha256"]) for module in modules or []]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be told of a Worker's options before anything is asked or sent."""
+"""Validation of the options of a Worker, without requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
 OWNER = re.compile(r"^[a-z0-9-]{1,40}$")
 DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
 TAG = re.compile(r"^[^\s,&:]{1,63}$")
-MAX_USER_TAGS = 8 - 2  # Cloudflare's limit, less our owner and our stamp
+MAX_USER_TAGS = 8 - 2  # Cloudflare's limit, less the owner tag and the fingerprint tag
 
 USAGE_MODELS = ("standard", "bundled", "unbound")
 
@@ -26,7 +26,7 @@ Params = t.Mapping[str, t.Any]
 
 
 def validation_errors(user_params: Params, options: Params) -> t.Iterator[str]:
-    """Yield what is wrong with a Worker, each with the option, what was found and the remedy."""
+    """Yield validation errors, each with the option, the problem and the remedy."""
     yield from _identity_errors(options["name"], options.get("owner") or "")
     if options.get("state") != "absent":
         yield from _required_errors(user_params)
