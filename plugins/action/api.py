@@ -113,7 +113,7 @@ class ActionModule(Ordinary):
         return {**given, "workers": [*listed, *workers_file.read(self._loader, self._find("workers_file", where))]}
 
     def _is_direct(self, variables: t.Mapping[str, t.Any]) -> bool:
-        wanted = boolean(self._templar.template(variables.get("tenantry_direct", True)), strict=False)
+        wanted = boolean(self._templar.template(variables.get("tenantry_in_process", True)), strict=False)
         elsewhere = self._connection.transport != "local" or self._play_context.become
         return bool(ABLE and wanted and not elsewhere and not self._task.async_val)
 
@@ -133,7 +133,7 @@ class ActionModule(Ordinary):
         if packed:
             self._refuse_assets_elsewhere(found)
         if packed and (sources := _pack(found)):
-            found["controller_sources"] = sources
+            found["_controller_sources"] = sources
         return found
 
     def _refuse_assets_elsewhere(self, arguments: t.Mapping[str, t.Any]) -> None:

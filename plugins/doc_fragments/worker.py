@@ -514,7 +514,7 @@ options:
         type: str
         required: true
       hostnames:
-        description: The host names that lead to the Worker, by records in O(registry).
+        description: The host names that lead to the Worker, by records in O(routing_kv).
         type: list
         elements: str
   workers_file:
@@ -588,15 +588,15 @@ options:
       - Where it has secrets or assets, they must be given, or null, as nobody can read them. Its cron triggers, routes and domains are not made anew.
     type: bool
     default: false
-  verify_level:
+  drift_detection:
     description:
       - How deep to look for what others have changed.
-      - With V(stamp) the tag of the last upload is believed, unless the Worker was changed since.
+      - With V(fingerprint) the tag of the last upload is believed, unless the Worker was changed since.
       - With V(settings) bindings, settings and the names of secrets are compared in every run, with V(content) the code too. That is one more
         request for each Worker, or two.
     type: str
-    choices: [stamp, settings, content]
-    default: stamp
+    choices: [fingerprint, settings, content]
+    default: fingerprint
   rebundle:
     description:
       - Whether a Worker is uploaded anew that another version of C(esbuild) has made of the same sources.
@@ -608,9 +608,4 @@ options:
       - The folder of the controller that relative paths in C(path), C(entrypoint) and the C(directory) of C(assets) start from.
       - By default they are looked for as M(ansible.builtin.template) looks for its source.
     type: path
-  controller_sources:
-    description:
-      - The contents of the files that C(path) and C(entrypoint) name. Set by the collection itself where the module runs in a
-        process of its own; not for playbooks.
-    type: dict
 """

@@ -42,7 +42,7 @@ NEVER_EMPTY = (
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own word for it
 SHORTEST_SCRUBBED = 8  # characters: scrubbing shorter ones from every text would mangle it
 SHORTEST_MASKED = 4  # characters: the same for the text of a failure, which a server may have written
-WITHHELD = ("controller_sources",)  # megabytes, and nobody gave them
+WITHHELD = ("_controller_sources",)  # megabytes, and nobody gave them
 
 
 def _name(key: str, spec: t.Mapping[str, Spec]) -> str:

@@ -15,7 +15,7 @@ description:
     this collection run within the Ansible process instead, in about a hundredth of one, whenever the connection is local and
     neither C(become) nor C(async) is used. Both ways do the same. Differences: the Python used is Ansible's own, whatever
     C(ansible_python_interpreter) says, and the items of a loop share one connection."
-  - Set the variable C(tenantry_direct) to V(false) to have them run the ordinary way.
+  - Set the variable C(tenantry_in_process) to V(false) to have them run the ordinary way.
   - "B(Pacing.) Cloudflare allows 1200 requests in 5 minutes, and then refuses all for 5 minutes. So no request is sent before there is room
     for it, which forks, plays and runs of one user on one machine keep track of together, for each O(api_url) and its credentials, in a small
     file below E(XDG_RUNTIME_DIR), else below C(~/.cache/tenantry), else in the folder for temporary files. Where none of them can be written,

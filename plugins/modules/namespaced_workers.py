@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Uploads, changes and deletes the Workers of many tenants in a dispatch namespace, from one list or from a file.
   - The Workers are listed once, 1000 in a request, and only those are written that differ from what is declared, several at the same time. With a
-    O(registry) a change takes one request for each changed Worker; without one, two more that read it.
+    O(routing_kv) a change takes one request for each changed Worker; without one, two more that read it.
   - A tenant that is wrong or fails does not keep the others from being converged. The task fails in the end and names it, unless O(max_failures)
     says otherwise. The next run continues where this one stopped, were it killed.
   - The requests stay inside the API's budget, which all runs of a user on one machine share. Long work shows how far it has come, a bar on a terminal and a
@@ -37,7 +37,7 @@ options:
       - If more Workers are undeclared, the task fails, names them, and changes nothing.
     type: str
     default: 10%
-  registry:
+  routing_kv:
     description:
       - The KV namespace in which the router looks up who answers for a host name.
       - "For each host name there is one record: the key is the host name in lower case, the value
@@ -85,7 +85,7 @@ EXAMPLES = r"""
   tenantry.cloudflare_workers.namespaced_workers:
     dispatch_namespace: example-workers
     owner: example-workers
-    registry:
+    routing_kv:
       title: Example Metadata
     defaults:
       content: "export default { fetch: (request, env) => Response.json(env.CONFIG) };"
@@ -102,7 +102,7 @@ EXAMPLES = r"""
   tenantry.cloudflare_workers.namespaced_workers:
     dispatch_namespace: example-workers
     owner: example-workers
-    registry:
+    routing_kv:
       title: Example Metadata
     workers:
       - name: example-a
@@ -116,7 +116,7 @@ EXAMPLES = r"""
   tenantry.cloudflare_workers.namespaced_workers:
     dispatch_namespace: example-workers
     owner: example-workers
-    registry:
+    routing_kv:
       title: Example Metadata
     state: absent
 """
@@ -158,10 +158,10 @@ remaining:
   type: dict
   contains:
     workers: {description: Workers in the dispatch namespace whosever they are., type: int, returned: success, sample: 0}
-    entries: {description: Keys of the KV namespace that are not this owner's., type: int, returned: when O(registry) is given, sample: 0}
-registry:
+    entries: {description: Keys of the KV namespace that are not this owner's., type: int, returned: when O(routing_kv) is given, sample: 0}
+routing_kv:
   description: The records of this owner, null once absent.
-  returned: when O(registry) is given
+  returned: when O(routing_kv) is given
   type: dict
   contains:
     namespace_id: {description: The id of the KV namespace., type: str, returned: success}

@@ -44,7 +44,7 @@ def seconds(folder: pathlib.Path, environment: dict[str, str], direct: str, coun
         "local",
         "play.yml",
         "-e",
-        f"tenantry_direct={direct}",
+        f"tenantry_in_process={direct}",
         "-e",
         f"count={count}",
     ]

@@ -32,9 +32,9 @@ CODES = [
 ]
 DEFAULTS: Options = {"content": CODES[0], "compatibility_date": "2026-11-01"}
 FLEETS: dict[str, Options] = {  # dispatch namespace -> how it goes about it
-    "noted": {"diff": False, "registry": {"title": "noted"}},
-    "read": {"diff": False, "verify_level": "content"},
-    "shown": {"diff": True, "registry": {"title": "shown"}},
+    "noted": {"diff": False, "routing_kv": {"title": "noted"}},
+    "read": {"diff": False, "drift_detection": "content"},
+    "shown": {"diff": True, "routing_kv": {"title": "shown"}},
 }
 LEDGER = "tenantry/ledger/mine"
 NO_LEDGERS = (

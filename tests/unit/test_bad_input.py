@@ -94,7 +94,7 @@ WRONG = [
         {**GOOD, "migrations": [{"tag": "v1", "new_classes": ["A"]}] * 2},
         "migrations: the tag 'v1' is given to several steps",
     ),
-    ("namespaced_worker", {**GOOD, "verify_level": "deep"}, "verify_level"),
+    ("namespaced_worker", {**GOOD, "drift_detection": "deep"}, "drift_detection"),
     ("namespaced_worker", {**GOOD, "owner": "A B"}, "owner: 'A B'"),
     ("namespaced_worker", {**GOOD, "update_secrets": "on_change"}, "on_change needs fingerprint_key"),
     ("namespaced_worker", {**GOOD, "secrets": {"K": ""}}, "secrets: K is empty"),
@@ -333,7 +333,7 @@ def test_records_without_a_place_are_told_before_the_tenants_are_written(run: Ru
     workers = [{"name": "a", "hostnames": ["a.example.com"]}]
     for registry in ({"title": "nowhere"}, {"namespace_id": "f" * 32}):
         assert "There is no KV namespace" in run.refused(
-            "namespaced_workers", **fleet(workers=workers, registry=registry)
+            "namespaced_workers", **fleet(workers=workers, routing_kv=registry)
         )
 
 

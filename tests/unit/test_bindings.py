@@ -280,7 +280,7 @@ def test_a_binding_that_is_read_anew_is_the_same(
     repaired = run.ok("worker", **WORKER, bindings=[example])
     assert verbs(repaired) == ["PATCH /script-settings"]
     assert repaired["diff"]["before"] == repaired["diff"]["after"]
-    assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
+    assert not run.ok("worker", **WORKER, bindings=[example], drift_detection="settings")["changed"]
 
 
 @pytest.mark.parametrize(
@@ -343,8 +343,8 @@ def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_th
 ) -> None:
     edge.behaviors.service_props_returned = "no"
     run.ok("worker", **WORKER, bindings=[example])
-    assert not run.ok("worker", **WORKER, bindings=[example], verify_level="settings")["changed"]
-    assert run.ok("worker", **WORKER, bindings=[{**example, "props": {"other": 1}}], verify_level="settings")["changed"]
+    assert not run.ok("worker", **WORKER, bindings=[example], drift_detection="settings")["changed"]
+    assert run.ok("worker", **WORKER, bindings=[{**example, "props": {"other": 1}}], drift_detection="settings")["changed"]
     remove_fingerprint_tag(run)
     assert run.ok("worker", **WORKER, bindings=[example])["changed"]
     assert not run.ok("worker", **WORKER, bindings=[example])["changed"]

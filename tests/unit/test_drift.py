@@ -66,17 +66,17 @@ def test_what_was_touched_and_is_the_same_is_stamped_anew_once(run: Runner, edge
 
 def test_how_deep_is_asked(run: Runner, edge: Edge) -> None:
     stamped_now(run)
-    costs = {level: cost(run, edge, **DRIFTED, verify_level=level) for level in ("stamp", "settings", "content")}
-    assert costs == {"stamp": 1, "settings": 2, "content": 3}
+    costs = {level: cost(run, edge, **DRIFTED, drift_detection=level) for level in ("fingerprint", "settings", "content")}
+    assert costs == {"fingerprint": 1, "settings": 2, "content": 3}
     tamper(run, edge)
     assert not run.ok("namespaced_worker", **DRIFTED)["changed"], "seconds after an upload its stamp is believed"
-    assert verbs(run.ok("namespaced_worker", **DRIFTED, verify_level="settings")) == ["PATCH /settings"]
+    assert verbs(run.ok("namespaced_worker", **DRIFTED, drift_detection="settings")) == ["PATCH /settings"]
 
 
 def test_a_secret_that_was_dropped_is_sent_again(run: Runner, edge: Edge) -> None:
     stamped_now(run)
     call(run, edge, "DELETE", "/secrets/KEY")
-    assert verbs(run.ok("namespaced_worker", **DRIFTED, verify_level="settings")) == [
+    assert verbs(run.ok("namespaced_worker", **DRIFTED, drift_detection="settings")) == [
         "PATCH /secrets-bulk",
         "PUT /tags",
     ]
@@ -85,8 +85,8 @@ def test_a_secret_that_was_dropped_is_sent_again(run: Runner, edge: Edge) -> Non
 
 def test_code_that_was_changed_is_shown_line_by_line(run: Runner, edge: Edge) -> None:
     theirs = CODE.replace("one", "theirs")
-    run.ok("namespaced_worker", **{**DRIFTED, "content": theirs}, verify_level="content")
-    result = run.ok("namespaced_worker", **DRIFTED, verify_level="content")
+    run.ok("namespaced_worker", **{**DRIFTED, "content": theirs}, drift_detection="content")
+    result = run.ok("namespaced_worker", **DRIFTED, drift_detection="content")
     assert verbs(result) == ["PUT "]
     whole, module = result["diff"]
     assert [one["name"] for one in whole["before"]["modules"]] == ["worker.js"]
@@ -108,7 +108,7 @@ def test_a_ledger_tells_at_once_who_was_touched(run: Runner, edge: Edge) -> None
     fleet = {
         **NAMESPACE,
         "owner": "mine",
-        "registry": {"title": "Metadata"},
+        "routing_kv": {"title": "Metadata"},
         "defaults": {key: DRIFTED[key] for key in DRIFTED if key not in SCRIPT},
     }
     workers = [{"name": "a", "hostnames": ["a.example.com"]}, *({"name": name} for name in names)]
@@ -130,7 +130,7 @@ def test_a_ledger_yields_to_what_worker_secrets_has_stamped(run: Runner, edge: E
     fleet = {
         **NAMESPACE,
         "owner": "mine",
-        "registry": {"title": "Metadata"},
+        "routing_kv": {"title": "Metadata"},
         "workers": [{**worker, "hostnames": ["a.example.com"]}],
     }
     run.ok("namespaced_workers", **fleet, take_over=True)
@@ -141,7 +141,7 @@ def test_a_ledger_yields_to_what_worker_secrets_has_stamped(run: Runner, edge: E
 
 def test_a_ledger_goes_with_its_owner(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
-    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}}
+    fleet = {**NAMESPACE, "owner": "mine", "routing_kv": {"title": "Metadata"}}
     run.ok(
         "namespaced_workers",
         **fleet,

@@ -18,7 +18,7 @@ from local_edge.testing import Edge
 from tenant import CODE, NAMESPACE, SECRET
 
 DEFAULTS = {"content": CODE, "compatibility_date": "2026-11-01"}
-FLEET: dict[str, t.Any] = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}, "defaults": DEFAULTS}
+FLEET: dict[str, t.Any] = {**NAMESPACE, "owner": "mine", "routing_kv": {"title": "Metadata"}, "defaults": DEFAULTS}
 SCRIPTS = "/accounts/{}/workers/dispatch/namespaces/tenants/scripts"
 
 
@@ -61,7 +61,7 @@ def test_what_a_fleet_costs(run: Runner, edge: Edge) -> None:
     fleet = [{**worker, "tags": ["x"]} for worker in fleet]
     assert cost(run, edge, workers=fleet) == (5, 13)
     assert cost(run, edge, workers=fleet[:-1], prune=True) == (5, 2), "the record, the Worker"
-    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", registry={"title": "Metadata"}, state="absent")
+    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
     assert len(gone["operations"]) == 2, "the records, the Workers"
 
 
@@ -152,7 +152,7 @@ def test_one_that_is_bad_harms_no_other(run: Runner, edge: Edge, kind: str) -> N
     assert result["summary"] == {"total": 20, "changed": 19, "failed": 1}
     (bad,) = (one for one in result["namespaced_workers"] if one["failed"])
     assert bad["name"] == "t007" and message in bad["msg"]
-    assert len(result["registry"]["records"]) == 19
+    assert len(result["routing_kv"]["records"]) == 19
     assert there(run, edge) == [f"t{number:03}" for number in range(20) if number != 7]
     mended = run.ok("namespaced_workers", **FLEET, workers=tenants(20))
     assert [one["name"] for one in mended["namespaced_workers"] if one["changed"]] == ["t007"]
@@ -265,7 +265,7 @@ def test_who_is_no_longer_declared_is_pruned_with_the_records(run: Runner, edge:
         "first the records that lead there"
     )
     assert there(run, edge) == ["t001", *(worker["name"] for worker in fleet), "theirs"]
-    assert sorted(real["registry"]["records"]) == ["t001.example.com", *(worker["hostnames"][0] for worker in fleet)]
+    assert sorted(real["routing_kv"]["records"]) == ["t001.example.com", *(worker["hostnames"][0] for worker in fleet)]
     assert not run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True)["changed"]
 
 

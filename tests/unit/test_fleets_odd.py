@@ -23,7 +23,7 @@ from tenant import CODE, SECRET, call, get, secret_names
 FLEET: dict[str, t.Any] = {
     "dispatch_namespace": "tenants",
     "owner": "mine",
-    "registry": {"title": "Metadata"},
+    "routing_kv": {"title": "Metadata"},
     "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
 }
 
@@ -149,7 +149,7 @@ def test_who_answers_for_a_host_name_stays_until_another_does(run: Runner, edge:
     result = run("namespaced_workers", **moved)
     assert result["failed"] and "old: It stays, since it still answers for shop.example.com" in result["msg"]
     assert edge.writes() == [f"PUT /accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/new"]
-    assert result["registry"]["records"] == records(run) == {"shop.example.com": "old"}
+    assert result["routing_kv"]["records"] == records(run) == {"shop.example.com": "old"}
     assert run.ok("namespaced_workers", **moved)["remaining"]["workers"] == 2
     assert records(run) == {"shop.example.com": "new"}
     assert not run.ok("namespaced_workers", **moved)["changed"]
@@ -173,9 +173,9 @@ def test_no_worker_goes_to_which_a_record_may_lead(
     edge.fault(method=method, path=path, status=400, code=10013, message="no", times=1)
     edge.clear()
     result = run("namespaced_workers", **{**FLEET, **options})
-    assert result["failed"] and "Broken off, since registry failed" in result["msg"]
+    assert result["failed"] and "Broken off, since routing_kv failed" in result["msg"]
     assert not any("/scripts" in write for write in edge.writes())
-    assert result["registry"]["records"] == records(run) == {"a.example.com": "a", "b.example.com": "b"}
+    assert result["routing_kv"]["records"] == records(run) == {"a.example.com": "a", "b.example.com": "b"}
     assert run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
     assert not run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
 

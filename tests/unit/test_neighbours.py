@@ -387,7 +387,7 @@ def test_what_leads_to_workers_is_not_pruned(run: Runner, edge: Edge) -> None:
     fleet = {
         "dispatch_namespace": "tenants",
         "workers": [{"name": "a", "hostnames": ["a.example.com"]}],
-        "registry": KV,
+        "routing_kv": KV,
     }
     run.ok("namespaced_workers", **fleet, defaults={"content": CODE, "compatibility_date": "2026-11-01"})
     entries(run, {"key": "mine", "value": "x", "metadata": {"x": 1}})

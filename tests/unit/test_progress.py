@@ -142,7 +142,7 @@ def test_many_threads_may_tell() -> None:
 def test_no_more_are_done_than_there_are(run: Runner, edge: Edge, absent: bool) -> None:
     run.ok("dispatch_namespace", name="tenants")
     run.ok("kv_namespace", title="Metadata")
-    fleet = {"dispatch_namespace": "tenants", "owner": "mine", "registry": {"title": "Metadata"}}
+    fleet = {"dispatch_namespace": "tenants", "owner": "mine", "routing_kv": {"title": "Metadata"}}
     workers = [
         {
             "name": f"t{number}",

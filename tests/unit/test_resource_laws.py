@@ -56,7 +56,7 @@ class Case:
 
     @property
     def identity(self) -> Options:
-        names = ("name", "dispatch_namespace", "title", "pattern", "type", "hostname", "zone", "owner", "registry")
+        names = ("name", "dispatch_namespace", "title", "pattern", "type", "hostname", "zone", "owner", "routing_kv")
         schedule = ("worker",) if "crons" in self.create else ()
         return {key: self.create[key] for key in (*names, *schedule) if key in self.create}
 
@@ -233,14 +233,14 @@ CASES = {
         create={
             "dispatch_namespace": "tenants",
             "owner": "mine",
-            "registry": {"title": "Metadata"},
+            "routing_kv": {"title": "Metadata"},
             "defaults": {"content": CODE, **DATE, **BEFORE, "secrets": {"ALL": "shared-secret-1"}},
             "workers": TENANTS,
         },
         change={
             "dispatch_namespace": "tenants",
             "owner": "mine",
-            "registry": {"title": "Metadata"},
+            "routing_kv": {"title": "Metadata"},
             "defaults": {"content": CODE, **DATE, **AFTER, "secrets": {"ALL": "shared-secret-1"}},
             "workers": [{**TENANTS[0], "hostnames": ["a2.example.com"]}, {**TENANTS[1], "vars": {"PLAN": "free"}}],
         },

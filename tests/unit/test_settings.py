@@ -68,14 +68,14 @@ def test_a_setting(run: Runner, edge: Edge, name: str) -> None:
         changed = run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second})
         assert verbs(changed) == ["PATCH /settings"] and changed["namespaced_worker"][name] == second
         assert not run.ok(
-            "namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second}, verify_level="settings"
+            "namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second}, drift_detection="settings"
         )["changed"]
     assert verbs(run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None})) == [
         "PATCH /settings"
     ]
     assert (get(run, edge, "/settings")[name] or nothing) == nothing
     assert not run.ok(
-        "namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None}, verify_level="settings"
+        "namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None}, drift_detection="settings"
     )["changed"]
 
 

@@ -304,7 +304,7 @@ def test_what_many_share_is_bundled_once(entrypoint: pathlib.Path, run: Runner, 
     # Where they are handed over, no esbuild is needed any more, and nothing differs.
     os.unlink(program)
     source._read.cache_clear()
-    assert not run.ok("namespaced_workers", **fleet, controller_sources=packed)["changed"]
+    assert not run.ok("namespaced_workers", **fleet, _controller_sources=packed)["changed"]
 
 
 def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
@@ -325,8 +325,8 @@ def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, ru
         ("namespaced_worker", {**worker, **new}),
         ("namespaced_workers", {**fleet, "defaults": new}),
     ):
-        for level in ("stamp", "settings", "content"):
-            said = run.ok(module, **options, verify_level=level)
+        for level in ("fingerprint", "settings", "content"):
+            said = run.ok(module, **options, drift_detection=level)
             assert not said["changed"] and warning in said["warnings"][0], (module, level)
     # Tags are written without the code, which they go on telling of.
     assert run.ok("namespaced_worker", **worker, **new, tags=["x"])["operations"][0].endswith("/tags")
@@ -352,7 +352,7 @@ def test_code_changed_by_others_is_noticed_whatever_esbuild_made_it(
         "name": "a",
         "compatibility_date": "2026-11-01",
         "entrypoint": str(entrypoint),
-        "verify_level": "content",
+        "drift_detection": "content",
     }
     run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "1"))
     parts = {

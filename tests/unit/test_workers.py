@@ -336,11 +336,11 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
     fleet = {
         **NAMESPACE,
         "owner": "mine",
-        "registry": {"title": "Metadata"},
+        "routing_kv": {"title": "Metadata"},
         "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
         "workers": [{"name": "a", "hostnames": ["A.example.com", "b.example.com"]}],
     }
-    namespace = run.ok("namespaced_workers", **fleet)["registry"]["namespace_id"]
+    namespace = run.ok("namespaced_workers", **fleet)["routing_kv"]["namespace_id"]
 
     def keys() -> dict[str, t.Any]:
         root = f"/accounts/{edge.account}/storage/kv/namespaces/{namespace}"
@@ -361,7 +361,7 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
     assert keys() == {"b.example.com": record, "theirs": "x"}
     other = {**fleet, "owner": "yours", "workers": [{"name": "c", "hostnames": ["b.example.com"]}]}
     assert "b.example.com belongs to owner 'mine'" in run.refused("namespaced_workers", **other)
-    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", registry={"title": "Metadata"}, state="absent")
+    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
     assert keys() == {"theirs": "x"} and gone["remaining"]["entries"] == 1
 
 
@@ -381,14 +381,14 @@ def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
 
 def test_some_of_the_tenants_leave(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
-    fleet = {**NAMESPACE, "owner": "mine", "registry": {"title": "Metadata"}}
+    fleet = {**NAMESPACE, "owner": "mine", "routing_kv": {"title": "Metadata"}}
     workers = [
         {"name": name, "hostnames": [f"{name}.example.com"], "content": CODE, "compatibility_date": "2026-11-01"}
         for name in ("a", "b")
     ]
     run.ok("namespaced_workers", **fleet, workers=workers)
     gone = run.ok("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "never"}], state="absent")
-    assert gone["registry"]["records"] == {"b.example.com": "b"} and gone["remaining"] == {"workers": 1, "entries": 0}
+    assert gone["routing_kv"]["records"] == {"b.example.com": "b"} and gone["remaining"] == {"workers": 1, "entries": 0}
     assert [one["changed"] for one in gone["namespaced_workers"]] == [True, False]
 
 
@@ -397,7 +397,7 @@ def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     fleet = {
         **NAMESPACE,
         "owner": "mine",
-        "registry": {"title": "Metadata"},
+        "routing_kv": {"title": "Metadata"},
         "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
     }
     workers = [{"name": name, "hostnames": [f"{name}.example.com"]} for name in ("a", "b")]
@@ -406,9 +406,9 @@ def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     moved = [{"name": name, "hostnames": [f"{name}2.example.com"], "vars": {"A": "b"}} for name in ("a", "b")]
     result = run("namespaced_workers", **fleet, workers=moved)
     assert "1 of 2 failed. a: Cloudflare answered 400, code 10021" in result["msg"]
-    assert result["registry"]["records"] == {"a.example.com": "a", "b2.example.com": "b"}
+    assert result["routing_kv"]["records"] == {"a.example.com": "a", "b2.example.com": "b"}
     edge.heal()
-    assert run.ok("namespaced_workers", **fleet, workers=moved)["registry"]["records"] == {
+    assert run.ok("namespaced_workers", **fleet, workers=moved)["routing_kv"]["records"] == {
         "a2.example.com": "a",
         "b2.example.com": "b",
     }
@@ -420,13 +420,13 @@ def test_a_host_name_that_moves_to_what_fails_stays_where_it_was(run: Runner, ed
     fleet = {
         **NAMESPACE,
         "owner": "mine",
-        "registry": {"title": "Metadata"},
+        "routing_kv": {"title": "Metadata"},
         "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
     }
     run.ok("namespaced_workers", **fleet, workers=[{"name": "a", "hostnames": ["x.example.com"]}])
     edge.fault(method="PUT", path=".*/scripts/b$", status=400, code=10021, message="no", times=9)
     result = run("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b", "hostnames": ["x.example.com"]}])
-    assert result["failed"] and result["registry"]["records"] == {"x.example.com": "a"}
+    assert result["failed"] and result["routing_kv"]["records"] == {"x.example.com": "a"}
 
 
 def test_what_is_gone_already_need_not_be_deleted(run: Runner, edge: Edge) -> None:

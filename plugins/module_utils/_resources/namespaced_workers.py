@@ -31,7 +31,7 @@ SHARED = (
     "update_secrets",
     "take_over",
     "allow_replace",
-    "verify_level",
+    "drift_detection",
     "rebundle",
     "source_root",
     *source.PACKED_SOURCES_SPEC,
@@ -79,7 +79,7 @@ class NamespacedWorkers(Fleet):
         },
         "workers_file": {"type": "path"},
         "defaults": {"type": "dict", "options": TENANT},
-        "registry": {
+        "routing_kv": {
             "type": "dict",
             "options": {"title": {"type": "str"}, "namespace_id": {"type": "str"}},
             "required_one_of": [("title", "namespace_id")],
@@ -176,11 +176,11 @@ class NamespacedWorkers(Fleet):
     def _read_ledger(self) -> Ledger:
         """Read it before the first write, unless nobody is there of whom it could tell, or all of them go whatever it tells."""
         needed = (
-            self.options.get("registry")
+            self.options.get("routing_kv")
             and self._listed
             and not (self._everyone and all("tags" in script for script in self._listed.values()))
         )
-        return read_ledger(self.client, self.options["registry"], self.options["owner"]) if needed else {}
+        return read_ledger(self.client, self.options["routing_kv"], self.options["owner"]) if needed else {}
 
     def _read(self, name: str) -> Object | None:
         """Read one Worker where that is less than the whole listing."""
@@ -243,7 +243,7 @@ class NamespacedWorkers(Fleet):
     # -- what goes with them -------------------------------------------------------------------------------------------
 
     def companion(self, members: t.Sequence[Member]) -> Resource | None:
-        registry, names = self.options.get("registry"), {member.name for member in members}
+        registry, names = self.options.get("routing_kv"), {member.name for member in members}
         if not registry:
             return None
         absent = self.options["state"] == "absent"
@@ -301,7 +301,7 @@ class NamespacedWorkers(Fleet):
             return {"remaining": remaining}
         return {
             "remaining": {**remaining, "entries": self._registry.others},
-            "registry": self._records(members, companion),
+            "routing_kv": self._records(members, companion),
         }
 
     @staticmethod

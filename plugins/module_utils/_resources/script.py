@@ -33,7 +33,7 @@ from .script_assets import ServesAssets
 from .script_told import FILLED, TOUCHED, outdated_bundles, settings_told, told, unknown_bindings, written_since
 from .secrets import HIDDEN
 
-LEVELS = ("stamp", "settings", "content")  # how deep is read what the stamp attests
+LEVELS = ("fingerprint", "settings", "content")  # how deep is read what the stamp attests
 
 
 class Script(ServesAssets):
@@ -57,7 +57,7 @@ class Script(ServesAssets):
         "unmanaged_bindings": {"type": "str", "choices": ["remove", "keep"], "default": "remove"},
         "take_over": {"type": "bool", "default": False},
         "allow_replace": {"type": "bool", "default": False},
-        "verify_level": {"type": "str", "choices": list(LEVELS), "default": "stamp"},
+        "drift_detection": {"type": "str", "choices": list(LEVELS), "default": "fingerprint"},
         "rebundle": {"type": "bool", "default": False},
         "source_root": {"type": "path"},
         **source.PACKED_SOURCES_SPEC,
@@ -112,7 +112,7 @@ class Script(ServesAssets):
 
     @property
     def _source(self) -> source.Source:
-        return source.load(self.options, self.options.get("controller_sources"))
+        return source.load(self.options, self.options.get("_controller_sources"))
 
     def _find(self, lookup: NameLookup, name: str) -> str:
         found = self._known.get((lookup, name)) or lookup.find(self.client, name)
@@ -205,22 +205,22 @@ class Script(ServesAssets):
     def _level(self, thing: Object) -> str:
         """How deep to read what the stamp attests."""
         if self._written:
-            return "settings" if self.alone and (self._kept or self._secrets) else "stamp"
+            return "settings" if self.alone and (self._kept or self._secrets) else "fingerprint"
         if self._touched:
             return "content"
-        return "settings" if self._is_astray(thing) else str(self.options["verify_level"])
+        return "settings" if self._is_astray(thing) else str(self.options["drift_detection"])
 
     def _body(self, thing: Object) -> Object:
         wanted, fingerprint_tag, level = self._desired_tag(), self._fingerprint_tag, self._level(thing)
         same = self._is_made_of(wanted.fingerprint)
         trusted = (
-            same and fingerprint_tag == wanted and not self._lacks_assets and not self._resend and level == "stamp"
+            same and fingerprint_tag == wanted and not self._lacks_assets and not self._resend and level == "fingerprint"
         )
         self.is_whole = self.is_whole if self._written else not trusted
         if trusted:
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
-        seen = (self.recalled(same) if level == "stamp" and not self.in_full else None) or self._read_body(same, level)
+        seen = (self.recalled(same) if level == "fingerprint" and not self.in_full else None) or self._read_body(same, level)
         names = list(seen["secrets"])
         if not self._written:
             gone = (

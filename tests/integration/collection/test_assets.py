@@ -60,7 +60,7 @@ def test_a_site_without_code(world: World, site: pathlib.Path, name: str, direct
             "assets": {"directory": "site", "not_found_handling": "404-page", **assets},
         }
         return world.play(
-            [{"name": "a site", "tenantry.cloudflare_workers.worker": arguments}], options, tenantry_direct=direct
+            [{"name": "a site", "tenantry.cloudflare_workers.worker": arguments}], options, tenantry_in_process=direct
         ).ok()
 
     def uploads() -> int:

@@ -84,7 +84,7 @@ TASKS = [
             "owner": "fleet",
             "defaults": {"entrypoint": "src/tenant-worker.ts", "compatibility_date": "2026-11-01"},
             "workers": [{"name": "f", "secrets": {"KEY": "{{ secret }}"}}, {"name": "g", "content": CODE}],
-            "registry": {"title": "Metadata"},
+            "routing_kv": {"title": "Metadata"},
         },
     ),
     task("worker", {"name": "router", "path": "router.js", "compatibility_date": "2026-11-01"}),
@@ -144,7 +144,7 @@ def settled(value: t.Any) -> t.Any:
     """Leave out what differs from run to run: times (a stamp holds one), ids, where Ansible keeps its files."""
     match value:
         case dict():
-            skip = ("exception", "start", "end", "delta", "ansible_facts", "failed_when_result", "controller_sources")
+            skip = ("exception", "start", "end", "delta", "ansible_facts", "failed_when_result", "_controller_sources")
             return {
                 key: settled(inner)
                 for key, inner in value.items()
@@ -162,7 +162,7 @@ def run(world: World, direct: bool) -> Play:
     (world.folder / "project" / "router.js").write_text(CODE)
     (world.folder / "project" / "modules").mkdir(exist_ok=True)
     (world.folder / "project" / "modules" / "index.js").write_text(CODE)
-    return world.play(TASKS, "-vvv --diff", secret=SECRET, wrong="wrong-token-of-no-one", tenantry_direct=direct)
+    return world.play(TASKS, "-vvv --diff", secret=SECRET, wrong="wrong-token-of-no-one", tenantry_in_process=direct)
 
 
 def test_both_ways_are_one(world: World) -> None:
@@ -179,7 +179,7 @@ def test_both_ways_are_one(world: World) -> None:
         assert not [name for name, result in play.tasks if "a bug in tenantry" in str(result)]
 
 
-@pytest.mark.parametrize("keywords", [{"async": 60, "poll": 1}, {"vars": {"tenantry_direct": "false"}}])
+@pytest.mark.parametrize("keywords", [{"async": 60, "poll": 1}, {"vars": {"tenantry_in_process": "false"}}])
 def test_the_ordinary_way_is_taken_where_it_must(world: World, keywords: dict[str, t.Any]) -> None:
     play = world.play([task("dispatch_namespace", {"name": "tenants"}, **keywords)], "-vvv").ok()
     assert "AnsiballZ_" in play.stdout

@@ -26,7 +26,7 @@ SECRET = "hush-hush-do-not-tell-7"
 FLEET: dict[str, t.Any] = {
     "dispatch_namespace": "tenants",
     "owner": "mine",
-    "registry": {"title": "Metadata"},
+    "routing_kv": {"title": "Metadata"},
     "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
     "workers_file": "tenants.json",
 }
@@ -161,7 +161,7 @@ def test_two_at_once(slow: World, owners: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("direct", [True, False])
 def test_where_a_file_is_looked_for(world: World, direct: bool) -> None:
-    world.variable("tenantry_direct", direct)
+    world.variable("tenantry_in_process", direct)
     project = world.folder / "project"
     world.play([task("dispatch_namespace", name="tenants")]).ok()
     fleet = {"dispatch_namespace": "tenants", "owner": "mine", "defaults": FLEET["defaults"]}
@@ -196,8 +196,8 @@ def test_where_a_file_is_looked_for(world: World, direct: bool) -> None:
 
 @pytest.mark.parametrize("direct", [True, False])
 def test_a_file_that_is_wrong_never_means_everyone(world: World, direct: bool) -> None:
-    world.variable("tenantry_direct", direct)
-    fleet = {name: value for name, value in FLEET.items() if name not in ("registry", "workers_file")}
+    world.variable("tenantry_in_process", direct)
+    fleet = {name: value for name, value in FLEET.items() if name not in ("routing_kv", "workers_file")}
     world.play(
         [
             task("dispatch_namespace", name="tenants"),
@@ -232,7 +232,7 @@ def test_a_file_that_is_wrong_never_means_everyone(world: World, direct: bool) -
 
 @pytest.mark.parametrize("direct", [True, False])
 def test_what_a_file_holds_is_told_by_nothing(world: World, direct: bool) -> None:
-    world.variable("tenantry_direct", direct)
+    world.variable("tenantry_in_process", direct)
     world.variables["ANSIBLE_LOG_PATH"] = str(world.folder / "ansible.log")
     world.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
     fleet = {**FLEET, "defaults": {**FLEET["defaults"], "secrets": {"ALL": "{{ shared }}"}}}
@@ -316,7 +316,7 @@ def test_lines_in_a_job_of_awx(slow: World) -> None:
 
 def test_the_ordinary_way_says_that_it_shows_nothing(slow: World) -> None:
     tenants(slow, 150)
-    slow.variable("tenantry_direct", False)
+    slow.variable("tenantry_in_process", False)
     play = slow.play([task("namespaced_workers", **FLEET)]).ok()
     assert "no progress is shown, since the module runs in a process of its own" in play.stdout and not SAID.findall(
         play.stdout

@@ -42,7 +42,7 @@ def test_nothing_tells(
     site.write_text(text)
     for name, mark in zip(("tenant_secret", "router_secret", "fingerprint_key"), MARKS, strict=True):
         world.variable(name, mark)
-    world.variable("tenantry_direct", direct)
+    world.variable("tenantry_in_process", direct)
     for _run in range(2):
         play = world.play(options="-vvvv --diff")
         assert bool(play.code) is broken, play.stdout

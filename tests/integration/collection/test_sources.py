@@ -119,13 +119,13 @@ def worker(**options: t.Any) -> dict[str, t.Any]:
 def test_a_folder_of_modules(world: World, direct: bool) -> None:
     written(world.folder / "project" / "worker", FOLDER)
     tasks = [worker(path="worker")]
-    done = world.play(tasks, tenantry_direct=direct).ok()
+    done = world.play(tasks, tenantry_in_process=direct).ok()
     assert [module["name"] for module in done.tasks[-1][1]["worker"]["modules"]] == sorted(
         name for name in FOLDER if name[0] not in ".Rn"
     )
     world.edge.route(f"{HOST}/*", "modules")
     assert world.edge.get(HOST).json() == ANSWER
-    assert world.play(tasks, tenantry_direct=not direct).ok().changed == 0
+    assert world.play(tasks, tenantry_in_process=not direct).ok().changed == 0
     # What the tag attests is what is there: where it is lost, all modules are read back and found equal.
     world.edge.ask("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
     assert [operation.split()[0] for operation in world.play(tasks).ok().operations] == ["PATCH"]
@@ -140,10 +140,10 @@ def test_an_entrypoint_with_everything(world: World, minify: bool) -> None:
         [worker(**OPTIONS, minify=minify, source_root=str(world.folder / "project" / place))]
         for place in ("one", "two/deeper")
     )
-    made = world.play(one, tenantry_direct=minify).ok().tasks[-1][1]["worker"]["modules"]
+    made = world.play(one, tenantry_in_process=minify).ok().tasks[-1][1]["worker"]["modules"]
     world.edge.route(f"{HOST}/*", "modules")
     assert world.edge.get(HOST).json() == MADE
-    assert world.play(two, tenantry_direct=not minify).ok().changed == 0
+    assert world.play(two, tenantry_in_process=not minify).ok().changed == 0
     world.edge.ask("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
     assert [operation.split()[0] for operation in world.play(two).ok().operations] == ["PATCH"]
     assert len(made) == 6 and [module["name"] for module in made][-1] == "worker.js"
