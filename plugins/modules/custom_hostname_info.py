@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: custom_hostname_info
-short_description: Tell which custom hostnames a zone has
+short_description: Gather information about the custom hostnames of a zone
 version_added: 0.1.0
 description:
   - Lists the host names of customers that lead into the zone of the platform, or those of one name or status, but for those that are

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dispatch_namespace_info
-short_description: Tell which dispatch namespaces of Workers for Platforms there are
+short_description: Gather information about dispatch namespaces of Workers for Platforms
 version_added: 0.1.0
 description:
   - Lists the dispatch namespaces of the account, or tells of one of them. One request, whatever their number.

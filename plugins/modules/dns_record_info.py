@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dns_record_info
-short_description: Tell which DNS records a zone has
+short_description: Gather information about the DNS records of a zone
 version_added: 0.1.0
 description:
   - Lists the DNS records of a zone, or those of one name, type or content. One request for each 1000 of them, and those that find the zone.

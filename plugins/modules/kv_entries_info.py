@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kv_entries_info
-short_description: Tell which entries a KV namespace has
+short_description: Gather information about the entries of a KV namespace
 version_added: 0.1.0
 description:
   - Lists the entries of a KV namespace, or only their keys. One request for each 1000 keys, and one for each 100 values.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kv_namespace_info
-short_description: Tell which KV namespaces there are
+short_description: Gather information about KV namespaces
 version_added: 0.1.0
 description:
   - Lists the KV namespaces of the account, or tells of one of them. One request for each 100 of them, or one where O(id) is given.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: namespaced_worker_info
-short_description: Tell which user Workers a dispatch namespace holds
+short_description: Gather information about the user Workers of a dispatch namespace
 version_added: 0.1.0
 description:
   - Lists the Workers of tenants in a dispatch namespace, or those of one name, of one owner or with certain tags. One request for each

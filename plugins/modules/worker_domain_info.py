@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: worker_domain_info
-short_description: Tell which custom domains lead to Workers
+short_description: Gather information about the custom domains of Workers
 version_added: 0.1.0
 description:
   - Lists the custom domains of the account, or those of one host name, Worker or zone. One request, whatever their number.

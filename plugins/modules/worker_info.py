@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: worker_info
-short_description: Tell which Workers of the account there are
+short_description: Gather information about the Workers of an account
 version_added: 0.1.0
 description:
   - Lists the Workers of the account, or those of one name, of one owner or with certain tags. One request, whatever their number, and

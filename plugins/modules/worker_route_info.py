@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: worker_route_info
-short_description: Tell which routes of a zone lead to Workers
+short_description: Gather information about the routes of a zone
 version_added: 0.1.0
 description:
   - Lists the routes of a zone, or those of one pattern or to one Worker. One request, and those that find the zone.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: worker_schedule_info
-short_description: Tell which Workers of the account have cron triggers
+short_description: Gather information about the cron triggers of Workers
 version_added: 0.1.0
 description:
   - Lists the Workers of the account that run at certain times, or tells the times of one of them. Only the Workers themselves know theirs, so it

@@ -344,7 +344,9 @@ def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_th
     edge.behaviors.service_props_returned = "no"
     run.ok("worker", **WORKER, bindings=[example])
     assert not run.ok("worker", **WORKER, bindings=[example], drift_detection="settings")["changed"]
-    assert run.ok("worker", **WORKER, bindings=[{**example, "props": {"other": 1}}], drift_detection="settings")["changed"]
+    assert run.ok("worker", **WORKER, bindings=[{**example, "props": {"other": 1}}], drift_detection="settings")[
+        "changed"
+    ]
     remove_fingerprint_tag(run)
     assert run.ok("worker", **WORKER, bindings=[example])["changed"]
     assert not run.ok("worker", **WORKER, bindings=[example])["changed"]

@@ -66,7 +66,9 @@ def test_what_was_touched_and_is_the_same_is_stamped_anew_once(run: Runner, edge
 
 def test_how_deep_is_asked(run: Runner, edge: Edge) -> None:
     stamped_now(run)
-    costs = {level: cost(run, edge, **DRIFTED, drift_detection=level) for level in ("fingerprint", "settings", "content")}
+    costs = {
+        level: cost(run, edge, **DRIFTED, drift_detection=level) for level in ("fingerprint", "settings", "content")
+    }
     assert costs == {"fingerprint": 1, "settings": 2, "content": 3}
     tamper(run, edge)
     assert not run.ok("namespaced_worker", **DRIFTED)["changed"], "seconds after an upload its stamp is believed"

@@ -214,13 +214,19 @@ class Script(ServesAssets):
         wanted, fingerprint_tag, level = self._desired_tag(), self._fingerprint_tag, self._level(thing)
         same = self._is_made_of(wanted.fingerprint)
         trusted = (
-            same and fingerprint_tag == wanted and not self._lacks_assets and not self._resend and level == "fingerprint"
+            same
+            and fingerprint_tag == wanted
+            and not self._lacks_assets
+            and not self._resend
+            and level == "fingerprint"
         )
         self.is_whole = self.is_whole if self._written else not trusted
         if trusted:
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
-        seen = (self.recalled(same) if level == "fingerprint" and not self.in_full else None) or self._read_body(same, level)
+        seen = (self.recalled(same) if level == "fingerprint" and not self.in_full else None) or self._read_body(
+            same, level
+        )
         names = list(seen["secrets"])
         if not self._written:
             gone = (
