@@ -145,7 +145,7 @@ namespaced_worker:
     usage_model: {description: How it is billed., type: str, returned: when it was read or given, sample: standard}
     migration_tag: {description: The step of its migrations at which it stands., type: str, returned: when it is present, sample: v1}
     bindings: {description: Its bindings but for secrets., type: list, elements: dict, returned: when it is present}
-    secrets: {description: The names of its secrets; no values., type: dict, returned: when it is present, sample: {API_KEY: (secret)}}
+    secrets: {description: The names of its secrets; no values., type: dict, returned: when it is present, sample: {API_KEY: (sensitive)}}
     tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}
     etag: {description: Cloudflare's hash of the code., type: str, returned: success}
     created_on: {description: When it was first uploaded., type: str, returned: success}

@@ -142,7 +142,7 @@ namespaced_workers:
     name: {description: Its name., type: str, returned: success, sample: example-a}
     changed: {description: Whether it was written., type: bool, returned: success}
     failed: {description: Whether it failed., type: bool, returned: success}
-    fields: {description: What differed., type: list, elements: str, returned: when it was there and was changed, sample: [bindings]}
+    changed_fields: {description: The fields that differed., type: list, elements: str, returned: when it was there and was changed, sample: [bindings]}
     msg: {description: Why it failed., type: str, returned: when it did}
 summary:
   description: How many there are.
@@ -158,7 +158,7 @@ remaining:
   type: dict
   contains:
     workers: {description: Workers in the dispatch namespace whosever they are., type: int, returned: success, sample: 0}
-    entries: {description: Keys of the KV namespace that are not this owner's., type: int, returned: when O(routing_kv) is given, sample: 0}
+    kv_keys: {description: Keys of the KV namespace that are not this owner's., type: int, returned: when O(routing_kv) is given, sample: 0}
 routing_kv:
   description: The records of this owner, null once absent.
   returned: when O(routing_kv) is given

@@ -124,7 +124,7 @@ worker:
     usage_model: {description: How it is billed., type: str, returned: when it was read or given, sample: standard}
     migration_tag: {description: The step of its migrations at which it stands., type: str, returned: when it is present, sample: v1}
     bindings: {description: Its bindings but for secrets., type: list, elements: dict, returned: when it is present}
-    secrets: {description: The names of its secrets; no values., type: dict, returned: when it is present, sample: {API_KEY: (secret)}}
+    secrets: {description: The names of its secrets; no values., type: dict, returned: when it is present, sample: {API_KEY: (sensitive)}}
     tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}
     workers_dev: {description: Whether it answers on C(workers.dev)., type: bool, returned: when the option was given}
     etag: {description: Cloudflare's hash of the code., type: str, returned: success}

@@ -86,7 +86,7 @@ workers:
       description: The names of its secrets; no values.
       type: dict
       returned: with O(detail=settings) or O(detail=content)
-      sample: {API_KEY: (secret)}
+      sample: {API_KEY: (sensitive)}
     modules:
       description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.
       type: list

@@ -91,7 +91,7 @@ worker_secrets:
   contains:
     name: {description: The name of the Worker., type: str, returned: success, sample: example-worker}
     dispatch_namespace: {description: Its dispatch namespace., type: str, returned: when it is in one, sample: customer-workers}
-    secrets: {description: The names of its secrets; no values., type: dict, returned: success, sample: {API_KEY: (secret)}}
+    secrets: {description: The names of its secrets; no values., type: dict, returned: success, sample: {API_KEY: (sensitive)}}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -15,7 +15,7 @@ import typing as t
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_told
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_mapping
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import assets
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import (
     FingerprintTag,
@@ -169,7 +169,7 @@ def test_what_others_have_written_is_sent_anew(
     run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run.ok("namespaced_worker", **tenant)
-    monkeypatch.setattr(script_told, "LATE", -5.0)
+    monkeypatch.setattr(script_mapping, "UPLOAD_TOLERANCE", -5.0)
     assert asked(run, edge, **tenant) == [LOOK, SETTINGS, "GET content", SESSION, "PUT a", LOOK], (
         "all files are there already"
     )
@@ -232,7 +232,7 @@ def test_without_a_stamp_they_are_sent_anew(run: Runner, edge: Edge, tenant: Opt
     run.ok("api", method="PUT", path=path, body=[])
     edge.clear()
     again = run.ok("namespaced_worker", **tenant)
-    assert again["diff"]["before"]["assets"] == {"digest": "(not known)"}
+    assert again["diff"]["before"]["assets"] == {"digest": "(unknown)"}
     assert UPLOAD not in [f"{seen['method']} {seen['path'].rpartition('/')[2]}" for seen in edge.requests()]
     assert not run.ok("namespaced_worker", **tenant)["changed"]
 

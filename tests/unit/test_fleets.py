@@ -99,7 +99,7 @@ def test_what_differs_is_known_without_reading(
         result = run.ok(
             "namespaced_workers", check=check, diff=diff, **FLEET, workers=[tenants(2)[0], {**tenants(2)[1], **change}]
         )
-        assert result["namespaced_workers"][1]["fields"] == fields
+        assert result["namespaced_workers"][1]["changed_fields"] == fields
         reads = [seen for seen in edge.requests() if "/t001" in seen["path"] and seen["method"] == "GET"]
         assert bool(reads) is (diff and change.keys() != {"tags"})
         results.append(result)
@@ -259,7 +259,7 @@ def test_who_is_no_longer_declared_is_pruned_with_the_records(run: Runner, edge:
     real = run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True, prune_limit="11%")
     assert predicted["operations"] == real["operations"] and predicted["remaining"] == real["remaining"] == {
         "workers": 19,
-        "entries": 0,
+        "kv_keys": 0,
     }
     assert real["operations"][0].endswith("/bulk/delete") and len(real["operations"]) == 3, (
         "first the records that lead there"
@@ -314,5 +314,7 @@ def test_a_large_fleet_tells_only_of_what_changed_or_failed(run: Runner, edge: E
     assert len(first["namespaced_workers"]) == 101 and first["invocation"]["module_args"]["workers"] == "101 of them"
     fleet[50]["vars"] = {"PLAN": "free"}
     second = run.ok("namespaced_workers", diff=False, **FLEET, workers=fleet)
-    assert second["namespaced_workers"] == [{"name": "t050", "changed": True, "failed": False, "fields": ["bindings"]}]
+    assert second["namespaced_workers"] == [
+        {"name": "t050", "changed": True, "failed": False, "changed_fields": ["bindings"]}
+    ]
     assert second["summary"] == {"total": 101, "changed": 1, "failed": 0}

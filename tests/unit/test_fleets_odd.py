@@ -11,7 +11,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_told
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_mapping
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import (
     NamespacedWorkers,
 )
@@ -122,7 +122,7 @@ def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ledger is written last: what it notes then must not be what others have made of it."""
-    monkeypatch.setattr(script_told, "LATE", 0.0)
+    monkeypatch.setattr(script_mapping, "UPLOAD_TOLERANCE", 0.0)
     look = NamespacedWorkers.look
 
     def overtaken(self: NamespacedWorkers, names: t.Collection[str] | None = None) -> None:

@@ -119,7 +119,7 @@ CASES = {
         null=(
             {**CHANGED, "tags": None, "secrets": {"NEW": None}, "compatibility_flags": None},
             "secrets",
-            {"KEY": "(secret)"},
+            {"KEY": "(sensitive)"},
         ),
     ),
     "worker": Case(
@@ -147,7 +147,7 @@ CASES = {
             **KEYED,
         },
         removal={"secrets": {"A": None, "B": None, "C": None}},
-        null=({"secrets": {"A": None}}, "secrets", {"B": "(secret)", "C": "(secret)"}),
+        null=({"secrets": {"A": None}}, "secrets", {"B": "(sensitive)", "C": "(sensitive)"}),
     ),
     "worker_route": Case(
         needs=[

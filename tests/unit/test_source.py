@@ -335,9 +335,9 @@ def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, ru
     told = run.ok("namespaced_worker", check=True, **worker, **new, rebundle=True)
     assert [operation.split()[0] for operation in told["operations"]] == ["PUT"] and told["diff"]
     assert "// 1" in script()
-    assert run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)["namespaced_workers"][0]["fields"] == [
-        "modules"
-    ]
+    assert run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)["namespaced_workers"][0][
+        "changed_fields"
+    ] == ["modules"]
     assert "// 2" in script()
     again = run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)
     assert not again["changed"] and again["warnings"] == []

@@ -13,7 +13,7 @@ import time
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_told
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_mapping
 from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE, SECRET, WORKER, call, get, secret_names, verbs
@@ -34,9 +34,9 @@ def test_what_differs_is_sent_at_once(run: Runner, edge: Edge) -> None:
     assert not run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET, "B": SECRET}, **KEY)["changed"]
     changed = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2", "B": None}, **KEY)
     assert changed["diff"]["before"]["secrets"] == {
-        "A": "(secret, another value)",
-        "B": "(secret, another value)",
-        "THEIRS": "(secret)",
+        "A": "(sensitive, changed)",
+        "B": "(sensitive, changed)",
+        "THEIRS": "(sensitive)",
     }
     assert secret_names(run, edge) == ["A", "THEIRS"]
     assert (
@@ -73,7 +73,7 @@ def test_the_worker_does_not_count_as_touched(
     for options in ({"secrets": {"A": SECRET}}, {"secrets": {"A": SECRET}, "state": "absent"}):
         assert run.ok("worker_secrets", **SECRETS, **options, **key)["changed"]
         with monkeypatch.context() as patched:
-            patched.setattr(script_told, "LATE", 10.0)
+            patched.setattr(script_mapping, "UPLOAD_TOLERANCE", 10.0)
             assert not run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})["changed"]
 
 

@@ -362,7 +362,7 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
     other = {**fleet, "owner": "yours", "workers": [{"name": "c", "hostnames": ["b.example.com"]}]}
     assert "b.example.com belongs to owner 'mine'" in run.refused("namespaced_workers", **other)
     gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
-    assert keys() == {"theirs": "x"} and gone["remaining"]["entries"] == 1
+    assert keys() == {"theirs": "x"} and gone["remaining"]["kv_keys"] == 1
 
 
 def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
@@ -388,7 +388,7 @@ def test_some_of_the_tenants_leave(run: Runner, edge: Edge) -> None:
     ]
     run.ok("namespaced_workers", **fleet, workers=workers)
     gone = run.ok("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "never"}], state="absent")
-    assert gone["routing_kv"]["records"] == {"b.example.com": "b"} and gone["remaining"] == {"workers": 1, "entries": 0}
+    assert gone["routing_kv"]["records"] == {"b.example.com": "b"} and gone["remaining"] == {"workers": 1, "kv_keys": 0}
     assert [one["changed"] for one in gone["namespaced_workers"]] == [True, False]
 
 

@@ -69,7 +69,7 @@ class Member:
         if self.failure:
             return {**told, "msg": self.failure}
         return (
-            {**told, "fields": list(self.plan.changed)}
+            {**told, "changed_fields": list(self.plan.changed)}
             if self.changed and self.plan.before and self.plan.changed
             else told
         )

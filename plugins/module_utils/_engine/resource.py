@@ -19,7 +19,7 @@ from .._cloudflare.client import ApiResponse, Client
 Object = dict[str, t.Any]
 Spec = t.Mapping[str, t.Any]
 
-DIFFERENT = "(not read, and different)"  # what is there in place of what is wanted, where that is enough to know
+DIFFERENT = "(changed, not read)"  # what is there in place of what is wanted, where that is enough to know
 UNKNOWN = "(known after apply)"  # what only the server can fill in; compares as different, never travels
 
 

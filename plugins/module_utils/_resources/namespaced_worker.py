@@ -13,31 +13,31 @@ from .._engine.resource import Object, Step
 from .._worker.bindings import Binding, unmanaged_filter
 from .._worker.settings import SETTINGS
 from .dispatch_namespace import scripts_path
+from .ledger_memo import LedgerMemo, from_memo, make_memo
 from .script import Script
 from .script_info import ScriptInfo
-from .script_remembered import Remembered, recall, remember
-from .script_told import TOLD
-from .secrets import HIDDEN
+from .script_mapping import SUMMARY_FIELDS
+from .secrets import SENSITIVE
 
-NO_NAMESPACE = 100119
-REMEMBERED = tuple(field for field in Script.fields if field.name in ("modules", *SETTINGS))
+CODE_NAMESPACE_NOT_FOUND = 100119
+LEDGER_FIELDS = tuple(field for field in Script.fields if field.name in ("modules", *SETTINGS))
 
 
 class NamespacedWorker(Script):
-    """A user Worker as one task wants it. C(listed) is what a listing said of all of them, where one was read."""
+    """A user Worker as one task wants it. C(listing) is what a listing said of all of them, where one was read."""
 
     name = "namespaced_worker"
     identity = {
         "dispatch_namespace": {"type": "str", "required": True, "aliases": ["namespace"]},
         "name": {"type": "str", "required": True},
     }
-    listed: t.Mapping[str, Object] | None = None
-    noted: t.Sequence[t.Any] = ()
+    listing: t.Mapping[str, Object] | None = None
+    ledger_entry: t.Sequence[t.Any] = ()
     """Its entry in the ledger, if its stamp is still the same: stamp, etag and modified_on as they were told then, and what is remembered of the rest."""
 
     @property
-    def alone(self) -> bool:
-        return self.listed is None
+    def reads_itself(self) -> bool:
+        return self.listing is None
 
     @property
     def label(self) -> str:
@@ -47,45 +47,45 @@ class NamespacedWorker(Script):
     def path(self) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"], self.options["name"])
 
-    def head(self) -> Object | None:
-        script = self._read() if self.listed is None else self.listed.get(self.options["name"])
+    def read_summary(self) -> Object | None:
+        script = self._read() if self.listing is None else self.listing.get(self.options["name"])
         if script is None:
             return None
-        return {"tags": tags_of(self.client, self.path, script), **{key: script.get(key) for key in TOLD}}
+        return {"tags": tags_of(self.client, self.path, script), **{key: script.get(key) for key in SUMMARY_FIELDS}}
 
     def _read(self) -> Object | None:
         found = self.client.get_or_not_found(self.path)
-        if found.not_found_code == NO_NAMESPACE:
-            self.missing.append(no_namespace(self.options["dispatch_namespace"]))
-        return script_in(found)
+        if found.not_found_code == CODE_NAMESPACE_NOT_FOUND:
+            self.missing.append(namespace_missing_message(self.options["dispatch_namespace"]))
+        return script_from_answer(found)
 
-    def was_touched(self, head: Object) -> bool:
-        if self.noted:
-            return list(self.noted[1:3]) != [head.get("etag"), head.get("modified_on")]
-        return super().was_touched(head)
+    def has_drifted(self, summary: Object) -> bool:
+        if self.ledger_entry:
+            return list(self.ledger_entry[1:3]) != [summary.get("etag"), summary.get("modified_on")]
+        return super().has_drifted(summary)
 
-    def recalled(self, same: bool) -> Object | None:
-        noted, wanted = self.noted[3:], self.wanted(None)
-        seen = recall(noted[0], REMEMBERED, wanted, self._declared or []) if noted else None
-        if seen is None or self._keeps_any(seen["bindings"]):
+    def state_from_ledger(self, same: bool) -> Object | None:
+        memos, wanted = self.ledger_entry[3:], self.wanted(None)
+        seen = from_memo(memos[0], LEDGER_FIELDS, wanted, self._declared or []) if memos else None
+        if seen is None or self._keeps_unmanaged(seen["bindings"]):
             return None
-        self._code = self._code if same else self._source.bundle_digest
+        self._bundle_digest = self._bundle_digest if same else self._source.bundle_digest
         code = {"modules": wanted["modules"]} if same else {}
-        return {**seen, **code, "secrets": dict.fromkeys(noted[0].get("secrets", ()), HIDDEN)}
+        return {**seen, **code, "secrets": dict.fromkeys(memos[0].get("secrets", ()), SENSITIVE)}
 
-    def _keeps_any(self, there: t.Iterable[Binding]) -> bool:
+    def _keeps_unmanaged(self, there: t.Iterable[Binding]) -> bool:
         """Whether bindings stay that are not declared: then all that stays, secrets too, is named in an upload, and what is not named is lost."""
         unmanaged = self.options["unmanaged_bindings"]
         kept, declared = unmanaged_filter(self.given, unmanaged), {binding["name"] for binding in self._declared or []}
         return unmanaged == "keep" or any(kept(binding) for binding in there if binding["name"] not in declared)
 
-    def remembered(self, thing: Object) -> list[Remembered]:
+    def ledger_memo(self, current: Object) -> list[LedgerMemo]:
         """Return what the ledger shall remember of the Worker, if anything. A change of its tags leaves the rest as it was noted."""
-        if self.is_whole:
-            return [remember(thing, REMEMBERED, self._declared or [])]
-        return [{**rest, "tags": thing["tags"]} for rest in self.noted[3:]]
+        if self.is_fully_read:
+            return [make_memo(current, LEDGER_FIELDS, self._declared or [])]
+        return [{**rest, "tags": current["tags"]} for rest in self.ledger_entry[3:]]
 
-    def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
+    def replace_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})
 
 
@@ -100,12 +100,12 @@ class NamespacedWorkerInfo(ScriptInfo):
 
     def scripts(self) -> t.Iterable[Object]:
         if not self.options["name"]:
-            return self.client.list_or_none(self.path(), limit=1000, **self.narrowing) or []
-        found = script_in(self.client.get_or_not_found(self.path(self.options["name"])))
+            return self.client.list_or_none(self.path(), limit=1000, **self.list_params) or []
+        found = script_from_answer(self.client.get_or_not_found(self.path(self.options["name"])))
         return [found] if found else []
 
 
-def script_in(answer: ApiResponse) -> Object | None:
+def script_from_answer(answer: ApiResponse) -> Object | None:
     """Return the Worker of an answer; None where there is none, which may also be a success that holds nothing."""
     return answer.result["script"] if answer.result else None
 
@@ -117,6 +117,6 @@ def tags_of(client: Client, path: str, script: Object) -> list[str]:
     return script["tags"] or []
 
 
-def no_namespace(name: str) -> str:
+def namespace_missing_message(name: str) -> str:
     """Say what to do about a dispatch namespace that does not exist."""
     return f"There is no dispatch namespace {name!r}: create it first, with tenantry.cloudflare_workers.dispatch_namespace, or correct its name."

@@ -17,15 +17,21 @@ from .._engine.resource import Object, Resource, Step
 from .._worker import bindings, source
 from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag, find_owner
 from .dispatch_namespace import scripts_path
-from .namespaced_worker import NamespacedWorker, no_namespace, script_in, tags_of
-from .registry import Ledger, Registry, read_ledger
+from .ledger import Ledger, load_ledger
+from .namespaced_worker import NamespacedWorker, namespace_missing_message, script_from_answer, tags_of
+from .routing_records import RoutingRecords
 from .script import Script
-from .script_told import fingerprint_tag_text, outdated_bundles, unknown_bindings, written_since
-from .secrets import uncompared_secrets
+from .script_mapping import (
+    fingerprint_tag_text,
+    modified_after_upload,
+    outdated_bundle_warnings,
+    unknown_binding_warnings,
+)
+from .secrets import uncompared_secrets_warnings
 
-PAGE = 1000  # Workers in one answer of the listing
+PAGE_SIZE = 1000  # Workers in one answer of the listing
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
-SHARED = (
+COMMON_OPTIONS = (
     "owner",
     "fingerprint_key",
     "update_secrets",
@@ -36,13 +42,13 @@ SHARED = (
     "source_root",
     *source.PACKED_SOURCES_SPEC,
 )  # said once
-MERGED = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
+MERGED_OPTIONS = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
 # No defaults: what a tenant is silent about may be in the defaults of the fleet.
-TENANT: dict[str, t.Any] = {
+WORKER_SPEC: dict[str, t.Any] = {
     name: {key: value for key, value in spec.items() if key != "default"}
     for name, spec in Script.spec().items()
-    if name not in SHARED
+    if name not in COMMON_OPTIONS
 }
 
 
@@ -53,12 +59,12 @@ def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dic
     base = {
         name: value for name, value in defaults.items() if not (own_code and name in source.SPEC and name not in kept)
     }
-    both = {
+    merged = {
         name: {**base[name], **tenant[name]}
-        for name in MERGED
+        for name in MERGED_OPTIONS
         if isinstance(base.get(name), dict) and isinstance(tenant.get(name), dict)
     }
-    return {**base, **tenant, **both}
+    return {**base, **tenant, **merged}
 
 
 class NamespacedWorkers(Fleet):
@@ -74,11 +80,11 @@ class NamespacedWorkers(Fleet):
             "options": {
                 "name": {"type": "str", "required": True},
                 "hostnames": {"type": "list", "elements": "str"},
-                **TENANT,
+                **WORKER_SPEC,
             },
         },
         "workers_file": {"type": "path"},
-        "defaults": {"type": "dict", "options": TENANT},
+        "defaults": {"type": "dict", "options": WORKER_SPEC},
         "routing_kv": {
             "type": "dict",
             "options": {"title": {"type": "str"}, "namespace_id": {"type": "str"}},
@@ -88,14 +94,14 @@ class NamespacedWorkers(Fleet):
         "prune": {"type": "bool", "default": False},
         "prune_limit": {"type": "str", "default": "10%"},
         **Fleet.pace,
-        **{name: spec for name, spec in Script.spec().items() if name in SHARED},
+        **{name: spec for name, spec in Script.spec().items() if name in COMMON_OPTIONS},
     }
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._listed: dict[str, Object] = {}
-        self._built: list[NamespacedWorker] = []
-        self._registry: Registry | None = None
+        self._resources: list[NamespacedWorker] = []
+        self._routing_records: RoutingRecords | None = None
         self._ledger: Ledger | None = None  # until the first look
         self._workers: dict[str, Object] = {}
         for position, worker in enumerate(given.get("workers") or [], 1):
@@ -114,8 +120,8 @@ class NamespacedWorkers(Fleet):
             raise CloudflareError(
                 "workers_file: what it declares is added to workers: give a list there, or leave it out."
             )
-        self._everyone = "workers" not in given
-        if self._everyone and "owner" not in given:
+        self._all_of_owner = "workers" not in given
+        if self._all_of_owner and "owner" not in given:
             raise CloudflareError(
                 "owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's."
             )
@@ -124,11 +130,11 @@ class NamespacedWorkers(Fleet):
                 "prune: say by owner whose Workers it may remove, and leave it out with state: absent."
             )
         self._prune_limit = PruneLimit.parse(options["prune_limit"])
-        self._leaving: list[str] = []
+        self._to_prune: list[str] = []
         self._hosts = self._read_hosts()
         self._defaults = given.get("defaults") or {}
-        self._unsaid = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
-        self._shared = {option: options[option] for option in ("dispatch_namespace", *SHARED)}
+        self._option_defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
+        self._common = {option: options[option] for option in ("dispatch_namespace", *COMMON_OPTIONS)}
 
     def _read_hosts(self) -> dict[str, str]:
         hosts: dict[str, str] = {}
@@ -146,12 +152,12 @@ class NamespacedWorkers(Fleet):
 
     @property
     def warnings(self) -> list[str]:
-        built = self._built
+        built = self._resources
         unknown = {label for worker in built for label in bindings.unknown_types(worker.given)}
         return [
-            *uncompared_secrets(sum(worker.uncompared for worker in built)),
-            *outdated_bundles(sum(worker.outdated for worker in built)),
-            *unknown_bindings(unknown),
+            *uncompared_secrets_warnings(sum(worker.uncompared_count for worker in built)),
+            *outdated_bundle_warnings(sum(worker.is_outdated_bundle for worker in built)),
+            *unknown_binding_warnings(unknown),
         ]
 
     # -- what is there -------------------------------------------------------------------------------------------------
@@ -163,11 +169,11 @@ class NamespacedWorkers(Fleet):
         for name in names or ():  # of what was written since
             (self._ledger or {}).pop(name, None)
         # The members hold this very mapping: what they observe is always the latest look.
-        if names is not None and len(names) <= len(self._listed) // PAGE:
+        if names is not None and len(names) <= len(self._listed) // PAGE_SIZE:
             self._listed.update((name, script) for name in names if (script := self._read(name)))
             return
-        scripts = self.client.list_or_none(self._path(), limit=PAGE)
-        self.missing = [no_namespace(self.options["dispatch_namespace"])] if scripts is None else []
+        scripts = self.client.list_or_none(self._path(), limit=PAGE_SIZE)
+        self.missing = [namespace_missing_message(self.options["dispatch_namespace"])] if scripts is None else []
         self._listed.clear()
         self._listed.update((script["id"], script) for script in scripts or ())
         if self._ledger is None:
@@ -178,47 +184,47 @@ class NamespacedWorkers(Fleet):
         needed = (
             self.options.get("routing_kv")
             and self._listed
-            and not (self._everyone and all("tags" in script for script in self._listed.values()))
+            and not (self._all_of_owner and all("tags" in script for script in self._listed.values()))
         )
-        return read_ledger(self.client, self.options["routing_kv"], self.options["owner"]) if needed else {}
+        return load_ledger(self.client, self.options["routing_kv"], self.options["owner"]) if needed else {}
 
     def _read(self, name: str) -> Object | None:
         """Read one Worker where that is less than the whole listing."""
         self._listed.pop(name, None)
-        return script_in(self.client.get_or_not_found(self._path(name)))
+        return script_from_answer(self.client.get_or_not_found(self._path(name)))
 
     def names(self) -> t.Iterable[str]:
-        return self._mine() if self._everyone else list(self._workers)
+        return self._owned_names() if self._all_of_owner else list(self._workers)
 
-    def _mine(self) -> list[str]:
+    def _owned_names(self) -> list[str]:
         """Return the names of the Workers that are this owner's by their tags."""
         return [name for name in self._listed if find_owner(self._tags(name)) == self.options["owner"]]
 
     def leaving(self) -> t.Collection[str]:
         if not self.options["prune"]:
             return ()
-        mine, limit = self._mine(), self._prune_limit
-        self._leaving = gone = [name for name in mine if name not in self._workers]
-        if not limit.allows(len(gone), len(mine)):
+        owned, limit = self._owned_names(), self._prune_limit
+        self._to_prune = gone = [name for name in owned if name not in self._workers]
+        if not limit.allows(len(gone), len(owned)):
             raise CloudflareError(
-                f"prune: {len(gone)} of the {len(mine)} Workers of owner {self.options['owner']!r} are not declared and would be removed, which is more than"
+                f"prune: {len(gone)} of the {len(owned)} Workers of owner {self.options['owner']!r} are not declared and would be removed, which is more than"
                 f" prune_limit ({limit}): {', '.join(gone[:TOLD])}{', ...' if gone[TOLD:] else ''}. Nothing was changed. Declare them,"
-                f" or set prune_limit: {limit.raised_to(len(gone), len(mine))} to delete all of them."
+                f" or set prune_limit: {limit.raised_to(len(gone), len(owned))} to delete all of them."
             )
         return gone
 
     def _tags(self, name: str) -> list[str]:
         script = self._listed[name]
-        if "tags" not in script and (noted := self._noted_tags(script)):
-            script["tags"] = noted
+        if "tags" not in script and (tags := self._tags_from_ledger(script)):
+            script["tags"] = tags
         return tags_of(self.client, self._path(name), script)
 
-    def _noted_tags(self, script: Object) -> list[str]:
+    def _tags_from_ledger(self, script: Object) -> list[str]:
         """Return the tags of a Worker that nobody has touched since they were noted."""
-        noted = (self._ledger or {}).get(script["id"], ())
-        if len(noted) < 4 or list(noted[1:3]) != [script.get("etag"), script.get("modified_on")]:
+        ledger_entry = (self._ledger or {}).get(script["id"], ())
+        if len(ledger_entry) < 4 or list(ledger_entry[1:3]) != [script.get("etag"), script.get("modified_on")]:
             return []
-        return [*noted[3].get("tags", ()), OWNER_PREFIX + self.options["owner"], noted[0]]
+        return [*ledger_entry[3].get("tags", ()), OWNER_PREFIX + self.options["owner"], ledger_entry[0]]
 
     def member(self, name: str, state: str) -> Resource:
         declared = self._workers.get(name, {})
@@ -230,14 +236,16 @@ class NamespacedWorkers(Fleet):
                     f"hostnames: {host!r} is no host name: each is looked up as it is, so a wildcard would never be found."
                 )
         given = {**merge(self._defaults, declared), "name": name}
-        worker = NamespacedWorker(self.client, given, {**self._unsaid, **given, **self._shared, "state": state})
-        worker.listed, worker.in_full = self._listed, self.in_full
-        noted = (self._ledger or {}).get(name, [])
-        if name in self._listed and noted[:1] == [
+        worker = NamespacedWorker(
+            self.client, given, {**self._option_defaults, **given, **self._common, "state": state}
+        )
+        worker.listing, worker.in_full = self._listed, self.in_full
+        ledger_entry = (self._ledger or {}).get(name, [])
+        if name in self._listed and ledger_entry[:1] == [
             fingerprint_tag_text(self._tags(name))
         ]:  # else it was stamped since, as worker_secrets does
-            worker.noted = noted
-        self._built.append(worker)
+            worker.ledger_entry = ledger_entry
+        self._resources.append(worker)
         return worker
 
     # -- what goes with them -------------------------------------------------------------------------------------------
@@ -248,64 +256,74 @@ class NamespacedWorkers(Fleet):
             return None
         absent = self.options["state"] == "absent"
         records = {} if absent else {host: name for host, name in self._hosts.items() if name in names}
-        state = "absent" if absent and self._everyone else "present"  # of some of them: the records of the others stay
+        state = (
+            "absent" if absent and self._all_of_owner else "present"
+        )  # of some of them: the records of the others stay
         options = {**registry, "owner": self.options["owner"], "state": state}
         given = {
             "records": records,
-            "workers": names | set(self._leaving),
-            "declared": set() if absent else set(self._hosts),
+            "workers": names | set(self._to_prune),
+            "declared_hosts": set() if absent else set(self._hosts),
         }
         # Only after a write: what others have changed is read, and mended or stamped, before it is noted.
-        noted = absent or not any(member.plan.steps for member in members)
-        self._registry = Registry(
-            self.client, {**given, "ledger": lambda: json.dumps(self._told(members)), "noted": noted}, options
+        ledger_unchanged = absent or not any(member.plan.steps for member in members)
+        self._routing_records = RoutingRecords(
+            self.client,
+            {**given, "ledger": lambda: json.dumps(self._build_ledger(members)), "ledger_unchanged": ledger_unchanged},
+            options,
         )
-        return self._registry
+        return self._routing_records
 
-    def _told(self, members: t.Iterable[Member]) -> Ledger:
-        """Return the ledger as it shall be: these Workers as the latest listing tells of them, others of this owner as they were noted."""
-        there = [member for member in members if member.name in self._listed and not self._was_overtaken(member.name)]
-        told = {member.name: self._entry(member) for member in there}
-        return {**{name: entry for name, entry in (self._ledger or {}).items() if name in self._listed}, **told}
+    def _build_ledger(self, members: t.Iterable[Member]) -> Ledger:
+        """Return the ledger as it shall be: these Workers as the latest listing reports them, others of this owner as they were noted."""
+        listed_members = [
+            member for member in members if member.name in self._listed and not self._modified_since_write(member.name)
+        ]
+        entries = {member.name: self._ledger_entry(member) for member in listed_members}
+        return {**{name: entry for name, entry in (self._ledger or {}).items() if name in self._listed}, **entries}
 
-    def _was_overtaken(self, name: str) -> bool:
+    def _modified_since_write(self, name: str) -> bool:
         """Whether others seem to have written a Worker since this run did: then it is not noted, and the next run reads it."""
-        return written_since(find_fingerprint_tag(self._tags(name)), self._listed[name])
+        return modified_after_upload(find_fingerprint_tag(self._tags(name)), self._listed[name])
 
-    def _entry(self, member: Member) -> list[t.Any]:
-        script, noted = self._listed[member.name], (self._ledger or {}).get(member.name, [])
-        told = [fingerprint_tag_text(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
-        if noted[:3] == told or not member.plan.steps:
-            return noted if noted[:3] == told else told
-        return [*told, *t.cast(NamespacedWorker, member.the).remembered(t.cast(Object, member.plan.after))]
+    def _ledger_entry(self, member: Member) -> list[t.Any]:
+        script, ledger_entry = self._listed[member.name], (self._ledger or {}).get(member.name, [])
+        current = [fingerprint_tag_text(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
+        if ledger_entry[:3] == current or not member.plan.steps:
+            return ledger_entry if ledger_entry[:3] == current else current
+        return [*current, *t.cast(NamespacedWorker, member.the).ledger_memo(t.cast(Object, member.plan.after))]
 
     def needed(self, name: str, companion: Member) -> str:
-        led = [host for host, worker in ((companion.plan.after or {}).get("records") or {}).items() if worker == name]
+        referencing_hosts = [
+            host for host, worker in ((companion.plan.after or {}).get("records") or {}).items() if worker == name
+        ]
         return (
-            f"It stays, since it still answers for {', '.join(led)}: the Worker that shall do so failed." if led else ""
+            f"It stays, since it still answers for {', '.join(referencing_hosts)}: the Worker that shall do so failed."
+            if referencing_hosts
+            else ""
         )
 
     def at_once(self, due: t.Sequence[Member]) -> Step | None:
-        if not self._everyone or len(due) < 2:
+        if not self._all_of_owner or len(due) < 2:
             return None
         # An unfiltered deletion of this collection would take every tenant: the filter is never empty and always positive.
-        mine = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes"}
-        return Step("DELETE", self._path(), lambda: {"params": mine})
+        owned = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes"}
+        return Step("DELETE", self._path(), lambda: {"params": owned})
 
     def extra(self, members: t.Sequence[Member], companion: Member | None) -> dict[str, t.Any]:
-        going = {
+        removed_names = {
             member.name for member in members if member.state == "absent" and member.plan.steps and not member.failure
         }
-        remaining = {"workers": len([name for name in self._listed if name not in going])}
-        if self._registry is None:
+        remaining = {"workers": len([name for name in self._listed if name not in removed_names])}
+        if self._routing_records is None:
             return {"remaining": remaining}
         return {
-            "remaining": {**remaining, "entries": self._registry.others},
-            "routing_kv": self._records(members, companion),
+            "remaining": {**remaining, "kv_keys": self._routing_records.foreign_key_count},
+            "routing_kv": self._result_records(members, companion),
         }
 
     @staticmethod
-    def _records(members: t.Sequence[Member], companion: Member | None) -> Object | None:
+    def _result_records(members: t.Sequence[Member], companion: Member | None) -> Object | None:
         """Return what is told of the records: of a large fleet only those of Workers that changed."""
         records = companion.reached if companion else None
         if records is None or len(members) <= IN_FULL:

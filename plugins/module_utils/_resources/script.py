@@ -29,15 +29,23 @@ from .._worker.fingerprint import (
 )
 from .._worker.validation import MAX_USER_TAGS, validation_errors
 from . import secrets
-from .script_assets import ServesAssets
-from .script_told import FILLED, TOUCHED, outdated_bundles, settings_told, told, unknown_bindings, written_since
-from .secrets import HIDDEN
+from .script_assets import AssetsMixin
+from .script_mapping import (
+    COMPUTED,
+    COMPUTED_ON_WRITE,
+    modified_after_upload,
+    outdated_bundle_warnings,
+    script_from_api,
+    settings_from_api,
+    unknown_binding_warnings,
+)
+from .secrets import SENSITIVE
 
 LEVELS = ("fingerprint", "settings", "content")  # how deep is read what the stamp attests
 
 
-class Script(ServesAssets):
-    """A Worker as one task wants it. C(head) is what a cheap read or a listing says: tags, etag, dates."""
+class Script(AssetsMixin):
+    """A Worker as one task wants it. C(summary) is what a cheap read or a listing says: tags, etag, dates."""
 
     fields = (
         Field("modules", None, multipart.modules_key, initial=[]),
@@ -62,19 +70,21 @@ class Script(ServesAssets):
         "source_root": {"type": "path"},
         **source.PACKED_SOURCES_SPEC,
     }
-    filled, touched = FILLED, TOUCHED
+    filled, touched = COMPUTED, COMPUTED_ON_WRITE
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._tags: list[str] = []
         self._declared: list[Binding] | None = None
-        self._there: tuple[source.Module, ...] = ()
-        self._known: dict[tuple[NameLookup, str], t.Any] = {}  # what was found by name
-        self._kept: set[str] = set()
-        self._code = ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
-        self.outdated = False
+        self._current_modules: tuple[source.Module, ...] = ()
+        self._lookup_cache: dict[tuple[NameLookup, str], t.Any] = {}  # what was found by name
+        self._secrets_to_keep: set[str] = set()
+        self._bundle_digest = (
+            ""  # the hash of what is there of a bundler's making, for as long as no other code is uploaded
+        )
+        self.is_outdated_bundle = False
         """Whether another version of esbuild made the code of the same sources."""
-        self.is_whole = True
+        self.is_fully_read = True
         """Whether all of it is known to the plan: else what was not read is trusted to be what its stamp says."""
         for error in validation_errors(given, options):
             raise CloudflareError(error)
@@ -83,29 +93,29 @@ class Script(ServesAssets):
     def warnings(self) -> list[str]:
         return [
             *super().warnings,
-            *outdated_bundles(int(self.outdated)),
-            *unknown_bindings(bindings.unknown_types(self.given)),
+            *outdated_bundle_warnings(int(self.is_outdated_bundle)),
+            *unknown_binding_warnings(bindings.unknown_types(self.given)),
         ]
 
     # -- where it lives ------------------------------------------------------------------------------------------------
 
     @property
-    def alone(self) -> bool:
+    def reads_itself(self) -> bool:
         """Whether it is read by itself, and not from the listing of a fleet."""
         return True
 
     @abstractmethod
-    def head(self) -> Object | None:
+    def read_summary(self) -> Object | None:
         """Return tags, etag and dates of the script; None where there is none."""
 
     @abstractmethod
-    def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
+    def replace_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         """Return the write that replaces the tags and nothing else."""
 
     # -- what is wanted ------------------------------------------------------------------------------------------------
 
     @property
-    def _described(self) -> bool:
+    def _has_source(self) -> bool:
         return self.options.get("state") != "absent" and any(
             self.given.get(way) for way in (*source.SOURCE_OPTIONS, "assets")
         )
@@ -114,16 +124,16 @@ class Script(ServesAssets):
     def _source(self) -> source.Source:
         return source.load(self.options, self.options.get("_controller_sources"))
 
-    def _find(self, lookup: NameLookup, name: str) -> str:
-        found = self._known.get((lookup, name)) or lookup.find(self.client, name)
+    def _resolve_id(self, lookup: NameLookup, name: str) -> str:
+        found = self._lookup_cache.get((lookup, name)) or lookup.find(self.client, name)
         if found is None:
             self.missing.append(lookup.missing_message.format(name))
             return UNKNOWN
-        self._known[lookup, name] = found
+        self._lookup_cache[lookup, name] = found
         return str(found[lookup.id])
 
     @property
-    def _replaced(self) -> set[str]:
+    def _replaced_binding_names(self) -> set[str]:
         """The names of the declared bindings but for those that are to stay what they are."""
         return {binding["name"] for binding in self._declared or [] if binding["type"] != INHERIT}
 
@@ -135,20 +145,20 @@ class Script(ServesAssets):
         return {name: self.given[name] or [] for name in settings.SETTINGS if name in self.given}
 
     def _desired_tag(self) -> FingerprintTag:
-        made_of = {"source": self._source.source_digest, **self._settings()}
+        fingerprint_input = {"source": self._source.source_digest, **self._settings()}
         if self._declared is not None:
-            made_of["bindings"] = self._declared
-            made_of["owns"] = bindings.ownership_fingerprint(self.given, self.options["unmanaged_bindings"])
+            fingerprint_input["bindings"] = self._declared
+            fingerprint_input["owns"] = bindings.ownership_fingerprint(self.given, self.options["unmanaged_bindings"])
         # What is not given is attested as it was.
         fingerprint_tag = dataclasses.replace(
-            self._fingerprint_tag or FingerprintTag(""), fingerprint=fingerprint(made_of)
+            self._fingerprint_tag or FingerprintTag(""), fingerprint=fingerprint(fingerprint_input)
         )
         if "assets" in self.given:
             fingerprint_tag = dataclasses.replace(
                 fingerprint_tag, assets=self._assets.digest if self._assets else NO_ASSETS
             )
         return (
-            dataclasses.replace(fingerprint_tag, secrets=self._segment())
+            dataclasses.replace(fingerprint_tag, secrets=self._secrets_digest())
             if "secrets" in self.given
             else fingerprint_tag
         )
@@ -164,7 +174,7 @@ class Script(ServesAssets):
             wanted["migration_tag"] = self._migrations[-1]["tag"]
         if self._assets:
             wanted["assets"] = self._assets.summary
-        if self._described:
+        if self._has_source:
             wanted["modules"] = [module.summary for module in self._source.modules]
         if self._declared is not None or self._secrets:
             kept = bindings.unmanaged_filter(self.given, self.options["unmanaged_bindings"])
@@ -173,10 +183,10 @@ class Script(ServesAssets):
             if self._declared is not None or merged != there:
                 wanted["bindings"] = merged
         if "secrets" in self.given:
-            wanted["secrets"] = self._as_wanted((before or {}).get("secrets", {}))
-        if self._written and self._kept:  # what a write has lost is seen when it is read back
+            wanted["secrets"] = self._desired_secrets((before or {}).get("secrets", {}))
+        if self._verifying and self._secrets_to_keep:  # what a write has lost is seen when it is read back
             wanted["secrets"] = {
-                **dict.fromkeys(self._kept, HIDDEN),
+                **dict.fromkeys(self._secrets_to_keep, SENSITIVE),
                 **(wanted.get("secrets") or (before or {}).get("secrets") or {}),
             }
         return wanted
@@ -185,87 +195,90 @@ class Script(ServesAssets):
 
     def observe(self) -> Object | None:
         self.missing.clear()
-        head = self.head()
-        self._declared = bindings.resolve_declared(self.given, self._find)
-        self._tags = list(head["tags"] or []) if head else []
+        summary = self.read_summary()
+        self._declared = bindings.resolve_declared(self.given, self._resolve_id)
+        self._tags = list(summary["tags"] or []) if summary else []
         self._fingerprint_tag = find_fingerprint_tag(self._tags)
-        self._has_assets = head is not None and head.get("has_assets") is not False
-        if head is None:
+        self._has_assets = summary is not None and summary.get("has_assets") is not False
+        if summary is None:
             return None
         self._count_uncompared()
-        thing = {name: self.options[name] for name in self.identity}
-        thing |= told(head, self._tags)
-        self._touched = not self._written and self.was_touched(head)
-        return {**thing, **self._body(thing)} if self._described else thing
+        current = {name: self.options[name] for name in self.identity}
+        current |= script_from_api(summary, self._tags)
+        self._has_drifted = not self._verifying and self.has_drifted(summary)
+        return {**current, **self._read_attributes(current)} if self._has_source else current
 
-    def was_touched(self, head: Object) -> bool:
+    def has_drifted(self, summary: Object) -> bool:
         """Whether somebody else seems to have changed it since it was stamped."""
-        return written_since(self._fingerprint_tag, head)
+        return modified_after_upload(self._fingerprint_tag, summary)
 
-    def _level(self, thing: Object) -> str:
+    def _read_depth(self, current: Object) -> str:
         """How deep to read what the stamp attests."""
-        if self._written:
-            return "settings" if self.alone and (self._kept or self._secrets) else "fingerprint"
-        if self._touched:
+        if self._verifying:
+            return "settings" if self.reads_itself and (self._secrets_to_keep or self._secrets) else "fingerprint"
+        if self._has_drifted:
             return "content"
-        return "settings" if self._is_astray(thing) else str(self.options["drift_detection"])
+        return "settings" if self._needs_replacement(current) else str(self.options["drift_detection"])
 
-    def _body(self, thing: Object) -> Object:
-        wanted, fingerprint_tag, level = self._desired_tag(), self._fingerprint_tag, self._level(thing)
-        same = self._is_made_of(wanted.fingerprint)
-        trusted = (
+    def _read_attributes(self, current: Object) -> Object:
+        wanted, fingerprint_tag, depth = self._desired_tag(), self._fingerprint_tag, self._read_depth(current)
+        same = self._fingerprint_matches(wanted.fingerprint)
+        skip_read = (
             same
             and fingerprint_tag == wanted
-            and not self._lacks_assets
-            and not self._resend
-            and level == "fingerprint"
+            and not self._assets_missing
+            and not self._force_send
+            and depth == "fingerprint"
         )
-        self.is_whole = self.is_whole if self._written else not trusted
-        if trusted:
+        self.is_fully_read = self.is_fully_read if self._verifying else not skip_read
+        if skip_read:
             attested = self.wanted(None)
-            return {"secrets": {}, **{name: attested[name] for name in attested if name not in thing}}
-        seen = (self.recalled(same) if level == "fingerprint" and not self.in_full else None) or self._read_body(
-            same, level
+            return {"secrets": {}, **{name: attested[name] for name in attested if name not in current}}
+        seen = (self.state_from_ledger(same) if depth == "fingerprint" and not self.in_full else None) or self._read_remote(
+            same, depth
         )
         names = list(seen["secrets"])
-        if not self._written:
-            gone = (
+        if not self._verifying:
+            removed = (
                 set(names)
                 if self.given.get("secrets", {}) is None
                 else {name for name, value in self._secrets.items() if value is None}
             )
-            self._kept = set(names) - gone
-        return {**seen, "assets": self._assets_there(wanted), "secrets": self._seen(names)}
+            self._secrets_to_keep = set(names) - removed
+        return {**seen, "assets": self._current_assets(wanted), "secrets": self._observed_secrets(names)}
 
-    def recalled(self, same: bool) -> Object | None:
-        """Return what C(_read_body) does without reading it; None where nobody remembers enough of it."""
+    def state_from_ledger(self, same: bool) -> Object | None:
+        """Return what C(_read_remote) does without reading it; None where nobody remembers enough of it."""
         return None
 
-    def _read_body(self, same: bool, level: str) -> Object:
+    def _read_remote(self, same: bool, depth: str) -> Object:
         """Read settings, bindings and names of secrets, and the code unless it is the C(same) by the stamp and the level trusts that."""
-        seen = settings_told(
+        seen = settings_from_api(
             self.client.call("GET", f"{self.path}/settings").result or {}, self._declared or [] if same else []
         )
-        if same and level != "content":
+        if same and depth != "content":
             code = self.wanted(None)["modules"]
         else:
             content = self.client.call("GET", self.content_path, headers={"Accept": "*/*"})
             modules = multipart.read_modules(content.content, content.content_type)
             code = [module.summary for module in modules]
-            if same and bundle_digest(code) == self._code:
+            if same and bundle_digest(code) == self._bundle_digest:
                 code = self.wanted(None)["modules"]
             else:
-                self._code, self._there = self._source.bundle_digest, self._there or tuple(modules)
+                self._bundle_digest, self._current_modules = (
+                    self._source.bundle_digest,
+                    self._current_modules or tuple(modules),
+                )
         return {"modules": code, **seen}
 
-    def _is_made_of(self, fingerprint: str) -> bool:
+    def _fingerprint_matches(self, fingerprint: str) -> bool:
         """Whether the stamp has this fingerprint. That another esbuild makes other code of the same sources counts only when told."""
         fingerprint_tag, rebundle = self._fingerprint_tag, self.options["rebundle"]
-        self._code = fingerprint_tag.code if fingerprint_tag else ""
+        self._bundle_digest = fingerprint_tag.code if fingerprint_tag else ""
         same = fingerprint_tag is not None and fingerprint_tag.fingerprint == fingerprint
-        remade = same and self._code != self._source.bundle_digest
-        self.outdated = remade and bool(self._code) and not rebundle
-        return same and not (remade and rebundle)
+        rebuilt_differently = same and self._bundle_digest != self._source.bundle_digest
+        self.is_outdated_bundle = rebuilt_differently and bool(self._bundle_digest) and not rebundle
+        return same and not (rebuilt_differently and rebundle)
 
     @property
     def content_path(self) -> str:
@@ -281,12 +294,12 @@ class Script(ServesAssets):
                 f"{self.label} belongs to owner {holder!r}, not to {owner!r}: set owner to {holder!r}, or take_over: true to make it yours."
             )
         kept = set((before or {}).get("secrets", {})) & set((after or {}).get("secrets", {}))
-        for name in sorted(kept & self._replaced):
+        for name in sorted(kept & self._replaced_binding_names):
             raise CloudflareError(
                 f"bindings: {name} of {self.label} is a secret, which this would destroy: set secrets: {{{name}: null}} too."
             )
-        if before is not None and after is not None and self._is_astray(before):
-            self._guard_replacement(before)
+        if before is not None and after is not None and self._needs_replacement(before):
+            self._check_replacement(before)
         attested = (before or {}).get("bindings", [])
         for binding in [
             one for one in (after or {}).get("bindings", []) if one["type"] == INHERIT and one not in attested
@@ -300,19 +313,19 @@ class Script(ServesAssets):
                 f"tags: {self.label} has {len(after['tags'])} tags of others and {MAX_USER_TAGS} fit: give tags to say which of them stay."
             )
 
-    def _is_astray(self, before: Object) -> bool:
+    def _needs_replacement(self, before: Object) -> bool:
         """Whether its migrations are none of those that are declared, so that no step leads from there."""
         tag = before.get("migration_tag")
         return bool(self._migrations and tag and tag not in migrations.tags(self._migrations))
 
-    def _guard_replacement(self, before: Object) -> None:
+    def _check_replacement(self, before: Object) -> None:
         declared = ", ".join(map(repr, migrations.tags(self._migrations)))
         if not self.options["allow_replace"]:
             raise CloudflareError(
                 f"migrations: {self.label} stands at {before['migration_tag']!r}, which is none of {declared}: declare the steps that led there too,"
                 " or set allow_replace: true to delete it, with what its Durable Objects hold, and to make it anew."
             )
-        lost = sorted(self._kept - set(self._values))
+        lost = sorted(self._secrets_to_keep - set(self._secret_values))
         if lost:
             raise CloudflareError(
                 f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there."
@@ -326,35 +339,39 @@ class Script(ServesAssets):
         return self._upload(None, after)
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        if self._is_astray(before):
+        if self._needs_replacement(before):
             return [*self.delete(before), *self._upload(None, after)]
-        gone = (
+        removed = (
             {name: None for name in before.get("secrets", {}) if name not in after.get("secrets", {})}
             if "secrets" in changed
             else {}
         )
         # A fleet sends bindings with the code: a PATCH of them would have to name every secret there is at that moment.
-        if {"modules", "assets", *([] if self.alone else ["bindings"])} & set(changed):
-            return [*([self._patch_secrets(gone)] if gone else []), *self._upload(before, after)]
+        if {"modules", "assets", *([] if self.reads_itself else ["bindings"])} & set(changed):
+            return [*([self._patch_secrets(removed)] if removed else []), *self._upload(before, after)]
         if set(changed) - {"secrets", "tags", "owner"}:
             return [self._patch_settings(before, after, changed)]
-        steps = [self._patch_secrets({**gone, **self._to_send(before, after)})] if "secrets" in changed else []
-        retag = bool(changed) or not self._attested() or self._touched
-        return [*steps, self.put_tags(lambda: self._all_tags(after, self._code))] if retag else []
+        steps = (
+            [self._patch_secrets({**removed, **self._secrets_to_send(before, after)})] if "secrets" in changed else []
+        )
+        rewrite_tag = bool(changed) or not self._tag_is_current() or self._has_drifted
+        return (
+            [*steps, self.replace_tags(lambda: self._tags_to_write(after, self._bundle_digest))] if rewrite_tag else []
+        )
 
-    def _attested(self) -> bool:
+    def _tag_is_current(self) -> bool:
         """Whether the stamp says what is wanted. Whoever has no key leaves what another's key has hashed."""
         wanted, fingerprint_tag = self._desired_tag(), self._fingerprint_tag
-        foreign = fingerprint_tag and self._policy == "on_create" and fingerprint_tag.secrets != NO_SECRETS
+        other_key = fingerprint_tag and self._update_policy == "on_create" and fingerprint_tag.secrets != NO_SECRETS
         return fingerprint_tag == (
-            dataclasses.replace(wanted, secrets=fingerprint_tag.secrets) if fingerprint_tag and foreign else wanted
+            dataclasses.replace(wanted, secrets=fingerprint_tag.secrets) if fingerprint_tag and other_key else wanted
         )
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self.path)]
 
     def details(self) -> list[Object]:
-        old = {module.name: module for module in self._there}
+        old = {module.name: module for module in self._current_modules}
         new = {module.name: module for module in self._source.modules} if old else {}
         return [
             one
@@ -362,58 +379,62 @@ class Script(ServesAssets):
             if (one := source.module_diff(old.get(name), new.get(name), f"{self.label}: {name}"))
         ]
 
-    def shown(self, thing: Object | None) -> Object:
+    def shown(self, current: Object | None) -> Object:
         # Whose it is stands in a tag of ours, and those are nobody's business in a diff.
-        return {key: value for key, value in super().shown(thing).items() if key != "owner"}
+        return {key: value for key, value in super().shown(current).items() if key != "owner"}
 
-    def _all_tags(self, after: Object, code: str) -> list[str]:
+    def _tags_to_write(self, after: Object, code: str) -> list[str]:
         return [
             *after["tags"],
             OWNER_PREFIX + self.options["owner"],
             dataclasses.replace(self._desired_tag(), code=code).render(self.client.server_time()),
         ]
 
-    def _bound(self, before: Object | None, after: Object, by_name: bool) -> list[Binding]:
-        """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(by_name)."""
+    def _bindings_to_send(self, before: Object | None, after: Object, explicit_inherit: bool) -> list[Binding]:
+        """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(explicit_inherit)."""
         there: list[Binding] = (before or {}).get("bindings", [])
         bound = bindings.to_api(after.get("bindings", there), self._declared or [], there)
-        new = self._to_send(before, after) if self._secrets else {}
+        new = self._secrets_to_send(before, after) if self._secrets else {}
         if before and (
-            by_name or any(binding["type"] == INHERIT for binding in bound)
+            explicit_inherit or any(binding["type"] == INHERIT for binding in bound)
         ):  # whether both ways go together is documented nowhere
             bound += [
                 bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new
             ]
         return [*bound, *(bindings.secret_binding(name, value) for name, value in new.items())]
 
-    def _steps(self, before: Object | None) -> Object:
+    def _pending_migrations(self, before: Object | None) -> Object:
         return migrations.pending(self._migrations, (before or {}).get("migration_tag"))
 
     def _upload(self, before: Object | None, after: Object) -> list[Step]:
-        every = self._bound(before, after, by_name=False)
-        told = {
+        all_bindings = self._bindings_to_send(before, after, explicit_inherit=False)
+        upload_settings = {
             name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)
-        } | self._steps(before)
-        session = self._session(before, after)
+        } | self._pending_migrations(before)
+        session = self._upload_session(before, after)
         put = Step(
             "PUT",
             self.path,
             lambda: multipart.upload_request(
                 self._source,
-                {**told, **self._served(session)},
-                every,
-                self._all_tags(after, self._source.bundle_digest),
+                {**upload_settings, **self._assets_metadata(session)},
+                all_bindings,
+                self._tags_to_write(after, self._source.bundle_digest),
             ),
         )
         return [session.step, put] if session else [put]
 
     def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
         """Change what is not code. Bindings are replaced as a whole, so what stays is named."""
-        told = {name: after[name] for name in settings.SETTINGS if name in changed} | self._steps(before)
+        upload_settings = {
+            name: after[name] for name in settings.SETTINGS if name in changed
+        } | self._pending_migrations(before)
         if {"bindings", "secrets"} & set(changed):
-            told["bindings"] = self._bound(before, after, by_name=True)
+            upload_settings["bindings"] = self._bindings_to_send(before, after, explicit_inherit=True)
         return Step(
             "PATCH",
             f"{self.path}/settings",
-            lambda: multipart.settings_request({**told, "tags": self._all_tags(after, self._code)}),
+            lambda: multipart.settings_request(
+                {**upload_settings, "tags": self._tags_to_write(after, self._bundle_digest)}
+            ),
         )

@@ -11,40 +11,40 @@ import typing as t
 from .._engine.resource import Object
 from .._worker import assets
 from .._worker.fingerprint import FingerprintTag
-from .script_told import assets_told
-from .secrets import HoldsSecrets
+from .script_mapping import assets_from_api
+from .secrets import SecretsMixin
 
 
-class ServesAssets(HoldsSecrets):
+class AssetsMixin(SecretsMixin):
     """A Worker as far as its static assets go. Its stamp holds a hash of them."""
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._has_assets = self._touched = False
+        self._has_assets = self._has_drifted = False
 
     @property
     def _assets(self) -> assets.Assets | None:
         return assets.load(self.given["assets"], self.options.get("source_root")) if self.given.get("assets") else None
 
     @property
-    def _lacks_assets(self) -> bool:
+    def _assets_missing(self) -> bool:
         """Whether somebody has removed what the stamp may speak of."""
         return self._assets is not None and not self._has_assets
 
-    def _assets_there(self, wanted: FingerprintTag) -> Object | None:
+    def _current_assets(self, wanted: FingerprintTag) -> Object | None:
         """Return what can be told of the assets that it has: Cloudflare lists them for nobody, and the stamp knows them unless others have written."""
-        fingerprint_tag = None if self._touched else self._fingerprint_tag
-        if self._assets and fingerprint_tag and fingerprint_tag.assets == wanted.assets and not self._lacks_assets:
+        fingerprint_tag = None if self._has_drifted else self._fingerprint_tag
+        if self._assets and fingerprint_tag and fingerprint_tag.assets == wanted.assets and not self._assets_missing:
             return self._assets.summary
-        return assets_told(self._has_assets, fingerprint_tag)
+        return assets_from_api(self._has_assets, fingerprint_tag)
 
-    def _session(self, before: Object | None, after: Object) -> assets.Session | None:
+    def _upload_session(self, before: Object | None, after: Object) -> assets.Session | None:
         """Return the upload of the assets, if they differ. Without code there is always one: nothing else makes an upload of assets alone."""
         if self._assets is None or (before is not None and before["assets"] == after["assets"] and after["modules"]):
             return None
         return assets.Session(self.client, self.path, self._assets.folder)
 
-    def _served(self, session: assets.Session | None) -> Object:
+    def _assets_metadata(self, session: assets.Session | None) -> Object:
         """Return what an upload says of assets: those that it does not mention are gone."""
         if self._assets and session:
             return {"assets": {"jwt": session.token, "config": self._assets.config}}

@@ -15,9 +15,9 @@ from .._engine.info import Info
 from .._engine.resource import Field, Object
 from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag
 from .._worker.multipart import read_modules
-from .script_told import assets_told, settings_told, told
+from .script_mapping import assets_from_api, script_from_api, settings_from_api
 
-TERM = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
+TAG_FILTER = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
 DETAIL = ("listing", "settings", "content")  # each also reads what those before it read
 
 
@@ -35,7 +35,7 @@ class ScriptInfo(Info):
         super().__init__(client, given, options)
         self._terms = [term.strip() for tag in options["tags"] or () for term in tag.split(",")]
         for term in self._terms:
-            if not TERM.fullmatch(term):
+            if not TAG_FILTER.fullmatch(term):
                 raise CloudflareError(
                     f"tags: {term!r} is no filter: write plan-pro:yes for Workers that have the tag, plan-pro:no for those that have not."
                 )
@@ -49,7 +49,7 @@ class ScriptInfo(Info):
         """Read the Workers as the API lists them."""
 
     @property
-    def narrowing(self) -> dict[str, str]:
+    def list_params(self) -> dict[str, str]:
         """What has the API list no more than is asked for, if it heeds it."""
         terms = [*self._terms, *([f"{OWNER_PREFIX}{self.options['owner']}:yes"] if self.options["owner"] else [])]
         return {"tags": ",".join(terms)} if terms else {}
@@ -58,9 +58,9 @@ class ScriptInfo(Info):
         where = {name: self.options[name] for name in self.identity}
         for script in self.scripts():
             tags = self._tags(script)
-            if tags is not None and self._fits(tags):
-                assets = assets_told(script.get("has_assets") is True, find_fingerprint_tag(tags))
-                yield {**where, "name": script["id"], **told(script, tags), "assets": assets}
+            if tags is not None and self._matches_tags(tags):
+                assets = assets_from_api(script.get("has_assets") is True, find_fingerprint_tag(tags))
+                yield {**where, "name": script["id"], **script_from_api(script, tags), "assets": assets}
 
     def _tags(self, script: Object) -> list[str] | None:
         """Return the tags of a Worker; None where it is gone by now."""
@@ -69,7 +69,7 @@ class ScriptInfo(Info):
         found = self.client.get_or_none(self.path(script["id"], "settings"))  # a listing did not always carry them
         return (found.result.get("tags") or []) if found else None
 
-    def _fits(self, tags: t.Collection[str]) -> bool:
+    def _matches_tags(self, tags: t.Collection[str]) -> bool:
         """Whether these are the tags of a Worker that is asked for."""
         return all((tag in tags) is (side == "yes") for tag, side in (term.rsplit(":", 1) for term in self._terms))
 
@@ -82,7 +82,7 @@ class ScriptInfo(Info):
 
     def _settings(self, name: str) -> Object:
         found = self.client.get_or_none(self.path(name, "settings"))
-        return settings_told(found.result) if found else {}
+        return settings_from_api(found.result) if found else {}
 
     def _modules(self, name: str) -> Object:
         found = self.client.get_or_none(self.path(name, *self.content), headers={"Accept": "*/*"})

@@ -13,7 +13,7 @@ from .._engine.resource import Object, Resource, Spec, Step
 from .._worker import bindings
 from .._worker.fingerprint import FingerprintTag, secrets_digest
 
-HIDDEN, OTHER = "(secret)", "(secret, another value)"  # how a secret is shown
+SENSITIVE, SENSITIVE_CHANGED = "(sensitive)", "(sensitive, changed)"  # how a secret is shown
 SPEC: Spec = {"type": "dict", "no_log": True}
 CONTROLS: dict[str, Spec] = {
     "fingerprint_key": {"type": "str", "no_log": True},
@@ -21,20 +21,20 @@ CONTROLS: dict[str, Spec] = {
 }
 
 
-def uncompared_secrets(count: int) -> list[str]:
+def uncompared_secrets_warnings(count: int) -> list[str]:
     """Return the warning that C(count) secrets were left as they are, if any were."""
     remedy = "Give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
     return [f"Secrets whose values could not be compared with what exists: {count}. {remedy}"] if count else []
 
 
-class HoldsSecrets(Resource):
+class SecretsMixin(Resource):
     """A Worker as far as its secrets go. Its stamp holds a hash of them."""
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._fingerprint_tag: FingerprintTag | None = None
-        self._resend, self._written = self._policy == "always", False
-        self.uncompared = 0
+        self._force_send, self._verifying = self._update_policy == "always", False
+        self.uncompared_count = 0
         """How many secrets exist whose values could not be compared, for want of a key."""
 
     @property
@@ -44,15 +44,15 @@ class HoldsSecrets(Resource):
 
     @property
     def warnings(self) -> list[str]:
-        return uncompared_secrets(self.uncompared)
+        return uncompared_secrets_warnings(self.uncompared_count)
 
     @property
-    def _key(self) -> str | None:
+    def _fingerprint_key(self) -> str | None:
         return self.options.get("fingerprint_key")
 
     @property
-    def _policy(self) -> str:
-        return self.options.get("update_secrets") or ("on_change" if self._key else "on_create")
+    def _update_policy(self) -> str:
+        return self.options.get("update_secrets") or ("on_change" if self._fingerprint_key else "on_create")
 
     @property
     def _secrets(self) -> dict[str, t.Any]:
@@ -62,35 +62,37 @@ class HoldsSecrets(Resource):
         }
 
     @property
-    def _values(self) -> dict[str, t.Any]:
+    def _secret_values(self) -> dict[str, t.Any]:
         return {name: value for name, value in self._secrets.items() if value is not None}
 
-    def _segment(self) -> str:
+    def _secrets_digest(self) -> str:
         secrets = None if self.given["secrets"] is None else self._secrets
-        return secrets_digest(secrets, self._key if self._policy == "on_change" else None)
+        return secrets_digest(secrets, self._fingerprint_key if self._update_policy == "on_change" else None)
 
-    def _seen(self, names: t.Iterable[str]) -> dict[str, str]:
+    def _observed_secrets(self, names: t.Iterable[str]) -> dict[str, str]:
         """Return the secrets that exist as they are shown: those whose values are known to differ, or to be sent in any case, as such."""
         same = (
             self._fingerprint_tag is not None
             and "secrets" in self.given
-            and self._fingerprint_tag.secrets == self._segment()
+            and self._fingerprint_tag.secrets == self._secrets_digest()
         )
-        shown = OTHER if self._resend or (self._policy == "on_change" and not same) else HIDDEN
-        return {name: shown if name in self._secrets else HIDDEN for name in names}
+        shown = (
+            SENSITIVE_CHANGED if self._force_send or (self._update_policy == "on_change" and not same) else SENSITIVE
+        )
+        return {name: shown if name in self._secrets else SENSITIVE for name in names}
 
-    def _as_wanted(self, there: t.Mapping[str, t.Any]) -> dict[str, str]:
+    def _desired_secrets(self, there: t.Mapping[str, t.Any]) -> dict[str, str]:
         """Return the secrets as they shall be: those that exist and are not named stay, but where the whole option is null."""
         stay = [] if self.given["secrets"] is None else [name for name in there if name not in self._secrets]
-        return {**dict.fromkeys(stay, HIDDEN), **dict.fromkeys(self._values, HIDDEN)}
+        return {**dict.fromkeys(stay, SENSITIVE), **dict.fromkeys(self._secret_values, SENSITIVE)}
 
     def _count_uncompared(self) -> None:
-        if not self._key and self._policy == "on_create" and not self._written:
-            self.uncompared = len(self._values)
+        if not self._fingerprint_key and self._update_policy == "on_create" and not self._verifying:
+            self.uncompared_count = len(self._secret_values)
 
-    def _to_send(self, before: Object | None, after: Object) -> dict[str, t.Any]:
+    def _secrets_to_send(self, before: Object | None, after: Object) -> dict[str, t.Any]:
         there = (before or {}).get("secrets", {})
-        return {name: value for name, value in self._values.items() if there.get(name) != after["secrets"][name]}
+        return {name: value for name, value in self._secret_values.items() if there.get(name) != after["secrets"][name]}
 
     def _patch_secrets(self, values: t.Mapping[str, t.Any]) -> Step:
         patch = {
@@ -100,4 +102,4 @@ class HoldsSecrets(Resource):
         return Step("PATCH", f"{self.path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": headers})
 
     def written(self) -> None:
-        self._resend, self._written = False, True
+        self._force_send, self._verifying = False, True

@@ -11,10 +11,10 @@ import typing as t
 from .._engine.resource import Field, Object, Step, body
 from .script import Script
 from .script_info import ScriptInfo
-from .script_told import TOLD
+from .script_mapping import SUMMARY_FIELDS
 
 
-def no_worker(name: str) -> str:
+def worker_missing_message(name: str) -> str:
     """Say what to do about a Worker that does not exist."""
     return (
         f"There is no Worker {name!r}: upload it first, with tenantry.cloudflare_workers.worker, or correct its name."
@@ -30,7 +30,7 @@ class Worker(Script):
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._subdomain: Object = {}
+        self._subdomain_settings: Object = {}
 
     @property
     def label(self) -> str:
@@ -47,7 +47,7 @@ class Worker(Script):
     def content_path(self) -> str:
         return f"{self.path}/content/v2"
 
-    def head(self) -> Object | None:
+    def read_summary(self) -> Object | None:
         # GET of one script answers with its source: the listing, which has no pages, is what tells of it.
         script = next(
             (script for script in self.client.list_all(self._path()) if script["id"] == self.options["name"]), None
@@ -57,28 +57,30 @@ class Worker(Script):
         tags = (
             script["tags"] if "tags" in script else self.client.call("GET", f"{self.path}/settings").result.get("tags")
         )
-        return {"tags": tags, **{key: script.get(key) for key in TOLD}}
+        return {"tags": tags, **{key: script.get(key) for key in SUMMARY_FIELDS}}
 
     def observe(self) -> Object | None:
-        thing = super().observe()
-        if thing and ("workers_dev" in self.given or self._is_astray(thing)):  # who is made anew forgets it
-            self._subdomain = self.client.call("GET", f"{self.path}/subdomain").result
-            thing["workers_dev"] = self._subdomain["enabled"]
-        return thing
+        current = super().observe()
+        if current and ("workers_dev" in self.given or self._needs_replacement(current)):  # who is made anew forgets it
+            self._subdomain_settings = self.client.call("GET", f"{self.path}/subdomain").result
+            current["workers_dev"] = self._subdomain_settings["enabled"]
+        return current
 
     def create(self, after: Object) -> t.Iterable[Step]:
-        return [*super().create(after), *(self._switch(after) if "workers_dev" in self.given else [])]
+        return [*super().create(after), *(self._subdomain_step(after) if "workers_dev" in self.given else [])]
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         others = [name for name in changed if name != "workers_dev"]
-        switched = after["workers_dev"] if self._is_astray(before) else "workers_dev" in changed
-        return [*super().update(before, after, others), *(self._switch(after) if switched else [])]
+        switched = after["workers_dev"] if self._needs_replacement(before) else "workers_dev" in changed
+        return [*super().update(before, after, others), *(self._subdomain_step(after) if switched else [])]
 
-    def _switch(self, after: Object) -> list[Step]:
+    def _subdomain_step(self, after: Object) -> list[Step]:
         """Return the write that lets it answer on workers.dev, or not. Its previews stay as they are, which a write does not promise that is silent of them."""
-        return [Step("POST", f"{self.path}/subdomain", body({**self._subdomain, "enabled": after["workers_dev"]}))]
+        return [
+            Step("POST", f"{self.path}/subdomain", body({**self._subdomain_settings, "enabled": after["workers_dev"]}))
+        ]
 
-    def put_tags(self, tags: t.Callable[[], list[str]]) -> Step:
+    def replace_tags(self, tags: t.Callable[[], list[str]]) -> Step:
         return Step("PATCH", f"{self.path}/script-settings", lambda: {"json": {"tags": tags()}})
 
 
@@ -92,4 +94,4 @@ class WorkerInfo(ScriptInfo):
         return self.client.account("workers", "scripts", *parts)
 
     def scripts(self) -> t.Iterable[Object]:
-        return self.client.list_all(self.path(), **self.narrowing)
+        return self.client.list_all(self.path(), **self.list_params)

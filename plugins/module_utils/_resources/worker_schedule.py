@@ -13,7 +13,7 @@ from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
 from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body, unordered
-from .worker import no_worker
+from .worker import worker_missing_message
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -81,7 +81,7 @@ class WorkerSchedule(Resource):
 
     def observe(self) -> Object | None:
         crons = crons_of(self.client, self.options["worker"])
-        self.missing = [no_worker(self.options["worker"])] if crons is None else []
+        self.missing = [worker_missing_message(self.options["worker"])] if crons is None else []
         exists = bool(crons) if self.options["state"] == "absent" else crons is not None
         return {"worker": self.options["worker"], "crons": crons} if exists else None
 

@@ -15,12 +15,12 @@ from .._worker import binding_validation
 from .._worker.fingerprint import NO_FINGERPRINT, FingerprintTag, find_fingerprint_tag
 from .namespaced_worker import NamespacedWorker
 from .script import Script
-from .script_told import written_since
-from .secrets import CONTROLS, SPEC, HoldsSecrets
+from .script_mapping import modified_after_upload
+from .secrets import CONTROLS, SPEC, SecretsMixin
 from .worker import Worker
 
 
-class WorkerSecrets(HoldsSecrets):
+class WorkerSecrets(SecretsMixin):
     """Some secrets of one Worker, as one task wants them. Absent, none of those that are named is there."""
 
     name = "worker_secrets"
@@ -33,17 +33,17 @@ class WorkerSecrets(HoldsSecrets):
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        kind: type[Script] = NamespacedWorker if options.get("dispatch_namespace") else Worker
-        self._worker = kind(client, {}, {**options, "owner": "default", "state": "absent"})
+        script_class: type[Script] = NamespacedWorker if options.get("dispatch_namespace") else Worker
+        self._worker = script_class(client, {}, {**options, "owner": "default", "state": "absent"})
         self._tags: list[str] = []
-        self._touched = False
+        self._has_drifted = False
         if "secrets" not in given or (options["state"] == "absent" and not given["secrets"]):
             raise CloudflareError("secrets: say which are meant, by name.")
-        misnamed = (
+        name_errors = (
             complaint for name in self._secrets for complaint in binding_validation.name_errors("secrets", name)
         )
         for complaint in (
-            *misnamed,
+            *name_errors,
             *(binding_validation.validation_errors(given) if options["state"] == "present" else ()),
         ):
             raise CloudflareError(complaint)
@@ -57,54 +57,62 @@ class WorkerSecrets(HoldsSecrets):
         return self._worker.path
 
     def observe(self) -> Object | None:
-        head = self._worker.head()
-        self.missing = self._worker.missing or ([] if head else [f"There is no {self._worker.label}: upload it first."])
-        self._tags = list((head or {}).get("tags") or [])
+        summary = self._worker.read_summary()
+        self.missing = self._worker.missing or (
+            [] if summary else [f"There is no {self._worker.label}: upload it first."]
+        )
+        self._tags = list((summary or {}).get("tags") or [])
         self._fingerprint_tag = find_fingerprint_tag(self._tags)
-        self._touched = head is not None and written_since(self._fingerprint_tag, head)
+        self._has_drifted = summary is not None and modified_after_upload(self._fingerprint_tag, summary)
         self._count_uncompared()
-        if head is None:
+        if summary is None:
             return None
         names = sorted(secret["name"] for secret in self.client.call("GET", f"{self.path}/secrets").result or [])
         if self.options["state"] == "absent":
             names = [name for name in names if name in self._secrets]
-        thing = {name: self.options[name] for name in self.identity if self.options.get(name)}
-        return {**thing, "secrets": self._seen(names)} if names or self.options["state"] == "present" else None
+        current = {name: self.options[name] for name in self.identity if self.options.get(name)}
+        return (
+            {**current, "secrets": self._observed_secrets(names)}
+            if names or self.options["state"] == "present"
+            else None
+        )
 
     def wanted(self, before: Object | None) -> Object:
-        return {"secrets": self._as_wanted((before or {}).get("secrets", {}))}
+        return {"secrets": self._desired_secrets((before or {}).get("secrets", {}))}
 
     def create(self, after: Object) -> t.Iterable[Step]:
-        return self._steps({}, self._values)
+        return self._write_steps({}, self._secret_values)
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        gone = dict.fromkeys(name for name in before["secrets"] if name not in after["secrets"])
-        due = {**gone, **self._to_send(before, after)} if changed else {}
-        return self._steps(before, due) if due or not self._attested() else []
+        removed = dict.fromkeys(name for name in before["secrets"] if name not in after["secrets"])
+        pending = {**removed, **self._secrets_to_send(before, after)} if changed else {}
+        return self._write_steps(before, pending) if pending or not self._tag_is_current() else []
 
     def delete(self, before: Object) -> t.Iterable[Step]:
-        return self._steps(before, dict.fromkeys(before["secrets"]))
+        return self._write_steps(before, dict.fromkeys(before["secrets"]))
 
-    def _attested(self) -> bool:
+    def _tag_is_current(self) -> bool:
         """Whether the stamp says what the values are, or need not."""
         return (
             self.options["state"] == "absent"
-            or self._policy != "on_change"
-            or (self._fingerprint_tag is not None and self._fingerprint_tag.secrets == self._segment())
+            or self._update_policy != "on_change"
+            or (self._fingerprint_tag is not None and self._fingerprint_tag.secrets == self._secrets_digest())
         )
 
-    def _steps(self, before: Object, due: t.Mapping[str, t.Any]) -> list[Step]:
-        steps = [self._patch_secrets(due)] if due else []
+    def _write_steps(self, before: Object, pending: t.Mapping[str, t.Any]) -> list[Step]:
+        steps = [self._patch_secrets(pending)] if pending else []
         # The Worker is changed by this: unless it is stamped anew, its next upload would take that for somebody else's doing.
-        retag = not self._attested() or (bool(due) and self._fingerprint_tag is not None and not self._touched)
-        return [*steps, self._worker.put_tags(self._updated_tags)] if retag else steps
+        rewrite_tag = not self._tag_is_current() or (
+            bool(pending) and self._fingerprint_tag is not None and not self._has_drifted
+        )
+        return [*steps, self._worker.replace_tags(self._updated_tags)] if rewrite_tag else steps
 
     def _updated_tags(self) -> list[str]:
         """Return the Worker's tags, of which the stamp says what its secrets are now. What others have changed before is not attested by that."""
         fingerprint_tag, now = self._fingerprint_tag or FingerprintTag(NO_FINGERPRINT), self.client.server_time()
-        if not self._attested():
-            fingerprint_tag = dataclasses.replace(fingerprint_tag, secrets=self._segment())
+        if not self._tag_is_current():
+            fingerprint_tag = dataclasses.replace(fingerprint_tag, secrets=self._secrets_digest())
         time = (
-            fingerprint_tag.uploaded_at if self._touched else max(now, fingerprint_tag.uploaded_at + 1)
+            fingerprint_tag.uploaded_at if self._has_drifted else max(now, fingerprint_tag.uploaded_at + 1)
         )  # another stamp than the one that a ledger may have noted
         return [*(tag for tag in self._tags if not find_fingerprint_tag([tag])), fingerprint_tag.render(time)]

@@ -2,50 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The records that the router reads: one key for each host name, in the KV namespace of the platform.
+"""The routing records of one owner: one key per host name, in the KV namespace that the router reads.
 
-A digest and the owner stand in the key's metadata, so that a listing shows what differs and what is not ours.
-
-Beside them is the ledger of each owner, under one key: how the API told of each Worker when this collection had last written it. What
-is told otherwise since was changed by somebody else.
+The metadata of each key stores a digest and the owner, so a listing shows the differences and the records of other owners.
+The ledger of the owner is stored in the same KV namespace.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from .._cloudflare.client import Client, parse_json
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Resource, Step
 from .._worker.bindings import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
-from .kv_entries import OURS, bulk_delete, bulk_put, find_namespace, value_at
+from .kv_entries import OURS, bulk_delete, bulk_put, find_namespace
 from .kv_namespace import ROOT
-
-LEDGER = f"{OURS}/ledger/"  # and the owner: a key that is no host name
-
-Ledger = dict[str, list[t.Any]]  # Worker -> stamp, etag, modified_on
+from .ledger import LEDGER_KEY_PREFIX
 
 
-def read_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> Ledger:
-    """Return an owner's ledger; an empty one where there is none, or none that can be read."""
-    ident, missing = find_namespace(client, options)
-    text = None if missing else value_at(client, f"{client.account(*ROOT)}/{ident}", LEDGER + owner)
-    told = parse_json(text or b"")
-    return {name: entry for name, entry in told.items() if _is_entry(entry)} if isinstance(told, dict) else {}
-
-
-def _is_entry(entry: t.Any) -> bool:
-    return (
-        isinstance(entry, list)
-        and len(entry) in (3, 4)
-        and all(isinstance(remembered, dict) for remembered in entry[3:])
-    )
-
-
-class Registry(Resource):
+class RoutingRecords(Resource):
     """The records of one owner. C(given) holds C(records), host name -> Worker, and C(workers), whose other records go but for
-    those of host names that are C(declared); C(ledger) says what the ledger shall hold, once everything else is written, and C(noted)
+    those of host names that are C(declared_hosts); C(ledger) says what the ledger shall hold, once everything else is written, and C(ledger_unchanged)
     whether it needs no writing.
 
     Absent, all of that owner's records go.
@@ -55,7 +33,7 @@ class Registry(Resource):
     fields = (Field("records", None),)
     reads_back = False
 
-    others = 0
+    foreign_key_count = 0
     """How many keys of the KV namespace are not this owner's."""
 
     @property
@@ -70,42 +48,46 @@ class Registry(Resource):
         keys = None if self.missing else self.client.list_or_none(f"{self._path()}/keys", limit=1000)
         if keys is None and not self.missing:
             self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
-        ledger = LEDGER + self.options["owner"]
-        self._ledgers = [key["name"] for key in keys or () if key["name"] == ledger]
-        marks = {
+        ledger = LEDGER_KEY_PREFIX + self.options["owner"]
+        self._ledger_keys = [key["name"] for key in keys or () if key["name"] == ledger]
+        metadata_by_key = {
             key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys or () if key["name"] != ledger
         }
-        self._digests = {host: mark.get("digest") for host, mark in marks.items()}
-        holders = {host: mark["owner"] for host, mark in marks.items() if mark.get("owner")}
-        taken = next(
+        self._digests = {host: mark.get("digest") for host, mark in metadata_by_key.items()}
+        owner_by_host = {host: mark["owner"] for host, mark in metadata_by_key.items() if mark.get("owner")}
+        conflicting_host = next(
             (
                 host
                 for host in self.given["records"]
-                if holders.get(host, self.options["owner"]) != self.options["owner"]
+                if owner_by_host.get(host, self.options["owner"]) != self.options["owner"]
             ),
             None,
         )
-        if taken:
+        if conflicting_host:
             raise CloudflareError(
-                f"hostnames: {taken} belongs to owner {holders[taken]!r} in {self.label}: remove it there first."
+                f"hostnames: {conflicting_host} belongs to owner {owner_by_host[conflicting_host]!r} in {self.label}: remove it there first."
             )
-        ours = {host: mark.get("worker") for host, mark in marks.items() if mark.get("owner") == self.options["owner"]}
-        self.others = len(marks) - len(ours)
+        own_records = {
+            host: mark.get("worker")
+            for host, mark in metadata_by_key.items()
+            if mark.get("owner") == self.options["owner"]
+        }
+        self.foreign_key_count = len(metadata_by_key) - len(own_records)
         return (
-            {"namespace_id": self._id, "records": ours}
-            if ours or self._ledgers or self.options["state"] != "absent"
+            {"namespace_id": self._id, "records": own_records}
+            if own_records or self._ledger_keys or self.options["state"] != "absent"
             else None
         )
 
     def wanted(self, before: Object | None) -> Object:
         # A host name that moves to a Worker which failed keeps its record until that one is there.
         there = (before or {"records": {}})["records"]
-        stay = {
+        kept_records = {
             host: worker
             for host, worker in there.items()
-            if worker not in self.given["workers"] or host in self.given["declared"]
+            if worker not in self.given["workers"] or host in self.given["declared_hosts"]
         }
-        return {"records": {**stay, **self.given["records"]}}
+        return {"records": {**kept_records, **self.given["records"]}}
 
     def create(self, after: Object) -> t.Iterable[Step]:
         raise AssertionError("the records of an owner are always there, if none of them")
@@ -115,15 +97,15 @@ class Registry(Resource):
         gone = [host for host in before["records"] if host not in after["records"]]
         due = [pair for pair in pairs if self._digests.get(pair["key"]) != pair["metadata"][OURS]["digest"]]
         return [
-            *bulk_put(self._path(), [*due, *([] if self.given["noted"] else [self._noted()])]),
+            *bulk_put(self._path(), [*due, *([] if self.given["ledger_unchanged"] else [self._ledger_pair()])]),
             *(bulk_delete(self._path(), gone) if gone else []),
         ]
 
     def delete(self, before: Object) -> t.Iterable[Step]:
-        return bulk_delete(self._path(), [*before["records"], *self._ledgers])
+        return bulk_delete(self._path(), [*before["records"], *self._ledger_keys])
 
-    def _noted(self) -> Object:
-        return {"key": LEDGER + self.options["owner"], "value": self.given["ledger"]}
+    def _ledger_pair(self) -> Object:
+        return {"key": LEDGER_KEY_PREFIX + self.options["owner"], "value": self.given["ledger"]}
 
     def _pair(self, host: str, worker: str) -> Object:
         value = {"worker": worker, "state": "active"}

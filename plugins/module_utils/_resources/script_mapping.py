@@ -13,28 +13,35 @@ from .._engine.resource import Object
 from .._worker import bindings, settings
 from .._worker.bindings import Binding
 from .._worker.fingerprint import FingerprintTag, find_fingerprint_tag, find_owner, user_tags
-from .secrets import HIDDEN
+from .secrets import SENSITIVE
 
-FILLED, TOUCHED = ("created_on",), ("etag", "modified_on")
-SHOWN = (*FILLED, *TOUCHED, "migration_tag")  # what a cheap read or a listing tells, beside the tags, and is passed on
-TOLD = (*SHOWN, "has_assets")
-LATE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
-UNKNOWN_ASSETS = "(not known)"  # the digest of those that this collection did not upload
+COMPUTED, COMPUTED_ON_WRITE = ("created_on",), ("etag", "modified_on")
+LISTING_FIELDS = (
+    *COMPUTED,
+    *COMPUTED_ON_WRITE,
+    "migration_tag",
+)  # what a cheap read or a listing tells, beside the tags, and is passed on
+SUMMARY_FIELDS = (*LISTING_FIELDS, "has_assets")
+UPLOAD_TOLERANCE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
+UNKNOWN_ASSETS = "(unknown)"  # the digest of those that this collection did not upload
 
 
-def seconds_of(date: str | None) -> float:
+def parse_timestamp(date: str | None) -> float:
     """Return a date of the API as whole seconds since 1970; 0 where there is none. Python 3.10 reads no fraction but of 3 or 6 digits."""
     return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
 
 
-def written_since(fingerprint_tag: FingerprintTag | None, head: Object) -> bool:
+def modified_after_upload(fingerprint_tag: FingerprintTag | None, summary: Object) -> bool:
     """Whether somebody else seems to have changed a Worker since it was stamped."""
-    return fingerprint_tag is not None and seconds_of(head.get("modified_on")) > fingerprint_tag.uploaded_at + LATE
+    return (
+        fingerprint_tag is not None
+        and parse_timestamp(summary.get("modified_on")) > fingerprint_tag.uploaded_at + UPLOAD_TOLERANCE
+    )
 
 
-def told(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
+def script_from_api(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
     """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
-    return {"owner": find_owner(tags), "tags": user_tags(tags), **{name: script.get(name) for name in SHOWN}}
+    return {"owner": find_owner(tags), "tags": user_tags(tags), **{name: script.get(name) for name in LISTING_FIELDS}}
 
 
 def fingerprint_tag_text(tags: t.Iterable[str]) -> str | None:
@@ -42,22 +49,22 @@ def fingerprint_tag_text(tags: t.Iterable[str]) -> str | None:
     return next((tag for tag in tags if find_fingerprint_tag([tag])), None)
 
 
-def assets_told(there: bool, fingerprint_tag: FingerprintTag | None) -> Object | None:
+def assets_from_api(there: bool, fingerprint_tag: FingerprintTag | None) -> Object | None:
     """Return what a stamp tells of the assets of a Worker; None where it has none."""
     return {"digest": (fingerprint_tag.assets if fingerprint_tag else "") or UNKNOWN_ASSETS} if there else None
 
 
-def settings_told(answer: t.Mapping[str, t.Any], attested: t.Iterable[Binding] = ()) -> Object:
-    """Return what the settings of a Worker tell; of its secrets, that is the names. C(attested) are the bindings that are known to have been sent."""
-    every = bindings.by_name(answer.get("bindings") or [])
+def settings_from_api(answer: t.Mapping[str, t.Any], sent_bindings: t.Iterable[Binding] = ()) -> Object:
+    """Return what the settings of a Worker tell; of its secrets, that is the names. C(sent_bindings) are the bindings that are known to have been sent."""
+    all_bindings = bindings.by_name(answer.get("bindings") or [])
     return {
         **settings.from_api(answer),
-        "bindings": bindings.from_api(every, attested),
-        "secrets": {binding["name"]: HIDDEN for binding in every if binding["type"] in bindings.SECRET_TYPES},
+        "bindings": bindings.from_api(all_bindings, sent_bindings),
+        "secrets": {binding["name"]: SENSITIVE for binding in all_bindings if binding["type"] in bindings.SECRET_TYPES},
     }
 
 
-def unknown_bindings(types: t.Collection[str]) -> list[str]:
+def unknown_binding_warnings(types: t.Collection[str]) -> list[str]:
     """Return the warning that bindings of these types were sent as they are, if there are any."""
     return (
         [
@@ -68,7 +75,7 @@ def unknown_bindings(types: t.Collection[str]) -> list[str]:
     )
 
 
-def outdated_bundles(count: int) -> list[str]:
+def outdated_bundle_warnings(count: int) -> list[str]:
     """Return the warning that C(count) Workers are as another esbuild made them, if any are."""
     remedy = "It stays as it is. Give rebundle: true to upload what the esbuild of today makes of the same sources."
     return [f"Workers whose code another version of esbuild has made: {count}. {remedy}"] if count else []

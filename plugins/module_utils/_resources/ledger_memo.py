@@ -18,57 +18,57 @@ from .._worker import settings
 from .._worker.bindings import INHERIT, Binding
 from .._worker.fingerprint import fingerprint
 
-Remembered = dict[str, t.Any]  # field -> hash; bindings -> name -> type, hash; secrets -> names
+LedgerMemo = dict[str, t.Any]  # field -> hash; bindings -> name -> type, hash; secrets -> names
 
 
 def _digest(value: t.Any) -> str:
     return fingerprint(value)[:8]
 
 
-def remember(thing: Object, fields: t.Iterable[Field], declared: t.Iterable[Binding]) -> Remembered:
+def make_memo(current: Object, fields: t.Iterable[Field], declared: t.Iterable[Binding]) -> LedgerMemo:
     """Return what to remember of a Worker that was read or written as a whole."""
     hashes = {
-        field.name: _digest(field.normalize(thing[field.name]))
+        field.name: _digest(field.normalize(current[field.name]))
         for field in fields
-        if not _is_initial(field, thing[field.name])
+        if not _is_default(field, current[field.name])
     }
-    asked = {binding["name"]: binding for binding in declared}
-    bound = {
-        one["name"]: one.get(DIFFERENT) or [one["type"], _digest(asked.get(one["name"], one))]
-        for one in thing["bindings"]
+    declared_by_name = {binding["name"]: binding for binding in declared}
+    digests = {
+        one["name"]: one.get(DIFFERENT) or [one["type"], _digest(declared_by_name.get(one["name"], one))]
+        for one in current["bindings"]
     }
-    named = {"bindings": bound, "secrets": sorted(thing["secrets"]), "tags": thing["tags"]}
+    named = {"bindings": digests, "secrets": sorted(current["secrets"]), "tags": current["tags"]}
     return {**hashes, **{name: value for name, value in named.items() if value}}
 
 
-def recall(
-    remembered: Remembered, fields: t.Iterable[Field], wanted: Object, declared: t.Collection[Binding]
+def from_memo(
+    memo: LedgerMemo, fields: t.Iterable[Field], wanted: Object, declared: t.Collection[Binding]
 ) -> Object | None:
     """Return the Worker as it is: what is not remembered to be the wanted is C(DIFFERENT). None where that is too little to go by."""
-    thing: Object = {}
+    current: Object = {}
     for field in fields:
-        name, digest = field.name, remembered.get(field.name)
+        name, digest = field.name, memo.get(field.name)
         if digest is None:
-            thing[name] = field.initial
+            current[name] = field.initial
         elif name in wanted and digest == _digest(field.normalize(wanted[name])):
-            thing[name] = wanted[name]
+            current[name] = wanted[name]
         elif name in wanted and not settings.is_partial(name):
-            thing[name] = DIFFERENT
+            current[name] = DIFFERENT
         else:  # it stays, or a part of it does, and an upload has to say what that is
             return None
     if any(binding["type"] == INHERIT for binding in declared):
         return None
-    asked = {binding["name"]: binding for binding in declared}
-    bound = {name: [one["type"], _digest(one)] for name, one in asked.items()}
-    there = remembered.get("bindings", {})
-    thing["bindings"] = [
-        asked[name] if bound.get(name) == told else {"name": name, "type": told[0], DIFFERENT: told}
+    declared_by_name = {binding["name"]: binding for binding in declared}
+    digests = {name: [one["type"], _digest(one)] for name, one in declared_by_name.items()}
+    there = memo.get("bindings", {})
+    current["bindings"] = [
+        declared_by_name[name] if digests.get(name) == told else {"name": name, "type": told[0], DIFFERENT: told}
         for name, told in sorted(there.items())
     ]
-    return thing
+    return current
 
 
-def _is_initial(field: Field, value: t.Any) -> bool:
+def _is_default(field: Field, value: t.Any) -> bool:
     return not knowable(value) or (
         knowable(field.initial) and bool(field.normalize(value) == field.normalize(field.initial))
     )

@@ -1,0 +1,32 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ledger of one owner: a cache in KV of each Worker as the API returned it after this collection's last write.
+
+A Worker whose etag or modification date differs from its entry has drifted. The ledger may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._cloudflare.client import Client, parse_json
+from .kv_entries import OURS, find_namespace, value_at
+from .kv_namespace import ROOT
+
+LEDGER_KEY_PREFIX = f"{OURS}/ledger/"  # followed by the owner; the slashes keep it apart from host names
+
+Ledger = dict[str, list[t.Any]]  # Worker -> fingerprint tag, etag, modified_on and, if known, its memo
+
+
+def load_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> Ledger:
+    """Load an owner's ledger. Return an empty one if it does not exist or cannot be parsed."""
+    namespace_id, missing = find_namespace(client, options)
+    text = None if missing else value_at(client, f"{client.account(*ROOT)}/{namespace_id}", LEDGER_KEY_PREFIX + owner)
+    entries = parse_json(text or b"")
+    return {name: entry for name, entry in entries.items() if _is_entry(entry)} if isinstance(entries, dict) else {}
+
+
+def _is_entry(entry: t.Any) -> bool:
+    return isinstance(entry, list) and len(entry) in (3, 4) and all(isinstance(memo, dict) for memo in entry[3:])
