@@ -234,9 +234,9 @@ class Script(AssetsMixin):
         if skip_read:
             attested = self.wanted(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in current}}
-        seen = (self.state_from_ledger(same) if depth == "fingerprint" and not self.in_full else None) or self._read_remote(
-            same, depth
-        )
+        seen = (
+            self.state_from_ledger(same) if depth == "fingerprint" and not self.in_full else None
+        ) or self._read_remote(same, depth)
         names = list(seen["secrets"])
         if not self._verifying:
             removed = (
