@@ -18,7 +18,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import (
     CustomHostname,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_entries import MOST_READ
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_entries import MAX_BULK_READ
 from harness import Result, Runner
 from local_edge.testing import Edge
 from predictions import UNKNOWN
@@ -313,7 +313,7 @@ def test_what_is_known_by_a_name_that_the_api_knows_takes_one_request(run: Runne
 
 def test_values_are_read_a_hundred_at_once(run: Runner, edge: Edge) -> None:
     ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
-    entries = [{"key": f"k{number:04}", "value": number} for number in range(2 * MOST_READ + 1)]
+    entries = [{"key": f"k{number:04}", "value": number} for number in range(2 * MAX_BULK_READ + 1)]
     run.ok("kv_entries", namespace_id=ident, entries=entries)
     assert cost(run, edge, "kv_entries_info", namespace_id=ident) == 1 + 3
     assert cost(run, edge, "kv_entries_info", namespace_id=ident, detail="keys") == 1

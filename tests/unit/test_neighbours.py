@@ -48,7 +48,7 @@ def test_what_a_schedule_costs(run: Runner, edge: Edge) -> None:
 
 def test_the_crons_that_are_refused_are_those_that_cloudflare_would_refuse() -> None:
     from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_schedule import (
-        complaint,
+        cron_error,
     )
 
     draw = random.Random(7)
@@ -60,10 +60,10 @@ def test_the_crons_that_are_refused_are_those_that_cloudflare_would_refuse() -> 
         try:
             cron.check([one])
         except ApiError:
-            assert complaint(one), one
+            assert cron_error(one), one
         else:
             taken += 1
-            assert not complaint(one), one
+            assert not cron_error(one), one
     assert 500 < taken < 2500, "neither all nor none of them are good"
 
 
@@ -425,9 +425,9 @@ def test_what_does_not_fit_into_one_request_is_sent_in_several(
         entries(run, *some)
         return [operation.count("/bulk") for operation in edge.writes()]
 
-    monkeypatch.setattr(kv_entries, "MOST_WRITTEN", 3)
+    monkeypatch.setattr(kv_entries, "MAX_BULK_WRITE", 3)
     assert sent(*({"key": f"k{number}", "value": "x"} for number in range(7))) == [1, 1, 1]
-    monkeypatch.setattr(kv_entries, "MOST_SENT", 1000)
+    monkeypatch.setattr(kv_entries, "MAX_BULK_BYTES", 1000)
     assert sent(*({"key": f"k{number}", "value": "ä" * 100} for number in range(2))) == [1, 1], (
         "as JSON each takes six hundred bytes"
     )

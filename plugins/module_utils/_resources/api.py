@@ -10,8 +10,8 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.converge import Mode, Outcome, converge
 from .._engine.resource import Kind
 
-READS = ("GET", "HEAD")
-METHODS = (*READS, "POST", "PUT", "PATCH", "DELETE")
+SAFE_METHODS = ("GET", "HEAD")
+METHODS = (*SAFE_METHODS, "POST", "PUT", "PATCH", "DELETE")
 
 
 class Api(Kind):
@@ -38,13 +38,15 @@ def converge_api(api: Api, mode: Mode) -> Outcome:
         path = path.replace("{account_id}", api.client.account_id)
     if options["paginate"] and method != "GET":
         raise CloudflareError(f"paginate: only a GET has pages, not a {method}.")
-    how = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
+    arguments = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
     if options["paginate"]:
         return Outcome(api.name, api.client.list_all(path, **(options["query"] or {})))
-    if method in READS:
-        answer = api.client.call(method, path, **how)
+    if method in SAFE_METHODS:
+        answer = api.client.call(method, path, **arguments)
         return Outcome(
             api.name, answer.result if "json" in answer.content_type else answer.content.decode(errors="replace")
         )
     api.client.invalidate()
-    return Outcome(api.name, None if mode.check else api.client.call(method, path, **how).result, [f"{method} {path}"])
+    return Outcome(
+        api.name, None if mode.check else api.client.call(method, path, **arguments).result, [f"{method} {path}"]
+    )

@@ -11,13 +11,13 @@ import typing as t
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Spec, Step, body
-from .zone import HOSTNAME, InZone, InZoneInfo, host_name
+from .zone import HOSTNAME, ZoneInfo, ZoneResource, normalize_hostname
 
-SWITCH: Spec = {"type": "str", "choices": ["on", "off"]}
+ON_OFF: Spec = {"type": "str", "choices": ["on", "off"]}
 SETTINGS: dict[str, Spec] = {
-    "http2": SWITCH,
-    "tls_1_3": SWITCH,
-    "early_hints": SWITCH,
+    "http2": ON_OFF,
+    "tls_1_3": ON_OFF,
+    "early_hints": ON_OFF,
     "min_tls_version": {"type": "str", "choices": ["1.0", "1.1", "1.2", "1.3"]},
     "ciphers": {"type": "list", "elements": "str"},
 }
@@ -29,15 +29,15 @@ SSL: dict[str, Spec] = {
     "wildcard": {"type": "bool"},
     "settings": {"type": "dict", "options": SETTINGS},
 }
-GOING = ("pending_deletion", "deleted")  # deleting takes a while
+DELETING_STATUSES = ("pending_deletion", "deleted")  # deleting takes a while
 # What a task may wait for, and when it has come.
-GOALS: t.Mapping[str, t.Callable[[Object], bool]] = {
-    "validation_records": lambda one: one["ssl_status"] != "initializing",
-    "active": lambda one: one["status"] == "active" and one["ssl_status"] in (None, "active"),
+WAIT_CONDITIONS: t.Mapping[str, t.Callable[[Object], bool]] = {
+    "validation_records": lambda item: item["ssl_status"] != "initializing",
+    "active": lambda item: item["status"] == "active" and item["ssl_status"] in (None, "active"),
 }
 
 
-def certificate(ssl: t.Mapping[str, t.Any] | None) -> Object | None:
+def normalize_ssl(ssl: t.Mapping[str, t.Any] | None) -> Object | None:
     """Return what is owned of C(ssl) as the API has it; None where there is no certificate."""
     if not ssl:
         return None
@@ -48,14 +48,16 @@ def certificate(ssl: t.Mapping[str, t.Any] | None) -> Object | None:
     }
 
 
-def without_unknown(value: t.Any) -> t.Any:
+def strip_unknown(value: t.Any) -> t.Any:
     """Return an object without what only the server can fill in, at every depth."""
     if not isinstance(value, dict):
         return value
-    return {key: without_unknown(one) for key, one in value.items() if one not in (None, UNKNOWN)}
+    return {key: strip_unknown(item) for key, item in value.items() if item not in (None, UNKNOWN)}
 
 
-def to_place(found: t.Mapping[str, t.Any], proofs: t.Iterable[t.Mapping[str, t.Any]]) -> list[Object]:
+def required_dns_records(
+    found: t.Mapping[str, t.Any], validation_records: t.Iterable[t.Mapping[str, t.Any]]
+) -> list[Object]:
     """Return the DNS records that the customer must make: for the name itself, and for its certificate."""
     owner = found.get("ownership_verification") or {}
     own = (
@@ -64,22 +66,22 @@ def to_place(found: t.Mapping[str, t.Any], proofs: t.Iterable[t.Mapping[str, t.A
     return [
         *own,
         *(
-            {"name": proof["txt_name"], "type": "TXT", "content": proof["txt_value"]}
-            for proof in proofs
-            if proof.get("txt_name")
+            {"name": record["txt_name"], "type": "TXT", "content": record["txt_value"]}
+            for record in validation_records
+            if record.get("txt_name")
         ),
     ]
 
 
-def told(found: Object, zone: str) -> Object:
+def from_api(found: Object, zone: str) -> Object:
     """Return a custom hostname from what the API tells of it."""
     ssl = found.get("ssl") or {}
-    proofs = ssl.get("validation_records") or []
+    validation_records = ssl.get("validation_records") or []
     return {
         "hostname": found["hostname"],
         "zone_id": zone,
         **{field.name: found.get(field.name) for field in CustomHostname.fields},
-        "ssl": certificate(ssl),
+        "ssl": normalize_ssl(ssl),
         "custom_metadata": found.get("custom_metadata") or {},
         **{
             key: found.get(key)
@@ -87,13 +89,13 @@ def told(found: Object, zone: str) -> Object:
         },
         "verification_errors": found.get("verification_errors") or [],
         "ssl_status": ssl.get("status"),
-        "validation_records": proofs,
+        "validation_records": validation_records,
         "validation_errors": [error.get("message") for error in ssl.get("validation_errors") or []],
-        "dns_records": to_place(found, proofs),
+        "dns_records": required_dns_records(found, validation_records),
     }
 
 
-class CustomHostname(InZone):
+class CustomHostname(ZoneResource):
     """A custom hostname as one task wants it. What is sent as C(ssl), even unchanged, has its certificate validated anew."""
 
     name = "custom_hostname"
@@ -101,15 +103,20 @@ class CustomHostname(InZone):
     fields = (
         Field("ssl", {"type": "dict", "options": SSL}),
         Field("custom_metadata", {"type": "dict"}, lambda metadata: metadata or {}, initial={}, removed={}),
-        Field("custom_origin_server", {"type": "str"}, lambda origin: host_name(origin or "") or None, initial=None),
+        Field(
+            "custom_origin_server",
+            {"type": "str"},
+            lambda origin: normalize_hostname(origin or "") or None,
+            initial=None,
+        ),
         Field("custom_origin_sni", {"type": "str"}, lambda sni: sni or None, initial=None),
     )
     controls = {
-        **InZone.controls,
-        "wait_for": {"type": "str", "choices": list(GOALS)},
+        **ZoneResource.controls,
+        "wait_for": {"type": "str", "choices": list(WAIT_CONDITIONS)},
         "wait_timeout": {"type": "int", "default": 300},
     }
-    rules = {**InZone.rules, "required_one_of": [("zone", "zone_id")]}
+    rules = {**ZoneResource.rules, "required_one_of": [("zone", "zone_id")]}
     collection = ("custom_hostnames",)
     filled = ("id", "created_at")
     touched = (
@@ -119,7 +126,7 @@ class CustomHostname(InZone):
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        if not HOSTNAME.fullmatch(self.host):
+        if not HOSTNAME.fullmatch(self.lookup_host):
             raise CloudflareError(
                 f"hostname: {options['hostname']!r} is no host name: no wildcard (see ssl), no path, other alphabets in Punycode."
             )
@@ -131,29 +138,38 @@ class CustomHostname(InZone):
                 )
 
     @property
-    def host(self) -> str:
-        return host_name(self.options["hostname"])
+    def lookup_host(self) -> str:
+        return normalize_hostname(self.options["hostname"])
 
     @property
     def label(self) -> str:
         return f"custom hostname {self.options['hostname']!r}"
 
     def observe(self) -> Object | None:
-        self._look_up()
-        listed = [] if self._zone == UNKNOWN else self.client.list_all(self._path(), hostname=self.host, per_page=50)
-        found = next((one for one in listed if one["hostname"] == self.host and one.get("status") not in GOING), None)
-        return told(found, self._zone) if found else None
+        self._resolve_zone()
+        listed = (
+            [] if self._zone == UNKNOWN else self.client.list_all(self._path(), hostname=self.lookup_host, per_page=50)
+        )
+        found = next(
+            (
+                item
+                for item in listed
+                if item["hostname"] == self.lookup_host and item.get("status") not in DELETING_STATUSES
+            ),
+            None,
+        )
+        return from_api(found, self._zone) if found else None
 
     def wanted(self, before: Object | None) -> Object:
         wanted = super().wanted(before)
         if "ssl" in wanted:
-            there = (before or {}).get("ssl") or {**dict.fromkeys(SSL, UNKNOWN), "type": "dv"}
+            current_ssl = (before or {}).get("ssl") or {**dict.fromkeys(SSL, UNKNOWN), "type": "dv"}
             settings = wanted["ssl"].get("settings", {})
-            known = there["settings"] if isinstance(there["settings"], dict) else {}
+            current_settings = current_ssl["settings"] if isinstance(current_ssl["settings"], dict) else {}
             wanted["ssl"] = {
-                **there,
+                **current_ssl,
                 **wanted["ssl"],
-                "settings": {**known, **settings} if settings else there["settings"],
+                "settings": {**current_settings, **settings} if settings else current_ssl["settings"],
             }
         return wanted
 
@@ -165,51 +181,51 @@ class CustomHostname(InZone):
             )
 
     def awaited(self, thing: Object) -> str:
-        goal = self.options.get("wait_for")
-        if not goal or GOALS[goal](thing):
+        condition = self.options.get("wait_for")
+        if not condition or WAIT_CONDITIONS[condition](thing):
             return ""
         errors = [*thing["verification_errors"], *thing["validation_errors"]]
         records = [f"{record['type']} {record['name']} {record['content']}" for record in thing["dns_records"]]
-        told = [
+        details = [
             f" {what}: {'; '.join(found)}"
             for what, found in (("Cloudflare found", errors), ("The customer's DNS needs", records))
             if found
         ]
-        return f"it is {thing['status']}, its certificate {thing['ssl_status'] or 'none'}" + ".".join(["", *told])
+        return f"it is {thing['status']}, its certificate {thing['ssl_status'] or 'none'}" + ".".join(["", *details])
 
     def create(self, after: Object) -> t.Iterable[Step]:
         after["zone_id"] = self._zone
-        own = without_unknown({field.name: after[field.name] for field in self.fields if after[field.name]})
-        return [Step("POST", self._path(), body({"hostname": self.host, **own}))]
+        own = strip_unknown({field.name: after[field.name] for field in self.fields if after[field.name]})
+        return [Step("POST", self._path(), body({"hostname": self.lookup_host, **own}))]
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        patch = {name: without_unknown(after[name]) for name in changed}
+        patch = {name: strip_unknown(after[name]) for name in changed}
         return [Step("PATCH", self._path(before["id"]), body(patch))] if changed else []
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["id"]))]
 
 
-class CustomHostnameInfo(InZoneInfo):
+class CustomHostnameInfo(ZoneInfo):
     """The custom hostnames of a zone that one task asks for, but for those that are being deleted."""
 
     name, plural = "custom_hostname_info", "custom_hostnames"
     fields = (
-        Field("hostname", {"type": "str"}, host_name),
+        Field("hostname", {"type": "str"}, normalize_hostname),
         Field("status", {"type": "str"}),
         Field("ssl_status", {"type": "str"}),
     )
     rules = CustomHostname.rules
     collection = CustomHostname.collection
-    tell = staticmethod(told)
+    from_api = staticmethod(from_api)
 
     @property
-    def host(self) -> str:
+    def lookup_host(self) -> str:
         return "*"  # a customer's name is in no zone of ours
 
     @property
-    def narrowing(self) -> dict[str, t.Any]:
-        return {"hostname": host_name(self.options["hostname"] or "") or None, "per_page": 50}
+    def list_params(self) -> dict[str, t.Any]:
+        return {"hostname": normalize_hostname(self.options["hostname"] or "") or None, "per_page": 50}
 
     def listed(self) -> t.Iterable[Object]:
-        return [one for one in super().listed() if one["status"] not in GOING]
+        return [item for item in super().listed() if item["status"] not in DELETING_STATUSES]

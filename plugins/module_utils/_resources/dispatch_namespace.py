@@ -14,8 +14,8 @@ from .._engine.info import Info
 from .._engine.resource import Field, Object, Resource, Step, body
 
 ROOT = ("workers", "dispatch", "namespaces")
-FILLED = ("namespace_id", "script_count", "created_on", "created_by")
-TOUCHED = ("modified_on", "modified_by")
+COMPUTED = ("namespace_id", "script_count", "created_on", "created_by")
+COMPUTED_ON_WRITE = ("modified_on", "modified_by")
 
 
 def scripts_path(client: Client, namespace: str, *parts: str) -> str:
@@ -23,11 +23,11 @@ def scripts_path(client: Client, namespace: str, *parts: str) -> str:
     return client.account(*ROOT, namespace, "scripts", *parts)
 
 
-def told(namespace: t.Mapping[str, t.Any]) -> Object:
+def from_api(namespace: t.Mapping[str, t.Any]) -> Object:
     """Return a dispatch namespace as the API tells it; the API knows its name by another word."""
     return {
         "name": namespace["namespace_name"],
-        **{key: namespace.get(key) for key in ("trusted_workers", *FILLED, *TOUCHED)},
+        **{key: namespace.get(key) for key in ("trusted_workers", *COMPUTED, *COMPUTED_ON_WRITE)},
     }
 
 
@@ -41,11 +41,11 @@ class DispatchNamespace(Resource):
         Field("trusted_workers", {"type": "bool"}, bool, initial=False, removed=False),
     )
     controls = {"new_name": {"type": "str"}, "force": {"type": "bool", "default": False}}
-    filled, touched = FILLED, TOUCHED
+    filled, touched = COMPUTED, COMPUTED_ON_WRITE
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._uncompared, self._written = False, False
+        self._trust_not_comparable, self._verifying = False, False
 
     @property
     def label(self) -> str:
@@ -55,7 +55,7 @@ class DispatchNamespace(Resource):
     def warnings(self) -> list[str]:
         return (
             [f"Cloudflare does not say whether {self.label} trusts its Workers: trusted_workers could not be compared."]
-            if self._uncompared
+            if self._trust_not_comparable
             else []
         )
 
@@ -64,7 +64,7 @@ class DispatchNamespace(Resource):
 
     def _read(self, name: str) -> Object | None:
         found = self.client.get_or_none(self._path(name))
-        return told(found.result) if found and found.result else None
+        return from_api(found.result) if found and found.result else None
 
     def observe(self) -> Object | None:
         old, new_name = self._read(self.options["name"]), self.options.get("new_name")
@@ -85,11 +85,11 @@ class DispatchNamespace(Resource):
         if before and before["trusted_workers"] is None and "trusted_workers" in wanted:
             # Not every answer tells it. What cannot be compared is left alone.
             del wanted["trusted_workers"]
-            self._uncompared |= not self._written
+            self._trust_not_comparable |= not self._verifying
         return wanted
 
     def written(self) -> None:
-        self._written = True
+        self._verifying = True
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before and after is None and before["script_count"] and not self.options["force"]:
@@ -106,8 +106,8 @@ class DispatchNamespace(Resource):
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         trusted = self.given.get("trusted_workers") if after["trusted_workers"] is None else after["trusted_workers"]
-        whole = {"name": after["name"], **({} if trusted is None else {"trusted_workers": trusted})}
-        return [Step("PUT", self._path(before["name"]), body(whole))] if changed else []
+        config = {"name": after["name"], **({} if trusted is None else {"trusted_workers": trusted})}
+        return [Step("PUT", self._path(before["name"]), body(config))] if changed else []
 
     def delete(self, before: Object) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["name"]))]
@@ -120,4 +120,4 @@ class DispatchNamespaceInfo(Info):
     fields = (Field("name", {"type": "str", "aliases": ["namespace"]}),)
 
     def listed(self) -> t.Iterable[Object]:
-        return map(told, self.client.list_all(self.client.account(*ROOT)))
+        return map(from_api, self.client.list_all(self.client.account(*ROOT)))

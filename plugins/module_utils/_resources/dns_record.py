@@ -14,7 +14,7 @@ import typing as t
 from .._cloudflare.client import ApiResponse, Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, body, identical, same, unordered
-from .zone import InZone, InZoneInfo, host_name
+from .zone import ZoneInfo, ZoneResource, normalize_hostname
 
 NAME = re.compile(r"(\*|[a-z0-9_-]{1,63})(\.(\*|[a-z0-9_-]{1,63}))+")
 TYPES = (
@@ -26,38 +26,38 @@ SINGLE_VALUE_TYPES = (
     "AAAA",
     "CNAME",
 )  # types of which a name mostly has one record; of the others it has several by nature
-RANKED = ("MX", "URI")  # types that have a priority beside their data
-AUTOMATIC = 1  # the ttl that Cloudflare chooses, and the only one of a proxied record
-TELLING = ("content", "data")  # by which records of one name and type are told apart
+TYPES_WITH_PRIORITY = ("MX", "URI")  # types that have a priority beside their data
+TTL_AUTO = 1  # the ttl that Cloudflare chooses, and the only one of a proxied record
+MATCH_FIELDS = ("content", "data")  # by which records of one name and type are told apart
 
 
-def address(text: str) -> str:
+def normalize_ip(text: str) -> str:
     """Return the one spelling of an IP address; what is none as it is, for Cloudflare to refuse."""
     with contextlib.suppress(ValueError):
         return str(ipaddress.ip_address(text))
     return text
 
 
-def unquoted(text: str) -> str:
+def unquote_txt(text: str) -> str:
     """Return the text of a TXT record without the quotes that Cloudflare may have put around it or its parts."""
     return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)) if re.fullmatch(r'("(?:[^"\\]|\\.)*"\s*)+', text) else text
 
 
-FORMS: t.Mapping[str, t.Callable[[str], str]] = {
-    **dict.fromkeys(("A", "AAAA"), address),
-    **dict.fromkeys(("CNAME", "MX", "NS", "PTR"), host_name),
-    "TXT": unquoted,
+NORMALIZERS: t.Mapping[str, t.Callable[[str], str]] = {
+    **dict.fromkeys(("A", "AAAA"), normalize_ip),
+    **dict.fromkeys(("CNAME", "MX", "NS", "PTR"), normalize_hostname),
+    "TXT": unquote_txt,
 }
 
 
-def told(record: Object, zone: str) -> Object:
+def from_api(record: Object, zone: str) -> Object:
     """Return a DNS record from what the API tells of it."""
     owned = {field.name: record.get(field.name) for field in DNSRecord.fields}
     kept = {key: record.get(key) for key in ("id", "name", "type", "created_on", "modified_on")}
     return {**kept, **owned, "data": record.get("data") or None, "tags": record.get("tags") or [], "zone_id": zone}
 
 
-class DNSRecord(InZone):
+class DNSRecord(ZoneResource):
     """A DNS record as one task wants it, known by name and type, and by its content where it stands beside others of these."""
 
     name = "dns_record"
@@ -69,43 +69,43 @@ class DNSRecord(InZone):
         Field("content", {"type": "str"}),
         Field("data", {"type": "dict"}, initial=None),
         Field("proxied", {"type": "bool"}, initial=False, removed=False),
-        Field("ttl", {"type": "int"}, initial=AUTOMATIC, removed=AUTOMATIC),
+        Field("ttl", {"type": "int"}, initial=TTL_AUTO, removed=TTL_AUTO),
         Field("priority", {"type": "int"}, initial=None),
         Field("comment", {"type": "str"}, lambda comment: comment or None, initial=None),
         Field("tags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
     )
-    controls = {**InZone.controls, "multi_value": {"type": "bool"}}
+    controls = {**ZoneResource.controls, "multi_value": {"type": "bool"}}
     collection = ("dns_records",)
     filled, touched = ("id", "created_on"), ("modified_on",)
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        zone, ttl = host_name(options.get("zone") or ""), options.get("ttl") or AUTOMATIC
-        if not NAME.fullmatch(self.host):
+        zone, ttl = normalize_hostname(options.get("zone") or ""), options.get("ttl") or TTL_AUTO
+        if not NAME.fullmatch(self.lookup_host):
             raise CloudflareError(
                 f"name: {options['name']!r} is no whole name: write it with its zone, such as www.example.com, and in Punycode."
             )
-        if zone and not f".{self.host}".endswith(f".{zone}"):
+        if zone and not f".{self.lookup_host}".endswith(f".{zone}"):
             raise CloudflareError(
-                f"name: {options['name']!r} is not in zone {zone!r}: write the whole name, such as {self.host}.{zone}, or correct zone."
+                f"name: {options['name']!r} is not in zone {zone!r}: write the whole name, such as {self.lookup_host}.{zone}, or correct zone."
             )
-        for name in TELLING:
+        for name in MATCH_FIELDS:
             if name in given and not given[name]:
                 raise CloudflareError(
                     f"{name} is empty: give the {name} of the record, or remove it with state: absent."
                 )
-        if given.get("priority") is not None and options["type"] not in RANKED:
+        if given.get("priority") is not None and options["type"] not in TYPES_WITH_PRIORITY:
             raise CloudflareError(
-                f"priority: {options['type']} records have none beside their data, only {' and '.join(RANKED)}: leave it out here."
+                f"priority: {options['type']} records have none beside their data, only {' and '.join(TYPES_WITH_PRIORITY)}: leave it out here."
             )
-        if ttl != AUTOMATIC and not 30 <= ttl <= 86400:
+        if ttl != TTL_AUTO and not 30 <= ttl <= 86400:
             raise CloudflareError(
-                f"ttl: {ttl} is none: give 30 to 86400 seconds, or {AUTOMATIC} for Cloudflare's choice."
+                f"ttl: {ttl} is none: give 30 to 86400 seconds, or {TTL_AUTO} for Cloudflare's choice."
             )
 
     @property
-    def host(self) -> str:
-        return host_name(self.options["name"])
+    def lookup_host(self) -> str:
+        return normalize_hostname(self.options["name"])
 
     @property
     def label(self) -> str:
@@ -117,66 +117,66 @@ class DNSRecord(InZone):
         return self.options["type"] not in SINGLE_VALUE_TYPES if multi_value is None else bool(multi_value)
 
     @property
-    def _form(self) -> t.Callable[[str], str]:
-        return FORMS.get(self.options["type"], same)
+    def _normalize(self) -> t.Callable[[str], str]:
+        return NORMALIZERS.get(self.options["type"], same)
 
     def observe(self) -> Object | None:
-        self._look_up()
+        self._resolve_zone()
         listed = (
             []
             if self._zone == UNKNOWN
-            else self.client.list_all(self._path(), name=self.host, type=self.options["type"])
+            else self.client.list_all(self._path(), name=self.lookup_host, type=self.options["type"])
         )
-        return self._meant(
+        return self._match_record(
             [
-                told(record, self._zone)
+                from_api(record, self._zone)
                 for record in listed
-                if (host_name(record["name"]), record["type"]) == (self.host, self.options["type"])
+                if (normalize_hostname(record["name"]), record["type"]) == (self.lookup_host, self.options["type"])
             ]
         )
 
-    def _meant(self, records: t.Sequence[Object]) -> Object | None:
+    def _match_record(self, records: t.Sequence[Object]) -> Object | None:
         """Return that of the records of one name and type which the task means."""
-        fitting = [
+        matches = [
             record
             for record in records
-            if all(identical(value, record[name]) for name, value in self._told(record).items())
+            if all(identical(value, record[name]) for name, value in self._desired_content(record).items())
         ]
-        meant = fitting or ([] if self._is_multi_value or self.options["state"] == "absent" else records)
-        if len(meant) > 1:
-            contents = ", ".join(repr(record["content"]) for record in meant)
+        candidates = matches or ([] if self._is_multi_value or self.options["state"] == "absent" else records)
+        if len(candidates) > 1:
+            contents = ", ".join(repr(record["content"]) for record in candidates)
             raise CloudflareError(
-                f"content: there are {len(meant)} of {self.label}: {contents}. Give the content, or all data, of the one that is meant."
+                f"content: there are {len(candidates)} of {self.label}: {contents}. Give the content, or all data, of the one that is meant."
             )
-        return meant[0] if meant else None
+        return candidates[0] if candidates else None
 
-    def _told(self, record: Object) -> Object:
+    def _desired_content(self, record: Object) -> Object:
         """Return what is given of content and data, where that is the same as in C(record) in the record's own spelling."""
-        told = {name: self.given[name] for name in TELLING if name in self.given}
+        desired = {name: self.given[name] for name in MATCH_FIELDS if name in self.given}
         if (
-            "content" in told
+            "content" in desired
             and record["content"] is not None
-            and self._form(told["content"]) == self._form(record["content"])
+            and self._normalize(desired["content"]) == self._normalize(record["content"])
         ):
-            told["content"] = record["content"]
-        if "data" in told:
-            told["data"] = {**(record["data"] or {}), **told["data"]}
-        return told
+            desired["content"] = record["content"]
+        if "data" in desired:
+            desired["data"] = {**(record["data"] or {}), **desired["data"]}
+        return desired
 
     def wanted(self, before: Object | None) -> Object:
-        wanted = {**super().wanted(before), **(self._told(before) if before else {})}
+        wanted = {**super().wanted(before), **(self._desired_content(before) if before else {})}
         if wanted.get("proxied", (before or {}).get("proxied")):
-            wanted.setdefault("ttl", AUTOMATIC)
+            wanted.setdefault("ttl", TTL_AUTO)
         return wanted
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if after is None:
             return
-        if before is None and not any(name in self.given for name in TELLING):
+        if before is None and not any(name in self.given for name in MATCH_FIELDS):
             raise CloudflareError(
                 f"content: {self.label} does not exist yet: give its content, or its data where the type has several parts."
             )
-        if after["proxied"] and after["ttl"] != AUTOMATIC:
+        if after["proxied"] and after["ttl"] != TTL_AUTO:
             raise CloudflareError(
                 f"ttl: {self.label} is proxied, and then Cloudflare chooses its ttl: leave ttl out, or set proxied: false."
             )
@@ -188,11 +188,12 @@ class DNSRecord(InZone):
             for key in ("name", "type", *(field.name for field in self.fields))
             if after[key] not in (None, UNKNOWN)
         }
-        return [Step("POST", self._path(), body({**own, "name": self.host}), self._made)]
+        return [Step("POST", self._path(), body({**own, "name": self.lookup_host}), self._check_created_name)]
 
-    def _made(self, answer: ApiResponse) -> None:
+    def _check_created_name(self, answer: ApiResponse) -> None:
         name = answer.result["name"]
-        if host_name(name) != self.host:  # of a zone given by its id, only Cloudflare knows what names end in
+        # For a zone given by id, the zone's name is unknown until Cloudflare has completed the record's name.
+        if normalize_hostname(name) != self.lookup_host:
             raise CloudflareError(
                 f"name: {self.options['name']!r} is not in zone {self._zone}, and was made as {name!r}: remove that, give the whole name."
             )
@@ -208,23 +209,23 @@ class DNSRecord(InZone):
         return [Step("DELETE", self._path(before["id"]))]
 
 
-class DNSRecordInfo(InZoneInfo):
+class DNSRecordInfo(ZoneInfo):
     """The DNS records of a zone that one task asks for."""
 
     name, plural = "dns_record_info", "dns_records"
     fields = (
-        Field("name", {"type": "str"}, host_name),
+        Field("name", {"type": "str"}, normalize_hostname),
         Field("type", {"type": "str", "choices": list(TYPES)}),
         Field("content", {"type": "str"}),
     )
-    rules = {**InZoneInfo.rules, "required_one_of": [("zone_id", "zone", "name")]}
+    rules = {**ZoneInfo.rules, "required_one_of": [("zone_id", "zone", "name")]}
     collection = DNSRecord.collection
-    tell = staticmethod(told)
+    from_api = staticmethod(from_api)
 
     @property
-    def host(self) -> str:
-        return host_name(self.options["name"])
+    def lookup_host(self) -> str:
+        return normalize_hostname(self.options["name"])
 
     @property
-    def narrowing(self) -> dict[str, t.Any]:
-        return {"name": self.options["name"] and self.host, "type": self.options["type"], "per_page": 1000}
+    def list_params(self) -> dict[str, t.Any]:
+        return {"name": self.options["name"] and self.lookup_host, "type": self.options["type"], "per_page": 1000}

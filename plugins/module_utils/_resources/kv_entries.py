@@ -20,12 +20,12 @@ from .._engine.resource import UNKNOWN, Field, Object, Resource, Spec, Step, bod
 from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
 from .kv_namespace import ROOT, find_by_title
 
-OURS = "tenantry"  # what the records that lead to Workers have in their metadata, and keys begin with that are the collection's own
-MOST_READ, MOST_WRITTEN = 100, 10_000  # keys in one request
-MOST_SENT = 100_000_000  # bytes in one request
-LONGEST = {"key": 512, "value": 25 * 1024 * 1024, "metadata": 1024}  # bytes
-SOONEST = 60  # seconds from now: nothing may expire earlier
-CLOCKS = 60  # seconds by which two clocks may differ
+METADATA_KEY = "tenantry"  # what the records that lead to Workers have in their metadata, and keys begin with that are the collection's own
+MAX_BULK_READ, MAX_BULK_WRITE = 100, 10_000  # keys in one request
+MAX_BULK_BYTES = 100_000_000  # bytes in one request
+SIZE_LIMITS = {"key": 512, "value": 25 * 1024 * 1024, "metadata": 1024}  # bytes
+MIN_TTL = 60  # seconds from now: nothing may expire earlier
+CLOCK_SKEW = 60  # seconds by which two clocks may differ
 BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 ENTRY: dict[str, Spec] = {
@@ -38,7 +38,7 @@ ENTRY: dict[str, Spec] = {
 }
 
 
-def text_of(value: t.Any) -> str:
+def serialize(value: t.Any) -> str:
     """Return what is stored: a string as it is, everything else as JSON."""
     return (
         value
@@ -47,39 +47,39 @@ def text_of(value: t.Any) -> str:
     )
 
 
-def as_entry(value: bytes) -> Object:
+def entry_from_bytes(value: bytes) -> Object:
     """Return stored bytes as an entry says them: as text where they are that, else in base64."""
     text = value.decode(errors="ignore")
     return {"value": text} if text.encode() == value else {"value": base64.b64encode(value).decode(), "base64": True}
 
 
-def declared(entry: t.Mapping[str, t.Any]) -> Object:
+def parse_entry(entry: t.Mapping[str, t.Any]) -> Object:
     """Return what an entry shall be, of what is given of it. Raises where it cannot be stored."""
     key, ttl = entry.get("key") or "", entry.get("expiration_ttl")
-    if not key or key in (".", "..") or len(key.encode()) > LONGEST["key"]:
-        raise CloudflareError(f"entries: {key[:40]!r} cannot be a key: 1 to {LONGEST['key']} bytes, not . or ..")
+    if not key or key in (".", "..") or len(key.encode()) > SIZE_LIMITS["key"]:
+        raise CloudflareError(f"entries: {key[:40]!r} cannot be a key: 1 to {SIZE_LIMITS['key']} bytes, not . or ..")
     if ttl is not None and entry.get("expiration") is not None:
         raise CloudflareError(f"entries: {key!r} has both expiration and expiration_ttl: give one of them.")
-    if ttl is not None and ttl < SOONEST:
+    if ttl is not None and ttl < MIN_TTL:
         raise CloudflareError(
-            f"entries: expiration_ttl of {key!r} is {ttl}: give at least {SOONEST} seconds, or null for no end."
+            f"entries: expiration_ttl of {key!r} is {ttl}: give at least {MIN_TTL} seconds, or null for no end."
         )
-    value = None if entry.get("value") is None else _bytes_of(key, entry["value"], bool(entry.get("base64")))
-    metadata = text_of(entry.get("metadata")).encode()
-    for name, stored in (("value", value or b""), ("metadata", metadata)):
-        if len(stored) > LONGEST[name]:
+    value = None if entry.get("value") is None else _encode_value(key, entry["value"], bool(entry.get("base64")))
+    metadata = serialize(entry.get("metadata")).encode()
+    for name, encoded in (("value", value or b""), ("metadata", metadata)):
+        if len(encoded) > SIZE_LIMITS[name]:
             raise CloudflareError(
-                f"entries: {name} of {key!r} has {len(stored)} bytes, and Cloudflare takes {LONGEST[name]}: shorten it."
+                f"entries: {name} of {key!r} has {len(encoded)} bytes, and Cloudflare takes {SIZE_LIMITS[name]}: shorten it."
             )
     given = {name: entry[name] for name in ("metadata", "expiration") if name in entry}
     if "expiration_ttl" in entry:
         given |= {"expiration": None} if ttl is None else {"expiration_ttl": ttl}
-    return {**given, **as_entry(value)} if value is not None else {**given, "base64": bool(entry.get("base64"))}
+    return {**given, **entry_from_bytes(value)} if value is not None else {**given, "base64": bool(entry.get("base64"))}
 
 
-def _bytes_of(key: str, value: t.Any, encoded: bool) -> bytes:
+def _encode_value(key: str, value: t.Any, encoded: bool) -> bytes:
     if not encoded or value == UNKNOWN:
-        return text_of(value).encode()
+        return serialize(value).encode()
     packed = "".join(str(value).split())
     if not BASE64.fullmatch(packed):
         raise CloudflareError(
@@ -88,11 +88,13 @@ def _bytes_of(key: str, value: t.Any, encoded: bool) -> bytes:
     return base64.b64decode(packed)
 
 
-def stored(answer: ApiResponse) -> None:
+def check_bulk_result(answer: ApiResponse) -> None:
     """Refuse an answer that left keys out."""
-    left = (answer.result or {}).get("unsuccessful_keys") or []
-    if left:
-        raise CloudflareError(f"Cloudflare did not write {len(left)} of the keys, such as {left[0]!r}. Run again.")
+    failed_keys = (answer.result or {}).get("unsuccessful_keys") or []
+    if failed_keys:
+        raise CloudflareError(
+            f"Cloudflare did not write {len(failed_keys)} of the keys, such as {failed_keys[0]!r}. Run again."
+        )
 
 
 def bulk_put(path: str, pairs: t.Iterable[Object]) -> list[Step]:
@@ -103,25 +105,25 @@ def bulk_put(path: str, pairs: t.Iterable[Object]) -> list[Step]:
             "json": [{**pair, "value": pair["value"]() if callable(pair["value"]) else pair["value"]} for pair in some]
         }
 
-    return [Step("PUT", f"{path}/bulk", sent(some), stored) for some in _batches(pairs)]
+    return [Step("PUT", f"{path}/bulk", sent(some), check_bulk_result) for some in _batches(pairs)]
 
 
 def _batches(pairs: t.Iterable[Object]) -> t.Iterator[list[Object]]:
     """Yield as many pairs at a time as one request may hold, by number and by size. A value that is not made yet may have any."""
     batch: list[Object] = []
-    room = MOST_SENT
+    remaining_bytes = MAX_BULK_BYTES
     for pair in pairs:
-        size = LONGEST["value"] if callable(pair["value"]) else len(json.dumps(pair)) + 2
-        if batch and (len(batch) == MOST_WRITTEN or size > room):
+        size = SIZE_LIMITS["value"] if callable(pair["value"]) else len(json.dumps(pair)) + 2
+        if batch and (len(batch) == MAX_BULK_WRITE or size > remaining_bytes):
             yield batch
-            batch, room = [], MOST_SENT
+            batch, remaining_bytes = [], MAX_BULK_BYTES
         batch.append(pair)
-        room -= size
+        remaining_bytes -= size
     if batch:
         yield batch
 
 
-def value_at(client: Client, path: str, key: str) -> bytes | None:
+def get_value(client: Client, path: str, key: str) -> bytes | None:
     """Return what is stored under a key, below the path of its namespace; None where nothing is."""
     found = client.get_or_none(f"{path}{join('values', key)}")
     return found.content if found else None
@@ -130,34 +132,36 @@ def value_at(client: Client, path: str, key: str) -> bytes | None:
 def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
     """Return the writes that remove C(keys)."""
     return [
-        Step("POST", f"{path}/bulk/delete", body(keys[at : at + MOST_WRITTEN]), stored)
-        for at in range(0, len(keys), MOST_WRITTEN)
+        Step("POST", f"{path}/bulk/delete", body(keys[at : at + MAX_BULK_WRITE]), check_bulk_result)
+        for at in range(0, len(keys), MAX_BULK_WRITE)
     ]
 
 
 def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object] | None:
     """Return what is stored under those of C(keys) that exist, by key; None where there is no such KV namespace."""
     found: dict[str, Object] = {}
-    for at in range(0, len(keys), MOST_READ):
+    for at in range(0, len(keys), MAX_BULK_READ):
         answer = client.get_or_not_found(
-            f"{path}/bulk/get", "POST", json={"keys": keys[at : at + MOST_READ], "type": "text", "withMetadata": True}
+            f"{path}/bulk/get",
+            "POST",
+            json={"keys": keys[at : at + MAX_BULK_READ], "type": "text", "withMetadata": True},
         )
         if answer.not_found_code:
             return None
         found |= {
-            key: {"value": entry["value"], **_about(entry)}
+            key: {"value": entry["value"], **_key_info(entry)}
             for key, entry in answer.result["values"].items()
             if entry is not None
         }
     return found
 
 
-def get_each(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object]:
+def get_values(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object]:
     """Return what is stored under those of C(keys) that exist, be it text or not, for a request each."""
-    return {key: as_entry(value) for key in keys if (value := value_at(client, path, key)) is not None}
+    return {key: entry_from_bytes(value) for key in keys if (value := get_value(client, path, key)) is not None}
 
 
-def find_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str, list[str]]:
+def resolve_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str, list[str]]:
     """Return the id of the KV namespace that C(namespace_id) or C(title) names, and what is missing where there is none."""
     if options.get("namespace_id"):
         unknown = options["namespace_id"] == UNKNOWN
@@ -195,7 +199,7 @@ class KVEntries(Resource):
                 "prune: the option needs prefix and state: present. Set prefix to the keys it may delete, or to '' for all keys."
             )
         for entry in given.get("entries") or []:
-            wanted, key = declared(entry), entry["key"]
+            wanted, key = parse_entry(entry), entry["key"]
             if key in self._declared:
                 raise CloudflareError(f"entries: {key!r} is declared twice: keep one of them.")
             if not key.startswith(self._prefix):
@@ -218,64 +222,64 @@ class KVEntries(Resource):
     # -- what is -------------------------------------------------------------------------------------------------------
 
     def observe(self) -> Object | None:
-        self._id, self.missing = find_namespace(self.client, self.options)
-        there = {} if self.missing else self._read()
-        exists = bool(there) if self.options["state"] == "absent" else not self.missing
-        return {"namespace_id": self._id, "entries": there} if exists else None
+        self._id, self.missing = resolve_namespace(self.client, self.options)
+        current = {} if self.missing else self._read()
+        exists = bool(current) if self.options["state"] == "absent" else not self.missing
+        return {"namespace_id": self._id, "entries": current} if exists else None
 
     def _read(self) -> dict[str, Object]:
         """Return the declared entries that there are, and where they are purged what is known of the others."""
         listed = self._listed() if self.options["prune"] else None
         keys = [key for key in self._declared if listed is None or key in listed]
-        there = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
+        current = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
         binary = [key for key in keys if self._declared[key].get("base64") and not self.missing]
-        there |= {key: entry for key in binary if (entry := self._read_binary(key))}
+        current |= {key: entry for key in binary if (entry := self._read_binary(key))}
         others = {
-            key: about
-            for key, about in (listed or {}).items()
-            if key not in self._declared and not _is_ours(key, about)
+            key: info
+            for key, info in (listed or {}).items()
+            if key not in self._declared and not _is_managed(key, info)
         }
-        return {**{key: there[key] for key in keys if key in there}, **others}
+        return {**{key: current[key] for key in keys if key in current}, **others}
 
     def _listed(self) -> dict[str, Object]:
         keys = self.client.list_or_none(self._path("keys"), prefix=self._prefix, limit=1000)
         if keys is None:
-            self._has_no_namespace()
-        return {key["name"]: _about(key) for key in keys or ()}
+            self._set_namespace_missing()
+        return {key["name"]: _key_info(key) for key in keys or ()}
 
     def _read_texts(self, keys: t.Sequence[str]) -> dict[str, Object]:
         found = bulk_get(self.client, self._path(), keys)
         if found is None:
-            self._has_no_namespace()
+            self._set_namespace_missing()
         return found or {}
 
     def _read_binary(self, key: str) -> Object | None:
         """Read what no bulk read returns: first what is said of the key, which is the first of those that begin with it, then its bytes."""
         answer = self.client.get_or_not_found(self._path("keys"), params={"prefix": key, "limit": 10})
         if answer.not_found_code:
-            self._has_no_namespace()
-        about = next((_about(found) for found in answer.result or () if found["name"] == key), None)
-        if about is None or self.options["state"] == "absent":
-            return about
-        value = value_at(self.client, self._path(), key)
-        return None if value is None else {**as_entry(value), **about}
+            self._set_namespace_missing()
+        info = next((_key_info(found) for found in answer.result or () if found["name"] == key), None)
+        if info is None or self.options["state"] == "absent":
+            return info
+        value = get_value(self.client, self._path(), key)
+        return None if value is None else {**entry_from_bytes(value), **info}
 
-    def _has_no_namespace(self) -> None:
+    def _set_namespace_missing(self) -> None:
         self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
 
     # -- what is wanted ------------------------------------------------------------------------------------------------
 
     def wanted(self, before: Object | None) -> Object:
-        there = (before or {}).get("entries", {})
-        return {"entries": {key: _merged(there.get(key, {}), entry) for key, entry in self._declared.items()}}
+        current = (before or {}).get("entries", {})
+        return {"entries": {key: _merge_entry(current.get(key, {}), entry) for key, entry in self._declared.items()}}
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if after is None:
             return
-        for key, entry in _differing(before, after).items():
-            if entry.get("expiration") is not None and entry["expiration"] < time.time() + SOONEST:
+        for key, entry in _entries_to_write(before, after).items():
+            if entry.get("expiration") is not None and entry["expiration"] < time.time() + MIN_TTL:
                 raise CloudflareError(
-                    f"entries: {key!r} expires at {entry['expiration']}, less than {SOONEST} s from now: correct it, or give expiration_ttl."
+                    f"entries: {key!r} expires at {entry['expiration']}, less than {MIN_TTL} s from now: correct it, or give expiration_ttl."
                 )
         undeclared, total = _keys_to_delete(before, after), len(before["entries"] if before else ())
         if not self._prune_limit.allows(len(undeclared), total):
@@ -291,10 +295,10 @@ class KVEntries(Resource):
         return self.update({"entries": {}}, {**after, "namespace_id": self._id}, ("entries",))
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        differing = _differing(before, after)
+        entries = _entries_to_write(before, after)
         pairs = [
             {"key": key, **{name: value for name, value in entry.items() if value is not None}}
-            for key, entry in differing.items()
+            for key, entry in entries.items()
         ]
         return [*bulk_put(self._path(), pairs), *bulk_delete(self._path(), _keys_to_delete(before, after))]
 
@@ -305,7 +309,7 @@ class KVEntries(Resource):
         return thing["entries"] if thing else {}
 
 
-def _about(found: t.Mapping[str, t.Any]) -> Object:
+def _key_info(found: t.Mapping[str, t.Any]) -> Object:
     """Return what is known of a key besides its value."""
     return {
         "metadata": found.get("metadata"),
@@ -313,26 +317,28 @@ def _about(found: t.Mapping[str, t.Any]) -> Object:
     }
 
 
-def _is_ours(key: str, about: Object) -> bool:
+def _is_managed(key: str, info: Object) -> bool:
     """Whether namespaced_workers keeps this key, for an owner who removes it."""
-    return key.startswith(f"{OURS}/") or (isinstance(about["metadata"], dict) and OURS in about["metadata"])
+    return key.startswith(f"{METADATA_KEY}/") or (
+        isinstance(info["metadata"], dict) and METADATA_KEY in info["metadata"]
+    )
 
 
-def _merged(there: Object, entry: Object) -> Object:
+def _merge_entry(current: Object, entry: Object) -> Object:
     """Lay an entry over what is there. A write resets what it does not mention: metadata and expiry that the user is silent about travel with it."""
-    merged: Object = {**{name: there[name] for name in ("metadata", "expiration") if name in there}, **entry}
-    ttl, ends = merged.pop("expiration_ttl", None), there.get("expiration")
-    if merged.get("expiration") is None:
-        merged.pop("expiration", None)
-    if ttl is None or (identical(merged, there) and ends and ends <= time.time() + ttl + CLOCKS):
-        return merged  # what is as it shall be goes on to its end, unless a new one's would come sooner
-    merged.pop("expiration", None)
-    return {**merged, "expiration_ttl": ttl}
+    entry_after: Object = {**{name: current[name] for name in ("metadata", "expiration") if name in current}, **entry}
+    ttl, expiration = entry_after.pop("expiration_ttl", None), current.get("expiration")
+    if entry_after.get("expiration") is None:
+        entry_after.pop("expiration", None)
+    if ttl is None or (identical(entry_after, current) and expiration and expiration <= time.time() + ttl + CLOCK_SKEW):
+        return entry_after  # what is as it shall be goes on to its end, unless a new one's would come sooner
+    entry_after.pop("expiration", None)
+    return {**entry_after, "expiration_ttl": ttl}
 
 
-def _differing(before: Object | None, after: Object) -> dict[str, Object]:
-    there: dict[str, Object] = before["entries"] if before else {}
-    return {key: entry for key, entry in after["entries"].items() if not identical(entry, there.get(key))}
+def _entries_to_write(before: Object | None, after: Object) -> dict[str, Object]:
+    current: dict[str, Object] = before["entries"] if before else {}
+    return {key: entry for key, entry in after["entries"].items() if not identical(entry, current.get(key))}
 
 
 def _keys_to_delete(before: Object | None, after: Object) -> list[str]:
@@ -343,7 +349,7 @@ def _keys_to_delete(before: Object | None, after: Object) -> list[str]:
 READERS: t.Mapping[str, t.Callable[[Client, str, t.Sequence[str]], dict[str, Object] | None]] = {
     "keys": lambda _client, _path, keys: {key: {} for key in keys},
     "values": bulk_get,
-    "bytes": get_each,
+    "bytes": get_values,
 }
 
 
@@ -356,14 +362,14 @@ class KVEntriesInfo(Info):
     rules = KVEntries.rules
 
     def listed(self) -> t.Iterable[Object]:
-        ident, missing = find_namespace(self.client, self.options)
+        ident, missing = resolve_namespace(self.client, self.options)
         self._path = self.client.account(*ROOT, ident)
         keys = (
             None
             if missing
             else self.client.list_or_none(f"{self._path}/keys", limit=1000, prefix=self.options["prefix"])
         )
-        return [{"key": key["name"], "expiration": None, **_about(key)} for key in keys or ()]
+        return [{"key": key["name"], "expiration": None, **_key_info(key)} for key in keys or ()]
 
     def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
         entries = {entry["key"]: entry for entry in chosen}

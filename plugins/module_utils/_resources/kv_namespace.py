@@ -20,21 +20,21 @@ ROOT = KV_BY_TITLE.path
 def find_by_title(client: Client, title: str) -> Object | None:
     """Return the KV namespace of that title; None where there is none."""
     found = KV_BY_TITLE.find(client, title)
-    return _told(found) if found else None
+    return _from_api(found) if found else None
 
 
 def find_by_id(client: Client, ident: str) -> Object | None:
     """Return the KV namespace of that id; None where there is none."""
     found = client.get_or_none(client.account(*ROOT, ident))
-    return _told(found.result) if found else None
+    return _from_api(found.result) if found else None
 
 
-def every(client: Client) -> t.Iterator[Object]:
+def list_all(client: Client) -> t.Iterator[Object]:
     """Return all KV namespaces of the account."""
-    return map(_told, KV_BY_TITLE.list_all(client))
+    return map(_from_api, KV_BY_TITLE.list_all(client))
 
 
-def _told(namespace: t.Mapping[str, t.Any]) -> Object:
+def _from_api(namespace: t.Mapping[str, t.Any]) -> Object:
     return {"id": namespace["id"], "title": namespace["title"]}
 
 
@@ -56,7 +56,7 @@ class KVNamespace(Resource):
         found = self._find()
         if found and self.options["state"] == "absent" and not self.options["force"]:
             keys = self.client.call("GET", self.client.account(*ROOT, found["id"], "keys"), params={"limit": 10})
-            self._holds = len(keys.result or [])
+            self._key_count = len(keys.result or [])
         return found
 
     def _find(self) -> Object | None:
@@ -66,14 +66,14 @@ class KVNamespace(Resource):
             else find_by_title(self.client, self.options["title"])
         )
 
-    _holds = 0
+    _key_count = 0
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before is None and after is not None and self.options.get("id"):
             raise CloudflareError(
                 f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to create one by title."
             )
-        if after is None and self._holds:
+        if after is None and self._key_count:
             raise CloudflareError(f"{self.label} still holds keys: set force: true to delete it with them.")
 
     def create(self, after: Object) -> t.Iterable[Step]:
@@ -96,6 +96,6 @@ class KVNamespaceInfo(Info):
 
     def listed(self) -> t.Iterable[Object]:
         if not self.options["id"]:
-            return every(self.client)
+            return list_all(self.client)
         found = find_by_id(self.client, self.options["id"])
         return [found] if found else []

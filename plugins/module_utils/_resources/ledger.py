@@ -12,18 +12,18 @@ from __future__ import annotations
 import typing as t
 
 from .._cloudflare.client import Client, parse_json
-from .kv_entries import OURS, find_namespace, value_at
+from .kv_entries import METADATA_KEY, get_value, resolve_namespace
 from .kv_namespace import ROOT
 
-LEDGER_KEY_PREFIX = f"{OURS}/ledger/"  # followed by the owner; the slashes keep it apart from host names
+LEDGER_KEY_PREFIX = f"{METADATA_KEY}/ledger/"  # followed by the owner; the slashes keep it apart from host names
 
 Ledger = dict[str, list[t.Any]]  # Worker -> fingerprint tag, etag, modified_on and, if known, its memo
 
 
 def load_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> Ledger:
     """Load an owner's ledger. Return an empty one if it does not exist or cannot be parsed."""
-    namespace_id, missing = find_namespace(client, options)
-    text = None if missing else value_at(client, f"{client.account(*ROOT)}/{namespace_id}", LEDGER_KEY_PREFIX + owner)
+    namespace_id, missing = resolve_namespace(client, options)
+    text = None if missing else get_value(client, f"{client.account(*ROOT)}/{namespace_id}", LEDGER_KEY_PREFIX + owner)
     entries = parse_json(text or b"")
     return {name: entry for name, entry in entries.items() if _is_entry(entry)} if isinstance(entries, dict) else {}
 

@@ -16,7 +16,7 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.resource import Field, Object, Resource, Step
 from .._worker.bindings import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
-from .kv_entries import OURS, bulk_delete, bulk_put, find_namespace
+from .kv_entries import METADATA_KEY, bulk_delete, bulk_put, resolve_namespace
 from .kv_namespace import ROOT
 from .ledger import LEDGER_KEY_PREFIX
 
@@ -29,7 +29,7 @@ class RoutingRecords(Resource):
     Absent, all of that owner's records go.
     """
 
-    name = "registry"
+    name = "routing_records"
     fields = (Field("records", None),)
     reads_back = False
 
@@ -44,14 +44,16 @@ class RoutingRecords(Resource):
         return f"{self.client.account(*ROOT)}/{self._id}"
 
     def observe(self) -> Object | None:
-        self._id, self.missing = find_namespace(self.client, self.options)
+        self._id, self.missing = resolve_namespace(self.client, self.options)
         keys = None if self.missing else self.client.list_or_none(f"{self._path()}/keys", limit=1000)
         if keys is None and not self.missing:
             self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
         ledger = LEDGER_KEY_PREFIX + self.options["owner"]
         self._ledger_keys = [key["name"] for key in keys or () if key["name"] == ledger]
         metadata_by_key = {
-            key["name"]: (key.get("metadata") or {}).get(OURS) or {} for key in keys or () if key["name"] != ledger
+            key["name"]: (key.get("metadata") or {}).get(METADATA_KEY) or {}
+            for key in keys or ()
+            if key["name"] != ledger
         }
         self._digests = {host: mark.get("digest") for host, mark in metadata_by_key.items()}
         owner_by_host = {host: mark["owner"] for host, mark in metadata_by_key.items() if mark.get("owner")}
@@ -95,7 +97,7 @@ class RoutingRecords(Resource):
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
         pairs = [self._pair(host, worker) for host, worker in self.given["records"].items()]
         gone = [host for host in before["records"] if host not in after["records"]]
-        due = [pair for pair in pairs if self._digests.get(pair["key"]) != pair["metadata"][OURS]["digest"]]
+        due = [pair for pair in pairs if self._digests.get(pair["key"]) != pair["metadata"][METADATA_KEY]["digest"]]
         return [
             *bulk_put(self._path(), [*due, *([] if self.given["ledger_unchanged"] else [self._ledger_pair()])]),
             *(bulk_delete(self._path(), gone) if gone else []),
@@ -110,4 +112,4 @@ class RoutingRecords(Resource):
     def _pair(self, host: str, worker: str) -> Object:
         value = {"worker": worker, "state": "active"}
         mark = {"owner": self.options["owner"], "worker": worker, "digest": fingerprint(value)}
-        return {"key": host, "value": canonical(value).decode(), "metadata": {OURS: mark}}
+        return {"key": host, "value": canonical(value).decode(), "metadata": {METADATA_KEY: mark}}

@@ -12,7 +12,7 @@ from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
 from .._engine.resource import Field, Object, Step, body
-from .zone import HOSTNAME, InZone, host_name
+from .zone import HOSTNAME, ZoneResource, normalize_hostname
 
 
 def domains_path(client: Client, *domain: str) -> str:
@@ -20,7 +20,7 @@ def domains_path(client: Client, *domain: str) -> str:
     return client.account("workers", "domains", *domain)
 
 
-def told(domain: Object) -> Object:
+def from_api(domain: Object) -> Object:
     """Return a custom domain from what the API tells of it."""
     return {
         "hostname": domain["hostname"],
@@ -29,18 +29,18 @@ def told(domain: Object) -> Object:
     }
 
 
-class WorkerDomain(InZone):
+class WorkerDomain(ZoneResource):
     """A custom domain as one task wants it, known by its host name. Domains are listed by account, made in a zone."""
 
     name = "worker_domain"
     identity = {"hostname": {"type": "str", "required": True}}
     fields = (Field("worker", {"type": "str", "aliases": ["service"]}),)
-    controls = {**InZone.controls, "take_over": {"type": "bool", "default": False}}
+    controls = {**ZoneResource.controls, "take_over": {"type": "bool", "default": False}}
     filled = ("id", "cert_id", "zone_name")
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        if not HOSTNAME.fullmatch(self.host):
+        if not HOSTNAME.fullmatch(self.lookup_host):
             raise CloudflareError(
                 f"hostname: {options['hostname']!r} is no host name: a custom domain has no wildcard and no path; worker_route has."
             )
@@ -50,8 +50,8 @@ class WorkerDomain(InZone):
             )
 
     @property
-    def host(self) -> str:
-        return host_name(self.options["hostname"])
+    def lookup_host(self) -> str:
+        return normalize_hostname(self.options["hostname"])
 
     @property
     def label(self) -> str:
@@ -61,12 +61,12 @@ class WorkerDomain(InZone):
         return domains_path(self.client, *parts)
 
     def observe(self) -> Object | None:
-        domains = self.client.list_all(self._path(), hostname=self.host)
-        found = next((domain for domain in domains if domain["hostname"] == self.host), None)
+        domains = self.client.list_all(self._path(), hostname=self.lookup_host)
+        found = next((domain for domain in domains if domain["hostname"] == self.lookup_host), None)
         if found:
-            return told(found)
+            return from_api(found)
         if self.options["state"] == "present":
-            self._look_up()
+            self._resolve_zone()
         return None
 
     def guard(self, before: Object | None, after: Object | None) -> None:
@@ -88,7 +88,9 @@ class WorkerDomain(InZone):
 
     def _put(self, after: Object) -> Step:
         return Step(
-            "PUT", self._path(), body({"hostname": self.host, "service": after["worker"], "zone_id": after["zone_id"]})
+            "PUT",
+            self._path(),
+            body({"hostname": self.lookup_host, "service": after["worker"], "zone_id": after["zone_id"]}),
         )
 
 
@@ -97,7 +99,7 @@ class WorkerDomainInfo(Info):
 
     name, plural = "worker_domain_info", "worker_domains"
     fields = (
-        Field("hostname", {"type": "str"}, host_name),
+        Field("hostname", {"type": "str"}, normalize_hostname),
         Field("worker", {"type": "str", "aliases": ["service"]}),
         Field("zone_id", {"type": "str"}),
     )
@@ -105,11 +107,11 @@ class WorkerDomainInfo(Info):
     rules = WorkerDomain.rules
 
     def listed(self) -> t.Iterable[Object]:
-        zone = host_name(self.options["zone"] or "")
+        zone = normalize_hostname(self.options["zone"] or "")
         domains = self.client.list_all(
             domains_path(self.client),
             service=self.options["worker"],
             zone_id=self.options["zone_id"],
             zone_name=zone or None,
         )
-        return [told(domain) for domain in domains if zone in ("", domain["zone_name"])]
+        return [from_api(domain) for domain in domains if zone in ("", domain["zone_name"])]

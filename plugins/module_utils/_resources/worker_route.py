@@ -11,12 +11,12 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.resource import UNKNOWN, Field, Object, Step, body
-from .zone import InZone, InZoneInfo
+from .zone import ZoneInfo, ZoneResource
 
 PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
 
 
-def normal(pattern: str) -> str:
+def normalize_pattern(pattern: str) -> str:
     """Return the one spelling of a pattern: host in lower case, path at least a slash."""
     parts = PATTERN.fullmatch(pattern)
     if not parts:
@@ -24,7 +24,7 @@ def normal(pattern: str) -> str:
     return (parts["scheme"] or "") + parts["host"].lower() + (parts["path"] or "/")
 
 
-def host_in(pattern: str) -> str:
+def pattern_host(pattern: str) -> str:
     """Return the host that a pattern names, with its wildcard."""
     parts = PATTERN.fullmatch(pattern)
     if not parts:
@@ -35,39 +35,39 @@ def host_in(pattern: str) -> str:
     return parts["host"]
 
 
-def told(route: Object, zone: str) -> Object:
+def from_api(route: Object, zone: str) -> Object:
     """Return a route from what the API tells of it, which leaves out where it leads to if that is nowhere."""
     return {"id": route["id"], "pattern": route["pattern"], "worker": route.get("script") or None, "zone_id": zone}
 
 
-class WorkerRoute(InZone):
+class WorkerRoute(ZoneResource):
     """A route as one task wants it, known by its pattern: the id is Cloudflare's affair."""
 
     name = "worker_route"
     identity = {"pattern": {"type": "str", "required": True}}
     fields = (Field("worker", {"type": "str", "aliases": ["script"]}, lambda worker: worker or None),)
-    controls = {**InZone.controls, "take_over": {"type": "bool", "default": False}}
+    controls = {**ZoneResource.controls, "take_over": {"type": "bool", "default": False}}
     collection = ("workers", "routes")
     filled = ("id",)
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        host_in(options["pattern"])
+        pattern_host(options["pattern"])
 
     @property
     def label(self) -> str:
         return f"route {self.options['pattern']!r}"
 
     @property
-    def host(self) -> str:
-        return host_in(self.options["pattern"])
+    def lookup_host(self) -> str:
+        return pattern_host(self.options["pattern"])
 
     def observe(self) -> Object | None:
-        self._look_up()
+        self._resolve_zone()
         routes = [] if self._zone == UNKNOWN else self.client.list_all(self._path())
-        wanted = normal(self.options["pattern"])
-        found = next((route for route in routes if normal(route["pattern"]) == wanted), None)
-        return told(found, self._zone) if found else None
+        wanted = normalize_pattern(self.options["pattern"])
+        found = next((route for route in routes if normalize_pattern(route["pattern"]) == wanted), None)
+        return from_api(found, self._zone) if found else None
 
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before is None:
@@ -97,15 +97,15 @@ class WorkerRoute(InZone):
         return {"pattern": after["pattern"], **({"script": after["worker"]} if after["worker"] else {})}
 
 
-class WorkerRouteInfo(InZoneInfo):
+class WorkerRouteInfo(ZoneInfo):
     """The routes of a zone that one task asks for."""
 
     name, plural = "worker_route_info", "worker_routes"
-    fields = (Field("pattern", {"type": "str"}, normal), *WorkerRoute.fields)
-    rules = {**InZoneInfo.rules, "required_one_of": [("zone_id", "zone", "pattern")]}
+    fields = (Field("pattern", {"type": "str"}, normalize_pattern), *WorkerRoute.fields)
+    rules = {**ZoneInfo.rules, "required_one_of": [("zone_id", "zone", "pattern")]}
     collection = WorkerRoute.collection
-    tell = staticmethod(told)
+    from_api = staticmethod(from_api)
 
     @property
-    def host(self) -> str:
-        return host_in(self.options["pattern"])
+    def lookup_host(self) -> str:
+        return pattern_host(self.options["pattern"])

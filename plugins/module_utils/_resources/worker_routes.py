@@ -12,12 +12,12 @@ from .._cloudflare.client import join
 from .._cloudflare.errors import AmbiguousResult, ApiError, CloudflareError
 from .._engine.fleet import Fleet, Unfit
 from .._engine.resource import UNKNOWN, Resource
-from .worker_route import WorkerRoute, normal
-from .zone import host_name
+from .worker_route import WorkerRoute, normalize_pattern
+from .zone import normalize_hostname
 
 Route = t.Mapping[str, t.Any]  # the options of one route, as far as they are given
-PLACE = ("zone_id", "zone")
-SHARED = {
+ZONE_OPTIONS = ("zone_id", "zone")
+COMMON_OPTIONS = {
     name: spec for name, spec in WorkerRoute.spec().items() if name not in WorkerRoute.identity
 }  # may be said once for all
 # No defaults: what a route is silent about may be said for all of them.
@@ -26,10 +26,13 @@ ROUTE = {
 }
 
 
-def apart(one: Route, other: Route) -> bool:
+def in_different_zones(one: Route, other: Route) -> bool:
     """Whether two routes of one pattern are seen to be in two zones: a name may be that of any id, and who names none may mean any."""
     return any(
-        one.get(way) and other.get(way) and host_name(str(one[way])) != host_name(str(other[way])) for way in PLACE
+        one.get(option)
+        and other.get(option)
+        and normalize_hostname(str(one[option])) != normalize_hostname(str(other[option]))
+        for option in ZONE_OPTIONS
     )
 
 
@@ -40,41 +43,44 @@ class WorkerRoutes(Fleet):
     many = "routes"
     controls = {
         "routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE, **WorkerRoute.rules},
-        **SHARED,
+        **COMMON_OPTIONS,
         **Fleet.pace,
     }
     rules = WorkerRoute.rules
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._refusals: dict[str, str] = {}
-        self._routes = self._named([self._with_shared(route) for route in given["routes"]])
+        self._zone_errors: dict[str, str] = {}
+        self._routes = self._index_routes([self._with_defaults(route) for route in given["routes"]])
 
-    def _with_shared(self, route: Route) -> Route:
+    def _with_defaults(self, route: Route) -> Route:
         """Return a route with what is said for all. One that says where it is, in either way, is not where the others are."""
         if isinstance(route, Unfit):
             return route
-        elsewhere = PLACE if any(way in route for way in PLACE) else ()
-        return {**{name: self.given[name] for name in SHARED if name in self.given and name not in elsewhere}, **route}
+        excluded = ZONE_OPTIONS if any(option in route for option in ZONE_OPTIONS) else ()
+        return {
+            **{name: self.given[name] for name in COMMON_OPTIONS if name in self.given and name not in excluded},
+            **route,
+        }
 
-    def _named(self, routes: t.Sequence[Route]) -> dict[str, Route]:
+    def _index_routes(self, routes: t.Sequence[Route]) -> dict[str, Route]:
         """Return the routes by their patterns, and by their zones too where several have one pattern."""
-        alike: dict[str, list[Route]] = {}
+        by_pattern: dict[str, list[Route]] = {}
         for position, route in enumerate(routes, 1):
             pattern = route.get("pattern")
             if not pattern:
                 raise CloudflareError(f"routes: number {position} has no pattern: give each its own.")
-            others = alike.setdefault(normal(str(pattern)), [])
-            if twin := next((other for other in others if not apart(route, other)), None):
+            others = by_pattern.setdefault(normalize_pattern(str(pattern)), [])
+            if duplicate := next((other for other in others if not in_different_zones(route, other)), None):
                 raise CloudflareError(
-                    f"routes: {twin['pattern']!r} and {pattern!r} are one route: remove one of them, or give both the zone,"
+                    f"routes: {duplicate['pattern']!r} and {pattern!r} are one route: remove one of them, or give both the zone,"
                     " or both the zone_id, if they are in two zones."
                 )
             others.append(route)
-        shared = {pattern for pattern, those in alike.items() if len(those) > 1}
+        shared = {pattern for pattern, same in by_pattern.items() if len(same) > 1}
         names = [(str(route["pattern"]), route) for route in routes]
         return {
-            f"{pattern} in zone {_place(route)}" if normal(pattern) in shared else pattern: route
+            f"{pattern} in zone {_zone_label(route)}" if normalize_pattern(pattern) in shared else pattern: route
             for pattern, route in names
         }
 
@@ -92,29 +98,29 @@ class WorkerRoutes(Fleet):
         given = self._routes[name]
         if isinstance(given, Unfit):
             raise CloudflareError(given.why)
-        for way in PLACE:
-            if way in given and not given[way]:
+        for option in ZONE_OPTIONS:
+            if option in given and not given[option]:
                 raise CloudflareError(
-                    f"{way} is {'null' if given[way] is None else 'empty'}: give it a value, or leave it out."
+                    f"{option} is {'null' if given[option] is None else 'empty'}: give it a value, or leave it out."
                 )
         route = WorkerRoute(self.client, given, {"take_over": self.options["take_over"], **given, "state": state})
-        self._have_listed(route)
+        self._prefetch_zone(route)
         return route
 
-    def _have_listed(self, route: WorkerRoute) -> None:
+    def _prefetch_zone(self, route: WorkerRoute) -> None:
         """Have the zone of a route listed. One that refuses is asked once, and fails only the routes that are in it."""
         zone = route.find_zone()
         if zone in (None, UNKNOWN):
             return
-        if zone not in self._refusals:
-            self._refusals[zone] = ""
+        if zone not in self._zone_errors:
+            self._zone_errors[zone] = ""
             try:
                 self.client.list_all(join("zones", zone, *WorkerRoute.collection))
             except (ApiError, AmbiguousResult) as error:
-                self._refusals[zone] = str(error)
-        if self._refusals[zone]:
-            raise CloudflareError(self._refusals[zone])
+                self._zone_errors[zone] = str(error)
+        if self._zone_errors[zone]:
+            raise CloudflareError(self._zone_errors[zone])
 
 
-def _place(route: Route) -> str:
-    return next(str(route[way]) for way in PLACE if route.get(way))
+def _zone_label(route: Route) -> str:
+    return next(str(route[option]) for option in ZONE_OPTIONS if route.get(option))

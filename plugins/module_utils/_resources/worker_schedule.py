@@ -28,35 +28,35 @@ FIELDS: tuple[tuple[str, range, tuple[str, ...], str], ...] = (
 PART = re.compile(r"(?:\*|(\d+|[A-Z]{3})(?:-(\d+|[A-Z]{3}))?)(?:/0?[1-9]\d?)?")
 
 
-def complaint(cron: str) -> str:
+def cron_error(cron: str) -> str:
     """Say what is wrong with a cron expression; nothing where Cloudflare takes it."""
     fields = cron.upper().split(" ")
     if len(fields) != len(FIELDS):
         return (
             f"it has {len(cron.split())} fields: give {', '.join(field[0] for field in FIELDS)}, one space between them"
         )
-    for text, (what, numbers, names, special) in zip(fields, FIELDS, strict=True):
-        wrong = next((part for part in text.split(",") if not _fits(part, numbers, names, special)), None)
-        if wrong is not None:
-            return f"{wrong!r} is no {what} ({numbers[0]} to {numbers[-1]}{f', {names[0]} to {names[-1]}' if names else ''})"
+    for text, (field, numbers, names, special) in zip(fields, FIELDS, strict=True):
+        invalid = next((part for part in text.split(",") if not _is_valid_part(part, numbers, names, special)), None)
+        if invalid is not None:
+            return f"{invalid!r} is no {field} ({numbers[0]} to {numbers[-1]}{f', {names[0]} to {names[-1]}' if names else ''})"
     return ""
 
 
-def _fits(part: str, numbers: range, names: tuple[str, ...], special: str) -> bool:
+def _is_valid_part(part: str, numbers: range, names: tuple[str, ...], special: str) -> bool:
     match = PART.fullmatch(part)
     if not match:
         return re.fullmatch(special, part) is not None
     return all(end in names or (end.isdigit() and int(end) in numbers) for end in match.groups() if end)
 
 
-def path_of(client: Client, name: str) -> str:
+def schedules_path(client: Client, name: str) -> str:
     """Return the path of the cron triggers of a Worker."""
     return client.account("workers", "scripts", name, "schedules")
 
 
-def crons_of(client: Client, name: str) -> list[str] | None:
+def read_crons(client: Client, name: str) -> list[str] | None:
     """Return the cron triggers of a Worker; None where there is no such Worker."""
-    found = client.get_or_none(path_of(client, name))
+    found = client.get_or_none(schedules_path(client, name))
     return [schedule["cron"] for schedule in found.result["schedules"]] if found else None
 
 
@@ -72,15 +72,15 @@ class WorkerSchedule(Resource):
         if options["state"] == "present" and "crons" not in given:
             raise CloudflareError(f"crons: say when {self.label} shall run, if only in an empty list for never.")
         for cron in given.get("crons") or []:
-            if cron != UNKNOWN and (why := complaint(cron)):
-                raise CloudflareError(f"crons: {cron!r} is no cron expression: {why}.")
+            if cron != UNKNOWN and (error := cron_error(cron)):
+                raise CloudflareError(f"crons: {cron!r} is no cron expression: {error}.")
 
     @property
     def label(self) -> str:
         return f"schedule of Worker {self.options['worker']!r}"
 
     def observe(self) -> Object | None:
-        crons = crons_of(self.client, self.options["worker"])
+        crons = read_crons(self.client, self.options["worker"])
         self.missing = [worker_missing_message(self.options["worker"])] if crons is None else []
         exists = bool(crons) if self.options["state"] == "absent" else crons is not None
         return {"worker": self.options["worker"], "crons": crons} if exists else None
@@ -96,7 +96,9 @@ class WorkerSchedule(Resource):
 
     def _put(self, crons: t.Iterable[str]) -> Step:
         return Step(
-            "PUT", path_of(self.client, self.options["worker"]), body([{"cron": cron} for cron in dict.fromkeys(crons)])
+            "PUT",
+            schedules_path(self.client, self.options["worker"]),
+            body([{"cron": cron} for cron in dict.fromkeys(crons)]),
         )
 
 
@@ -117,5 +119,5 @@ class WorkerScheduleInfo(Info):
             if self.options["worker"]
             else [script["id"] for script in self.client.list_all(self.client.account("workers", "scripts"))]
         )
-        schedules = {name: crons_of(self.client, name) for name in names}
+        schedules = {name: read_crons(self.client, name) for name in names}
         return [{"worker": name, "crons": crons} for name, crons in schedules.items() if crons]

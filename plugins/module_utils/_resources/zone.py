@@ -18,12 +18,12 @@ from .._engine.resource import UNKNOWN, Kind, Object, Resource
 HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
 
 
-def host_name(text: str) -> str:
+def normalize_hostname(text: str) -> str:
     """Return the one spelling of a host name."""
     return text.lower().rstrip(".")
 
 
-class Zoned(Kind):
+class ZoneMixin(Kind):
     """What lives in a zone, which C(zone_id) or C(zone) names, else it is the zone with the longest name that C(host) ends in."""
 
     controls = {"zone_id": {"type": "str"}, "zone": {"type": "str"}}
@@ -33,7 +33,7 @@ class Zoned(Kind):
 
     @property
     @abstractmethod
-    def host(self) -> str:
+    def lookup_host(self) -> str:
         """Return the host name that says which zone is meant where none is given; a C(*) fits every zone."""
 
     def find_zone(self) -> str | None:
@@ -42,12 +42,12 @@ class Zoned(Kind):
             return str(self.options["zone_id"])
         if self.options.get("zone"):
             return self.client.zone_id(self.options["zone"])
-        if self.host == "*":
+        if self.lookup_host == "*":
             raise CloudflareError("zone: '*' fits every zone: give zone or zone_id.")
-        return self.client.zone_id_for_host(self.host.lower())
+        return self.client.zone_id_for_host(self.lookup_host.lower())
 
 
-class InZone(Zoned, Resource):
+class ZoneResource(ZoneMixin, Resource):
     """An object of a zone."""
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
@@ -58,34 +58,34 @@ class InZone(Zoned, Resource):
         below = join(*self.collection, *parts)
         return f"/zones/{UNKNOWN}{below}" if self._zone == UNKNOWN else join("zones", self._zone) + below
 
-    def _look_up(self) -> None:
+    def _resolve_zone(self) -> None:
         """Find the zone, or what is missing where there is none. Found once, it is not looked for again."""
         if self._zone != UNKNOWN:
             return
         self.missing.clear()
-        found, name = self.find_zone(), self.options.get("zone")
-        if found is None:
+        zone_id, name = self.find_zone(), self.options.get("zone")
+        if zone_id is None:
             what = f"zone: there is no zone {name!r}" if name else f"zone: no zone fits {self.label}"
             self.missing.append(
                 f"{what} that these credentials can see: add it to the account, give zone_id, or allow the token Zone:Read."
             )
-        self._zone = found or UNKNOWN
+        self._zone = zone_id or UNKNOWN
 
 
-class InZoneInfo(Zoned, Info):
+class ZoneInfo(ZoneMixin, Info):
     """The objects of a zone that one task asks for."""
 
     @staticmethod
     @abstractmethod
-    def tell(thing: Object, zone: str, /) -> Object:
+    def from_api(item: Object, zone: str, /) -> Object:
         """Return an object from what the API tells of it and from the id of its zone."""
 
     @property
-    def narrowing(self) -> dict[str, t.Any]:
+    def list_params(self) -> dict[str, t.Any]:
         """What has the API list no more than is asked for, and many at once."""
         return {}
 
     def listed(self) -> t.Iterable[Object]:
         zone = self.find_zone()
-        things = self.client.list_all(join("zones", zone, *self.collection), **self.narrowing) if zone else []
-        return [self.tell(thing, str(zone)) for thing in things]
+        items = self.client.list_all(join("zones", zone, *self.collection), **self.list_params) if zone else []
+        return [self.from_api(item, str(zone)) for item in items]
