@@ -177,7 +177,7 @@ WRONG = [
     ("worker_route", {"pattern": "*.platform.localhost/*"}, "worker: null"),
     ("worker_route", {**ROUTE, "pattern": "*.nowhere.org/*"}, "zone: no zone fits"),
     ("worker_route", {**ROUTE, "zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org'"),
-    ("worker_route", {**ROUTE, "pattern": "*/*"}, "fits every zone: give zone or zone_id"),
+    ("worker_route", {**ROUTE, "pattern": "*/*"}, "matches every zone. Set zone or zone_id"),
     ("worker_route", {**ROUTE, "pattern": "a.*.example.com/?x=*"}, "is no route"),
     ("worker_route", {**ROUTE, "zone_id": "f" * 32}, "code (7003|9109)"),
     ("kv_namespace", {}, "title.*id"),
@@ -216,7 +216,7 @@ WRONG = [
     ("worker_schedule", {"worker": "x", "crons": ["*/0 * * * *"]}, "'\\*/0' is no minute"),
     ("worker_schedule", {"worker": "x", "crons": ["0 4 * SUN *"]}, r"'SUN' is no month \(1 to 12, JAN to DEC\)"),
     ("worker_schedule", {"worker": "x", "crons": ["0 4 * * *"]}, "There is no Worker 'x': upload it first"),
-    ("dns_record", {**RECORD, "name": "www"}, "name: 'www' is no whole name"),
+    ("dns_record", {**RECORD, "name": "www"}, "name: 'www' is not a fully qualified name"),
     ("dns_record", {**RECORD, "name": "bücher.example.com"}, "in Punycode"),
     ("dns_record", {**RECORD, "zone": "platform.localhost"}, "'www.example.com' is not in zone 'platform.localhost'"),
     ("dns_record", {**RECORD, "name": "www.nowhere.org"}, "zone: no zone fits A record 'www.nowhere.org'"),
@@ -230,7 +230,7 @@ WRONG = [
     ),
     ("dns_record", {**RECORD, "proxied": True, "ttl": 300}, "ttl: A record 'www.example.com' is proxied"),
     ("dns_record", {**RECORD, "priority": 5}, "priority: A records have none beside their data, only MX and URI"),
-    ("dns_record", {**RECORD, "ttl": 5}, "ttl: 5 is none: give 30 to 86400"),
+    ("dns_record", {**RECORD, "ttl": 5}, "ttl: 5 is not a valid TTL. Set 30 to 86400"),
     ("worker_domain", {"hostname": "app.example.com"}, "worker: .* needs a Worker. Name it"),
     ("worker_domain", {"hostname": "app.example.com", "worker": None}, "worker: .* needs a Worker"),
     ("worker_domain", {"hostname": "*.example.com", "worker": "x"}, "no wildcard and no path"),
@@ -241,18 +241,18 @@ WRONG = [
         "zone: no zone fits custom domain 'app.nowhere.org'",
     ),
     ("custom_hostname", {"hostname": "shop.customer.net"}, "zone, zone_id"),
-    ("custom_hostname", {**SHOP, "hostname": "*.customer.net"}, "hostname: '\\*.customer.net' is no host name"),
+    ("custom_hostname", {**SHOP, "hostname": "*.customer.net"}, "hostname: '\\*.customer.net' is not a valid hostname"),
     ("custom_hostname", {**SHOP, "zone": "nowhere.org"}, "zone: there is no zone 'nowhere.org'"),
-    ("custom_hostname", {**SHOP, "ssl": None}, "ssl: ssl is null, and Cloudflare forgets nothing"),
+    ("custom_hostname", {**SHOP, "ssl": None}, "ssl: ssl is null, and Cloudflare cannot remove"),
     (
         "custom_hostname",
         {**SHOP, "ssl": {"method": "txt", "certificate_authority": None}},
         "ssl: certificate_authority is null",
     ),
-    ("custom_hostname", {**SHOP, "ssl": {"wildcard": True}}, "ssl: method is needed"),
+    ("custom_hostname", {**SHOP, "ssl": {"wildcard": True}}, "ssl: the certificate of .* needs a validation method"),
     ("custom_hostname", {**SHOP, "ssl": {"method": "dns"}}, "must be one of: http, txt, email"),
     ("custom_hostname", {**SHOP, "wait_for": "Godot"}, "must be one of: validation_records, active"),
-    ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: only a GET has pages"),
+    ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: POST requests have no pages"),
 ]
 
 
@@ -285,14 +285,14 @@ def test_no_credentials(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_namespace_that_holds_tenants_is_not_deleted_unasked(run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
     run.ok("namespaced_worker", **GOOD)
-    assert "still holds Workers (1 of them)" in run.refused("dispatch_namespace", name="tenants", state="absent")
+    assert "still contains 1 Workers" in run.refused("dispatch_namespace", name="tenants", state="absent")
     assert run.ok("dispatch_namespace", name="tenants", state="absent", force=True)["dispatch_namespace"] is None
 
 
 def test_a_kv_namespace_that_holds_keys_is_not_deleted_unasked(run: Runner) -> None:
     run.ok("kv_namespace", title="x")
     run.ok("kv_entries", title="x", entries=[{"key": "a", "value": "b"}])
-    assert "still holds keys: set force: true" in run.refused("kv_namespace", title="x", state="absent")
+    assert "still contains keys. Set force: true" in run.refused("kv_namespace", title="x", state="absent")
     assert run.ok("kv_namespace", title="x", state="absent", force=True)["changed"]
 
 
@@ -325,7 +325,7 @@ def test_a_worker_of_another_owner_is_not_touched_unasked(run: Runner) -> None:
 def test_a_rename_onto_another_is_refused(run: Runner) -> None:
     for name in ("a", "b"):
         run.ok("dispatch_namespace", name=name)
-    assert "there is a dispatch namespace 'b' already" in run.refused("dispatch_namespace", name="a", new_name="b")
+    assert "because 'b' already exists" in run.refused("dispatch_namespace", name="a", new_name="b")
 
 
 def test_records_without_a_place_are_told_before_the_tenants_are_written(run: Runner) -> None:

@@ -458,7 +458,7 @@ WRONG = [
     ("dispatch_namespace_info", {"name": ""}, "name is empty"),
     ("worker_route_info", {}, "one of the following is required: zone_id, zone, pattern"),
     ("worker_route_info", {**ZONE, "pattern": None}, "pattern is null"),
-    ("worker_route_info", {"pattern": "*/*"}, "fits every zone: give zone or zone_id"),
+    ("worker_route_info", {"pattern": "*/*"}, "matches every zone. Set zone or zone_id"),
     ("worker_route_info", {"pattern": "a.*.example.com/"}, "is no route"),
     ("worker_route_info", {"zone_id": "f" * 32}, "Check zone_id"),
     ("kv_entries_info", {}, "one of the following is required: title, namespace_id"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Any endpoint of the API, with our credentials, pacing, retries and paging: the way out for what no module covers."""
+"""Requests to arbitrary API endpoints, with the credentials, rate limit, retries and paging of the other modules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ METHODS = (*SAFE_METHODS, "POST", "PUT", "PATCH", "DELETE")
 
 
 class Api(Kind):
-    """One request. What is not a read is a change, whatever it does."""
+    """One API request. Every request except GET and HEAD counts as a change."""
 
     name = "api"
     identity = {"path": {"type": "str", "required": True}}
@@ -31,13 +31,13 @@ class Api(Kind):
 
 @converge.register
 def converge_api(api: Api, mode: Mode) -> Outcome:
-    """Send the request, unless it is a write and only a prediction is wanted."""
+    """Send the request. In check mode, send only reads."""
     options, method = api.options, api.options["method"]
     path = "/" + str(options["path"]).lstrip("/")
     if "{account_id}" in path:
         path = path.replace("{account_id}", api.client.account_id)
     if options["paginate"] and method != "GET":
-        raise CloudflareError(f"paginate: only a GET has pages, not a {method}.")
+        raise CloudflareError(f"paginate: {method} requests have no pages. Use method: GET, or set paginate: false.")
     arguments = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
     if options["paginate"]:
         return Outcome(api.name, api.client.list_all(path, **(options["query"] or {})))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A custom hostname: a customer's own name that leads into the zone of the platform, with a certificate for it."""
+"""Custom hostnames: customers' own hostnames that Cloudflare serves from the platform's zone, with certificates."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SSL: dict[str, Spec] = {
     "wildcard": {"type": "bool"},
     "settings": {"type": "dict", "options": SETTINGS},
 }
-DELETING_STATUSES = ("pending_deletion", "deleted")  # deleting takes a while
-# What a task may wait for, and when it has come.
+DELETING_STATUSES = ("pending_deletion", "deleted")  # deletion is asynchronous
+# The choices of wait_for, with the condition that ends the wait.
 WAIT_CONDITIONS: t.Mapping[str, t.Callable[[Object], bool]] = {
     "validation_records": lambda item: item["ssl_status"] != "initializing",
     "active": lambda item: item["status"] == "active" and item["ssl_status"] in (None, "active"),
@@ -38,7 +38,7 @@ WAIT_CONDITIONS: t.Mapping[str, t.Callable[[Object], bool]] = {
 
 
 def normalize_ssl(ssl: t.Mapping[str, t.Any] | None) -> Object | None:
-    """Return what is owned of C(ssl) as the API has it; None where there is no certificate."""
+    """Normalize the API's C(ssl) object to the managed keys. Return None without a certificate."""
     if not ssl:
         return None
     return {
@@ -49,7 +49,7 @@ def normalize_ssl(ssl: t.Mapping[str, t.Any] | None) -> Object | None:
 
 
 def strip_unknown(value: t.Any) -> t.Any:
-    """Return an object without what only the server can fill in, at every depth."""
+    """Remove null and unknown values from nested dictionaries."""
     if not isinstance(value, dict):
         return value
     return {key: strip_unknown(item) for key, item in value.items() if item not in (None, UNKNOWN)}
@@ -58,7 +58,7 @@ def strip_unknown(value: t.Any) -> t.Any:
 def required_dns_records(
     found: t.Mapping[str, t.Any], validation_records: t.Iterable[t.Mapping[str, t.Any]]
 ) -> list[Object]:
-    """Return the DNS records that the customer must make: for the name itself, and for its certificate."""
+    """Return the DNS records that the customer must create to validate the hostname and its certificate."""
     owner = found.get("ownership_verification") or {}
     own = (
         [{"name": owner["name"], "type": owner["type"].upper(), "content": owner["value"]}] if owner.get("name") else []
@@ -74,7 +74,7 @@ def required_dns_records(
 
 
 def from_api(found: Object, zone: str) -> Object:
-    """Return a custom hostname from what the API tells of it."""
+    """Convert an API object to a custom hostname."""
     ssl = found.get("ssl") or {}
     validation_records = ssl.get("validation_records") or []
     return {
@@ -96,7 +96,7 @@ def from_api(found: Object, zone: str) -> Object:
 
 
 class CustomHostname(ZoneResource):
-    """A custom hostname as one task wants it. What is sent as C(ssl), even unchanged, has its certificate validated anew."""
+    """A custom hostname. Every write of C(ssl), even an unchanged one, restarts the validation of the certificate."""
 
     name = "custom_hostname"
     identity = {"hostname": {"type": "str", "required": True}}
@@ -128,13 +128,13 @@ class CustomHostname(ZoneResource):
         super().__init__(client, given, options)
         if not HOSTNAME.fullmatch(self.lookup_host):
             raise CloudflareError(
-                f"hostname: {options['hostname']!r} is no host name: no wildcard (see ssl), no path, other alphabets in Punycode."
+                f"hostname: {options['hostname']!r} is not a valid hostname. Omit wildcards (see ssl) and paths, and encode other alphabets in Punycode."
             )
         ssl = given.get("ssl", {})
         for name, value in {"ssl": ssl, **(ssl or {}), **((ssl or {}).get("settings") or {})}.items():
             if value is None:
                 raise CloudflareError(
-                    f"ssl: {name} is null, and Cloudflare forgets nothing of a certificate: give it a value, or leave it out."
+                    f"ssl: {name} is null, and Cloudflare cannot remove a certificate setting. Set a value, or omit it."
                 )
 
     @property
@@ -177,7 +177,7 @@ class CustomHostname(ZoneResource):
         ssl = (after or {}).get("ssl")
         if isinstance(ssl, dict) and ssl["method"] == UNKNOWN:
             raise CloudflareError(
-                f"ssl: method is needed for the certificate of {self.label}: say how the customer proves the name, by http, txt or email."
+                f"ssl: the certificate of {self.label} needs a validation method. Set method to http, txt or email."
             )
 
     def awaited(self, thing: Object) -> str:
@@ -207,7 +207,7 @@ class CustomHostname(ZoneResource):
 
 
 class CustomHostnameInfo(ZoneInfo):
-    """The custom hostnames of a zone that one task asks for, but for those that are being deleted."""
+    """Information about the custom hostnames of a zone, except those under deletion."""
 
     name, plural = "custom_hostname_info", "custom_hostnames"
     fields = (
@@ -221,7 +221,7 @@ class CustomHostnameInfo(ZoneInfo):
 
     @property
     def lookup_host(self) -> str:
-        return "*"  # a customer's name is in no zone of ours
+        return "*"  # no zone of the account contains a customer's hostname
 
     @property
     def list_params(self) -> dict[str, t.Any]:

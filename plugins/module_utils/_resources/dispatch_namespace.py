@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A dispatch namespace: what holds the tenants' Workers."""
+"""Dispatch namespaces: containers of the tenants' Workers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def scripts_path(client: Client, namespace: str, *parts: str) -> str:
 
 
 def from_api(namespace: t.Mapping[str, t.Any]) -> Object:
-    """Return a dispatch namespace as the API tells it; the API knows its name by another word."""
+    """Convert an API object, which has C(namespace_name) for the name, to a dispatch namespace."""
     return {
         "name": namespace["namespace_name"],
         **{key: namespace.get(key) for key in ("trusted_workers", *COMPUTED, *COMPUTED_ON_WRITE)},
@@ -32,7 +32,7 @@ def from_api(namespace: t.Mapping[str, t.Any]) -> Object:
 
 
 class DispatchNamespace(Resource):
-    """A dispatch namespace as one task wants it."""
+    """A dispatch namespace."""
 
     name = "dispatch_namespace"
     identity = {"name": {"type": "str", "required": True, "aliases": ["namespace"]}}
@@ -54,7 +54,7 @@ class DispatchNamespace(Resource):
     @property
     def warnings(self) -> list[str]:
         return (
-            [f"Cloudflare does not say whether {self.label} trusts its Workers: trusted_workers could not be compared."]
+            [f"trusted_workers: the API did not return the value for {self.label}. It was not compared."]
             if self._trust_not_comparable
             else []
         )
@@ -71,7 +71,7 @@ class DispatchNamespace(Resource):
         new = self._read(new_name) if new_name and new_name != self.options["name"] else None
         if old and new:
             raise CloudflareError(
-                f"new_name: {self.label} cannot be renamed, there is a dispatch namespace {new_name!r} already: remove one of them."
+                f"new_name: {self.label} cannot be renamed, because {new_name!r} already exists. Remove one of them."
             )
         found = old or new
         if found and found["script_count"] is None and self.options["state"] == "absent":
@@ -83,7 +83,7 @@ class DispatchNamespace(Resource):
     def wanted(self, before: Object | None) -> Object:
         wanted = {**super().wanted(before), "name": self.options.get("new_name") or self.options["name"]}
         if before and before["trusted_workers"] is None and "trusted_workers" in wanted:
-            # Not every answer tells it. What cannot be compared is left alone.
+            # Some API responses omit trusted_workers; an unknown value must not cause a change.
             del wanted["trusted_workers"]
             self._trust_not_comparable |= not self._verifying
         return wanted
@@ -94,14 +94,14 @@ class DispatchNamespace(Resource):
     def guard(self, before: Object | None, after: Object | None) -> None:
         if before and after is None and before["script_count"] and not self.options["force"]:
             raise CloudflareError(
-                f"{self.label} still holds Workers ({before['script_count']} of them), and deleting it deletes them:"
-                " remove them first, or set force: true to delete it with its tenants."
+                f"{self.label} still contains {before['script_count']} Workers, which would be deleted with it."
+                " Remove them first, or set force: true to delete them too."
             )
 
     def create(self, after: Object) -> t.Iterable[Step]:
         yield Step("POST", self._path(), body({"name": after["name"]}))
         if after["trusted_workers"]:
-            # Whether POST takes trusted_workers is documented nowhere; PUT does.
+            # The API documents trusted_workers only for PUT.
             yield from self.update(after, after, ("trusted_workers",))
 
     def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
@@ -114,7 +114,7 @@ class DispatchNamespace(Resource):
 
 
 class DispatchNamespaceInfo(Info):
-    """The dispatch namespaces that one task asks for."""
+    """Information about the dispatch namespaces of the account."""
 
     name, plural = "dispatch_namespace_info", "dispatch_namespaces"
     fields = (Field("name", {"type": "str", "aliases": ["namespace"]}),)

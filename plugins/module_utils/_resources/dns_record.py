@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A DNS record of a zone, such as the proxied one without which no request reaches a route."""
+"""DNS records of a zone, such as the proxied record that every route needs."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ SINGLE_VALUE_TYPES = (
     "A",
     "AAAA",
     "CNAME",
-)  # types of which a name mostly has one record; of the others it has several by nature
-TYPES_WITH_PRIORITY = ("MX", "URI")  # types that have a priority beside their data
-TTL_AUTO = 1  # the ttl that Cloudflare chooses, and the only one of a proxied record
-MATCH_FIELDS = ("content", "data")  # by which records of one name and type are told apart
+)  # multi_value is false by default
+TYPES_WITH_PRIORITY = ("MX", "URI")  # types with a separate priority
+TTL_AUTO = 1  # Cloudflare chooses the TTL; proxied records accept no other
+MATCH_FIELDS = ("content", "data")  # these distinguish records of the same name and type
 
 
 def normalize_ip(text: str) -> str:
-    """Return the one spelling of an IP address; what is none as it is, for Cloudflare to refuse."""
+    """Normalize an IP address. Return other text unchanged, for the API to reject."""
     with contextlib.suppress(ValueError):
         return str(ipaddress.ip_address(text))
     return text
 
 
 def unquote_txt(text: str) -> str:
-    """Return the text of a TXT record without the quotes that Cloudflare may have put around it or its parts."""
+    """Remove the quotes that Cloudflare may add around a TXT record or its parts."""
     return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)) if re.fullmatch(r'("(?:[^"\\]|\\.)*"\s*)+', text) else text
 
 
@@ -51,14 +51,14 @@ NORMALIZERS: t.Mapping[str, t.Callable[[str], str]] = {
 
 
 def from_api(record: Object, zone: str) -> Object:
-    """Return a DNS record from what the API tells of it."""
+    """Convert an API object to a DNS record."""
     owned = {field.name: record.get(field.name) for field in DNSRecord.fields}
     kept = {key: record.get(key) for key in ("id", "name", "type", "created_on", "modified_on")}
     return {**kept, **owned, "data": record.get("data") or None, "tags": record.get("tags") or [], "zone_id": zone}
 
 
 class DNSRecord(ZoneResource):
-    """A DNS record as one task wants it, known by name and type, and by its content where it stands beside others of these."""
+    """A DNS record, identified by name and type, and also by content among several records of the same name and type."""
 
     name = "dns_record"
     identity = {
@@ -83,11 +83,11 @@ class DNSRecord(ZoneResource):
         zone, ttl = normalize_hostname(options.get("zone") or ""), options.get("ttl") or TTL_AUTO
         if not NAME.fullmatch(self.lookup_host):
             raise CloudflareError(
-                f"name: {options['name']!r} is no whole name: write it with its zone, such as www.example.com, and in Punycode."
+                f"name: {options['name']!r} is not a fully qualified name. Include the zone, such as www.example.com, in Punycode."
             )
         if zone and not f".{self.lookup_host}".endswith(f".{zone}"):
             raise CloudflareError(
-                f"name: {options['name']!r} is not in zone {zone!r}: write the whole name, such as {self.lookup_host}.{zone}, or correct zone."
+                f"name: {options['name']!r} is not in zone {zone!r}: Write the fully qualified name, such as {self.lookup_host}.{zone}, or correct zone."
             )
         for name in MATCH_FIELDS:
             if name in given and not given[name]:
@@ -100,7 +100,7 @@ class DNSRecord(ZoneResource):
             )
         if ttl != TTL_AUTO and not 30 <= ttl <= 86400:
             raise CloudflareError(
-                f"ttl: {ttl} is none: give 30 to 86400 seconds, or {TTL_AUTO} for Cloudflare's choice."
+                f"ttl: {ttl} is not a valid TTL. Set 30 to 86400 seconds, or {TTL_AUTO} for Cloudflare's choice."
             )
 
     @property
@@ -136,7 +136,7 @@ class DNSRecord(ZoneResource):
         )
 
     def _match_record(self, records: t.Sequence[Object]) -> Object | None:
-        """Return that of the records of one name and type which the task means."""
+        """Select the record to manage among those of the same name and type."""
         matches = [
             record
             for record in records
@@ -151,7 +151,7 @@ class DNSRecord(ZoneResource):
         return candidates[0] if candidates else None
 
     def _desired_content(self, record: Object) -> Object:
-        """Return what is given of content and data, where that is the same as in C(record) in the record's own spelling."""
+        """Return the declared content and data, with equivalent spellings replaced by those of C(record)."""
         desired = {name: self.given[name] for name in MATCH_FIELDS if name in self.given}
         if (
             "content" in desired
@@ -210,7 +210,7 @@ class DNSRecord(ZoneResource):
 
 
 class DNSRecordInfo(ZoneInfo):
-    """The DNS records of a zone that one task asks for."""
+    """Information about the DNS records of a zone."""
 
     name, plural = "dns_record_info", "dns_records"
     fields = (

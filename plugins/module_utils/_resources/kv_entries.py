@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Entries of a KV namespace: only those that differ are written, in bulk."""
+"""Entries of a KV namespace. Changed entries are written in bulk."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .._engine.resource import UNKNOWN, Field, Object, Resource, Spec, Step, bod
 from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
 from .kv_namespace import ROOT, find_by_title
 
-METADATA_KEY = "tenantry"  # what the records that lead to Workers have in their metadata, and keys begin with that are the collection's own
+METADATA_KEY = "tenantry"  # marks the routing records' metadata, and prefixes the collection's own keys
 MAX_BULK_READ, MAX_BULK_WRITE = 100, 10_000  # keys in one request
 MAX_BULK_BYTES = 100_000_000  # bytes in one request
 SIZE_LIMITS = {"key": 512, "value": 25 * 1024 * 1024, "metadata": 1024}  # bytes
-MIN_TTL = 60  # seconds from now: nothing may expire earlier
-CLOCK_SKEW = 60  # seconds by which two clocks may differ
+MIN_TTL = 60  # seconds
+CLOCK_SKEW = 60  # seconds of tolerated clock difference
 BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 ENTRY: dict[str, Spec] = {
@@ -39,7 +39,7 @@ ENTRY: dict[str, Spec] = {
 
 
 def serialize(value: t.Any) -> str:
-    """Return what is stored: a string as it is, everything else as JSON."""
+    """Serialize a value: strings unchanged, everything else as JSON."""
     return (
         value
         if isinstance(value, str)
@@ -48,13 +48,13 @@ def serialize(value: t.Any) -> str:
 
 
 def entry_from_bytes(value: bytes) -> Object:
-    """Return stored bytes as an entry says them: as text where they are that, else in base64."""
+    """Convert stored bytes to an entry: UTF-8 as text, anything else in base64."""
     text = value.decode(errors="ignore")
     return {"value": text} if text.encode() == value else {"value": base64.b64encode(value).decode(), "base64": True}
 
 
 def parse_entry(entry: t.Mapping[str, t.Any]) -> Object:
-    """Return what an entry shall be, of what is given of it. Raises where it cannot be stored."""
+    """Validate and normalize one declared entry. Raise CloudflareError if Cloudflare cannot store it."""
     key, ttl = entry.get("key") or "", entry.get("expiration_ttl")
     if not key or key in (".", "..") or len(key.encode()) > SIZE_LIMITS["key"]:
         raise CloudflareError(f"entries: {key[:40]!r} cannot be a key: 1 to {SIZE_LIMITS['key']} bytes, not . or ..")
@@ -89,7 +89,7 @@ def _encode_value(key: str, value: t.Any, encoded: bool) -> bytes:
 
 
 def check_bulk_result(answer: ApiResponse) -> None:
-    """Refuse an answer that left keys out."""
+    """Raise CloudflareError if a bulk write skipped keys."""
     failed_keys = (answer.result or {}).get("unsuccessful_keys") or []
     if failed_keys:
         raise CloudflareError(
@@ -124,13 +124,13 @@ def _batches(pairs: t.Iterable[Object]) -> t.Iterator[list[Object]]:
 
 
 def get_value(client: Client, path: str, key: str) -> bytes | None:
-    """Return what is stored under a key, below the path of its namespace; None where nothing is."""
+    """Return the value of a key in the namespace at C(path), or None."""
     found = client.get_or_none(f"{path}{join('values', key)}")
     return found.content if found else None
 
 
 def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
-    """Return the writes that remove C(keys)."""
+    """Return the requests that delete C(keys)."""
     return [
         Step("POST", f"{path}/bulk/delete", body(keys[at : at + MAX_BULK_WRITE]), check_bulk_result)
         for at in range(0, len(keys), MAX_BULK_WRITE)
@@ -138,7 +138,7 @@ def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
 
 
 def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object] | None:
-    """Return what is stored under those of C(keys) that exist, by key; None where there is no such KV namespace."""
+    """Return the existing entries among C(keys), by key. Return None if the KV namespace does not exist."""
     found: dict[str, Object] = {}
     for at in range(0, len(keys), MAX_BULK_READ):
         answer = client.get_or_not_found(
@@ -157,12 +157,12 @@ def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Obje
 
 
 def get_values(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object]:
-    """Return what is stored under those of C(keys) that exist, be it text or not, for a request each."""
+    """Return the existing entries among C(keys), text or binary, with one request per key."""
     return {key: entry_from_bytes(value) for key in keys if (value := get_value(client, path, key)) is not None}
 
 
 def resolve_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str, list[str]]:
-    """Return the id of the KV namespace that C(namespace_id) or C(title) names, and what is missing where there is none."""
+    """Return the id of the KV namespace given by C(namespace_id) or C(title), and the missing prerequisites."""
     if options.get("namespace_id"):
         unknown = options["namespace_id"] == UNKNOWN
         return options["namespace_id"], [NO_KV_NAMESPACE.format("yet")] if unknown else []
@@ -173,7 +173,10 @@ def resolve_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[s
 
 
 class KVEntries(Resource):
-    """The entries that one task declares, and no others but where it purges. Proven by the answer: KV may take a minute to be read back."""
+    """The declared entries of a KV namespace, and with C(prune) all entries under the prefix.
+
+    Writes are not read back, because KV is eventually consistent.
+    """
 
     name = "kv_entries"
     identity = {"namespace_id": {"type": "str"}, "title": {"type": "str"}}
@@ -219,7 +222,7 @@ class KVEntries(Resource):
     def _path(self, *parts: str) -> str:
         return "/".join((f"{self.client.account(*ROOT)}/{self._id}", *parts))
 
-    # -- what is -------------------------------------------------------------------------------------------------------
+    # -- current state -------------------------------------------------------------------------------------------------------
 
     def observe(self) -> Object | None:
         self._id, self.missing = resolve_namespace(self.client, self.options)
@@ -228,7 +231,7 @@ class KVEntries(Resource):
         return {"namespace_id": self._id, "entries": current} if exists else None
 
     def _read(self) -> dict[str, Object]:
-        """Return the declared entries that there are, and where they are purged what is known of the others."""
+        """Return the existing declared entries, and with C(prune) the metadata of undeclared entries."""
         listed = self._listed() if self.options["prune"] else None
         keys = [key for key in self._declared if listed is None or key in listed]
         current = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
@@ -267,7 +270,7 @@ class KVEntries(Resource):
     def _set_namespace_missing(self) -> None:
         self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
 
-    # -- what is wanted ------------------------------------------------------------------------------------------------
+    # -- desired state ------------------------------------------------------------------------------------------------
 
     def wanted(self, before: Object | None) -> Object:
         current = (before or {}).get("entries", {})
@@ -289,7 +292,7 @@ class KVEntries(Resource):
                 " to delete all of them."
             )
 
-    # -- what to do ----------------------------------------------------------------------------------------------------
+    # -- requests ----------------------------------------------------------------------------------------------------
 
     def create(self, after: Object) -> t.Iterable[Step]:
         return self.update({"entries": {}}, {**after, "namespace_id": self._id}, ("entries",))
@@ -310,7 +313,7 @@ class KVEntries(Resource):
 
 
 def _key_info(found: t.Mapping[str, t.Any]) -> Object:
-    """Return what is known of a key besides its value."""
+    """Return the metadata and expiration of a key."""
     return {
         "metadata": found.get("metadata"),
         **({"expiration": found["expiration"]} if found.get("expiration") else {}),
@@ -318,7 +321,7 @@ def _key_info(found: t.Mapping[str, t.Any]) -> Object:
 
 
 def _is_managed(key: str, info: Object) -> bool:
-    """Whether namespaced_workers keeps this key, for an owner who removes it."""
+    """Return whether namespaced_workers manages this key."""
     return key.startswith(f"{METADATA_KEY}/") or (
         isinstance(info["metadata"], dict) and METADATA_KEY in info["metadata"]
     )
@@ -345,7 +348,7 @@ def _keys_to_delete(before: Object | None, after: Object) -> list[str]:
     return [key for key in before["entries"] if key not in after["entries"]] if before else []
 
 
-# How the values of many keys are read.
+# The choices of detail, with the function that reads the values.
 READERS: t.Mapping[str, t.Callable[[Client, str, t.Sequence[str]], dict[str, Object] | None]] = {
     "keys": lambda _client, _path, keys: {key: {} for key in keys},
     "values": bulk_get,
@@ -354,7 +357,7 @@ READERS: t.Mapping[str, t.Callable[[Client, str, t.Sequence[str]], dict[str, Obj
 
 
 class KVEntriesInfo(Info):
-    """The entries of a KV namespace that one task asks for. A listing tells all but the values."""
+    """Information about the entries of a KV namespace. A listing contains everything except the values."""
 
     name, plural = "kv_entries_info", "kv_entries"
     identity = KVEntries.identity

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A KV namespace: found by its title, which the API cannot search for, so the listing is read."""
+"""KV namespaces. The API cannot search by title, so the module lists all namespaces."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ ROOT = KV_BY_TITLE.path
 
 
 def find_by_title(client: Client, title: str) -> Object | None:
-    """Return the KV namespace of that title; None where there is none."""
+    """Return the KV namespace with this title, or None."""
     found = KV_BY_TITLE.find(client, title)
     return _from_api(found) if found else None
 
 
 def find_by_id(client: Client, ident: str) -> Object | None:
-    """Return the KV namespace of that id; None where there is none."""
+    """Return the KV namespace with this id, or None."""
     found = client.get_or_none(client.account(*ROOT, ident))
     return _from_api(found.result) if found else None
 
 
 def list_all(client: Client) -> t.Iterator[Object]:
-    """Return all KV namespaces of the account."""
+    """List all KV namespaces of the account."""
     return map(_from_api, KV_BY_TITLE.list_all(client))
 
 
@@ -39,7 +39,7 @@ def _from_api(namespace: t.Mapping[str, t.Any]) -> Object:
 
 
 class KVNamespace(Resource):
-    """A KV namespace as one task wants it. With C(id), C(title) is what it shall be called."""
+    """A KV namespace. With C(id), C(title) is the new title."""
 
     name = "kv_namespace"
     identity = {"id": {"type": "str"}}
@@ -74,7 +74,7 @@ class KVNamespace(Resource):
                 f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to create one by title."
             )
         if after is None and self._key_count:
-            raise CloudflareError(f"{self.label} still holds keys: set force: true to delete it with them.")
+            raise CloudflareError(f"{self.label} still contains keys. Set force: true to delete them too.")
 
     def create(self, after: Object) -> t.Iterable[Step]:
         return [Step("POST", self.client.account(*ROOT), body({"title": after["title"]}))]
@@ -89,7 +89,7 @@ class KVNamespace(Resource):
 
 
 class KVNamespaceInfo(Info):
-    """The KV namespaces that one task asks for."""
+    """Information about the KV namespaces of the account."""
 
     name, plural = "kv_namespace_info", "kv_namespaces"
     fields = (Field("id", {"type": "str"}), Field("title", {"type": "str"}))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A custom domain: a whole host name that a Worker of the account answers, with a DNS record and a certificate of its own."""
+"""Custom domains: hostnames served by a Worker of the account, with a managed DNS record and certificate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def domains_path(client: Client, *domain: str) -> str:
 
 
 def from_api(domain: Object) -> Object:
-    """Return a custom domain from what the API tells of it."""
+    """Convert an API object to a custom domain."""
     return {
         "hostname": domain["hostname"],
         "worker": domain.get("service"),
@@ -30,7 +30,7 @@ def from_api(domain: Object) -> Object:
 
 
 class WorkerDomain(ZoneResource):
-    """A custom domain as one task wants it, known by its host name. Domains are listed by account, made in a zone."""
+    """A custom domain, identified by its hostname. The API lists domains by account and creates them in a zone."""
 
     name = "worker_domain"
     identity = {"hostname": {"type": "str", "required": True}}
@@ -42,7 +42,7 @@ class WorkerDomain(ZoneResource):
         super().__init__(client, given, options)
         if not HOSTNAME.fullmatch(self.lookup_host):
             raise CloudflareError(
-                f"hostname: {options['hostname']!r} is no host name: a custom domain has no wildcard and no path; worker_route has."
+                f"hostname: {options['hostname']!r} is not a valid hostname: a custom domain has no wildcard and no path. Use worker_route for those."
             )
         if options["state"] == "present" and not options.get("worker"):
             raise CloudflareError(
@@ -95,7 +95,7 @@ class WorkerDomain(ZoneResource):
 
 
 class WorkerDomainInfo(Info):
-    """The custom domains of the account that one task asks for."""
+    """Information about the custom domains of the account."""
 
     name, plural = "worker_domain_info", "worker_domains"
     fields = (

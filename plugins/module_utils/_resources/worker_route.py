@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A route of a zone: which requests reach which Worker, or none."""
+"""Routes of a zone, which map URL patterns to Workers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path
 
 
 def normalize_pattern(pattern: str) -> str:
-    """Return the one spelling of a pattern: host in lower case, path at least a slash."""
+    """Normalize a pattern: lower-case host, and a path of at least a slash."""
     parts = PATTERN.fullmatch(pattern)
     if not parts:
         return pattern
@@ -25,7 +25,7 @@ def normalize_pattern(pattern: str) -> str:
 
 
 def pattern_host(pattern: str) -> str:
-    """Return the host that a pattern names, with its wildcard."""
+    """Return the host of a pattern, with its wildcard. Raise CloudflareError for an invalid pattern."""
     parts = PATTERN.fullmatch(pattern)
     if not parts:
         raise CloudflareError(
@@ -36,12 +36,12 @@ def pattern_host(pattern: str) -> str:
 
 
 def from_api(route: Object, zone: str) -> Object:
-    """Return a route from what the API tells of it, which leaves out where it leads to if that is nowhere."""
+    """Convert an API object, which omits C(script) for a route without a Worker, to a route."""
     return {"id": route["id"], "pattern": route["pattern"], "worker": route.get("script") or None, "zone_id": zone}
 
 
 class WorkerRoute(ZoneResource):
-    """A route as one task wants it, known by its pattern: the id is Cloudflare's affair."""
+    """A route, identified by its pattern."""
 
     name = "worker_route"
     identity = {"pattern": {"type": "str", "required": True}}
@@ -98,7 +98,7 @@ class WorkerRoute(ZoneResource):
 
 
 class WorkerRouteInfo(ZoneInfo):
-    """The routes of a zone that one task asks for."""
+    """Information about the routes of a zone."""
 
     name, plural = "worker_route_info", "worker_routes"
     fields = (Field("pattern", {"type": "str"}, normalize_pattern), *WorkerRoute.fields)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many routes at once, in one zone or in several: each zone is listed once, whatever the number of its routes."""
+"""Many routes in one or several zones, with one list request per zone."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .._engine.resource import UNKNOWN, Resource
 from .worker_route import WorkerRoute, normalize_pattern
 from .zone import normalize_hostname
 
-Route = t.Mapping[str, t.Any]  # the options of one route, as far as they are given
+Route = t.Mapping[str, t.Any]  # the declared options of one route
 ZONE_OPTIONS = ("zone_id", "zone")
 COMMON_OPTIONS = {
     name: spec for name, spec in WorkerRoute.spec().items() if name not in WorkerRoute.identity
-}  # may be said once for all
-# No defaults: what a route is silent about may be said for all of them.
+}  # apply to all routes
+# No defaults: an option that a route omits may be set for all routes.
 ROUTE = {
     name: {key: value for key, value in spec.items() if key != "default"} for name, spec in WorkerRoute.spec().items()
 }
 
 
 def in_different_zones(one: Route, other: Route) -> bool:
-    """Whether two routes of one pattern are seen to be in two zones: a name may be that of any id, and who names none may mean any."""
+    """Return whether two routes of the same pattern name different zones, both by id or both by name."""
     return any(
         one.get(option)
         and other.get(option)
@@ -37,7 +37,7 @@ def in_different_zones(one: Route, other: Route) -> bool:
 
 
 class WorkerRoutes(Fleet):
-    """Routes as one task wants them, each known by its pattern and its zone."""
+    """Routes, each identified by its pattern and zone."""
 
     name = "worker_routes"
     many = "routes"
@@ -54,7 +54,7 @@ class WorkerRoutes(Fleet):
         self._routes = self._index_routes([self._with_defaults(route) for route in given["routes"]])
 
     def _with_defaults(self, route: Route) -> Route:
-        """Return a route with what is said for all. One that says where it is, in either way, is not where the others are."""
+        """Merge the common options into a route. A route with its own zone or zone_id takes neither from them."""
         if isinstance(route, Unfit):
             return route
         excluded = ZONE_OPTIONS if any(option in route for option in ZONE_OPTIONS) else ()
@@ -64,7 +64,7 @@ class WorkerRoutes(Fleet):
         }
 
     def _index_routes(self, routes: t.Sequence[Route]) -> dict[str, Route]:
-        """Return the routes by their patterns, and by their zones too where several have one pattern."""
+        """Index the routes by pattern, and by pattern and zone if several share a pattern."""
         by_pattern: dict[str, list[Route]] = {}
         for position, route in enumerate(routes, 1):
             pattern = route.get("pattern")
@@ -108,7 +108,7 @@ class WorkerRoutes(Fleet):
         return route
 
     def _prefetch_zone(self, route: WorkerRoute) -> None:
-        """Have the zone of a route listed. One that refuses is asked once, and fails only the routes that are in it."""
+        """List the zone of a route once. A failed listing fails every route of that zone, without another request."""
         zone = route.find_zone()
         if zone in (None, UNKNOWN):
             return

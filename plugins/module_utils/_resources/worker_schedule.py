@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The cron triggers of a Worker of the account, all of them at once, as the API has them."""
+"""Cron triggers of Workers of the account. The API replaces all triggers of a Worker at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .worker import worker_missing_message
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-# Of each field of a cron expression: what it is, its numbers, their names, and what else only this one may say.
+# The fields of a cron expression: name, range, names of values, and a pattern of further values.
 FIELDS: tuple[tuple[str, range, tuple[str, ...], str], ...] = (
     ("minute", range(60), (), r"(?!)"),
     ("hour", range(24), (), r"(?!)"),
@@ -29,7 +29,7 @@ PART = re.compile(r"(?:\*|(\d+|[A-Z]{3})(?:-(\d+|[A-Z]{3}))?)(?:/0?[1-9]\d?)?")
 
 
 def cron_error(cron: str) -> str:
-    """Say what is wrong with a cron expression; nothing where Cloudflare takes it."""
+    """Validate a cron expression. Return the error, or an empty string if Cloudflare accepts it."""
     fields = cron.upper().split(" ")
     if len(fields) != len(FIELDS):
         return (
@@ -50,18 +50,18 @@ def _is_valid_part(part: str, numbers: range, names: tuple[str, ...], special: s
 
 
 def schedules_path(client: Client, name: str) -> str:
-    """Return the path of the cron triggers of a Worker."""
+    """Return the API path of the cron triggers of a Worker."""
     return client.account("workers", "scripts", name, "schedules")
 
 
 def read_crons(client: Client, name: str) -> list[str] | None:
-    """Return the cron triggers of a Worker; None where there is no such Worker."""
+    """Return the cron triggers of a Worker, or None if the Worker does not exist."""
     found = client.get_or_none(schedules_path(client, name))
     return [schedule["cron"] for schedule in found.result["schedules"]] if found else None
 
 
 class WorkerSchedule(Resource):
-    """The cron triggers of a Worker as one task wants them. There are none where there are no crons."""
+    """The cron triggers of a Worker. A schedule without triggers counts as absent."""
 
     name = "worker_schedule"
     identity = {"worker": {"type": "str", "required": True, "aliases": ["name"]}}
@@ -103,7 +103,7 @@ class WorkerSchedule(Resource):
 
 
 class WorkerScheduleInfo(Info):
-    """The schedules of the Workers that one task asks for. Only the Workers themselves know theirs."""
+    """Information about cron triggers, with one request per Worker."""
 
     name, plural = "worker_schedule_info", "worker_schedules"
     fields = (Field("worker", {"type": "str", "aliases": ["name"]}),)

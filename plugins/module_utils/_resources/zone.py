@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What lives in a zone: a given one, or the one that a host name belongs to."""
+"""Base classes for objects in a zone, which is given or inferred from a hostname."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
 
 
 def normalize_hostname(text: str) -> str:
-    """Return the one spelling of a host name."""
+    """Normalize a hostname to lower case, without a trailing dot."""
     return text.lower().rstrip(".")
 
 
 class ZoneMixin(Kind):
-    """What lives in a zone, which C(zone_id) or C(zone) names, else it is the zone with the longest name that C(host) ends in."""
+    """A zone given by C(zone_id) or C(zone), or the one with the longest matching suffix of C(lookup_host)."""
 
     controls = {"zone_id": {"type": "str"}, "zone": {"type": "str"}}
     rules = {"mutually_exclusive": [("zone_id", "zone")]}
     collection: t.ClassVar[tuple[str, ...]]
-    """Where in the zone objects of this kind are."""
+    """The path of the objects below the zone."""
 
     @property
     @abstractmethod
     def lookup_host(self) -> str:
-        """Return the host name that says which zone is meant where none is given; a C(*) fits every zone."""
+        """Return the hostname from which the zone is inferred. C(*) matches every zone."""
 
     def find_zone(self) -> str | None:
-        """Return the id of the zone; None where these credentials see none."""
+        """Return the id of the zone, or None if the credentials have no access to it."""
         if self.options.get("zone_id"):
             return str(self.options["zone_id"])
         if self.options.get("zone"):
             return self.client.zone_id(self.options["zone"])
         if self.lookup_host == "*":
-            raise CloudflareError("zone: '*' fits every zone: give zone or zone_id.")
+            raise CloudflareError("zone: '*' matches every zone. Set zone or zone_id.")
         return self.client.zone_id_for_host(self.lookup_host.lower())
 
 
 class ZoneResource(ZoneMixin, Resource):
-    """An object of a zone."""
+    """An object in a zone."""
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -59,7 +59,7 @@ class ZoneResource(ZoneMixin, Resource):
         return f"/zones/{UNKNOWN}{below}" if self._zone == UNKNOWN else join("zones", self._zone) + below
 
     def _resolve_zone(self) -> None:
-        """Find the zone, or what is missing where there is none. Found once, it is not looked for again."""
+        """Resolve the zone once, or record the missing prerequisite."""
         if self._zone != UNKNOWN:
             return
         self.missing.clear()
@@ -73,16 +73,16 @@ class ZoneResource(ZoneMixin, Resource):
 
 
 class ZoneInfo(ZoneMixin, Info):
-    """The objects of a zone that one task asks for."""
+    """Information about the objects of a zone."""
 
     @staticmethod
     @abstractmethod
     def from_api(item: Object, zone: str, /) -> Object:
-        """Return an object from what the API tells of it and from the id of its zone."""
+        """Convert an API object in the zone with this id."""
 
     @property
     def list_params(self) -> dict[str, t.Any]:
-        """What has the API list no more than is asked for, and many at once."""
+        """Return query parameters that filter the listing and set its page size."""
         return {}
 
     def listed(self) -> t.Iterable[Object]:
