@@ -39,7 +39,7 @@ SITES = pathlib.Path(__file__).parent / "sites"
 BEFORE = {"assets": {"directory": str(SITES / "before"), "binding": "ASSETS", "not_found_handling": "404-page"}}
 AFTER = {"assets": {"directory": str(SITES / "after"), "run_worker_first": ["/api/*"]}}
 BOUND = {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}
-INTERNAL = {"routing_records": "is run by namespaced_workers"}  # resources that no module is about
+INTERNAL = {"routing_kv": "is run by namespaced_workers"}  # resources that no module is about
 
 
 @dataclass

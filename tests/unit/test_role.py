@@ -9,13 +9,15 @@ from __future__ import annotations
 import pathlib
 
 import yaml
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import SHARED
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import (
+    COMMON_OPTIONS,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker import Worker
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.worker_routes import ROUTE
 
 ROLE = pathlib.Path(__file__).parents[2] / "roles/platform"
 #: Said once for the whole platform, but for what the router may do otherwise.
-ONCE = {*SHARED} - {"update_secrets", "take_over", "allow_replace"}
+ONCE = {*COMMON_OPTIONS} - {"update_secrets", "take_over", "allow_replace"}
 
 
 def test_a_route_takes_every_option_of_a_route() -> None:

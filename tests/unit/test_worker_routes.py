@@ -182,7 +182,7 @@ def test_bad_ones_fail_alone(run: Runner, unknown: str, code: int) -> None:
             {"zone": "nowhere.org"},
             "zone: there is no zone 'nowhere.org' that these credentials can see: add it to the account",
         ),
-        "*/*": ({}, "zone: '*' fits every zone: give zone or zone_id"),
+        "*/*": ({}, "zone: '*' matches every zone. Set zone or zone_id"),
         "c.nowhere.org/*": ({"zone_id": unknown}, f"code {code}"),
         "null.example.com/*": ({"zone": None}, "zone is null: give it a value, or leave it out"),
         "empty.example.com/*": ({"zone_id": ""}, "zone_id is empty: give it a value, or leave it out"),

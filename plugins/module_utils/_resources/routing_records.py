@@ -29,7 +29,7 @@ class RoutingRecords(Resource):
     Absent, all of that owner's records go.
     """
 
-    name = "routing_records"
+    name = "routing_kv"
     fields = (Field("records", None),)
     reads_back = False
 
