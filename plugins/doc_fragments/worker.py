@@ -562,7 +562,8 @@ options:
   update_secrets:
     description:
       - When the values of secrets are sent that exist already.
-      - V(on_change) when they differ, by a keyed hash in one of the Worker's tags. Needs O(fingerprint_key), and is the default
+      - V(on_change) sends all named secrets if any of them changed, by one keyed hash of them in a tag of the Worker.
+        Needs O(fingerprint_key), and is the default
         with it.
       - V(on_create) never. This is the default without a key, with a warning.
       - V(always) in every run, which is then never without a change.

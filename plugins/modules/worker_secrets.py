@@ -11,7 +11,8 @@ short_description: Manage secrets of a Worker without uploading it
 version_added: 0.1.0
 description:
   - Sets, changes and removes secrets of a Worker that is uploaded by somebody else, such as wrangler, or by another play.
-  - All that differ are sent in one request. Secrets that are not named stay as they are.
+  - One hash covers all secrets of the task. If any of them changed, all named secrets are sent, in one request.
+  - Secrets that are not named stay unchanged.
   - Where this collection uploaded the Worker, a second request stamps it anew, so that the change is not taken for somebody else's.
   - For a Worker whose code is managed by this collection too, the option C(secrets) of its module does the same in its own writes.
   - Name all secrets of a Worker in one task, be it of this module or of its own. With O(fingerprint_key) one hash stands for all that a task
