@@ -23,6 +23,7 @@ from ._engine.fleet import IN_FULL, Unfit
 from ._engine.plan import knowable
 from ._engine.progress import Progress
 from ._engine.resource import UNKNOWN, Kind, Spec
+from ._worker.source import PACKED_SOURCES
 
 AUTH: dict[str, Spec] = {
     "api_token": {"type": "str", "no_log": True},
@@ -42,7 +43,7 @@ NEVER_EMPTY = (
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own word for it
 SHORTEST_SCRUBBED = 8  # characters: scrubbing shorter ones from every text would mangle it
 SHORTEST_MASKED = 4  # characters: the same for the text of a failure, which a server may have written
-WITHHELD = ("_controller_sources",)  # megabytes, and nobody gave them
+INTERNAL_ARGUMENTS = (PACKED_SOURCES,)  # the action plugin adds them; they are not options and appear in no result
 
 
 def _name(key: str, spec: t.Mapping[str, Spec]) -> str:
@@ -77,11 +78,7 @@ def masked(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Any:
         return [masked(one, spec) for one in raw]
     if not isinstance(raw, dict):
         return raw
-    return {
-        key: _masked(value, spec[name]) if (name := _name(key, spec)) else HIDDEN
-        for key, value in raw.items()
-        if key not in WITHHELD
-    }
+    return {key: _masked(value, spec[name]) if (name := _name(key, spec)) else HIDDEN for key, value in raw.items()}
 
 
 def _masked(value: t.Any, option: Spec) -> t.Any:
@@ -139,8 +136,10 @@ class Module(AnsibleModule):
         self.raw: dict[str, t.Any] = {}
         self._many = kind.many
         self._elements: list[t.Any] = []
+        self._internal: dict[str, t.Any] = {}
         states = STATE if kind.stateful else {}
         super().__init__(argument_spec={**kind.spec(), **states, **AUTH}, supports_check_mode=True, **kind.rules)
+        self.params.update(self._internal)
         for name, variable in VARIABLES.items():
             if name in self.params and self.params[name] is None:
                 self.params[name] = os.environ.get(variable) or None
@@ -175,6 +174,7 @@ class Module(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()
+        self._internal = {name: self.params.pop(name, None) for name in INTERNAL_ARGUMENTS}
         if isinstance(self.params.get(self._many), list):
             self._elements, self.params[self._many] = self.params[self._many], []
         self.raw = copy.deepcopy({key: value for key, value in self.params.items() if not key.startswith("_ansible_")})

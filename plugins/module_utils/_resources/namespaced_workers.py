@@ -40,7 +40,7 @@ COMMON_OPTIONS = (
     "drift_detection",
     "rebundle",
     "source_root",
-    *source.PACKED_SOURCES_SPEC,
+    source.PACKED_SOURCES,
 )  # said once
 MERGED_OPTIONS = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
@@ -134,7 +134,7 @@ class NamespacedWorkers(Fleet):
         self._hosts = self._read_hosts()
         self._defaults = given.get("defaults") or {}
         self._option_defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
-        self._common = {option: options[option] for option in ("dispatch_namespace", *COMMON_OPTIONS)}
+        self._common = {option: options.get(option) for option in ("dispatch_namespace", *COMMON_OPTIONS)}
 
     def _read_hosts(self) -> dict[str, str]:
         hosts: dict[str, str] = {}

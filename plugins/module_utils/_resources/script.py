@@ -68,7 +68,6 @@ class Script(AssetsMixin):
         "drift_detection": {"type": "str", "choices": list(LEVELS), "default": "fingerprint"},
         "rebundle": {"type": "bool", "default": False},
         "source_root": {"type": "path"},
-        **source.PACKED_SOURCES_SPEC,
     }
     filled, touched = COMPUTED, COMPUTED_ON_WRITE
 
@@ -122,7 +121,7 @@ class Script(AssetsMixin):
 
     @property
     def _source(self) -> source.Source:
-        return source.load(self.options, self.options.get("_controller_sources"))
+        return source.load(self.options, self.options.get(source.PACKED_SOURCES))
 
     def _resolve_id(self, lookup: NameLookup, name: str) -> str:
         found = self._lookup_cache.get((lookup, name)) or lookup.find(self.client, name)

@@ -37,7 +37,7 @@ SPEC: dict[str, t.Mapping[str, t.Any]] = {
     "esbuild_path": {"type": "path"},
     **BUNDLER_OPTIONS,
 }
-PACKED_SOURCES_SPEC: dict[str, t.Mapping[str, t.Any]] = {"_controller_sources": {"type": "dict"}}
+PACKED_SOURCES = "_controller_sources"  # the argument by which the controller sends sources to a module elsewhere
 SOURCE_OPTIONS = ("content", "path", "entrypoint")
 MAX_DIFF_BYTES = 100_000  # bytes of a module that a diff shows
 PATH_OPTIONS = ("path", "entrypoint")  # those that name a file of the controller
