@@ -298,7 +298,7 @@ def test_what_changes_while_it_is_uploaded_is_not_served(
     assets.read(str(site))
     (site / "app.css").write_text("h2 {}")
     result = run("namespaced_worker", **tenant)
-    assert "app.css was changed while it was uploaded: run again" in result["msg"]
+    assert "app.css changed during the upload. Run again" in result["msg"]
     assert not [write for write in edge.writes() if write.startswith("PUT") and "scripts" in write]
     assets.read.cache_clear()
     assert run.ok("namespaced_worker", **tenant)["changed"]
@@ -332,7 +332,7 @@ def test_a_stamp_with_assets_is_read_back_and_fits_in_a_tag() -> None:
 
 
 WRONG: list[tuple[dict[str, t.Any], str]] = [
-    ({"assets": {"directory": "/nowhere"}}, "assets: there is no folder /nowhere"),
+    ({"assets": {"directory": "/nowhere"}}, "assets: folder /nowhere does not exist"),
     ({"assets": {"binding": "ASSETS"}}, "directory"),
     ({"assets": {"html_handling": "x"}}, "html_handling"),
     ({"assets": {"run_worker_first": "yes"}}, "run_worker_first is 'yes': give true, false or a list of paths"),
@@ -425,7 +425,7 @@ def test_a_link_is_followed_within_the_folder(site: pathlib.Path, tmp_path: path
 def test_what_cannot_be_served_is_named(
     site: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "LARGEST", 20)
+    monkeypatch.setattr(assets, "MAX_FILE_SIZE", 20)
     written(tmp_path, {"secret.txt": "x"})
     (site / "out.txt").symlink_to(tmp_path / "secret.txt")
     (site / "broken.txt").symlink_to("nothing.txt")
@@ -433,39 +433,39 @@ def test_what_cannot_be_served_is_named(
     written(site, {"large.bin": "x" * 21, "_worker.js/index.js": "x"})
     said = refusal(site)
     for part in (
-        "out.txt is a link that leads out of the folder",
-        "broken.txt is no file",
-        "again is a link to a folder, and those are not followed",
-        "large.bin has 21 bytes, and a file may have 20",
-        "_worker.js/index.js is the code of a Worker, which everybody could read",
+        "out.txt is a link to a path outside the folder",
+        "broken.txt is not a file",
+        "again is a link to a folder, and such links are not followed",
+        "large.bin has 21 bytes, and the limit is 20",
+        "_worker.js/index.js is the code of a Worker and would be public",
     ):
         assert part in said
     written(site, {".assetsignore": "out.txt\nbroken.txt\nagain\nlarge.bin\n/_worker.js\n"})
     assert names(site) == ["/app.css", "/index.html", "/blog/post.html"]
     (site / os.fsdecode(b"caf\xe9.html")).write_text("x")
-    assert r"'caf\udce9.html' is no name in UTF-8" in refusal(site)
+    assert r"'caf\udce9.html' is not a valid UTF-8 name" in refusal(site)
 
 
 def test_rules_come_from_the_folder_too(site: pathlib.Path) -> None:
     (site / "_headers").symlink_to("/etc/hostname")
-    assert "_headers is a link that leads out of the folder" in refusal(site)
+    assert "_headers is a link to a path outside the folder" in refusal(site)
 
 
 def test_many_that_cannot_be_served_are_counted(site: pathlib.Path) -> None:
     for number in range(12):
         (site / f"{number}.txt").symlink_to("/etc/hostname")
-    assert refusal(site).count("leads out") == 5 and "; and 7 more. Correct that" in refusal(site)
+    assert refusal(site).count("outside the folder") == 5 and "; and 7 more. Correct this" in refusal(site)
 
 
 def test_too_many_and_none(site: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "holds no file that would be served" in refusal(written(tmp_path / "empty", {"_headers": "/*\n  X-A: 1"}))
-    monkeypatch.setattr(assets, "MOST_FILES", 2)
-    assert "holds 3 files, and Cloudflare takes 2" in refusal(site)
+    assert "contains no files to serve" in refusal(written(tmp_path / "empty", {"_headers": "/*\n  X-A: 1"}))
+    monkeypatch.setattr(assets, "MAX_FILES", 2)
+    assert "contains 3 files, and the limit is 2" in refusal(site)
 
 
 def test_rules_in_another_encoding(site: pathlib.Path) -> None:
     (site / "_headers").write_bytes(b"/caf\xe9\n  X-A: 1")
-    assert "_headers is not UTF-8: save it as UTF-8" in refusal(site)
+    assert "_headers is not UTF-8. Save it as UTF-8" in refusal(site)
 
 
 def test_a_hash_is_of_one_worker_and_one_type(site: pathlib.Path) -> None:

@@ -38,13 +38,13 @@ class AssetsMixin(SecretsMixin):
             return self._assets.summary
         return assets_from_api(self._has_assets, fingerprint_tag)
 
-    def _upload_session(self, before: Object | None, after: Object) -> assets.Session | None:
+    def _upload_session(self, before: Object | None, after: Object) -> assets.UploadSession | None:
         """Return the upload of the assets, if they differ. Without code there is always one: nothing else makes an upload of assets alone."""
         if self._assets is None or (before is not None and before["assets"] == after["assets"] and after["modules"]):
             return None
-        return assets.Session(self.client, self.path, self._assets.folder)
+        return assets.UploadSession(self.client, self.path, self._assets.folder)
 
-    def _assets_metadata(self, session: assets.Session | None) -> Object:
+    def _assets_metadata(self, session: assets.UploadSession | None) -> Object:
         """Return what an upload says of assets: those that it does not mention are gone."""
         if self._assets and session:
             return {"assets": {"jwt": session.token, "config": self._assets.config}}

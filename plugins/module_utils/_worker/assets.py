@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Static assets: the files of a folder, how they are served, and their way to Cloudflare.
+"""Static assets: the files of a folder, their configuration and their upload.
 
-The folder is read once per process. A session is told the hash of every file and answers which of them Cloudflare does not have;
-those are uploaded, and the token that comes back is what the upload of the Worker names them by.
+A folder is read once per process. An upload session receives the hash of every file and returns the hashes that
+Cloudflare lacks. After these files are uploaded, Cloudflare returns a token, which the upload of the Worker contains.
 """
 
 from __future__ import annotations
@@ -38,24 +38,18 @@ SPEC: dict[str, t.Any] = {
         "base_path": {"type": "str"},
     },
 }
-CONFIG_OPTIONS = (
-    "html_handling",
-    "not_found_handling",
-    "run_worker_first",
-    "base_path",
-)  # the options that Cloudflare knows by the same names
-RULES = ("_headers", "_redirects")  # files that say how the others are served
+# Passed to the API under the same names.
+CONFIG_OPTIONS = ("html_handling", "not_found_handling", "run_worker_first", "base_path")
+RULES = ("_headers", "_redirects")  # files with rules for serving the others
 IGNORE = ".assetsignore"
 ALWAYS_IGNORED = (f"/{IGNORE}", *(f"/{name}" for name in RULES), ".DS_Store", ".git", "node_modules")
-WORKER_SCRIPT = "_worker.js"  # what build tools leave in the folder: a Worker, or a folder with its modules
-LARGEST, MOST_FILES = (
-    25 * 1024 * 1024,
-    100_000,
-)  # bytes of a file; files on a paid plan, of which a free one takes a fifth
-MAX_FILES_IN_MESSAGE = 5  # files in one message
-NO_CONTENT_TYPE = "application/null"  # served without a type
+WORKER_SCRIPT = "_worker.js"  # a Worker, or a folder with its modules, that build tools write into the folder
+MAX_FILE_SIZE = 25 * 1024 * 1024  # bytes
+MAX_FILES = 100_000  # of a paid plan; a free plan accepts a fifth
+MAX_FILES_IN_MESSAGE = 5
+NO_CONTENT_TYPE = "application/null"  # served without a content type
 
-# Types as browsers want them, where Python's own table lacks them or changes from one version to the next.
+# Types for browsers. Python's own table lacks some of them, and others differ between its versions.
 TYPES = {
     **mimetypes.MimeTypes().types_map[True],
     ".avif": "image/avif",
@@ -80,7 +74,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class File:
-    """One file: C(name) is its path for visitors, C(path) where it lies, C(digest) the SHA-256 of its content."""
+    """One file: C(name) is its URL path, C(path) its path on disk, C(digest) the SHA-256 of its content."""
 
     name: str
     path: str
@@ -93,29 +87,29 @@ class File:
 
     @property
     def type(self) -> str:
-        """Return the content type that visitors see."""
+        """Return the content type of responses."""
         kind = TYPES.get(self.extension, NO_CONTENT_TYPE)
         return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
     def hash(self, salt: str) -> str:
-        """Return what Cloudflare knows the file by, 32 hex digits.
+        """Return the hash that identifies the file to Cloudflare, 32 hex digits.
 
-        It keeps one file for all that name the same hash: C(salt) keeps apart what belongs to different Workers, and the
-        extension what is served with different types.
+        Cloudflare stores one file per hash. C(salt) separates the files of different Workers, the extension separates
+        files with different content types.
         """
         return hashlib.sha256(canonical([salt, self.extension, self.digest])).hexdigest()[:32]
 
     def read(self) -> bytes:
-        """Return the content, unless it is not what was announced."""
+        """Return the content. Raise CloudflareError if it no longer matches the digest."""
         content = _content(self.path)
         if hashlib.sha256(content).hexdigest() != self.digest:
-            raise CloudflareError(f"assets: {self.path} was changed while it was uploaded: run again.")
+            raise CloudflareError(f"assets: {self.path} changed during the upload. Run again.")
         return content
 
 
 @dataclass(frozen=True)
 class Folder:
-    """The files of a folder, and the texts of those that say how the others are served."""
+    """The files of a folder, and the texts of its rule files by name."""
 
     files: tuple[File, ...]
     rules: t.Mapping[str, str]
@@ -127,40 +121,45 @@ class Folder:
 
     @functools.cached_property
     def size(self) -> int:
-        """How many bytes the files have."""
+        """Return the total size of the files in bytes."""
         return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True)
 class Assets:
-    """What one Worker serves: a folder, and the option C(assets) as it was given."""
+    """The assets of one Worker: a folder, and the suboptions of C(assets)."""
 
     folder: Folder
-    given: t.Mapping[str, t.Any]
+    options: t.Mapping[str, t.Any]
 
     @property
-    def _served(self) -> dict[str, t.Any]:
-        return {name: self.given[name] for name in CONFIG_OPTIONS if self.given.get(name) is not None}
+    def _config_options(self) -> dict[str, t.Any]:
+        return {name: self.options[name] for name in CONFIG_OPTIONS if self.options.get(name) is not None}
 
     @property
     def config(self) -> dict[str, t.Any]:
-        """Return what an upload says of how the files are served."""
-        return {**self._served, **self.folder.rules}
+        """Return the configuration to upload: options and rule files."""
+        return {**self._config_options, **self.folder.rules}
 
     @property
     def digest(self) -> str:
-        """Hash files and configuration: 10 hex digits, the same for every Worker that serves the same."""
+        """Hash files and configuration to 10 hex digits. Workers with equal assets have equal digests."""
         return fingerprint([self.folder.digest, self.config])[:10]
 
     @property
     def summary(self) -> dict[str, t.Any]:
-        """Return what a person compares: Cloudflare tells nobody which files it has."""
-        return {"digest": self.digest, "files": len(self.folder.files), "bytes": self.folder.size, **self._served}
+        """Return the assets for results and diffs, as totals: the API does not list the files of a Worker."""
+        return {
+            "digest": self.digest,
+            "files": len(self.folder.files),
+            "bytes": self.folder.size,
+            **self._config_options,
+        }
 
 
-def load(given: t.Mapping[str, t.Any], root: str | None) -> Assets:
-    """Return the assets that the option names. A relative folder starts from C(root)."""
-    return Assets(read(os.path.abspath(os.path.join(root or "", given["directory"]))), given)
+def load(options: t.Mapping[str, t.Any], root: str | None) -> Assets:
+    """Load the assets for the suboptions of C(assets). A relative folder is resolved from C(root)."""
+    return Assets(read(os.path.abspath(os.path.join(root or "", options["directory"]))), options)
 
 
 # -- the folder --------------------------------------------------------------------------------------------------------
@@ -168,10 +167,11 @@ def load(given: t.Mapping[str, t.Any], root: str | None) -> Assets:
 
 @functools.cache
 def read(directory: str) -> Folder:
-    """Read a folder. What no Worker can serve is refused by name."""
+    """Read a folder. Raise CloudflareError, with the names, if a Worker cannot serve some of its files."""
     if not os.path.isdir(directory):
         raise CloudflareError(
-            f"assets: there is no folder {directory}. Correct directory; a relative one is looked for beside the playbook."
+            f"assets: folder {directory} does not exist. Correct directory. "
+            "A relative path is resolved from the folder of the playbook."
         )
     root = os.path.realpath(directory)
     try:
@@ -183,13 +183,13 @@ def read(directory: str) -> Folder:
         files = tuple(_file(root, name) for name in names)
     except OSError as error:
         raise CloudflareError(
-            f"assets: {directory} cannot be read: {error}. Correct directory, or who may read it."
+            f"assets: {directory} cannot be read: {error}. Correct directory or its permissions."
         ) from error
     return Folder(files, {name: text for name in rules if (text := _text(root, name))})
 
 
 def _names(root: str, ignored: GitignoreMatcher) -> t.Iterator[str]:
-    """Yield the paths of all files below a folder that are not left out, and of links to folders, which nobody follows."""
+    """Yield the relative paths of all files that are not ignored, and of links to folders, which are not followed."""
     for folder, folders, files in os.walk(root, onerror=_unreadable):
         above = os.path.relpath(folder, root) + "/" if folder != root else ""
         folders[:] = sorted(name for name in folders if not ignored(above + name, folder=True))
@@ -202,36 +202,35 @@ def _unreadable(error: OSError) -> t.NoReturn:
 
 
 def _file_error(root: str, name: str) -> str | None:
-    """Return why a file cannot be served, if it cannot."""
+    """Return the validation error of a file, or None."""
     path = os.path.join(root, name)
     if name != name.encode(errors="replace").decode():
-        return f"{name!r} is no name in UTF-8"
+        return f"{name!r} is not a valid UTF-8 name"
     if not os.path.realpath(path).startswith(os.path.join(root, "")):
-        return f"{name} is a link that leads out of the folder"
+        return f"{name} is a link to a path outside the folder"
     if os.path.isdir(path):
-        return f"{name} is a link to a folder, and those are not followed"
+        return f"{name} is a link to a folder, and such links are not followed"
     if not os.path.isfile(path):
-        return f"{name} is no file"
-    if os.path.getsize(path) > LARGEST:
-        return f"{name} has {os.path.getsize(path)} bytes, and a file may have {LARGEST}"
-    return (
-        f"{name} is the code of a Worker, which everybody could read" if name.split("/")[0] == WORKER_SCRIPT else None
-    )
+        return f"{name} is not a file"
+    if os.path.getsize(path) > MAX_FILE_SIZE:
+        return f"{name} has {os.path.getsize(path)} bytes, and the limit is {MAX_FILE_SIZE}"
+    return f"{name} is the code of a Worker and would be public" if name.split("/")[0] == WORKER_SCRIPT else None
 
 
 def _raise_errors(directory: str, errors: t.Sequence[str], count: int) -> None:
     if not count:
         raise CloudflareError(
-            f"assets: {directory} holds no file that would be served: build the site first, or correct directory or {IGNORE}."
+            f"assets: {directory} contains no files to serve. Build the site first, or correct directory or {IGNORE}."
         )
-    if count > MOST_FILES:
+    if count > MAX_FILES:
         raise CloudflareError(
-            f"assets: {directory} holds {count} files, and Cloudflare takes {MOST_FILES}: leave some out with {IGNORE}."
+            f"assets: {directory} contains {count} files, and the limit is {MAX_FILES}. Exclude some with {IGNORE}."
         )
     if errors:
         more = f"; and {len(errors) - MAX_FILES_IN_MESSAGE} more" if len(errors) > MAX_FILES_IN_MESSAGE else ""
         raise CloudflareError(
-            f"assets: {directory}: {'; '.join(errors[:MAX_FILES_IN_MESSAGE])}{more}. Correct that, or leave it out with a line in {IGNORE}."
+            f"assets: {directory}: {'; '.join(errors[:MAX_FILES_IN_MESSAGE])}{more}. "
+            f"Correct this, or exclude it with a line in {IGNORE}."
         )
 
 
@@ -246,19 +245,19 @@ def _content(path: str) -> bytes:
 
 
 def _text(root: str, name: str) -> str:
-    """Return the text of a file in the folder, empty where there is none."""
+    """Return the text of a file in the folder, or "" if it does not exist."""
     path = os.path.join(root, name)
     try:
         return _content(path).decode() if os.path.isfile(path) else ""
     except UnicodeDecodeError as error:
-        raise CloudflareError(f"assets: {path} is not UTF-8: save it as UTF-8.") from error
+        raise CloudflareError(f"assets: {path} is not UTF-8. Save it as UTF-8.") from error
 
 
-# -- the way to Cloudflare ---------------------------------------------------------------------------------------------
+# -- upload ------------------------------------------------------------------------------------------------------------
 
 
-class Session:
-    """One upload of a folder for the Worker at C(path). It changes nothing until the upload of the Worker names its C(token)."""
+class UploadSession:
+    """One upload of a folder for the Worker at C(path). It has no effect until the Worker is uploaded with C(token)."""
 
     def __init__(self, client: Client, path: str, folder: Folder) -> None:
         self._client, self._path, self._folder = client, path, folder
@@ -266,11 +265,11 @@ class Session:
 
     @property
     def step(self) -> Step:
-        """Return the write that opens the session. Once it is answered, what is missing is uploaded."""
+        """Return the write that opens the session. The missing files are uploaded after its response."""
         return Step("POST", f"{self._path}/assets-upload-session", self._manifest, self._upload_missing)
 
     def _by_hash(self) -> dict[str, File]:
-        # The path of the Worker holds account, dispatch namespace and name, and is nobody else's.
+        # The path contains account, dispatch namespace and name, so it is unique to the Worker.
         return {file.hash(self._path): file for file in self._folder.files}
 
     def _manifest(self) -> dict[str, t.Any]:
@@ -281,18 +280,21 @@ class Session:
         session = answer.result or {}
         buckets = [bucket for bucket in session.get("buckets") or [] if bucket]
         files = self._by_hash() if buckets else {}
-        # Without anything to upload the session's own token is the one that completes it.
+        # If no file is missing, the session's own token completes the upload.
         answers = [self._upload([(name, files[name]) for name in bucket], session["jwt"]) for bucket in buckets] or [
             session
         ]
         self.token = next((one["jwt"] for one in reversed(answers) if one.get("jwt")), "")
         if not self.token:
             raise CloudflareError(
-                f"assets: Cloudflare took {len(files)} files and does not say that they are complete. Run again."
+                f"assets: Cloudflare received {len(files)} files but did not confirm the upload. Run again."
             )
 
     def _upload(self, bucket: t.Sequence[tuple[str, File]], token: str) -> t.Mapping[str, t.Any]:
-        """Upload the files of one bucket, by hash, and return the answer. The session's token stands in for the credentials."""
+        """Upload the files of one bucket, by hash, and return the result.
+
+        The session's token replaces the credentials.
+        """
         parts = [(name, (name, base64.b64encode(file.read()), file.type)) for name, file in bucket]
         headers = {**dict.fromkeys(self._client.credentials.headers), "Authorization": f"Bearer {token}"}
         path = self._client.account("workers", "assets", "upload")
