@@ -20,7 +20,7 @@ from starlette.datastructures import Headers
 
 from local_edge import auth, internal_api
 from local_edge.api import table
-from local_edge.api.call import Answer, Call, Handler
+from local_edge.api.request import ApiRequest, ApiResponse, Handler
 from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
 from local_edge.blobs import Content
 from local_edge.console import views
@@ -58,7 +58,7 @@ def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -
     return Response(status, {"content-type": "application/json", **(headers or {})}, body)
 
 
-def enveloped(answer: Answer) -> Response:
+def enveloped(answer: ApiResponse) -> Response:
     """An answer as it travels."""
     if answer.content is not None:
         return Response(answer.status, answer.headers, answer.content)
@@ -171,7 +171,7 @@ class ControlPlane:
                 ApiError(500, 10002, "Unexpected internal server error; the log of the local edge says where")
             )
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> ApiResponse:
         handlers, params = self.find(request.path)
         if handlers.get(request.method) not in table.OWN_AUTHORIZATION:
             auth.check(self.settings, request.headers)
@@ -185,12 +185,12 @@ class ControlPlane:
         if handler is None:
             raise not_allowed(request.method)
         query = dict(parse_qsl(request.query, keep_blank_values=True))
-        call = Call(
+        api_request = ApiRequest(
             self.store, self.settings, self.runtime, request.method, params, query, request.headers, request.body
         )
-        answer = await handler(call)
-        if call.touched:
-            await self.runtime.invalidate(list(dict.fromkeys(call.touched)))
+        answer = await handler(api_request)
+        if api_request.invalidated_keys:
+            await self.runtime.invalidate(list(dict.fromkeys(api_request.invalidated_keys)))
         return answer
 
     def find(self, path: str) -> tuple[Mapping[str, Handler], dict[str, str]]:

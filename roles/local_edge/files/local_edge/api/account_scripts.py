@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from local_edge.api.call import Answer, Call, paged
+from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.api.scripts import delete_script
 from local_edge.errors import ApiError, bad_body
@@ -19,94 +19,94 @@ from local_edge.store import now
 SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
 
-def keep(call: Call, **extras: Any) -> None:
+def keep(request: ApiRequest, **extras: Any) -> None:
     """Write what belongs to a Worker beside its configuration."""
-    scripts.write(call.store, call.place, call.script.name, Change(extras=extras), updates_modified_on=False)
+    scripts.write(request.store, request.scope, request.script.name, Change(extras=extras), updates_modified_on=False)
 
 
-async def get_schedules(call: Call) -> Answer:
-    return Answer({"schedules": call.script.extras.get("schedules", [])})
+async def get_schedules(request: ApiRequest) -> ApiResponse:
+    return ApiResponse({"schedules": request.script.extras.get("schedules", [])})
 
 
-async def put_schedules(call: Call) -> Answer:
+async def put_schedules(request: ApiRequest) -> ApiResponse:
     """Replace the cron triggers."""
-    body, time = call.json(), now()
+    body, time = request.json(), now()
     if not isinstance(body, list) or not all(
         isinstance(one, dict) and isinstance(one.get("cron"), str) for one in body
     ):
         raise bad_body('schedules are a list of objects such as {"cron": "*/30 * * * *"}')
-    before = {one["cron"]: one for one in call.script.extras.get("schedules", [])}
+    before = {one["cron"]: one for one in request.script.extras.get("schedules", [])}
     keep(
-        call,
+        request,
         schedules=[
             before.get(one, {"cron": one, "created_on": time, "modified_on": time})
             for one in cron.check([one["cron"] for one in body])
         ],
     )
-    return await get_schedules(call)
+    return await get_schedules(request)
 
 
-async def get_subdomain(call: Call) -> Answer:
-    return Answer({**SUBDOMAIN_OFF, **call.script.extras.get("subdomain", {})})
+async def get_subdomain(request: ApiRequest) -> ApiResponse:
+    return ApiResponse({**SUBDOMAIN_OFF, **request.script.extras.get("subdomain", {})})
 
 
-async def post_subdomain(call: Call) -> Answer:
+async def post_subdomain(request: ApiRequest) -> ApiResponse:
     """Switch the workers.dev host of a Worker and of its previews."""
-    body = call.json_object()
+    body = request.json_object()
     if not isinstance(body.get("enabled"), bool) or not isinstance(body.get("previews_enabled", False), bool):
         raise bad_body("`enabled` and `previews_enabled` must be true or false")
-    if body["enabled"] and not subdomains.of(call.store, call.account):
+    if body["enabled"] and not subdomains.of(request.store, request.account):
         raise ApiError(400, 10063, "You need a workers.dev subdomain in order to proceed.")
-    keep(call, subdomain={key: body[key] for key in SUBDOMAIN_OFF if key in body})
-    call.touched.append("routes")
-    return await get_subdomain(call)
+    keep(request, subdomain={key: body[key] for key in SUBDOMAIN_OFF if key in body})
+    request.invalidate("routes")
+    return await get_subdomain(request)
 
 
-async def delete_subdomain(call: Call) -> Answer:
-    keep(call, subdomain=SUBDOMAIN_OFF)
-    call.touched.append("routes")
-    return await get_subdomain(call)
+async def delete_subdomain(request: ApiRequest) -> ApiResponse:
+    keep(request, subdomain=SUBDOMAIN_OFF)
+    request.invalidate("routes")
+    return await get_subdomain(request)
 
 
-async def get_account_subdomain(call: Call) -> Answer:
-    name = subdomains.of(call.store, call.account)
+async def get_account_subdomain(request: ApiRequest) -> ApiResponse:
+    name = subdomains.of(request.store, request.account)
     if not name:
         raise ApiError(404, 10007, "You do not have a workers.dev subdomain.")
-    return Answer({"subdomain": name})
+    return ApiResponse({"subdomain": name})
 
 
-async def put_account_subdomain(call: Call) -> Answer:
+async def put_account_subdomain(request: ApiRequest) -> ApiResponse:
     """Name the host under which this account's Workers may answer on workers.dev."""
-    name = call.json_object().get("subdomain")
+    name = request.json_object().get("subdomain")
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
         raise ApiError(400, 10031, "`subdomain` must be a label of a host name")
-    subdomains.save(call.store, call.account, name)
-    call.touched.append("routes")
-    return Answer({"subdomain": name})
+    subdomains.save(request.store, request.account, name)
+    request.invalidate("routes")
+    return ApiResponse({"subdomain": name})
 
 
-async def delete_account_subdomain(call: Call) -> Answer:
-    subdomains.save(call.store, call.account, "")
-    call.touched.append("routes")
-    return Answer()
+async def delete_account_subdomain(request: ApiRequest) -> ApiResponse:
+    subdomains.save(request.store, request.account, "")
+    request.invalidate("routes")
+    return ApiResponse()
 
 
-async def get_worker(call: Call) -> Answer:
+async def get_worker(request: ApiRequest) -> ApiResponse:
     """A Worker as the newer `workers` have it, by its name or its id."""
-    ident = call.params["script"]
-    row = call.store.one(
-        "select name from scripts where account = ? and namespace = '' and ? in (name, tag)", call.account, ident
+    ident = request.params["script"]
+    row = request.store.one(
+        "select name from scripts where account = ? and namespace = '' and ? in (name, tag)", request.account, ident
     )
     if row is None:
         raise ApiError(404, 10007, "This Worker does not exist on your account.")
-    script = scripts.get(call.store, call.place, row["name"])
+    script = scripts.get(request.store, request.scope, row["name"])
     config = script.settings()
-    users = scripts.users_of(call.store, script)
+    users = scripts.users_of(request.store, script)
     incoming = [{"id": user.name, "name": user.name} for user in users if user.as_service]
     outbounds = [
         {"namespace_name": namespace, "worker_name": user.name} for user in users for namespace in user.outbound_of
     ]
-    return Answer(
+    return ApiResponse(
         {
             "id": script.tag,
             "name": script.name,
@@ -115,7 +115,7 @@ async def get_worker(call: Call) -> Answer:
             "deployed_on": script.modified_on,
             "logpush": config["logpush"],
             "observability": config["observability"] or {"enabled": False},
-            "tags": tags_shown(call.store, script),
+            "tags": tags_shown(request.store, script),
             "tail_consumers": config["tail_consumers"] or [],
             "subdomain": {**SUBDOMAIN_OFF, **script.extras.get("subdomain", {})},
             "references": {
@@ -129,7 +129,7 @@ async def get_worker(call: Call) -> Answer:
     )
 
 
-async def list_durable_objects(call: Call) -> Answer:
+async def list_durable_objects(request: ApiRequest) -> ApiResponse:
     """The storage of Durable Objects, one for each class that a migration has made."""
     found = [
         {
@@ -139,32 +139,32 @@ async def list_durable_objects(call: Call) -> Answer:
             "script": script.name,
             "use_sqlite": one["sqlite"],
         }
-        for script in scripts.listing(call.store, call.place)
+        for script in scripts.listing(request.store, request.scope)
         for name, one in script.migrations["classes"].items()
     ]
-    return paged(call, found, low=1, high=1000)
+    return paged(request, found, low=1, high=1000)
 
 
-async def list_tails(call: Call) -> Answer:
+async def list_tails(request: ApiRequest) -> ApiResponse:
     """Whose logs this Worker is sent: the local edge has no such deliveries."""
-    return Answer([])
+    return ApiResponse([])
 
 
-async def list_queue_consumers(call: Call) -> Answer:
+async def list_queue_consumers(request: ApiRequest) -> ApiResponse:
     """Which queues this Worker reads from: the local edge has none."""
-    return Answer([])
+    return ApiResponse([])
 
 
-async def get_usage_model(call: Call) -> Answer:
-    return Answer({"usage_model": call.script.settings()["usage_model"]})
+async def get_usage_model(request: ApiRequest) -> ApiResponse:
+    return ApiResponse({"usage_model": request.script.settings()["usage_model"]})
 
 
-async def references(call: Call) -> Answer:
+async def references(request: ApiRequest) -> ApiResponse:
     """Who depends on this Worker: what a client asks before it deletes one."""
-    users = scripts.users_of(call.store, call.script)
+    users = scripts.users_of(request.store, request.script)
     services = [named(user) for user in users if user.as_service]
     outbounds = [{**named(user), "namespace": namespace} for user in users for namespace in user.outbound_of]
-    return Answer(
+    return ApiResponse(
         {
             "services": {"incoming": services, "outgoing": []},
             "dispatch_outbounds": outbounds,
@@ -178,12 +178,14 @@ def named(user: scripts.User) -> dict[str, str]:
     return {"service": user.name, "environment": ENVIRONMENT, "name": user.name}
 
 
-async def search(call: Call) -> Answer:
+async def search(request: ApiRequest) -> ApiResponse:
     """Workers whose name holds a text."""
-    name, ident = call.query.get("name", ""), call.query.get("id", "")
-    found = [one for one in scripts.listing(call.store, call.place) if name in one.name and ident in ("", one.tag)]
+    name, ident = request.query.get("name", ""), request.query.get("id", "")
+    found = [
+        one for one in scripts.listing(request.store, request.scope) if name in one.name and ident in ("", one.tag)
+    ]
     return paged(
-        call,
+        request,
         [
             {
                 "id": one.tag,
@@ -202,9 +204,9 @@ async def search(call: Call) -> Answer:
     )
 
 
-def service(call: Call, script: Script) -> dict[str, Any]:
+def service(request: ApiRequest, script: Script) -> dict[str, Any]:
     """A Worker as `services` have it: one environment, in which the script is."""
-    found = {**shown(script), "tags": tags_shown(call.store, script)}
+    found = {**shown(script), "tags": tags_shown(request.store, script)}
     environment = {
         "environment": ENVIRONMENT,
         "created_on": script.created_on,
@@ -222,38 +224,38 @@ def service(call: Call, script: Script) -> dict[str, Any]:
     }
 
 
-def wanted(call: Call) -> Script:
+def wanted(request: ApiRequest) -> Script:
     """The Worker of a path under `services`, with the refusals of that older API."""
-    script = scripts.find(call.store, call.place, call.params["script"])
+    script = scripts.find(request.store, request.scope, request.params["script"])
     if script is None:
         raise ApiError(404, 10090, "workers.api.error.service_not_found")
-    if call.params.get("environment", ENVIRONMENT) != ENVIRONMENT:
+    if request.params.get("environment", ENVIRONMENT) != ENVIRONMENT:
         raise ApiError(404, 10092, "workers.api.error.environment_not_found")
     return script
 
 
-async def get_service(call: Call) -> Answer:
-    return Answer(service(call, wanted(call)))
+async def get_service(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(service(request, wanted(request)))
 
 
-async def delete_service(call: Call) -> Answer:
-    wanted(call)
-    return await delete_script(call)
+async def delete_service(request: ApiRequest) -> ApiResponse:
+    wanted(request)
+    return await delete_script(request)
 
 
-async def get_environment(call: Call) -> Answer:
-    return Answer(service(call, wanted(call))["default_environment"])
+async def get_environment(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(service(request, wanted(request))["default_environment"])
 
 
-async def get_service_bindings(call: Call) -> Answer:
-    return Answer([one.shown() for one in bindings.load(call.store, wanted(call).id).values()])
+async def get_service_bindings(request: ApiRequest) -> ApiResponse:
+    return ApiResponse([one.shown() for one in bindings.load(request.store, wanted(request).id).values()])
 
 
-async def get_service_routes(call: Call) -> Answer:
+async def get_service_routes(request: ApiRequest) -> ApiResponse:
     """The routes of a Worker over all zones."""
-    zones = {zone.id: zone for zone in call.settings.zones if zone.account.id == call.account}
-    rows = call.store.all("select * from routes where script = ? order by created_on", wanted(call).name)
-    return Answer(
+    zones = {zone.id: zone for zone in request.settings.zones if zone.account.id == request.account}
+    rows = request.store.all("select * from routes where script = ? order by created_on", wanted(request).name)
+    return ApiResponse(
         [
             {
                 "id": row["id"],

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from local_edge.api.call import Answer, Call, paged
+from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.settings import Account, Settings, Zone
 
 CREATED = "2024-01-01T00:00:00.000000Z"
@@ -48,10 +48,10 @@ def derived(kind: str, text: str) -> str:
     return hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()[:32]
 
 
-async def verify_token(call: Call) -> Answer:
+async def verify_token(request: ApiRequest) -> ApiResponse:
     """Reached only with a token that is right. It never expires, so it has neither `not_before` nor `expires_on`."""
     message = {"code": 10000, "message": "This API Token is valid and active", "type": None}
-    return Answer({"id": derived("token", call.settings.token), "status": "active"}, messages=[message])
+    return ApiResponse({"id": derived("token", request.settings.token), "status": "active"}, messages=[message])
 
 
 def user_id(settings: Settings) -> str:
@@ -120,27 +120,27 @@ def at(item: Mapping[str, Any], path: str) -> str:
     return str(value)
 
 
-def listed(call: Call, fields: Mapping[str, str], items: Iterable[dict[str, Any]]) -> Answer:
+def listed(request: ApiRequest, fields: Mapping[str, str], items: Iterable[dict[str, Any]]) -> ApiResponse:
     """A page of what the query asks for: filtered by `fields`, in the order that `order` and `direction` tell."""
-    asked = {path: call.query[name] for name, path in fields.items() if call.query.get(name)}
-    enough = any if call.query.get("match") == "any" and asked else all
+    asked = {path: request.query[name] for name, path in fields.items() if request.query.get(name)}
+    enough = any if request.query.get("match") == "any" and asked else all
     found = [item for item in items if enough(matches(at(item, path), condition) for path, condition in asked.items())]
-    order = call.query.get("order", "name")
-    if order in fields and ("order" in call.query or "direction" in call.query):
-        found.sort(key=lambda item: at(item, fields[order]), reverse=call.query.get("direction") == "desc")
-    return paged(call, found)
+    order = request.query.get("order", "name")
+    if order in fields and ("order" in request.query or "direction" in request.query):
+        found.sort(key=lambda item: at(item, fields[order]), reverse=request.query.get("direction") == "desc")
+    return paged(request, found)
 
 
-async def get_user(call: Call) -> Answer:
+async def get_user(request: ApiRequest) -> ApiResponse:
     """Who owns the token: a member of every account."""
     accounts = [
         {"id": account.id, "name": account.name, "status": "member", "roles": [ROLE], "permissions": []}
-        for account in call.settings.accounts
+        for account in request.settings.accounts
     ]
-    return Answer(
+    return ApiResponse(
         {
-            "id": user_id(call.settings),
-            "email": call.settings.email or "user@local-edge.test",
+            "id": user_id(request.settings),
+            "email": request.settings.email or "user@local-edge.test",
             "first_name": None,
             "last_name": None,
             "telephone": None,
@@ -160,26 +160,28 @@ async def get_user(call: Call) -> Answer:
     )
 
 
-async def list_memberships(call: Call) -> Answer:
-    user = user_id(call.settings)
-    return listed(call, MEMBERSHIP_FIELDS, (membership_object(account, user) for account in call.settings.accounts))
+async def list_memberships(request: ApiRequest) -> ApiResponse:
+    user = user_id(request.settings)
+    return listed(
+        request, MEMBERSHIP_FIELDS, (membership_object(account, user) for account in request.settings.accounts)
+    )
 
 
-async def list_accounts(call: Call) -> Answer:
-    return listed(call, ACCOUNT_FIELDS, map(account_object, call.settings.accounts))
+async def list_accounts(request: ApiRequest) -> ApiResponse:
+    return listed(request, ACCOUNT_FIELDS, map(account_object, request.settings.accounts))
 
 
-async def get_account(call: Call) -> Answer:
-    account = call.settings.account(call.account)
+async def get_account(request: ApiRequest) -> ApiResponse:
+    account = request.settings.account(request.account)
     assert account, "the table's guard lets only known accounts through"
-    return Answer(account_object(account))
+    return ApiResponse(account_object(account))
 
 
-async def list_zones(call: Call) -> Answer:
-    return listed(call, ZONE_FIELDS, map(zone_object, call.settings.zones))
+async def list_zones(request: ApiRequest) -> ApiResponse:
+    return listed(request, ZONE_FIELDS, map(zone_object, request.settings.zones))
 
 
-async def get_zone(call: Call) -> Answer:
-    zone = call.settings.zone(call.params["zone"])
+async def get_zone(request: ApiRequest) -> ApiResponse:
+    zone = request.settings.zone(request.params["zone"])
     assert zone, "the table's guard lets only known zones through"
-    return Answer(zone_object(zone))
+    return ApiResponse(zone_object(zone))

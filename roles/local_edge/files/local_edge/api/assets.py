@@ -9,8 +9,8 @@ import base64
 import binascii
 
 from local_edge.api import multipart
-from local_edge.api.call import Answer, Call
 from local_edge.api.multipart import Part
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import bad_body, unsupported_content
 from local_edge.model import assets, scripts
 
@@ -18,30 +18,30 @@ from local_edge.model import assets, scripts
 NO_TYPE = "application/null"
 
 
-async def create_session(call: Call) -> Answer:
+async def create_session(request: ApiRequest) -> ApiResponse:
     """Take a manifest; answer which files are missing. The Worker need not exist yet."""
-    scripts.check_name(call.params["script"])
-    scripts.check_place(call.store, call.place)
-    manifest = assets.check_manifest(call.json_object().get("manifest"))
-    return Answer(assets.begin(call.store, call.place, manifest), status=201)
+    scripts.check_name(request.params["script"])
+    scripts.check_scope(request.store, request.scope)
+    manifest = assets.check_manifest(request.json_object().get("manifest"))
+    return ApiResponse(assets.begin(request.store, request.scope, manifest), status=201)
 
 
-async def upload(call: Call) -> Answer:
+async def upload(request: ApiRequest) -> ApiResponse:
     """Take a bucket of files, each a part that is named by its hash. The session's own token is the authorization."""
-    session = assets.authorized(call.store, bearer(call))
-    if call.media_type != "multipart/form-data":
+    session = assets.authorized(request.store, bearer(request))
+    if request.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data")
-    files = {part.name: (content(call, part), content_type(part)) for part in multipart.read(call)}
-    token = assets.put(call.store, session, files)
-    return Answer({"jwt": token}, status=201) if token else Answer({}, status=202)
+    files = {part.name: (content(request, part), content_type(part)) for part in multipart.read(request)}
+    token = assets.put(request.store, session, files)
+    return ApiResponse({"jwt": token}, status=201) if token else ApiResponse({}, status=202)
 
 
-def bearer(call: Call) -> str:
-    return call.headers.get("authorization", "").partition(" ")[2].strip()
+def bearer(request: ApiRequest) -> str:
+    return request.headers.get("authorization", "").partition(" ")[2].strip()
 
 
-def content(call: Call, part: Part) -> bytes:
-    if call.query.get("base64") != "true":
+def content(request: ApiRequest, part: Part) -> bytes:
+    if request.query.get("base64") != "true":
         return part.body
     try:
         return base64.b64decode(part.body, validate=True)

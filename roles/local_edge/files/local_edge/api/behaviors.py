@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local_edge.api.call import Call
+from local_edge.api.request import ApiRequest
 from local_edge.errors import ApiError, invalid
 from local_edge.model import bindings, scripts
 from local_edge.model.scripts import Change, Script, Source
@@ -21,47 +21,49 @@ def entity_tags(header: str) -> list[str]:
     return [one.strip().removeprefix("W/").strip('"') for one in header.split(",") if one.strip()]
 
 
-def check_etag(call: Call, name: str) -> None:
+def check_etag(request: ApiRequest, name: str) -> None:
     """Refuse an upload whose condition on the Worker's etag fails."""
-    if call.behaviors.status_of_10018 == "ignored":
+    if request.behaviors.status_of_10018 == "ignored":
         return
-    script = scripts.find(call.store, call.place, name)
+    script = scripts.find(request.store, request.scope, name)
     there = {"*", script.etag} if script else set()
-    only, never = call.headers.get("if-match"), call.headers.get("if-none-match")
+    only, never = request.headers.get("if-match"), request.headers.get("if-none-match")
     if (only is not None and not there & set(entity_tags(only))) or (
         never is not None and there & set(entity_tags(never))
     ):
         raise ApiError(412, 10018, ETAG_MISMATCH)
 
 
-def check_inherit_with_keep(call: Call, metadata: Mapping[str, Any]) -> None:
+def check_inherit_with_keep(request: ApiRequest, metadata: Mapping[str, Any]) -> None:
     """Refuse to keep bindings both by name and by type, where that is not allowed."""
     given = metadata.get("bindings")
     named = isinstance(given, list) and any(isinstance(one, dict) and one.get("type") == "inherit" for one in given)
-    if named and metadata.get("keep_bindings") and call.behaviors.inherit_with_keep_bindings == "refuse":
+    if named and metadata.get("keep_bindings") and request.behaviors.inherit_with_keep_bindings == "refuse":
         raise invalid("bindings of type inherit cannot be combined with keep_bindings")
 
 
-def source_to_keep(call: Call, name: str, files: Sequence[Any]) -> Source | None:
+def source_to_keep(request: ApiRequest, name: str, files: Sequence[Any]) -> Source | None:
     """The code that a Worker keeps through an upload without any; None where the upload must bring its own."""
     script = (
-        None if files or call.behaviors.upload_without_code == "refuse" else scripts.find(call.store, call.place, name)
+        None
+        if files or request.behaviors.upload_without_code == "refuse"
+        else scripts.find(request.store, request.scope, name)
     )
-    source = scripts.source_of(call.store, script) if script else None
+    source = scripts.source_of(request.store, script) if script else None
     return source if source and source.modules else None
 
 
-def updates_modified_on(call: Call, what: Change) -> bool:
+def updates_modified_on(request: ApiRequest, what: Change) -> bool:
     """Whether a change of what is not the code counts as one of the Worker."""
     parts = {name for name in ("tags", "bindings", "config") if getattr(what, name) is not None}
     still = {"all": False, "content": True, "all_but_tags": parts == {"tags"}, "all_but_secrets": parts == {"bindings"}}
-    return not still[call.behaviors.modified_on_updated_by]
+    return not still[request.behaviors.modified_on_updated_by]
 
 
-def bindings_shown(call: Call, script: Script) -> list[dict[str, Any]]:
+def bindings_shown(request: ApiRequest, script: Script) -> list[dict[str, Any]]:
     """A Worker's bindings as they are read back."""
-    every = [one.shown() for one in bindings.load(call.store, script.id).values()]
-    if call.behaviors.service_props_returned == "no":
+    every = [one.shown() for one in bindings.load(request.store, script.id).values()]
+    if request.behaviors.service_props_returned == "no":
         return [
             {key: value for key, value in one.items() if one["type"] != "service" or key != "props"} for one in every
         ]

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local_edge.api.call import Answer, Call, paged
+from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.api.zone_routes import zone_of
 from local_edge.errors import ApiError
 from local_edge.model import custom_hostnames, dns
@@ -43,9 +43,9 @@ def bad_json(_why: str) -> ApiError:
     return refuse(1400, "Unable to decode the JSON request body.")
 
 
-def shown(call: Call, row: Any) -> dict[str, Any]:
+def shown(request: ApiRequest, row: Any) -> dict[str, Any]:
     """A custom hostname in the state of this moment."""
-    spec, seconds, ident = json.loads(row["spec"]), call.settings.custom_hostname_seconds, row["id"]
+    spec, seconds, ident = json.loads(row["spec"]), request.settings.custom_hostname_seconds, row["id"]
     ssl = spec.pop("ssl")
     status = custom_hostnames.state(HOSTNAME_STATES, row["created_at"], seconds)
     proof = custom_hostnames.ownership(ident, row["hostname"]) if status == "pending" else {}
@@ -63,24 +63,24 @@ def shown(call: Call, row: Any) -> dict[str, Any]:
     }
 
 
-def find(call: Call) -> Any:
-    ident = call.params["hostname"]
+def find(request: ApiRequest) -> Any:
+    ident = request.params["hostname"]
     if not IDENT.fullmatch(ident):
         raise refuse(1435, "The custom hostname ID is invalid.")
-    row = call.store.one("select * from custom_hostnames where zone = ? and id = ?", call.params["zone"], ident)
+    row = request.store.one("select * from custom_hostnames where zone = ? and id = ?", request.params["zone"], ident)
     if row is None:
         raise custom_hostnames.missing()
     return row
 
 
-def check_origin(call: Call, given: object) -> str:
+def check_origin(request: ApiRequest, given: object) -> str:
     """A host of the zone that visitors' requests may be sent to; with `--require-dns`, one that has a record."""
-    zone = zone_of(call)
+    zone = zone_of(request)
     own = isinstance(given, str) and f".{given.lower()}".endswith(f".{zone.name}")
     if isinstance(given, str) and given.startswith("*"):
         raise refuse(1420, "Wildcard custom origin hostnames are not supported.")
     name = custom_hostnames.check_name(given, "custom origin hostname", 1415, reserved=not own)
-    if call.settings.require_dns and not dns.addressed(call.store, zone.id, name, proxied=False):
+    if request.settings.require_dns and not dns.addressed(request.store, zone.id, name, proxied=False):
         raise refuse(
             1421,
             "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) in "
@@ -89,7 +89,7 @@ def check_origin(call: Call, given: object) -> str:
     return name
 
 
-def read(call: Call, body: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+def read(request: ApiRequest, body: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of a body: `before` with what it names."""
     spec = {"ssl": None, **before}
     if body.get("ssl") is not None:
@@ -97,7 +97,7 @@ def read(call: Call, body: Mapping[str, Any], before: Mapping[str, Any]) -> dict
     if body.get("custom_metadata") is not None:
         spec["custom_metadata"] = custom_hostnames.check_metadata(body["custom_metadata"])
     if body.get("custom_origin_server"):
-        spec["custom_origin_server"] = check_origin(call, body["custom_origin_server"])
+        spec["custom_origin_server"] = check_origin(request, body["custom_origin_server"])
     if isinstance(body.get("custom_origin_sni"), str):
         spec["custom_origin_sni"] = body["custom_origin_sni"]
     for name in ("custom_origin_server", "custom_origin_sni"):
@@ -106,15 +106,15 @@ def read(call: Call, body: Mapping[str, Any], before: Mapping[str, Any]) -> dict
     return spec
 
 
-async def list_hostnames(call: Call) -> Answer:
-    query = call.query
+async def list_hostnames(request: ApiRequest) -> ApiResponse:
+    query = request.query
     if query.get("id") and any(name in query for name in TEXTS):
         raise refuse(1438, "Cannot specify other filter parameters in addition to `id`. Only one must be specified.")
-    rows = call.store.all(
-        "select * from custom_hostnames where zone = ? order by created_at desc, id", call.params["zone"]
+    rows = request.store.all(
+        "select * from custom_hostnames where zone = ? order by created_at desc, id", request.params["zone"]
     )
     names = [(TEXTS[name], query[name].lower()) for name in TEXTS if query.get(name)]
-    found = [shown(call, row) for row in rows if all(test(row["hostname"], wanted) for test, wanted in names)]
+    found = [shown(request, row) for row in rows if all(test(row["hostname"], wanted) for test, wanted in names)]
     found = [
         one
         for one in found
@@ -123,76 +123,76 @@ async def list_hostnames(call: Call) -> Answer:
     order = query.get("order")
     if order in ORDERS:
         found.sort(key=VALUES[order], reverse=query.get("direction") == "desc")
-    return paged(call, found)
+    return paged(request, found)
 
 
-async def create_hostname(call: Call) -> Answer:
-    body, zone, time = call.json_object(bad_json), call.params["zone"], now()
+async def create_hostname(request: ApiRequest) -> ApiResponse:
+    body, zone, time = request.json_object(bad_json), request.params["zone"], now()
     name = custom_hostnames.check_name(body.get("hostname"))
-    if call.store.one("select 1 from custom_hostnames where zone = ? and hostname = ?", zone, name):
+    if request.store.one("select 1 from custom_hostnames where zone = ? and hostname = ?", zone, name):
         raise ApiError(409, 1406, "Duplicate custom hostname found.")
-    if used(call) >= MAX_HOSTNAMES:
+    if used(request) >= MAX_HOSTNAMES:
         raise ApiError(403, 1405, "Quota exceeded.")
-    ident, spec = str(uuid.uuid4()), read(call, body, {})
-    with call.store.write() as db:
+    ident, spec = str(uuid.uuid4()), read(request, body, {})
+    with request.store.write() as db:
         db.execute(
             "insert into custom_hostnames values (?, ?, ?, ?, ?, ?)", (ident, zone, name, json.dumps(spec), time, time)
         )
-    call.params["hostname"] = ident
-    call.touched.append("routes")
-    return Answer(shown(call, find(call)), status=201)
+    request.params["hostname"] = ident
+    request.invalidate("routes")
+    return ApiResponse(shown(request, find(request)), status=201)
 
 
-async def get_hostname(call: Call) -> Answer:
-    return Answer(shown(call, find(call)))
+async def get_hostname(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(shown(request, find(request)))
 
 
-async def patch_hostname(call: Call) -> Answer:
+async def patch_hostname(request: ApiRequest) -> ApiResponse:
     """Change a custom hostname. Whatever is sent as `ssl`, even the same again, has its certificate validated anew."""
-    row, body = find(call), call.json_object(bad_json)
+    row, body = find(request), request.json_object(bad_json)
     spec, since = (
-        read(call, body, json.loads(row["spec"])),
+        read(request, body, json.loads(row["spec"])),
         now() if body.get("ssl") is not None else row["validated_since"],
     )
-    with call.store.write() as db:
+    with request.store.write() as db:
         db.execute(
             "update custom_hostnames set spec = ?, validated_since = ? where id = ?",
             (json.dumps(spec), since, row["id"]),
         )
-    call.touched.append("routes")
-    return Answer(shown(call, find(call)), status=202)
+    request.invalidate("routes")
+    return ApiResponse(shown(request, find(request)), status=202)
 
 
-async def delete_hostname(call: Call) -> Answer:
+async def delete_hostname(request: ApiRequest) -> ApiResponse:
     """Delete a custom hostname. Official clients read the id beside `result` or in it: it is in both places."""
-    found = {"id": find(call)["id"]}
-    with call.store.write() as db:
+    found = {"id": find(request)["id"]}
+    with request.store.write() as db:
         db.execute("delete from custom_hostnames where id = ?", (found["id"],))
-    call.touched.append("routes")
+    request.invalidate("routes")
     body = {"success": True, "errors": [], "messages": [], "result": found, **found}
-    return Answer(content=json.dumps(body).encode(), headers={"content-type": "application/json"})
+    return ApiResponse(content=json.dumps(body).encode(), headers={"content-type": "application/json"})
 
 
-def used(call: Call) -> int:
-    return call.store.count("select count(*) from custom_hostnames where zone = ?", call.params["zone"])
+def used(request: ApiRequest) -> int:
+    return request.store.count("select count(*) from custom_hostnames where zone = ?", request.params["zone"])
 
 
-async def get_quota(call: Call) -> Answer:
-    return Answer(
+async def get_quota(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(
         {
             "allocated": MAX_HOSTNAMES,
-            "exceeded": used(call) > MAX_HOSTNAMES,
+            "exceeded": used(request) > MAX_HOSTNAMES,
             "hard_cap": MAX_HOSTNAMES,
-            "used": used(call),
+            "used": used(request),
         }
     )
 
 
-def fallback_origin(call: Call) -> dict[str, Any]:
-    row = call.store.one("select * from fallback_origins where zone = ?", call.params["zone"])
+def fallback_origin(request: ApiRequest) -> dict[str, Any]:
+    row = request.store.one("select * from fallback_origins where zone = ?", request.params["zone"])
     if row is None:
         raise ApiError(404, 1551, "Resource not found")
-    status = custom_hostnames.state(ORIGIN_STATES, row["updated_at"], call.settings.custom_hostname_seconds)
+    status = custom_hostnames.state(ORIGIN_STATES, row["updated_at"], request.settings.custom_hostname_seconds)
     return {
         "origin": row["origin"],
         "status": status,
@@ -202,32 +202,32 @@ def fallback_origin(call: Call) -> dict[str, Any]:
     }
 
 
-async def get_fallback_origin(call: Call) -> Answer:
-    return Answer(fallback_origin(call))
+async def get_fallback_origin(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(fallback_origin(request))
 
 
-async def put_fallback_origin(call: Call) -> Answer:
+async def put_fallback_origin(request: ApiRequest) -> ApiResponse:
     """Name the host of the zone behind all custom hostnames; with `--require-dns`, one that has a proxied record."""
-    zone, time = zone_of(call), now()
+    zone, time = zone_of(request), now()
     origin = custom_hostnames.check_name(
-        call.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False
+        request.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False
     )
-    proxied = not call.settings.require_dns or dns.addressed(call.store, zone.id, origin, proxied=True)
+    proxied = not request.settings.require_dns or dns.addressed(request.store, zone.id, origin, proxied=True)
     if not f".{origin}".endswith(f".{zone.name}") or not proxied:
         raise refuse(
             1421, f"The fallback origin {origin} is no proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}."
         )
-    with call.store.write() as db:
+    with request.store.write() as db:
         db.execute(
             "insert into fallback_origins values (?, ?, ?, ?) on conflict (zone) do update set origin = excluded.origin,"
             " updated_at = excluded.updated_at",
             (zone.id, origin, time, time),
         )
-    return Answer(fallback_origin(call))
+    return ApiResponse(fallback_origin(request))
 
 
-async def delete_fallback_origin(call: Call) -> Answer:
-    found = fallback_origin(call)
-    with call.store.write() as db:
-        db.execute("delete from fallback_origins where zone = ?", (call.params["zone"],))
-    return Answer({**found, "status": "pending_deletion"})
+async def delete_fallback_origin(request: ApiRequest) -> ApiResponse:
+    found = fallback_origin(request)
+    with request.store.write() as db:
+        db.execute("delete from fallback_origins where zone = ?", (request.params["zone"],))
+    return ApiResponse({**found, "status": "pending_deletion"})

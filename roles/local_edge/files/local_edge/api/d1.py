@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from local_edge.api.call import Answer, Call, Handler
 from local_edge.api.products import Product
+from local_edge.api.request import ApiRequest, ApiResponse, Handler
 from local_edge.errors import ApiError
 from local_edge.model import d1, objects
 from local_edge.runtime.base import EdgeError
@@ -34,50 +34,50 @@ def malformed(name: str, why: str) -> ApiError:
 class Databases(Product):
     """D1 as a product whose objects hold something."""
 
-    async def list_objects(self, call: Call) -> Answer:
-        answer = await super().list_objects(call)
+    async def list_objects(self, request: ApiRequest) -> ApiResponse:
+        answer = await super().list_objects(request)
         info = {
             key: value for key, value in (answer.info or {}).items() if key != "total_pages"
         }  # which this one listing does not say
-        return Answer([{key: one[key] for key in LISTED} for one in answer.result], info=info)
+        return ApiResponse([{key: one[key] for key in LISTED} for one in answer.result], info=info)
 
-    async def get_object(self, call: Call) -> Answer:
+    async def get_object(self, request: ApiRequest) -> ApiResponse:
         """A database; `fields` names what is wanted of it."""
-        row = self.find(call)
-        shown, wanted = self.shown(call, row), call.query.get("fields", "")
+        row = self.find(request)
+        shown, wanted = self.shown(request, row), request.query.get("fields", "")
         if wanted:
-            return Answer({key: shown[key] for key in wanted.split(",") if key in shown})
-        return Answer({**shown, **await size(call, row["id"])})
+            return ApiResponse({key: shown[key] for key in wanted.split(",") if key in shown})
+        return ApiResponse({**shown, **await size(request, row["id"])})
 
-    async def delete_object(self, call: Call) -> Answer:
-        ident = self.find(call)["id"]
-        answer = await super().delete_object(call)
-        if objects.is_noted(call.store, self.kind, ident):
-            await objects.wipe(call.store, call.runtime.call_admin, self.kind, ident)
+    async def delete_object(self, request: ApiRequest) -> ApiResponse:
+        ident = self.find(request)["id"]
+        answer = await super().delete_object(request)
+        if objects.is_noted(request.store, self.kind, ident):
+            await objects.wipe(request.store, request.runtime.call_admin, self.kind, ident)
         return answer
 
-    async def update_object(self, call: Call) -> Answer:
+    async def update_object(self, request: ApiRequest) -> ApiResponse:
         """Where its replicas are to be. There is one place, and so none."""
-        row, body = self.find(call), call.json_object()
-        if "read_replication" in body or call.method == "PUT":
+        row, body = self.find(request), request.json_object()
+        if "read_replication" in body or request.method == "PUT":
             replication = body.get("read_replication")
             if not isinstance(replication, dict) or replication.get("mode") not in MODES:
                 raise malformed("read_replication.mode", f"must be one of {', '.join(MODES)}")
             spec = json.dumps({**json.loads(row["spec"]), "read_replication": {"mode": replication["mode"]}})
-            with call.store.write() as db:
+            with request.store.write() as db:
                 db.execute(
                     "update products set spec = ? where account = ? and kind = ? and id = ?",
-                    (spec, call.account, self.kind, row["id"]),
+                    (spec, request.account, self.kind, row["id"]),
                 )
-        return await self.get_object(call)
+        return await self.get_object(request)
 
-    def ident_of(self, call: Call) -> str:
+    def ident_of(self, request: ApiRequest) -> str:
         """The id in a path that takes no name."""
         try:
-            uuid.UUID(call.params["object"])
+            uuid.UUID(request.params["object"])
         except ValueError:
             raise malformed("databaseId", "Invalid uuid") from None
-        return str(self.find(call)["id"])
+        return str(self.find(request)["id"])
 
     def entries(self, account: str) -> list[tuple[str, str, Handler]]:
         one = f"{account}/{self.path}/{{object}}"
@@ -113,19 +113,19 @@ DATABASES = Databases(
 )
 
 
-async def ask(call: Call, path: str, **body: Any) -> Any:
+async def ask(request: ApiRequest, path: str, **body: Any) -> Any:
     """Have a database do something."""
     try:
-        return await call.runtime.call_admin(path, body)
+        return await request.runtime.call_admin(path, body)
     except EdgeError as error:
         raise ApiError(400, 7500, error.message) from None
 
 
-async def size(call: Call, ident: str) -> Mapping[str, Any]:
+async def size(request: ApiRequest, ident: str) -> Mapping[str, Any]:
     """How large a database is. One that nobody used yet is not bothered: asking would make it."""
-    if not objects.is_noted(call.store, objects.D1, ident):
+    if not objects.is_noted(request.store, objects.D1, ident):
         return {}
-    (counted,) = await ask(call, "/query", id=ident, queries=[{"sql": TABLES}])
+    (counted,) = await ask(request, "/query", id=ident, queries=[{"sql": TABLES}])
     return {"num_tables": counted["rows"][0][0], "file_size": counted["meta"]["size_after"]}
 
 
@@ -136,9 +136,9 @@ def can_be_bound(value: Any) -> bool:
     return value is None or isinstance(value, (str, int, float))
 
 
-def queries(call: Call) -> list[dict[str, Any]]:
+def queries(request: ApiRequest) -> list[dict[str, Any]]:
     """The statements of a request: of one text, or of several in a batch. Parameters are those of a text's last statement."""
-    body = call.json()
+    body = request.json()
     batch = body.get("batch", [body]) if isinstance(body, dict) else body
     if not isinstance(batch, list) or not batch:
         raise malformed("batch", "must be a list of queries")
@@ -154,82 +154,82 @@ def queries(call: Call) -> list[dict[str, Any]]:
     return found
 
 
-async def results(call: Call) -> list[dict[str, Any]]:
+async def results(request: ApiRequest) -> list[dict[str, Any]]:
     """What each statement came to: `{columns, rows, meta}`. All of a request are one transaction."""
-    found: list[dict[str, Any]] = await ask(call, "/query", id=DATABASES.ident_of(call), queries=queries(call))
+    found: list[dict[str, Any]] = await ask(request, "/query", id=DATABASES.ident_of(request), queries=queries(request))
     return found
 
 
-async def query(call: Call) -> Answer:
+async def query(request: ApiRequest) -> ApiResponse:
     """Rows as objects."""
-    return Answer(
+    return ApiResponse(
         [
             {
                 "results": [dict(zip(one["columns"], row, strict=True)) for row in one["rows"]],
                 "success": True,
                 "meta": one["meta"],
             }
-            for one in await results(call)
+            for one in await results(request)
         ]
     )
 
 
-async def raw(call: Call) -> Answer:
+async def raw(request: ApiRequest) -> ApiResponse:
     """Rows as lists under their columns."""
-    return Answer(
+    return ApiResponse(
         [
             {"results": {"columns": one["columns"], "rows": one["rows"]}, "success": True, "meta": one["meta"]}
-            for one in await results(call)
+            for one in await results(request)
         ]
     )
 
 
-def task(kind: str, error: str | None = None, **more: Any) -> Answer:
+def task(kind: str, error: str | None = None, **more: Any) -> ApiResponse:
     """How a long task stands. Here each is over when it is told of."""
     failed = {"status": "error", "error": error, "errors": [error]} if error else {"status": "complete", "errors": []}
-    return Answer({"success": error is None, "type": kind, "messages": [], **failed, **more})
+    return ApiResponse({"success": error is None, "type": kind, "messages": [], **failed, **more})
 
 
-def address(call: Call, name: str, method: str) -> str:
+def address(request: ApiRequest, name: str, method: str) -> str:
     """Where a file is uploaded or downloaded, without a token, for an hour."""
-    return f"http://{call.headers['host']}{PREFIX}/accounts/{call.account}/d1/files/{name}?pass={d1.pass_for(call.store, name, method)}"
+    return f"http://{request.headers['host']}{PREFIX}/accounts/{request.account}/d1/files/{name}?pass={d1.pass_for(request.store, name, method)}"
 
 
-def file_of(call: Call) -> d1.File:
+def file_of(request: ApiRequest) -> d1.File:
     """The file of such an address."""
-    return d1.passed(call.store, call.params["file"], call.method, call.query.get("pass", ""))
+    return d1.passed(request.store, request.params["file"], request.method, request.query.get("pass", ""))
 
 
-async def import_(call: Call) -> Answer:
+async def import_(request: ApiRequest) -> ApiResponse:
     """The steps of an import: `init` names where to upload, `ingest` runs what was uploaded, `poll` asks how that stands."""
-    ident, body = DATABASES.ident_of(call), call.json_object()
+    ident, body = DATABASES.ident_of(request), request.json_object()
     step = STEPS.get(str(body.get("action")))
     if step is None:
         raise malformed("action", f"must be one of {', '.join(STEPS)}")
-    return await step(call, ident, body)
+    return await step(request, ident, body)
 
 
-async def init(call: Call, ident: str, body: Mapping[str, Any]) -> Answer:
+async def init(request: ApiRequest, ident: str, body: Mapping[str, Any]) -> ApiResponse:
     etag = body.get("etag")
     if not isinstance(etag, str) or not etag:
         raise malformed("etag", "Required")
-    there = d1.uploaded(call.store, ident, etag)
+    there = d1.uploaded(request.store, ident, etag)
     if there:
-        return await run(call, ident, there.name)
-    name = d1.open_file(call.store, ident, etag)
-    return Answer({"filename": name, "upload_url": address(call, name, "PUT")})
+        return await run(request, ident, there.name)
+    name = d1.open_file(request.store, ident, etag)
+    return ApiResponse({"filename": name, "upload_url": address(request, name, "PUT")})
 
 
-async def ingest(call: Call, ident: str, body: Mapping[str, Any]) -> Answer:
-    there = d1.uploaded(call.store, ident, str(body.get("etag")))
+async def ingest(request: ApiRequest, ident: str, body: Mapping[str, Any]) -> ApiResponse:
+    there = d1.uploaded(request.store, ident, str(body.get("etag")))
     if there is None or there.name != body.get("filename"):
         return task(
             "import", f"The file {body.get('filename')} has not been uploaded with the etag {body.get('etag')}."
         )
-    return await run(call, ident, there.name)
+    return await run(request, ident, there.name)
 
 
-async def poll(_call: Call, _ident: str, _body: Mapping[str, Any]) -> Answer:
+async def poll(_call: ApiRequest, _ident: str, _body: Mapping[str, Any]) -> ApiResponse:
     return task("import", "Not currently importing anything.")
 
 
@@ -237,10 +237,10 @@ async def poll(_call: Call, _ident: str, _body: Mapping[str, Any]) -> Answer:
 STEPS = {"init": init, "ingest": ingest, "poll": poll}
 
 
-async def run(call: Call, ident: str, name: str) -> Answer:
+async def run(request: ApiRequest, ident: str, name: str) -> ApiResponse:
     """Run a file. If a statement fails none was run."""
     try:
-        done = await call.runtime.call_admin("/import", {"id": ident, "file": name})
+        done = await request.runtime.call_admin("/import", {"id": ident, "file": name})
     except EdgeError as error:
         return task("import", error.message)
     return task(
@@ -251,19 +251,19 @@ async def run(call: Call, ident: str, name: str) -> Answer:
     )
 
 
-async def export(call: Call) -> Answer:
+async def export(request: ApiRequest) -> ApiResponse:
     """Write a file, and say where it can be downloaded."""
-    ident, body = DATABASES.ident_of(call), call.json_object()
+    ident, body = DATABASES.ident_of(request), request.json_object()
     if body.get("output_format") != "polling":
         raise malformed("output_format", "must be polling")
-    name = d1.open_file(call.store, ident)
+    name = d1.open_file(request.store, ident)
     try:
-        bookmark = await call.runtime.call_admin(
+        bookmark = await request.runtime.call_admin(
             "/export", {"id": ident, "file": name, "options": options(body.get("dump_options", {}))}
         )
     except EdgeError as error:
         return task("export", error.message)
-    return task("export", at_bookmark=bookmark, result={"filename": name, "signed_url": address(call, name, "GET")})
+    return task("export", at_bookmark=bookmark, result={"filename": name, "signed_url": address(request, name, "GET")})
 
 
 def options(given: Any) -> dict[str, Any]:
@@ -279,13 +279,15 @@ def options(given: Any) -> dict[str, Any]:
     return given
 
 
-async def upload(call: Call) -> Answer:
+async def upload(request: ApiRequest) -> ApiResponse:
     """Take a file."""
-    etag = d1.fill(call.store, file_of(call).name, call.body)
-    return Answer(content=b"", headers={"etag": f'"{etag}"'})
+    etag = d1.fill(request.store, file_of(request).name, request.body)
+    return ApiResponse(content=b"", headers={"etag": f'"{etag}"'})
 
 
-async def download(call: Call) -> Answer:
+async def download(request: ApiRequest) -> ApiResponse:
     """Give a file."""
-    found = file_of(call)
-    return Answer(content=found.body or b"", headers={"content-type": "application/sql", "etag": f'"{found.etag}"'})
+    found = file_of(request)
+    return ApiResponse(
+        content=found.body or b"", headers={"content-type": "application/sql", "etag": f'"{found.etag}"'}
+    )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from local_edge.api.call import Answer, Call, paged
+from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.api.zone_routes import zone_of
 from local_edge.errors import ApiError
 from local_edge.model import dns
@@ -67,9 +67,9 @@ def combined(filters: list[Filter], mode: str) -> Filter:
     return lambda record: enough(fits(record) for fits in filters)
 
 
-def asked(call: Call) -> Filter:
+def asked(request: ApiRequest) -> Filter:
     """What a listing leaves: tags are combined among themselves first, and count as one filter beside the others."""
-    query = call.query
+    query = request.query
     plain = [FILTERS[name](query[name]) for name in FILTERS if name in query]
     tags = [TAG_FILTERS[name](query[name]) for name in TAG_FILTERS if name in query]
     of_tags = [combined(tags, query.get("tag_match", "all"))] if tags else []
@@ -80,69 +80,69 @@ def searchable(record: Record) -> str:
     return " ".join([record.name, record.content, record.extras["comment"] or "", *record.extras["tags"]]).lower()
 
 
-async def list_records(call: Call) -> Answer:
-    fits, search, order = asked(call), call.query.get("search", "").lower(), call.query.get("order")
+async def list_records(request: ApiRequest) -> ApiResponse:
+    fits, search, order = asked(request), request.query.get("search", "").lower(), request.query.get("order")
     found = [
         record.shown()
-        for record in dns.listing(call.store, call.params["zone"])
+        for record in dns.listing(request.store, request.params["zone"])
         if fits(record) and search in searchable(record)
     ]
     if order in ORDERS:
         found.sort(key=lambda one: one[order])
-    if call.query.get("direction") == "desc":
+    if request.query.get("direction") == "desc":
         found.reverse()
-    return paged(call, found, default=100, low=1, high=MAX_PAGE)
+    return paged(request, found, default=100, low=1, high=MAX_PAGE)
 
 
-async def get_record(call: Call) -> Answer:
-    return Answer(dns.find(call.store, call.params["zone"], call.params["record"]).shown())
+async def get_record(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(dns.find(request.store, request.params["zone"], request.params["record"]).shown())
 
 
-async def create_record(call: Call) -> Answer:
-    record = dns.read(call.json_object(bad_json), zone_of(call))
-    with call.store.write():
-        dns.create(call.store, record)
-    call.touched.append("routes")
-    return Answer(record.shown())
+async def create_record(request: ApiRequest) -> ApiResponse:
+    record = dns.read(request.json_object(bad_json), zone_of(request))
+    with request.store.write():
+        dns.create(request.store, record)
+    request.invalidate("routes")
+    return ApiResponse(record.shown())
 
 
-async def put_record(call: Call) -> Answer:
+async def put_record(request: ApiRequest) -> ApiResponse:
     """Replace a record: what the body leaves out falls back to its default."""
-    return rewritten(call, dns.overwrite)
+    return rewritten(request, dns.overwrite)
 
 
-async def patch_record(call: Call) -> Answer:
-    return rewritten(call, dns.merge)
+async def patch_record(request: ApiRequest) -> ApiResponse:
+    return rewritten(request, dns.merge)
 
 
-def rewritten(call: Call, write: Callable[..., Record]) -> Answer:
-    zone, body = zone_of(call), call.json_object(bad_json)
-    with call.store.write():
-        record = write(call.store, zone, call.params["record"], body)
-    call.touched.append("routes")
-    return Answer(record.shown())
+def rewritten(request: ApiRequest, write: Callable[..., Record]) -> ApiResponse:
+    zone, body = zone_of(request), request.json_object(bad_json)
+    with request.store.write():
+        record = write(request.store, zone, request.params["record"], body)
+    request.invalidate("routes")
+    return ApiResponse(record.shown())
 
 
-async def delete_record(call: Call) -> Answer:
-    with call.store.write():
-        record = dns.delete(call.store, call.params["zone"], call.params["record"])
-    call.touched.append("routes")
-    return Answer({"id": record.id})
+async def delete_record(request: ApiRequest) -> ApiResponse:
+    with request.store.write():
+        record = dns.delete(request.store, request.params["zone"], request.params["record"])
+    request.invalidate("routes")
+    return ApiResponse({"id": record.id})
 
 
-async def batch_records(call: Call) -> Answer:
+async def batch_records(request: ApiRequest) -> ApiResponse:
     """Deletions, changes, replacements and new records in this order; all of them or none."""
-    zone, body = zone_of(call), call.json_object(bad_json)
+    zone, body = zone_of(request), request.json_object(bad_json)
     acts: Mapping[str, Callable[[dict[str, Any]], Record]] = {
-        "deletes": lambda one: dns.delete(call.store, zone.id, one.get("id")),
-        "patches": lambda one: dns.merge(call.store, zone, one.get("id"), one),
-        "puts": lambda one: dns.overwrite(call.store, zone, one.get("id"), one),
-        "posts": lambda one: dns.create(call.store, dns.read(one, zone)),
+        "deletes": lambda one: dns.delete(request.store, zone.id, one.get("id")),
+        "patches": lambda one: dns.merge(request.store, zone, one.get("id"), one),
+        "puts": lambda one: dns.overwrite(request.store, zone, one.get("id"), one),
+        "posts": lambda one: dns.create(request.store, dns.read(one, zone)),
     }
     wanted = {name: body.get(name) or [] for name in acts}
     if not all(isinstance(items, list) and all(isinstance(one, dict) for one in items) for items in wanted.values()):
         raise bad_json(f"{', '.join(acts)} are lists of objects")
-    with call.store.write():
+    with request.store.write():
         done = {name: [act(one).shown() for one in wanted[name]] for name, act in acts.items()}
-    call.touched.append("routes")
-    return Answer(done)
+    request.invalidate("routes")
+    return ApiResponse(done)

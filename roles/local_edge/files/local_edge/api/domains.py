@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from local_edge.api.call import Answer, Call
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.zone_routes import zone_named
 from local_edge.errors import ApiError, bad_body
 from local_edge.model import dns, scripts
@@ -20,8 +20,8 @@ MAX_DOMAINS = 100
 FILTERS = ("zone_id", "zone_name", "service", "hostname", "environment")
 
 
-def shown(call: Call, row: Any) -> dict[str, Any]:
-    zone = call.settings.zone(row["zone"])
+def shown(request: ApiRequest, row: Any) -> dict[str, Any]:
+    zone = request.settings.zone(row["zone"])
     return {
         "id": row["id"],
         "hostname": row["hostname"],
@@ -38,43 +38,43 @@ def record_shown(domain: dict[str, Any]) -> dict[str, Any]:
     return {**domain, "enabled": True, "previews_enabled": False}
 
 
-def listing(call: Call, **wanted: Any) -> list[dict[str, Any]]:
+def listing(request: ApiRequest, **wanted: Any) -> list[dict[str, Any]]:
     """The account's custom domains, those that have what is wanted."""
-    rows = call.store.all(
+    rows = request.store.all(
         "select worker_domains.*, scripts.name as service from worker_domains join scripts on scripts.id = script"
         " where account = ? order by hostname",
-        call.account,
+        request.account,
     )
     return [
         found
-        for found in (shown(call, row) for row in rows)
+        for found in (shown(request, row) for row in rows)
         if all(found[key] == value for key, value in wanted.items())
     ]
 
 
-def find(call: Call, ident: str) -> dict[str, Any]:
-    found = listing(call, id=ident)
+def find(request: ApiRequest, ident: str) -> dict[str, Any]:
+    found = listing(request, id=ident)
     if not found:
         raise ApiError(404, 100114, "The requested domain was not found.")
     return found[0]
 
 
-def read(call: Call, body: dict[str, Any]) -> tuple[str, Zone]:
+def read(request: ApiRequest, body: dict[str, Any]) -> tuple[str, Zone]:
     """The host name and the zone of a body, once they belong together."""
     hostname = body.get("hostname")
     try:
         name = dns.host(hostname if isinstance(hostname, str) else "")
     except ValueError:
         raise bad_body(f"`hostname` must be one host name without wildcard and path, not {hostname!r}") from None
-    zone = zone_named(call, body, name)
+    zone = zone_named(request, body, name)
     if not f".{name}".endswith(f".{zone.name}"):
         raise bad_body(f"`hostname` must be of the zone; {name} is not of {zone.name}")
     return name, zone
 
 
-def check_free(call: Call, name: str, zone: Zone, override: bool) -> None:
+def check_free(request: ApiRequest, name: str, zone: Zone, override: bool) -> None:
     """Pass if a host may become a custom domain; with `override` its records make room for the one of the domain."""
-    taken = dns.conflicts(call.store, zone.id, name)
+    taken = dns.conflicts(request.store, zone.id, name)
     if taken and not override:
         kinds = ", ".join(dict.fromkeys(record.type for record in taken))
         raise ApiError(
@@ -84,82 +84,82 @@ def check_free(call: Call, name: str, zone: Zone, override: bool) -> None:
             "different hostname, or use the option 'override_existing_dns_record' to override.",
         )
     for record in taken:
-        dns.delete(call.store, zone.id, record.id)
+        dns.delete(request.store, zone.id, record.id)
 
 
-def attach(call: Call, service: str, name: str, zone: Zone, override: bool = False) -> dict[str, Any]:
+def attach(request: ApiRequest, service: str, name: str, zone: Zone, override: bool = False) -> dict[str, Any]:
     """Lead a host to a Worker; one that led to another keeps its id. Called inside `store.write()`."""
-    script = scripts.get(call.store, ScriptScope(call.account), service)
-    if not listing(call, hostname=name):
-        if call.store.count("select count(*) from worker_domains where zone = ?", zone.id) >= MAX_DOMAINS:
+    script = scripts.get(request.store, ScriptScope(request.account), service)
+    if not listing(request, hostname=name):
+        if request.store.count("select count(*) from worker_domains where zone = ?", zone.id) >= MAX_DOMAINS:
             raise ApiError(400, 10021, f"a zone has at most {MAX_DOMAINS} custom domains")
-        check_free(call, name, zone, override)
+        check_free(request, name, zone, override)
         ident = uuid.uuid4().hex
-        call.store.db.execute(
+        request.store.db.execute(
             "insert into worker_domains values (?, ?, ?, ?, ?)", (ident, zone.id, name, str(uuid.uuid4()), script.id)
         )
-        dns.claim(call.store, zone, name, ident)
-    call.store.db.execute("update worker_domains set script = ? where hostname = ?", (script.id, name))
-    call.touched.append("routes")
-    return listing(call, hostname=name)[0]
+        dns.claim(request.store, zone, name, ident)
+    request.store.db.execute("update worker_domains set script = ? where hostname = ?", (script.id, name))
+    request.invalidate("routes")
+    return listing(request, hostname=name)[0]
 
 
-def detach(call: Call, ident: str) -> None:
+def detach(request: ApiRequest, ident: str) -> None:
     """Its DNS record goes with it. Called inside `store.write()`."""
-    call.store.db.execute("delete from worker_domains where id = ?", (ident,))
-    call.touched.append("routes")
+    request.store.db.execute("delete from worker_domains where id = ?", (ident,))
+    request.invalidate("routes")
 
 
-async def list_domains(call: Call) -> Answer:
-    return Answer(listing(call, **{name: call.query[name] for name in FILTERS if call.query.get(name)}))
+async def list_domains(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(listing(request, **{name: request.query[name] for name in FILTERS if request.query.get(name)}))
 
 
-async def get_domain(call: Call) -> Answer:
-    return Answer(find(call, call.params["domain"]))
+async def get_domain(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(find(request, request.params["domain"]))
 
 
-async def put_domain(call: Call) -> Answer:
-    body = call.json_object()
-    name, zone = read(call, body)
-    with call.store.write():
-        return Answer(
-            attach(call, str(body.get("service")), name, zone, body.get("override_existing_dns_record") is True)
+async def put_domain(request: ApiRequest) -> ApiResponse:
+    body = request.json_object()
+    name, zone = read(request, body)
+    with request.store.write():
+        return ApiResponse(
+            attach(request, str(body.get("service")), name, zone, body.get("override_existing_dns_record") is True)
         )
 
 
-async def delete_domain(call: Call) -> Answer:
-    domain = find(call, call.params["domain"])
-    with call.store.write():
-        detach(call, domain["id"])
-    return Answer()
+async def delete_domain(request: ApiRequest) -> ApiResponse:
+    domain = find(request, request.params["domain"])
+    with request.store.write():
+        detach(request, domain["id"])
+    return ApiResponse()
 
 
-async def list_domain_records(call: Call) -> Answer:
-    return Answer([record_shown(one) for one in (await list_domains(call)).result])
+async def list_domain_records(request: ApiRequest) -> ApiResponse:
+    return ApiResponse([record_shown(one) for one in (await list_domains(request)).result])
 
 
-async def get_domain_record(call: Call) -> Answer:
-    return Answer(record_shown(find(call, call.params["domain"])))
+async def get_domain_record(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(record_shown(find(request, request.params["domain"])))
 
 
-def origins(call: Call, given: Any) -> dict[str, Zone]:
+def origins(request: ApiRequest, given: Any) -> dict[str, Zone]:
     """The hosts of a list of origins, with their zones."""
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise bad_body('origins are a list of objects such as {"hostname": "app.example.com"}')
-    return dict(read(call, one) for one in given)
+    return dict(read(request, one) for one in given)
 
 
-async def compare_domains(call: Call) -> Answer:
+async def compare_domains(request: ApiRequest) -> ApiResponse:
     """What publishing these domains for a Worker would add, change, remove, and which have records in the way."""
-    wanted, service = origins(call, call.json()), call.script.name
-    known = {one["hostname"]: one for one in listing(call)}
+    wanted, service = origins(request, request.json()), request.script.name
+    known = {one["hostname"]: one for one in listing(request)}
     unknown = {name: zone for name, zone in wanted.items() if name not in known}
-    blocked = [name for name, zone in unknown.items() if dns.conflicts(call.store, zone.id, name)]
+    blocked = [name for name, zone in unknown.items() if dns.conflicts(request.store, zone.id, name)]
     new = [
         {"hostname": name, "service": service, "environment": ENVIRONMENT, "zone_id": zone.id, "zone_name": zone.name}
         for name, zone in unknown.items()
     ]
-    return Answer(
+    return ApiResponse(
         {
             "added": [one for one in new if one["hostname"] not in blocked],
             "conflicting": [one for one in new if one["hostname"] in blocked],
@@ -177,11 +177,11 @@ async def compare_domains(call: Call) -> Answer:
     )
 
 
-async def put_script_domains(call: Call) -> Answer:
+async def put_script_domains(request: ApiRequest) -> ApiResponse:
     """All custom domains of a Worker at once, as wrangler publishes them: with `override_scope` the others it has are detached."""
-    body, service = call.json_object(), call.script.name
-    wanted = origins(call, body.get("origins"))
-    known = {one["hostname"]: one for one in listing(call)}
+    body, service = request.json_object(), request.script.name
+    wanted = origins(request, body.get("origins"))
+    known = {one["hostname"]: one for one in listing(request)}
     elsewhere = [name for name in wanted if known.get(name, {}).get("service", service) != service]
     if elsewhere and body.get("override_existing_origin") is not True:
         raise ApiError(
@@ -190,9 +190,11 @@ async def put_script_domains(call: Call) -> Answer:
             f"Hostname '{elsewhere[0]}' already leads to the Worker {known[elsewhere[0]]['service']}; use the "
             "option 'override_existing_origin' to override.",
         )
-    with call.store.write():
-        for one in listing(call, service=service) if body.get("override_scope") is True else ():
+    with request.store.write():
+        for one in listing(request, service=service) if body.get("override_scope") is True else ():
             if one["hostname"] not in wanted:
-                detach(call, one["id"])
+                detach(request, one["id"])
         override = body.get("override_existing_dns_record") is True
-        return Answer([record_shown(attach(call, service, name, zone, override)) for name, zone in wanted.items()])
+        return ApiResponse(
+            [record_shown(attach(request, service, name, zone, override)) for name, zone in wanted.items()]
+        )

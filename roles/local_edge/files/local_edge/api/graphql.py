@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from local_edge import auth
-from local_edge.api.call import Answer, Call
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.model import r2
 from local_edge.store import now
 
@@ -20,9 +20,9 @@ SIZES = (
 )
 
 
-async def query(call: Call) -> Answer:
+async def query(request: ApiRequest) -> ApiResponse:
     """An answer of GraphQL's own form."""
-    body = call.json_object()
+    body = request.json_object()
     variables = body.get("variables") or {}
     if FIELD not in str(body.get("query")):
         return graphql(
@@ -30,17 +30,17 @@ async def query(call: Call) -> Answer:
             f"The local edge knows of the GraphQL API no more than {FIELD}, by the variables accountTag and filter.bucketName",
         )
     account, name = str(variables.get("accountTag")), str((variables.get("filter") or {}).get("bucketName"))
-    auth.check_owner(call.settings, {"account": account}, "/graphql")
-    return graphql({"viewer": {"accounts": [{FIELD: groups(call, account, name)}]}})
+    auth.check_owner(request.settings, {"account": account}, "/graphql")
+    return graphql({"viewer": {"accounts": [{FIELD: groups(request, account, name)}]}})
 
 
-def groups(call: Call, account: str, name: str) -> list[dict[str, Any]]:
+def groups(request: ApiRequest, account: str, name: str) -> list[dict[str, Any]]:
     """What a bucket holds now; a jurisdiction is before the name and an underscore."""
     jurisdiction, _separator, bare = name.rpartition("_")
-    row = call.store.one(SIZES, account, jurisdiction or r2.DEFAULT, bare)
+    row = request.store.one(SIZES, account, jurisdiction or r2.DEFAULT, bare)
     return [{"max": dict(row), "dimensions": {"datetime": now()}}] if row and row["objectCount"] else []
 
 
-def graphql(data: Any, *errors: str) -> Answer:
+def graphql(data: Any, *errors: str) -> ApiResponse:
     text = json.dumps({"data": data, "errors": [{"message": error} for error in errors] or None})
-    return Answer(content=text.encode(), headers={"content-type": "application/json"})
+    return ApiResponse(content=text.encode(), headers={"content-type": "application/json"})

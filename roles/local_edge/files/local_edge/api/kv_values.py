@@ -11,8 +11,8 @@ import json
 from typing import Any
 
 from local_edge.api import multipart
-from local_edge.api.call import Answer, Call
 from local_edge.api.kv_namespaces import find, refuse_body
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError
 from local_edge.model import kv
 from local_edge.model.kv import Pair
@@ -25,56 +25,56 @@ def key_missing() -> ApiError:
     return ApiError(404, 10009, "get: 'key not found'")
 
 
-def pair_of(call: Call) -> Pair:
-    pair = kv.get(call.store, find(call)["id"], kv.check_key(call.params["key"]))
+def pair_of(request: ApiRequest) -> Pair:
+    pair = kv.get(request.store, find(request)["id"], kv.check_key(request.params["key"]))
     if pair is None:
         raise key_missing()
     return pair
 
 
-async def list_keys(call: Call) -> Answer:
-    namespace, limit = find(call)["id"], call.number("limit", 1000, 10, 1000)
-    page, last = kv.keys(call.store, namespace, call.query.get("prefix", ""), call.cursor(), limit)
-    return Answer(page, info={"count": len(page), "cursor": call.cursor_after(last)})
+async def list_keys(request: ApiRequest) -> ApiResponse:
+    namespace, limit = find(request)["id"], request.number("limit", 1000, 10, 1000)
+    page, last = kv.keys(request.store, namespace, request.query.get("prefix", ""), request.cursor(), limit)
+    return ApiResponse(page, info={"count": len(page), "cursor": request.cursor_after(last)})
 
 
-async def get_value(call: Call) -> Answer:
+async def get_value(request: ApiRequest) -> ApiResponse:
     """The bare bytes, without an envelope."""
-    pair = pair_of(call)
+    pair = pair_of(request)
     headers = {"content-type": "application/octet-stream"}
     if pair.expiration is not None:
         headers["expiration"] = str(pair.expiration)
-    return Answer(content=pair.value, headers=headers)
+    return ApiResponse(content=pair.value, headers=headers)
 
 
-async def get_metadata(call: Call) -> Answer:
-    pair = pair_of(call)
-    return Answer(json.loads(pair.metadata) if pair.metadata else None)
+async def get_metadata(request: ApiRequest) -> ApiResponse:
+    pair = pair_of(request)
+    return ApiResponse(json.loads(pair.metadata) if pair.metadata else None)
 
 
-async def put_value(call: Call) -> Answer:
+async def put_value(request: ApiRequest) -> ApiResponse:
     """A raw body, or the two parts `value` and `metadata`."""
-    namespace, key = find(call)["id"], kv.check_key(call.params["key"])
-    value, metadata = call.body, None
-    if call.media_type == "multipart/form-data":
-        parts = {part.name: part for part in multipart.read(call)}
+    namespace, key = find(request)["id"], kv.check_key(request.params["key"])
+    value, metadata = request.body, None
+    if request.media_type == "multipart/form-data":
+        parts = {part.name: part for part in multipart.read(request)}
         if "value" not in parts:
             raise refuse_body("the part `value` is missing")
         value = parts["value"].body
         metadata = kv.encoded_metadata(read_metadata(parts["metadata"].body)) if "metadata" in parts else None
-    expiration = kv.expiry(call.query.get("expiration"), call.query.get("expiration_ttl"))
-    put(call, namespace, [Pair(key, kv.check_value(value), metadata, expiration)])
-    return Answer({})
+    expiration = kv.expiry(request.query.get("expiration"), request.query.get("expiration_ttl"))
+    put(request, namespace, [Pair(key, kv.check_value(value), metadata, expiration)])
+    return ApiResponse({})
 
 
-def put(call: Call, namespace: str, pairs: list[Pair]) -> None:
-    kv.put(call.store, namespace, pairs)
-    call.touched.append(f"kv:{namespace}")
+def put(request: ApiRequest, namespace: str, pairs: list[Pair]) -> None:
+    kv.put(request.store, namespace, pairs)
+    request.invalidate(f"kv:{namespace}")
 
 
-def delete(call: Call, namespace: str, names: list[str]) -> None:
-    kv.delete(call.store, namespace, names)
-    call.touched.append(f"kv:{namespace}")
+def delete(request: ApiRequest, namespace: str, names: list[str]) -> None:
+    kv.delete(request.store, namespace, names)
+    request.invalidate(f"kv:{namespace}")
 
 
 def read_metadata(text: bytes) -> Any:
@@ -84,13 +84,13 @@ def read_metadata(text: bytes) -> Any:
         raise refuse_body(f"metadata must be JSON: {error}") from None
 
 
-async def delete_value(call: Call) -> Answer:
-    delete(call, find(call)["id"], [kv.check_key(call.params["key"])])
-    return Answer({})
+async def delete_value(request: ApiRequest) -> ApiResponse:
+    delete(request, find(request)["id"], [kv.check_key(request.params["key"])])
+    return ApiResponse({})
 
 
-def bulk_list(call: Call, least: int = 1) -> list[Any]:
-    body = call.json(refuse_body)
+def bulk_list(request: ApiRequest, least: int = 1) -> list[Any]:
+    body = request.json(refuse_body)
     if not isinstance(body, list):
         raise refuse_body("it must be a JSON array")
     if len(body) < least:
@@ -116,34 +116,34 @@ def bulk_pair(raw: Any) -> Pair:
     )
 
 
-def bulk_answer(count: int) -> Answer:
-    return Answer({"successful_key_count": count, "unsuccessful_keys": []})
+def bulk_answer(count: int) -> ApiResponse:
+    return ApiResponse({"successful_key_count": count, "unsuccessful_keys": []})
 
 
-async def bulk_put(call: Call) -> Answer:
-    namespace = find(call)["id"]
-    pairs = [bulk_pair(raw) for raw in bulk_list(call)]
-    put(call, namespace, pairs)
+async def bulk_put(request: ApiRequest) -> ApiResponse:
+    namespace = find(request)["id"]
+    pairs = [bulk_pair(raw) for raw in bulk_list(request)]
+    put(request, namespace, pairs)
     return bulk_answer(len(pairs))
 
 
-async def bulk_delete(call: Call) -> Answer:
-    namespace = find(call)["id"]
+async def bulk_delete(request: ApiRequest) -> ApiResponse:
+    namespace = find(request)["id"]
     # The deprecated form also took objects with a `name`, as the listing returns them.
-    names = [kv.check_key(raw.get("name") if isinstance(raw, dict) else raw) for raw in bulk_list(call)]
-    delete(call, namespace, names)
+    names = [kv.check_key(raw.get("name") if isinstance(raw, dict) else raw) for raw in bulk_list(request)]
+    delete(request, namespace, names)
     return bulk_answer(len(names))
 
 
-async def bulk_get(call: Call) -> Answer:
-    namespace, body = find(call)["id"], call.json_object(refuse_body)
+async def bulk_get(request: ApiRequest) -> ApiResponse:
+    namespace, body = find(request)["id"], request.json_object(refuse_body)
     names, form = body.get("keys"), body.get("type", "text")
     if not isinstance(names, list) or not 1 <= len(names) <= MAX_BULK_GET:
         raise refuse_body(f"`keys` must list 1 to {MAX_BULK_GET} keys")
     if form not in ("text", "json"):
         raise refuse_body("`type` must be text or json")
-    found = {name: kv.get(call.store, namespace, kv.check_key(name)) for name in names}
-    return Answer(
+    found = {name: kv.get(request.store, namespace, kv.check_key(name)) for name in names}
+    return ApiResponse(
         {
             "values": {
                 name: pair and read_value(pair, form, bool(body.get("withMetadata"))) for name, pair in found.items()

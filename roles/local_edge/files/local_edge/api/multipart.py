@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from local_edge.api.call import Call
+from local_edge.api.request import ApiRequest
 from local_edge.errors import bad_body
 
 if TYPE_CHECKING:
@@ -97,15 +97,15 @@ class Reader:
         self.ended = True
 
 
-def read(call: Call) -> list[Part]:
+def read(request: ApiRequest) -> list[Part]:
     """The parts of a request in their order."""
     reader = Reader()
     try:
-        _kind, options = parse_options_header(call.headers.get("content-type", ""))
+        _kind, options = parse_options_header(request.headers.get("content-type", ""))
         if not options.get(b"boundary"):
             raise ValueError("its Content-Type names no boundary")
         parser = MultipartParser(options[b"boundary"], reader.callbacks())
-        parser.write(call.body)
+        parser.write(request.body)
         parser.finalize()
         if not reader.ended:
             raise ValueError("it ends before its closing boundary")

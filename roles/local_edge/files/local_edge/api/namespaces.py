@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from local_edge.api.call import Answer, Call
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body, namespace_missing
 from local_edge.model import assets, scripts
 from local_edge.model.script_scope import ScriptScope
@@ -49,18 +49,18 @@ def shown(row: Any, account: str) -> dict[str, Any]:
     }
 
 
-def answered(call: Call, namespace: dict[str, Any]) -> dict[str, Any]:
+def answered(request: ApiRequest, namespace: dict[str, Any]) -> dict[str, Any]:
     """A namespace as it travels."""
     return {
-        key: value for key, value in namespace.items() if key not in HIDDEN[call.behaviors.namespace_optional_fields]
+        key: value for key, value in namespace.items() if key not in HIDDEN[request.behaviors.namespace_optional_fields]
     }
 
 
-def find(call: Call, name: str) -> dict[str, Any]:
-    row = call.store.one(f"{SELECT} and name = ?", call.account, name)
+def find(request: ApiRequest, name: str) -> dict[str, Any]:
+    row = request.store.one(f"{SELECT} and name = ?", request.account, name)
     if row is None:
         raise namespace_missing()
-    return shown(row, call.account)
+    return shown(row, request.account)
 
 
 def check_name(name: Any) -> str:
@@ -76,82 +76,84 @@ def read_trusted(body: dict[str, Any], default: bool) -> bool:
     return trusted
 
 
-def refuse_duplicate(call: Call, name: str) -> None:
-    if call.store.one("select 1 from namespaces where account = ? and name = ?", call.account, name):
+def refuse_duplicate(request: ApiRequest, name: str) -> None:
+    if request.store.one("select 1 from namespaces where account = ? and name = ?", request.account, name):
         raise ApiError(409, 100120, DUPLICATE)
 
 
-async def list_namespaces(call: Call) -> Answer:
-    return Answer(
+async def list_namespaces(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(
         [
-            answered(call, shown(row, call.account))
-            for row in call.store.all(f"{SELECT} order by created_on, name", call.account)
+            answered(request, shown(row, request.account))
+            for row in request.store.all(f"{SELECT} order by created_on, name", request.account)
         ]
     )
 
 
-async def get_namespace(call: Call) -> Answer:
-    return Answer(answered(call, find(call, call.params["namespace"])))
+async def get_namespace(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(answered(request, find(request, request.params["namespace"])))
 
 
-async def create_namespace(call: Call) -> Answer:
-    body = call.json_object()
+async def create_namespace(request: ApiRequest) -> ApiResponse:
+    body = request.json_object()
     name, time = check_name(body.get("name")), now()
-    trusted = read_trusted(body, False) and call.behaviors.trusted_workers_on_create == "honor"
-    refuse_duplicate(call, name)
-    with call.store.write() as db:
+    trusted = read_trusted(body, False) and request.behaviors.trusted_workers_on_create == "honor"
+    refuse_duplicate(request, name)
+    with request.store.write() as db:
         db.execute(
             "insert into namespaces values (?, ?, ?, ?, ?, ?)",
-            (call.account, name, str(uuid.uuid4()), trusted, time, time),
+            (request.account, name, str(uuid.uuid4()), trusted, time, time),
         )
-    return Answer(answered(call, find(call, name)))
+    return ApiResponse(answered(request, find(request, name)))
 
 
-async def put_namespace(call: Call) -> Answer:
+async def put_namespace(request: ApiRequest) -> ApiResponse:
     """Rename a namespace, and set its trusted mode."""
-    old, body = find(call, call.params["namespace"]), call.json_object()
+    old, body = find(request, request.params["namespace"]), request.json_object()
     name = check_name(body.get("name", old["namespace_name"]))
-    keep = call.behaviors.namespace_update_without_trusted == "keep"
+    keep = request.behaviors.namespace_update_without_trusted == "keep"
     trusted = read_trusted(body, old["trusted_workers"] if keep else False)
     if name != old["namespace_name"]:
-        refuse_duplicate(call, name)
-    with call.store.write() as db:
+        refuse_duplicate(request, name)
+    with request.store.write() as db:
         db.execute(
             "update namespaces set name = ?, trusted = ?, modified_on = ? where account = ? and name = ?",
-            (name, trusted, now(), call.account, old["namespace_name"]),
+            (name, trusted, now(), request.account, old["namespace_name"]),
         )
         db.execute(
             "update scripts set namespace = ? where account = ? and namespace = ?",
-            (name, call.account, old["namespace_name"]),
+            (name, request.account, old["namespace_name"]),
         )
-        assets.move(call.store, call.account, old["namespace_name"], name)
-        if call.behaviors.bindings_after_rename == "follow":
-            follow(call, old["namespace_name"], name)
-    call.touched += [ScriptScope(call.account, each).key("") for each in (old["namespace_name"], name)]
-    return Answer(answered(call, find(call, name)))
+        assets.move(request.store, request.account, old["namespace_name"], name)
+        if request.behaviors.bindings_after_rename == "follow":
+            follow(request, old["namespace_name"], name)
+    request.invalidate(*(ScriptScope(request.account, each).key("") for each in (old["namespace_name"], name)))
+    return ApiResponse(answered(request, find(request, name)))
 
 
-def follow(call: Call, old: str, new: str) -> None:
+def follow(request: ApiRequest, old: str, new: str) -> None:
     """Let the bindings to a namespace name it as it is called now; inside `write()`."""
-    for bound in map(scripts.from_row, call.store.all(BOUND, call.account, old)):
-        call.store.db.execute(FOLLOW, (new, bound.id, old))
-        call.store.db.execute("update scripts set version = ? where id = ?", (call.store.next_version(), bound.id))
-        call.touched.append(bound.key)
+    for bound in map(scripts.from_row, request.store.all(BOUND, request.account, old)):
+        request.store.db.execute(FOLLOW, (new, bound.id, old))
+        request.store.db.execute(
+            "update scripts set version = ? where id = ?", (request.store.next_version(), bound.id)
+        )
+        request.invalidate(bound.key)
 
 
-async def delete_namespace(call: Call) -> Answer:
+async def delete_namespace(request: ApiRequest) -> ApiResponse:
     """Delete a namespace, with every Worker in it."""
-    namespace = find(call, call.params["namespace"])
+    namespace = find(request, request.params["namespace"])
     name = namespace["namespace_name"]
-    if namespace["script_count"] and call.behaviors.delete_nonempty_namespace == "refuse":
+    if namespace["script_count"] and request.behaviors.delete_nonempty_namespace == "refuse":
         raise ApiError(
             400,
             10064,
             f"Dispatch namespace {name!r} still holds {namespace['script_count']} Workers; delete those first",
         )
-    with call.store.write() as db:
-        scripts.delete(call.store, scripts.listing(call.store, call.place))
-        assets.drop(call.store, call.place)
-        db.execute("delete from namespaces where account = ? and name = ?", (call.account, name))
-    call.touched.append(call.place.key(""))
-    return Answer()
+    with request.store.write() as db:
+        scripts.delete(request.store, scripts.listing(request.store, request.scope))
+        assets.drop(request.store, request.scope)
+        db.execute("delete from namespaces where account = ? and name = ?", (request.account, name))
+    request.invalidate(request.scope.key(""))
+    return ApiResponse()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_edge.api.call import Answer, Call, Handler, paged
+from local_edge.api.request import ApiRequest, ApiResponse, Handler, paged
 from local_edge.errors import ApiError, bad_body
 from local_edge.store import now
 
@@ -34,7 +34,7 @@ class Product:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     page: tuple[int, int, int] = (100, 1, 1000)
 
-    def shown(self, call: Call, row: Any) -> dict[str, Any]:
+    def shown(self, request: ApiRequest, row: Any) -> dict[str, Any]:
         ident = {self.ident: row["id"]} if self.ident else {}
         return {
             **self.defaults,
@@ -44,53 +44,54 @@ class Product:
             **dict.fromkeys(self.dated, row["created_on"]),
         }
 
-    def find(self, call: Call) -> Any:
-        row = call.store.one(
+    def find(self, request: ApiRequest) -> Any:
+        row = request.store.one(
             "select * from products where account = ? and kind = ? and ? in (id, name)",
-            call.account,
+            request.account,
             self.kind,
-            call.params["object"],
+            request.params["object"],
         )
         if row is None:
             raise ApiError(*self.missing)
         return row
 
-    async def list_objects(self, call: Call) -> Answer:
-        rows = call.store.all(
-            "select * from products where account = ? and kind = ? order by name", call.account, self.kind
+    async def list_objects(self, request: ApiRequest) -> ApiResponse:
+        rows = request.store.all(
+            "select * from products where account = ? and kind = ? order by name", request.account, self.kind
         )
-        found = [self.shown(call, row) for row in rows if call.query.get("name", row["name"]) == row["name"]]
-        return paged(call, found, *self.page)
+        found = [self.shown(request, row) for row in rows if request.query.get("name", row["name"]) == row["name"]]
+        return paged(request, found, *self.page)
 
-    async def create_object(self, call: Call) -> Answer:
-        body = call.json_object()
+    async def create_object(self, request: ApiRequest) -> ApiResponse:
+        body = request.json_object()
         name = body.get(self.name)
         if not isinstance(name, str) or not name:
             raise bad_body(f"`{self.name}` must be a string")
-        if call.store.one(
-            "select 1 from products where account = ? and kind = ? and name = ?", call.account, self.kind, name
+        if request.store.one(
+            "select 1 from products where account = ? and kind = ? and name = ?", request.account, self.kind, name
         ):
             raise ApiError(*self.taken)
         ident = name if self.ident is None else str(uuid.uuid4())
         spec = {key: without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}
-        with call.store.write() as db:
+        with request.store.write() as db:
             db.execute(
                 "insert into products values (?, ?, ?, ?, ?, ?)",
-                (call.account, self.kind, ident, name, json.dumps(spec), now()),
+                (request.account, self.kind, ident, name, json.dumps(spec), now()),
             )
-        call.params["object"] = ident
-        return await self.get_object(call)
+        request.params["object"] = ident
+        return await self.get_object(request)
 
-    async def get_object(self, call: Call) -> Answer:
-        return Answer(self.shown(call, self.find(call)))
+    async def get_object(self, request: ApiRequest) -> ApiResponse:
+        return ApiResponse(self.shown(request, self.find(request)))
 
-    async def delete_object(self, call: Call) -> Answer:
-        row = self.find(call)
-        with call.store.write() as db:
+    async def delete_object(self, request: ApiRequest) -> ApiResponse:
+        row = self.find(request)
+        with request.store.write() as db:
             db.execute(
-                "delete from products where account = ? and kind = ? and id = ?", (call.account, self.kind, row["id"])
+                "delete from products where account = ? and kind = ? and id = ?",
+                (request.account, self.kind, row["id"]),
             )
-        return Answer({})
+        return ApiResponse({})
 
     def entries(self, account: str) -> list[tuple[str, str, Handler]]:
         """Its lines in the table of paths."""

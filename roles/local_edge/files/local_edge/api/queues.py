@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local_edge.api.call import Answer, Call, Handler
 from local_edge.api.products import Product
+from local_edge.api.request import ApiRequest, ApiResponse, Handler
 from local_edge.errors import ApiError, invalid
 from local_edge.model import queues
 from local_edge.model.queues import Message, Metrics, Queue
@@ -23,23 +23,25 @@ BATCH, LEASE, MAX_LEASE = 5, 30_000, 12 * 60 * 60 * 1000
 class Queues(Product):
     """The product, with what its objects hold."""
 
-    def shown(self, call: Call, row: Any) -> dict[str, Any]:
-        bound = [{"type": "worker", "script": name} for name in queues.producers(call.store, call.account, row["name"])]
+    def shown(self, request: ApiRequest, row: Any) -> dict[str, Any]:
+        bound = [
+            {"type": "worker", "script": name} for name in queues.producers(request.store, request.account, row["name"])
+        ]
         return {
-            **super().shown(call, row),
+            **super().shown(request, row),
             "producers": bound,
             "producers_total_count": len(bound),
             "consumers": [],
             "consumers_total_count": 0,
         }
 
-    async def create_object(self, call: Call) -> Answer:
-        queues.check_settings(call.json_object().get("settings"))
-        return await super().create_object(call)
+    async def create_object(self, request: ApiRequest) -> ApiResponse:
+        queues.check_settings(request.json_object().get("settings"))
+        return await super().create_object(request)
 
-    async def delete_object(self, call: Call) -> Answer:
-        queues.clear(call.store, self.find(call)["id"])
-        return await super().delete_object(call)
+    async def delete_object(self, request: ApiRequest) -> ApiResponse:
+        queues.clear(request.store, self.find(request)["id"])
+        return await super().delete_object(request)
 
     def entries(self, account: str) -> list[tuple[str, str, Handler]]:
         one = f"{account}/{self.path}/{{object}}"
@@ -73,8 +75,8 @@ def wrong(why: str) -> ApiError:
     return ApiError(400, 10207, f"JSON request body is invalid: {why}")
 
 
-def queue_of(call: Call) -> Queue:
-    return queues.find(call.store, call.account, call.params["object"])
+def queue_of(request: ApiRequest) -> Queue:
+    return queues.find(request.store, request.account, request.params["object"])
 
 
 def listed(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -102,36 +104,36 @@ def measured(found: Metrics) -> dict[str, int]:
     return {"backlog_count": found.count, "backlog_bytes": found.size, "oldest_message_timestamp_ms": found.oldest}
 
 
-def held(call: Call, queue: Queue) -> dict[str, Any]:
-    return {"metrics": measured(queues.metrics(call.store, queue))}
+def held(request: ApiRequest, queue: Queue) -> dict[str, Any]:
+    return {"metrics": measured(queues.metrics(request.store, queue))}
 
 
-async def get_metrics(call: Call) -> Answer:
-    return Answer(measured(queues.metrics(call.store, queue_of(call))))
+async def get_metrics(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(measured(queues.metrics(request.store, queue_of(request))))
 
 
-async def push(call: Call) -> Answer:
-    queue = queue_of(call)
-    queues.send(call.store, queue, [message_of(call.json_object(malformed))])
-    return Answer({"metadata": held(call, queue)})
+async def push(request: ApiRequest) -> ApiResponse:
+    queue = queue_of(request)
+    queues.send(request.store, queue, [message_of(request.json_object(malformed))])
+    return ApiResponse({"metadata": held(request, queue)})
 
 
-async def push_batch(call: Call) -> Answer:
-    queue, body = queue_of(call), call.json_object(malformed)
-    queues.send(call.store, queue, [message_of(raw) for raw in listed(body, "messages")], body.get("delay_seconds"))
-    return Answer({"metadata": held(call, queue)})
+async def push_batch(request: ApiRequest) -> ApiResponse:
+    queue, body = queue_of(request), request.json_object(malformed)
+    queues.send(request.store, queue, [message_of(raw) for raw in listed(body, "messages")], body.get("delay_seconds"))
+    return ApiResponse({"metadata": held(request, queue)})
 
 
-async def pull(call: Call) -> Answer:
+async def pull(request: ApiRequest) -> ApiResponse:
     """Lease messages. Text comes as it is, anything else in base64."""
-    queue, body = queue_of(call), call.json_object(malformed) if call.body else {}
+    queue, body = queue_of(request), request.json_object(malformed) if request.body else {}
     count, lease = body.get("batch_size", BATCH), body.get("visibility_timeout_ms", LEASE)
     for name, value, high in (("batch_size", count, queues.MAX_COUNT), ("visibility_timeout_ms", lease, MAX_LEASE)):
         if not queues.is_whole(value, 1, high):
             raise wrong(f"`{name}` is {value!r}, and must be a whole number from 1 to {high}")
-    messages = [pulled(row) for row in queues.pull(call.store, queue, count, lease)]
-    metadata = held(call, queue)
-    return Answer(
+    messages = [pulled(row) for row in queues.pull(request.store, queue, count, lease)]
+    metadata = held(request, queue)
+    return ApiResponse(
         {"messages": messages, "message_backlog_count": metadata["metrics"]["backlog_count"], "metadata": metadata}
     )
 
@@ -150,9 +152,9 @@ def pulled(row: Any) -> dict[str, Any]:
     }
 
 
-async def ack(call: Call) -> Answer:
+async def ack(request: ApiRequest) -> ApiResponse:
     """Remove messages that were pulled, or put them back."""
-    queue, body = queue_of(call), call.json_object(malformed)
+    queue, body = queue_of(request), request.json_object(malformed)
     done, again = listed(body, "acks"), listed(body, "retries")
     if not all(isinstance(one.get("lease_id"), str) for one in (*done, *again)):
         raise wrong("each of `acks` and `retries` has a `lease_id`, as a pull answered it")
@@ -160,19 +162,21 @@ async def ack(call: Call) -> Answer:
     for delay in delays.values():
         queues.check_delay(delay, 10203, "message metadata")
     leases = list(dict.fromkeys(one["lease_id"] for one in done))
-    unknown, gone = queues.acknowledge(call.store, queue, leases), queues.retry(call.store, queue, delays)
+    unknown, gone = queues.acknowledge(request.store, queue, leases), queues.retry(request.store, queue, delays)
     warnings = dict.fromkeys((*unknown, *gone), "The lease stands for no message that is still here")
-    return Answer({"ackCount": len(leases) - len(unknown), "retryCount": len(delays) - len(gone), "warnings": warnings})
+    return ApiResponse(
+        {"ackCount": len(leases) - len(unknown), "retryCount": len(delays) - len(gone), "warnings": warnings}
+    )
 
 
-async def list_consumers(call: Call) -> Answer:
-    queue_of(call)
-    return Answer([])
+async def list_consumers(request: ApiRequest) -> ApiResponse:
+    queue_of(request)
+    return ApiResponse([])
 
 
-async def create_consumer(call: Call) -> Answer:
+async def create_consumer(request: ApiRequest) -> ApiResponse:
     """Refuse it: what a consumer is handed here nobody would see."""
-    queue_of(call)
+    queue_of(request)
     raise invalid(
         "the local edge hands messages to no consumer: pull them with POST .../messages/pull, which needs none here"
     )

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_edge.api.call import Answer, Call
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.model import r2
 from local_edge.model.r2 import Bucket
 
 
-def jurisdiction_of(call: Call) -> str:
-    return r2.one_of(call.headers.get("cf-r2-jurisdiction", r2.DEFAULT), r2.JURISDICTIONS, "jurisdiction")
+def jurisdiction_of(request: ApiRequest) -> str:
+    return r2.one_of(request.headers.get("cf-r2-jurisdiction", r2.DEFAULT), r2.JURISDICTIONS, "jurisdiction")
 
 
-def find(call: Call) -> Bucket:
-    return r2.find(call.store, call.account, jurisdiction_of(call), call.params["bucket"])
+def find(request: ApiRequest) -> Bucket:
+    return r2.find(request.store, request.account, jurisdiction_of(request), request.params["bucket"])
 
 
 def shown(bucket: Bucket) -> dict[str, Any]:
@@ -31,43 +31,45 @@ def shown(bucket: Bucket) -> dict[str, Any]:
     }
 
 
-async def list_buckets(call: Call) -> Answer:
+async def list_buckets(request: ApiRequest) -> ApiResponse:
     """Those of one jurisdiction."""
-    size, down = call.number("per_page", 20, 1, 1000), call.query.get("direction") == "desc"
-    after, part = call.cursor() or call.query.get("start_after", ""), call.query.get("name_contains", "")
-    found = r2.buckets(call.store, call.account, jurisdiction_of(call))
+    size, down = request.number("per_page", 20, 1, 1000), request.query.get("direction") == "desc"
+    after, part = request.cursor() or request.query.get("start_after", ""), request.query.get("name_contains", "")
+    found = r2.buckets(request.store, request.account, jurisdiction_of(request))
     found = [
         one
         for one in (reversed(found) if down else found)
         if part in one.name and (not after or (one.name < after if down else one.name > after))
     ]
-    cursor = {"cursor": call.cursor_after(found[size - 1].name)} if len(found) > size else {}
-    return Answer({"buckets": [shown(one) for one in found[:size]]}, info={**cursor, "per_page": size})
+    cursor = {"cursor": request.cursor_after(found[size - 1].name)} if len(found) > size else {}
+    return ApiResponse({"buckets": [shown(one) for one in found[:size]]}, info={**cursor, "per_page": size})
 
 
-async def create_bucket(call: Call) -> Answer:
-    body = call.json_object()
+async def create_bucket(request: ApiRequest) -> ApiResponse:
+    body = request.json_object()
     name, location = r2.check_name(body.get("name")), body.get("locationHint")
     if location is not None:
         r2.one_of(location, r2.LOCATIONS, "location hint")
     storage_class = r2.one_of(body.get("storageClass") or r2.STANDARD, r2.STORAGE_CLASSES, "storage class")
-    r2.create(call.store, call.account, jurisdiction_of(call), name, location, storage_class)
-    call.params["bucket"] = name
-    return await get_bucket(call)
+    r2.create(request.store, request.account, jurisdiction_of(request), name, location, storage_class)
+    request.params["bucket"] = name
+    return await get_bucket(request)
 
 
-async def get_bucket(call: Call) -> Answer:
-    return Answer(shown(find(call)))
+async def get_bucket(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(shown(find(request)))
 
 
-async def patch_bucket(call: Call) -> Answer:
+async def patch_bucket(request: ApiRequest) -> ApiResponse:
     """The storage class is in a header."""
     r2.change_storage_class(
-        call.store, find(call), r2.one_of(call.headers.get("cf-r2-storage-class"), r2.STORAGE_CLASSES, "storage class")
+        request.store,
+        find(request),
+        r2.one_of(request.headers.get("cf-r2-storage-class"), r2.STORAGE_CLASSES, "storage class"),
     )
-    return await get_bucket(call)
+    return await get_bucket(request)
 
 
-async def delete_bucket(call: Call) -> Answer:
-    r2.delete(call.store, find(call))
-    return Answer({})
+async def delete_bucket(request: ApiRequest) -> ApiResponse:
+    r2.delete(request.store, find(request))
+    return ApiResponse({})

@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
-from local_edge.api.call import Answer, Call
 from local_edge.api.r2_buckets import find
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import bad_body
 from local_edge.model import r2_objects
 from local_edge.model.r2_objects import Description, Object
@@ -40,24 +40,28 @@ def written(milliseconds: int) -> str:
     return moment(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def time_in(call: Call, header: str) -> int | None:
+def time_in(request: ApiRequest, header: str) -> int | None:
     """A header's time in milliseconds; one that is no time is none."""
     with contextlib.suppress(ValueError, OverflowError):
-        return int(parsedate_to_datetime(call.headers[header]).timestamp() * 1000) if header in call.headers else None
+        return (
+            int(parsedate_to_datetime(request.headers[header]).timestamp() * 1000)
+            if header in request.headers
+            else None
+        )
     return None
 
 
-def described(call: Call) -> Description:
+def described(request: ApiRequest) -> Description:
     """What the headers say of the object; they may hold any text, as bytes of UTF-8."""
     http: dict[str, Any] = {
-        name: call.headers[header].encode("latin-1").decode(errors="replace")
+        name: request.headers[header].encode("latin-1").decode(errors="replace")
         for name, header in HEADERS.items()
-        if header in call.headers
+        if header in request.headers
     }
-    expiry = time_in(call, EXPIRES)
+    expiry = time_in(request, EXPIRES)
     return Description(
         {**http, **({EXPIRY: expiry} if expiry is not None else {})},
-        storage_class=call.headers.get("cf-r2-storage-class"),
+        storage_class=request.headers.get("cf-r2-storage-class"),
     )
 
 
@@ -87,45 +91,45 @@ def listed(found: Object) -> dict[str, Any]:
     }
 
 
-async def list_objects(call: Call) -> Answer:
-    size, query = call.number("per_page", 20, 1, r2_objects.MAX_KEYS), call.query
+async def list_objects(request: ApiRequest) -> ApiResponse:
+    size, query = request.number("per_page", 20, 1, r2_objects.MAX_KEYS), request.query
     page = r2_objects.page(
-        call.store,
-        find(call),
+        request.store,
+        find(request),
         query.get("prefix", ""),
         query.get("delimiter", ""),
         query.get("start_after"),
-        call.cursor(),
+        request.cursor(),
         size,
     )
-    cursor = {"cursor": call.cursor_after(page.cursor)} if page.cursor else {}
-    return Answer(
+    cursor = {"cursor": request.cursor_after(page.cursor)} if page.cursor else {}
+    return ApiResponse(
         [listed(one) for one in page.objects],
         info={**cursor, "is_truncated": bool(page.cursor), "per_page": size, "delimited": page.prefixes},
     )
 
 
-async def get_object(call: Call) -> Answer:
+async def get_object(request: ApiRequest) -> ApiResponse:
     """The bare bytes, without an envelope."""
-    found = r2_objects.head(call.store, find(call), call.params["key"])
+    found = r2_objects.head(request.store, find(request), request.params["key"])
     wanted = Conditions.read(
         {
-            "ifNoneMatch": call.headers.get("if-none-match"),
-            "uploadedAfter": time_in(call, "if-modified-since"),
+            "ifNoneMatch": request.headers.get("if-none-match"),
+            "uploadedAfter": time_in(request, "if-modified-since"),
             "secondsGranularity": True,
         }
     )
     if not wanted.hold(found.etag, found.uploaded):
-        return Answer(status=304, content=b"", headers=http_headers(found))
-    return Answer(content=r2_objects.content(call.store, found, 0, found.size), headers=http_headers(found))
+        return ApiResponse(status=304, content=b"", headers=http_headers(found))
+    return ApiResponse(content=r2_objects.content(request.store, found, 0, found.size), headers=http_headers(found))
 
 
-async def put_object(call: Call) -> Answer:
-    bucket = find(call)
-    with call.store.blobs.draft(["md5"]) as draft:
-        await draft.fill(whole(call.body))
-        made = r2_objects.put(call.store, bucket, call.params["key"], draft, described(call))
-    return Answer(
+async def put_object(request: ApiRequest) -> ApiResponse:
+    bucket = find(request)
+    with request.store.blobs.draft(["md5"]) as draft:
+        await draft.fill(whole(request.body))
+        made = r2_objects.put(request.store, bucket, request.params["key"], draft, described(request))
+    return ApiResponse(
         {
             "key": made.key,
             "etag": made.etag,
@@ -141,15 +145,15 @@ async def whole(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
-async def delete_object(call: Call) -> Answer:
-    r2_objects.delete(call.store, find(call), [call.params["key"]])
-    return Answer({"key": call.params["key"]})
+async def delete_object(request: ApiRequest) -> ApiResponse:
+    r2_objects.delete(request.store, find(request), [request.params["key"]])
+    return ApiResponse({"key": request.params["key"]})
 
 
-async def delete_objects(call: Call) -> Answer:
+async def delete_objects(request: ApiRequest) -> ApiResponse:
     """Several, as a list of their keys."""
-    bucket, keys = find(call), call.json()
+    bucket, keys = find(request), request.json()
     if not isinstance(keys, list):
         raise bad_body("it must be a JSON array of keys")
-    r2_objects.delete(call.store, bucket, keys)
-    return Answer([{"key": key} for key in keys])
+    r2_objects.delete(request.store, bucket, keys)
+    return ApiResponse([{"key": key} for key in keys])

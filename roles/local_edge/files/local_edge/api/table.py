@@ -30,7 +30,7 @@ from local_edge.api import (
     versions,
     zone_routes,
 )
-from local_edge.api.call import Handler
+from local_edge.api.request import Handler
 
 ACCOUNT = "/accounts/{account}"
 SPACES = f"{ACCOUNT}/workers/dispatch/namespaces"

@@ -12,8 +12,8 @@ from typing import Any
 
 from local_edge.api import multipart
 from local_edge.api.behaviors import check_etag, check_inherit_with_keep, source_to_keep
-from local_edge.api.call import Answer, Call
 from local_edge.api.multipart import Part
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import shown, tags_shown
 from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
 from local_edge.model import assets, bindings, migrations, scripts
@@ -130,36 +130,38 @@ def json_part(text: bytes, name: str) -> dict[str, Any]:
     return value
 
 
-async def read(call: Call) -> Upload:
+async def read(request: ApiRequest) -> Upload:
     """Take the body apart; metadata may come as a file, as a field, or (content only) as a header."""
-    if call.media_type in ("application/javascript", "text/javascript"):
-        return Upload({"body_part": "worker.js"}, [Part("worker.js", call.body, "worker.js", "application/javascript")])
-    if call.media_type != "multipart/form-data":
+    if request.media_type in ("application/javascript", "text/javascript"):
+        return Upload(
+            {"body_part": "worker.js"}, [Part("worker.js", request.body, "worker.js", "application/javascript")]
+        )
+    if request.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data")
-    parts = multipart.read(call)
+    parts = multipart.read(request)
     files = [part for part in parts if part.filename is not None and part.name != "metadata"]
     described = [part for part in parts if part.name == "metadata"]
     if described:
         return Upload(json_part(described[0].body, "metadata"), files)
-    named = {key: call.headers[header] for key, header in MAIN_HEADERS.items() if header in call.headers}
+    named = {key: request.headers[header] for key, header in MAIN_HEADERS.items() if header in request.headers}
     if named:
         return Upload(named, files)
     raise invalid("could not read content for part metadata")
 
 
-def rules_of(call: Call, metadata: Mapping[str, Any]) -> Rules:
+def rules_of(request: ApiRequest, metadata: Mapping[str, Any]) -> Rules:
     """Which of the old bindings survive this upload."""
     keep = metadata.get("keep_bindings")
     if keep is None:
-        keep = bindings.SECRET_TYPES if call.behaviors.upload_without_keep_bindings == "keep" else ()
-    return Rules(keep=tuple(keep), strict=call.query.get("bindings_inherit") == "strict")
+        keep = bindings.SECRET_TYPES if request.behaviors.upload_without_keep_bindings == "keep" else ()
+    return Rules(keep=tuple(keep), strict=request.query.get("bindings_inherit") == "strict")
 
 
-def tags_after(call: Call, metadata: Mapping[str, Any]) -> list[str] | None:
+def tags_after(request: ApiRequest, metadata: Mapping[str, Any]) -> list[str] | None:
     """The tags this upload sets; None leaves them."""
     if metadata.get("tags") is None:
-        return None if call.behaviors.upload_without_tags == "keep" else []
-    return call.tags(metadata["tags"])
+        return None if request.behaviors.upload_without_tags == "keep" else []
+    return request.tags(metadata["tags"])
 
 
 def read_annotations(body: Mapping[str, Any]) -> dict[str, str]:
@@ -190,49 +192,51 @@ class Settled:
     version: int | None
 
 
-def settled(call: Call, name: str, metadata: Mapping[str, Any]) -> Settled:
+def settled(request: ApiRequest, name: str, metadata: Mapping[str, Any]) -> Settled:
     """Bindings, assets and migrations, checked against what there is now."""
     metadata = {**metadata, **checked(metadata, METADATA)}
-    scripts.check_place(call.store, call.place)
-    old = scripts.find(call.store, call.place, name)
-    before = bindings.load(call.store, old.id) if old else {}
-    after = bindings.resolve(call.store, call.account, metadata.get("bindings", []), before, rules_of(call, metadata))
+    scripts.check_scope(request.store, request.scope)
+    old = scripts.find(request.store, request.scope, name)
+    before = bindings.load(request.store, old.id) if old else {}
+    after = bindings.resolve(
+        request.store, request.account, metadata.get("bindings", []), before, rules_of(request, metadata)
+    )
     if metadata.get("exports") and metadata.get("migrations"):
         raise ApiError(400, 100402, "`exports` and `migrations` cannot be used together")
     state = migrations.migrated(
         old.migrations if old else migrations.EMPTY, metadata.get("migrations"), metadata.get("exports")
     )
-    served = assets_after(call, old, metadata)
+    served = assets_after(request, old, metadata)
     check_assets_binding(served, after)
     config = {
         **checked(metadata, SHAPES),
-        "last_deployed_from": call.client,
+        "last_deployed_from": request.client,
         **({"assets": served} if served else {}),
-        **({"trusted": True} if scripts.is_trusted(call.store, call.place) else {}),
+        **({"trusted": True} if scripts.is_trusted(request.store, request.scope) else {}),
     }
-    scripts.check_tails(call.store, call.account, config)
-    return Settled(config, bound(call, name, after, state), state, old.version if old else None)
+    scripts.check_tails(request.store, request.account, config)
+    return Settled(config, bound(request, name, after, state), state, old.version if old else None)
 
 
-def bound(call: Call, name: str, after: Iterable[Binding], state: Mapping[str, Any]) -> list[Binding]:
+def bound(request: ApiRequest, name: str, after: Iterable[Binding], state: Mapping[str, Any]) -> list[Binding]:
     """The bindings of a Worker with those to Durable Objects resolved, be it to its own classes after migrations or to those of others."""
 
     def classes_of(key: str) -> migrations.Classes:
-        if key == call.place.key(name):
+        if key == request.scope.key(name):
             return dict(state["classes"])
-        other = scripts.find(call.store, *ScriptScope.of(key))
+        other = scripts.find(request.store, *ScriptScope.of(key))
         return dict(other.migrations["classes"]) if other else {}
 
-    return migrations.with_ids(after, call.place, name, classes_of)
+    return migrations.with_ids(after, request.scope, name, classes_of)
 
 
-def assets_after(call: Call, old: Script | None, metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def assets_after(request: ApiRequest, old: Script | None, metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The static assets `{"manifest", "config"}` of a Worker after this upload."""
     before = old.config.get("assets") if old else None
     wanted = metadata.get("assets")
     if wanted and wanted.get("jwt"):
         return {
-            "manifest": assets.completed(call.store, call.place, wanted["jwt"]),
+            "manifest": assets.completed(request.store, request.scope, wanted["jwt"]),
             "config": assets.check_config(wanted.get("config")),
         }
     if metadata.get("keep_assets") and before:
@@ -247,19 +251,21 @@ def check_assets_binding(served: Mapping[str, Any] | None, after: Sequence[Bindi
         raise invalid("a binding of type assets needs `assets` in the metadata")
 
 
-async def validated(call: Call, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]) -> Exports:
+async def validated(
+    request: ApiRequest, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]
+) -> Exports:
     """What the Worker handles; one of assets alone has nothing to start."""
-    return await call.runtime.validate(source, config, bound) if source.modules else Exports([], has_default=False)
+    return await request.runtime.validate(source, config, bound) if source.modules else Exports([], has_default=False)
 
 
-def uploaded(call: Call, script: Script, startup_ms: int) -> Answer:
+def uploaded(request: ApiRequest, script: Script, startup_ms: int) -> ApiResponse:
     """What an upload answers: the Worker without its bindings."""
-    call.touched.append(script.key)
-    version = scripts.answering(call.store, script)["id"].replace("-", "")
-    return Answer(
+    request.invalidate(script.key)
+    version = scripts.answering(request.store, script)["id"].replace("-", "")
+    return ApiResponse(
         {
             **shown(script),
-            "tags": tags_shown(call.store, script),
+            "tags": tags_shown(request.store, script),
             "startup_time_ms": startup_ms,
             "entry_point": script.main,
             "deployment_id": version,
@@ -269,18 +275,18 @@ def uploaded(call: Call, script: Script, startup_ms: int) -> Answer:
     )
 
 
-async def put_script(call: Call) -> Answer:
+async def put_script(request: ApiRequest) -> ApiResponse:
     """Create or replace a Worker, live at once."""
-    name = scripts.check_name(call.params["script"])
-    scripts.check_place(call.store, call.place)
-    upload = await read(call)
-    check_etag(call, name)
-    check_inherit_with_keep(call, upload.metadata)
-    source = source_to_keep(call, name, upload.files) or upload.source()
-    tags, first = tags_after(call, upload.metadata), settled(call, name, upload.metadata)
-    handlers = await validated(call, source, first.config, first.bindings)
+    name = scripts.check_name(request.params["script"])
+    scripts.check_scope(request.store, request.scope)
+    upload = await read(request)
+    check_etag(request, name)
+    check_inherit_with_keep(request, upload.metadata)
+    source = source_to_keep(request, name, upload.files) or upload.source()
+    tags, first = tags_after(request, upload.metadata), settled(request, name, upload.metadata)
+    handlers = await validated(request, source, first.config, first.bindings)
     # Validation let others write: what bindings point to is settled only now.
-    after = settled(call, name, upload.metadata)
+    after = settled(request, name, upload.metadata)
     if after.version != first.version:
         raise overtaken()
     change = Change(
@@ -291,20 +297,20 @@ async def put_script(call: Call) -> Answer:
         {"migrations": after.migrations},
         read_annotations(upload.metadata),
     )
-    return uploaded(call, scripts.write(call.store, call.place, name, change), handlers.startup_ms)
+    return uploaded(request, scripts.write(request.store, request.scope, name, change), handlers.startup_ms)
 
 
-async def put_content(call: Call) -> Answer:
+async def put_content(request: ApiRequest) -> ApiResponse:
     """Replace the code and nothing else."""
-    script, upload = call.script, await read(call)
+    script, upload = request.script, await read(request)
     source = upload.source()
-    handlers = await validated(call, source, script.config, list(bindings.load(call.store, script.id).values()))
-    if call.script.version != script.version:
+    handlers = await validated(request, source, script.config, list(bindings.load(request.store, script.id).values()))
+    if request.script.version != script.version:
         raise overtaken()
     return uploaded(
-        call,
+        request,
         scripts.write(
-            call.store, call.place, script.name, Change(source, with_handlers(script.config, handlers, source))
+            request.store, request.scope, script.name, Change(source, with_handlers(script.config, handlers, source))
         ),
         handlers.startup_ms,
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_edge.api import uploads
-from local_edge.api.call import Answer, Call
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body, invalid
 from local_edge.model import bindings, scripts, versions
 from local_edge.model.config import DEFAULTS, METADATA, SHAPES, TEXT, UNVERSIONED, checked, fields, of_type
@@ -45,7 +45,7 @@ def shown(version: Version) -> dict[str, Any]:
     }
 
 
-def in_full(call: Call, version: Version) -> dict[str, Any]:
+def in_full(request: ApiRequest, version: Version) -> dict[str, Any]:
     """A version with what it consists of."""
     content = version.content
     config = {name: content.config.get(name, default) for name, default in DEFAULTS.items()}
@@ -67,14 +67,14 @@ def in_full(call: Call, version: Version) -> dict[str, Any]:
                     name: config[name]
                     for name in ("compatibility_date", "compatibility_flags", "usage_model", "limits")
                 },
-                "migration_tag": call.script.migrations["tag"],
+                "migration_tag": request.script.migrations["tag"],
             },
         },
     }
 
 
-def deployed(call: Call, deployment: Deployment) -> dict[str, Any]:
-    source = source_of(versions.get(call.store, call.script.id, deployment.versions[0]["version_id"]))
+def deployed(request: ApiRequest, deployment: Deployment) -> dict[str, Any]:
+    source = source_of(versions.get(request.store, request.script.id, deployment.versions[0]["version_id"]))
     return {
         "id": deployment.id,
         "source": source,
@@ -86,12 +86,12 @@ def deployed(call: Call, deployment: Deployment) -> dict[str, Any]:
     }
 
 
-async def list_versions(call: Call) -> Answer:
+async def list_versions(request: ApiRequest) -> ApiResponse:
     """All versions that could be deployed, which are all there are. wrangler reads the `resources` of these, too."""
-    found = [in_full(call, version) for version in versions.listing(call.store, call.script.id)]
-    page, size = call.number("page", 1, 1, 1_000_000), call.number("per_page", 10, 1, 100)
-    return Answer(
-        {"items": found if call.query.get("deployable") == "true" else found[(page - 1) * size : page * size]},
+    found = [in_full(request, version) for version in versions.listing(request.store, request.script.id)]
+    page, size = request.number("page", 1, 1, 1_000_000), request.number("per_page", 10, 1, 100)
+    return ApiResponse(
+        {"items": found if request.query.get("deployable") == "true" else found[(page - 1) * size : page * size]},
         info={
             "page": page,
             "per_page": size,
@@ -102,74 +102,84 @@ async def list_versions(call: Call) -> Answer:
     )
 
 
-async def get_version(call: Call) -> Answer:
-    return Answer(in_full(call, versions.get(call.store, call.script.id, call.params["version"])))
+async def get_version(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(in_full(request, versions.get(request.store, request.script.id, request.params["version"])))
 
 
-async def create_version(call: Call) -> Answer:
+async def create_version(request: ApiRequest) -> ApiResponse:
     """An upload that nothing answers with until it is deployed. What it inherits comes from the newest version."""
-    script, upload = call.script, await uploads.read(call)
+    script, upload = request.script, await uploads.read(request)
     refused = [key for key in REFUSED if upload.metadata.get(key)]
     if refused:
         raise invalid(
             f"metadata `{refused[0]}` belongs to the Worker and not to a version: send it with the Worker's settings"
         )
-    source, newest = upload.source(), versions.newest(call.store, script.id)
+    source, newest = upload.source(), versions.newest(request.store, script.id)
     before = {one.name: one for one in newest.content.bindings}
     metadata = {**upload.metadata, **checked(upload.metadata, METADATA)}
     after = bindings.resolve(
-        call.store, call.account, metadata.get("bindings", []), before, uploads.rules_of(call, metadata)
+        request.store, request.account, metadata.get("bindings", []), before, uploads.rules_of(request, metadata)
     )
-    after = uploads.bound(call, script.name, after, script.migrations)
-    served = uploads.assets_after(call, script, metadata)
+    after = uploads.bound(request, script.name, after, script.migrations)
+    served = uploads.assets_after(request, script, metadata)
     uploads.check_assets_binding(served, after)
-    config = {**checked(metadata, SHAPES), "last_deployed_from": call.client, **({"assets": served} if served else {})}
-    handlers = await uploads.validated(call, source, config, after)
+    config = {
+        **checked(metadata, SHAPES),
+        "last_deployed_from": request.client,
+        **({"assets": served} if served else {}),
+    }
+    handlers = await uploads.validated(request, source, config, after)
     content = Content(source.etag, source.main, uploads.with_handlers(config, handlers, source), after)
-    ident = scripts.add_version(call.store, script, source, content, uploads.read_annotations(upload.metadata))
-    return Answer({**in_full(call, versions.get(call.store, script.id, ident)), "startup_time_ms": handlers.startup_ms})
+    ident = scripts.add_version(request.store, script, source, content, uploads.read_annotations(upload.metadata))
+    return ApiResponse(
+        {**in_full(request, versions.get(request.store, script.id, ident)), "startup_time_ms": handlers.startup_ms}
+    )
 
 
-async def patch_latest(call: Call) -> Answer:
+async def patch_latest(request: ApiRequest) -> ApiResponse:
     """A version like the newest but for what the merge patch of its `env` says, as clients keep a secret for the next deployment."""
-    script, body = call.script, call.json_object()
+    script, body = request.script, request.json_object()
     wanted = body.get("env")
     if not isinstance(wanted, dict) or not all(raw is None or isinstance(raw, dict) for raw in wanted.values()):
         raise bad_body("`env` must be an object of bindings by name; null removes one")
-    newest = versions.newest(call.store, script.id).content
+    newest = versions.newest(request.store, script.id).content
     after = {one.name: one for one in newest.bindings if one.name not in wanted}
     for name, raw in wanted.items():
         if raw is not None:
             entry = {**raw, "name": name}
-            after[bindings.named(entry)] = bindings.read(call.store, call.account, entry)
+            after[bindings.named(entry)] = bindings.read(request.store, request.account, entry)
     content = Content(
         newest.etag,
         newest.main,
-        {**newest.config, "last_deployed_from": call.client},
+        {**newest.config, "last_deployed_from": request.client},
         bindings.counted(list(after.values())),
     )
-    await uploads.validated(call, scripts.source_of(call.store, newest), content.config, content.bindings)
+    await uploads.validated(request, scripts.source_of(request.store, newest), content.config, content.bindings)
     annotations = {"workers/triggered_by": "secret", **uploads.read_annotations(body)}
-    ident = scripts.add_version(call.store, script, None, content, annotations)
-    return Answer(in_full(call, versions.get(call.store, script.id, ident)))
+    ident = scripts.add_version(request.store, script, None, content, annotations)
+    return ApiResponse(in_full(request, versions.get(request.store, script.id, ident)))
 
 
-async def list_deployments(call: Call) -> Answer:
-    return Answer({"deployments": [deployed(call, one) for one in versions.deployments(call.store, call.script.id)]})
+async def list_deployments(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(
+        {"deployments": [deployed(request, one) for one in versions.deployments(request.store, request.script.id)]}
+    )
 
 
-async def get_deployment(call: Call) -> Answer:
-    found = [one for one in versions.deployments(call.store, call.script.id) if one.id == call.params["deployment"]]
+async def get_deployment(request: ApiRequest) -> ApiResponse:
+    found = [
+        one for one in versions.deployments(request.store, request.script.id) if one.id == request.params["deployment"]
+    ]
     if not found:
         raise ApiError(404, 10336, "Deployment not found.")
-    return Answer(deployed(call, found[0]))
+    return ApiResponse(deployed(request, found[0]))
 
 
-async def create_deployment(call: Call) -> Answer:
+async def create_deployment(request: ApiRequest) -> ApiResponse:
     """Let versions answer. Of several, the one with the largest share does: a local edge has too few visitors to divide."""
-    script, body = call.script, call.json_object()
-    shares = read_shares(call, script, body)
-    chosen = versions.get(call.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
+    script, body = request.script, request.json_object()
+    shares = read_shares(request, script, body)
+    chosen = versions.get(request.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
     annotations = uploads.read_annotations(body)
     kept = {name: script.config[name] for name in UNVERSIONED if name in script.config}
     change = Change(
@@ -178,14 +188,14 @@ async def create_deployment(call: Call) -> Answer:
         annotations=annotations,
         version=chosen,
     )
-    scripts.write(call.store, call.place, script.name, change)
+    scripts.write(request.store, request.scope, script.name, change)
     if len(shares) > 1:
-        versions.amend(call.store, script.id, shares)
-    call.touched.append(script.key)
-    return Answer(deployed(call, versions.deployments(call.store, script.id)[0]))
+        versions.amend(request.store, script.id, shares)
+    request.invalidate(script.key)
+    return ApiResponse(deployed(request, versions.deployments(request.store, script.id)[0]))
 
 
-def read_shares(call: Call, script: Script, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+def read_shares(request: ApiRequest, script: Script, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The versions of a deployment with their percentages."""
     shares = body.get("versions")
     if body.get("strategy", "percentage") != "percentage" or not isinstance(shares, list) or not 1 <= len(shares) <= 2:
@@ -195,6 +205,6 @@ def read_shares(call: Call, script: Script, body: Mapping[str, Any]) -> list[dic
     if sum(one["percentage"] for one in shares) != 100 or len({one["version_id"] for one in shares}) < len(shares):
         raise bad_body("the `versions` differ, and their percentages sum up to 100")
     return [
-        {"version_id": versions.get(call.store, script.id, one["version_id"]).id, "percentage": one["percentage"]}
+        {"version_id": versions.get(request.store, script.id, one["version_id"]).id, "percentage": one["percentage"]}
         for one in shares
     ]

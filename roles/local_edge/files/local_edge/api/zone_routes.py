@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from local_edge.api.call import Answer, Call
+from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body
 from local_edge.model import patterns, scripts
 from local_edge.model.script_scope import ScriptScope
@@ -23,22 +23,22 @@ def too_many() -> ApiError:
     return ApiError(400, 10021, f"a zone has at most {MAX_ROUTES} routes")
 
 
-def zone_of(call: Call) -> Zone:
-    zone = call.settings.zone(call.params["zone"])
+def zone_of(request: ApiRequest) -> Zone:
+    zone = request.settings.zone(request.params["zone"])
     assert zone, "the table's guard lets only known zones through"
     return zone
 
 
-def owned_zones(call: Call) -> list[Zone]:
-    return [zone for zone in call.settings.zones if zone.account.id == call.account]
+def owned_zones(request: ApiRequest) -> list[Zone]:
+    return [zone for zone in request.settings.zones if zone.account.id == request.account]
 
 
-def zone_named(call: Call, body: Mapping[str, Any], host: str) -> Zone:
+def zone_named(request: ApiRequest, body: Mapping[str, Any], host: str) -> Zone:
     """The zone that a body names by id, by name, or by nothing but a host: then the one with the longest name."""
     ident, name = body.get("zone_id"), body.get("zone_name")
     fits = [
         zone
-        for zone in owned_zones(call)
+        for zone in owned_zones(request)
         if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))
     ]
     if not fits:
@@ -56,27 +56,29 @@ def shown(row: Any) -> dict[str, Any]:
     return {"id": row["id"], "pattern": row["pattern"], **({"script": row["script"]} if row["script"] else {})}
 
 
-def find(call: Call) -> dict[str, Any]:
-    row = call.store.one("select * from routes where zone = ? and id = ?", call.params["zone"], call.params["route"])
+def find(request: ApiRequest) -> dict[str, Any]:
+    row = request.store.one(
+        "select * from routes where zone = ? and id = ?", request.params["zone"], request.params["route"]
+    )
     if row is None:
         raise ApiError(404, 10009, "workers.api.error.route_not_found: this route does not exist in this zone.")
     return shown(row)
 
 
-def read(call: Call, ident: str) -> tuple[str, str | None]:
+def read(request: ApiRequest, ident: str) -> tuple[str, str | None]:
     """The pattern and the Worker of a body, once both are possible."""
-    body, zone = call.json_object(), zone_of(call)
+    body, zone = request.json_object(), zone_of(request)
     pattern, script = patterns.normalized(body.get("pattern"), zone.name), body.get("script")
     if script is not None and not isinstance(script, str):
         raise bad_body("script must be a string")
-    if script and not scripts.find(call.store, ScriptScope(zone.account.id), script):
+    if script and not scripts.find(request.store, ScriptScope(zone.account.id), script):
         raise ApiError(
             400,
             10019,
             "Cannot configure a route for a Worker which does not exist. Please ensure this Worker "
             "exists and try again.",
         )
-    if call.store.one(
+    if request.store.one(
         "select 1 from routes where zone = ? and pattern in (?, ?) and id != ?",
         zone.id,
         *patterns.spellings(pattern),
@@ -86,33 +88,33 @@ def read(call: Call, ident: str) -> tuple[str, str | None]:
     return pattern, script or None
 
 
-def wanted_route(call: Call, item: Any) -> tuple[str, str]:
+def wanted_route(request: ApiRequest, item: Any) -> tuple[str, str]:
     """The zone and the pattern of a route that is given beside others: as its pattern alone, or with its zone."""
     body = {"pattern": item} if isinstance(item, str) else item
     if not isinstance(body, dict):
         raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
-    zone = zone_named(call, body, patterns.host_of(body.get("pattern")))
+    zone = zone_named(request, body, patterns.host_of(body.get("pattern")))
     return zone.id, patterns.normalized(body.get("pattern"), zone.name)
 
 
-async def put_script_routes(call: Call) -> Answer:
+async def put_script_routes(request: ApiRequest) -> ApiResponse:
     """Make these the routes of a Worker, over all zones: those it has beside them are deleted."""
-    script, body = call.script, call.json()
+    script, body = request.script, request.json()
     if not isinstance(body, list):
         raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
-    wanted = dict.fromkeys(wanted_route(call, item) for item in body)
+    wanted = dict.fromkeys(wanted_route(request, item) for item in body)
     for zone, pattern in wanted:
-        if call.store.one(
+        if request.store.one(
             "select 1 from routes where zone = ? and pattern in (?, ?) and script is not ?",
             zone,
             *patterns.spellings(pattern),
             script.name,
         ):
             raise ApiError(409, 10020, f"A route with the same pattern already exists: {pattern}")
-    owned = {zone.id: zone for zone in owned_zones(call)}
-    rows = call.store.all("select * from routes where script = ?", script.name)
+    owned = {zone.id: zone for zone in owned_zones(request)}
+    rows = request.store.all("select * from routes where script = ?", script.name)
     mine = {(row["zone"], row["pattern"]): row for row in rows if row["zone"] in owned}
-    with call.store.write() as db:
+    with request.store.write() as db:
         db.executemany(
             "delete from routes where id = ?", [(row["id"],) for route, row in mine.items() if route not in wanted]
         )
@@ -125,13 +127,13 @@ async def put_script_routes(call: Call) -> Answer:
             ],
         )
         if any(
-            call.store.count("select count(*) from routes where zone = ?", zone) > MAX_ROUTES
+            request.store.count("select count(*) from routes where zone = ?", zone) > MAX_ROUTES
             for zone, _pattern in wanted
         ):
             raise too_many()
-    call.touched.append("routes")
-    rows = call.store.all("select * from routes where script = ? order by created_on, id", script.name)
-    return Answer(
+    request.invalidate("routes")
+    rows = request.store.all("select * from routes where script = ? order by created_on, id", script.name)
+    return ApiResponse(
         [
             {**shown(row), "zone_id": row["zone"], "zone_name": owned[row["zone"]].name}
             for row in rows
@@ -140,39 +142,39 @@ async def put_script_routes(call: Call) -> Answer:
     )
 
 
-async def list_routes(call: Call) -> Answer:
-    rows = call.store.all("select * from routes where zone = ? order by created_on, id", call.params["zone"])
-    return Answer([shown(row) for row in rows])
+async def list_routes(request: ApiRequest) -> ApiResponse:
+    rows = request.store.all("select * from routes where zone = ? order by created_on, id", request.params["zone"])
+    return ApiResponse([shown(row) for row in rows])
 
 
-async def get_route(call: Call) -> Answer:
-    return Answer(find(call))
+async def get_route(request: ApiRequest) -> ApiResponse:
+    return ApiResponse(find(request))
 
 
-async def create_route(call: Call) -> Answer:
+async def create_route(request: ApiRequest) -> ApiResponse:
     ident = uuid.uuid4().hex
-    pattern, script = read(call, ident)
-    if call.store.count("select count(*) from routes where zone = ?", call.params["zone"]) >= MAX_ROUTES:
+    pattern, script = read(request, ident)
+    if request.store.count("select count(*) from routes where zone = ?", request.params["zone"]) >= MAX_ROUTES:
         raise too_many()
-    with call.store.write() as db:
-        db.execute("insert into routes values (?, ?, ?, ?, ?)", (ident, call.params["zone"], pattern, script, now()))
-    call.touched.append("routes")
+    with request.store.write() as db:
+        db.execute("insert into routes values (?, ?, ?, ?, ?)", (ident, request.params["zone"], pattern, script, now()))
+    request.invalidate("routes")
     row = {"id": ident, "pattern": pattern, "script": script}
-    return Answer({"id": ident} if call.behaviors.route_create_response == "id" else shown(row))
+    return ApiResponse({"id": ident} if request.behaviors.route_create_response == "id" else shown(row))
 
 
-async def put_route(call: Call) -> Answer:
-    ident = find(call)["id"]
-    pattern, script = read(call, ident)
-    with call.store.write() as db:
+async def put_route(request: ApiRequest) -> ApiResponse:
+    ident = find(request)["id"]
+    pattern, script = read(request, ident)
+    with request.store.write() as db:
         db.execute("update routes set pattern = ?, script = ? where id = ?", (pattern, script, ident))
-    call.touched.append("routes")
-    return Answer(shown({"id": ident, "pattern": pattern, "script": script}))
+    request.invalidate("routes")
+    return ApiResponse(shown({"id": ident, "pattern": pattern, "script": script}))
 
 
-async def delete_route(call: Call) -> Answer:
-    ident = find(call)["id"]
-    with call.store.write() as db:
+async def delete_route(request: ApiRequest) -> ApiResponse:
+    ident = find(request)["id"]
+    with request.store.write() as db:
         db.execute("delete from routes where id = ?", (ident,))
-    call.touched.append("routes")
-    return Answer({"id": ident})
+    request.invalidate("routes")
+    return ApiResponse({"id": ident})

@@ -57,7 +57,7 @@ def is_hash(value: Any) -> bool:
     return isinstance(value, str) and len(value) == 32 and set(value) <= set("0123456789abcdef")
 
 
-def begin(store: Store, place: ScriptScope, manifest: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def begin(store: Store, scope: ScriptScope, manifest: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A session: its token, and what is missing in buckets of a bearable size; with nothing missing the token completes already."""
     session = uuid.uuid4().hex
     with store.write() as db:
@@ -65,27 +65,27 @@ def begin(store: Store, place: ScriptScope, manifest: Mapping[str, Mapping[str, 
             "insert into manifests values (?, ?, ?, ?, ?)",
             (
                 session,
-                place.account,
-                place.namespace,
+                scope.account,
+                scope.namespace,
                 json.dumps({path: one["hash"] for path, one in manifest.items()}),
                 now(),
             ),
         )
     sizes = {one["hash"]: one["size"] for one in manifest.values()}
-    wanted = missing(store, place, sizes)
+    wanted = missing(store, scope, sizes)
     return {
         "jwt": signed(store, session, "session" if wanted else "complete"),
         "buckets": buckets({one: sizes[one] for one in wanted}),
     }
 
 
-def missing(store: Store, place: ScriptScope, hashes: Iterable[str]) -> list[str]:
+def missing(store: Store, scope: ScriptScope, hashes: Iterable[str]) -> list[str]:
     """Which of these files are not here yet."""
     return [
         one
         for one in hashes
         if not store.one(
-            "select 1 from assets where account = ? and namespace = ? and hash = ?", place.account, place.namespace, one
+            "select 1 from assets where account = ? and namespace = ? and hash = ?", scope.account, scope.namespace, one
         )
     ]
 
@@ -128,7 +128,7 @@ def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]
     row = store.one("select * from manifests where id = ?", session)
     if row is None:
         raise ApiError(401, 10000, "Authentication error: this asset upload session does not exist any more")
-    place, hashes = ScriptScope(row["account"], row["namespace"]), set(json.loads(row["files"]).values())
+    scope, hashes = ScriptScope(row["account"], row["namespace"]), set(json.loads(row["files"]).values())
     foreign = [name for name in files if name not in hashes]
     if foreign:
         raise bad_body(f"asset {foreign[0]!r} is not in the manifest of this session")
@@ -138,15 +138,15 @@ def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]
         db.executemany(
             "insert or ignore into assets values (?, ?, ?, ?, ?)",
             [
-                (place.account, place.namespace, name, content_type, body)
+                (scope.account, scope.namespace, name, content_type, body)
                 for name, (body, content_type) in files.items()
             ],
         )
-    return None if missing(store, place, hashes) else signed(store, session, "complete")
+    return None if missing(store, scope, hashes) else signed(store, session, "complete")
 
 
-def completed(store: Store, place: ScriptScope, token: Any) -> str:
-    """The manifest of a completed session of this place."""
+def completed(store: Store, scope: ScriptScope, token: Any) -> str:
+    """The manifest of a completed session of this scope."""
     try:
         session, state = session_of(store, token)
     except jwt.InvalidTokenError as error:
@@ -156,33 +156,33 @@ def completed(store: Store, place: ScriptScope, token: Any) -> str:
     if not store.one(
         "select 1 from manifests where id = ? and account = ? and namespace = ?",
         session,
-        place.account,
-        place.namespace,
+        scope.account,
+        scope.namespace,
     ):
         raise invalid("the `jwt` of assets belongs to another account or dispatch namespace")
     return session
 
 
-def site(store: Store, place: ScriptScope, assets: Mapping[str, Any]) -> dict[str, Any]:
+def site(store: Store, scope: ScriptScope, assets: Mapping[str, Any]) -> dict[str, Any]:
     """The assets of a Worker as the edge takes them: `files` by path, each with its `hash` and its `type`, and how they are served."""
     config = assets["config"]
     return {
-        "files": files(store, place, assets["manifest"]),
+        "files": files(store, scope, assets["manifest"]),
         "html_handling": config.get("html_handling", "auto-trailing-slash"),
         "not_found_handling": config.get("not_found_handling", "none"),
         **asset_rules.applied(config),
     }
 
 
-def files(store: Store, place: ScriptScope, manifest: str) -> dict[str, dict[str, str | None]]:
+def files(store: Store, scope: ScriptScope, manifest: str) -> dict[str, dict[str, str | None]]:
     row = store.one("select files from manifests where id = ?", manifest)
     hashes = row["files"] if row else "{}"
     types = {
         one["hash"]: one["content_type"]
         for one in store.all(
             "select hash, content_type from assets where account = ? and namespace = ? and hash in (select value from json_each(?))",
-            place.account,
-            place.namespace,
+            scope.account,
+            scope.namespace,
             hashes,
         )
     }
@@ -191,12 +191,12 @@ def files(store: Store, place: ScriptScope, manifest: str) -> dict[str, dict[str
     }
 
 
-def get(store: Store, place: ScriptScope, digest: str) -> bytes | None:
+def get(store: Store, scope: ScriptScope, digest: str) -> bytes | None:
     """The bytes of a file."""
     row = store.one(
         "select body from assets where account = ? and namespace = ? and hash = ?",
-        place.account,
-        place.namespace,
+        scope.account,
+        scope.namespace,
         digest,
     )
     return row["body"] if row else None
@@ -219,10 +219,10 @@ def move(store: Store, account: str, old: str, new: str) -> None:
         store.db.execute(f"update {table} set namespace = ? where account = ? and namespace = ?", (new, account, old))
 
 
-def drop(store: Store, place: ScriptScope) -> None:
+def drop(store: Store, scope: ScriptScope) -> None:
     """Forget the files of a namespace; inside `write()`."""
     for table in ("assets", "manifests"):
-        store.db.execute(f"delete from {table} where account = ? and namespace = ?", (place.account, place.namespace))
+        store.db.execute(f"delete from {table} where account = ? and namespace = ?", (scope.account, scope.namespace))
 
 
 USED = "select json_extract(config, '$.assets.manifest') from {} where json_extract(config, '$.assets') is not null"

@@ -104,32 +104,32 @@ def take(classes: Classes, name: str) -> dict[str, Any]:
     return classes.pop(name)
 
 
-def owner(binding: Binding, place: ScriptScope, name: str) -> str:
+def owner(binding: Binding, scope: ScriptScope, name: str) -> str:
     """The key of the Worker that has the class of a binding: this one, where none is named."""
     script = binding.spec.get("script_name")
     if script is None:
-        return place.key(name)
+        return scope.key(name)
     return ScriptScope(
-        place.account, str(binding.spec.get("dispatch_namespace") or (place.namespace if script == name else ""))
+        scope.account, str(binding.spec.get("dispatch_namespace") or (scope.namespace if script == name else ""))
     ).key(script)
 
 
 def with_ids(
-    bindings: Iterable[Binding], place: ScriptScope, name: str, classes_of: Callable[[str], Classes]
+    bindings: Iterable[Binding], scope: ScriptScope, name: str, classes_of: Callable[[str], Classes]
 ) -> list[Binding]:
     """The bindings, those of Durable Objects with the `namespace_id` that the server fills in, once their class is one that has storage.
     `classes_of` tells the classes of a Worker by its key."""
     found = []
     for one in bindings:
         if one.type == "durable_object_namespace":
-            key, label = owner(one, place, name), one.spec["class_name"]
+            key, label = owner(one, scope, name), one.spec["class_name"]
             classes = classes_of(key)
             if label not in classes:
                 raise ApiError(
                     400,
                     10061,
                     MISSING.format(label=label)
-                    if key == place.key(name)
+                    if key == scope.key(name)
                     else ELSEWHERE.format(label=label, **one.spec),
                 )
             one = Binding(one.name, one.type, {**one.spec, "namespace_id": classes[label]["id"]}, one.target, one.value)  # noqa: PLW2901

@@ -21,6 +21,6 @@ class ScriptScope:
 
     @classmethod
     def of(cls, key: str) -> tuple[ScriptScope, str]:
-        """The place and the name of a key."""
+        """The scope and the name of a key."""
         account, namespace, name = key.split("/", 2)
         return cls(account, namespace), name

@@ -58,7 +58,7 @@ class Script:
     """A stored Worker without its files, bindings and tags."""
 
     id: int
-    place: ScriptScope
+    scope: ScriptScope
     name: str
     tag: str
     etag: str
@@ -77,19 +77,19 @@ class Script:
 
     @property
     def key(self) -> str:
-        return self.place.key(self.name)
+        return self.scope.key(self.name)
 
     def settings(self) -> dict[str, Any]:
         return {name: self.config.get(name, default) for name, default in DEFAULTS.items()}
 
 
-def check_place(store: Store, place: ScriptScope) -> ScriptScope:
-    """The place, unless its namespace is not there."""
-    if place.namespace and not store.one(
-        "select 1 from namespaces where account = ? and name = ?", place.account, place.namespace
+def check_scope(store: Store, scope: ScriptScope) -> ScriptScope:
+    """The scope, unless its namespace is not there."""
+    if scope.namespace and not store.one(
+        "select 1 from namespaces where account = ? and name = ?", scope.account, scope.namespace
     ):
         raise namespace_missing()
-    return place
+    return scope
 
 
 def check_tails(store: Store, account: str, config: Mapping[str, Any]) -> None:
@@ -103,10 +103,10 @@ def check_tails(store: Store, account: str, config: Mapping[str, Any]) -> None:
             )
 
 
-def is_trusted(store: Store, place: ScriptScope) -> bool:
+def is_trusted(store: Store, scope: ScriptScope) -> bool:
     """Whether what is uploaded here now sees `request.cf` and shares its cache."""
     return bool(
-        store.one("select 1 from namespaces where account = ? and name = ? and trusted", place.account, place.namespace)
+        store.one("select 1 from namespaces where account = ? and name = ? and trusted", scope.account, scope.namespace)
     )
 
 
@@ -137,25 +137,25 @@ def check_tags(tags: Any, longest: int, odd: bool) -> list[str]:
 def from_row(row: Any) -> Script:
     fields = {name: row[name] for name in ("id", "name", "tag", "etag", "main", "version", "created_on", "modified_on")}
     return Script(
-        place=ScriptScope(row["account"], row["namespace"]),
+        scope=ScriptScope(row["account"], row["namespace"]),
         config=json.loads(row["config"]),
         extras=json.loads(row["extras"]),
         **fields,
     )
 
 
-def find(store: Store, place: ScriptScope, name: str) -> Script | None:
+def find(store: Store, scope: ScriptScope, name: str) -> Script | None:
     row = store.one(
-        "select * from scripts where account = ? and namespace = ? and name = ?", place.account, place.namespace, name
+        "select * from scripts where account = ? and namespace = ? and name = ?", scope.account, scope.namespace, name
     )
     return from_row(row) if row else None
 
 
-def get(store: Store, place: ScriptScope, name: str) -> Script:
+def get(store: Store, scope: ScriptScope, name: str) -> Script:
     """The Worker, or the refusal that fits: the namespace is not there, or the Worker is not."""
-    script = find(store, place, name)
+    script = find(store, scope, name)
     if script is None:
-        check_place(store, place)
+        check_scope(store, scope)
         raise worker_missing()
     return script
 
@@ -173,16 +173,16 @@ def tag_filter(text: str) -> tuple[list[str], list[str]]:
 
 
 def listing(
-    store: Store, place: ScriptScope, tags: str = "", after: str = "", limit: int | None = None
+    store: Store, scope: ScriptScope, tags: str = "", after: str = "", limit: int | None = None
 ) -> list[Script]:
-    """Workers of a place by name, beginning after `after`."""
+    """Workers of a scope by name, beginning after `after`."""
     wanted, unwanted = tag_filter(tags)
     having = "exists (select 1 from tags where script = scripts.id and tag = ?)"
     where = ["account = ?", "namespace = ?", "name > ?", *[having] * len(wanted), *[f"not {having}"] * len(unwanted)]
     rows = store.all(
         f"select * from scripts where {' and '.join(where)} order by name limit ?",
-        place.account,
-        place.namespace,
+        scope.account,
+        scope.namespace,
         after,
         *wanted,
         *unwanted,
@@ -246,15 +246,15 @@ class Change:
     version: versions.Version | None = None
 
 
-def write(store: Store, place: ScriptScope, name: str, change: Change, updates_modified_on: bool = True) -> Script:
+def write(store: Store, scope: ScriptScope, name: str, change: Change, updates_modified_on: bool = True) -> Script:
     """Create or change a Worker as a whole: either all of it is on disk, or nothing."""
     with store.write() as db:
-        old, time = find(store, place, name), now()
+        old, time = find(store, scope, name), now()
         kept = change.version.content if change.version else old
         etag = save_source(store, change.source) if change.source else kept.etag if kept else ""
         main = change.source.main if change.source else kept.main if kept else ""
         config = json.dumps(dict(change.config if change.config is not None else kept.config if kept else {}))
-        extras = json.dumps({**(old.extras if old else {}), **change.extras, **deployed(place, old, change, time)})
+        extras = json.dumps({**(old.extras if old else {}), **change.extras, **deployed(scope, old, change, time)})
         modified = time if updates_modified_on or old is None else old.modified_on
         db.execute(
             "insert into scripts (account, namespace, name, tag, etag, main, version, config, extras, created_on, modified_on)"
@@ -262,8 +262,8 @@ def write(store: Store, place: ScriptScope, name: str, change: Change, updates_m
             " etag = excluded.etag, main = excluded.main, version = excluded.version, config = excluded.config,"
             " extras = excluded.extras, modified_on = excluded.modified_on",
             (
-                place.account,
-                place.namespace,
+                scope.account,
+                scope.namespace,
                 name,
                 uuid.uuid4().hex,
                 etag,
@@ -275,19 +275,19 @@ def write(store: Store, place: ScriptScope, name: str, change: Change, updates_m
                 modified,
             ),
         )
-        script = get(store, place, name)
+        script = get(store, scope, name)
         if change.bindings is not None:
             bindings.save(store, script.id, change.bindings)
         if change.tags is not None:
             save_tags(store, script.id, change.tags)
-        if not place.namespace:
+        if not scope.namespace:
             deploy(store, script, change)
         if old and old.etag != etag:
             drop_source(store, old.etag)
     return script
 
 
-def deployed(place: ScriptScope, old: Script | None, change: Change, time: str) -> dict[str, Any]:
+def deployed(scope: ScriptScope, old: Script | None, change: Change, time: str) -> dict[str, Any]:
     """What a Worker of a namespace may know of what answers, where this write changes that: it has no versions."""
     same = (
         old
@@ -295,12 +295,12 @@ def deployed(place: ScriptScope, old: Script | None, change: Change, time: str) 
         and change.bindings is None
         and (change.config is None or versioned(change.config) == versioned(old.config))
     )
-    return {} if same or not place.namespace else {"deployed": {"id": str(uuid.uuid4()), "tag": "", "timestamp": time}}
+    return {} if same or not scope.namespace else {"deployed": {"id": str(uuid.uuid4()), "tag": "", "timestamp": time}}
 
 
 def answering(store: Store, script: Script) -> Mapping[str, str]:
     """The version that answers, as the Worker itself is told of it: `{"id", "tag", "timestamp"}`."""
-    if script.place.namespace:
+    if script.scope.namespace:
         told: Mapping[str, str] = script.extras["deployed"]
         return told
     version = versions.active(store, script.id)
@@ -375,7 +375,7 @@ def delete(store: Store, doomed: Iterable[Script]) -> None:
 class User:
     """A Worker that binds to another: as a service, and as the outbound Worker of dispatch namespaces."""
 
-    place: ScriptScope
+    scope: ScriptScope
     name: str
     as_service: bool
     outbound_of: tuple[str, ...]
@@ -383,7 +383,7 @@ class User:
 
 def users_of(store: Store, script: Script) -> list[User]:
     """The Workers, of the account and of its namespaces, that bind to this one; only one of the account can be bound to."""
-    if script.place.namespace:
+    if script.scope.namespace:
         return []
     rows = store.all(
         "select scripts.account, scripts.namespace, scripts.name, bindings.type, bindings.target from bindings"
@@ -391,7 +391,7 @@ def users_of(store: Store, script: Script) -> list[User]:
         " bindings.type = 'dispatch_namespace' and json_extract(bindings.spec, '$.outbound.worker.service') = ?1)"
         " and scripts.account = ?2 and scripts.id != ?3 order by scripts.name, scripts.namespace",
         script.name,
-        script.place.account,
+        script.scope.account,
         script.id,
     )
     found: dict[tuple[ScriptScope, str], list[Any]] = {}
@@ -399,10 +399,10 @@ def users_of(store: Store, script: Script) -> list[User]:
         found.setdefault((ScriptScope(row["account"], row["namespace"]), row["name"]), []).append(row)
     return [
         User(
-            place,
+            scope,
             name,
             any(row["type"] == "service" for row in bound),
             tuple(row["target"] for row in bound if row["type"] == "dispatch_namespace"),
         )
-        for (place, name), bound in found.items()
+        for (scope, name), bound in found.items()
     ]

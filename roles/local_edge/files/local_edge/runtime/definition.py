@@ -92,11 +92,11 @@ def module_of(module: Module, kind: str) -> dict[str, str]:
     return {"name": module.name, "kind": kind, "body": body}
 
 
-def runtime_binding(binding: Binding, place: ScriptScope, name: str) -> dict[str, Any]:
+def runtime_binding(binding: Binding, scope: ScriptScope, name: str) -> dict[str, Any]:
     """Return a binding for the runtime. A Durable Object binding gets the key of the Worker that defines its class."""
     shown = binding.shown()
     if binding.type == "durable_object_namespace":
-        shown["key"] = migrations.owner(binding, place, name)
+        shown["key"] = migrations.owner(binding, scope, name)
     return shown
 
 
@@ -115,7 +115,7 @@ def definition(
     config: Mapping[str, Any],
     bindings: Iterable[Binding],
     newest: str,
-    place: ScriptScope,
+    scope: ScriptScope,
     name: str = "",
     version: VersionLookup = no_version,
 ) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def definition(
             for binding in bindings
             if binding.type in VALUE_BINDINGS
         },
-        "bindings": [runtime_binding(binding, place, name) for binding in bindings if binding.type in SERVICE_BINDINGS],
+        "bindings": [runtime_binding(binding, scope, name) for binding in bindings if binding.type in SERVICE_BINDINGS],
         "blobs": [binding.shown() for binding in bindings if binding.type in BLOB_BINDINGS],
         "keys": [key_of(binding) for binding in bindings if binding.type == KEY],
         "has_default": config.get("has_default", True),

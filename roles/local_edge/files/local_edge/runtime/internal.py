@@ -86,9 +86,9 @@ class EdgeBackend:
                 return self.file(name, scope["method"], body)
         return 404, b"", {}
 
-    def script(self, place: ScriptScope, name: str) -> Reply:
-        self.requested_keys.add(place.key(name))
-        script = scripts.find(self.store, place, name)
+    def script(self, scope: ScriptScope, name: str) -> Reply:
+        self.requested_keys.add(scope.key(name))
+        script = scripts.find(self.store, scope, name)
         if script is None:
             return 404, b"", {}
         result = definition(
@@ -96,26 +96,26 @@ class EdgeBackend:
             script.config,
             bindings.load(self.store, script.id).values(),
             self.newest,
-            place,
+            scope,
             name,
             lambda: scripts.answering(self.store, script),
         )
         result["classes"], result["trusted"] = (
             script.migrations["classes"],
-            not place.namespace or script.config.get("trusted", False),
+            not scope.namespace or script.config.get("trusted", False),
         )
         # Trusted Workers share the caches of their namespace. Others have their own, which end with the Worker.
-        result["caches"] = place.key("") if result["trusted"] else f"{script.key}/{script.tag}"
+        result["caches"] = scope.key("") if result["trusted"] else f"{script.key}/{script.tag}"
         result["tails"] = [
-            ScriptScope(place.account, one.get("namespace", "")).key(one["service"])
+            ScriptScope(scope.account, one.get("namespace", "")).key(one["service"])
             for one in script.config.get("tail_consumers") or []
         ]
         if script.config.get("assets"):
-            result["assets"] = assets.site(self.store, place, script.config["assets"])
-        return as_json({**result, "account": place.account, "namespace": place.namespace, "version": script.version})
+            result["assets"] = assets.site(self.store, scope, script.config["assets"])
+        return as_json({**result, "account": scope.account, "namespace": scope.namespace, "version": script.version})
 
-    def asset(self, place: ScriptScope, digest: str) -> Reply:
-        found = assets.get(self.store, place, digest)
+    def asset(self, scope: ScriptScope, digest: str) -> Reply:
+        found = assets.get(self.store, scope, digest)
         return (404, b"", {}) if found is None else (200, found, {})
 
     def queue(self, account: str, name: str, body: bytes) -> Reply:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a handler is given and what it gives back."""
+"""The request and the response of an API handler, and pagination."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from local_edge.strict_json import decoded
 
 
 @dataclass
-class Answer:
+class ApiResponse:
     """A result for the envelope; or, with `content`, bytes that travel without one."""
 
     result: Any = None
@@ -38,11 +38,11 @@ class Answer:
 
 
 @dataclass
-class Call:
+class ApiRequest:
     """One request that is allowed to be here.
 
-    `touched` collects what the traffic side must forget before the answer leaves: keys of Workers, prefixes of keys
-    (ending in a slash), `routes`, or `kv:` and the id of a KV namespace.
+    `invalidated_keys` collects the cache keys that the edge drops before the response is sent: keys of Workers, prefixes
+    of keys (ending in a slash), `routes`, or `kv:` and the id of a KV namespace.
     """
 
     store: Store
@@ -53,7 +53,10 @@ class Call:
     query: dict[str, str]
     headers: Mapping[str, str]
     body: bytes
-    touched: list[str] = field(default_factory=list)
+    invalidated_keys: list[str] = field(default_factory=list)
+
+    def invalidate(self, *keys: str) -> None:
+        self.invalidated_keys += keys
 
     @property
     def behaviors(self) -> Behaviors:
@@ -64,14 +67,14 @@ class Call:
         return self.params["account"]
 
     @property
-    def place(self) -> ScriptScope:
+    def scope(self) -> ScriptScope:
         """Where the Workers of this path live."""
         return ScriptScope(self.account, self.params.get("namespace", ""))
 
     @property
     def script(self) -> Script:
         """The Worker of this path, which must be there."""
-        return scripts.get(self.store, self.place, self.params["script"])
+        return scripts.get(self.store, self.scope, self.params["script"])
 
     @property
     def client(self) -> str:
@@ -82,17 +85,17 @@ class Call:
     def media_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    def json(self, refusal: Callable[[str], ApiError] = bad_body) -> Any:
+    def json(self, error: Callable[[str], ApiError] = bad_body) -> Any:
         """The body as JSON, whatever its declared type."""
         try:
             return decoded(self.body)
-        except ValueError as error:
-            raise refusal(str(error)) from None
+        except ValueError as problem:
+            raise error(str(problem)) from None
 
-    def json_object(self, refusal: Callable[[str], ApiError] = bad_body) -> dict[str, Any]:
-        body = self.json(refusal)
+    def json_object(self, error: Callable[[str], ApiError] = bad_body) -> dict[str, Any]:
+        body = self.json(error)
         if not isinstance(body, dict):
-            raise refusal("it must be a JSON object")
+            raise error("it must be a JSON object")
         return body
 
     def tags(self, given: Any) -> list[str]:
@@ -133,14 +136,14 @@ class Call:
 
 
 SIGNATURE = 8
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[ApiRequest], Awaitable[ApiResponse]]
 
 
-def paged(call: Call, items: list[Any], default: int = 20, low: int = 5, high: int = 50) -> Answer:
+def paged(request: ApiRequest, items: list[Any], default: int = 20, low: int = 5, high: int = 50) -> ApiResponse:
     """One page in page/per_page style, with its `result_info`."""
-    page, size = call.number("page", 1, 1, 1_000_000), call.number("per_page", default, low, high)
+    page, size = request.number("page", 1, 1, 1_000_000), request.number("per_page", default, low, high)
     part = items[(page - 1) * size : page * size]
-    return Answer(
+    return ApiResponse(
         part,
         info={
             "page": page,
