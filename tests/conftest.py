@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all tests share."""
+"""Fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def budgets(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[None]:
-    """A place for the budgets of the tests, which are not those of who runs them."""
+def rate_limit_state(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[None]:
+    """Keep the rate limit state of the tests apart from the user's own."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
         yield

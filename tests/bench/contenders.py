@@ -20,7 +20,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
     NamespacedWorkers,
 )
 from edge_process import TOKEN, Edge
-from foreign import DATE, ROOT, Project
+from foreign_clients import DATE, ROOT, Project
 
 PEERS = Path(__file__).parent / "peers"
 NAMESPACE, ZONE, DOMAIN = "customer-workers", "example.com", "platform.example.com"
@@ -184,8 +184,8 @@ class Alchemy(Contender):
 
     def prepare(self) -> None:
         project = Project(self.folder / "project", self.edge)
-        project.take(ROOT / "tests" / "contract" / "projects" / "alchemy")
-        project.take(ROOT / "examples" / "quickstart")
+        project.copy_from(ROOT / "tests" / "contract" / "projects" / "alchemy")
+        project.copy_from(ROOT / "examples" / "quickstart")
         self.folder = project.folder
         self.environment |= project.environment
 
@@ -214,7 +214,7 @@ class Bundled(Contender):
 
     def prepare(self) -> None:
         super().prepare()
-        self.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": NAMESPACE})
+        self.edge.call("POST", "/workers/dispatch/namespaces", json={"name": NAMESPACE})
         subprocess.run(
             ["esbuild", "--bundle", "--format=esm", "--outfile=index.js", "--log-level=error", "src/tenant-worker.ts"],
             cwd=self.folder,

@@ -40,7 +40,7 @@ from contenders import (
     worker,
 )
 from edge_process import Edge
-from foreign import ROOT
+from foreign_clients import ROOT
 from measuring import Failed, TooLong, measure
 from targets import Record, Results
 
@@ -115,7 +115,7 @@ def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Re
 def tamper(edge: Edge) -> None:
     """Configure the first customer otherwise, as somebody would who knows of no playbook."""
     settings = {"bindings": bindings("customer-0", ["drifted"])}
-    edge.ask(
+    edge.call(
         "PATCH",
         f"{SCRIPTS}/{worker('customer-0')}/settings",
         files={"settings": (None, json.dumps(settings), "application/json")},
@@ -128,7 +128,7 @@ def check(edge: Edge, customers: Customers, types: list[str]) -> None:
     if found != {worker(customer) for customer in customers}:
         raise Failed(f"{len(found)} Workers are there instead of {len(customers)}")
     for customer in [*customers][:1] + [*customers][-1:]:
-        held = edge.ask("GET", f"{SCRIPTS}/{worker(customer)}/settings")["bindings"]
+        held = edge.call("GET", f"{SCRIPTS}/{worker(customer)}/settings")["bindings"]
         open_ones = [binding for binding in held if binding["type"] == "json"]
         if sorted(binding["type"] for binding in held) != types or open_ones != bindings(customer, customers[customer]):
             raise Failed(f"{customer} is configured with {held}")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_process import Edge
-from foreign import asked, forget
+from foreign_clients import clear_request_log, request_log
 
 
 class Failed(Exception):
@@ -45,7 +45,7 @@ class Measure:
 
 def measure(command: Sequence[str], folder: Path, environment: Mapping[str, str], edge: Edge, limit: float) -> Measure:
     """Run a command to its end, or for so many seconds."""
-    forget(edge)
+    clear_request_log(edge)
     # A process inherits the largest size of the one that starts it; 5 makes the kernel forget ours.
     Path("/proc/self/clear_refs").write_text("5")
     with tempfile.TemporaryFile() as said:
@@ -78,7 +78,7 @@ def measure(command: Sequence[str], folder: Path, environment: Mapping[str, str]
             raise Failed(
                 f"{' '.join(command)} ended with {process.returncode}\n{said.read().decode(errors='replace')[-4000:]}"
             )
-    seen = asked(edge)
+    seen = request_log(edge)
     moments = [one["at"] for one in seen] or [0]
     return Measure(
         len(seen),

@@ -24,7 +24,7 @@ def visited(edge: Edge, count: int) -> list[float]:
     """Upload tenants and visit each; megabytes of the edge after each tenth of them."""
     platform, megabytes = Platform(edge), []
     for number in range(count):
-        platform.tenant(f"t{number}", TENANT.format(number))
+        platform.deploy_tenant(f"t{number}", TENANT.format(number))
     for step in range(STEPS):
         for number in range(step * count // STEPS, (step + 1) * count // STEPS):
             answer = platform.get(f"t{number}")

@@ -74,9 +74,11 @@ class Chain:
 
 def platform(edge: Edge) -> dict[str, str]:
     """Workers on the edge; the host of each by what is on the way."""
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "bench"})
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
-    edge.ask("PUT", f"/storage/kv/namespaces/{kv}/bulk", json=[{"key": "tenant.lookup.example.com", "value": "tenant"}])
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "bench"})
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
+    edge.call(
+        "PUT", f"/storage/kv/namespaces/{kv}/bulk", json=[{"key": "tenant.lookup.example.com", "value": "tenant"}]
+    )
     tenants = {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "bench"}
     edge.deploy("tenant", HELLO, namespace="bench")
     edge.deploy("plain", HELLO)

@@ -71,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         edge = Edge(pathlib.Path(scratch) / "data")
         try:
-            edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "bench"})
+            edge.call("POST", "/workers/dispatch/namespaces", json={"name": "bench"})
             client = Client(edge.account)
             client.put(("first", BODY.format(metadata=METADATA, code="same").encode()))
             kinds = {

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One edge with workerd for all foreign programs, and a project to run them in."""
+"""A local edge with workerd for all foreign clients, and a project to run them in."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 
 import pytest
 from edge_process import Edge
-from foreign import INSTALLED, Project, forget, unanswered
+from foreign_clients import INSTALLED, Project, clear_request_log, unserved_requests
 
 
 @pytest.fixture(scope="session")
-def whole_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    assert INSTALLED.is_dir(), "`make contract` installs the programs"
+def session_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    assert INSTALLED.is_dir(), "the foreign clients are not installed: run `make contract`"
     edge = Edge(tmp_path_factory.mktemp("edge") / "data")
     yield edge
     edge.stop()
 
 
 @pytest.fixture
-def edge(whole_edge: Edge) -> Iterator[Edge]:
-    """An edge without objects; in the end every request must have led somewhere."""
-    whole_edge.wipe()
-    forget(whole_edge)
-    yield whole_edge
-    assert unanswered(whole_edge) == []
+def edge(session_edge: Edge) -> Iterator[Edge]:
+    """Provide an edge without objects. Afterwards, every request must have reached an endpoint that the edge serves."""
+    session_edge.wipe()
+    clear_request_log(session_edge)
+    yield session_edge
+    assert unserved_requests(session_edge) == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_process import Edge
-from foreign import ROOT, Project
+from foreign_clients import ROOT, Project
 
 PROGRAM = "alchemy.run.ts"
 BOTH = {"customer-a": ["feature1", "feature2"], "customer-b": ["feature1", "feature3"]}
@@ -23,21 +23,21 @@ def seen(edge: Edge, customer: str) -> Any:
 
 
 def test_the_platform_is_made_changed_and_destroyed(project: Project, edge: Edge) -> None:
-    project.take(Path(__file__).parent / "projects" / "alchemy")
-    project.take(ROOT / "examples" / "quickstart")
+    project.copy_from(Path(__file__).parent / "projects" / "alchemy")
+    project.copy_from(ROOT / "examples" / "quickstart")
     # The one client that does not ask the base URL for its accounts, but Cloudflare's own.
     project.environment["CLOUDFLARE_ACCOUNT_ID"] = edge.ready["accounts"][0]["id"]
     project.run(PROGRAM, FEATURES=json.dumps(BOTH))
-    (kv,) = edge.ask("GET", "/storage/kv/namespaces")
+    (kv,) = edge.call("GET", "/storage/kv/namespaces")
     records = [
         {"key": f"{customer}.platform.example.com", "value": json.dumps({"worker": f"{customer}-worker"})}
         for customer in BOTH
     ]
-    edge.ask("PUT", f"/storage/kv/namespaces/{kv['id']}/bulk", json=records)
+    edge.call("PUT", f"/storage/kv/namespaces/{kv['id']}/bulk", json=records)
     for customer, features in BOTH.items():
         assert seen(edge, customer) == {"customerId": customer, "features": features, "path": "/x"}
     assert seen(edge, "nobody") == 404
-    bindings = {one["name"]: one for one in edge.ask("GET", "/workers/scripts/platform-router/settings")["bindings"]}
+    bindings = {one["name"]: one for one in edge.call("GET", "/workers/scripts/platform-router/settings")["bindings"]}
     assert (bindings["TENANT_NAMESPACE"]["namespace"], bindings["TENANT_DATA"]["namespace_id"]) == (
         "customer-workers",
         kv["id"],
@@ -46,7 +46,7 @@ def test_the_platform_is_made_changed_and_destroyed(project: Project, edge: Edge
     project.run(PROGRAM, FEATURES=json.dumps({"customer-a": ["feature4"]}))
     assert seen(edge, "customer-a")["features"] == ["feature4"]
     assert seen(edge, "customer-b") == 404
-    assert [script["id"] for script in edge.ask("GET", "/workers/dispatch/namespaces/customer-workers/scripts")] == [
+    assert [script["id"] for script in edge.call("GET", "/workers/dispatch/namespaces/customer-workers/scripts")] == [
         "customer-a-worker"
     ]
 
@@ -57,4 +57,4 @@ def test_the_platform_is_made_changed_and_destroyed(project: Project, edge: Edge
         "/storage/kv/namespaces",
         f"{edge.zone['example.com']}/workers/routes",
     ):
-        assert edge.ask("GET", listing) == []
+        assert edge.call("GET", listing) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from edge_process import TOKEN, Edge
-from foreign import Project
+from foreign_clients import Project
 
 PUBLISHER = Path(__file__).parent / "projects" / "publisher"
 #: A checkout of Cloudflare's repository of templates: its code is not ours to carry, and no package holds it.
@@ -23,19 +23,19 @@ def deploy(project: Project, name: str, **variables: str) -> None:
     account = project.edge.ready["accounts"][0]["id"]
     values = {"CLOUDFLARE_ACCOUNT_ID": account, **variables}
     project.wrangler("deploy", *(part for key, value in values.items() for part in ("--var", f"{key}:{value}")))
-    project.wrangler("secret", "put", "CLOUDFLARE_API_TOKEN", "--name", name, given=TOKEN)
+    project.wrangler("secret", "put", "CLOUDFLARE_API_TOKEN", "--name", name, stdin=TOKEN)
 
 
 def test_a_worker_publishes_workers_with_the_typescript_sdk(project: Project, edge: Edge) -> None:
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "published"})
-    project.take(PUBLISHER)
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "published"})
+    project.copy_from(PUBLISHER)
     deploy(project, "publisher", NAMESPACE="published")
     published = edge.get("publish.example.com", "/customer-a", method="PUT", data=CODE)
     assert published.json() == {"id": "customer-a", "tags": ["published", "plan:free"]}
     assert edge.get("publish.example.com", "/customer-a").text == "hello from customer-a"
     refused = edge.get("publish.example.com", "/customer-b", method="PUT", data="not a module (")
     assert refused.status_code == 400 and [error["code"] for error in refused.json()] == [10021]
-    assert [script["id"] for script in edge.ask("GET", "/workers/dispatch/namespaces/published/scripts")] == [
+    assert [script["id"] for script in edge.call("GET", "/workers/dispatch/namespaces/published/scripts")] == [
         "customer-a"
     ]
 
@@ -45,7 +45,7 @@ def test_a_worker_publishes_workers_with_the_typescript_sdk(project: Project, ed
 )
 def test_cloudflares_own_publisher_publishes(project: Project, edge: Edge) -> None:
     name, namespace = "worker-publisher-template", "my-dispatch-namespace"
-    project.take(Path(TEMPLATES) / name)
+    project.copy_from(Path(TEMPLATES) / name)
     project.wrangler("dispatch-namespace", "create", namespace)
     deploy(project, name, READONLY="false")
     edge.route("publish.example.com/*", name)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from edge_process import Edge, Platform
-from foreign import Project, asked, forget
+from foreign_clients import Project, clear_request_log, request_log
 
 API = """
 export default { fetch(request, env) {
@@ -17,7 +17,7 @@ export default { fetch(request, env) {
 
 
 def uploads(edge: Edge) -> int:
-    return sum(seen["path"].endswith("/workers/assets/upload") for seen in asked(edge))
+    return sum(seen["path"].endswith("/workers/assets/upload") for seen in request_log(edge))
 
 
 def test_a_site_is_deployed_and_only_what_changed_is_sent_again(project: Project, edge: Edge) -> None:
@@ -40,7 +40,7 @@ def test_a_site_is_deployed_and_only_what_changed_is_sent_again(project: Project
     missing = edge.get("site.example.com", "/nowhere")
     assert (missing.status_code, missing.text) == (404, "<h1>nothing</h1>")
 
-    forget(edge)
+    clear_request_log(edge)
     assert "No updated asset files to upload" in project.wrangler("deploy")
     assert uploads(edge) == 0 and edge.get("site.example.com", "/about").text == "<h1>about</h1>"
 

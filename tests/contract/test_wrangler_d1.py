@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from foreign import Project
+from foreign_clients import Project
 
 WORKER = """
 export default { async fetch(request, { DB }) { return Response.json(await DB.prepare("select name from items order by id").raw()); } };
@@ -19,7 +19,7 @@ export default { async fetch(request, { DB }) { return Response.json(await DB.pr
 @pytest.fixture
 def shop(project: Project) -> str:
     """The id of a database, which the project names."""
-    ident = str(project.edge.ask("POST", "/d1/database", json={"name": "shop"})["uuid"])
+    ident = str(project.edge.call("POST", "/d1/database", json={"name": "shop"})["uuid"])
     project.configure(
         name="worker", main="index.js", d1_databases=[{"binding": "DB", "database_name": "shop", "database_id": ident}]
     )
@@ -117,7 +117,7 @@ def test_an_export_is_a_file_that_can_be_imported(project: Project, shop: str) -
     ]
     project.wrangler("d1", "export", "shop", "--remote", "--output", "schema.sql", "--no-data", "--skip-confirmation")
     assert "INSERT" not in (project.folder / "schema.sql").read_text()
-    project.edge.ask("POST", "/d1/database", json={"name": "copy"})
+    project.edge.call("POST", "/d1/database", json={"name": "copy"})
     project.wrangler("d1", "execute", "copy", "--remote", "--file", "whole.sql")
     copied = project.read("d1", "execute", "copy", "--remote", "--json", "--command", "select * from items")
     assert copied[0]["results"] == [{"id": 1, "name": "it's"}, {"id": 2, "name": None}]

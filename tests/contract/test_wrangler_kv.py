@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from foreign import Project
+from foreign_clients import Project
 
 
 @pytest.fixture
 def kv(project: Project) -> str:
     """The id of a namespace."""
-    return str(project.edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"])
+    return str(project.edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"])
 
 
 def test_namespaces_are_made_listed_renamed_and_deleted(project: Project) -> None:
@@ -23,9 +23,9 @@ def test_namespaces_are_made_listed_renamed_and_deleted(project: Project) -> Non
     (made,) = project.read("kv", "namespace", "list")
     assert made["title"] == "settings"
     project.wrangler("kv", "namespace", "rename", "--namespace-id", made["id"], "--new-name", "preferences")
-    assert project.edge.ask("GET", f"/storage/kv/namespaces/{made['id']}")["title"] == "preferences"
+    assert project.edge.call("GET", f"/storage/kv/namespaces/{made['id']}")["title"] == "preferences"
     project.wrangler("kv", "namespace", "delete", "--namespace-id", made["id"], "--skip-confirmation")
-    assert project.edge.ask("GET", "/storage/kv/namespaces") == []
+    assert project.edge.call("GET", "/storage/kv/namespaces") == []
 
 
 def test_a_pair_is_written_with_all_that_belongs_to_it_read_listed_and_deleted(project: Project, kv: str) -> None:
@@ -56,4 +56,4 @@ def test_pairs_travel_in_bulk(project: Project, kv: str) -> None:
     assert '"plain": "one"' in said and '"absent": null' in said
     project.write("keys.json", ["plain", "bytes"])
     project.wrangler("kv", "bulk", "delete", *at, "keys.json", "--force")
-    assert project.edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys") == []
+    assert project.edge.call("GET", f"/storage/kv/namespaces/{kv}/keys") == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from edge_process import Platform
-from foreign import Project
+from foreign_clients import Project
 
 TENANT = "export default { fetch: (request, env) => Response.json(env) };"
 
@@ -32,16 +32,16 @@ def test_a_token_that_is_unknown_is_refused(project: Project) -> None:
 def test_namespaces_are_made_listed_renamed_and_deleted(project: Project) -> None:
     edge = project.edge
     said = project.wrangler("dispatch-namespace", "create", "customers")
-    made = edge.ask("GET", "/workers/dispatch/namespaces/customers")
+    made = edge.call("GET", "/workers/dispatch/namespaces/customers")
     assert f'Created dispatch namespace "customers" with ID "{made["namespace_id"]}"' in said
     assert "namespace_name: 'customers'" in project.wrangler("dispatch-namespace", "list")
     assert f"namespace_id: '{made['namespace_id']}'" in project.wrangler("dispatch-namespace", "get", "customers")
     project.wrangler("dispatch-namespace", "rename", "customers", "clients")
-    (renamed,) = edge.ask("GET", "/workers/dispatch/namespaces")
+    (renamed,) = edge.call("GET", "/workers/dispatch/namespaces")
     assert (renamed["namespace_name"], renamed["namespace_id"]) == ("clients", made["namespace_id"])
     assert "[code: 100119]" in project.wrangler("dispatch-namespace", "get", "customers", fails=True)
     project.wrangler("dispatch-namespace", "delete", "clients")
-    assert edge.ask("GET", "/workers/dispatch/namespaces") == []
+    assert edge.call("GET", "/workers/dispatch/namespaces") == []
 
 
 def test_a_tenant_is_deployed_changed_and_keeps_its_secrets(project: Project, platform: Platform) -> None:
@@ -51,11 +51,11 @@ def test_a_tenant_is_deployed_changed_and_keeps_its_secrets(project: Project, pl
     assert f"Dispatch Namespace: {platform.namespace}" in said
     assert platform.get("customer-a").json() == {"PLAN": "free", "LIMITS": {"seats": [1, 2]}}
     where = f"/workers/dispatch/namespaces/{platform.namespace}/scripts/customer-a"
-    platform.edge.ask("PUT", f"{where}/secrets", json={"name": "KEY", "text": "hidden", "type": "secret_text"})
+    platform.edge.call("PUT", f"{where}/secrets", json={"name": "KEY", "text": "hidden", "type": "secret_text"})
     project.configure(name="customer-a", main="index.js", vars={"PLAN": "pro"})
     project.wrangler("deploy", "--dispatch-namespace", platform.namespace)
     assert platform.get("customer-a").json() == {"PLAN": "pro", "KEY": "hidden"}
-    assert [script["id"] for script in platform.edge.ask("GET", "/workers/scripts")] == ["router"]
+    assert [script["id"] for script in platform.edge.call("GET", "/workers/scripts")] == ["router"]
 
 
 def test_code_that_does_not_start_is_refused_with_its_place(project: Project, platform: Platform) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 
 from edge_process import Edge
-from foreign import Project
+from foreign_clients import Project
 
 SENDER = """
 export default { async fetch(request, env) {
@@ -24,13 +24,13 @@ def test_queues_are_made_listed_shown_and_deleted(project: Project, edge: Edge) 
         "queues", "create", "mails", "--delivery-delay-secs", "60", "--message-retention-period-secs", "3600"
     )
     assert "already taken" in project.wrangler("queues", "create", "mails", fails=True)
-    (made,) = edge.ask("GET", "/queues")
+    (made,) = edge.call("GET", "/queues")
     assert made["settings"] == {"delivery_delay": 60, "message_retention_period": 3600}
     assert made["queue_id"] in project.wrangler("queues", "list")
     said = project.wrangler("queues", "info", "mails")
     assert "Queue Name: mails" in said and "Number of Producers: 0" in said and "Number of Consumers: 0" in said
     project.wrangler("queues", "delete", "mails")
-    assert edge.ask("GET", "/queues") == []
+    assert edge.call("GET", "/queues") == []
     assert "does not exist" in project.wrangler("queues", "info", "mails", fails=True)
 
 
@@ -46,8 +46,8 @@ def test_a_worker_sends_to_its_queues(project: Project, edge: Edge) -> None:
     assert "mails" in project.wrangler("deploy")
     assert edge.get("sender.example.com").text == "sent"
     assert "worker:sender" in project.wrangler("queues", "info", "mails")
-    queues = {one["queue_name"]: one["queue_id"] for one in edge.ask("GET", "/queues")}
-    pulled = {name: edge.ask("POST", f"/queues/{ident}/messages/pull", json={}) for name, ident in queues.items()}
+    queues = {one["queue_name"]: one["queue_id"] for one in edge.call("GET", "/queues")}
+    pulled = {name: edge.call("POST", f"/queues/{ident}/messages/pull", json={}) for name, ident in queues.items()}
     assert base64.b64decode(pulled["mails"]["messages"][0]["body"]) == b'{"to":"customer"}'
     assert (pulled["orders"]["messages"], pulled["orders"]["message_backlog_count"]) == ([], 2), "both wait"
 

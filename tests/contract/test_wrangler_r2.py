@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from foreign import Project
+from foreign_clients import Project
 
 WORKER = """
 export default { async fetch(request, env) {
@@ -21,7 +21,7 @@ export default { async fetch(request, env) {
 
 @pytest.fixture
 def bucket(project: Project) -> str:
-    project.edge.ask("POST", "/r2/buckets", json={"name": "files"})
+    project.edge.call("POST", "/r2/buckets", json={"name": "files"})
     return "files"
 
 
@@ -50,7 +50,7 @@ def test_buckets_are_made_listed_shown_changed_and_deleted(project: Project) -> 
     assert "Deleted bucket files" in project.wrangler("r2", "bucket", "delete", "files")
     project.wrangler("r2", "bucket", "delete", "european", "--jurisdiction", "eu")
     assert "does not exist" in project.wrangler("r2", "bucket", "info", "files", fails=True)
-    assert project.edge.ask("GET", "/r2/buckets") == {"buckets": []}
+    assert project.edge.call("GET", "/r2/buckets") == {"buckets": []}
 
 
 def test_objects_are_put_got_and_deleted(project: Project, bucket: str) -> None:
@@ -72,7 +72,7 @@ def test_objects_are_put_got_and_deleted(project: Project, bucket: str) -> None:
     )
     path = f"{bucket}/a/deep/key.png"
     project.wrangler("r2", "object", "put", path, "--file", "content.bin", "--remote", *options)
-    (listed,) = project.edge.ask("GET", f"/r2/buckets/{bucket}/objects")
+    (listed,) = project.edge.call("GET", f"/r2/buckets/{bucket}/objects")
     assert (listed["key"], listed["size"], listed["storage_class"]) == (
         "a/deep/key.png",
         len(content),
@@ -101,7 +101,7 @@ def test_objects_are_put_got_and_deleted(project: Project, bucket: str) -> None:
 
 
 def test_objects_go_through_pipes(project: Project, bucket: str) -> None:
-    project.wrangler("r2", "object", "put", f"{bucket}/piped", "--pipe", "--remote", given="through a pipe")
+    project.wrangler("r2", "object", "put", f"{bucket}/piped", "--pipe", "--remote", stdin="through a pipe")
     assert project.wrangler("r2", "object", "get", f"{bucket}/piped", "--pipe", "--remote") == "through a pipe"
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from edge_process import Edge
-from foreign import Project
+from foreign_clients import Project
 
 #: (module (func (export "answer") (result i32) (i32.const 42)))
 WASM = bytes.fromhex("0061736d010000000105016000017f03020100070a0106616e7377657200000a06010400412a0b")
@@ -22,7 +22,7 @@ async function respond(request) {
 
 
 def test_a_script_with_a_namespace_and_files_is_deployed_unchanged(project: Project, edge: Edge) -> None:
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     project.write("index.js", SCRIPT)
     project.write("imported.txt", "imported")
     project.write("page.html", "<p>grüße</p>")
@@ -38,7 +38,7 @@ def test_a_script_with_a_namespace_and_files_is_deployed_unchanged(project: Proj
         text_blobs={"PAGE": "page.html"},
         data_blobs={"BYTES": "bytes.bin"},
     )
-    project.wrangler("secret", "put", "KEY", "--name", "old", given="hidden")
+    project.wrangler("secret", "put", "KEY", "--name", "old", stdin="hidden")
     project.wrangler("deploy")
     assert edge.get("old.example.com", "/path").json() == [
         "pro",
@@ -49,7 +49,7 @@ def test_a_script_with_a_namespace_and_files_is_deployed_unchanged(project: Proj
         [0, 255],
         "imported",
     ]
-    (listed,) = edge.ask("GET", "/workers/scripts")
+    (listed,) = edge.call("GET", "/workers/scripts")
     assert (listed["handlers"], listed["has_modules"]) == (["fetch"], False)
     project.wrangler("deploy", "--var", "PLAN:free")
     assert edge.get("old.example.com", "/again").json()[:3] == ["free", "hidden", "/again"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from edge_process import Edge
-from foreign import Project
+from foreign_clients import Project
 
 
 class Steps:
@@ -55,11 +55,11 @@ def test_versions_are_uploaded_deployed_and_rolled_back(project: Project, steps:
 
 
 def test_a_secret_may_wait_in_a_version(project: Project, steps: Steps, edge: Edge) -> None:
-    project.wrangler("versions", "secret", "put", "KEY", given="hidden")
+    project.wrangler("versions", "secret", "put", "KEY", stdin="hidden")
     assert steps.shown() == ["first", None]
     assert "Secret Name: KEY" in project.wrangler("versions", "secret", "list", "--latest-version")
     assert "latest version of your Worker isn't currently deployed" in project.wrangler(
-        "secret", "put", "OTHER", given="x", fails=True
+        "secret", "put", "OTHER", stdin="x", fails=True
     )
     newest = project.read("versions", "list", "--json")[-1]
     project.wrangler("versions", "deploy", newest["id"], "--yes")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from edge_process import ECHO, Edge
-from foreign import Project
+from foreign_clients import Project
 
 ROUTER = """
 export default {
@@ -34,7 +34,7 @@ VALUE = {"a": 1}
 @pytest.fixture
 def edge(edge: Edge) -> Edge:
     """What the router is bound to."""
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "customers"})
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "customers"})
     edge.deploy("customer-a", TEXT.format("customer a"), namespace="customers")
     edge.deploy("customer-b", ASKING, namespace="customers")
     edge.deploy("greeter", TEXT.format("hello"))
@@ -44,19 +44,19 @@ def edge(edge: Edge) -> Edge:
 
 @pytest.fixture
 def data(edge: Edge) -> str:
-    kv = str(edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"])
+    kv = str(edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"])
     edge.session.put(f"{edge.account}/storage/kv/namespaces/{kv}/values/key", data="the value")
     return kv
 
 
 def patterns(edge: Edge) -> dict[str, str]:
     return {
-        route["pattern"]: route["script"] for route in edge.ask("GET", f"{edge.zone['example.com']}/workers/routes")
+        route["pattern"]: route["script"] for route in edge.call("GET", f"{edge.zone['example.com']}/workers/routes")
     }
 
 
 def schedules(edge: Edge) -> list[str]:
-    return [schedule["cron"] for schedule in edge.ask("GET", "/workers/scripts/router/schedules")["schedules"]]
+    return [schedule["cron"] for schedule in edge.call("GET", "/workers/scripts/router/schedules")["schedules"]]
 
 
 def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(
@@ -81,7 +81,7 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(
     assert edge.get("customer-a.example.com").text == "customer a"
     assert patterns(edge) == {"*.example.com/*": "router", "example.com/own": "router"}
     assert schedules(edge) == ["*/5 * * * *", "0 3 * * 1"]
-    assert edge.ask("GET", "/workers/scripts/router/subdomain") == {"enabled": False, "previews_enabled": False}
+    assert edge.call("GET", "/workers/scripts/router/subdomain") == {"enabled": False, "previews_enabled": False}
 
     project.configure(
         **{
@@ -96,8 +96,8 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(
     assert "router.local-edge.workers.dev" in said and "WARNING" not in said
     assert edge.get("router.local-edge.workers.dev", "/own").json()["vars"] == "changed"
     assert (patterns(edge), schedules(edge)) == ({"*.example.com/*": "router"}, [])
-    assert edge.ask("GET", "/workers/scripts/router/subdomain")["enabled"] is True
-    versions = edge.ask("GET", "/workers/scripts/router/versions")["items"]
+    assert edge.call("GET", "/workers/scripts/router/subdomain")["enabled"] is True
+    versions = edge.call("GET", "/workers/scripts/router/versions")["items"]
     assert len(versions) == 2 and versions[0]["annotations"]["workers/message"] == "a second thought"
 
 
@@ -128,7 +128,7 @@ def test_a_worker_has_a_domain_of_its_own(project: Project, edge: Edge) -> None:
     project.configure(name="shop", main="index.js", routes=[{"pattern": "shop.example.com", "custom_domain": True}])
     assert "shop.example.com (custom domain)" in project.wrangler("deploy")
     assert edge.get("shop.example.com", "/any").json()["url"].endswith("/any")
-    assert [(domain["hostname"], domain["service"]) for domain in edge.ask("GET", "/workers/domains")] == [
+    assert [(domain["hostname"], domain["service"]) for domain in edge.call("GET", "/workers/domains")] == [
         ("shop.example.com", "shop")
     ]
 
@@ -139,8 +139,8 @@ def test_an_environment_is_a_worker_with_a_name_of_its_own(project: Project, edg
     project.configure(name="shop", main="index.js", vars={"STAGE": "production"}, env={"staging": staging})
     project.wrangler("deploy", "--env", "staging")
     assert edge.get("staging.example.com").json()["env"] == {"STAGE": "staging"}
-    project.wrangler("secret", "put", "KEY", "--env", "staging", given="hidden")
-    tags = edge.ask("GET", "/workers/scripts/shop-staging/script-settings")["tags"]
+    project.wrangler("secret", "put", "KEY", "--env", "staging", stdin="hidden")
+    tags = edge.call("GET", "/workers/scripts/shop-staging/script-settings")["tags"]
     assert sorted(tags) == ["cf:environment=staging", "cf:service=shop"]
     assert edge.get("staging.example.com").json()["env"] == {"STAGE": "staging", "KEY": "hidden"}
 
@@ -149,12 +149,12 @@ def test_a_binding_to_what_is_not_there_is_refused(project: Project, edge: Edge)
     project.write("index.js", ECHO)
     project.configure(name="lost", main="index.js", services=[{"binding": "OTHER", "service": "nobody"}])
     assert "[code: 10144]" in project.wrangler("deploy", fails=True)
-    assert "lost" not in [script["id"] for script in edge.ask("GET", "/workers/scripts")]
+    assert "lost" not in [script["id"] for script in edge.call("GET", "/workers/scripts")]
 
 
 def test_secrets_are_put_listed_and_deleted_and_survive_a_deployment(project: Project, edge: Edge) -> None:
     at = ("--name", "keeper")
-    project.wrangler("secret", "put", "FIRST", *at, given="one\n")  # wrangler makes the Worker that is not there yet
+    project.wrangler("secret", "put", "FIRST", *at, stdin="one\n")  # wrangler makes the Worker that is not there yet
     project.write("secrets.json", {"SECOND": "two", "THIRD": "three"})
     project.wrangler("secret", "bulk", "secrets.json", *at)
     project.write("secrets.json", {"SECOND": None, "THIRD": "drei"})
@@ -177,4 +177,4 @@ def test_a_worker_that_another_needs_is_deleted_only_by_force(project: Project, 
         and "Successfully deleted greeter" in said
     )
     project.wrangler("delete", "--name", "visitor", "--force")
-    assert [script["id"] for script in edge.ask("GET", "/workers/scripts")] == ["outbound"]
+    assert [script["id"] for script in edge.call("GET", "/workers/scripts")] == ["outbound"]

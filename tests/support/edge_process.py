@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole local edge as a process, with real workerd, and a client for both of its ports."""
+"""Run a local edge with workerd as a process, with a client for both of its ports."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ import requests
 
 FILES = Path(__file__).parents[2] / "roles" / "local_edge" / "files"
 TOKEN = "integration-token-0123456789"
-ECHO = "export default { async fetch(request, env) { return Response.json({ env, url: request.url, cf: request.cf ?? null }); } };"
+ECHO = """export default { async fetch(request, env) {
+  return Response.json({ env, url: request.url, cf: request.cf ?? null });
+} };"""
 
-EVALUATING = """
+EVALUATOR = """
 export default { async fetch(request, env) {
-  try { return Response.json((await (CODE)) ?? null); } catch (error) { return Response.json([error.name, error.message], { status: 500 }); }
+  try { return Response.json((await (CODE)) ?? null); } catch (error) {
+    return Response.json([error.name, error.message], { status: 500 });
+  }
 } };
 """
 
@@ -41,7 +45,7 @@ class Edge:
         return [sys.executable, "-m", "local_edge", *arguments]
 
     def environment(self) -> dict[str, str]:
-        assert os.environ.get("LOCAL_EDGE_WORKERD"), "set LOCAL_EDGE_WORKERD to the workerd to test with"
+        assert os.environ.get("LOCAL_EDGE_WORKERD"), "set LOCAL_EDGE_WORKERD to the path of workerd"
         return {**os.environ, "PYTHONPATH": str(FILES), "LOCAL_EDGE_TOKEN": TOKEN}
 
     def start(self) -> None:
@@ -74,7 +78,7 @@ class Edge:
         assert self.process.wait(10) == 0, self.log.read_text()
 
     def children(self) -> dict[str, int]:
-        """Process ids below ours: the control plane's as `control`, workerd's by the name of their configuration."""
+        """Map process names to ids: `control` for the control plane, the name of the configuration for each workerd."""
         found, family = {}, {self.process.pid}
         for entry in sorted(
             (entry for entry in Path("/proc").iterdir() if entry.name.isdigit()), key=lambda entry: int(entry.name)
@@ -90,8 +94,8 @@ class Edge:
                 ] = int(entry.name)
         return found
 
-    def ask(self, method: str, path: str, **options: Any) -> Any:
-        """The result of a call that must succeed."""
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """Call the API and return the result. The call must succeed."""
         response = self.session.request(method, path if path.startswith("http") else f"{self.account}{path}", **options)
         assert response.ok, response.text
         return response.json()["result"]
@@ -105,15 +109,20 @@ class Edge:
         files: dict[str, tuple[str, Any]] | None = None,
         **metadata: Any,
     ) -> requests.Response:
-        """PUT a Worker; `files` are further modules as name -> (content type, body)."""
-        where = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
-        told = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": bindings or [], **metadata}
+        """PUT a Worker; `files` maps the names of additional modules to (content type, body)."""
+        path = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
+        content = {
+            "main_module": "index.js",
+            "compatibility_date": "2026-11-01",
+            "bindings": bindings or [],
+            **metadata,
+        }
         parts: dict[str, Any] = {
-            "metadata": (None, json.dumps(told), "application/json"),
+            "metadata": (None, json.dumps(content), "application/json"),
             "index.js": ("index.js", code, "application/javascript+module"),
         }
         parts.update({key: (key, body, kind) for key, (kind, body) in (files or {}).items()})
-        return self.session.put(f"{self.account}{where}/{name}", files=parts)
+        return self.session.put(f"{self.account}{path}/{name}", files=parts)
 
     def deploy(self, *arguments: Any, **options: Any) -> Any:
         response = self.upload(*arguments, **options)
@@ -121,10 +130,10 @@ class Edge:
         return response.json()["result"]
 
     def route(self, pattern: str, script: str | None, zone: str = "example.com") -> Any:
-        return self.ask("POST", f"{self.zone[zone]}/workers/routes", json={"pattern": pattern, "script": script})
+        return self.call("POST", f"{self.zone[zone]}/workers/routes", json={"pattern": pattern, "script": script})
 
     def get(self, host: str, path: str = "/", **options: Any) -> requests.Response:
-        """A visitor's request."""
+        """Send a visitor's request."""
         options.setdefault("timeout", 30)
         return requests.request(
             options.pop("method", "GET"),
@@ -135,43 +144,45 @@ class Edge:
         )
 
     def evaluate(self, code: str, *bindings: dict[str, Any], **metadata: Any) -> Any:
-        """What an expression comes to in a Worker that has these bindings in `env`; of an error, its name and message."""
-        self.deploy("evaluating", EVALUATING.replace("CODE", code), bindings=list(bindings), **metadata)
+        """Evaluate an expression in a Worker with these bindings in `env`. An error is returned as [name, message]."""
+        self.deploy("evaluating", EVALUATOR.replace("CODE", code), bindings=list(bindings), **metadata)
         host = "evaluating.example.com"
         if f"{host}/*" not in [
-            route["pattern"] for route in self.ask("GET", f"{self.zone['example.com']}/workers/routes")
+            route["pattern"] for route in self.call("GET", f"{self.zone['example.com']}/workers/routes")
         ]:
             self.route(f"{host}/*", "evaluating")
         return self.get(host).json()
 
     def wipe(self) -> None:
         """Remove every object the API lists."""
-        for script in self.ask("GET", "/workers/scripts"):
-            self.ask("DELETE", f"/workers/scripts/{script['id']}?force=true")
+        for script in self.call("GET", "/workers/scripts"):
+            self.call("DELETE", f"/workers/scripts/{script['id']}?force=true")
         for zone in self.zone.values():
             for kind in ("workers/routes", "dns_records", "custom_hostnames"):
-                for one in self.ask("GET", f"{zone}/{kind}"):
-                    self.ask("DELETE", f"{zone}/{kind}/{one['id']}")
-        for namespace in self.ask("GET", "/workers/dispatch/namespaces"):
-            self.ask("DELETE", f"/workers/dispatch/namespaces/{namespace['namespace_name']}")
-        for queue in self.ask("GET", "/queues"):
-            self.ask("DELETE", f"/queues/{queue['queue_id']}")
-        for kv in self.ask("GET", "/storage/kv/namespaces"):
-            self.ask("DELETE", f"/storage/kv/namespaces/{kv['id']}")
-        for bucket in self.ask("GET", "/r2/buckets?per_page=1000")["buckets"]:
+                for item in self.call("GET", f"{zone}/{kind}"):
+                    self.call("DELETE", f"{zone}/{kind}/{item['id']}")
+        for namespace in self.call("GET", "/workers/dispatch/namespaces"):
+            self.call("DELETE", f"/workers/dispatch/namespaces/{namespace['namespace_name']}")
+        for queue in self.call("GET", "/queues"):
+            self.call("DELETE", f"/queues/{queue['queue_id']}")
+        for kv in self.call("GET", "/storage/kv/namespaces"):
+            self.call("DELETE", f"/storage/kv/namespaces/{kv['id']}")
+        for bucket in self.call("GET", "/r2/buckets?per_page=1000")["buckets"]:
             objects = f"/r2/buckets/{bucket['name']}/objects"
-            while keys := [one["key"] for one in self.ask("GET", f"{objects}?per_page=1000")]:
-                self.ask("DELETE", objects, json=keys)
-            self.ask("DELETE", f"/r2/buckets/{bucket['name']}")
-        for database in self.ask("GET", "/d1/database"):
-            self.ask("DELETE", f"/d1/database/{database['uuid']}")
+            while keys := [item["key"] for item in self.call("GET", f"{objects}?per_page=1000")]:
+                self.call("DELETE", objects, json=keys)
+            self.call("DELETE", f"/r2/buckets/{bucket['name']}")
+        for database in self.call("GET", "/d1/database"):
+            self.call("DELETE", f"/d1/database/{database['uuid']}")
 
 
 ROUTER = """
 export default { async fetch(request, env) {
   const name = new URL(request.url).hostname.split(".")[0];
   let target;
-  try { target = env.TENANTS.get(name); } catch (error) { return new Response(`get threw ${error.message}`, { status: 500 }); }
+  try { target = env.TENANTS.get(name); } catch (error) {
+    return new Response(`get threw ${error.message}`, { status: 500 });
+  }
   try { return await target.fetch(request); } catch (error) {
     return new Response(`fetch rejected: ${error.message}`, { status: 404 });
   }
@@ -180,25 +191,26 @@ export default { async fetch(request, env) {
 
 
 class Platform:
-    """A router at *.example.com in front of a namespace."""
+    """A dispatch namespace with a router at *.example.com."""
 
     def __init__(self, edge: Edge, namespace: str = "tenants") -> None:
         self.edge, self.namespace = edge, namespace
-        edge.ask("POST", "/workers/dispatch/namespaces", json={"name": namespace})
+        edge.call("POST", "/workers/dispatch/namespaces", json={"name": namespace})
         edge.deploy(
             "router", ROUTER, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": namespace}]
         )
         edge.route("*.example.com/*", "router")
 
-    def tenant(self, name: str, code: str, **options: Any) -> Any:
+    def deploy_tenant(self, name: str, code: str, **options: Any) -> Any:
         return self.edge.deploy(name, code, namespace=self.namespace, **options)
 
     def get(self, name: str, path: str = "/", **options: Any) -> requests.Response:
         return self.edge.get(f"{name}.example.com", path, **options)
 
 
-def eventually(check: Callable[[], bool], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < until, "it did not come to pass"
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Poll until the condition is met. Fail after the given number of seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"condition not met within {seconds} s"
         time.sleep(0.05)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When a prediction has come true."""
+"""Compare predictions with results."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import typing as t
 UNKNOWN = "(known after apply)"
 
 
-def alike(predicted: t.Any, real: t.Any) -> bool:
-    """Whether what was predicted is what became of it, up to what only the server could fill in."""
+def matches_prediction(predicted: t.Any, real: t.Any) -> bool:
+    """Compare a prediction with the actual result. "(known after apply)" matches any text."""
     match predicted, real:
         case dict(), dict():
-            return predicted.keys() == real.keys() and all(alike(predicted[key], real[key]) for key in predicted)
+            return predicted.keys() == real.keys() and all(
+                matches_prediction(predicted[key], real[key]) for key in predicted
+            )
         case list(), list():
-            return len(predicted) == len(real) and all(map(alike, predicted, real))
+            return len(predicted) == len(real) and all(map(matches_prediction, predicted, real))
         case str(), _ if predicted == UNKNOWN:
             return True
         case str(), str():

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers with static assets, uploaded as clients do."""
+"""Upload Workers with static assets in the way that API clients do."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from edge_process import Edge
 
 Files = Mapping[str, str]
 TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "txt": "text/plain; charset=utf-8"}
-#: What clients send of a file that has no type.
+#: The content type that clients send for a file of unknown type.
 NO_TYPE = "application/null"
 
 
 def digest(path: str, body: str) -> str:
-    """The hash of a file: of its content and its extension, as wrangler's."""
+    """Hash the content and the extension of a file, as wrangler does."""
     return hashlib.sha256(f"{body}{path.rpartition('.')[2]}".encode()).hexdigest()[:32]
 
 
-def completed(edge: Edge, name: str, files: Files, namespace: str | None = None) -> str:
-    """Upload files; the token that says so."""
-    where = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
+def upload_assets(edge: Edge, name: str, files: Files, namespace: str | None = None) -> str:
+    """Upload files and return the completion token."""
+    scripts = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
     paths = {digest(path, body): path for path, body in files.items()}
     manifest = {path: {"hash": digest(path, body), "size": len(body.encode())} for path, body in files.items()}
-    begun = edge.ask("POST", f"{where}/{name}/assets-upload-session", json={"manifest": manifest})
-    token: str = begun["jwt"]
-    for bucket in begun["buckets"]:
+    session = edge.call("POST", f"{scripts}/{name}/assets-upload-session", json={"manifest": manifest})
+    token: str = session["jwt"]
+    for bucket in session["buckets"]:
         parts = [
             (
                 one,
@@ -39,13 +39,13 @@ def completed(edge: Edge, name: str, files: Files, namespace: str | None = None)
             )
             for one in bucket
         ]
-        answer = edge.session.post(
+        response = edge.session.post(
             f"{edge.account}/workers/assets/upload?base64=true",
             files=parts,
-            headers={"Authorization": f"Bearer {begun['jwt']}"},
+            headers={"Authorization": f"Bearer {session['jwt']}"},
         )
-        assert answer.ok, answer.text
-        token = answer.json()["result"].get("jwt", token)
+        assert response.ok, response.text
+        token = response.json()["result"].get("jwt", token)
     return token
 
 
@@ -58,11 +58,11 @@ def deploy(
     config: Mapping[str, Any] | None = None,
     **metadata: Any,
 ) -> None:
-    """A Worker of these files, with the binding ASSETS if it has code."""
-    assets = {"jwt": completed(edge, name, files, namespace), "config": dict(config or {})}
-    told: dict[str, Any] = {"assets": assets, "compatibility_date": "2026-11-01", **metadata}
+    """Deploy a Worker with these files, and with the binding ASSETS if it has code."""
+    assets = {"jwt": upload_assets(edge, name, files, namespace), "config": dict(config or {})}
+    content: dict[str, Any] = {"assets": assets, "compatibility_date": "2026-11-01", **metadata}
     if code:
-        edge.deploy(name, code, namespace=namespace, bindings=[{"name": "ASSETS", "type": "assets"}], **told)
+        edge.deploy(name, code, namespace=namespace, bindings=[{"name": "ASSETS", "type": "assets"}], **content)
         return
-    where = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
-    edge.ask("PUT", f"{where}/{name}", files={"metadata": (None, json.dumps(told), "application/json")})
+    scripts = f"/workers/dispatch/namespaces/{namespace}/scripts" if namespace else "/workers/scripts"
+    edge.call("PUT", f"{scripts}/{name}", files={"metadata": (None, json.dumps(content), "application/json")})

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Traffic at a steady rate while tenants are uploaded, changed, deleted and evicted: what a platform lives through."""
+"""Send traffic at a steady rate while tenants are uploaded, changed, deleted and evicted."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def memory_mb(pid: int) -> float:
 
 @dataclass
 class Tenant:
-    """The version that was acknowledged last, and whether the tenant may be gone."""
+    """The last acknowledged version, and whether the tenant must exist."""
 
     version: int = 0
-    there: bool = False
+    exists: bool = False
 
 
 @dataclass
 class Report:
-    """What came of it; milliseconds of answers, megabytes of the edge."""
+    """Counts, response times in milliseconds, and samples of the edge's memory in megabytes."""
 
     visits: int = 0
     writes: int = 0
@@ -46,7 +46,7 @@ class Report:
 
     @property
     def growth(self) -> float:
-        """Memory of the last quarter as a share of that of the second one."""
+        """Divide the median memory of the last quarter by that of the second quarter."""
         quarter = max(1, len(self.megabytes) // 4)
         return statistics.median(self.megabytes[-quarter:]) / statistics.median(self.megabytes[quarter : 2 * quarter])
 
@@ -54,66 +54,67 @@ class Report:
         ordered = sorted(self.milliseconds)
         p50, p99 = (ordered[int(len(ordered) * share)] for share in (0.5, 0.99))
         return (
-            f"{self.visits} visits, {len(self.wrong)} wrong, {self.writes} writes, {self.restarts} restarts; p50 {p50:.1f} ms, p99 {p99:.1f} ms; "
+            f"{self.visits} visits, {len(self.wrong)} wrong, {self.writes} writes, {self.restarts} restarts; "
+            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms; "
             f"{self.megabytes[-1]:.0f} MB, {self.growth:.2f} x that of the beginning"
         )
 
 
 class Soak:
-    """Visitors and a writer on one platform."""
+    """Concurrent visitors and one writer on a platform."""
 
     def __init__(self, platform: Platform, tenants: int, rate: float, visitors: int = 4) -> None:
         self.platform, self.rate, self.visitors = platform, rate, visitors
         self.tenants = {f"t{number}": Tenant() for number in range(tenants)}
-        self.report, self.over, self.lock = Report(), threading.Event(), threading.Lock()
+        self.report, self.finished, self.lock = Report(), threading.Event(), threading.Lock()
 
     def upload(self, name: str) -> None:
         version = self.tenants[name].version + 1
-        self.platform.tenant(name, TENANT.format(name, version))
-        self.tenants[name].version, self.tenants[name].there = version, True
+        self.platform.deploy_tenant(name, TENANT.format(name, version))
+        self.tenants[name].version, self.tenants[name].exists = version, True
         self.report.writes += 1
 
     def delete(self, name: str) -> None:
-        self.tenants[name].there = False
-        self.platform.edge.ask("DELETE", f"/workers/dispatch/namespaces/{self.platform.namespace}/scripts/{name}")
+        self.tenants[name].exists = False
+        self.platform.edge.call("DELETE", f"/workers/dispatch/namespaces/{self.platform.namespace}/scripts/{name}")
         self.report.writes += 1
 
     def write(self) -> None:
-        """Change a tenant, delete one, bring one back."""
-        chance = random.Random(1)
-        while not self.over.wait(0.05):
-            name = chance.choice(list(self.tenants))
-            self.delete(name) if self.tenants[name].there and chance.random() < 0.2 else self.upload(name)
+        """Upload, change and delete tenants at random."""
+        random_source = random.Random(1)
+        while not self.finished.wait(0.05):
+            name = random_source.choice(list(self.tenants))
+            self.delete(name) if self.tenants[name].exists and random_source.random() < 0.2 else self.upload(name)
 
     def visit(self, number: int) -> None:
-        """Ask tenants at a steady rate. An answer must be of the version that was acknowledged before, or of a later one."""
-        chance, address = random.Random(number), urlsplit(self.platform.edge.http)
+        """Visit tenants at a steady rate. A response must come from the last acknowledged version or a later one."""
+        random_source, address = random.Random(number), urlsplit(self.platform.edge.http)
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=20)
         due = time.monotonic()
-        while not self.over.is_set():
+        while not self.finished.is_set():
             due += self.visitors / self.rate
             time.sleep(max(0.0, due - time.monotonic()))
-            name = chance.choice(list(self.tenants))
-            before, there, begin = self.tenants[name].version, self.tenants[name].there, time.perf_counter()
+            name = random_source.choice(list(self.tenants))
+            before, existed, begin = self.tenants[name].version, self.tenants[name].exists, time.perf_counter()
             try:
                 connection.request("GET", "/", headers={"Host": f"{name}.example.com"})
-                answer = connection.getresponse()
-                status, text = answer.status, answer.read().decode()
+                response = connection.getresponse()
+                status, text = response.status, response.read().decode()
             except (OSError, http.client.HTTPException) as error:
                 status, text = 0, repr(error)
                 connection.close()
             spent = (time.perf_counter() - begin) * 1000
             right = status == 200 and text.startswith(f"{name} ") and int(text.split()[1]) >= before
-            stayed = there and self.tenants[name].there and before == self.tenants[name].version
-            gone = status == 404 and text == "fetch rejected: Worker not found." and not stayed
+            unchanged = existed and self.tenants[name].exists and before == self.tenants[name].version
+            gone = status == 404 and text == "fetch rejected: Worker not found." and not unchanged
             with self.lock:
                 self.report.visits += 1
                 self.report.milliseconds.append(spent)
                 if not right and not gone:
                     self.report.wrong.append(f"{name}, version {before}: {status} {text[:200]}")
 
-    def run(self, seconds: float, tell: Callable[[Report], None] = lambda report: None) -> Report:
-        """Go on for so long; `tell` is called about once a second."""
+    def run(self, seconds: float, on_progress: Callable[[Report], None] = lambda report: None) -> Report:
+        """Run for the given time. `on_progress` is called about once a second."""
         for name in self.tenants:
             self.upload(name)
         threads = [
@@ -131,8 +132,8 @@ class Soak:
             pid = now
             if pid:
                 self.report.megabytes.append(memory_mb(pid))
-            tell(self.report)
-        self.over.set()
+            on_progress(self.report)
+        self.finished.set()
         for thread in threads:
             thread.join()
         return self.report

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A visitor who keeps a WebSocket open, frame by frame."""
+"""A WebSocket client that sends and receives single frames."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 
 from edge_process import Edge
 
-#: A Worker that answers each message with it.
+#: A Worker that echoes each message.
 ECHOING = """export default { fetch() {
   const { 0: client, 1: server } = new WebSocketPair();
   server.accept();
@@ -19,7 +19,7 @@ ECHOING = """export default { fetch() {
 
 
 class WebSocket:
-    """A WebSocket to a host of the edge."""
+    """A WebSocket connection to a host of the edge."""
 
     def __init__(self, edge: Edge, host: str, path: str = "/") -> None:
         address, port = edge.http.removeprefix("http://").split(":")
@@ -33,8 +33,8 @@ class WebSocket:
         while self.stream.readline() != b"\r\n":
             pass
 
-    def say_hi(self) -> bytes:
-        """The frame that it is answered by; nothing where it is at its end."""
+    def send_hi(self) -> bytes:
+        """Send "hi" and return the next frame. Return b"" if the connection is closed."""
         try:
             self.socket.sendall(b"\x81\x82\0\0\0\0hi")
             head = self.stream.read(2)

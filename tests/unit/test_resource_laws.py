@@ -27,7 +27,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 from harness import Runner
 from local_edge.settings import Behaviors
 from local_edge.testing import Edge
-from predictions import UNKNOWN, alike
+from predictions import UNKNOWN, matches_prediction
 
 Options = dict[str, t.Any]
 CODE = "export default { fetch: () => new Response('one') };"
@@ -271,9 +271,12 @@ def check_do_check_do(run: Runner, edge: Edge, module: str, **options: t.Any) ->
     # The members of a fleet are written side by side.
     order: t.Callable[[list[str]], list[str]] = sorted if module in kinds(Fleet) else list
     assert order(real["operations"]) == order(edge.writes()), "what it says it did is not what the server received"
-    assert alike(predicted["operations"], real["operations"]), (predicted["operations"], real["operations"])
-    assert alike(predicted["diff"], real["diff"]), (predicted["diff"], real["diff"])
-    assert alike(predicted[module], real[module]), (predicted[module], real[module])
+    assert matches_prediction(predicted["operations"], real["operations"]), (
+        predicted["operations"],
+        real["operations"],
+    )
+    assert matches_prediction(predicted["diff"], real["diff"]), (predicted["diff"], real["diff"])
+    assert matches_prediction(predicted[module], real[module]), (predicted[module], real[module])
     assert predicted["changed"] is real["changed"]
     edge.clear()
     for check in (True, False):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plays in the shape of an AWX job: ansible-runner, a project, credentials by environment, events."""
+"""Run playbooks as AWX does: with ansible-runner, in a project folder, with credentials in the environment."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ from edge_process import TOKEN, Edge
 
 REPOSITORY = pathlib.Path(__file__).parents[3]
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
-TERMINAL = re.compile(r"\x1b\[[0-9;]*m")
-ENDED = ("runner_on_ok", "runner_on_failed", "runner_item_on_ok", "runner_item_on_failed", "runner_on_skipped")
+COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+COMPLETED_EVENTS = (
+    "runner_on_ok",
+    "runner_on_failed",
+    "runner_item_on_ok",
+    "runner_item_on_failed",
+    "runner_on_skipped",
+)
 
 
 @dataclass
 class Play:
-    """What became of a play: C(tasks) is the name of each task or item that ended, with its result."""
+    """The result of a play. C(tasks) lists the name and the result of each completed task or loop item."""
 
     code: int
     stdout: str
@@ -38,7 +44,7 @@ class Play:
 
     @property
     def operations(self) -> list[str]:
-        """The writes of all tasks, in order."""
+        """The C(operations) of all tasks, in order."""
         return [
             operation
             for _name, result in self.tasks
@@ -55,8 +61,8 @@ class Play:
         return self
 
 
-class World:
-    """An edge, and a project whose playbooks run against it."""
+class AnsibleProject:
+    """A copy of the quickstart whose playbooks run against a local edge."""
 
     def __init__(self, edge: Edge, folder: pathlib.Path) -> None:
         self.edge, self.folder = edge, folder
@@ -73,7 +79,7 @@ class World:
         }
 
     def play(self, playbook: str | list[t.Any] = "site.yml", options: str = "", **variables: t.Any) -> Play:
-        """Run a playbook of the project, or the tasks that are given."""
+        """Run a playbook of the project, or a list of tasks."""
         if isinstance(playbook, list):
             header = {"hosts": "localhost", "gather_facts": False}
             (self.folder / "project" / "tasks.yml").write_text(
@@ -83,7 +89,7 @@ class World:
         run = ansible_runner.run(
             private_data_dir=str(self.folder),
             playbook=playbook,
-            cmdline=options or "--forks 5",  # without any, those of the last run would be taken
+            cmdline=options or "--forks 5",  # ansible-runner reuses the last run's options if there are none
             extravars=variables,
             envvars=self.variables,
             quiet=True,
@@ -93,24 +99,24 @@ class World:
         tasks = [
             (event["event_data"]["task"], event["event_data"].get("res") or {})
             for event in events
-            if event["event"] in ENDED
+            if event["event"] in COMPLETED_EVENTS
         ]
-        stdout = TERMINAL.sub("", "\n".join(event["stdout"] for event in events if event.get("stdout")))
+        stdout = COLOR_CODES.sub("", "\n".join(event["stdout"] for event in events if event.get("stdout")))
         return Play(run.rc, stdout, tasks, run.stats or {}, pathlib.Path(run.config.artifact_dir))
 
     def variable(self, name: str, value: t.Any) -> None:
-        """Set a variable beside the playbook, as a vault would: those on the command line are in the artifacts of every runner."""
+        """Set a variable in host_vars. Unlike extra variables, it does not appear in the runner's artifacts."""
         folder = self.folder / "project" / "host_vars" / "localhost"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.yml").write_text(yaml.safe_dump({name: value}))
 
     def requests(self) -> list[dict[str, t.Any]]:
-        """The requests that the edge has seen since it was last asked."""
-        journal = f"{self.edge.api.removesuffix('/client/v4')}/_edge/requests"
-        seen = self.edge.session.get(journal).json()["requests"]
-        self.edge.session.delete(journal)
-        return t.cast("list[dict[str, t.Any]]", seen)
+        """Return the requests that the edge received since the last call, and clear the log."""
+        log = f"{self.edge.api.removesuffix('/client/v4')}/_edge/requests"
+        received = self.edge.session.get(log).json()["requests"]
+        self.edge.session.delete(log)
+        return t.cast("list[dict[str, t.Any]]", received)
 
     def writes(self) -> list[str]:
-        """The writes among them."""
-        return [f"{seen['method']} {seen['path']}" for seen in self.requests() if seen["write"]]
+        """Return the writes among the requests since the last call, and clear the log."""
+        return [f"{request['method']} {request['path']}" for request in self.requests() if request["write"]]

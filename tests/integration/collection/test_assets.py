@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from edge_process import Platform
-from plays import Play, World
+from plays import AnsibleProject, Play
 
 API = """
 export default { async fetch(request, env) {
@@ -33,17 +33,17 @@ SITE = {
 
 
 @pytest.fixture
-def site(world: World) -> pathlib.Path:
-    folder = world.folder / "project" / "site"
+def site(project: AnsibleProject) -> pathlib.Path:
+    folder = project.folder / "project" / "site"
     folder.mkdir()
     for name, text in SITE.items():
         (folder / name).write_text(text)
     return folder
 
 
-def seen(world: World, *paths: str, host: str = "site.example.com") -> list[str]:
+def seen(project: AnsibleProject, *paths: str, host: str = "site.example.com") -> list[str]:
     """Return what visitors see at each path: where it leads, else its text, after its status if that is not 200."""
-    answers = [world.edge.get(host, path) for path in paths]
+    answers = [project.edge.get(host, path) for path in paths]
     return [
         ("" if answer.status_code == 200 else f"{answer.status_code} ")
         + answer.headers.get("location", answer.content.decode())
@@ -52,25 +52,25 @@ def seen(world: World, *paths: str, host: str = "site.example.com") -> list[str]
 
 
 @pytest.mark.parametrize(("name", "direct"), [("direct", True), ("ordinary", False)])
-def test_a_site_without_code(world: World, site: pathlib.Path, name: str, direct: bool) -> None:
+def test_a_site_without_code(project: AnsibleProject, site: pathlib.Path, name: str, direct: bool) -> None:
     def worker(options: str = "", **assets: t.Any) -> Play:
         arguments = {
             "name": name,
             "compatibility_date": "2026-11-01",
             "assets": {"directory": "site", "not_found_handling": "404-page", **assets},
         }
-        return world.play(
+        return project.play(
             [{"name": "a site", "tenantry.cloudflare_workers.worker": arguments}], options, tenantry_in_process=direct
         ).ok()
 
     def uploads() -> int:
-        return sum(request["path"].endswith("/workers/assets/upload") for request in world.requests())
+        return sum(request["path"].endswith("/workers/assets/upload") for request in project.requests())
 
     assert worker().changed == 1 and uploads() == 1
-    world.edge.route("site.example.com/*", name)
+    project.edge.route("site.example.com/*", name)
     paths = ("/", "/about", "/caf%C3%A9%20%5B1%5D", "/none", "/old", "/secret.txt", "/_headers", "/.assetsignore")
     nothing = "404 <h1>nothing</h1>"
-    assert seen(world, *paths) == [
+    assert seen(project, *paths) == [
         "<h1>home</h1>",
         "<h1>about</h1>",
         "<h1>café</h1>",
@@ -80,31 +80,31 @@ def test_a_site_without_code(world: World, site: pathlib.Path, name: str, direct
         nothing,
         nothing,
     ]
-    sheet = world.edge.get("site.example.com", "/app.css")
+    sheet = project.edge.get("site.example.com", "/app.css")
     assert (sheet.headers["content-type"], sheet.headers["x-sheet"]) == ("text/css; charset=utf-8", "one")
 
-    world.requests()
-    assert worker().changed == 0 and len(world.requests()) == 1
+    project.requests()
+    assert worker().changed == 0 and len(project.requests()) == 1
 
     (site / "index.html").write_text("<h1>new</h1>")
     (site / "about.html").unlink()
     (site / "_redirects").write_text("/old / 302\n")
     predicted = worker("--check --diff")
-    assert predicted.changed == 1 and uploads() == 0 and seen(world, "/") == ["<h1>home</h1>"]
+    assert predicted.changed == 1 and uploads() == 0 and seen(project, "/") == ["<h1>home</h1>"]
     done = worker("--diff")
     assert (
         done.operations == predicted.operations
         and done.diffs[0]["after"] == predicted.diffs[0]["after"]
         and uploads() == 1
     )
-    assert seen(world, "/", "/about", "/old") == ["<h1>new</h1>", nothing, "302 /"]
+    assert seen(project, "/", "/about", "/old") == ["<h1>new</h1>", nothing, "302 /"]
 
     assert worker(not_found_handling="none").changed == 1 and uploads() == 0
-    assert seen(world, "/", "/about") == ["<h1>new</h1>", "404 "]
+    assert seen(project, "/", "/about") == ["<h1>new</h1>", "404 "]
 
 
-def test_tenants_that_share_a_site(world: World, site: pathlib.Path) -> None:
-    platform = Platform(world.edge)
+def test_tenants_that_share_a_site(project: AnsibleProject, site: pathlib.Path) -> None:
+    platform = Platform(project.edge)
     fleet = {
         "dispatch_namespace": platform.namespace,
         "defaults": {
@@ -122,31 +122,31 @@ def test_tenants_that_share_a_site(world: World, site: pathlib.Path) -> None:
             },
         ],
     }
-    (world.folder / "project" / "other").mkdir()
-    (world.folder / "project" / "other" / "index.html").write_text("<h1>other</h1>")
+    (project.folder / "project" / "other").mkdir()
+    (project.folder / "project" / "other" / "index.html").write_text("<h1>other</h1>")
     task = {"name": "tenants", "tenantry.cloudflare_workers.namespaced_workers": fleet}
-    world.play([task]).ok()
+    project.play([task]).ok()
     for name in ("a", "b"):
-        assert seen(world, "/", "/api/x", "/about", "/old", host=f"{name}.example.com") == [
+        assert seen(project, "/", "/api/x", "/about", "/old", host=f"{name}.example.com") == [
             "<h1>home</h1>",
             '"/api/x"',
             "<h1>about</h1>",
             "301 /about",
         ]
-    assert seen(world, "/", "/about", host="c.example.com") == ["<h1>other</h1>", "c"]
-    world.requests()
-    assert world.play([task]).ok().changed == 0 and len(world.requests()) == 1
+    assert seen(project, "/", "/about", host="c.example.com") == ["<h1>other</h1>", "c"]
+    project.requests()
+    assert project.play([task]).ok().changed == 0 and len(project.requests()) == 1
 
     fleet["workers"][0]["content"] = API.replace("Response.json(pathname)", "Response.json('changed')")  # type: ignore[index]
-    changed = world.play([task]).ok()
+    changed = project.play([task]).ok()
     assert [operation.rpartition("/")[2] for operation in changed.operations] == ["a"]
-    assert seen(world, "/", "/api/x", host="a.example.com") == ["<h1>home</h1>", '"changed"'], "its assets were kept"
+    assert seen(project, "/", "/api/x", host="a.example.com") == ["<h1>home</h1>", '"changed"'], "its assets were kept"
 
 
-def test_a_folder_is_on_the_controller(world: World, site: pathlib.Path) -> None:
+def test_a_folder_is_on_the_controller(project: AnsibleProject, site: pathlib.Path) -> None:
     arguments = {"name": "site", "compatibility_date": "2026-11-01", "assets": {"directory": "site"}}
-    play = world.play([{"tenantry.cloudflare_workers.worker": arguments, "vars": {"ansible_connection": "ssh"}}])
+    play = project.play([{"tenantry.cloudflare_workers.worker": arguments, "vars": {"ansible_connection": "ssh"}}])
     assert play.code != 0 and "this task runs on another host: set delegate_to: localhost" in play.tasks[-1][1]["msg"]
     arguments["assets"] = {"directory": "nowhere"}
-    play = world.play([{"tenantry.cloudflare_workers.worker": arguments}])
+    play = project.play([{"tenantry.cloudflare_workers.worker": arguments}])
     assert play.code != 0 and "directory: there is no folder nowhere. Correct the path" in play.tasks[-1][1]["msg"]

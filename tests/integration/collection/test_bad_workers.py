@@ -10,7 +10,7 @@ import datetime
 import typing as t
 
 import pytest
-from plays import World
+from plays import AnsibleProject
 
 WORKER = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01"}
 
@@ -24,18 +24,18 @@ WORKER = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2
         ("throw new Error('at start'); export default {};", "code 10021: Uncaught Error: at start"),
     ],
 )
-def test_code_that_does_not_start(world: World, code: str, says: str) -> None:
-    world.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
-    play = world.play([{"tenantry.cloudflare_workers.namespaced_worker": {**WORKER, "content": code}}])
+def test_code_that_does_not_start(project: AnsibleProject, code: str, says: str) -> None:
+    project.edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
+    play = project.play([{"tenantry.cloudflare_workers.namespaced_worker": {**WORKER, "content": code}}])
     result: dict[str, t.Any] = play.tasks[-1][1]
     assert play.code != 0 and says in result["msg"], result["msg"]
     assert "Traceback" not in play.stdout
-    assert world.edge.ask("GET", "/workers/dispatch/namespaces/tenants/scripts") == []
+    assert project.edge.call("GET", "/workers/dispatch/namespaces/tenants/scripts") == []
 
 
-def test_no_edge(world: World) -> None:
-    world.variables["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:9/client/v4"
-    play = world.play()
+def test_no_edge(project: AnsibleProject) -> None:
+    project.variables["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:9/client/v4"
+    play = project.play()
     assert (
         play.code != 0
         and "Nothing answers at http://127.0.0.1:9/client/v4" in play.stdout
@@ -44,13 +44,13 @@ def test_no_edge(world: World) -> None:
     assert "Traceback" not in play.stdout
 
 
-def test_unquoted_dates_in_a_template(world: World) -> None:
+def test_unquoted_dates_in_a_template(project: AnsibleProject) -> None:
     """ansible-core 2.16 turns them into text that no module can read; later ones pass them on."""
-    world.edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
-    world.variable(
+    project.edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
+    project.variable(
         "tenants",
         [{"name": "a", "content": "export default { fetch() {} };", "compatibility_date": datetime.date(2026, 11, 1)}],
     )
     arguments = {"dispatch_namespace": "tenants", "workers": "{{ tenants }}"}
-    play = world.play([{"tenantry.cloudflare_workers.namespaced_workers": arguments}])
+    play = project.play([{"tenantry.cloudflare_workers.namespaced_workers": arguments}])
     assert play.code == 0 or "write compatibility_date: '2026-11-01'" in play.tasks[-1][1]["msg"]

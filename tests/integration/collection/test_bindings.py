@@ -11,8 +11,8 @@ import hashlib
 import hmac
 import typing as t
 
-from edge_process import eventually
-from plays import World
+from edge_process import wait_until
+from plays import AnsibleProject
 
 PREFIX = "tenantry.cloudflare_workers."
 DATE = {"compatibility_date": "2026-11-01"}
@@ -130,11 +130,11 @@ LASTING = [
 ]
 
 
-def test_everything_that_runs(world: World) -> None:
-    edge, key = world.edge, b"hush-hush-signing-key"
-    world.variable("signing_key", base64.b64encode(key).decode())
+def test_everything_that_runs(project: AnsibleProject) -> None:
+    edge, key = project.edge, b"hush-hush-signing-key"
+    project.variable("signing_key", base64.b64encode(key).decode())
     edge.deploy("objects", COUNTER, migrations={"new_tag": "v1", "new_sqlite_classes": ["Counter"]})
-    world.play([*THINGS, *LASTING]).ok()
+    project.play([*THINGS, *LASTING]).ok()
     seen = edge.get("customer-a.platform.localhost").json()
     assert seen == {
         "text": "pro",
@@ -149,12 +149,12 @@ def test_everything_that_runs(world: World) -> None:
         "signed": hmac.new(key, b"text", hashlib.sha256).hexdigest(),
         "out": "for customer-a",
     }
-    queue = next(one["queue_id"] for one in edge.ask("GET", "/queues"))
-    eventually(
-        lambda: len(edge.ask("POST", f"/queues/{queue}/messages/pull", json={"batch_size": 10})["messages"]) == 1
+    queue = next(one["queue_id"] for one in edge.call("GET", "/queues"))
+    wait_until(
+        lambda: len(edge.call("POST", f"/queues/{queue}/messages/pull", json={"batch_size": 10})["messages"]) == 1
     )
     points = edge.api.replace("/client/v4", "/_edge/analytics?dataset=tenant-points")
-    eventually(lambda: [one["worker"] for one in edge.session.get(points).json()["points"]] == ["tenants/customer-a"])
-    again = world.play(LASTING, "-vvv --diff").ok()
+    wait_until(lambda: [one["worker"] for one in edge.session.get(points).json()["points"]] == ["tenants/customer-a"])
+    again = project.play(LASTING, "-vvv --diff").ok()
     assert again.changed == 0
     assert key.decode() not in again.stdout and base64.b64encode(key).decode() not in again.stdout

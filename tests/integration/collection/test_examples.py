@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 import yaml
-from plays import REPOSITORY, World
+from plays import REPOSITORY, AnsibleProject
 
 MODULES = sorted((REPOSITORY / "plugins" / "modules").glob("*.py"))
 
@@ -31,13 +31,13 @@ def removes(task: dict[str, t.Any]) -> bool:
 
 
 @pytest.mark.parametrize("module", [file.stem for file in MODULES])
-def test_the_examples_of(world: World, module: str) -> None:
+def test_the_examples_of(project: AnsibleProject, module: str) -> None:
     tasks = examples(module)
     lasting = [task for task in tasks if not removes(task)]
     assert lasting and any(f"tenantry.cloudflare_workers.{module}" in task for task in lasting)
-    world.play(tasks).ok()
-    world.edge.wipe()
-    world.play(lasting).ok()
+    project.play(tasks).ok()
+    project.edge.wipe()
+    project.play(lasting).ok()
     if module != "api":
         # One that holds a secret has its value compared by a key.
-        assert world.play(lasting).ok().changed == 0
+        assert project.play(lasting).ok().changed == 0

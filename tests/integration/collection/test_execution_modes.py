@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from edge_process import TOKEN
-from plays import Play, World
+from plays import AnsibleProject, Play
 
 PREFIX = "tenantry.cloudflare_workers."
 CODE = "export default { fetch: (request, env) => Response.json(env) };"
@@ -157,16 +157,16 @@ def settled(value: t.Any) -> t.Any:
     return value
 
 
-def run(world: World, direct: bool) -> Play:
-    world.edge.wipe()
-    (world.folder / "project" / "router.js").write_text(CODE)
-    (world.folder / "project" / "modules").mkdir(exist_ok=True)
-    (world.folder / "project" / "modules" / "index.js").write_text(CODE)
-    return world.play(TASKS, "-vvv --diff", secret=SECRET, wrong="wrong-token-of-no-one", tenantry_in_process=direct)
+def run(project: AnsibleProject, direct: bool) -> Play:
+    project.edge.wipe()
+    (project.folder / "project" / "router.js").write_text(CODE)
+    (project.folder / "project" / "modules").mkdir(exist_ok=True)
+    (project.folder / "project" / "modules" / "index.js").write_text(CODE)
+    return project.play(TASKS, "-vvv --diff", secret=SECRET, wrong="wrong-token-of-no-one", tenantry_in_process=direct)
 
 
-def test_both_ways_are_one(world: World) -> None:
-    direct, ordinary = run(world, True), run(world, False)
+def test_both_ways_are_one(project: AnsibleProject) -> None:
+    direct, ordinary = run(project, True), run(project, False)
     assert "AnsiballZ_" not in direct.stdout, "the direct way was not taken"
     assert "AnsiballZ_" in ordinary.stdout
     assert len(direct.tasks) == len(ordinary.tasks)
@@ -180,17 +180,19 @@ def test_both_ways_are_one(world: World) -> None:
 
 
 @pytest.mark.parametrize("keywords", [{"async": 60, "poll": 1}, {"vars": {"tenantry_in_process": "false"}}])
-def test_the_ordinary_way_is_taken_where_it_must(world: World, keywords: dict[str, t.Any]) -> None:
-    play = world.play([task("dispatch_namespace", {"name": "tenants"}, **keywords)], "-vvv").ok()
+def test_the_ordinary_way_is_taken_where_it_must(project: AnsibleProject, keywords: dict[str, t.Any]) -> None:
+    play = project.play([task("dispatch_namespace", {"name": "tenants"}, **keywords)], "-vvv").ok()
     assert "AnsiballZ_" in play.stdout
-    assert [space["namespace_name"] for space in world.edge.ask("GET", "/workers/dispatch/namespaces")] == ["tenants"]
+    assert [space["namespace_name"] for space in project.edge.call("GET", "/workers/dispatch/namespaces")] == [
+        "tenants"
+    ]
 
 
-def test_module_defaults(world: World) -> None:
-    del world.variables["CLOUDFLARE_API_TOKEN"]
+def test_module_defaults(project: AnsibleProject) -> None:
+    del project.variables["CLOUDFLARE_API_TOKEN"]
     defaults = {"group/tenantry.cloudflare_workers.all": {"api_token": "{{ token }}"}}
     block = {
         "module_defaults": defaults,
         "block": [task("dispatch_namespace", {"name": "tenants"}), task("kv_namespace", {"title": "x"})],
     }
-    assert world.play([block], token=TOKEN).ok().changed == 2
+    assert project.play([block], token=TOKEN).ok().changed == 2

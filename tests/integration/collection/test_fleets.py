@@ -18,8 +18,8 @@ import typing as t
 
 import pytest
 import yaml
-from edge_process import Edge, eventually
-from plays import World
+from edge_process import Edge, wait_until
+from plays import AnsibleProject
 
 CODE = "export default { fetch: () => new Response('one') };"
 SECRET = "hush-hush-do-not-tell-7"
@@ -52,44 +52,48 @@ def slow_edge(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
 
 
 @pytest.fixture
-def slow(slow_edge: Edge, tmp_path: pathlib.Path) -> World:
-    """A world in which every request takes a while, with a namespace for tenants and one for their records."""
+def slow(slow_edge: Edge, tmp_path: pathlib.Path) -> AnsibleProject:
+    """A project in which every request takes a while, with a namespace for tenants and one for their records."""
     slow_edge.wipe()
-    world = World(slow_edge, tmp_path)
-    world.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
+    project = AnsibleProject(slow_edge, tmp_path)
+    project.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
     plugins = tmp_path / "project" / "callback_plugins"
     plugins.mkdir()
     (plugins / "hurry.py").write_text(HURRY)
-    world.variables["ANSIBLE_CALLBACKS_ENABLED"] = "hurry"
-    world.requests()
-    return world
+    project.variables["ANSIBLE_CALLBACKS_ENABLED"] = "hurry"
+    project.requests()
+    return project
 
 
 def task(module: str, **options: t.Any) -> dict[str, t.Any]:
     return {f"tenantry.cloudflare_workers.{module}": options}
 
 
-def tenants(world: World, count: int, **options: t.Any) -> list[dict[str, t.Any]]:
+def tenants(project: AnsibleProject, count: int, **options: t.Any) -> list[dict[str, t.Any]]:
     """Write the file of a fleet, and return the tenants in it."""
     fleet = [
         {"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], **options} for number in range(count)
     ]
-    (world.folder / "project" / "tenants.json").write_text(json.dumps(fleet))
+    (project.folder / "project" / "tenants.json").write_text(json.dumps(fleet))
     return fleet
 
 
 def start(
-    world: World, output: t.Any, *tasks: dict[str, t.Any], hosts: str = "localhost", options: t.Sequence[str] = ()
+    project: AnsibleProject,
+    output: t.Any,
+    *tasks: dict[str, t.Any],
+    hosts: str = "localhost",
+    options: t.Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a play from the command line, in a session of its own, as a shell or a service would."""
-    playbook = world.folder / "project" / f"play-{time.monotonic_ns()}.yml"
+    playbook = project.folder / "project" / f"play-{time.monotonic_ns()}.yml"
     playbook.write_text(
         yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": list(tasks)}], sort_keys=False)
     )
     return subprocess.Popen(
-        ["ansible-playbook", "-i", str(world.folder / "inventory" / "hosts"), str(playbook), *options],
-        cwd=world.folder / "project",
-        env={**os.environ, **world.variables},
+        ["ansible-playbook", "-i", str(project.folder / "inventory" / "hosts"), str(playbook), *options],
+        cwd=project.folder / "project",
+        env={**os.environ, **project.variables},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
@@ -97,19 +101,21 @@ def start(
     )
 
 
-def uploads(world: World) -> list[str]:
+def uploads(project: AnsibleProject) -> list[str]:
     """Return the names of the Workers that were uploaded since the edge was last asked."""
     return sorted(
-        write.rpartition("/")[2] for write in world.writes() if write.startswith("PUT") and "/scripts/" in write
+        write.rpartition("/")[2] for write in project.writes() if write.startswith("PUT") and "/scripts/" in write
     )
 
 
-def there(world: World) -> set[str]:
-    return {script["id"] for script in world.edge.ask("GET", "/workers/dispatch/namespaces/tenants/scripts?limit=1000")}
+def there(project: AnsibleProject) -> set[str]:
+    return {
+        script["id"] for script in project.edge.call("GET", "/workers/dispatch/namespaces/tenants/scripts?limit=1000")
+    }
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_what_was_broken_off_is_finished_by_the_next_run(slow: World, how: signal.Signals) -> None:
+def test_what_was_broken_off_is_finished_by_the_next_run(slow: AnsibleProject, how: signal.Signals) -> None:
     names = {tenant["name"] for tenant in tenants(slow, 300)}
     process = start(slow, subprocess.DEVNULL, task("namespaced_workers", **FLEET))
     while len(there(slow)) < 40:
@@ -135,7 +141,7 @@ def test_what_was_broken_off_is_finished_by_the_next_run(slow: World, how: signa
 
 
 @pytest.mark.parametrize("owners", [("mine", "theirs"), ("mine", "mine")])
-def test_two_at_once(slow: World, owners: tuple[str, str]) -> None:
+def test_two_at_once(slow: AnsibleProject, owners: tuple[str, str]) -> None:
     tenants(slow, 60)
     theirs = (
         [{"name": f"u{number:03}", "hostnames": [f"u{number:03}.example.com"]} for number in range(60)]
@@ -160,28 +166,28 @@ def test_two_at_once(slow: World, owners: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_where_a_file_is_looked_for(world: World, direct: bool) -> None:
-    world.variable("tenantry_in_process", direct)
-    project = world.folder / "project"
-    world.play([task("dispatch_namespace", name="tenants")]).ok()
+def test_where_a_file_is_looked_for(project: AnsibleProject, direct: bool) -> None:
+    project.variable("tenantry_in_process", direct)
+    folder = project.folder / "project"
+    project.play([task("dispatch_namespace", name="tenants")]).ok()
     fleet = {"dispatch_namespace": "tenants", "owner": "mine", "defaults": FLEET["defaults"]}
     for place, name in (("", "beside"), ("files", "files"), ("roles/shop/files", "role"), ("elsewhere", "root")):
-        (project / place).mkdir(parents=True, exist_ok=True)
-        (project / place / "tenants.yml").write_text(
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        (folder / place / "tenants.yml").write_text(
             f"- name: {name}\n  vars: {{TEXT: '{{{{ nothing }}}}', DATE: 2026-11-01}}\n"
         )
-    (project / "roles/shop/tasks").mkdir()
-    (project / "roles/shop/tasks/main.yml").write_text(
+    (folder / "roles/shop/tasks").mkdir()
+    (folder / "roles/shop/tasks/main.yml").write_text(
         yaml.safe_dump([task("namespaced_workers", **fleet, workers_file="tenants.yml")])
     )
-    (project / "files" / "tenants.yml").rename(project / "files" / "others.yml")
-    play = world.play(
+    (folder / "files" / "tenants.yml").rename(folder / "files" / "others.yml")
+    play = project.play(
         [
             task("namespaced_workers", **fleet, workers_file="tenants.yml"),
             task("namespaced_workers", **fleet, workers_file="others.yml", workers=[{"name": "more"}]),
             {"ansible.builtin.include_role": {"name": "shop"}},
-            task("namespaced_workers", **fleet, workers_file="tenants.yml", source_root=str(project / "elsewhere")),
-            task("namespaced_workers", **fleet, workers_file=str(project / "tenants.yml")),
+            task("namespaced_workers", **fleet, workers_file="tenants.yml", source_root=str(folder / "elsewhere")),
+            task("namespaced_workers", **fleet, workers_file=str(folder / "tenants.yml")),
         ]
     ).ok()
     told = [
@@ -190,15 +196,15 @@ def test_where_a_file_is_looked_for(world: World, direct: bool) -> None:
         if "namespaced_workers" in result
     ]
     assert told == [["beside"], ["more", "files"], ["role"], ["root"], ["beside"]]
-    bound = world.edge.ask("GET", "/workers/dispatch/namespaces/tenants/scripts/beside/bindings")
+    bound = project.edge.call("GET", "/workers/dispatch/namespaces/tenants/scripts/beside/bindings")
     assert {one["name"]: one["text"] for one in bound} == {"TEXT": "{{ nothing }}", "DATE": "2026-11-01"}
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_a_file_that_is_wrong_never_means_everyone(world: World, direct: bool) -> None:
-    world.variable("tenantry_in_process", direct)
+def test_a_file_that_is_wrong_never_means_everyone(project: AnsibleProject, direct: bool) -> None:
+    project.variable("tenantry_in_process", direct)
     fleet = {name: value for name, value in FLEET.items() if name not in ("routing_kv", "workers_file")}
-    world.play(
+    project.play(
         [
             task("dispatch_namespace", name="tenants"),
             task("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}]),
@@ -211,9 +217,9 @@ def test_a_file_that_is_wrong_never_means_everyone(world: World, direct: bool) -
         ("broken.json", "["),
         ("nameless.json", '["a"]'),
     ):
-        (world.folder / "project" / name).write_text(content)
+        (project.folder / "project" / name).write_text(content)
         for state in ("absent", "present"):
-            play = world.play(
+            play = project.play(
                 [
                     task(
                         "namespaced_workers",
@@ -226,18 +232,18 @@ def test_a_file_that_is_wrong_never_means_everyone(world: World, direct: bool) -
             )
             assert play.code != 0 or (state == "absent" and not play.changed), play.stdout
     for file in ("missing.json", "", None):
-        assert world.play([task("namespaced_workers", **fleet, workers_file=file, state="absent")]).code != 0
-    assert there(world) == {"a", "b"}
+        assert project.play([task("namespaced_workers", **fleet, workers_file=file, state="absent")]).code != 0
+    assert there(project) == {"a", "b"}
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_what_a_file_holds_is_told_by_nothing(world: World, direct: bool) -> None:
-    world.variable("tenantry_in_process", direct)
-    world.variables["ANSIBLE_LOG_PATH"] = str(world.folder / "ansible.log")
-    world.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
+def test_what_a_file_holds_is_told_by_nothing(project: AnsibleProject, direct: bool) -> None:
+    project.variable("tenantry_in_process", direct)
+    project.variables["ANSIBLE_LOG_PATH"] = str(project.folder / "ansible.log")
+    project.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
     fleet = {**FLEET, "defaults": {**FLEET["defaults"], "secrets": {"ALL": "{{ shared }}"}}}
-    world.variable("shared", f"{SECRET}-shared")
-    tenants(world, 3, secrets={"KEY": SECRET, "PIN": "pin4"})
+    project.variable("shared", f"{SECRET}-shared")
+    tenants(project, 3, secrets={"KEY": SECRET, "PIN": "pin4"})
     left = []
     for broken in (False, True):
         if broken:
@@ -250,19 +256,19 @@ def test_what_a_file_holds_is_told_by_nothing(world: World, direct: bool) -> Non
                 "message": message,
                 "times": 1,
             }
-            world.edge.session.post(
-                f"{world.edge.api.removesuffix('/client/v4')}/_edge/faults", json=fault
+            project.edge.session.post(
+                f"{project.edge.api.removesuffix('/client/v4')}/_edge/faults", json=fault
             ).raise_for_status()
-            tenants(world, 3, secrets={"KEY": SECRET, "PIN": "pin4"}, vars={"PLAN": "pro"})
-        play = world.play(
+            tenants(project, 3, secrets={"KEY": SECRET, "PIN": "pin4"}, vars={"PLAN": "pro"})
+        play = project.play(
             [{**task("namespaced_workers", **fleet), "register": "told"}, {"ansible.builtin.debug": {"var": "told"}}],
             "-vvvv --diff",
         )
         assert bool(play.code) is broken, play.stdout
         left += [play.stdout, *(file.read_text(errors="replace") for file in play.folder.rglob("*") if file.is_file())]
-    left += [(world.folder / "ansible.log").read_text(), world.edge.log.read_text()]
-    (world.folder / "project" / "tenants.json").write_text(f'[{{"name": "a", "secrets": {{"KEY": "{SECRET}"}}')
-    left += [world.play([task("namespaced_workers", **fleet)], "-vvvv").stdout]
+    left += [(project.folder / "ansible.log").read_text(), project.edge.log.read_text()]
+    (project.folder / "project" / "tenants.json").write_text(f'[{{"name": "a", "secrets": {{"KEY": "{SECRET}"}}')
+    left += [project.play([task("namespaced_workers", **fleet)], "-vvvv").stdout]
     assert any("t001: Cloudflare answered 400, code 10021" in text for text in left)
     for text in left:
         assert SECRET not in text and "pin4" not in text
@@ -273,10 +279,10 @@ def test_what_a_file_holds_is_told_by_nothing(world: World, direct: bool) -> Non
 SAID = re.compile(r"Workers in dispatch namespace 'tenants': (\d+)/150, (?:\d:\d\d to go, )?(\d+) changed, 0 failed")
 
 
-def on_terminal(world: World, *tasks: dict[str, t.Any], **how: t.Any) -> str:
+def on_terminal(project: AnsibleProject, *tasks: dict[str, t.Any], **how: t.Any) -> str:
     """Run a play on a terminal, and return what came there."""
     ours, theirs = pty.openpty()
-    process = start(world, theirs, *tasks, **how)
+    process = start(project, theirs, *tasks, **how)
     os.close(theirs)
     shown = b""
     try:
@@ -289,7 +295,7 @@ def on_terminal(world: World, *tasks: dict[str, t.Any], **how: t.Any) -> str:
     return shown.decode()
 
 
-def test_a_bar_on_a_terminal(slow: World) -> None:
+def test_a_bar_on_a_terminal(slow: AnsibleProject) -> None:
     tenants(slow, 150)
     shown = on_terminal(slow, task("namespaced_workers", **FLEET))
     drawn = re.findall(r"\r\x1b\[K(\[[#.]{12}\] \d+/150[^\r\n]*)", shown)
@@ -299,7 +305,7 @@ def test_a_bar_on_a_terminal(slow: World) -> None:
     assert "changed: [localhost]" in after.replace("\x1b[0;33m", "")
 
 
-def test_lines_where_nobody_watches(slow: World) -> None:
+def test_lines_where_nobody_watches(slow: AnsibleProject) -> None:
     tenants(slow, 150)
     process = start(slow, subprocess.PIPE, task("namespaced_workers", **FLEET))
     output = process.communicate(timeout=60)[0].decode()
@@ -308,13 +314,13 @@ def test_lines_where_nobody_watches(slow: World) -> None:
     ), output
 
 
-def test_lines_in_a_job_of_awx(slow: World) -> None:
+def test_lines_in_a_job_of_awx(slow: AnsibleProject) -> None:
     tenants(slow, 150)
     play = slow.play([task("namespaced_workers", **FLEET)]).ok()
     assert len(SAID.findall(play.stdout)) >= 2 and "/150" not in re.sub(SAID, "", play.stdout)
 
 
-def test_the_ordinary_way_says_that_it_shows_nothing(slow: World) -> None:
+def test_the_ordinary_way_says_that_it_shows_nothing(slow: AnsibleProject) -> None:
     tenants(slow, 150)
     slow.variable("tenantry_in_process", False)
     play = slow.play([task("namespaced_workers", **FLEET)]).ok()
@@ -323,11 +329,11 @@ def test_the_ordinary_way_says_that_it_shows_nothing(slow: World) -> None:
     )
 
 
-def test_nobody_reads_what_is_said(slow: World) -> None:
+def test_nobody_reads_what_is_said(slow: AnsibleProject) -> None:
     tenants(slow, 150)
     process = start(slow, subprocess.PIPE, task("namespaced_workers", **FLEET))
     assert process.stdout
-    eventually(lambda: bool(there(slow)), 30)  # else Ansible itself may die of what it has to say first
+    wait_until(lambda: bool(there(slow)), 30)  # else Ansible itself may die of what it has to say first
     process.stdout.close()
     process.wait(60)
     assert len(there(slow)) == 150

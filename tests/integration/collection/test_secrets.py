@@ -10,7 +10,7 @@ import pathlib
 
 import pytest
 from edge_process import TOKEN
-from plays import World
+from plays import AnsibleProject
 
 MARKS = ("hush-hush-tenant-secret", "hush-hush-router-secret", "hush-hush-fingerprint-key")
 
@@ -18,12 +18,12 @@ MARKS = ("hush-hush-tenant-secret", "hush-hush-router-secret", "hush-hush-finger
 @pytest.mark.parametrize("direct", [True, False])
 @pytest.mark.parametrize("broken", [False, True])
 def test_nothing_tells(
-    world: World, direct: bool, broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+    project: AnsibleProject, direct: bool, broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    world.variables["TMPDIR"] = str(temporary)
-    site = world.folder / "project" / "site.yml"
+    project.variables["TMPDIR"] = str(temporary)
+    site = project.folder / "project" / "site.yml"
     text = site.read_text()
     text = text.replace(
         "          bindings:\n", '          secrets: {KEY: "{{ tenant_secret }}"}\n          bindings:\n', 1
@@ -36,15 +36,15 @@ def test_nothing_tells(
         "      platform_routes:\n", '      platform_fingerprint_key: "{{ fingerprint_key }}"\n      platform_routes:\n'
     )
     if broken:
-        (world.folder / "project" / "src" / "tenant-worker.ts").write_text(
+        (project.folder / "project" / "src" / "tenant-worker.ts").write_text(
             "throw new Error('at start'); export default {};"
         )
     site.write_text(text)
     for name, mark in zip(("tenant_secret", "router_secret", "fingerprint_key"), MARKS, strict=True):
-        world.variable(name, mark)
-    world.variable("tenantry_in_process", direct)
+        project.variable(name, mark)
+    project.variable("tenantry_in_process", direct)
     for _run in range(2):
-        play = world.play(options="-vvvv --diff")
+        play = project.play(options="-vvvv --diff")
         assert bool(play.code) is broken, play.stdout
         left = [
             file.read_text(errors="replace")
@@ -53,8 +53,8 @@ def test_nothing_tells(
         ]
         for mark in MARKS:
             assert mark not in play.stdout and not [text for text in left if mark in text]
-            assert mark not in world.edge.log.read_text()
+            assert mark not in project.edge.log.read_text()
         # ansible-runner itself records the environment it was given, as AWX does, masked there.
         assert TOKEN not in play.stdout
     if not broken:
-        assert world.edge.ask("GET", "/workers/scripts/platform-router/secrets")[0]["name"] == "KEY"
+        assert project.edge.call("GET", "/workers/scripts/platform-router/secrets")[0]["name"] == "KEY"

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
-from plays import World
+from plays import AnsibleProject
 
 # (func (export "add") (param i32 i32) (result i32) ...)
 WASM = bytes.fromhex("0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b")
@@ -116,39 +116,39 @@ def worker(**options: t.Any) -> dict[str, t.Any]:
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_a_folder_of_modules(world: World, direct: bool) -> None:
-    written(world.folder / "project" / "worker", FOLDER)
+def test_a_folder_of_modules(project: AnsibleProject, direct: bool) -> None:
+    written(project.folder / "project" / "worker", FOLDER)
     tasks = [worker(path="worker")]
-    done = world.play(tasks, tenantry_in_process=direct).ok()
+    done = project.play(tasks, tenantry_in_process=direct).ok()
     assert [module["name"] for module in done.tasks[-1][1]["worker"]["modules"]] == sorted(
         name for name in FOLDER if name[0] not in ".Rn"
     )
-    world.edge.route(f"{HOST}/*", "modules")
-    assert world.edge.get(HOST).json() == ANSWER
-    assert world.play(tasks, tenantry_in_process=not direct).ok().changed == 0
+    project.edge.route(f"{HOST}/*", "modules")
+    assert project.edge.get(HOST).json() == ANSWER
+    assert project.play(tasks, tenantry_in_process=not direct).ok().changed == 0
     # What the tag attests is what is there: where it is lost, all modules are read back and found equal.
-    world.edge.ask("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
-    assert [operation.split()[0] for operation in world.play(tasks).ok().operations] == ["PATCH"]
+    project.edge.call("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
+    assert [operation.split()[0] for operation in project.play(tasks).ok().operations] == ["PATCH"]
 
 
 @pytest.mark.parametrize("minify", [True, False])
-def test_an_entrypoint_with_everything(world: World, minify: bool) -> None:
+def test_an_entrypoint_with_everything(project: AnsibleProject, minify: bool) -> None:
     """Bundled in two places: the same bytes, so the second run changes nothing, nor does it where the tag is lost."""
     for place in ("one", "two/deeper"):
-        written(world.folder / "project" / place, PROJECT)
+        written(project.folder / "project" / place, PROJECT)
     one, two = (
-        [worker(**OPTIONS, minify=minify, source_root=str(world.folder / "project" / place))]
+        [worker(**OPTIONS, minify=minify, source_root=str(project.folder / "project" / place))]
         for place in ("one", "two/deeper")
     )
-    made = world.play(one, tenantry_in_process=minify).ok().tasks[-1][1]["worker"]["modules"]
-    world.edge.route(f"{HOST}/*", "modules")
-    assert world.edge.get(HOST).json() == MADE
-    assert world.play(two, tenantry_in_process=not minify).ok().changed == 0
-    world.edge.ask("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
-    assert [operation.split()[0] for operation in world.play(two).ok().operations] == ["PATCH"]
+    made = project.play(one, tenantry_in_process=minify).ok().tasks[-1][1]["worker"]["modules"]
+    project.edge.route(f"{HOST}/*", "modules")
+    assert project.edge.get(HOST).json() == MADE
+    assert project.play(two, tenantry_in_process=not minify).ok().changed == 0
+    project.edge.call("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
+    assert [operation.split()[0] for operation in project.play(two).ok().operations] == ["PATCH"]
     assert len(made) == 6 and [module["name"] for module in made][-1] == "worker.js"
-    content = world.edge.session.get(f"{world.edge.account}/workers/scripts/modules/content/v2").content
-    assert str(world.folder).encode() not in content and b"tenantry-" not in content
+    content = project.edge.session.get(f"{project.edge.account}/workers/scripts/modules/content/v2").content
+    assert str(project.folder).encode() not in content and b"tenantry-" not in content
 
 
 @pytest.mark.parametrize("minify", [True, False])

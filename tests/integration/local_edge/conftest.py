@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Edges to test against, each a process with real workerd."""
+"""Provide local edges, each a process with workerd."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def module_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
 
 @pytest.fixture
 def edge(module_edge: Edge) -> Iterator[Edge]:
-    """An edge without objects."""
+    """Provide an edge without objects."""
     module_edge.wipe()
     return module_edge
 
@@ -37,14 +37,14 @@ def platform(edge: Edge) -> Platform:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Edge]]:
-    """Start an edge of one's own, ended with the test."""
+    """Return a function that starts a dedicated edge. It is stopped after the test."""
     started: list[Edge] = []
 
-    def begin(*options: str) -> Edge:
+    def start_edge(*options: str) -> Edge:
         started.append(Edge(tmp_path / "data", *options))
         return started[-1]
 
-    yield begin
+    yield start_edge
     for edge in started:
         if edge.process.poll() is None:
             edge.stop()

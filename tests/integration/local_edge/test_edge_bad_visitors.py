@@ -25,7 +25,7 @@ export default { async fetch(request) {
 @pytest.fixture
 def echo(platform: Platform) -> Iterator[Platform]:
     """A tenant that tells of its request; whatever a test does, it answers the next one, in the same process."""
-    platform.tenant("a", ECHO)
+    platform.deploy_tenant("a", ECHO)
     assert platform.get("a").ok
     before = platform.edge.children()["edge"]
     yield platform
@@ -122,7 +122,7 @@ def test_hosts(echo: Platform, host: str) -> None:
 
 
 def test_clients_that_leave(echo: Platform) -> None:
-    echo.tenant(
+    echo.deploy_tenant(
         "slow",
         "export default { async fetch() { await scheduler.wait(300); return new Response(new ReadableStream({ async pull(c) { "
         "await scheduler.wait(20); c.enqueue(new Uint8Array(100_000)); } })); } };",

@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
-from edge_process import ECHO, Edge, Platform, eventually
+from edge_process import ECHO, Edge, Platform, wait_until
 from local_edge.model.bindings import KINDS
 from local_edge.runtime.definition import BLOB_BINDINGS, SUPPORTED_BINDINGS
 
@@ -53,7 +53,7 @@ def example(edge: Edge, label: str) -> dict[str, Any]:
         given["service"] = "target"
     elif label in PRODUCTS and kind.target:
         path, key, shown = PRODUCTS[label]
-        given[kind.target.key] = edge.ask("POST", path, json={key: f"thing-{uuid.uuid4().hex}"})[shown]
+        given[kind.target.key] = edge.call("POST", path, json={key: f"thing-{uuid.uuid4().hex}"})[shown]
     return {"name": "B", "type": label, **{key: "x" for key in kind.required if key not in given}, **given}
 
 
@@ -108,10 +108,10 @@ def test_data_points_are_kept_with_their_time_and_worker(platform: Platform) -> 
     code = """export default { fetch: (request, env) => {
       env.A.writeDataPoint({ indexes: ["customer"], blobs: ["grüße", null, new TextEncoder().encode("bytes").buffer, 5], doubles: [1.5, "2", true] });
       env.A.writeDataPoint(); return new Response("written"); } };"""
-    platform.tenant("a", code, bindings=[{"name": "A", "type": "analytics_engine", "dataset": name}])
+    platform.deploy_tenant("a", code, bindings=[{"name": "A", "type": "analytics_engine", "dataset": name}])
     before = time.time()
     platform.get("a")
-    eventually(lambda: len(points(edge, name)) == 2)
+    wait_until(lambda: len(points(edge, name)) == 2)
     first, second = points(edge, name)
     assert first.pop("time") >= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(before))
     assert first == {
@@ -147,9 +147,9 @@ def test_data_points_at_the_limits_are_taken_and_the_latest_thousand_kept(edge: 
     name = dataset()
     full = "{ indexes: ['ü'.repeat(48)], blobs: Array(20).fill('x'.repeat(800)), doubles: Array(20).fill(1e300) }"
     assert written(edge, name, f"typeof a.writeDataPoint({full})") == "undefined"
-    eventually(lambda: len(points(edge, name)) == 1)
+    wait_until(lambda: len(points(edge, name)) == 1)
     written(edge, name, "{ for (let n = 1; n <= 1200; n += 1) a.writeDataPoint({ doubles: [n] }); }")
-    eventually(lambda: points(edge, name)[-1]["doubles"] == [1200])
+    wait_until(lambda: points(edge, name)[-1]["doubles"] == [1200])
     assert [one["doubles"] for one in points(edge, name)] == [[n] for n in range(201, 1201)]
 
 
@@ -210,7 +210,7 @@ def test_a_worker_knows_its_version_and_its_tag(edge: Edge) -> None:
     binding = [{"name": "V", "type": "version_metadata"}]
     first = edge.deploy("w", code, bindings=binding, annotations={"workers/tag": "v1", "workers/message": "first"})
     edge.route("example.com/*", "w")
-    shown = edge.ask("GET", "/workers/scripts/w/versions")["items"][0]
+    shown = edge.call("GET", "/workers/scripts/w/versions")["items"][0]
     assert edge.get("example.com").json() == {
         "id": shown["id"],
         "tag": "v1",
@@ -220,13 +220,13 @@ def test_a_worker_knows_its_version_and_its_tag(edge: Edge) -> None:
     edge.deploy("w", code + " // changed", bindings=binding)
     second = edge.get("example.com").json()
     assert (second["id"] != shown["id"], second["tag"]) == (True, "")
-    edge.ask(
+    edge.call(
         "POST",
         "/workers/scripts/w/deployments",
         json={"strategy": "percentage", "versions": [{"version_id": shown["id"], "percentage": 100}]},
     )
     assert edge.get("example.com").json()["id"] == shown["id"]
-    edge.ask("PUT", "/workers/scripts/w/tags", json=["plan-pro"])
+    edge.call("PUT", "/workers/scripts/w/tags", json=["plan-pro"])
     assert edge.get("example.com").json()["id"] == shown["id"], "tags make no version"
 
 
@@ -235,8 +235,10 @@ def test_a_tenant_knows_the_deployment_that_its_upload_was(platform: Platform) -
     binding = [{"name": "V", "type": "version_metadata"}]
     seen = []
     for _upload in range(2):
-        deployed = platform.tenant("a", code, bindings=binding)
-        platform.edge.ask("PUT", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a/tags", json=["plan-pro"])
+        deployed = platform.deploy_tenant("a", code, bindings=binding)
+        platform.edge.call(
+            "PUT", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a/tags", json=["plan-pro"]
+        )
         seen.append(platform.get("a").json())
         assert (uuid.UUID(seen[-1]["id"]).hex, seen[-1]["timestamp"]) == (
             deployed["deployment_id"],

@@ -380,8 +380,8 @@ def test_workers_of_the_account_share_their_caches(edge: Edge, cache: Caches) ->
 
 def test_an_untrusted_worker_has_caches_of_its_own(platform: Platform) -> None:
     edge, url = platform.edge, f"http://{uuid.uuid4()}.test/"
-    platform.tenant("a", WORKER)
-    platform.tenant("b", WORKER)
+    platform.deploy_tenant("a", WORKER)
+    platform.deploy_tenant("b", WORKER)
     of_a, of_b, of_account = (
         Caches(edge, "a.example.com", url),
         Caches(edge, "b.example.com", url),
@@ -396,31 +396,31 @@ def test_an_untrusted_worker_has_caches_of_its_own(platform: Platform) -> None:
     of_a.put("of a", "named")
     of_account.put("of the account", "named")
     assert [client.text("named") for client in (of_a, of_b, of_account)] == ["of a", None, "of the account"]
-    platform.tenant("a", WORKER + "// another version")
+    platform.deploy_tenant("a", WORKER + "// another version")
     assert of_a.text("named") == "of a"
-    edge.ask("DELETE", "/workers/dispatch/namespaces/tenants/scripts/a")
-    platform.tenant("a", WORKER)
+    edge.call("DELETE", "/workers/dispatch/namespaces/tenants/scripts/a")
+    platform.deploy_tenant("a", WORKER)
     assert of_a.text("named") is None
 
 
 def test_an_untrusted_worker_that_takes_the_default_cache_at_its_top_fails_with_the_reason(platform: Platform) -> None:
-    platform.tenant("a", "const cache = caches.default; export default { fetch: () => new Response('here') };")
+    platform.deploy_tenant("a", "const cache = caches.default; export default { fetch: () => new Response('here') };")
     assert "caches.default is not available" in platform.get("a").text
 
 
 def trust(edge: Edge, namespace: str, trusted: bool = True) -> None:
-    edge.ask("PUT", f"/workers/dispatch/namespaces/{namespace}", json={"name": namespace, "trusted_workers": trusted})
+    edge.call("PUT", f"/workers/dispatch/namespaces/{namespace}", json={"name": namespace, "trusted_workers": trusted})
 
 
 def test_trust_is_of_workers_that_are_uploaded_afterwards(platform: Platform) -> None:
     edge, url = platform.edge, f"http://{uuid.uuid4()}.test/"
     for name in ("old", "new"):
-        platform.tenant(name, WORKER)
-        platform.tenant(f"echo-{name}", ECHO)
+        platform.deploy_tenant(name, WORKER)
+        platform.deploy_tenant(f"echo-{name}", ECHO)
     trust(edge, platform.namespace)
     for name in ("new", "third"):
-        platform.tenant(name, WORKER)
-        platform.tenant(f"echo-{name}", ECHO)
+        platform.deploy_tenant(name, WORKER)
+        platform.deploy_tenant(f"echo-{name}", ECHO)
     old, new, third = (Caches(edge, f"{name}.example.com", url) for name in ("old", "new", "third"))
     assert platform.get("echo-old").json()["cf"] is None
     assert platform.get("echo-new").json()["cf"]["colo"] == platform.get("echo-third").json()["cf"]["colo"] == "LCL"
@@ -429,18 +429,18 @@ def test_trust_is_of_workers_that_are_uploaded_afterwards(platform: Platform) ->
         assert third.text(name) == "of the namespace"
     assert "caches.default is not available" in old.match()
     assert old.text("named") is None
-    platform.tenant("old", WORKER)
+    platform.deploy_tenant("old", WORKER)
     assert (old.text(), old.text("named")) == ("of the namespace", "of the namespace")
     trust(edge, platform.namespace, trusted=False)
     assert new.text() == "of the namespace"
-    platform.tenant("new", WORKER)
+    platform.deploy_tenant("new", WORKER)
     assert "caches.default is not available" in new.match()
     assert new.text("named") is None
 
 
 def test_each_trusted_namespace_shares_with_itself_only(platform: Platform) -> None:
     edge, url = platform.edge, f"http://{uuid.uuid4()}.test/"
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "others"})
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "others"})
     edge.deploy(
         "second",
         """export default { fetch(request, env) { return env.OTHERS.get("a").fetch(request); } };""",

@@ -82,7 +82,7 @@ def test_the_first_call_finds_the_target_too(edge: Edge) -> None:
 
 
 def dispatched(edge: Edge, code: str) -> Any:
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
     edge.deploy("tenant", TARGET, namespace="tenants")
     return seen_by(edge, code, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}])
 
@@ -152,7 +152,7 @@ def test_a_loop_between_services_ends_in_an_error_and_harms_nobody(edge: Edge) -
 
 def test_a_tenant_that_dispatches_to_itself(platform: Platform) -> None:
     code = "export default { fetch(request, env) { return env.TENANTS.get('a').fetch(request); } };"
-    platform.tenant(
+    platform.deploy_tenant(
         "a", code, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace}]
     )
     assert "Subrequest depth limit exceeded" in platform.get("a").text
@@ -177,10 +177,10 @@ export default { async fetch(request, env) {
 
 def test_a_request_is_made_of_an_address_and_another_request(platform: Platform) -> None:
     edge = platform.edge
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "trusted", "trusted_workers": True})
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "trusted", "trusted_workers": True})
     echo = SAY + "export default { fetch: say };"
     edge.deploy("echo", echo)
-    platform.tenant("echo", echo)
+    platform.deploy_tenant("echo", echo)
     edge.deploy("echo", echo, namespace="trusted")
     edge.deploy(
         "caller",

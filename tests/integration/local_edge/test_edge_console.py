@@ -67,7 +67,7 @@ def in_namespace(edge: Edge, *names: str, namespace: str = "prod", **options: An
 def filled(edge: Edge) -> Edge:
     """An edge with what is long, many and wrong."""
     for namespace in ("prod", "a" * 64):
-        edge.ask("POST", "/workers/dispatch/namespaces", json={"name": namespace})
+        edge.call("POST", "/workers/dispatch/namespaces", json={"name": namespace})
     in_namespace(
         edge, *(f"customer-{number}" for number in range(12)), "l" * 63, tags=["plan-pro", "t" * 200], bindings=FLAGS
     )
@@ -78,7 +78,7 @@ def filled(edge: Edge) -> Edge:
 
 
 def test_a_worker_appears_without_a_reload(browser: Browser, edge: Edge) -> None:
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "prod"})
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "prod"})
     with looking(browser, edge) as page:
         page.evaluate("window.before = true")
         expect(page.get_by_role("status")).to_have_text("Live")
@@ -86,7 +86,7 @@ def test_a_worker_appears_without_a_reload(browser: Browser, edge: Edge) -> None
         in_namespace(edge, "customer-a", tags=["plan-pro"])
         row = worker(page, "customer-a")
         expect(row.get_by_role("link", name="plan-pro")).to_be_visible()
-        edge.ask("DELETE", "/workers/dispatch/namespaces/prod/scripts/customer-a")
+        edge.call("DELETE", "/workers/dispatch/namespaces/prod/scripts/customer-a")
         expect(page.get_by_role("row", name="DELETE")).to_have_count(1)
         expect(row).to_have_count(0)
         assert page.evaluate("window.before")
@@ -107,7 +107,7 @@ def test_what_a_reader_does_is_kept(browser: Browser, filled: Edge) -> None:
         expect(page.get_by_label("Tag", exact=True)).to_have_value("half-entered")
         now = row.bounding_box()
         assert top and now and abs(top["y"] - now["y"]) < 2
-        filled.ask("POST", "/workers/dispatch/namespaces", json={"name": "another"})
+        filled.call("POST", "/workers/dispatch/namespaces", json={"name": "another"})
         expect(page.get_by_role("row", name="another")).to_have_count(1)
         expect(row.get_by_text("FLAG_8")).to_be_visible()
         expect(row.get_by_text("plan-pro")).to_be_focused()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from edge_process import Edge, Platform, eventually
+from edge_process import Edge, Platform, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -40,10 +40,10 @@ def test_what_a_tenant_says_and_throws_is_found_by_its_name(platform: Platform) 
     edge = platform.edge
     before = edge.session.get(edge.api.replace("/client/v4", "/_edge/logs")).json()["last"]
     for name in ("a", "b"):
-        platform.tenant(name, TALKING)
+        platform.deploy_tenant(name, TALKING)
     assert platform.get("a").text == "said"
     assert "fetch rejected: Cannot read properties of null" in platform.get("b", "/throw").text
-    eventually(lambda: len(said(edge, after=before)) == 9)
+    wait_until(lambda: len(said(edge, after=before)) == 9)
     entries = said(edge, after=before, worker="tenants/a")
     assert entries == said(edge, after=before, worker="a")
     plain = [entry for entry in entries if entry[1] != "exception"]
@@ -63,7 +63,7 @@ def test_what_a_tenant_says_and_throws_is_found_by_its_name(platform: Platform) 
 
 
 def test_every_way_to_fail_is_told(platform: Platform) -> None:
-    platform.tenant(
+    platform.deploy_tenant(
         "a",
         """import { WorkerEntrypoint } from "cloudflare:workers";
     export default class extends WorkerEntrypoint {
@@ -76,7 +76,7 @@ def test_every_way_to_fail_is_told(platform: Platform) -> None:
     )
     platform.get("a")
     platform.get("a", "/floating")
-    eventually(
+    wait_until(
         lambda: (
             {text.split("\n")[0] for _worker, level, text in said(platform.edge, worker="a") if level == "exception"}
             >= {"Error: in a class", "Error: floating"}
@@ -85,17 +85,17 @@ def test_every_way_to_fail_is_told(platform: Platform) -> None:
 
 
 def test_no_worker_speaks_for_another(platform: Platform) -> None:
-    platform.tenant(
+    platform.deploy_tenant(
         "liar",
         "export default { fetch() { console.log('\\x1e0123 x/tenants/victim log\\x1fforged\\x1e'); return new Response(''); } };",
     )
     platform.get("liar")
-    eventually(lambda: bool(said(platform.edge, worker="liar")))
+    wait_until(lambda: bool(said(platform.edge, worker="liar")))
     assert said(platform.edge, worker="victim") == []
 
 
 def test_following(platform: Platform) -> None:
-    platform.tenant(
+    platform.deploy_tenant(
         "followed",
         "export default { fetch(request) { console.log(new URL(request.url).pathname); return new Response(''); } };",
     )
@@ -128,7 +128,7 @@ export default {
 
 
 def test_cron_triggers_are_fired_by_hand(edge: Edge) -> None:
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "fired"})["id"]
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "fired"})["id"]
     edge.deploy("clock", CRON, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
     edge.deploy("deaf", "export default { fetch: () => new Response('') };")
     where = edge.api.replace("/client/v4", "/_edge/scheduled")
@@ -137,7 +137,7 @@ def test_cron_triggers_are_fired_by_hand(edge: Edge) -> None:
         return edge.session.post(where, json=told)
 
     assert fire(worker="clock").status_code == 400
-    edge.ask("PUT", "/workers/scripts/clock/schedules", json=[{"cron": "*/5 * * * *"}])
+    edge.call("PUT", "/workers/scripts/clock/schedules", json=[{"cron": "*/5 * * * *"}])
     assert fire(worker="clock", time=1_700_000_000_000).json() == {"outcome": "ok", "noRetry": False}
     assert (
         edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/fired").text == "*/5 * * * * 1700000000000"
@@ -159,11 +159,11 @@ export default { async tail(events, env) { for (const event of events) await env
 @pytest.fixture
 def told(edge: Edge) -> Any:
     """A tail Worker, and what it was told by the names that it keeps it under."""
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "told"})["id"]
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "told"})["id"]
     edge.deploy("listener", LISTENER, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
 
     def read() -> dict[str, Any]:
-        names = [one["name"] for one in edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys")]
+        names = [one["name"] for one in edge.call("GET", f"/storage/kv/namespaces/{kv}/keys")]
         return {
             name: edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/{name}").json() for name in names
         }
@@ -181,7 +181,7 @@ def test_a_tail_worker_is_told_of_requests_logs_and_exceptions(edge: Edge, told:
     edge.route("watched.example.com/*", "watched")
     assert edge.get("watched.example.com", "/yes").status_code == 201
     edge.get("watched.example.com", "/no")
-    eventually(lambda: set(told()) == {"watched ok", "watched exception"})
+    wait_until(lambda: set(told()) == {"watched ok", "watched exception"})
     fine, failed = told()["watched ok"], told()["watched exception"]
     assert (fine["event"]["request"]["url"], fine["event"]["response"]["status"]) == (
         "http://watched.example.com/yes",
@@ -203,7 +203,7 @@ export default { async fetch(request, env) { await env.BELL.getByName("x").set()
 
 
 def test_a_tail_worker_is_told_of_nothing_but_what_a_worker_does(edge: Edge) -> None:
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "every"})["id"]
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "every"})["id"]
     listener = """export default { tail: (events, env) =>
       Promise.all(events.map(({ entrypoint = "default", event }) => env.DATA.put(`${entrypoint} ${Object.keys(event)}`, ""))) };"""
     edge.deploy("listener", listener, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
@@ -217,19 +217,21 @@ def test_a_tail_worker_is_told_of_nothing_but_what_a_worker_does(edge: Edge) -> 
     edge.deploy("watched", CALLED, **told)
 
     def events() -> set[str]:
-        return {one["name"] for one in edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys")}
+        return {one["name"] for one in edge.call("GET", f"/storage/kv/namespaces/{kv}/keys")}
 
-    eventually(lambda: "Bell scheduledTime" in events())
+    wait_until(lambda: "Bell scheduledTime" in events())
     time.sleep(0.5)
     assert events() == {"default request,response", "Bell rpcMethod", "Bell scheduledTime"}
 
 
 def test_the_tail_worker_of_a_router_is_told_of_its_tenants_too(platform: Platform, told: Any) -> None:
     edge = platform.edge
-    edge.ask("PATCH", "/workers/scripts/router/script-settings", json={"tail_consumers": [{"service": "listener"}]})
-    platform.tenant("a", "export default { fetch() { console.log('from a tenant'); return new Response(''); } };")
+    edge.call("PATCH", "/workers/scripts/router/script-settings", json={"tail_consumers": [{"service": "listener"}]})
+    platform.deploy_tenant(
+        "a", "export default { fetch() { console.log('from a tenant'); return new Response(''); } };"
+    )
     platform.get("a")
-    eventually(lambda: set(told()) >= {"router ok", "a ok"})
+    wait_until(lambda: set(told()) >= {"router ok", "a ok"})
     assert told()["a ok"]["dispatchNamespace"] == platform.namespace
     assert told()["a ok"]["logs"][0]["message"] == ["from a tenant"]
 
@@ -240,15 +242,15 @@ def test_a_trusted_namespace_sees_cf_once_it_is_uploaded_anew(platform: Platform
     edge.deploy("direct", code)
     edge.route("direct.example.com/*", "direct")
     assert edge.get("direct.example.com").json() == "LCL"
-    platform.tenant("a", code)
+    platform.deploy_tenant("a", code)
     assert platform.get("a").json() is None
-    edge.ask(
+    edge.call(
         "PUT",
         f"/workers/dispatch/namespaces/{platform.namespace}",
         json={"name": platform.namespace, "trusted_workers": True},
     )
     assert platform.get("a").json() is None
-    platform.tenant("a", code)
+    platform.deploy_tenant("a", code)
     assert platform.get("a").json() == "LCL"
 
 
@@ -271,8 +273,8 @@ export default { async fetch(request, env) {
 def test_warm_tenants_answer_while_the_control_plane_is_down(platform: Platform, how: str) -> None:
     """Also those that a router finds by a record in KV; what is cold is told, and everything is back afterwards."""
     edge = platform.edge
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
-    edge.ask(
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
+    edge.call(
         "PUT",
         f"/storage/kv/namespaces/{kv}/bulk",
         json=[{"key": f"{name}.example.com", "value": name} for name in ("warm", "cold")],
@@ -286,7 +288,7 @@ def test_warm_tenants_answer_while_the_control_plane_is_down(platform: Platform,
         ],
     )
     for name in ("warm", "cold"):
-        platform.tenant(
+        platform.deploy_tenant(
             name, f"export default {{ fetch() {{ console.log('x'.repeat(1000)); return new Response('{name}'); }} }};"
         )
     assert platform.get("warm").text == "warm"
@@ -304,19 +306,19 @@ def test_warm_tenants_answer_while_the_control_plane_is_down(platform: Platform,
     finally:
         if how == "stopped":
             os.kill(control, signal.SIGCONT)
-    eventually(lambda: platform.get("cold").text == "cold")
-    platform.tenant("warm", "export default { fetch: () => new Response('new') };")
+    wait_until(lambda: platform.get("cold").text == "cold")
+    platform.deploy_tenant("warm", "export default { fetch: () => new Response('new') };")
     assert platform.get("warm").text == "new"
 
 
 def test_a_control_plane_that_was_killed_knows_what_it_said(platform: Platform) -> None:
     edge = platform.edge
     for number in range(5):
-        platform.tenant("a", f"export default {{ fetch: () => new Response('{number}') }};")
+        platform.deploy_tenant("a", f"export default {{ fetch: () => new Response('{number}') }};")
         assert platform.get("a").text == str(number)
         os.kill(edge.children()["control"], signal.SIGKILL)
         edge.session.close()
         assert platform.get("a").text == str(number)
-        assert [one["id"] for one in edge.ask("GET", f"/workers/dispatch/namespaces/{platform.namespace}/scripts")] == [
-            "a"
-        ]
+        assert [
+            one["id"] for one in edge.call("GET", f"/workers/dispatch/namespaces/{platform.namespace}/scripts")
+        ] == ["a"]

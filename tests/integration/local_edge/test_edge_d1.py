@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import requests
-from edge_process import Edge, Platform, eventually
+from edge_process import Edge, Platform, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +52,7 @@ PROTOCOLS = ([], ["d1_binding_jsrpc"])
 
 def made(edge: Edge, name: str = "shop") -> str:
     """The id of a new database."""
-    return str(edge.ask("POST", "/d1/database", json={"name": name})["uuid"])
+    return str(edge.call("POST", "/d1/database", json={"name": name})["uuid"])
 
 
 def bound(ident: str) -> list[dict[str, str]]:
@@ -72,7 +72,7 @@ def files(edge: Edge, kind: str) -> set[str]:
 @pytest.fixture(params=PROTOCOLS, ids=["http", "rpc"])
 def shop(request: pytest.FixtureRequest, platform: Platform) -> Platform:
     """A tenant with a database, by each protocol between the two."""
-    platform.tenant("a", ASKER, bindings=bound(made(platform.edge)), compatibility_flags=request.param)
+    platform.deploy_tenant("a", ASKER, bindings=bound(made(platform.edge)), compatibility_flags=request.param)
     ask(
         platform,
         "exec",
@@ -192,7 +192,7 @@ export default { async fetch(request, { DB }) {
 
 @pytest.mark.parametrize("flags", PROTOCOLS)
 def test_values_of_each_type(platform: Platform, flags: list[str]) -> None:
-    platform.tenant("a", VALUES, bindings=bound(made(platform.edge)), compatibility_flags=flags)
+    platform.deploy_tenant("a", VALUES, bindings=bound(made(platform.edge)), compatibility_flags=flags)
     seen = platform.get("a").json()
     # A number is bound as a float, as on Cloudflare; the column that takes it makes an integer of it.
     assert seen["values"] == [
@@ -250,8 +250,8 @@ def test_foreign_keys_are_checked_at_once_or_at_the_end(shop: Platform) -> None:
 
 def test_the_method_that_the_flag_brings(platform: Platform) -> None:
     ident = made(platform.edge)
-    platform.tenant("a", ASKER, bindings=bound(ident), compatibility_flags=["d1_binding_jsrpc"])
-    platform.tenant("b", ASKER, bindings=bound(ident))
+    platform.deploy_tenant("a", ASKER, bindings=bound(ident), compatibility_flags=["d1_binding_jsrpc"])
+    platform.deploy_tenant("b", ASKER, bindings=bound(ident))
     answer = ask(platform, "query", [{"sql": "select ? as a, 2 as a", "params": [[1, 2]]}], "first-primary")
     assert answer["bookmark"]
     (result,) = answer["results"]
@@ -276,14 +276,14 @@ export default { async fetch(request, env) { return Response.json(await env.KEEP
 def test_workers_share_a_database_and_none_sees_another(platform: Platform) -> None:
     ident = made(platform.edge)
     for tenant, database in (("a", ident), ("b", ident), ("c", made(platform.edge, "other"))):
-        platform.tenant(tenant, ASKER, bindings=bound(database))
+        platform.deploy_tenant(tenant, ASKER, bindings=bound(database))
     ask(platform, "exec", ["create table items (a)\ninsert into items values (1)"])
     assert ask(platform, "first", ["select a from items"], "a", tenant="b") == 1
     assert (
         ask(platform, "first", ["select a from items"], tenant="c")[0] == "D1_ERROR: no such table: items: SQLITE_ERROR"
     )
     keepers = {"name": "KEEPERS", "type": "durable_object_namespace", "class_name": "Keeper"}
-    platform.tenant(
+    platform.deploy_tenant(
         "d", KEEPER, bindings=[*bound(ident), keepers], migrations={"new_tag": "v1", "new_sqlite_classes": ["Keeper"]}
     )
     assert platform.get("d").json() == 1
@@ -292,7 +292,7 @@ def test_workers_share_a_database_and_none_sees_another(platform: Platform) -> N
 def test_what_was_acknowledged_outlives_every_end(start: Callable[..., Edge]) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.tenant("a", ASKER, bindings=bound(made(edge)))
+    platform.deploy_tenant("a", ASKER, bindings=bound(made(edge)))
     ask(platform, "exec", ["create table items (a)"])
     for number in range(3):
         assert ask(platform, "run", ["insert into items values (?)", number])["success"]
@@ -311,14 +311,14 @@ def test_what_was_acknowledged_outlives_every_end(start: Callable[..., Edge]) ->
 def test_a_database_that_is_deleted_is_gone_at_once_and_for_good(start: Callable[..., Edge]) -> None:
     edge = start("--sweep-seconds", "1")
     platform, ident = Platform(edge), made(edge)
-    platform.tenant("a", ASKER, bindings=bound(ident))
-    platform.tenant("b", ASKER, bindings=bound(made(edge, "other")))
+    platform.deploy_tenant("a", ASKER, bindings=bound(ident))
+    platform.deploy_tenant("b", ASKER, bindings=bound(made(edge, "other")))
     for tenant in "ab":
         ask(platform, "exec", ["create table items (a)"], tenant=tenant)
     (kept,) = files(edge, "databases") - deleted(edge, ident)
     for _attempt in range(2):
         assert ask(platform, "all", ["select * from items"])[0] == "D1_ERROR: The database could not be found"
-        eventually(lambda: files(edge, "databases") == {kept})
+        wait_until(lambda: files(edge, "databases") == {kept})
     refused = edge.upload("a", ASKER, namespace=platform.namespace, bindings=bound(ident)).json()["errors"][0]
     assert refused["code"] == 10181 and ident in refused["message"]
     assert ask(platform, "all", ["select * from items"], tenant="b")["results"] == []
@@ -327,7 +327,7 @@ def test_a_database_that_is_deleted_is_gone_at_once_and_for_good(start: Callable
 def deleted(edge: Edge, ident: str) -> set[str]:
     """Delete a database; of what the files were that are gone."""
     before = files(edge, "databases")
-    edge.ask("DELETE", f"/d1/database/{ident}")
+    edge.call("DELETE", f"/d1/database/{ident}")
     return before - files(edge, "databases")
 
 
@@ -344,15 +344,15 @@ def test_objects_go_from_the_disk_with_their_worker(start: Callable[..., Edge]) 
     platform = Platform(start("--sweep-seconds", "1"))
     edge, counters = platform.edge, [{"name": "COUNTERS", "type": "durable_object_namespace", "class_name": "Counter"}]
     for tenant in "ab":
-        platform.tenant(
+        platform.deploy_tenant(
             tenant, COUNTER, bindings=counters, migrations={"new_tag": "v1", "new_sqlite_classes": ["Counter"]}
         )
     assert platform.get("b", "/z").text == "1"
     kept = files(edge, "objects")
     assert [platform.get("a", path).text for path in ("/x", "/x", "/y")] == ["1", "2", "1"]
     assert len(files(edge, "objects")) == 3
-    edge.ask("DELETE", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a")
-    eventually(lambda: files(edge, "objects") == kept)
+    edge.call("DELETE", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a")
+    wait_until(lambda: files(edge, "objects") == kept)
     assert platform.get("b", "/z").text == "2"
 
 
@@ -364,7 +364,7 @@ class Api:
         self.path = f"/d1/database/{self.ident}"
 
     def results(self, body: Any, form: str = "query") -> list[Any]:
-        return [one["results"] for one in self.edge.ask("POST", f"{self.path}/{form}", json=body)]
+        return [one["results"] for one in self.edge.call("POST", f"{self.path}/{form}", json=body)]
 
     def refusal(self, body: Any) -> tuple[int, int, str]:
         response = self.edge.session.post(f"{self.edge.account}{self.path}/query", json=body)
@@ -375,16 +375,16 @@ class Api:
         """What importing a text comes to."""
         data = sql.encode()
         etag = hashlib.md5(data).hexdigest()
-        told = self.edge.ask("POST", f"{self.path}/import", json={"action": "init", "etag": etag})
+        told = self.edge.call("POST", f"{self.path}/import", json={"action": "init", "etag": etag})
         if "upload_url" not in told:
             return told
         assert requests.put(told["upload_url"], data=data).headers["etag"] == f'"{etag}"'
-        return self.edge.ask(
+        return self.edge.call(
             "POST", f"{self.path}/import", json={"action": "ingest", "etag": etag, "filename": told["filename"]}
         )
 
     def dump(self, **left: Any) -> str:
-        told = self.edge.ask("POST", f"{self.path}/export", json={"output_format": "polling", "dump_options": left})
+        told = self.edge.call("POST", f"{self.path}/export", json={"output_format": "polling", "dump_options": left})
         assert (told["status"], told["type"], told["success"]) == ("complete", "export", True)
         return requests.get(told["result"]["signed_url"]).text
 
@@ -417,13 +417,13 @@ def test_the_api_runs_several_statements_as_one_transaction(edge: Edge) -> None:
 
 def test_the_api_tells_how_large_a_database_is(edge: Edge) -> None:
     api = Api(edge)
-    unused = edge.ask("GET", api.path)
+    unused = edge.call("GET", api.path)
     assert (unused["num_tables"], unused["file_size"], unused["version"]) == (0, 0, "production")
     assert files(edge, "databases") == set(), "asking has made nothing"
     api.results({"sql": "create table a (x); create table b (x); create index i on a (x)"})
-    used = edge.ask("GET", api.path)
+    used = edge.call("GET", api.path)
     assert used["num_tables"] == 2 and used["file_size"] > 0
-    assert edge.ask("GET", "/d1/database/shop?fields=uuid,name") == {"uuid": api.ident, "name": "shop"}
+    assert edge.call("GET", "/d1/database/shop?fields=uuid,name") == {"uuid": api.ident, "name": "shop"}
 
 
 WHOLE = """
@@ -481,7 +481,7 @@ def test_an_export_leaves_out_what_is_not_wanted(edge: Edge) -> None:
     ]
     assert api.dump(tables=["b"]).split("\n") == [head, "CREATE TABLE b (x);", 'INSERT INTO "b" ("x") VALUES(2);']
     api.load("create virtual table v using fts5 (x)")
-    told = edge.ask("POST", f"{api.path}/export", json={"output_format": "polling"})
+    told = edge.call("POST", f"{api.path}/export", json={"output_format": "polling"})
     assert (told["success"], told["status"]) == (False, "error") and "Virtual Tables" in told["error"]
 
 
@@ -523,13 +523,13 @@ def test_what_takes_too_long_is_ended_and_not_begun_again(edge: Edge) -> None:
 
 def test_the_address_of_a_file_is_its_only_key(edge: Edge) -> None:
     api = Api(edge)
-    told = edge.ask("POST", f"{api.path}/import", json={"action": "init", "etag": "0" * 32})
+    told = edge.call("POST", f"{api.path}/import", json={"action": "init", "etag": "0" * 32})
     assert requests.get(told["upload_url"]).status_code == 403
     assert requests.put(told["upload_url"] + "x", data=b"select 1").status_code == 403
     assert requests.put(told["upload_url"], data=b"select 1").ok
-    wrong = edge.ask(
+    wrong = edge.call(
         "POST", f"{api.path}/import", json={"action": "ingest", "etag": "0" * 32, "filename": told["filename"]}
     )
     assert wrong["success"] is False and told["filename"] in wrong["error"]
-    idle = edge.ask("POST", f"{api.path}/import", json={"action": "poll", "current_bookmark": ""})
+    idle = edge.call("POST", f"{api.path}/import", json={"action": "poll", "current_bookmark": ""})
     assert (idle["success"], idle["error"]) == (False, "Not currently importing anything.")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from edge_process import Edge, eventually
+from edge_process import Edge, wait_until
 
 pytestmark = pytest.mark.integration
 ZONE = "example.com"
@@ -21,7 +21,7 @@ def named(name: str) -> str:
 
 def record(edge: Edge, name: str, **more: Any) -> Any:
     body = {"type": "AAAA", "name": name, "content": "100::", "proxied": True, **more}
-    return edge.ask("POST", f"{edge.zone[ZONE]}/dns_records", json=body)
+    return edge.call("POST", f"{edge.zone[ZONE]}/dns_records", json=body)
 
 
 def answers(edge: Edge, *hosts: str) -> list[str]:
@@ -46,11 +46,11 @@ def test_a_host_answers_from_the_request_after_its_record_is_there(strict: Edge)
     made = record(strict, "app")
     assert answers(strict, "app.example.com", "x.app.example.com", ZONE) == ["all", "409", "409"]
     where = f"{strict.zone[ZONE]}/dns_records/{made['id']}"
-    strict.ask("PATCH", where, json={"proxied": False})
+    strict.call("PATCH", where, json={"proxied": False})
     assert answers(strict, "app.example.com") == ["409"]
-    strict.ask("PATCH", where, json={"proxied": True, "name": "@"})
+    strict.call("PATCH", where, json={"proxied": True, "name": "@"})
     assert answers(strict, "app.example.com", ZONE) == ["409", "all"]
-    strict.ask("DELETE", where)
+    strict.call("DELETE", where)
     assert answers(strict, ZONE) == ["409"]
 
 
@@ -89,37 +89,37 @@ def test_only_addresses_that_are_proxied_count(strict: Edge) -> None:
 
 def test_a_custom_domain_has_a_record_of_its_own_and_gives_way_to_routes(strict: Edge) -> None:
     strict.deploy("shop", named("shop"))
-    for route in strict.ask("GET", f"{strict.zone[ZONE]}/workers/routes"):
-        strict.ask("DELETE", f"{strict.zone[ZONE]}/workers/routes/{route['id']}")
-    domain = strict.ask(
+    for route in strict.call("GET", f"{strict.zone[ZONE]}/workers/routes"):
+        strict.call("DELETE", f"{strict.zone[ZONE]}/workers/routes/{route['id']}")
+    domain = strict.call(
         "PUT", "/workers/domains", json={"hostname": "shop.example.com", "service": "shop", "zone_name": ZONE}
     )
     assert answers(strict, "shop.example.com", "x.shop.example.com") == ["shop", "409"]
     strict.route("shop.example.com/", "all")
     assert answers(strict, "shop.example.com") == ["all"]
     assert strict.get("shop.example.com", "/elsewhere").text == "shop"
-    strict.ask("DELETE", f"/workers/domains/{domain['id']}")
+    strict.call("DELETE", f"/workers/domains/{domain['id']}")
     assert strict.get("shop.example.com", "/elsewhere").status_code == 409
-    strict.ask("PUT", "/workers/domains", json={"hostname": "shop.example.com", "service": "shop"})
-    strict.ask("DELETE", "/workers/scripts/shop")
+    strict.call("PUT", "/workers/domains", json={"hostname": "shop.example.com", "service": "shop"})
+    strict.call("DELETE", "/workers/scripts/shop")
     assert strict.get("shop.example.com", "/elsewhere").status_code == 409
 
 
 def test_a_custom_hostname_answers_once_it_is_active(strict: Edge) -> None:
     where = f"{strict.zone[ZONE]}/custom_hostnames"
     assert "belongs to no zone" in strict.get("shop.customer.com").text
-    made = strict.ask(
+    made = strict.call(
         "POST", where, json={"hostname": "shop.customer.com", "ssl": {"method": "http", "type": "dv", "wildcard": True}}
     )
     pending = strict.get("shop.customer.com")
     assert pending.status_code == 409
     assert "still pending" in pending.text
-    eventually(lambda: answers(strict, "shop.customer.com") == ["all"])
-    assert strict.ask("GET", f"{where}/{made['id']}")["status"] == "active"
+    wait_until(lambda: answers(strict, "shop.customer.com") == ["all"])
+    assert strict.call("GET", f"{where}/{made['id']}")["status"] == "active"
     assert answers(strict, "a.shop.customer.com", "other.customer.com") == ["all", "409"]
-    strict.ask("PATCH", f"{where}/{made['id']}", json={"ssl": {"method": "txt", "type": "dv", "wildcard": False}})
+    strict.call("PATCH", f"{where}/{made['id']}", json={"ssl": {"method": "txt", "type": "dv", "wildcard": False}})
     assert answers(strict, "shop.customer.com", "a.shop.customer.com") == ["all", "409"], "active while validated anew"
-    strict.ask("DELETE", f"{where}/{made['id']}")
+    strict.call("DELETE", f"{where}/{made['id']}")
     assert answers(strict, "shop.customer.com") == ["409"]
 
 
@@ -132,7 +132,7 @@ def test_a_host_is_answered_by_routes_of_its_own_zone(start: Callable[..., Edge]
     assert answers(edge, "a.example.com", "a.platform.localhost") == ["one", "two"]
     assert answers(edge, "customer.org") in (["one"], ["two"])
     for zone, hostname in (("example.com", "first.customer.org"), ("platform.localhost", "second.customer.org")):
-        edge.ask("POST", f"{edge.zone[zone]}/custom_hostnames", json={"hostname": hostname})
+        edge.call("POST", f"{edge.zone[zone]}/custom_hostnames", json={"hostname": hostname})
     assert answers(edge, "first.customer.org", "second.customer.org") == ["one", "two"]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from edge_process import ECHO, Edge, Platform, eventually
+from edge_process import ECHO, Edge, Platform, wait_until
 from soak import Soak, memory_mb
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,7 @@ def answering(worker: str) -> str:
 def test_a_restart_keeps_everything(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.tenant("a", ECHO, bindings=[{"name": "S", "type": "secret_text", "text": "hush"}])
+    platform.deploy_tenant("a", ECHO, bindings=[{"name": "S", "type": "secret_text", "text": "hush"}])
     edge.stop()
     edge.start()
     assert platform.get("a").json()["env"] == {"S": "hush"}
@@ -49,11 +49,11 @@ def test_a_data_folder_with_a_long_name(tmp_path: Path) -> None:
 def test_what_was_acknowledged_survives_a_kill(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.tenant("a", answering("kept"))
+    platform.deploy_tenant("a", answering("kept"))
     children = edge.children()
     edge.process.kill()
     edge.process.wait()
-    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()))
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()))
     edge.start()
     assert platform.get("a").text == "kept"
 
@@ -61,7 +61,7 @@ def test_what_was_acknowledged_survives_a_kill(start: Start) -> None:
 def test_the_edge_comes_back_after_kill_9(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.tenant("a", answering("a"))
+    platform.deploy_tenant("a", answering("a"))
     assert platform.get("a").text == "a"
     os.kill(edge.children()["edge"], signal.SIGKILL)
     begin = time.monotonic()
@@ -74,8 +74,8 @@ def test_the_edge_comes_back_after_kill_9(start: Start) -> None:
 def test_a_tenant_that_loops_is_survived(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.tenant("good", answering("good"))
-    platform.tenant("loop", "export default { fetch() { while (true) {} } };")
+    platform.deploy_tenant("good", answering("good"))
+    platform.deploy_tenant("loop", "export default { fetch() { while (true) {} } };")
     assert platform.get("good").text == "good"
 
     def visit() -> None:
@@ -101,8 +101,8 @@ FILLING = {
 def test_a_tenant_that_fills_the_memory_is_survived(start: Start, kind: str) -> None:
     edge = start("--max-memory-mb", "1024")
     platform = Platform(edge)
-    platform.tenant("good", answering("good"))
-    platform.tenant(
+    platform.deploy_tenant("good", answering("good"))
+    platform.deploy_tenant(
         "greedy",
         f"const held = []; export default {{ async fetch() {{ for (;;) {{ {FILLING[kind]} await scheduler.wait(1); }} }} }};",
     )
@@ -129,9 +129,9 @@ def test_a_tenant_that_fills_the_memory_is_survived(start: Start, kind: str) -> 
 
 
 def test_a_worker_that_never_answers_harms_nobody(platform: Platform) -> None:
-    platform.tenant("good", answering("good"))
-    platform.tenant("silent", "export default { fetch() { return new Promise(() => {}); } };")
-    platform.tenant(
+    platform.deploy_tenant("good", answering("good"))
+    platform.deploy_tenant("silent", "export default { fetch() { return new Promise(() => {}); } };")
+    platform.deploy_tenant(
         "slow", "export default { async fetch() { await scheduler.wait(60_000); return new Response(''); } };"
     )
     hung = platform.get("silent")
@@ -150,7 +150,7 @@ def test_a_while_of_traffic_and_changes(start: Start) -> None:
 
 
 def test_passing_through_on_exception_does_not_end_the_edge(platform: Platform) -> None:
-    platform.tenant(
+    platform.deploy_tenant(
         "bad", "export default { fetch(request, env, ctx) { ctx.passThroughOnException(); throw new Error('x'); } };"
     )
     before = platform.edge.children()["edge"]
@@ -169,7 +169,7 @@ def test_more_workers_than_may_stay_loaded(start: Start) -> None:
     edge = start("--max-isolates", "5")
     platform = Platform(edge)
     for number in range(20):
-        platform.tenant(f"t{number}", answering(str(number)))
+        platform.deploy_tenant(f"t{number}", answering(str(number)))
     for _round in range(3):
         assert [platform.get(f"t{number}").text for number in range(20)] == [str(number) for number in range(20)]
     assert edge.log.read_text() == "", "evictions must not fill the log"
@@ -180,7 +180,7 @@ def test_many_tenants_in_turn_take_no_more_memory_than_few(start: Start) -> None
     platform = Platform(edge)
     sizes = []
     for number in range(400):
-        platform.tenant(f"t{number}", answering(str(number)))
+        platform.deploy_tenant(f"t{number}", answering(str(number)))
         assert platform.get(f"t{number}").text == str(number)
         if number in (150, 399):
             sizes.append(memory_mb(edge.children()["edge"]))
@@ -189,14 +189,14 @@ def test_many_tenants_in_turn_take_no_more_memory_than_few(start: Start) -> None
 
 def test_requests_in_flight_survive_a_new_version(platform: Platform) -> None:
     slow = "export default {{ async fetch() {{ await scheduler.wait(300); return new Response('{}'); }} }};"
-    platform.tenant("a", slow.format("old"))
+    platform.deploy_tenant("a", slow.format("old"))
     assert platform.get("a").text == "old"
     seen: list[str] = []
     visitors = [threading.Thread(target=lambda: seen.append(platform.get("a").text)) for _visitor in range(5)]
     for visitor in visitors:
         visitor.start()
     time.sleep(0.1)
-    platform.tenant("a", slow.format("new"))
+    platform.deploy_tenant("a", slow.format("new"))
     assert platform.get("a").text == "new"
     for visitor in visitors:
         visitor.join()
@@ -285,7 +285,9 @@ def test_two_edges_do_not_share_a_folder(start: Start) -> None:
 
 def test_health_and_secrets_in_the_log(start: Start) -> None:
     edge = start()
-    Platform(edge).tenant("a", ECHO, bindings=[{"name": "S", "type": "secret_text", "text": "very-secret-value"}])
+    Platform(edge).deploy_tenant(
+        "a", ECHO, bindings=[{"name": "S", "type": "secret_text", "text": "very-secret-value"}]
+    )
     health = edge.session.get(edge.api.replace("/client/v4", "/_edge/health")).json()
     assert health["pid"] == edge.process.pid == edge.ready["pid"]
     assert (health["api"], health["http"], health["data"]) == (edge.api, edge.http, str(edge.data))

@@ -60,7 +60,9 @@ def test_a_key_is_there_at_the_top_level_of_every_module_and_of_one_that_waits(p
       return Response.json([first, early, await signed(bound.KEY), await ctx.exports.Named.sign(), exported, algorithm.name, extractable, type, usages]);
     }} }};"""
     part = 'import { env } from "cloudflare:workers"; export const early = String(env.KEY); // no line follows'
-    platform.tenant("a", main, bindings=[HMAC], files={"deep/er/part.js": ("application/javascript+module", part)})
+    platform.deploy_tenant(
+        "a", main, bindings=[HMAC], files={"deep/er/part.js": ("application/javascript+module", part)}
+    )
     assert platform.get("a").json() == [
         SIGNATURE,
         "[object CryptoKey]",
@@ -165,8 +167,8 @@ def test_a_key_is_looked_at_wherever_it_comes_from(edge: Edge) -> None:
         edge.session.patch(f"{worker.replace('scripts', 'workers')}/versions/latest", json={"env": {"KEY": wrong}}),
     ]
     assert [answer.json()["errors"][0]["code"] for answer in answers] == [10021] * 4
-    edge.ask("PUT", "/workers/scripts/w/secrets", json={**HMAC, "name": "OTHER"})
-    assert [one["name"] for one in edge.ask("GET", "/workers/scripts/w/bindings")] == ["KEY", "OTHER"]
+    edge.call("PUT", "/workers/scripts/w/secrets", json={**HMAC, "name": "OTHER"})
+    assert [one["name"] for one in edge.call("GET", "/workers/scripts/w/bindings")] == ["KEY", "OTHER"]
 
 
 def test_a_new_key_is_there_at_once(edge: Edge) -> None:
@@ -178,5 +180,5 @@ def test_a_new_key_is_there_at_once(edge: Edge) -> None:
     edge.route("example.com/*", "w")
     assert edge.get("example.com").text == SIGNATURE
     other = b"another secret, of other length"
-    edge.ask("PUT", "/workers/scripts/w/secrets", json={**HMAC, "key_base64": base64.b64encode(other).decode()})
+    edge.call("PUT", "/workers/scripts/w/secrets", json={**HMAC, "key_base64": base64.b64encode(other).decode()})
     assert edge.get("example.com").text == hmac.digest(other, b"text", hashlib.sha256).hex()

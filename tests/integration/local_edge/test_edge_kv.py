@@ -47,9 +47,9 @@ export default { async fetch(request, env) {
 
 
 def test_kv_is_one_store_for_workers_and_for_the_api(edge: Edge) -> None:
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     values = f"{edge.account}/storage/kv/namespaces/{kv}/values"
-    edge.ask("PUT", f"{values}/from-api", data=b"hello")
+    edge.call("PUT", f"{values}/from-api", data=b"hello")
     edge.deploy("w", BOTH, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
     edge.route("example.com/*", "w")
     seen: dict[str, Any] = edge.get("example.com").json()
@@ -63,7 +63,7 @@ def test_kv_is_one_store_for_workers_and_for_the_api(edge: Edge) -> None:
     assert seen["complete"] == [False, True]
     assert seen["refused"] == "TypeError: Key name cannot be empty."
     assert edge.session.get(f"{values}/bytes").content == b"\x00\xff\x01"
-    assert edge.ask("GET", f"/storage/kv/namespaces/{kv}/metadata/with%2Fslash%20and%20%C3%BC") == {"m": "ü"}
+    assert edge.call("GET", f"/storage/kv/namespaces/{kv}/metadata/with%2Fslash%20and%20%C3%BC") == {"m": "ü"}
 
 
 #: Writes what `outcomes` tells of each case: JSON, with a word before what JSON cannot tell; `threw` is for what is no rejection.
@@ -265,7 +265,7 @@ OUTCOMES = {
 
 def kv_worker(edge: Edge, code: str, name: str = "w", kv: str | None = None) -> str:
     """Deploy a Worker with a KV namespace, a new one unless told which, as `DATA`; its id."""
-    kv = kv or edge.ask("POST", "/storage/kv/namespaces", json={"title": name})["id"]
+    kv = kv or edge.call("POST", "/storage/kv/namespaces", json={"title": name})["id"]
     edge.deploy(name, code, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
     edge.route(f"{name}.example.com/*", name)
     return str(kv)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from edge_process import Edge, Platform, eventually
+from edge_process import Edge, Platform, wait_until
 from web_socket import WebSocket
 
 pytestmark = pytest.mark.integration
@@ -71,7 +71,7 @@ FIRST: dict[str, Any] = {"migrations": {"new_tag": "v1", "new_sqlite_classes": [
 
 @pytest.fixture
 def counters(platform: Platform) -> Platform:
-    platform.tenant("a", COUNTER.replace("VERSION", "1"), bindings=[BINDING, GREETING], **FIRST)
+    platform.deploy_tenant("a", COUNTER.replace("VERSION", "1"), bindings=[BINDING, GREETING], **FIRST)
     return platform
 
 
@@ -99,7 +99,7 @@ def test_any_method_can_be_called_and_any_value_read(counters: Platform) -> None
 def test_new_code_has_the_old_storage_and_a_new_memory(counters: Platform) -> None:
     ask(counters, "/x/add/7")
     ask(counters, "/x/who")
-    counters.tenant("a", COUNTER.replace("VERSION", "2"), bindings=[BINDING, GREETING])
+    counters.deploy_tenant("a", COUNTER.replace("VERSION", "2"), bindings=[BINDING, GREETING])
     assert ask(counters, "/x/version") == "2"
     who = ask(counters, "/x/who")
     assert (who["here"], who["loaded"]) == (0, 7)
@@ -107,25 +107,25 @@ def test_new_code_has_the_old_storage_and_a_new_memory(counters: Platform) -> No
 
 def test_alarms_fire(counters: Platform) -> None:
     assert ask(counters, "/x/alarmIn/100") is True
-    eventually(lambda: ask(counters, "/x/add/0") == 100, 5)
+    wait_until(lambda: ask(counters, "/x/add/0") == 100, 5)
 
 
 @pytest.mark.parametrize(("date", "stays"), [("2026-02-23", True), ("2026-02-24", False)])
 def test_an_alarm_goes_with_all_else_that_an_object_deletes(counters: Platform, date: str, stays: bool) -> None:
-    counters.tenant("a", COUNTER, bindings=[BINDING, GREETING], compatibility_date=date)
+    counters.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], compatibility_date=date)
     assert ask(counters, "/x/emptied") is stays
 
 
 def test_storage_and_alarms_outlive_the_edge(start: Callable[..., Edge]) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
+    platform.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
     ask(platform, "/x/add/3")
     ask(platform, "/x/alarmIn/1500")
     edge.stop()
     edge.start()
     assert ask(platform, "/x/who")["loaded"] % 100 == 3, "the alarm adds 100, perhaps before this is asked"
-    eventually(lambda: ask(platform, "/x/add/0") == 103, 8)
+    wait_until(lambda: ask(platform, "/x/add/0") == 103, 8)
 
 
 def connected(platform: Platform, tenant: str) -> WebSocket:
@@ -134,18 +134,18 @@ def connected(platform: Platform, tenant: str) -> WebSocket:
 
 
 def test_sockets_that_an_object_holds(counters: Platform) -> None:
-    assert connected(counters, "a").say_hi() == b"\x81\x0cecho hi of 1"
+    assert connected(counters, "a").send_hi() == b"\x81\x0cecho hi of 1"
 
 
 def test_sockets_end_with_the_code_that_answers_them(counters: Platform) -> None:
     for name in ("b", "c"):
-        counters.tenant(name, COUNTER, bindings=[BINDING, GREETING], **FIRST)
+        counters.deploy_tenant(name, COUNTER, bindings=[BINDING, GREETING], **FIRST)
     updated, deleted, other = (connected(counters, name) for name in ("a", "b", "c"))
-    assert {updated.say_hi(), deleted.say_hi(), other.say_hi()} == {b"\x81\x0cecho hi of 1"}
-    counters.tenant("a", COUNTER.replace("echo", "anew"), bindings=[BINDING, GREETING])
-    counters.edge.ask("DELETE", f"/workers/dispatch/namespaces/{counters.namespace}/scripts/b?force=true")
-    assert (updated.say_hi(), deleted.say_hi(), other.say_hi()) == (b"", b"", b"\x81\x0cecho hi of 1")
-    assert connected(counters, "a").say_hi() == b"\x81\x0canew hi of 1"
+    assert {updated.send_hi(), deleted.send_hi(), other.send_hi()} == {b"\x81\x0cecho hi of 1"}
+    counters.deploy_tenant("a", COUNTER.replace("echo", "anew"), bindings=[BINDING, GREETING])
+    counters.edge.call("DELETE", f"/workers/dispatch/namespaces/{counters.namespace}/scripts/b?force=true")
+    assert (updated.send_hi(), deleted.send_hi(), other.send_hi()) == (b"", b"", b"\x81\x0cecho hi of 1")
+    assert connected(counters, "a").send_hi() == b"\x81\x0canew hi of 1"
 
 
 def test_a_class_of_another_worker(counters: Platform) -> None:
@@ -169,12 +169,12 @@ def test_a_class_of_another_worker(counters: Platform) -> None:
         ],
     )
     assert missing.json()["errors"][0]["code"] == 10061
-    listed = edge.ask("GET", "/workers/durable_objects/namespaces")
+    listed = edge.call("GET", "/workers/durable_objects/namespaces")
     assert [(one["script"], one["class"]) for one in listed] == [("keeper", "Counter")]
 
 
 def test_a_class_without_sql(platform: Platform) -> None:
-    platform.tenant("a", COUNTER, bindings=[BINDING], migrations={"new_tag": "v1", "new_classes": ["Counter"]})
+    platform.deploy_tenant("a", COUNTER, bindings=[BINDING], migrations={"new_tag": "v1", "new_classes": ["Counter"]})
     assert ask(platform, "/x/add/1") == 1
     assert "SQL is not enabled for this Durable Object class" in ask(platform, "/x/rows")[1]
 
@@ -196,7 +196,7 @@ export default { fetch(request, env) {
 
 
 def test_ids(platform: Platform) -> None:
-    platform.tenant("a", IDS, bindings=[BINDING], **FIRST)
+    platform.deploy_tenant("a", IDS, bindings=[BINDING], **FIRST)
     seen = ask(platform, "/")
     assert (seen["again"], seen["same"], seen["differ"], seen["known"]) == (True, True, False, 64)
     assert "64 hex digits" in seen["refused"]["short"]
@@ -207,17 +207,17 @@ def test_ids(platform: Platform) -> None:
 def test_a_class_that_is_gone_leaves_nothing(counters: Platform) -> None:
     ask(counters, "/x/add/5")
     edge = counters.edge
-    edge.ask("DELETE", f"/workers/dispatch/namespaces/{counters.namespace}/scripts/a")
-    counters.tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
+    edge.call("DELETE", f"/workers/dispatch/namespaces/{counters.namespace}/scripts/a")
+    counters.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
     assert ask(counters, "/x/add/0") == 0
 
 
 def test_an_object_is_evicted_with_its_worker_and_comes_back(start: Callable[..., Edge]) -> None:
     platform = Platform(start("--max-isolates", "3"))
-    platform.tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
+    platform.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
     ask(platform, "/x/add/5")
     for number in range(6):
-        platform.tenant(f"t{number}", "export default { fetch: () => new Response('x') };")
+        platform.deploy_tenant(f"t{number}", "export default { fetch: () => new Response('x') };")
         assert platform.get(f"t{number}").text == "x"
     assert ask(platform, "/x/add/1") == 6
     begin = time.monotonic()

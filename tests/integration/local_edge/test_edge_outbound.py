@@ -26,7 +26,7 @@ TENANT = "export default { fetch(request) { return fetch('https://elsewhere.test
 @pytest.fixture
 def outbound(edge: Edge) -> Edge:
     """A router that names its customers to an outbound Worker."""
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
     edge.deploy("egress", EGRESS, bindings=[{"name": "OWN", "type": "plain_text", "text": "kept"}])
     binding = {
         "name": "TENANTS",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from edge_process import Edge, eventually
+from edge_process import Edge, wait_until
 from web_socket import ECHOING, WebSocket
 
 pytestmark = pytest.mark.integration
@@ -47,7 +47,7 @@ STRANGERS = {
 @pytest.fixture
 def customers(edge: Edge) -> Edge:
     """A namespace with the Worker `shop`."""
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "customers"})
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "customers"})
     edge.deploy(
         "shop",
         "export default { fetch: (request) => new Response(`shop ${new URL(request.url).pathname}`) };",
@@ -58,8 +58,8 @@ def customers(edge: Edge) -> Edge:
 
 def route(edge: Edge, how: str, code: str = "", pattern: str = "*/*", **binding: Any) -> None:
     """A router on everything, bound to the customers and to their records."""
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
-    edge.ask("PUT", f"/storage/kv/namespaces/{kv}/bulk", json=[{"key": "shop.example.com", "value": "shop"}])
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
+    edge.call("PUT", f"/storage/kv/namespaces/{kv}/bulk", json=[{"key": "shop.example.com", "value": "shop"}])
     bindings = [
         {"name": "CUSTOMERS", "type": "dispatch_namespace", "namespace": "customers", **binding},
         {"name": "RECORDS", "type": "kv_namespace", "namespace_id": kv},
@@ -81,15 +81,15 @@ def test_a_customer_is_found(customers: Edge, how: str) -> None:
             "ssl": {"method": "http", "type": "dv"},
             "custom_metadata": {"worker": "shop"},
         }
-        made = customers.ask("POST", hostnames, json=wanted)
-        eventually(lambda: customers.ask("GET", f"{hostnames}/{made['id']}")["status"] == "active", 10)
+        made = customers.call("POST", hostnames, json=wanted)
+        wait_until(lambda: customers.call("GET", f"{hostnames}/{made['id']}")["status"] == "active", 10)
     route(customers, ROUTERS[how])
     host, path = VISITS[how]
     assert customers.get(host, path).text == f"shop {path}"
     stranger = customers.get(*STRANGERS[how])
     assert (stranger.status_code, stranger.text) == (404, "no such customer")
     if "metadata" in how:
-        customers.ask("DELETE", f"{hostnames}/{made['id']}")
+        customers.call("DELETE", f"{hostnames}/{made['id']}")
 
 
 def test_a_customer_that_fails_is_told_apart_from_one_that_is_not_there(customers: Edge) -> None:
@@ -169,8 +169,8 @@ def test_a_router_changes_what_goes_in_and_what_comes_out(customers: Edge) -> No
     route(customers, "changed(request, env, ctx)", CHANGING)
     answer = customers.get("shop.example.com")
     assert (answer.status_code, answer.text, answer.headers["x-platform"]) == (202, "shop", "mine")
-    (kv,) = customers.ask("GET", "/storage/kv/namespaces")
-    eventually(
+    (kv,) = customers.call("GET", "/storage/kv/namespaces")
+    wait_until(
         lambda: (
             customers.session.get(f"{customers.account}/storage/kv/namespaces/{kv['id']}/values/seen").text
             == "202 true"
@@ -200,4 +200,4 @@ def test_events_come_as_they_happen(customers: Edge) -> None:
 def test_sockets_go_through_a_router(customers: Edge) -> None:
     customers.deploy("shop", ECHOING, namespace="customers")
     route(customers, ROUTERS["by a record in KV"])
-    assert WebSocket(customers, "shop.example.com").say_hi() == b"\x81\x07echo hi"
+    assert WebSocket(customers, "shop.example.com").send_hi() == b"\x81\x07echo hi"

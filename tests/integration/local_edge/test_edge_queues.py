@@ -20,7 +20,7 @@ BINDING = {"name": "Q", "type": "queue", "queue_name": "mails"}
 @pytest.fixture
 def queue(edge: Edge) -> Any:
     """The path of a queue."""
-    return f"/queues/{edge.ask('POST', '/queues', json={'queue_name': 'mails'})['queue_id']}"
+    return f"/queues/{edge.call('POST', '/queues', json={'queue_name': 'mails'})['queue_id']}"
 
 
 def sent(edge: Edge, code: str, **options: Any) -> Any:
@@ -29,7 +29,7 @@ def sent(edge: Edge, code: str, **options: Any) -> Any:
 
 
 def pulled(edge: Edge, queue: str, **options: Any) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = edge.ask("POST", f"{queue}/messages/pull", json={"batch_size": 100, **options})[
+    messages: list[dict[str, Any]] = edge.call("POST", f"{queue}/messages/pull", json={"batch_size": 100, **options})[
         "messages"
     ]
     return messages
@@ -156,7 +156,7 @@ def test_a_worker_of_an_older_date_sends_v8_and_hears_less(edge: Edge, queue: st
 
 def test_a_queue_that_is_gone(edge: Edge, queue: str) -> None:
     sent(edge, "q.send(1)")
-    edge.ask("DELETE", queue)
+    edge.call("DELETE", queue)
     assert edge.get("evaluating.example.com").json() == ["Error", "Queue does not exist (10104)"]
 
 
@@ -165,7 +165,7 @@ def test_a_tenant_sends_from_within_an_object_and_a_queue_knows_its_producers(pl
     import { DurableObject } from "cloudflare:workers";
     export class Sender extends DurableObject { async send(body) { await this.env.Q.send(body); return (await this.env.Q.metrics()).backlogCount; } }
     export default { async fetch(request, env) { return Response.json(await env.SENDERS.getByName("x").send({ from: "an object" })); } };"""
-    platform.tenant(
+    platform.deploy_tenant(
         "a",
         code,
         bindings=[BINDING, {"name": "SENDERS", "type": "durable_object_namespace", "class_name": "Sender"}],
@@ -173,7 +173,7 @@ def test_a_tenant_sends_from_within_an_object_and_a_queue_knows_its_producers(pl
     )
     assert platform.get("a").json() == 1
     assert bodies(platform.edge, queue) == ['{"from":"an object"}']
-    shown = platform.edge.ask("GET", queue)
+    shown = platform.edge.call("GET", queue)
     assert (shown["producers"], shown["producers_total_count"], shown["consumers"]) == (
         [{"type": "worker", "script": "a"}],
         1,

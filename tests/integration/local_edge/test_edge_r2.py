@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_process import Edge, Platform, eventually
+from edge_process import Edge, Platform, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -47,7 +47,7 @@ export default { async fetch(request, env) {
 @pytest.fixture
 def files(edge: Edge) -> Edge:
     """An edge with a bucket."""
-    edge.ask("POST", "/r2/buckets", json={"name": "files"})
+    edge.call("POST", "/r2/buckets", json={"name": "files"})
     return edge
 
 
@@ -55,7 +55,7 @@ def seen_by(edge: Edge, code: str, body: Any = None, **options: Any) -> Any:
     """What a Worker notes in `seen` with the bucket `b`; each call deploys it anew."""
     source = f"{HELPERS} export default {{ async fetch(request, env) {{ const b = env.B; {code} return Response.json(seen); }} }};"
     edge.deploy("w", source, **{"bindings": [BINDING], **options})
-    if not edge.ask("GET", f"{edge.zone['example.com']}/workers/routes"):
+    if not edge.call("GET", f"{edge.zone['example.com']}/workers/routes"):
         edge.route(f"{HOST}/*", "w")
     answer = edge.get(HOST, method="POST", data=body)
     assert answer.ok, answer.text
@@ -499,7 +499,7 @@ def test_a_stream_must_say_its_length_and_keep_to_it(files: Edge) -> None:
     )
     assert all(refusal.startswith("Error: ") for refusal in seen["broken"])
     assert (seen["none"], seen["one"]) == (None, 3)
-    eventually(lambda: len(blobs(files) - before) == 1)
+    wait_until(lambda: len(blobs(files) - before) == 1)
 
 
 PART = 5 * 1024 * 1024
@@ -621,7 +621,7 @@ def test_keys_of_customers_are_refused(files: Edge) -> None:
 
 def test_one_store_for_workers_and_for_the_api(files: Edge) -> None:
     where = f"{files.account}/r2/buckets/files/objects"
-    files.ask(
+    files.call(
         "PUT",
         f"{where}/from/api",
         data=b"\x00\xff",
@@ -637,26 +637,26 @@ def test_one_store_for_workers_and_for_the_api(files: Edge) -> None:
     assert seen == [[0, 255], {"contentType": "image/png", "cacheExpiry": "2023-02-24T00:00:00.000Z"}]
     got = files.session.get(f"{where}/from/worker", stream=True)
     assert (got.raw.read(decode_content=False), got.headers["content-encoding"]) == (b"hello", "gzip")
-    assert [one["key"] for one in files.ask("GET", where)] == ["from/api", "from/worker"]
-    assert files.ask("GET", f"{where}?prefix=from/w")[0]["custom_metadata"] == {"a": "→"}
-    files.ask("DELETE", f"{where}/from/worker")
+    assert [one["key"] for one in files.call("GET", where)] == ["from/api", "from/worker"]
+    assert files.call("GET", f"{where}?prefix=from/w")[0]["custom_metadata"] == {"a": "→"}
+    files.call("DELETE", f"{where}/from/worker")
     assert seen_by(files, "const seen = await b.head('from/worker');") is None
 
 
 def test_tenants_have_buckets_of_their_own(platform: Platform) -> None:
     edge = platform.edge
     for name in ("a", "b"):
-        edge.ask("POST", "/r2/buckets", json={"name": f"bucket-{name}"})
-        platform.tenant(name, STORE, bindings=[{**BINDING, "bucket_name": f"bucket-{name}"}])
+        edge.call("POST", "/r2/buckets", json={"name": f"bucket-{name}"})
+        platform.deploy_tenant(name, STORE, bindings=[{**BINDING, "bucket_name": f"bucket-{name}"}])
         assert platform.get(name, "/k", method="PUT", data=f"of {name}".encode()).ok
     assert [platform.get(name, "/k").text for name in ("a", "b")] == ["of a", "of b"]
-    edge.ask("DELETE", "/r2/buckets/bucket-a/objects/k")
+    edge.call("DELETE", "/r2/buckets/bucket-a/objects/k")
     assert (platform.get("a", "/k").status_code, platform.get("b", "/k").text) == (404, "of b")
 
 
 def test_a_bucket_of_a_jurisdiction(files: Edge) -> None:
     there, objects = {"cf-r2-jurisdiction": "eu"}, f"{files.account}/r2/buckets/files/objects"
-    files.ask("POST", "/r2/buckets", json={"name": "files"}, headers=there)
+    files.call("POST", "/r2/buckets", json={"name": "files"}, headers=there)
     bindings = [BINDING, {**BINDING, "name": "EU", "jurisdiction": "eu"}]
     seen = seen_by(
         files,
@@ -664,9 +664,12 @@ def test_a_bucket_of_a_jurisdiction(files: Edge) -> None:
         bindings=bindings,
     )
     assert seen == [None, 1]
-    assert ([one["key"] for one in files.ask("GET", objects, headers=there)], files.ask("GET", objects)) == (["k"], [])
-    files.ask("DELETE", f"{objects}/k", headers=there)
-    files.ask("DELETE", "/r2/buckets/files", headers=there)
+    assert ([one["key"] for one in files.call("GET", objects, headers=there)], files.call("GET", objects)) == (
+        ["k"],
+        [],
+    )
+    files.call("DELETE", f"{objects}/k", headers=there)
+    files.call("DELETE", "/r2/buckets/files", headers=there)
 
 
 def test_a_bucket_that_is_gone(files: Edge) -> None:
@@ -675,11 +678,11 @@ def test_a_bucket_that_is_gone(files: Edge) -> None:
       for (const act of [() => b.head("k"), () => b.get("k"), () => b.put("k", "x".repeat(5_000_000)), () => b.list(), () => b.createMultipartUpload("k"),
                          () => b.delete("k")]) seen.push(await fails(act) ?? null);"""
     assert not any("Error" in json.dumps(one) for one in seen_by(files, code))
-    files.ask("DELETE", "/r2/buckets/files")
+    files.call("DELETE", "/r2/buckets/files")
     assert files.get(HOST, method="POST").json() == [
         f"Error: {action}: The specified bucket does not exist. (10006)" for action in actions
     ]
-    files.ask("POST", "/r2/buckets", json={"name": "files"})
+    files.call("POST", "/r2/buckets", json={"name": "files"})
     assert not any("Error" in json.dumps(one) for one in files.get(HOST, method="POST").json()), (
         "one of the same name takes its place"
     )
@@ -716,7 +719,7 @@ def half_sent(edge: Edge) -> tuple[socket.socket, Path]:
     before = blobs(edge)
     visitor = socket.create_connection(("127.0.0.1", int(edge.http.rsplit(":", 1)[1])))
     visitor.sendall(f"PUT /half HTTP/1.1\r\nhost: {HOST}\r\ncontent-length: 1000000\r\n\r\n".encode() + b"x" * 500_000)
-    eventually(lambda: any(path.stat().st_size > 0 for path in blobs(edge) - before))
+    wait_until(lambda: any(path.stat().st_size > 0 for path in blobs(edge) - before))
     return visitor, (blobs(edge) - before).pop()
 
 
@@ -725,13 +728,13 @@ def test_a_visitor_who_breaks_off_leaves_nothing(files: Edge) -> None:
     assert files.get(HOST, "/whole", method="PUT", data=b"whole").ok
     visitor, half = half_sent(files)
     visitor.close()
-    eventually(lambda: not half.exists())
-    assert [one["key"] for one in files.ask("GET", "/r2/buckets/files/objects")] == ["whole"]
+    wait_until(lambda: not half.exists())
+    assert [one["key"] for one in files.call("GET", "/r2/buckets/files/objects")] == ["whole"]
 
 
 def test_what_was_acknowledged_outlives_a_kill_and_what_was_not_leaves_nothing(start: Callable[..., Edge]) -> None:
     edge, body = start(), b"whole" * 100_000
-    edge.ask("POST", "/r2/buckets", json={"name": "files"})
+    edge.call("POST", "/r2/buckets", json={"name": "files"})
     store(edge)
     assert edge.get(HOST, "/whole", method="PUT", data=body).ok
     visitor, half = half_sent(edge)
@@ -740,11 +743,11 @@ def test_what_was_acknowledged_outlives_a_kill_and_what_was_not_leaves_nothing(s
     visitor.close()
     assert edge.get(HOST, "/whole").content == body, "who asks while it starts again waits for it"
     assert edge.get(HOST, "/half").status_code == 404
-    eventually(lambda: not half.exists())
+    wait_until(lambda: not half.exists())
     edge.stop()
     edge.start()
     assert edge.get(HOST, "/whole").content == body
-    assert [one["key"] for one in edge.ask("GET", "/r2/buckets/files/objects")] == ["whole"]
+    assert [one["key"] for one in edge.call("GET", "/r2/buckets/files/objects")] == ["whole"]
     assert len(blobs(edge)) == 1
 
 
@@ -756,7 +759,7 @@ def test_readers_who_wait_keep_nobody_waiting_and_read_what_was_there(files: Edg
     began = time.monotonic()
     assert files.get(HOST, "/none").status_code == 404
     assert time.monotonic() - began < 1
-    files.ask("DELETE", "/r2/buckets/files/objects/large")
+    files.call("DELETE", "/r2/buckets/files/objects/large")
     assert files.get(HOST, "/large").status_code == 404
     assert readers[0].content == body
     for reader in readers:

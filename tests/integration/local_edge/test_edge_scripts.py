@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from edge_process import Edge, Platform, eventually
+from edge_process import Edge, Platform, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -63,8 +63,8 @@ def refusal(response: requests.Response) -> tuple[int, str]:
 @pytest.mark.parametrize("date", ["2026-11-01", None])
 def test_bindings_are_globals(edge: Edge, date: str | None) -> None:
     """For a script that names no date too, which makes it one of 2021."""
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
-    edge.ask("PUT", f"/storage/kv/namespaces/{kv}/values/key", data="stored")
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
+    edge.call("PUT", f"/storage/kv/namespaces/{kv}/values/key", data="stored")
     code = """
     const early = PLAN + CONFIG.seats + SECRET.length;
     async function answer(request) {
@@ -155,7 +155,7 @@ def test_a_bare_body_is_a_script(edge: Edge) -> None:
 
 
 def test_its_crons_fire(edge: Edge) -> None:
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     code = (
         GREETER
         + "addEventListener('scheduled', (event) => event.waitUntil(DATA.put('fired', `${event.cron} ${event.scheduledTime}`)));"
@@ -189,11 +189,11 @@ def test_what_it_throws_is_told_once(edge: Edge, failing: str) -> None:
         entries = edge.session.get(edge.api.replace("/client/v4", "/_edge/logs?worker=old")).json()["entries"]
         return [(one["level"], one["text"].splitlines()[0]) for one in entries]
 
-    eventually(lambda: said()[-2:] == [("log", "asked"), ("exception", "RangeError: too far")])
+    wait_until(lambda: said()[-2:] == [("log", "asked"), ("exception", "RangeError: too far")])
 
 
 def test_it_is_told_of_the_requests_of_others(edge: Edge) -> None:
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     deploy(
         edge,
         "addEventListener('tail', (event) => event.waitUntil(DATA.put(event.events[0].scriptName, event.traces[0].outcome)));",
@@ -202,7 +202,7 @@ def test_it_is_told_of_the_requests_of_others(edge: Edge) -> None:
     edge.deploy("watched", "export default { fetch: () => new Response('seen') };", tail_consumers=[{"service": "old"}])
     edge.route("watched.example.com/*", "watched")
     edge.get("watched.example.com")
-    eventually(lambda: edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/watched").text == "ok")
+    wait_until(lambda: edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/watched").text == "ok")
 
 
 def test_a_tenant_may_be_a_script(platform: Platform) -> None:

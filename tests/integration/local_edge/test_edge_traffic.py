@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from edge_process import ECHO, TOKEN, Edge, Platform, eventually
+from edge_process import ECHO, TOKEN, Edge, Platform, wait_until
 from web_socket import ECHOING, WebSocket
 
 pytestmark = pytest.mark.integration
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 def test_two_tenants_see_their_own_bindings_only(platform: Platform) -> None:
     for name in ("a", "b"):
-        platform.tenant(
+        platform.deploy_tenant(
             name,
             ECHO,
             bindings=[
@@ -35,53 +35,53 @@ def test_two_tenants_see_their_own_bindings_only(platform: Platform) -> None:
 def test_globals_of_one_tenant_are_not_those_of_another(platform: Platform) -> None:
     count = "globalThis.n = (globalThis.n ?? 0) + 1;"
     code = f"export default {{ fetch() {{ {count} return new Response(String(globalThis.n)); }} }};"
-    platform.tenant("a", code)
-    platform.tenant("b", code)
+    platform.deploy_tenant("a", code)
+    platform.deploy_tenant("b", code)
     assert [platform.get(name).text for name in ("a", "a", "b")] == ["1", "2", "1"]
 
 
 def test_a_worker_that_is_not_there_is_a_rejection_of_fetch(platform: Platform) -> None:
     assert platform.get("nobody").text == "fetch rejected: Worker not found."
-    platform.tenant("somebody", ECHO)
+    platform.deploy_tenant("somebody", ECHO)
     assert platform.get("somebody").status_code == 200
-    platform.edge.ask("DELETE", "/workers/dispatch/namespaces/tenants/scripts/somebody")
+    platform.edge.call("DELETE", "/workers/dispatch/namespaces/tenants/scripts/somebody")
     assert platform.get("somebody").text == "fetch rejected: Worker not found."
 
 
 def test_a_write_is_live_on_the_next_request(platform: Platform) -> None:
     for number in range(100):
-        platform.tenant("a", f"export default {{ fetch() {{ return new Response('{number}'); }} }};")
+        platform.deploy_tenant("a", f"export default {{ fetch() {{ return new Response('{number}'); }} }};")
         assert platform.get("a").text == str(number)
 
 
 def test_what_a_worker_waits_for_is_done_after_it_has_changed(platform: Platform) -> None:
-    kv = platform.edge.ask("POST", "/storage/kv/namespaces", json={"title": "done"})["id"]
+    kv = platform.edge.call("POST", "/storage/kv/namespaces", json={"title": "done"})["id"]
     code = """export default { fetch(request, env, ctx) {
       ctx.waitUntil(scheduler.wait(500).then(() => env.DONE.put(request.url, "VERSION")));
       return new Response("VERSION");
     } };"""
 
     def done() -> list[str]:
-        return sorted(one["name"] for one in platform.edge.ask("GET", f"/storage/kv/namespaces/{kv}/keys"))
+        return sorted(one["name"] for one in platform.edge.call("GET", f"/storage/kv/namespaces/{kv}/keys"))
 
     for version in ("1", "2"):
-        platform.tenant(
+        platform.deploy_tenant(
             "a",
             code.replace("VERSION", version),
             bindings=[{"name": "DONE", "type": "kv_namespace", "namespace_id": kv}],
         )
         assert platform.get("a", f"/{version}").text == version
-    platform.edge.ask("DELETE", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a")
-    eventually(lambda: done() == ["http://a.example.com/1", "http://a.example.com/2"])
+    platform.edge.call("DELETE", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a")
+    wait_until(lambda: done() == ["http://a.example.com/1", "http://a.example.com/2"])
 
 
 def test_secrets_settings_and_bindings_are_live_too(platform: Platform) -> None:
-    platform.tenant("a", ECHO)
+    platform.deploy_tenant("a", ECHO)
     where = "/workers/dispatch/namespaces/tenants/scripts/a"
     for text in ("one", "two"):
-        platform.edge.ask("PUT", f"{where}/secrets", json={"name": "S", "text": text, "type": "secret_text"})
+        platform.edge.call("PUT", f"{where}/secrets", json={"name": "S", "text": text, "type": "secret_text"})
         assert platform.get("a").json()["env"] == {"S": text}
-    platform.edge.ask("PATCH", f"{where}/settings", files={"settings": (None, '{"bindings": []}')})
+    platform.edge.call("PATCH", f"{where}/settings", files={"settings": (None, '{"bindings": []}')})
     assert platform.get("a").json()["env"] == {}
 
 
@@ -163,9 +163,9 @@ def test_a_host_of_a_route_may_be_written_in_any_letters(edge: Edge, host: str) 
 def test_a_host_on_workers_dev(edge: Edge) -> None:
     edge.deploy("router", ECHO)
     assert edge.get("router.local-edge.workers.dev").status_code == 404
-    edge.ask("POST", "/workers/scripts/router/subdomain", json={"enabled": True})
+    edge.call("POST", "/workers/scripts/router/subdomain", json={"enabled": True})
     assert edge.get("router.local-edge.workers.dev", "/x").json()["url"].endswith("/x")
-    edge.ask("DELETE", "/workers/scripts/router/subdomain")
+    edge.call("DELETE", "/workers/scripts/router/subdomain")
     assert edge.get("router.local-edge.workers.dev").status_code == 404
 
 
@@ -187,7 +187,7 @@ def test_an_exception_is_a_page_that_names_it(edge: Edge) -> None:
 
 
 def test_there_is_no_way_out(platform: Platform) -> None:
-    platform.tenant(
+    platform.deploy_tenant(
         "a",
         """import { connect } from "cloudflare:sockets";
     export default { async fetch(request) {
@@ -233,7 +233,7 @@ def test_a_worker_publishes_another_through_the_api(platform: Platform) -> None:
 
 
 def test_streams_bodies_and_redirects(platform: Platform) -> None:
-    platform.tenant(
+    platform.deploy_tenant(
         "a",
         """export default { async fetch(request) {
       if (new URL(request.url).pathname === "/away") return Response.redirect("https://example.org/", 302);
@@ -249,7 +249,7 @@ def test_streams_bodies_and_redirects(platform: Platform) -> None:
 
 def test_an_open_way_out_leads_to_public_addresses_only(start: Callable[..., Edge]) -> None:
     platform = Platform(start("--egress", "internet"))
-    platform.tenant(
+    platform.deploy_tenant(
         "a",
         """export default { async fetch(request) {
       return new Response(await fetch(request.headers.get("x-to")).then(() => "out", (error) => `refused: ${error.message}`));
@@ -266,8 +266,8 @@ def test_hosts_that_are_none(edge: Edge, host: str) -> None:
 
 
 def test_web_sockets(platform: Platform) -> None:
-    platform.tenant("a", ECHOING)
-    assert WebSocket(platform.edge, "a.example.com").say_hi() == b"\x81\x07echo hi"
+    platform.deploy_tenant("a", ECHOING)
+    assert WebSocket(platform.edge, "a.example.com").send_hi() == b"\x81\x07echo hi"
 
 
 PLACES = """
@@ -286,6 +286,6 @@ def test_a_request_keeps_its_place_in_copies_and_in_named_entrypoints(platform: 
         "own", PLACES, bindings=[{"name": "NAMED", "type": "service", "service": "own", "entrypoint": "Named"}]
     )
     platform.edge.route("own.example.com/*", "own")
-    platform.tenant("a", PLACES)
+    platform.deploy_tenant("a", PLACES)
     assert platform.edge.get("own.example.com").json() == ["LCL"] * 5
     assert platform.get("a").json() == [None] * 5

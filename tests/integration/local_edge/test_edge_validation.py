@@ -19,7 +19,7 @@ def refusal(edge: Edge, code: str, **options: Any) -> tuple[int, str]:
     response = edge.upload("w", code, **options)
     assert not response.ok, response.text
     error = response.json()["errors"][0]
-    assert [item["id"] for item in edge.ask("GET", "/workers/scripts")] == [], (
+    assert [item["id"] for item in edge.call("GET", "/workers/scripts")] == [], (
         "a refused upload must leave nothing behind"
     )
     return error["code"], error["message"]
@@ -69,8 +69,8 @@ def test_an_unknown_compatibility_flag(edge: Edge) -> None:
 
 
 def test_bindings_are_there_while_the_top_level_runs(edge: Edge) -> None:
-    edge.ask("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
-    kv = edge.ask("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
+    edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
+    kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     code = """import { env } from "cloudflare:workers";
     const customer = env.CONFIG.customer, get = env.TENANTS.get("x"), kind = env.DATA.constructor.name, length = env.SECRET.length;
     export default { fetch: () => Response.json([customer, typeof get.fetch, kind, length]) };"""
@@ -121,4 +121,4 @@ def test_of_two_uploads_at_once_one_is_told_to_retry(edge: Edge) -> None:
         answers = list(pool.map(lambda code: edge.upload("w", slow % code), ["one", "two"]))
     refused = [answer.json()["errors"][0]["code"] for answer in answers if not answer.ok]
     assert (sum(answer.ok for answer in answers), refused) == (1, [10035])
-    assert [item["id"] for item in edge.ask("GET", "/workers/scripts")] == ["w"]
+    assert [item["id"] for item in edge.call("GET", "/workers/scripts")] == ["w"]

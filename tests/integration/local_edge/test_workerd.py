@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from edge_process import eventually
+from edge_process import wait_until
 from local_edge import sockets
 
 pytestmark = pytest.mark.integration
@@ -329,7 +329,7 @@ def test_tails_and_events_of_other_kinds(program: Start) -> None:
     )
     assert running.get("/cron") == '{"outcome":"ok","noRetry":true}'
     running.get("/")
-    eventually(lambda: running.get("/told") == '["said"]')
+    wait_until(lambda: running.get("/told") == '["said"]')
 
 
 def test_statements_are_taken_in_as_far_as_they_are_complete(program: Start) -> None:

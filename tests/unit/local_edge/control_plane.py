@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client of the control plane, short enough for tests to be read as tables."""
+"""A concise client of the control plane."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CODE = "export default { fetch() { return new Response('ok'); } };"
 
 
 class Client:
-    """Paths that begin with a slash and no known top are under the account."""
+    """Paths outside /zones, /accounts, /user and /nowhere are relative to the account."""
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
@@ -25,17 +25,17 @@ class Client:
         self.routes = f"/zones/{edge.zones['example.com']}/workers/routes"
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
-        own = path.startswith(("/zones", "/accounts", "/user", "/nowhere"))
-        return self.session.request(method, f"{self.edge.api}{'' if own else self.account}{path}", **options)
+        absolute = path.startswith(("/zones", "/accounts", "/user", "/nowhere"))
+        return self.session.request(method, f"{self.edge.api}{'' if absolute else self.account}{path}", **options)
 
-    def ask(self, method: str, path: str, **options: Any) -> Any:
-        """The result of a call that must succeed."""
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """Call the API and return the result. The call must succeed."""
         response = self.send(method, path, **options)
         assert response.json()["success"], response.text
         return response.json()["result"]
 
     def error(self, method: str, path: str, **options: Any) -> tuple[int, int]:
-        """Status and code of a call that must be refused."""
+        """Call the API and return the status and the error code. The call must fail."""
         response = self.send(method, path, **options)
         body = response.json()
         assert body["success"] is False
@@ -43,26 +43,26 @@ class Client:
         return response.status_code, body["errors"][0]["code"]
 
     def namespace(self, name: str = "prod") -> str:
-        self.ask("POST", "/workers/dispatch/namespaces", json={"name": name})
+        self.call("POST", "/workers/dispatch/namespaces", json={"name": name})
         return f"/workers/dispatch/namespaces/{name}/scripts"
 
     def kv(self, title: str = "data") -> str:
-        ident: str = self.ask("POST", "/storage/kv/namespaces", json={"title": title})["id"]
+        ident: str = self.call("POST", "/storage/kv/namespaces", json={"title": title})["id"]
         return ident
 
     def upload(self, path: str, code: str = CODE, query: str = "", **metadata: Any) -> dict[str, Any]:
-        result: dict[str, Any] = self.ask("PUT", path + query, files=form(code, **metadata))
+        result: dict[str, Any] = self.call("PUT", path + query, files=form(code, **metadata))
         return result
 
     def names(self, path: str) -> list[str]:
-        """Names of a Worker's bindings."""
-        return [one["name"] for one in self.ask("GET", f"{path}/bindings")]
+        """Return the names of a Worker's bindings."""
+        return [binding["name"] for binding in self.call("GET", f"{path}/bindings")]
 
 
 def form(code: str = CODE, **metadata: Any) -> dict[str, Any]:
-    told = {"main_module": "index.js", "compatibility_date": "2026-11-01", **metadata}
+    content = {"main_module": "index.js", "compatibility_date": "2026-11-01", **metadata}
     return {
-        "metadata": (None, json.dumps(told), "application/json"),
+        "metadata": (None, json.dumps(content), "application/json"),
         "index.js": ("index.js", code, "application/javascript+module"),
     }
 

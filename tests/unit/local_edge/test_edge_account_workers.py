@@ -16,13 +16,13 @@ OTHER = "export default { fetch() { return new Response('other'); } };"
 
 
 def versions(client: Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.ask("GET", f"{W}/a/versions")["items"]
+    found: list[dict[str, Any]] = client.call("GET", f"{W}/a/versions")["items"]
     return found
 
 
 def deployed(client: Client) -> str:
     """The version that answers."""
-    ident: str = client.ask("GET", f"{W}/a/deployments")["deployments"][0]["versions"][0]["version_id"]
+    ident: str = client.call("GET", f"{W}/a/deployments")["deployments"][0]["versions"][0]["version_id"]
     return ident
 
 
@@ -41,21 +41,21 @@ def test_every_upload_is_a_version_that_answers(client: Client) -> None:
 def test_a_version_answers_once_it_is_deployed_and_can_be_rolled_back(client: Client) -> None:
     client.upload(f"{W}/a", bindings=[text("A", "one"), secret("S")])
     first = deployed(client)
-    made = client.ask(
+    made = client.call(
         "POST", f"{W}/a/versions", files=form(OTHER, bindings=[text("A", "two")], keep_bindings=["secret_text"])
     )
     assert deployed(client) == first
     assert "other" not in content(client)
     assert {one["name"] for one in made["resources"]["bindings"]} == {"A", "S"}
-    client.ask(
+    client.call(
         "POST",
         f"{W}/a/deployments",
         json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]},
     )
     assert deployed(client) == made["id"]
     assert "other" in content(client)
-    assert client.ask("GET", f"{W}/a/bindings")[0]["text"] == "two"
-    client.ask(
+    assert client.call("GET", f"{W}/a/bindings")[0]["text"] == "two"
+    client.call(
         "POST",
         f"{W}/a/deployments",
         json={"strategy": "percentage", "versions": [{"version_id": first, "percentage": 100}]},
@@ -70,8 +70,8 @@ def test_two_versions_share_and_the_larger_one_answers(client: Client) -> None:
     client.upload(f"{W}/a", OTHER)
     new, old = (one["id"] for one in versions(client))
     shares = [{"version_id": old, "percentage": 90}, {"version_id": new, "percentage": 10}]
-    client.ask("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": shares})
-    assert client.ask("GET", f"{W}/a/deployments")["deployments"][0]["versions"] == shares
+    client.call("POST", f"{W}/a/deployments", json={"strategy": "percentage", "versions": shares})
+    assert client.call("GET", f"{W}/a/deployments")["deployments"][0]["versions"] == shares
     assert "other" not in content(client)
 
 
@@ -97,10 +97,10 @@ def test_versions_that_a_deployment_names_are_kept_beyond_the_newest(client: Cli
     client.upload(f"{W}/a")
     first = versions(client)[0]["id"]
     for _version in range(KEPT + 1):
-        client.ask("POST", f"{W}/a/versions", files=form())
+        client.call("POST", f"{W}/a/versions", files=form())
     client.upload(f"{W}/a", OTHER)
-    assert client.ask("GET", f"{W}/a/deployments")["deployments"][1]["versions"][0]["version_id"] == first
-    client.ask("POST", f"{W}/a/deployments", json={"versions": [{"version_id": first, "percentage": 100}]})
+    assert client.call("GET", f"{W}/a/deployments")["deployments"][1]["versions"][0]["version_id"] == first
+    client.call("POST", f"{W}/a/deployments", json={"versions": [{"version_id": first, "percentage": 100}]})
     assert "other" not in content(client)
     assert client.edge._plane.store.count("select count(*) from versions") == KEPT + 1
 
@@ -108,21 +108,21 @@ def test_versions_that_a_deployment_names_are_kept_beyond_the_newest(client: Cli
 def test_a_version_has_no_settings_of_the_worker(client: Client) -> None:
     client.upload(f"{W}/a")
     assert client.error("POST", f"{W}/a/versions", files=form(tags=["x"])) == (400, 10021)
-    client.ask("PATCH", f"{W}/a/script-settings", json={"logpush": True, "tags": ["x"]})
+    client.call("PATCH", f"{W}/a/script-settings", json={"logpush": True, "tags": ["x"]})
     assert len(versions(client)) == 1
     client.upload(f"{W}/a", OTHER, logpush=True)
-    client.ask(
+    client.call(
         "POST", f"{W}/a/deployments", json={"versions": [{"version_id": versions(client)[1]["id"], "percentage": 100}]}
     )
-    assert client.ask("GET", f"{W}/a/settings")["logpush"] is True
+    assert client.call("GET", f"{W}/a/settings")["logpush"] is True
 
 
 def test_secrets_and_settings_are_versions_too(client: Client) -> None:
     client.upload(f"{W}/a")
-    client.ask("PUT", f"{W}/a/secrets", json=secret("S"))
-    client.ask("PATCH", f"{W}/a/settings", files=settings({"compatibility_flags": ["nodejs_compat"]}))
+    client.call("PUT", f"{W}/a/secrets", json=secret("S"))
+    client.call("PATCH", f"{W}/a/settings", files=settings({"compatibility_flags": ["nodejs_compat"]}))
     triggers = [
-        one["annotations"]["workers/triggered_by"] for one in client.ask("GET", f"{W}/a/deployments")["deployments"]
+        one["annotations"]["workers/triggered_by"] for one in client.call("GET", f"{W}/a/deployments")["deployments"]
     ]
     assert triggers == ["upload", "secret", "upload"]
 
@@ -130,7 +130,7 @@ def test_secrets_and_settings_are_versions_too(client: Client) -> None:
 def test_a_secret_waits_in_a_version_until_it_is_deployed(client: Client) -> None:
     client.upload(f"{W}/a", bindings=[text("A", "one"), secret("OLD")])
     first, latest = deployed(client), "/workers/workers/a/versions/latest"
-    made = client.ask(
+    made = client.call(
         "PATCH",
         latest,
         json={
@@ -143,13 +143,13 @@ def test_a_secret_waits_in_a_version_until_it_is_deployed(client: Client) -> Non
     assert [one["name"] for one in versions(client)[0]["resources"]["bindings"]] == ["A", "NEW"]
     assert "hidden" not in str(made) + str(versions(client))
     assert client.error("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"}) == (400, 10215)
-    client.ask(
+    client.call(
         "POST",
         f"{W}/a/deployments",
         json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]},
     )
     assert client.names(f"{W}/a") == ["A", "NEW"]
-    client.ask("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"})
+    client.call("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"})
     assert client.error("PATCH", latest, json={"env": ["NEW"]}) == (400, 10026)
 
 
@@ -158,18 +158,18 @@ def test_the_code_of_old_versions_goes_with_the_worker(client: Client) -> None:
     client.upload(f"{W}/a", OTHER)
     store = client.edge._plane.store
     assert store.count("select count(distinct etag) from modules") == 2
-    client.ask("DELETE", f"{W}/a")
+    client.call("DELETE", f"{W}/a")
     assert store.count("select count(*) from modules") + store.count("select count(*) from versions") == 0
 
 
 def test_schedules_keep_their_dates(client: Client) -> None:
     client.upload(f"{W}/a")
-    first = client.ask("PUT", f"{W}/a/schedules", json=[{"cron": "*/30 * * * *"}])["schedules"]
-    both = client.ask("PUT", f"{W}/a/schedules", json=[{"cron": "0 0 * * MON"}, {"cron": "*/30 * * * *"}])["schedules"]
+    first = client.call("PUT", f"{W}/a/schedules", json=[{"cron": "*/30 * * * *"}])["schedules"]
+    both = client.call("PUT", f"{W}/a/schedules", json=[{"cron": "0 0 * * MON"}, {"cron": "*/30 * * * *"}])["schedules"]
     assert both[1] == first[0]
     client.upload(f"{W}/a", OTHER)
-    assert client.ask("GET", f"{W}/a/schedules")["schedules"] == both
-    assert client.ask("PUT", f"{W}/a/schedules", json=[]) == {"schedules": []}
+    assert client.call("GET", f"{W}/a/schedules")["schedules"] == both
+    assert client.call("PUT", f"{W}/a/schedules", json=[]) == {"schedules": []}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_schedules_keep_their_dates(client: Client) -> None:
 )
 def test_crons(client: Client, cron: str) -> None:
     client.upload(f"{W}/a")
-    assert client.ask("PUT", f"{W}/a/schedules", json=[{"cron": cron}])["schedules"][0]["cron"] == cron
+    assert client.call("PUT", f"{W}/a/schedules", json=[{"cron": cron}])["schedules"][0]["cron"] == cron
 
 
 @pytest.mark.parametrize(
@@ -202,29 +202,31 @@ def test_crons_that_are_refused(client: Client, crons: list[str]) -> None:
 
 def test_the_host_on_workers_dev(client: Client) -> None:
     client.upload(f"{W}/a")
-    assert client.ask("GET", f"{W}/a/subdomain") == {"enabled": False, "previews_enabled": False}
-    client.ask("POST", f"{W}/a/subdomain", json={"enabled": True})
-    assert client.ask("GET", "/workers/workers/a")["subdomain"]["enabled"] is True
-    client.ask("DELETE", "/workers/subdomain")
+    assert client.call("GET", f"{W}/a/subdomain") == {"enabled": False, "previews_enabled": False}
+    client.call("POST", f"{W}/a/subdomain", json={"enabled": True})
+    assert client.call("GET", "/workers/workers/a")["subdomain"]["enabled"] is True
+    client.call("DELETE", "/workers/subdomain")
     assert client.error("GET", "/workers/subdomain") == (404, 10007)
     assert client.error("POST", f"{W}/a/subdomain", json={"enabled": True}) == (400, 10063)
-    assert client.ask("PUT", "/workers/subdomain", json={"subdomain": "tenantry"}) == {"subdomain": "tenantry"}
+    assert client.call("PUT", "/workers/subdomain", json={"subdomain": "tenantry"}) == {"subdomain": "tenantry"}
     assert client.error("PUT", "/workers/subdomain", json={"subdomain": "Not A Label"}) == (400, 10031)
 
 
 def test_a_service_is_a_worker_by_its_older_name(client: Client) -> None:
     assert client.error("GET", "/workers/services/a") == (404, 10090)
     client.upload(f"{W}/a", bindings=[text("A")])
-    found = client.ask("GET", "/workers/services/a")["default_environment"]
+    found = client.call("GET", "/workers/services/a")["default_environment"]
     assert (found["environment"], found["script"]["id"], found["script"]["last_deployed_from"]) == (
         "production",
         "a",
         "api",
     )
-    assert client.ask("GET", "/workers/services/a/environments/production/bindings")[0]["name"] == "A"
+    assert client.call("GET", "/workers/services/a/environments/production/bindings")[0]["name"] == "A"
     assert client.error("GET", "/workers/services/a/environments/staging") == (404, 10092)
     client.send("PUT", f"{W}/a", files=form(), headers={"User-Agent": "wrangler/4.0.0"})
-    assert client.ask("GET", "/workers/services/a")["default_environment"]["script"]["last_deployed_from"] == "wrangler"
+    assert (
+        client.call("GET", "/workers/services/a")["default_environment"]["script"]["last_deployed_from"] == "wrangler"
+    )
 
 
 def test_who_depends_on_a_worker(client: Client) -> None:
@@ -236,12 +238,12 @@ def test_who_depends_on_a_worker(client: Client) -> None:
     client.upload(
         f"{W}/router", bindings=[{"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": outbound}]
     )
-    found = client.ask("GET", f"{W}/egress/references")
+    found = client.call("GET", f"{W}/egress/references")
     assert [one["name"] for one in found["services"]["incoming"]] == ["caller", "tenant"]
     assert [(one["name"], one["namespace"]) for one in found["dispatch_outbounds"]] == [("router", "prod")]
-    assert client.ask("GET", f"{W}/router/bindings")[0]["outbound"] == outbound
+    assert client.call("GET", f"{W}/router/bindings")[0]["outbound"] == outbound
     assert client.error("DELETE", f"{W}/egress") == (400, 10064)
-    client.ask("DELETE", "/workers/services/egress?force=true")
+    client.call("DELETE", "/workers/services/egress?force=true")
     assert [client.names(worker) for worker in (f"{W}/caller", f"{W}/router", f"{tenants}/tenant")] == [[], [], []]
 
 
@@ -269,7 +271,7 @@ def test_an_outbound_worker_must_be_there(client: Client) -> None:
 def test_search(client: Client) -> None:
     for name in ("router", "router-staging", "egress"):
         client.upload(f"{W}/{name}")
-    assert [one["script_name"] for one in client.ask("GET", "/workers/scripts-search?name=router")] == [
+    assert [one["script_name"] for one in client.call("GET", "/workers/scripts-search?name=router")] == [
         "router",
         "router-staging",
     ]
@@ -279,31 +281,31 @@ def test_the_routes_of_a_worker_as_a_whole(client: Client) -> None:
     client.upload(f"{W}/a")
     client.upload(f"{W}/b")
     zone = client.edge.zones["example.com"]
-    client.ask(
+    client.call(
         "PUT",
         f"{W}/a/routes",
         json=[{"pattern": "one.example.com/*"}, {"pattern": "two.example.com/*", "zone_name": "example.com"}],
     )
-    one = client.ask("GET", client.routes)[0]
-    client.ask(
+    one = client.call("GET", client.routes)[0]
+    client.call(
         "PUT",
         f"{W}/a/routes",
         json=[{"pattern": "one.example.com/*", "zone_id": zone}, {"pattern": "three.example.com/*"}],
     )
-    assert sorted(each["pattern"] for each in client.ask("GET", client.routes)) == [
+    assert sorted(each["pattern"] for each in client.call("GET", client.routes)) == [
         "one.example.com/*",
         "three.example.com/*",
     ]
-    assert one in client.ask("GET", client.routes), "a route that stays keeps its id"
+    assert one in client.call("GET", client.routes), "a route that stays keeps its id"
     assert client.error("PUT", f"{W}/b/routes", json=[{"pattern": "one.example.com/*"}]) == (409, 10020)
     assert client.error("PUT", f"{W}/b/routes", json=[{"pattern": "elsewhere.test/*"}]) == (400, 10082)
-    assert client.ask("PUT", f"{W}/a/routes", json=[]) == []
+    assert client.call("PUT", f"{W}/a/routes", json=[]) == []
 
 
 def test_the_source_in_the_syntax_from_before_modules(client: Client) -> None:
     body = "addEventListener('fetch', (event) => event.respondWith(new Response('ok')));"
-    client.ask("PUT", f"{W}/a", data=body, headers={"Content-Type": "application/javascript"})
-    assert client.ask("GET", W)[0]["has_modules"] is False
+    client.call("PUT", f"{W}/a", data=body, headers={"Content-Type": "application/javascript"})
+    assert client.call("GET", W)[0]["has_modules"] is False
     assert content(client) == body
     client.upload(f"{W}/a", CODE)
-    assert client.ask("GET", W)[0]["has_modules"] is True
+    assert client.call("GET", W)[0]["has_modules"] is True

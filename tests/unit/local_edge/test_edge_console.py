@@ -60,8 +60,8 @@ def test_everything_has_its_place(client: Client) -> None:
     client.upload(
         "/workers/scripts/router", bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "prod"}]
     )
-    client.ask("POST", client.routes, json={"pattern": "*.example.com/*", "script": "router"})
-    client.ask("POST", client.routes, json={"pattern": "example.com/none"})
+    client.call("POST", client.routes, json={"pattern": "*.example.com/*", "script": "router"})
+    client.call("POST", client.routes, json={"pattern": "example.com/none"})
     client.send("GET", "/nowhere?token=in-the-query")
     words = seen(client)
     assert "1 namespace Name Workers Trusted Created prod 1 untrusted" in words
@@ -85,7 +85,7 @@ def test_no_value_is_on_it(client: Client) -> None:
                 *[text(f"FLAG_{number}", "flag-value") for number in range(9)],
             ],
         )
-    client.ask("PUT", f"{prod}/a/secrets", json={**secret("LATER", "later-value")})
+    client.call("PUT", f"{prod}/a/secrets", json={**secret("LATER", "later-value")})
     response, words = page(client), seen(client)
     assert "PLAN plain_text KEY secret_text CONFIG json FLAG_0 plain_text" in words
     assert "13 bindings" in words
@@ -209,7 +209,7 @@ def test_it_is_read_only_and_all_beside_it_needs_the_token(client: Client) -> No
 def test_it_costs_no_request_and_leaves_no_trace() -> None:
     with running(rate_limit="3/60/60") as edge:
         client = Client(edge)
-        client.ask("GET", "/workers/scripts")
+        client.call("GET", "/workers/scripts")
         for _time in range(5):
             assert "2 of 3 left in 60 s" in seen(client)
         assert len(edge.requests()) == 1

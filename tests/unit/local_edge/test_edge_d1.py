@@ -45,21 +45,21 @@ def test_a_text_is_split_where_sqlite_would(text: str) -> None:
 @pytest.fixture
 def database(client: Client) -> str:
     """The path of a new database."""
-    return f"/d1/database/{client.ask('POST', '/d1/database', json={'name': 'shop'})['uuid']}"
+    return f"/d1/database/{client.call('POST', '/d1/database', json={'name': 'shop'})['uuid']}"
 
 
 def test_what_is_shown_of_a_database(client: Client, database: str) -> None:
     ident = database.rpartition("/")[2]
-    shown = client.ask("GET", "/d1/database/shop")
+    shown = client.call("GET", "/d1/database/shop")
     assert (shown["uuid"], shown["num_tables"], shown["file_size"], shown["read_replication"]) == (
         ident,
         0,
         0,
         {"mode": "disabled"},
     )
-    (listed,) = client.ask("GET", "/d1/database")
+    (listed,) = client.call("GET", "/d1/database")
     assert set(listed) == {"uuid", "name", "version", "created_at", "jurisdiction"}
-    assert client.ask("GET", "/d1/database/shop?fields=uuid,name") == {"uuid": ident, "name": "shop"}
+    assert client.call("GET", "/d1/database/shop?fields=uuid,name") == {"uuid": ident, "name": "shop"}
 
 
 def test_a_listing_says_how_many_there_are_and_not_how_many_pages(client: Client, database: str) -> None:
@@ -70,9 +70,9 @@ def test_a_listing_says_how_many_there_are_and_not_how_many_pages(client: Client
 
 def test_where_replicas_are_to_be_is_kept(client: Client, database: str) -> None:
     auto = {"read_replication": {"mode": "auto"}}
-    assert client.ask("PUT", database, json=auto)["read_replication"] == {"mode": "auto"}
-    assert client.ask("PATCH", database, json={})["read_replication"] == {"mode": "auto"}
-    assert client.ask("PATCH", database, json={"read_replication": {"mode": "disabled"}})["read_replication"] == {
+    assert client.call("PUT", database, json=auto)["read_replication"] == {"mode": "auto"}
+    assert client.call("PATCH", database, json={})["read_replication"] == {"mode": "auto"}
+    assert client.call("PATCH", database, json={"read_replication": {"mode": "disabled"}})["read_replication"] == {
         "mode": "disabled"
     }
     for method, body in (
@@ -132,8 +132,8 @@ def test_a_task_of_another_shape_is_refused(client: Client, database: str, call:
 def test_a_file_is_uploaded_by_its_address_alone(client: Client, database: str) -> None:
     data = b"select 1"
     etag = hashlib.md5(data).hexdigest()
-    told = client.ask("POST", f"{database}/import", json={"action": "init", "etag": etag})
-    early = client.ask(
+    told = client.call("POST", f"{database}/import", json={"action": "init", "etag": etag})
+    early = client.call(
         "POST", f"{database}/import", json={"action": "ingest", "etag": etag, "filename": told["filename"]}
     )
     assert (early["success"], early["status"]) == (False, "error") and told["filename"] in early["error"]
@@ -141,7 +141,7 @@ def test_a_file_is_uploaded_by_its_address_alone(client: Client, database: str) 
     assert (uploaded.status_code, uploaded.headers["etag"], uploaded.content) == (200, f'"{etag}"', b"")
     for address, method in ((told["upload_url"], "GET"), (told["upload_url"][:-2] + "xx", "PUT")):
         assert requests.request(method, address).status_code == 403
-    client.ask("DELETE", database)
+    client.call("DELETE", database)
     assert client.error("POST", f"{database}/import", json={"action": "poll"}) == (404, 7404)
 
 
@@ -162,15 +162,15 @@ def test_storage_goes_once_nothing_has_it_any_more(client: Client, database: str
     store: Store = client.edge._plane.store
     ident, edge = database.rpartition("/")[2], Edge()
     path = client.namespace()
-    client.ask("PUT", f"{path}/a", files=form(migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]}))
+    client.call("PUT", f"{path}/a", files=form(migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]}))
     room = store.one("select json_extract(extras, '$.migrations.classes.Room.id') as id from scripts")["id"]
     assert objects.note(store, objects.D1, ident) and objects.note(store, room, "1") and objects.note(store, room, "1")
     assert objects.note(store, objects.D1, "of nothing") is False
     assert objects.orphans(store) == [(objects.D1, "of nothing")]
     asyncio.run(objects.sweep(store, edge.act))
     assert edge.asked == [("/wipe", {"kind": objects.D1, "id": "of nothing"})] and objects.orphans(store) == []
-    client.ask("DELETE", f"{path}/a")
-    client.ask("DELETE", database)
+    client.call("DELETE", f"{path}/a")
+    client.call("DELETE", database)
     assert sorted(objects.orphans(store)) == sorted([(room, "1"), (objects.D1, ident)])
     edge.down = True
     asyncio.run(objects.sweep(store, edge.act))
@@ -188,6 +188,6 @@ def test_files_are_forgotten_after_their_hour_and_with_their_database(client: Cl
         db.execute("update d1_files set created_on = '2020-01-01T00:00:00Z' where name = ?", (names[0],))
     d1.sweep(store)
     assert [d1.file(store, name) is not None for name in names] == [False, True, True]
-    client.ask("DELETE", database)
+    client.call("DELETE", database)
     d1.sweep(store)
     assert [d1.file(store, name) for name in names] == [None] * 3

@@ -66,15 +66,15 @@ def test_paths_that_lead_nowhere(client: Client, method: str, path: str, expecte
 
 def test_tokens_accounts_and_zones(client: Client) -> None:
     for path in ("/user/tokens/verify", "/tokens/verify"):
-        assert client.ask("GET", path)["status"] == "active"
-    assert [one["id"] for one in client.ask("GET", "/accounts")] == [client.edge.account]
-    assert client.ask("GET", "")["name"] == "Local Edge"
-    assert [one["name"] for one in client.ask("GET", "/zones")] == ["platform.localhost", "example.com"]
-    assert [one["name"] for one in client.ask("GET", "/zones?name=example.com")] == ["example.com"]
-    assert client.ask("GET", "/zones?name=contains:nothing") == []
-    assert client.ask("GET", f"/zones?account.id={'b' * 32}") == []
+        assert client.call("GET", path)["status"] == "active"
+    assert [one["id"] for one in client.call("GET", "/accounts")] == [client.edge.account]
+    assert client.call("GET", "")["name"] == "Local Edge"
+    assert [one["name"] for one in client.call("GET", "/zones")] == ["platform.localhost", "example.com"]
+    assert [one["name"] for one in client.call("GET", "/zones?name=example.com")] == ["example.com"]
+    assert client.call("GET", "/zones?name=contains:nothing") == []
+    assert client.call("GET", f"/zones?account.id={'b' * 32}") == []
     zone = client.edge.zones["example.com"]
-    assert client.ask("GET", f"/zones/{zone}")["account"]["id"] == client.edge.account
+    assert client.call("GET", f"/zones/{zone}")["account"]["id"] == client.edge.account
 
 
 def test_paging() -> None:
@@ -107,11 +107,11 @@ def test_the_budget() -> None:
 
 def test_what_was_asked_is_told(client: Client) -> None:
     before = time.time()
-    client.ask("GET", "/accounts")
+    client.call("GET", "/accounts")
     client.namespace("n")
     kv = client.kv()
-    client.ask("POST", f"/storage/kv/namespaces/{kv}/bulk/get", json={"keys": ["a"]})
-    client.ask("PUT", f"/storage/kv/namespaces/{kv}/values/a%2Fb", data=b"x")
+    client.call("POST", f"/storage/kv/namespaces/{kv}/bulk/get", json={"keys": ["a"]})
+    client.call("PUT", f"/storage/kv/namespaces/{kv}/values/a%2Fb", data=b"x")
     account = client.account
     assert client.edge.writes() == [
         f"POST {account}/workers/dispatch/namespaces",
@@ -131,10 +131,10 @@ def test_what_was_asked_is_told(client: Client) -> None:
 def test_faults_before_and_after(client: Client) -> None:
     client.edge.fault(method="POST", path="/namespaces$", status=502, code=10002, message="lost")
     assert client.error("POST", "/workers/dispatch/namespaces", json={"name": "n"}) == (502, 10002)
-    assert client.ask("GET", "/workers/dispatch/namespaces") == []
+    assert client.call("GET", "/workers/dispatch/namespaces") == []
     client.edge.fault(method="POST", path="/namespaces$", status=502, when="after")
     assert client.error("POST", "/workers/dispatch/namespaces", json={"name": "n"})[0] == 502
-    assert [one["namespace_name"] for one in client.ask("GET", "/workers/dispatch/namespaces")] == ["n"]
+    assert [one["namespace_name"] for one in client.call("GET", "/workers/dispatch/namespaces")] == ["n"]
 
 
 def test_a_dropped_connection(client: Client) -> None:

@@ -33,20 +33,20 @@ def forward(monkeypatch: pytest.MonkeyPatch) -> Forward:
 
 def made(client: Client, name: str = "mails", **settings: int) -> str:
     """The path of a new queue."""
-    return f"/queues/{client.ask('POST', '/queues', json={'queue_name': name, 'settings': settings})['queue_id']}"
+    return f"/queues/{client.call('POST', '/queues', json={'queue_name': name, 'settings': settings})['queue_id']}"
 
 
 def push(client: Client, queue: str, body: Any, **options: Any) -> Any:
-    return client.ask("POST", f"{queue}/messages", json={"body": body, **options})
+    return client.call("POST", f"{queue}/messages", json={"body": body, **options})
 
 
 def pull(client: Client, queue: str, **options: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.ask("POST", f"{queue}/messages/pull", json=options)["messages"]
+    found: list[dict[str, Any]] = client.call("POST", f"{queue}/messages/pull", json=options)["messages"]
     return found
 
 
 def ack(client: Client, queue: str, *acks: str, **retries: int) -> Any:
-    return client.ask(
+    return client.call(
         "POST",
         f"{queue}/messages/ack",
         json={
@@ -60,7 +60,7 @@ def test_messages_are_pulled_as_they_were_sent(client: Client) -> None:
     queue = made(client)
     push(client, queue, {"a": ["ü"]})
     push(client, queue, "plain", content_type="text", delay_seconds=0)
-    client.ask("POST", f"{queue}/messages/batch", json={"messages": [{"body": 1, "content_type": "json"}]})
+    client.call("POST", f"{queue}/messages/batch", json={"messages": [{"body": 1, "content_type": "json"}]})
     first, second, third = pull(client, queue)
     assert base64.b64decode(first["body"]).decode() == '{"a":["ü"]}'
     assert first["metadata"] == {"CF-Content-Type": "json", "CF-sourceMessageSource": "api"}
@@ -71,7 +71,7 @@ def test_messages_are_pulled_as_they_were_sent(client: Client) -> None:
 
 def test_what_a_queue_holds_is_counted(client: Client) -> None:
     queue = made(client)
-    assert client.ask("GET", f"{queue}/metrics") == {
+    assert client.call("GET", f"{queue}/metrics") == {
         "backlog_count": 0,
         "backlog_bytes": 0,
         "oldest_message_timestamp_ms": 0,
@@ -80,7 +80,7 @@ def test_what_a_queue_holds_is_counted(client: Client) -> None:
     metrics = push(client, queue, "three", content_type="text")["metadata"]["metrics"]
     (first,) = pull(client, queue, batch_size=1)
     assert metrics == {"backlog_count": 2, "backlog_bytes": 9, "oldest_message_timestamp_ms": first["timestamp_ms"]}
-    answer = client.ask("POST", f"{queue}/messages/pull", json={})
+    answer = client.call("POST", f"{queue}/messages/pull", json={})
     assert (answer["message_backlog_count"], answer["metadata"]["metrics"]["backlog_count"]) == (2, 2), (
         "a leased one is not acknowledged yet"
     )
@@ -88,7 +88,7 @@ def test_what_a_queue_holds_is_counted(client: Client) -> None:
 
 def test_a_batch_is_as_large_as_asked(client: Client) -> None:
     queue = made(client)
-    client.ask("POST", f"{queue}/messages/batch", json={"messages": [{"body": number} for number in range(100)]})
+    client.call("POST", f"{queue}/messages/batch", json={"messages": [{"body": number} for number in range(100)]})
     assert [len(pull(client, queue, **options)) for options in ({}, {"batch_size": 1}, {"batch_size": 100})] == [
         5,
         1,
@@ -148,7 +148,7 @@ def test_no_queue_hands_out_what_another_holds(client: Client) -> None:
 
 def test_delays_of_message_batch_and_queue_in_this_order(client: Client, forward: Forward) -> None:
     queue = made(client, delivery_delay=300)
-    client.ask(
+    client.call(
         "POST",
         f"{queue}/messages/batch",
         json={"delay_seconds": 100, "messages": [{"body": "a", "delay_seconds": 0}, {"body": "b"}]},
@@ -189,7 +189,7 @@ def test_messages_go_with_their_queue(tmp_path: Path) -> None:
         queue, other = made(client), made(client, "orders")
         push(client, queue, 1)
         push(client, other, 2)
-        client.ask("DELETE", queue)
+        client.call("DELETE", queue)
         assert store.count("select count(*) from messages") == 1
         assert client.error("POST", f"{queue}/messages", json={"body": 1}) == (404, 10104)
         store.close()
@@ -238,7 +238,7 @@ def test_a_body_that_is_no_json(client: Client) -> None:
 )
 def test_settings_that_no_queue_can_have(client: Client, settings: Any) -> None:
     assert client.error("POST", "/queues", json={"queue_name": "mails", "settings": settings}) == (400, 10207)
-    assert client.ask("GET", "/queues") == []
+    assert client.call("GET", "/queues") == []
 
 
 def test_a_queue_shows_the_workers_that_send_to_it(client: Client) -> None:
@@ -246,8 +246,8 @@ def test_a_queue_shows_the_workers_that_send_to_it(client: Client) -> None:
     client.upload("/workers/scripts/b", bindings=binding)
     client.upload("/workers/scripts/a", bindings=[*binding, {**binding[0], "name": "AGAIN"}])
     client.upload("/workers/scripts/none")
-    shown = client.ask("GET", queue)
+    shown = client.call("GET", queue)
     assert shown["producers"] == [{"type": "worker", "script": "a"}, {"type": "worker", "script": "b"}]
     assert (shown["producers_total_count"], shown["consumers"], shown["consumers_total_count"]) == (2, [], 0)
-    assert client.ask("GET", "/queues") == [shown]
-    assert client.ask("GET", f"{queue}/consumers") == []
+    assert client.call("GET", "/queues") == [shown]
+    assert client.call("GET", f"{queue}/consumers") == []

@@ -64,7 +64,7 @@ def before(client: Client) -> dict[str, Any]:
     client.upload(f"{client.namespace()}/tenant", tags=["probe"])
     client.upload("/workers/scripts/router")
     client.namespace(PREFIX.rstrip("-"))
-    client.ask("POST", client.routes, json={"pattern": "*.example.com/*", "script": "router"})
+    client.call("POST", client.routes, json={"pattern": "*.example.com/*", "script": "router"})
     return held(client)
 
 
@@ -80,10 +80,10 @@ def held(client: Client) -> dict[str, Any]:
     client.edge._plane.meter.reset()
     vars(client.edge.behaviors).update(vars(Behaviors()))
     seen = {
-        path: client.ask("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)
+        path: client.call("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)
     }
     tenants = {
-        one["namespace_name"]: client.ask("GET", f"/workers/dispatch/namespaces/{one['namespace_name']}/scripts")
+        one["namespace_name"]: client.call("GET", f"/workers/dispatch/namespaces/{one['namespace_name']}/scripts")
         for one in seen["/workers/dispatch/namespaces"]
     }
     return {**seen, **tenants}
@@ -302,7 +302,7 @@ def test_leftovers_of_earlier_probes(client: Client, before: dict[str, Any], pos
     client.edge.behaviors.set("delete_nonempty_namespace", position)
     client.upload(f"{client.namespace(f'{PREFIX}dead-1')}/{PREFIX}dead-2")
     client.upload(f"/workers/scripts/{PREFIX}dead-3")
-    client.ask("POST", client.routes, json={"pattern": f"{PREFIX}dead-4.example.com/*"})
+    client.call("POST", client.routes, json={"pattern": f"{PREFIX}dead-4.example.com/*"})
     assert run(client, "--yes", "--clean", "--zone", "example.com") == 0
     assert held(client) == before
 

@@ -30,7 +30,7 @@ ACCOUNT = "0" * 32
 
 @pytest.fixture
 def objects(client: Client) -> str:
-    client.ask("POST", BUCKETS, json={"name": "files"})
+    client.call("POST", BUCKETS, json={"name": "files"})
     return f"{BUCKETS}/files/objects"
 
 
@@ -80,7 +80,7 @@ def code_of(error: pytest.ExceptionInfo[ApiError]) -> int:
 
 
 def test_the_life_of_a_bucket(client: Client) -> None:
-    made = client.ask(
+    made = client.call(
         "POST", BUCKETS, json={"name": "files", "locationHint": "weur", "storageClass": "InfrequentAccess"}
     )
     assert made == {
@@ -90,13 +90,13 @@ def test_the_life_of_a_bucket(client: Client) -> None:
         "storage_class": "InfrequentAccess",
         "jurisdiction": "default",
     }
-    assert client.ask("GET", f"{BUCKETS}/files") == made
-    assert client.ask("GET", BUCKETS) == {"buckets": [made]}
+    assert client.call("GET", f"{BUCKETS}/files") == made
+    assert client.call("GET", BUCKETS) == {"buckets": [made]}
     assert client.error("POST", BUCKETS, json={"name": "files"}) == (409, 10004)
-    changed = client.ask("PATCH", f"{BUCKETS}/files", headers={"cf-r2-storage-class": "Standard"})
+    changed = client.call("PATCH", f"{BUCKETS}/files", headers={"cf-r2-storage-class": "Standard"})
     assert changed == {**made, "storage_class": "Standard"}
     assert client.error("PATCH", f"{BUCKETS}/files", headers={"cf-r2-storage-class": "Glacial"}) == (400, 10029)
-    assert client.ask("DELETE", f"{BUCKETS}/files") == {}
+    assert client.call("DELETE", f"{BUCKETS}/files") == {}
     for method in ("GET", "DELETE", "PATCH"):
         assert client.error(method, f"{BUCKETS}/files", headers={"cf-r2-storage-class": "Standard"}) == (404, 10006)
 
@@ -119,7 +119,7 @@ def test_buckets_that_are_refused(client: Client, body: Any, code: int) -> None:
 
 def test_listing_buckets(client: Client) -> None:
     for number in range(25):
-        client.ask("POST", BUCKETS, json={"name": f"bucket-{number:02}"})
+        client.call("POST", BUCKETS, json={"name": f"bucket-{number:02}"})
     names, cursor = [], ""
     while True:
         body = client.send("GET", f"{BUCKETS}?cursor={cursor}").json()
@@ -131,7 +131,7 @@ def test_listing_buckets(client: Client) -> None:
     assert list(itertools.chain(*names)) == [f"bucket-{number:02}" for number in range(25)]
 
     def listed(query: str) -> list[str]:
-        return [one["name"] for one in client.ask("GET", f"{BUCKETS}?{query}")["buckets"]]
+        return [one["name"] for one in client.call("GET", f"{BUCKETS}?{query}")["buckets"]]
 
     assert listed("name_contains=t-1&per_page=3") == ["bucket-10", "bucket-11", "bucket-12"]
     assert listed("start_after=bucket-22") == ["bucket-23", "bucket-24"]
@@ -142,24 +142,24 @@ def test_listing_buckets(client: Client) -> None:
 def test_a_bucket_of_a_jurisdiction_is_another(client: Client) -> None:
     there = {"cf-r2-jurisdiction": "eu"}
     for headers in ({}, there):
-        client.ask("POST", BUCKETS, json={"name": "files"}, headers=headers)
-    client.ask("PUT", f"{BUCKETS}/files/objects/k", data=b"european", headers=there)
+        client.call("POST", BUCKETS, json={"name": "files"}, headers=headers)
+    client.call("PUT", f"{BUCKETS}/files/objects/k", data=b"european", headers=there)
     assert client.error("GET", f"{BUCKETS}/files/objects/k") == (404, 10007)
     assert client.send("GET", f"{BUCKETS}/files/objects/k", headers=there).content == b"european"
-    assert client.ask("GET", f"{BUCKETS}/files", headers=there)["jurisdiction"] == "eu"
-    client.ask("DELETE", f"{BUCKETS}/files")
-    assert client.ask("GET", BUCKETS)["buckets"] == []
-    assert len(client.ask("GET", BUCKETS, headers=there)["buckets"]) == 1
+    assert client.call("GET", f"{BUCKETS}/files", headers=there)["jurisdiction"] == "eu"
+    client.call("DELETE", f"{BUCKETS}/files")
+    assert client.call("GET", BUCKETS)["buckets"] == []
+    assert len(client.call("GET", BUCKETS, headers=there)["buckets"]) == 1
     assert client.error("GET", BUCKETS, headers={"cf-r2-jurisdiction": "atlantis"}) == (400, 10029)
     binding = {"name": "B", "type": "r2_bucket", "bucket_name": "files"}
     client.upload("/workers/scripts/w", bindings=[{**binding, "jurisdiction": "eu"}])
-    assert client.ask("GET", "/workers/scripts/w/bindings") == [{**binding, "jurisdiction": "eu"}]
+    assert client.call("GET", "/workers/scripts/w/bindings") == [{**binding, "jurisdiction": "eu"}]
     with pytest.raises(AssertionError, match="10085"):
         client.upload("/workers/scripts/w", bindings=[binding])
 
 
 def test_a_bucket_that_is_not_empty_stays(client: Client, objects: str) -> None:
-    client.ask("PUT", f"{objects}/k", data=b"x")
+    client.call("PUT", f"{objects}/k", data=b"x")
     body = client.send("DELETE", f"{BUCKETS}/files").json()
     assert body["errors"] == [
         {
@@ -167,13 +167,13 @@ def test_a_bucket_that_is_not_empty_stays(client: Client, objects: str) -> None:
             "message": f"The bucket you tried to delete (files) is not empty (account {client.edge.account}).",
         }
     ]
-    client.ask("DELETE", f"{objects}/k")
-    client.ask("DELETE", f"{BUCKETS}/files")
+    client.call("DELETE", f"{objects}/k")
+    client.call("DELETE", f"{BUCKETS}/files")
 
 
 def test_the_life_of_an_object(client: Client, objects: str) -> None:
     body = bytes(range(256)) * 5000
-    put = client.ask("PUT", f"{objects}/k", data=body)
+    put = client.call("PUT", f"{objects}/k", data=body)
     digest = hashlib.md5(body).hexdigest()
     assert put.items() >= {"key": "k", "etag": digest, "size": str(len(body)), "storage_class": "Standard"}.items()
     got = client.send("GET", f"{objects}/k")
@@ -183,11 +183,11 @@ def test_the_life_of_an_object(client: Client, objects: str) -> None:
         "application/octet-stream",
         str(len(body)),
     )
-    again = client.ask("PUT", f"{objects}/k", data=b"")
+    again = client.call("PUT", f"{objects}/k", data=b"")
     assert again["version"] != put["version"]
     assert client.send("GET", f"{objects}/k").content == b""
-    assert client.ask("DELETE", f"{objects}/k") == {"key": "k"}
-    assert client.ask("DELETE", f"{objects}/k") == {"key": "k"}
+    assert client.call("DELETE", f"{objects}/k") == {"key": "k"}
+    assert client.call("DELETE", f"{objects}/k") == {"key": "k"}
     assert client.error("GET", f"{objects}/k") == (404, 10007)
 
 
@@ -202,7 +202,7 @@ def test_headers_are_kept_with_an_object(client: Client, objects: str) -> None:
         "cf-r2-storage-class": "InfrequentAccess",
         "x-other": "not kept",
     }
-    client.ask("PUT", f"{objects}/k", data=b"as it is", headers=headers)
+    client.call("PUT", f"{objects}/k", data=b"as it is", headers=headers)
     # The client would undo an encoding that is told, so it is asked for the bytes as they came.
     got = client.session.get(f"{client.edge.api}{client.account}{objects}/k", stream=True)
     assert got.raw.read(decode_content=False) == b"as it is"
@@ -212,7 +212,7 @@ def test_headers_are_kept_with_an_object(client: Client, objects: str) -> None:
         for name, value in headers.items()
         if not name.startswith(("x-", "cf-"))
     }
-    (listed,) = client.ask("GET", objects)
+    (listed,) = client.call("GET", objects)
     assert listed.pop("last_modified").endswith("Z")
     assert listed == {
         "key": "k",
@@ -233,7 +233,7 @@ def test_headers_are_kept_with_an_object(client: Client, objects: str) -> None:
 
 
 def test_an_object_that_has_not_changed_is_not_sent(client: Client, objects: str) -> None:
-    etag = client.ask("PUT", f"{objects}/k", data=b"x")["etag"]
+    etag = client.call("PUT", f"{objects}/k", data=b"x")["etag"]
     modified = client.send("GET", f"{objects}/k").headers["last-modified"]
     for headers, status in (
         ({"If-None-Match": f'"{etag}"'}, 304),
@@ -251,11 +251,11 @@ def test_an_object_that_has_not_changed_is_not_sent(client: Client, objects: str
 )
 def test_keys(client: Client, objects: str, key: str) -> None:
     real = {"a%2Fb%2Fc": "a/b/c", "%C3%BC%20%3F%23": "ü ?#", "..%2Fup": "../up"}.get(key, key)
-    assert client.ask("PUT", f"{objects}/{key}", data=b"x")["key"] == real
-    assert [one["key"] for one in client.ask("GET", objects)] == [real]
+    assert client.call("PUT", f"{objects}/{key}", data=b"x")["key"] == real
+    assert [one["key"] for one in client.call("GET", objects)] == [real]
     assert client.send("GET", f"{objects}/{key}").content == b"x"
-    client.ask("DELETE", f"{objects}/{key}")
-    assert client.ask("GET", f"{objects}/") == []
+    client.call("DELETE", f"{objects}/{key}")
+    assert client.call("GET", f"{objects}/") == []
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_what_is_refused_of_objects(
     client: Client, objects: str, method: str, path: str, options: Any, expected: tuple[int, int]
 ) -> None:
     assert client.error(method, objects + path, **options) == expected
-    assert client.ask("GET", objects) == []
+    assert client.call("GET", objects) == []
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_objects_of_no_bucket(client: Client, method: str, path: str) -> None:
 
 def test_listing_and_deleting_several_objects(client: Client, objects: str) -> None:
     for number in range(30):
-        client.ask("PUT", f"{objects}/{'ab'[number % 2]}/{number:02}", data=b"x")
+        client.call("PUT", f"{objects}/{'ab'[number % 2]}/{number:02}", data=b"x")
     first = client.send("GET", f"{objects}?prefix=a/&per_page=10").json()
     assert first["result_info"].items() >= {"is_truncated": True, "per_page": 10, "delimited": []}.items()
     second = client.send("GET", f"{objects}?prefix=a/&per_page=10&cursor={first['result_info']['cursor']}").json()
@@ -298,9 +298,9 @@ def test_listing_and_deleting_several_objects(client: Client, objects: str) -> N
     assert second["result_info"] == {"is_truncated": False, "per_page": 10, "delimited": []}
     folders = client.send("GET", f"{objects}?delimiter=/").json()
     assert (folders["result"], folders["result_info"]["delimited"]) == ([], ["a/", "b/"])
-    assert [one["key"] for one in client.ask("GET", f"{objects}?start_after=b/27")] == ["b/29"]
-    assert client.ask("DELETE", objects, json=["a/00", "none"]) == [{"key": "a/00"}, {"key": "none"}]
-    assert len(client.ask("GET", f"{objects}?per_page=1000")) == 29
+    assert [one["key"] for one in client.call("GET", f"{objects}?start_after=b/27")] == ["b/29"]
+    assert client.call("DELETE", objects, json=["a/00", "none"]) == [{"key": "a/00"}, {"key": "none"}]
+    assert len(client.call("GET", f"{objects}?per_page=1000")) == 29
 
 
 def test_what_a_bucket_holds_is_asked_by_graphql(client: Client, objects: str) -> None:
@@ -316,7 +316,7 @@ def test_what_a_bucket_holds_is_asked_by_graphql(client: Client, objects: str) -
 
     assert groups() == []
     for key, size in (("a", 10), ("b", 5)):
-        client.ask("PUT", f"{objects}/{key}", data=b"x" * size)
+        client.call("PUT", f"{objects}/{key}", data=b"x" * size)
     (group,) = groups()
     assert (group["max"]["objectCount"], group["max"]["payloadSize"]) == (2, 15)
     question["variables"]["filter"]["bucketName"] = "eu_files"  # type: ignore[index]

@@ -15,16 +15,16 @@ from local_edge.model import kv
 
 def test_the_life_of_a_route(client: Client) -> None:
     client.upload("/workers/scripts/router")
-    made = client.ask("POST", client.routes, json={"pattern": "*.Example.com/A*", "script": "router"})
+    made = client.call("POST", client.routes, json={"pattern": "*.Example.com/A*", "script": "router"})
     assert made == {"id": made["id"], "pattern": "*.example.com/A*", "script": "router"}
     where = f"{client.routes}/{made['id']}"
-    assert client.ask("GET", where) == made
+    assert client.call("GET", where) == made
     assert client.error("POST", client.routes, json={"pattern": "*.EXAMPLE.com/A*"}) == (409, 10020)
-    assert client.ask("GET", "/workers/scripts")[0]["routes"] == [made]
-    bare = client.ask("PUT", where, json={"pattern": "example.com/*"})
+    assert client.call("GET", "/workers/scripts")[0]["routes"] == [made]
+    bare = client.call("PUT", where, json={"pattern": "example.com/*"})
     assert bare == {"id": made["id"], "pattern": "example.com/*"}
-    assert client.ask("GET", client.routes) == [bare]
-    assert client.ask("DELETE", where) == {"id": made["id"]}
+    assert client.call("GET", client.routes) == [bare]
+    assert client.call("DELETE", where) == {"id": made["id"]}
     for method in ("GET", "PUT", "DELETE"):
         assert client.error(method, where, json={"pattern": "example.com/*"}) == (404, 10009)
 
@@ -63,18 +63,18 @@ def test_routes_that_are_refused(client: Client, body: Any, expected: tuple[int,
     ["*/*", "example.com", "*example.com/*", "*.example.com/*", "https://a.b.example.com/x*", "example.com/a/"],
 )
 def test_routes_that_are_fine(client: Client, pattern: str) -> None:
-    assert client.ask("POST", client.routes, json={"pattern": pattern})["pattern"] == pattern
+    assert client.call("POST", client.routes, json={"pattern": pattern})["pattern"] == pattern
 
 
 def test_a_host_alone_is_its_root(client: Client) -> None:
     for pattern, other in (("example.com", "example.com/"), ("https://a.example.com/", "https://a.example.com")):
-        client.ask("POST", client.routes, json={"pattern": pattern})
+        client.call("POST", client.routes, json={"pattern": pattern})
         assert client.error("POST", client.routes, json={"pattern": other}) == (409, 10020)
 
 
 def test_creating_a_route_may_tell_its_id_only(client: Client) -> None:
     client.edge.behaviors.set("route_create_response", "id")
-    assert set(client.ask("POST", client.routes, json={"pattern": "example.com/*"})) == {"id"}
+    assert set(client.call("POST", client.routes, json={"pattern": "example.com/*"})) == {"id"}
 
 
 SPACES = "/storage/kv/namespaces"
@@ -82,17 +82,17 @@ SPACES = "/storage/kv/namespaces"
 
 def test_the_life_of_a_kv_namespace(client: Client) -> None:
     ident = client.kv("one")
-    assert client.ask("GET", f"{SPACES}/{ident}") == {"id": ident, "title": "one", "supports_url_encoding": True}
+    assert client.call("GET", f"{SPACES}/{ident}") == {"id": ident, "title": "one", "supports_url_encoding": True}
     assert client.error("POST", SPACES, json={"title": "one"}) == (400, 10014)
     assert client.error("POST", SPACES, json={}) == (400, 10019)
     assert client.error("POST", SPACES, data=b"x") == (400, 10012)
     client.kv("two")
     assert client.error("PUT", f"{SPACES}/{ident}", json={"title": "two"}) == (400, 10014)
-    client.ask("PUT", f"{SPACES}/{ident}", json={"title": "zero"})
+    client.call("PUT", f"{SPACES}/{ident}", json={"title": "zero"})
     body = client.send("GET", f"{SPACES}?per_page=1&page=2&order=title").json()
     assert [one["title"] for one in body["result"]] == ["zero"]
     assert body["result_info"]["total_count"] == 2
-    client.ask("DELETE", f"{SPACES}/{ident}")
+    client.call("DELETE", f"{SPACES}/{ident}")
     assert client.error("GET", f"{SPACES}/{ident}") == (404, 10013)
     assert client.error("GET", f"{SPACES}/{ident}/keys") == (404, 10013)
 
@@ -101,8 +101,8 @@ def test_a_bound_namespace_stays(client: Client) -> None:
     ident = client.kv()
     client.upload("/workers/scripts/w", bindings=[{"name": "D", "type": "kv_namespace", "namespace_id": ident}])
     assert client.error("DELETE", f"{SPACES}/{ident}") == (400, 10052)
-    client.ask("DELETE", "/workers/scripts/w")
-    client.ask("DELETE", f"{SPACES}/{ident}")
+    client.call("DELETE", "/workers/scripts/w")
+    client.call("DELETE", f"{SPACES}/{ident}")
 
 
 @pytest.fixture
@@ -112,17 +112,17 @@ def space(client: Client) -> str:
 
 def test_values(client: Client, space: str) -> None:
     for key in ("plain", "a%2Fb", "%C3%BC%20%3F", "a/b"):
-        client.ask("PUT", f"{space}/values/{key}", data=b"\x00" + key.encode())
+        client.call("PUT", f"{space}/values/{key}", data=b"\x00" + key.encode())
     assert client.send("GET", f"{space}/values/a%2Fb").content == b"\x00a/b", "escaped or not, it is one key"
-    assert [one["name"] for one in client.ask("GET", f"{space}/keys")] == ["a/b", "plain", "ü ?"]
+    assert [one["name"] for one in client.call("GET", f"{space}/keys")] == ["a/b", "plain", "ü ?"]
     assert client.error("GET", f"{space}/values/none") == (404, 10009)
-    client.ask("DELETE", f"{space}/values/plain")
-    client.ask("DELETE", f"{space}/values/plain")
+    client.call("DELETE", f"{space}/values/plain")
+    client.call("DELETE", f"{space}/values/plain")
     assert client.error("GET", f"{space}/values/plain") == (404, 10009)
 
 
 def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> None:
-    client.ask(
+    client.call(
         "PUT",
         f"{space}/values/k",
         files={"value": (None, "v"), "metadata": (None, '{"a": 1}')},
@@ -130,16 +130,16 @@ def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> 
     )
     assert client.send("GET", f"{space}/values/k").text == "v"
     every = bytes(range(256))
-    client.ask("PUT", f"{space}/values/bytes", files={"value": (None, every)})
+    client.call("PUT", f"{space}/values/bytes", files={"value": (None, every)})
     assert client.send("GET", f"{space}/values/bytes").content == every
-    client.ask("DELETE", f"{space}/values/bytes")
-    assert client.ask("GET", f"{space}/metadata/k") == {"a": 1}
-    (listed,) = client.ask("GET", f"{space}/keys")
+    client.call("DELETE", f"{space}/values/bytes")
+    assert client.call("GET", f"{space}/metadata/k") == {"a": 1}
+    (listed,) = client.call("GET", f"{space}/keys")
     assert listed["metadata"] == {"a": 1}
     assert listed["expiration"] > 0
-    client.ask("PUT", f"{space}/values/k", data=b"w")
-    assert client.ask("GET", f"{space}/keys") == [{"name": "k"}]
-    assert client.ask("GET", f"{space}/metadata/k") is None
+    client.call("PUT", f"{space}/values/k", data=b"w")
+    assert client.call("GET", f"{space}/keys") == [{"name": "k"}]
+    assert client.call("GET", f"{space}/metadata/k") is None
 
 
 @pytest.mark.parametrize(
@@ -164,15 +164,15 @@ def test_values_that_are_refused(client: Client, space: str, path: str, options:
 
 
 def test_expired_keys_vanish(client: Client, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    client.ask("PUT", f"{space}/values/k?expiration_ttl=60", data=b"x")
+    client.call("PUT", f"{space}/values/k?expiration_ttl=60", data=b"x")
     moment = kv.clock()
     monkeypatch.setattr(kv, "clock", lambda: moment + 61)
     assert client.error("GET", f"{space}/values/k") == (404, 10009)
-    assert client.ask("GET", f"{space}/keys") == []
+    assert client.call("GET", f"{space}/keys") == []
 
 
 def test_listing_keys(client: Client, space: str) -> None:
-    client.ask(
+    client.call(
         "PUT",
         f"{space}/bulk",
         json=[{"key": f"{prefix}{number:02}", "value": "x"} for prefix in "ab" for number in range(15)],
@@ -191,15 +191,15 @@ def test_bulk(client: Client, space: str) -> None:
         {"key": "b", "value": "AP8=", "base64": True},
         {"key": "m", "value": '{"n":1}', "metadata": {"x": 1}},
     ]
-    assert client.ask("PUT", f"{space}/bulk", json=pairs) == {"successful_key_count": 3, "unsuccessful_keys": []}
+    assert client.call("PUT", f"{space}/bulk", json=pairs) == {"successful_key_count": 3, "unsuccessful_keys": []}
     assert client.send("GET", f"{space}/values/b").content == b"\x00\xff"
-    got = client.ask("POST", f"{space}/bulk/get", json={"keys": ["t", "nope"]})
+    got = client.call("POST", f"{space}/bulk/get", json={"keys": ["t", "nope"]})
     assert got == {"values": {"t": "text", "nope": None}}
-    got = client.ask("POST", f"{space}/bulk/get", json={"keys": ["m"], "type": "json", "withMetadata": True})
+    got = client.call("POST", f"{space}/bulk/get", json={"keys": ["m"], "type": "json", "withMetadata": True})
     assert got == {"values": {"m": {"value": {"n": 1}, "metadata": {"x": 1}}}}
-    assert client.ask("POST", f"{space}/bulk/delete", json=["t", "nope"])["successful_key_count"] == 2
-    client.ask("DELETE", f"{space}/bulk", json=[{"name": "b"}])
-    assert [one["name"] for one in client.ask("GET", f"{space}/keys")] == ["m"]
+    assert client.call("POST", f"{space}/bulk/delete", json=["t", "nope"])["successful_key_count"] == 2
+    client.call("DELETE", f"{space}/bulk", json=[{"name": "b"}])
+    assert [one["name"] for one in client.call("GET", f"{space}/keys")] == ["m"]
 
 
 @pytest.mark.parametrize(
@@ -222,4 +222,4 @@ def test_bulk_that_is_refused_changes_nothing(
     client: Client, space: str, method: str, path: str, body: Any, code: int
 ) -> None:
     assert client.error(method, space + path, json=body)[1] == code
-    assert client.ask("GET", f"{space}/keys") == []
+    assert client.call("GET", f"{space}/keys") == []

@@ -31,7 +31,7 @@ def base(client: Client, request: pytest.FixtureRequest) -> str:
 
 def named(client: Client, path: str, key: str, name: str, shown: str) -> str:
     """An object of another product; what a binding calls it."""
-    found: str = client.ask("POST", path, json={key: name})[shown]
+    found: str = client.call("POST", path, json={key: name})[shown]
     return found
 
 
@@ -61,7 +61,7 @@ def example(client: Client, label: str) -> dict[str, Any]:
     if label == "kv_namespace":
         given["namespace_id"] = client.kv()
     elif label == "dispatch_namespace":
-        given["namespace"] = client.ask("POST", "/workers/dispatch/namespaces", json={"name": "other"})[
+        given["namespace"] = client.call("POST", "/workers/dispatch/namespaces", json={"name": "other"})[
             "namespace_name"
         ]
     elif label == "service":
@@ -79,19 +79,19 @@ def test_a_binding_is_read_back_as_it_was_given_but_for_its_secrets(client: Clie
     client.upload(f"{base}/a", bindings=[given])
     shown = {key: value for key, value in given.items() if key not in KINDS[label].hidden}
     renamed = {"database_id": given["id"]} if label == "d1" else {}
-    assert client.ask("GET", f"{base}/a/bindings") == [{**shown, **renamed}]
-    client.ask("PATCH", f"{base}/a/settings", files=settings({"bindings": [{"name": "B", "type": "inherit"}]}))
-    assert client.ask("GET", f"{base}/a/settings")["bindings"] == [{**shown, **renamed}]
+    assert client.call("GET", f"{base}/a/bindings") == [{**shown, **renamed}]
+    client.call("PATCH", f"{base}/a/settings", files=settings({"bindings": [{"name": "B", "type": "inherit"}]}))
+    assert client.call("GET", f"{base}/a/settings")["bindings"] == [{**shown, **renamed}]
 
 
 def test_a_secret_key_stays_through_a_patch_that_only_names_it(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[example(client, "secret_key")])
-    client.ask("PATCH", f"{base}/a/settings", files=settings({"bindings": [{"name": "B", "type": "secret_key"}]}))
+    client.call("PATCH", f"{base}/a/settings", files=settings({"bindings": [{"name": "B", "type": "secret_key"}]}))
     assert client.names(f"{base}/a") == ["B"]
 
 
 def session(client: Client, base: str, files: Any = None) -> dict[str, Any]:
-    found: dict[str, Any] = client.ask(
+    found: dict[str, Any] = client.call(
         "POST", f"{base}/a/assets-upload-session", json={"manifest": FILES if files is None else files}
     )
     return found
@@ -124,30 +124,30 @@ def test_assets_from_session_to_worker(client: Client, base: str) -> None:
     assert again["buckets"] == [], "what is there is not asked for again"
     client.upload(f"{base}/b", assets={"jwt": again["jwt"]})
     client.upload(f"{base}/a", keep_assets=True)
-    assert {one["id"]: one["has_assets"] for one in client.ask("GET", base)} == {"a": True, "b": True}
+    assert {one["id"]: one["has_assets"] for one in client.call("GET", base)} == {"a": True, "b": True}
     client.upload(f"{base}/a")
-    assert {one["id"]: one["has_assets"] for one in client.ask("GET", base)} == {"a": False, "b": True}
+    assert {one["id"]: one["has_assets"] for one in client.call("GET", base)} == {"a": False, "b": True}
 
 
 def test_a_worker_of_assets_alone(client: Client, base: str) -> None:
     token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
-    client.ask(
+    client.call(
         "PUT",
         f"{base}/a",
         files={"metadata": (None, json.dumps({"assets": {"jwt": token}, "compatibility_date": "2026-11-01"}))},
     )
-    assert (client.ask("GET", base)[0]["has_assets"], client.ask("GET", base)[0]["has_modules"]) == (True, False)
+    assert (client.call("GET", base)[0]["has_assets"], client.call("GET", base)[0]["has_modules"]) == (True, False)
     assert client.send("GET", f"{base}/a/content").status_code == 204
 
 
 def test_assets_follow_the_name_of_their_namespace_and_go_with_it(client: Client) -> None:
     base = client.namespace("old")
     token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
-    client.ask("PUT", "/workers/dispatch/namespaces/old", json={"name": "new"})
+    client.call("PUT", "/workers/dispatch/namespaces/old", json={"name": "new"})
     renamed = "/workers/dispatch/namespaces/new"
     client.upload(f"{renamed}/scripts/a", assets={"jwt": token})
     assert session(client, f"{renamed}/scripts")["buckets"] == []
-    client.ask("DELETE", renamed)
+    client.call("DELETE", renamed)
     assert (
         client.edge._plane.store.count("select count(*) from assets")
         + client.edge._plane.store.count("select count(*) from manifests")
@@ -165,7 +165,7 @@ def test_what_no_worker_serves_is_swept_once_its_session_is_over(client: Client)
     store.db.execute("update manifests set created_on = '2024-01-01T00:00:00Z'")
     assets.sweep(store)
     assert (store.count("select count(*) from manifests"), store.count("select count(*) from assets")) == (1, 2)
-    client.ask("DELETE", f"{base}/a")
+    client.call("DELETE", f"{base}/a")
     assets.sweep(store)
     assert (store.count("select count(*) from manifests"), store.count("select count(*) from assets")) == (0, 0)
 
@@ -265,14 +265,14 @@ DURABLE = {"name": "ROOMS", "type": "durable_object_namespace", "class_name": "R
 
 def test_migrations(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[DURABLE], migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]})
-    first = client.ask("GET", f"{base}/a/bindings")[0]["namespace_id"]
-    assert client.ask("GET", base)[0]["migration_tag"] == "v1"
+    first = client.call("GET", f"{base}/a/bindings")[0]["namespace_id"]
+    assert client.call("GET", base)[0]["migration_tag"] == "v1"
     client.upload(
         f"{base}/a",
         bindings=[{**DURABLE, "class_name": "Hall"}],
         migrations={"old_tag": "v1", "new_tag": "v2", "renamed_classes": [{"from": "Room", "to": "Hall"}]},
     )
-    assert client.ask("GET", f"{base}/a/bindings")[0]["namespace_id"] == first, "a renamed class keeps its storage"
+    assert client.call("GET", f"{base}/a/bindings")[0]["namespace_id"] == first, "a renamed class keeps its storage"
     assert client.error("PUT", f"{base}/a", files=form(migrations={"old_tag": "v1", "new_tag": "v3"})) == (412, 10079)
     assert client.error("PUT", f"{base}/a", files=form(migrations={"new_tag": "v3", "new_classes": ["Hall"]})) == (
         400,
@@ -286,15 +286,15 @@ def test_migrations(client: Client, base: str) -> None:
         f"{base}/a",
         migrations={"old_tag": "v2", "new_tag": "v3", "steps": [{"deleted_classes": ["Hall"]}, {"new_classes": ["X"]}]},
     )
-    assert client.ask("GET", base)[0]["migration_tag"] == "v3"
+    assert client.call("GET", base)[0]["migration_tag"] == "v3"
 
 
 def test_products(client: Client) -> None:
-    made = client.ask("POST", "/d1/database", json={"name": "tenants"})
+    made = client.call("POST", "/d1/database", json={"name": "tenants"})
     assert client.error("POST", "/d1/database", json={"name": "tenants"}) == (400, 7502)
-    assert client.ask("GET", "/d1/database?name=tenants")[0]["uuid"] == made["uuid"]
-    assert client.ask("GET", "/r2/buckets") == {"buckets": []}
-    client.ask("DELETE", f"/d1/database/{made['uuid']}")
+    assert client.call("GET", "/d1/database?name=tenants")[0]["uuid"] == made["uuid"]
+    assert client.call("GET", "/r2/buckets") == {"buckets": []}
+    client.call("DELETE", f"/d1/database/{made['uuid']}")
     assert client.error("GET", f"/d1/database/{made['uuid']}") == (404, 7404)
 
 
@@ -303,7 +303,7 @@ def test_a_large_worker(client: Client, base: str) -> None:
     noise = random.Random(1)
     module = ("data.bin", noise.randbytes(11 * 1024 * 1024), "application/octet-stream")
     assert client.error("PUT", f"{base}/a", files={**form(CODE), "data.bin": module}) == (413, 10027)
-    client.ask(
+    client.call(
         "PUT",
         f"{base}/a",
         files={**form(CODE), "data.bin": ("data.bin", bytes(11 * 1024 * 1024), "application/octet-stream")},
@@ -316,7 +316,7 @@ def test_secrets_are_sealed_on_disk_under_a_key_of_the_owner(tmp_path: Path) -> 
         client.upload(
             "/workers/scripts/a", bindings=[secret("S", "a very hidden value"), example(client, "secret_key")]
         )
-        client.ask("PUT", "/workers/scripts/a/secrets", json=secret("T", "a very hidden value"))
+        client.call("PUT", "/workers/scripts/a/secrets", json=secret("T", "a very hidden value"))
     assert {
         path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name in ("key", "edge.db")
     } == {"key": 0o600, "edge.db": 0o600}
@@ -355,7 +355,7 @@ def test_a_full_disk_is_an_answer_and_not_the_end(tmp_path: Path) -> None:
         large = form("export default { fetch() {} }; //" + "x" * 100_000)
         assert client.error("PUT", "/workers/scripts/large", files=large) == (500, 10002)
         assert client.error("PUT", "/workers/scripts/large", files=large) == (500, 10002)
-        assert [one["id"] for one in client.ask("GET", "/workers/scripts")] == ["before"]
+        assert [one["id"] for one in client.call("GET", "/workers/scripts")] == ["before"]
         database.execute("pragma max_page_count = 1000000")
-        client.ask("PUT", "/workers/scripts/large", files=large)
-        assert [one["id"] for one in client.ask("GET", "/workers/scripts")] == ["before", "large"]
+        client.call("PUT", "/workers/scripts/large", files=large)
+        assert [one["id"] for one in client.call("GET", "/workers/scripts")] == ["before", "large"]

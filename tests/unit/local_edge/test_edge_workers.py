@@ -26,16 +26,16 @@ def test_the_life_of_a_namespace(client: Client) -> None:
     scripts = client.namespace("prod")
     assert client.error("POST", SPACES, json={"name": "prod"}) == (409, 100120)
     client.upload(f"{scripts}/a")
-    found = client.ask("GET", f"{SPACES}/prod")
+    found = client.call("GET", f"{SPACES}/prod")
     assert (found["namespace_name"], found["script_count"], found["trusted_workers"]) == ("prod", 1, False)
-    changed = client.ask("PUT", f"{SPACES}/prod", json={"name": "live", "trusted_workers": True})
+    changed = client.call("PUT", f"{SPACES}/prod", json={"name": "live", "trusted_workers": True})
     assert (changed["namespace_name"], changed["script_count"], changed["trusted_workers"]) == ("live", 1, True)
     assert changed["namespace_id"] == found["namespace_id"]
     assert client.error("GET", f"{SPACES}/prod") == (404, 100119)
-    assert client.ask("DELETE", f"{SPACES}/live") is None
+    assert client.call("DELETE", f"{SPACES}/live") is None
     assert client.error("DELETE", f"{SPACES}/live") == (404, 100119)
     client.namespace("live")
-    assert client.ask("GET", f"{SPACES}/live/scripts") == [], "deleting a namespace deletes what is in it"
+    assert client.call("GET", f"{SPACES}/live/scripts") == [], "deleting a namespace deletes what is in it"
 
 
 @pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": 3}, [], {"name": "x" * 65}])
@@ -54,7 +54,7 @@ def test_upload_and_read_back(client: Client, base: str) -> None:
     assert uploaded["handlers"] == ["fetch"]
     assert uploaded["tags"] == ["x", "y"]
     assert len(uploaded["etag"]) == 64
-    shown = client.ask("GET", f"{base}/a/settings")
+    shown = client.call("GET", f"{base}/a/settings")
     assert shown["bindings"] == [
         text("V"),
         {"name": "S", "type": "secret_text"},
@@ -64,7 +64,7 @@ def test_upload_and_read_back(client: Client, base: str) -> None:
     content = client.send("GET", f"{base}/a/content")
     assert content.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert CODE in content.text
-    listed = client.ask("GET", base)
+    listed = client.call("GET", base)
     assert [(one["id"], one["tags"], one["etag"]) for one in listed] == [("a", ["x", "y"], uploaded["etag"])]
 
 
@@ -72,12 +72,12 @@ def test_the_two_levels_differ_in_what_get_returns(client: Client) -> None:
     scripts = client.namespace()
     client.upload(f"{scripts}/a")
     client.upload("/workers/scripts/a")
-    nested = client.ask("GET", f"{scripts}/a")
+    nested = client.call("GET", f"{scripts}/a")
     assert nested["dispatch_namespace"] == "prod"
     assert nested["script"]["id"] == "a"
     assert CODE in client.send("GET", "/workers/scripts/a").text
     assert CODE in client.send("GET", "/workers/scripts/a/content/v2").text
-    assert client.ask("GET", "/workers/scripts")[0]["routes"] is None
+    assert client.call("GET", "/workers/scripts")[0]["routes"] is None
 
 
 @pytest.mark.parametrize(("behavior", "expected"), [("10007", (404, 10007)), ("10092", (404, 10092)), ("null", None)])
@@ -87,7 +87,7 @@ def test_how_an_absent_worker_looks(client: Client, behavior: str, expected: tup
     if expected:
         assert client.error("GET", f"{scripts}/nobody") == expected
     else:
-        assert client.ask("GET", f"{scripts}/nobody")["script"] is None
+        assert client.call("GET", f"{scripts}/nobody")["script"] is None
     assert client.error("GET", f"{SPACES}/none/scripts/nobody") == (404, 100119)
 
 
@@ -194,7 +194,7 @@ MODULE = ("index.js", CODE, "application/javascript+module")
 )
 def test_uploads_that_are_refused(client: Client, base: str, files: dict[str, Any], code: int) -> None:
     assert client.error("PUT", f"{base}/a", files=files) == (412 if code == 10079 else 400, code)
-    assert client.ask("GET", base) == []
+    assert client.call("GET", base) == []
 
 
 def test_other_bodies(client: Client, base: str) -> None:
@@ -231,15 +231,15 @@ def test_half_a_body_changes_nothing(client: Client, base: str) -> None:
                 + sent[:-1]
             )
     time.sleep(0.2)
-    (listed,) = client.ask("GET", base)
+    (listed,) = client.call("GET", base)
     assert (listed["etag"], listed["tags"]) == (before, ["kept"])
-    assert client.ask("PUT", f"{base}/a", data=body, headers={"Content-Type": kind})["etag"] != before
+    assert client.call("PUT", f"{base}/a", data=body, headers={"Content-Type": kind})["etag"] != before
 
 
 @pytest.mark.parametrize("name", ["→.mjs", "a b/c.mjs", "'.mjs"])
 def test_names_of_modules(client: Client, base: str, name: str) -> None:
     described = json.dumps({"main_module": name})
-    client.ask(
+    client.call(
         "PUT",
         f"{base}/a",
         files=[("metadata", (None, described)), ("x", (name, CODE, "application/javascript+module"))],
@@ -256,7 +256,7 @@ def test_the_main_module_is_found_by_file_name(client: Client, base: str) -> Non
         ("files", ("w.mjs", CODE, "application/javascript+module")),
         ("files", ("lib/a.txt", "hello", "text/plain")),
     ]
-    assert client.ask("PUT", f"{base}/a", files=parts)["entry_point"] == "w.mjs"
+    assert client.call("PUT", f"{base}/a", files=parts)["entry_point"] == "w.mjs"
     assert 'name="lib/a.txt"; filename="lib/a.txt"' in client.send("GET", f"{base}/a/content").text
 
 
@@ -269,7 +269,7 @@ def test_a_script_and_its_files_are_found_by_the_names_of_their_parts(client: Cl
         ("script", ("w.js", CODE, "application/javascript")),
         ("PAGE", ("page.html", "hello", "text/plain")),
     ]
-    assert client.ask("PUT", f"{base}/a", files=parts)["entry_point"] == named
+    assert client.call("PUT", f"{base}/a", files=parts)["entry_point"] == named
     assert f'name="{"PAGE" if named == "script" else "page.html"}"' in client.send("GET", f"{base}/a/content").text
 
 
@@ -307,9 +307,9 @@ def test_an_upload_without_tags(client: Client, base: str, behavior: str, left: 
     client.edge.behaviors.set("upload_without_tags", behavior)
     client.upload(f"{base}/a", tags=["x"])
     client.upload(f"{base}/a")
-    assert client.ask("GET", f"{base}/a/tags") == (left or None)
+    assert client.call("GET", f"{base}/a/tags") == (left or None)
     client.upload(f"{base}/a", tags=[])
-    assert client.ask("GET", f"{base}/a/tags") is None
+    assert client.call("GET", f"{base}/a/tags") is None
 
 
 def test_patching_settings(client: Client, base: str) -> None:
@@ -317,11 +317,11 @@ def test_patching_settings(client: Client, base: str) -> None:
     path = f"{base}/a/settings"
     assert client.error("PATCH", path, json={"tags": []}) == (400, 10001)
     assert client.error("PATCH", path, files={"other": (None, "{}")}) == (400, 10021)
-    after = client.ask("PATCH", path, files=settings({"observability": {"enabled": True}}))
+    after = client.call("PATCH", path, files=settings({"observability": {"enabled": True}}))
     assert [one["name"] for one in after["bindings"]] == ["V", "S", "T"]
     assert (after["logpush"], after["observability"], after["tags"]) == (True, {"enabled": True}, ["x"])
     patch = {"bindings": [{"name": "S", "type": "secret_text"}, {"name": "V", "type": "inherit"}], "logpush": None}
-    after = client.ask("PATCH", path, files=settings(patch))
+    after = client.call("PATCH", path, files=settings(patch))
     assert [one["name"] for one in after["bindings"]] == ["S", "V"], "a list of bindings replaces; a bare secret stays"
     assert after["logpush"] is False
     assert client.error("PATCH", path, files=settings({"bindings": [{"name": "N", "type": "secret_text"}]})) == (
@@ -342,7 +342,7 @@ def test_tail_consumers_are_there(client: Client, base: str) -> None:
     ):
         client.upload(f"{base}/a", tail_consumers=known)
         assert (
-            client.ask("PATCH", f"{base}/a/settings", files=settings({"tail_consumers": known}))["tail_consumers"]
+            client.call("PATCH", f"{base}/a/settings", files=settings({"tail_consumers": known}))["tail_consumers"]
             == known
         )
     for unknown in (
@@ -357,12 +357,12 @@ def test_tail_consumers_are_there(client: Client, base: str) -> None:
             400,
             10021,
         )
-    assert client.ask("GET", f"{base}/a/settings")["tail_consumers"] == known
+    assert client.call("GET", f"{base}/a/settings")["tail_consumers"] == known
 
 
 def test_script_settings_are_of_the_account_only(client: Client) -> None:
     client.upload("/workers/scripts/a", tags=["x"])
-    changed = client.ask("PATCH", "/workers/scripts/a/script-settings", json={"logpush": True, "tags": ["y"]})
+    changed = client.call("PATCH", "/workers/scripts/a/script-settings", json={"logpush": True, "tags": ["y"]})
     assert changed == {"logpush": True, "tail_consumers": None, "observability": None, "tags": ["y"]}
     scripts = client.namespace()
     client.upload(f"{scripts}/a")
@@ -371,26 +371,26 @@ def test_script_settings_are_of_the_account_only(client: Client) -> None:
 
 def test_content_alone(client: Client, base: str) -> None:
     before = client.upload(f"{base}/a", bindings=[text("V")], tags=["x"])
-    after = client.ask("PUT", f"{base}/a/content", files=form(CODE + "// new"))
+    after = client.call("PUT", f"{base}/a/content", files=form(CODE + "// new"))
     assert after["etag"] != before["etag"]
-    assert (client.names(f"{base}/a"), client.ask("GET", f"{base}/a/tags")) == (["V"], ["x"])
+    assert (client.names(f"{base}/a"), client.call("GET", f"{base}/a/tags")) == (["V"], ["x"])
     bare = {"index.js": ("index.js", CODE, "application/javascript+module")}
-    again = client.ask("PUT", f"{base}/a/content", files=bare, headers={"CF-WORKER-MAIN-MODULE-PART": "index.js"})
+    again = client.call("PUT", f"{base}/a/content", files=bare, headers={"CF-WORKER-MAIN-MODULE-PART": "index.js"})
     assert again["etag"] == before["etag"]
 
 
 def test_secrets(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[text("V"), secret("OLD")])
     path = f"{base}/a/secrets"
-    assert client.ask("PUT", path, json=secret("NEW")) == {"name": "NEW", "type": "secret_text"}
+    assert client.call("PUT", path, json=secret("NEW")) == {"name": "NEW", "type": "secret_text"}
     patch = {"secrets": {"OLD": None, "MORE": secret("MORE"), "GONE": None, "V": None}}
     headers = {"Content-Type": "application/merge-patch+json"}
-    assert client.ask("PATCH", f"{base}/a/secrets-bulk", data=json.dumps(patch), headers=headers) == {
+    assert client.call("PATCH", f"{base}/a/secrets-bulk", data=json.dumps(patch), headers=headers) == {
         "MORE": {"name": "MORE", "type": "secret_text"}
     }
-    assert [one["name"] for one in client.ask("GET", path)] == ["NEW", "MORE"]
-    assert client.ask("GET", f"{path}/NEW") == {"name": "NEW", "type": "secret_text"}
-    assert client.ask("DELETE", f"{path}/NEW") is None
+    assert [one["name"] for one in client.call("GET", path)] == ["NEW", "MORE"]
+    assert client.call("GET", f"{path}/NEW") == {"name": "NEW", "type": "secret_text"}
+    assert client.call("DELETE", f"{path}/NEW") is None
     assert client.error("DELETE", f"{path}/NEW") == (404, 10056)
     assert client.error("GET", f"{path}/V") == (404, 10056)
     assert client.error("PUT", path, json=secret("V")) == (400, 10053)
@@ -401,7 +401,7 @@ def test_secrets(client: Client, base: str) -> None:
 
 def test_secrets_are_shown_by_nothing(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[secret("S", "do-not-show")])
-    client.ask("PUT", f"{base}/a/secrets", json=secret("T", "do-not-show"))
+    client.call("PUT", f"{base}/a/secrets", json=secret("T", "do-not-show"))
     for path in ("", "/settings", "/bindings", "/secrets", "/secrets/S", "/content"):
         assert "do-not-show" not in client.send("GET", f"{base}/a{path}").text
 
@@ -409,13 +409,13 @@ def test_secrets_are_shown_by_nothing(client: Client, base: str) -> None:
 def test_tags(client: Client, base: str) -> None:
     client.upload(f"{base}/a")
     path = f"{base}/a/tags"
-    assert client.ask("GET", path) is None
-    assert client.ask("PUT", path, json=["x", "y"]) == ["x", "y"]
-    assert client.ask("PUT", f"{path}/z", data=b"") == ["x", "y", "z"]
-    assert client.ask("DELETE", f"{path}/y") is None
-    assert client.ask("GET", path) == ["x", "z"]
+    assert client.call("GET", path) is None
+    assert client.call("PUT", path, json=["x", "y"]) == ["x", "y"]
+    assert client.call("PUT", f"{path}/z", data=b"") == ["x", "y", "z"]
+    assert client.call("DELETE", f"{path}/y") is None
+    assert client.call("GET", path) == ["x", "z"]
     assert client.error("PUT", path, json=[f"t{number}" for number in range(9)]) == (400, 10021)
-    assert client.ask("PUT", path, data=b"null") == []
+    assert client.call("PUT", path, data=b"null") == []
 
 
 def test_listing_by_pages_and_tags(client: Client) -> None:
@@ -432,7 +432,7 @@ def test_listing_by_pages_and_tags(client: Client) -> None:
     assert names == ["w0", "w1", "w2", "w3", "w4"]
 
     def found(expression: str) -> list[str]:
-        return [one["id"] for one in client.ask("GET", f"{scripts}?tags={expression}")]
+        return [one["id"] for one in client.call("GET", f"{scripts}?tags={expression}")]
 
     assert found("even:yes") == ["w0", "w2", "w4"]
     assert found("even:yes,n2:no") == ["w0", "w4"]
@@ -446,7 +446,7 @@ def test_listing_by_pages_and_tags(client: Client) -> None:
     for wrong in ("%25%25", "YWJj", "AAAAAAAAAAAAAAAA", foreign):
         assert client.error("GET", f"{scripts}?cursor={wrong}") == (400, 10004)
     client.edge.behaviors.set("list_includes_tags", "no")
-    assert "tags" not in client.ask("GET", scripts)[0]
+    assert "tags" not in client.call("GET", scripts)[0]
 
 
 def test_deleting_by_tag(client: Client) -> None:
@@ -455,25 +455,25 @@ def test_deleting_by_tag(client: Client) -> None:
         client.upload(f"{scripts}/{name}", tags=[tag])
     for expression in ("", "?tags=", "?tags=y:no"):
         assert client.error("DELETE", f"{scripts}{expression}") == (400, 10004)
-    client.ask("DELETE", f"{scripts}?tags=x:yes")
-    assert [one["id"] for one in client.ask("GET", scripts)] == ["c"]
+    client.call("DELETE", f"{scripts}?tags=x:yes")
+    assert [one["id"] for one in client.call("GET", scripts)] == ["c"]
 
 
 def test_deleting_what_others_bind_to(client: Client) -> None:
     client.upload("/workers/scripts/inner")
     client.upload("/workers/scripts/outer", bindings=[{"name": "I", "type": "service", "service": "inner"}])
-    client.ask("POST", client.routes, json={"pattern": "example.com/*", "script": "inner"})
+    client.call("POST", client.routes, json={"pattern": "example.com/*", "script": "inner"})
     assert client.error("DELETE", "/workers/scripts/inner") == (400, 10064)
-    assert client.ask("DELETE", "/workers/scripts/inner?force=true") is None
+    assert client.call("DELETE", "/workers/scripts/inner?force=true") is None
     assert client.names("/workers/scripts/outer") == []
-    assert client.ask("GET", client.routes) == []
+    assert client.call("GET", client.routes) == []
 
 
 def test_the_same_source_is_kept_once(client: Client) -> None:
     scripts = client.namespace()
     etags = {client.upload(f"{scripts}/w{number}")["etag"] for number in range(3)}
     assert len(etags) == 1
-    client.ask("DELETE", f"{scripts}/w0")
+    client.call("DELETE", f"{scripts}/w0")
     assert CODE in client.send("GET", f"{scripts}/w1/content").text
 
 
@@ -481,6 +481,6 @@ def test_the_same_source_is_kept_once(client: Client) -> None:
 def test_what_moves_modified_on(client: Client, base: str, behavior: str, moved: bool) -> None:
     client.edge.behaviors.set("modified_on_updated_by", behavior)
     before = client.upload(f"{base}/a")["modified_on"]
-    client.ask("PUT", f"{base}/a/tags", json=["x"])
-    assert (client.ask("GET", base)[0]["modified_on"] != before) is moved
+    client.call("PUT", f"{base}/a/tags", json=["x"])
+    assert (client.call("GET", base)[0]["modified_on"] != before) is moved
     assert client.upload(f"{base}/a")["modified_on"] != before

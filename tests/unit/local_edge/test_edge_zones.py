@@ -34,11 +34,11 @@ def strict() -> Iterator[Client]:
 
 
 def names(client: Client, query: str = "") -> list[str]:
-    return [one["name"].removesuffix(".example.com") for one in client.ask("GET", f"{DNS}{query}")]
+    return [one["name"].removesuffix(".example.com") for one in client.call("GET", f"{DNS}{query}")]
 
 
 def test_the_life_of_a_record(client: Client) -> None:
-    made = client.ask("POST", DNS, json=a("WWW", proxied=True, ttl=300, comment="by hand", tags=["owner:web"]))
+    made = client.call("POST", DNS, json=a("WWW", proxied=True, ttl=300, comment="by hand", tags=["owner:web"]))
     expected = {
         "name": "www.example.com",
         "type": "A",
@@ -54,13 +54,13 @@ def test_the_life_of_a_record(client: Client) -> None:
     assert {key: made[key] for key in expected} == expected
     assert made["created_on"] == made["modified_on"] == made["comment_modified_on"] == made["tags_modified_on"]
     where = f"{DNS}/{made['id']}"
-    changed = client.ask("PATCH", where, json={"content": "192.0.2.2"})
+    changed = client.call("PATCH", where, json={"content": "192.0.2.2"})
     assert changed == {**made, "content": "192.0.2.2", "modified_on": changed["modified_on"]}
-    replaced = client.ask("PUT", where, json=a("@", ttl=120))
+    replaced = client.call("PUT", where, json=a("@", ttl=120))
     assert (replaced["name"], replaced["ttl"], replaced["comment"], replaced["tags"]) == ("example.com", 120, None, [])
     assert "comment_modified_on" not in replaced
-    assert client.ask("GET", where) == replaced
-    assert client.ask("DELETE", where) == {"id": made["id"]}
+    assert client.call("GET", where) == replaced
+    assert client.call("DELETE", where) == {"id": made["id"]}
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         assert client.error(method, where, json=a("@")) == (404, 81044)
 
@@ -98,10 +98,10 @@ def test_names_are_completed(given: str, expected: str) -> None:
     ],
 )
 def test_every_type_keeps_what_it_was_given(client: Client, body: dict[str, Any], content: str) -> None:
-    made = client.ask("POST", DNS, json={"name": "x", **body})
+    made = client.call("POST", DNS, json={"name": "x", **body})
     assert made["content"] == content
     assert {key: made.get(key) for key in ("priority", "data")} == {key: body.get(key) for key in ("priority", "data")}
-    assert client.ask("PATCH", f"{DNS}/{made['id']}", json={"ttl": 60})["content"] == content
+    assert client.call("PATCH", f"{DNS}/{made['id']}", json={"ttl": 60})["content"] == content
 
 
 @pytest.mark.parametrize(
@@ -160,15 +160,15 @@ def test_records_that_are_refused(client: Client, body: Any, code: int) -> None:
 def test_records_that_exclude_each_other(
     client: Client, first: dict[str, Any], second: dict[str, Any], code: int
 ) -> None:
-    client.ask("POST", DNS, json=first)
+    client.call("POST", DNS, json=first)
     assert client.error("POST", DNS, json=second) == (400, code)
-    other = client.ask("POST", DNS, json={**second, "name": "other"})
+    other = client.call("POST", DNS, json={**second, "name": "other"})
     assert client.error("PATCH", f"{DNS}/{other['id']}", json={"name": "x"}) == (400, code)
 
 
 def test_records_that_are_beside_each_other(client: Client) -> None:
     for body in (a("x"), a("x", "192.0.2.2"), {**a("x"), "type": "TXT"}, a("x", "::1", type="AAAA")):
-        client.ask("POST", DNS, json=body)
+        client.call("POST", DNS, json=body)
     assert names(client) == ["x"] * 4
 
 
@@ -202,15 +202,15 @@ def test_records_that_are_beside_each_other(client: Client) -> None:
     ],
 )
 def test_filters_of_records(client: Client, query: str, expected: list[str]) -> None:
-    client.ask("POST", DNS, json=a("app", proxied=True, comment="By hand", tags=["team:web"]))
-    client.ask("POST", DNS, json=a("api", "192.0.2.2", tags=["team:api"]))
-    client.ask("POST", DNS, json={"type": "TXT", "name": "text", "content": "Hello"})
+    client.call("POST", DNS, json=a("app", proxied=True, comment="By hand", tags=["team:web"]))
+    client.call("POST", DNS, json=a("api", "192.0.2.2", tags=["team:api"]))
+    client.call("POST", DNS, json={"type": "TXT", "name": "text", "content": "Hello"})
     assert names(client, query) == expected
 
 
 def test_a_batch_is_done_or_not_done(client: Client) -> None:
-    first, second = (client.ask("POST", DNS, json=a(name)) for name in ("one", "two"))
-    done = client.ask(
+    first, second = (client.call("POST", DNS, json=a(name)) for name in ("one", "two"))
+    done = client.call(
         "POST",
         f"{DNS}/batch",
         json={
@@ -252,7 +252,7 @@ def test_the_life_of_a_custom_domain(client: Client) -> None:
     for name in ("shop", "blog"):
         client.upload(f"/workers/scripts/{name}")
     body = {"hostname": "App.example.com", "service": "shop", "zone_id": ZONE.id, "environment": "production"}
-    made = client.ask("PUT", DOMAINS, json=body)
+    made = client.call("PUT", DOMAINS, json=body)
     assert made == {
         "id": made["id"],
         "hostname": "app.example.com",
@@ -262,7 +262,7 @@ def test_the_life_of_a_custom_domain(client: Client) -> None:
         "zone_name": "example.com",
         "cert_id": made["cert_id"],
     }
-    assert client.ask("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "blog"}) == {
+    assert client.call("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "blog"}) == {
         **made,
         "service": "blog",
     }
@@ -273,8 +273,8 @@ def test_the_life_of_a_custom_domain(client: Client) -> None:
         ("?zone_id=0", 0),
         ("?hostname=app.example.com&zone_name=example.com", 1),
     ):
-        assert len(client.ask("GET", f"{DOMAINS}{query}")) == found, query
-    assert client.ask("GET", f"{DOMAINS}/{made['id']}")["service"] == "blog"
+        assert len(client.call("GET", f"{DOMAINS}{query}")) == found, query
+    assert client.call("GET", f"{DOMAINS}/{made['id']}")["service"] == "blog"
     assert client.send("DELETE", f"{DOMAINS}/{made['id']}").json() == {
         "success": True,
         "errors": [],
@@ -288,20 +288,20 @@ def test_the_life_of_a_custom_domain(client: Client) -> None:
 def test_the_record_of_a_custom_domain(client: Client) -> None:
     """It is there and gone with the domain, and nobody else changes it."""
     tag = client.upload("/workers/scripts/shop")["tag"]
-    domain = client.ask("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "shop"})
-    (record,) = client.ask("GET", DNS)
+    domain = client.call("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "shop"})
+    (record,) = client.call("GET", DNS)
     assert (record["type"], record["content"], record["proxied"]) == ("AAAA", "100::", True)
     assert record["meta"] == {"origin_worker_id": tag, "read_only": True}
     for method in ("PUT", "PATCH", "DELETE"):
         assert client.error(method, f"{DNS}/{record['id']}", json=a("app")) == (400, 1004)
     assert client.error("POST", DNS, json=a("app")) == (400, 81062)
-    client.ask("POST", DNS, json={"type": "TXT", "name": "app", "content": "beside it"})
-    client.ask("DELETE", f"{DOMAINS}/{domain['id']}")
-    assert [one["type"] for one in client.ask("GET", DNS)] == ["TXT"]
-    client.ask("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "shop"})
-    client.ask("DELETE", "/workers/scripts/shop")
-    assert client.ask("GET", DOMAINS) == []
-    assert [one["type"] for one in client.ask("GET", DNS)] == ["TXT"]
+    client.call("POST", DNS, json={"type": "TXT", "name": "app", "content": "beside it"})
+    client.call("DELETE", f"{DOMAINS}/{domain['id']}")
+    assert [one["type"] for one in client.call("GET", DNS)] == ["TXT"]
+    client.call("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "shop"})
+    client.call("DELETE", "/workers/scripts/shop")
+    assert client.call("GET", DOMAINS) == []
+    assert [one["type"] for one in client.call("GET", DNS)] == ["TXT"]
 
 
 @pytest.mark.parametrize(
@@ -320,27 +320,27 @@ def test_the_record_of_a_custom_domain(client: Client) -> None:
 )
 def test_custom_domains_that_are_refused(client: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
     client.upload("/workers/scripts/shop")
-    client.ask("POST", DNS, json=a("taken"))
+    client.call("POST", DNS, json=a("taken"))
     assert client.error("PUT", DOMAINS, json={"service": "shop", **body}) == expected
-    assert client.ask("GET", DOMAINS) == []
+    assert client.call("GET", DOMAINS) == []
 
 
 def test_a_zone_has_a_hundred_custom_domains(client: Client) -> None:
     client.upload("/workers/scripts/shop")
     for number in range(100):
-        client.ask("PUT", DOMAINS, json={"hostname": f"h{number}.example.com", "service": "shop"})
+        client.call("PUT", DOMAINS, json={"hostname": f"h{number}.example.com", "service": "shop"})
     assert client.error("PUT", DOMAINS, json={"hostname": "more.example.com", "service": "shop"}) == (400, 10021)
-    client.ask("PUT", DOMAINS, json={"hostname": "h0.example.com", "service": "shop"})
+    client.call("PUT", DOMAINS, json={"hostname": "h0.example.com", "service": "shop"})
 
 
 def test_custom_domains_as_wrangler_publishes_them(client: Client) -> None:
     for name in ("shop", "blog"):
         client.upload(f"/workers/scripts/{name}")
-    client.ask("POST", DNS, json=a("taken"))
-    client.ask("PUT", DOMAINS, json={"hostname": "theirs.example.com", "service": "blog"})
-    client.ask("PUT", DOMAINS, json={"hostname": "former.example.com", "service": "shop"})
+    client.call("POST", DNS, json=a("taken"))
+    client.call("PUT", DOMAINS, json={"hostname": "theirs.example.com", "service": "blog"})
+    client.call("PUT", DOMAINS, json={"hostname": "former.example.com", "service": "shop"})
     origins = [{"hostname": f"{name}.example.com"} for name in ("new", "taken", "theirs")]
-    found = client.ask("POST", "/workers/scripts/shop/domains/changeset?replace_state=true", json=origins)
+    found = client.call("POST", "/workers/scripts/shop/domains/changeset?replace_state=true", json=origins)
     assert {key: [one["hostname"].partition(".")[0] for one in value] for key, value in found.items()} == {
         "added": ["new"],
         "conflicting": ["taken"],
@@ -351,12 +351,12 @@ def test_custom_domains_as_wrangler_publishes_them(client: Client) -> None:
     where, body = "/workers/scripts/shop/domains/records", {"override_scope": True, "origins": origins}
     assert client.error("PUT", where, json=body) == (409, 100116)
     assert client.error("PUT", where, json={**body, "override_existing_origin": True}) == (409, 100117)
-    assert [one["hostname"] for one in client.ask("GET", f"{DOMAINS}?service=shop")] == ["former.example.com"]
-    client.ask("PUT", where, json={**body, "override_existing_origin": True, "override_existing_dns_record": True})
-    listed = client.ask("GET", f"{DOMAINS}/records?page=0&per_page=5&service=shop&environment=production")
+    assert [one["hostname"] for one in client.call("GET", f"{DOMAINS}?service=shop")] == ["former.example.com"]
+    client.call("PUT", where, json={**body, "override_existing_origin": True, "override_existing_dns_record": True})
+    listed = client.call("GET", f"{DOMAINS}/records?page=0&per_page=5&service=shop&environment=production")
     assert [one["hostname"].partition(".")[0] for one in listed] == ["new", "taken", "theirs"]
-    assert client.ask("GET", f"{DOMAINS}/records/{listed[0]['id']}") == listed[0]
-    assert {one["content"] for one in client.ask("GET", DNS)} == {"100::"}
+    assert client.call("GET", f"{DOMAINS}/records/{listed[0]['id']}") == listed[0]
+    assert {one["content"] for one in client.call("GET", DNS)} == {"100::"}
 
 
 def test_the_life_of_a_custom_hostname(strict: Client) -> None:
@@ -368,7 +368,7 @@ def test_the_life_of_a_custom_hostname(strict: Client) -> None:
     assert (one["hostname"], one["status"], one["custom_metadata"]) == ("shop.customer.com", "active", {"plan": "pro"})
     assert (one["ssl"]["status"], one["ssl"]["hosts"]) == ("active", ["shop.customer.com", "*.shop.customer.com"])
     where = f"{HOSTNAMES}/{one['id']}"
-    assert strict.ask("GET", where) == one
+    assert strict.call("GET", where) == one
     changed = strict.send("PATCH", where, json={"custom_metadata": {"plan": "free"}})
     assert changed.status_code == 202
     assert changed.json()["result"] == {**one, "custom_metadata": {"plan": "free"}}
@@ -383,7 +383,7 @@ def test_the_life_of_a_custom_hostname(strict: Client) -> None:
 def test_a_custom_hostname_comes_to_be_active() -> None:
     with running(custom_hostname_seconds=0.8) as edge:
         client = Client(edge)
-        made = client.ask("POST", HOSTNAMES, json={"hostname": "shop.customer.com", "ssl": {**SSL, "method": "txt"}})
+        made = client.call("POST", HOSTNAMES, json={"hostname": "shop.customer.com", "ssl": {**SSL, "method": "txt"}})
         assert (made["status"], made["ssl"]["status"]) == ("pending", "initializing")
         assert made["ownership_verification"] == {
             "type": "txt",
@@ -393,14 +393,14 @@ def test_a_custom_hostname_comes_to_be_active() -> None:
         assert made["ownership_verification_http"]["http_body"] == made["id"]
         seen, where = [made], f"{HOSTNAMES}/{made['id']}"
         while seen[-1]["status"] == "pending":
-            seen.append(client.ask("GET", where))
+            seen.append(client.call("GET", where))
         assert tuple(dict.fromkeys(one["ssl"]["status"] for one in seen)) == custom_hostnames.SSL_STATES
         (asked,) = next(one for one in seen if one["ssl"]["status"] == "pending_validation")["ssl"][
             "validation_records"
         ]
         assert (asked["txt_name"], asked["status"]) == ("_acme-challenge.shop.customer.com", "pending")
         assert "ownership_verification" not in seen[-1]
-        again = client.ask("PATCH", where, json={"ssl": {**SSL, "method": "txt"}})
+        again = client.call("PATCH", where, json={"ssl": {**SSL, "method": "txt"}})
         assert (again["status"], again["ssl"]["status"]) == ("active", "initializing"), (
             "the same ssl once more is validated once more"
         )
@@ -450,28 +450,28 @@ def test_a_time_before_the_first_state_is_in_it() -> None:
     ],
 )
 def test_custom_hostnames_that_are_refused(strict: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
-    strict.ask("POST", HOSTNAMES, json={"hostname": "taken.customer.com"})
+    strict.call("POST", HOSTNAMES, json={"hostname": "taken.customer.com"})
     assert strict.error("POST", HOSTNAMES, json={"hostname": "shop.customer.com", **body}) == expected
     assert strict.error("POST", HOSTNAMES, data=b"{") == (400, 1400)
     assert strict.error("GET", f"{HOSTNAMES}/shop.customer.com") == (400, 1435)
-    assert strict.ask("GET", f"{HOSTNAMES}/quota")["used"] == 1
+    assert strict.call("GET", f"{HOSTNAMES}/quota")["used"] == 1
 
 
 def test_ssl_is_changed_in_parts(client: Client) -> None:
-    made = client.ask(
+    made = client.call(
         "POST",
         HOSTNAMES,
         json={"hostname": "shop.customer.com", "ssl": {**SSL, "certificate_authority": "lets_encrypt"}},
     )
     where = f"{HOSTNAMES}/{made['id']}"
-    changed = client.ask("PATCH", where, json={"ssl": {"settings": {"min_tls_version": "1.3"}}})["ssl"]
+    changed = client.call("PATCH", where, json={"ssl": {"settings": {"min_tls_version": "1.3"}}})["ssl"]
     assert {key: changed[key] for key in (*SSL, "certificate_authority", "settings")} == {
         **SSL,
         "certificate_authority": "lets_encrypt",
         "settings": {"min_tls_version": "1.3"},
     }
     assert client.error("PATCH", where, json={"ssl": {"certificate_authority": "google"}}) == (400, 1440)
-    client.ask("PATCH", where, json={"ssl": {**SSL, "custom_certificate": "public", "custom_key": "private"}})
+    client.call("PATCH", where, json={"ssl": {**SSL, "custom_certificate": "public", "custom_key": "private"}})
     assert "private" not in client.send("GET", where).text
 
 
@@ -497,10 +497,10 @@ def test_ssl_is_changed_in_parts(client: Client) -> None:
     ],
 )
 def test_filters_of_custom_hostnames(strict: Client, query: str, expected: list[str]) -> None:
-    strict.ask("POST", HOSTNAMES, json={"hostname": "a.customer.com"})
-    made = strict.ask("POST", HOSTNAMES, json={"hostname": "b.customer.com", "ssl": {**SSL, "wildcard": True}})
-    assert [one["hostname"] for one in strict.ask("GET", f"{HOSTNAMES}{query}")] == expected
-    assert [one["hostname"] for one in strict.ask("GET", f"{HOSTNAMES}?id={made['id']}")] == ["b.customer.com"]
+    strict.call("POST", HOSTNAMES, json={"hostname": "a.customer.com"})
+    made = strict.call("POST", HOSTNAMES, json={"hostname": "b.customer.com", "ssl": {**SSL, "wildcard": True}})
+    assert [one["hostname"] for one in strict.call("GET", f"{HOSTNAMES}{query}")] == expected
+    assert [one["hostname"] for one in strict.call("GET", f"{HOSTNAMES}?id={made['id']}")] == ["b.customer.com"]
     assert strict.error("GET", f"{HOSTNAMES}?id={made['id']}&hostname=b.customer.com") == (400, 1438)
     assert strict.error("GET", f"{HOSTNAMES}?per_page=4") == (400, 10004)
 
@@ -511,27 +511,27 @@ def test_the_fallback_origin(strict: Client) -> None:
         assert strict.error(method, where) == (404, 1551)
     for origin in ("fallback.example.com", "fallback.elsewhere.org"):
         assert strict.error("PUT", where, json={"origin": origin}) == (400, 1421)
-    record = strict.ask("POST", DNS, json=a("fallback"))
+    record = strict.call("POST", DNS, json=a("fallback"))
     assert strict.error("PUT", where, json={"origin": "fallback.example.com"}) == (400, 1421), "not proxied"
-    strict.ask("PATCH", f"{DNS}/{record['id']}", json={"proxied": True})
-    made = strict.ask("PUT", where, json={"origin": "fallback.example.com"})
+    strict.call("PATCH", f"{DNS}/{record['id']}", json={"proxied": True})
+    made = strict.call("PUT", where, json={"origin": "fallback.example.com"})
     assert (made["origin"], made["status"], made["errors"]) == ("fallback.example.com", "active", [])
-    assert strict.ask("PUT", where, json={"origin": "fallback.example.com"})["created_at"] == made["created_at"]
-    assert strict.ask("DELETE", where)["status"] == "pending_deletion"
+    assert strict.call("PUT", where, json={"origin": "fallback.example.com"})["created_at"] == made["created_at"]
+    assert strict.call("DELETE", where)["status"] == "pending_deletion"
     assert strict.error("GET", where) == (404, 1551)
 
 
 def test_without_required_dns_a_fallback_origin_needs_no_record(client: Client) -> None:
     assert (
-        client.ask("PUT", f"{HOSTNAMES}/fallback_origin", json={"origin": "fallback.example.com"})["status"]
+        client.call("PUT", f"{HOSTNAMES}/fallback_origin", json={"origin": "fallback.example.com"})["status"]
         == "initializing"
     )
     body = {"hostname": "shop.customer.com", "custom_origin_server": "origin.example.com"}
-    made = client.ask("POST", HOSTNAMES, json=body)
+    made = client.call("POST", HOSTNAMES, json=body)
     assert made["status"] == "pending"
-    kept = client.ask("PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_metadata": {}})
+    kept = client.call("PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_metadata": {}})
     assert kept["custom_origin_server"] == "origin.example.com"
-    assert "custom_origin_server" not in client.ask(
+    assert "custom_origin_server" not in client.call(
         "PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_origin_server": None}
     )
 
@@ -539,15 +539,15 @@ def test_without_required_dns_a_fallback_origin_needs_no_record(client: Client) 
 def test_a_workers_routes_in_one_call(client: Client) -> None:
     client.upload("/workers/scripts/w")
     where = "/workers/scripts/w/routes"
-    (kept,) = client.ask("PUT", where, json=["example.com/*"])
+    (kept,) = client.call("PUT", where, json=["example.com/*"])
     assert (kept["pattern"], kept["script"], kept["zone_name"]) == ("example.com/*", "w", "example.com")
     given = [{"pattern": "EXAMPLE.com/*"}, {"pattern": "*/*", "zone_name": "platform.localhost"}, "example.com/*"]
-    both = client.ask("PUT", where, json=given)
+    both = client.call("PUT", where, json=given)
     assert [(one["id"] == kept["id"], one["pattern"]) for one in both] == [(True, "example.com/*"), (False, "*/*")]
     assert client.error("PUT", where, json=["*/*"]) == (400, 10082)
     assert client.error("PUT", where, json={}) == (400, 10026)
     assert client.error("PUT", where, json=[7]) == (400, 10026)
-    assert client.ask("PUT", where, json=[]) == []
+    assert client.call("PUT", where, json=[]) == []
 
 
 @pytest.mark.parametrize(
@@ -566,4 +566,4 @@ def test_a_workers_routes_in_one_call(client: Client) -> None:
     ],
 )
 def test_filters_of_zones(client: Client, query: str, expected: list[str]) -> None:
-    assert [one["name"] for one in client.ask("GET", f"/zones{query}")] == expected
+    assert [one["name"] for one in client.call("GET", f"/zones{query}")] == expected

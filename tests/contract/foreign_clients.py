@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs of others that speak to Cloudflare, told nothing but another base URL."""
+"""Run clients of the Cloudflare API by other authors, unmodified except for the base URL."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 INSTALLED = Path(os.environ.get("CONTRACT_CLIENTS", ROOT / ".cache" / "contract")) / "node_modules"
 BIN = Path(sys.executable).parent
 DATE = "2026-11-01"
-PATIENCE = 120
-COLOURS = re.compile(r"\x1b\[[\d;]*m")
+TIMEOUT = 120
+COLOR_CODES = re.compile(r"\x1b\[[\d;]*m")
 
-#: What keeps a program from asking a terminal, its maker's telemetry, or the network for a newer version.
+#: Disables prompts, telemetry and update checks.
 QUIET = {
     "CI": "true",
     "NO_COLOR": "1",
@@ -36,12 +36,12 @@ QUIET = {
 }
 
 
-class Failed(Exception):
-    """A program ended otherwise than it was meant to; the text is all it said."""
+class ProgramError(Exception):
+    """An unexpected exit status of a program. The message contains its output."""
 
 
 class Project:
-    """A folder with somebody's Worker in it, and the programs to deploy it with."""
+    """A folder that contains a Worker project, and the programs that deploy it."""
 
     def __init__(self, folder: Path, edge: Edge, token: str = TOKEN) -> None:
         self.folder, self.edge = folder, edge
@@ -59,65 +59,69 @@ class Project:
         }
 
     def write(self, name: str, content: Any) -> None:
-        """A file of the project; what is not text becomes JSON."""
+        """Write a file of the project. Content that is not text is encoded as JSON."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content if isinstance(content, str) else json.dumps(content))
 
     def configure(self, **settings: Any) -> None:
-        """The project's wrangler.json."""
+        """Write wrangler.json."""
         self.write("wrangler.json", {"compatibility_date": DATE, **settings})
 
-    def take(self, folder: Path) -> None:
-        """Copy a project of somebody, without what he had installed."""
+    def copy_from(self, folder: Path) -> None:
+        """Copy a project without its installed packages."""
         shutil.copytree(folder, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
 
-    def run(self, program: str, *arguments: str, given: str = "", fails: bool = False, **environment: str) -> str:
-        """What a JavaScript program says, on both its outputs."""
+    def run(self, program: str, *arguments: str, stdin: str = "", fails: bool = False, **environment: str) -> str:
+        """Run a JavaScript program and return its combined output."""
         command = [str(BIN / "node"), str(self.folder / program), *arguments]
-        ended = subprocess.run(
+        completed = subprocess.run(
             command,
             cwd=self.folder,
             env={**self.environment, **environment},
-            input=given,
+            input=stdin,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
         )
-        said = COLOURS.sub("", ended.stdout)
-        if fails != bool(ended.returncode):
-            raise Failed(f"{' '.join(command[1:])} ended with {ended.returncode}\n{said}\n{tell(self.edge)}")
-        return said
+        output = COLOR_CODES.sub("", completed.stdout)
+        if fails != bool(completed.returncode):
+            raise ProgramError(
+                f"{' '.join(command[1:])} exited with {completed.returncode}\n{output}\n{format_request_log(self.edge)}"
+            )
+        return output
 
     def wrangler(self, *arguments: str, **options: Any) -> str:
         return self.run("node_modules/wrangler/bin/wrangler.js", *arguments, **options)
 
     def read(self, *arguments: str) -> Any:
-        """The JSON that a wrangler command prints."""
+        """Run a wrangler command and decode the JSON that it prints."""
         return json.loads(self.wrangler(*arguments))
 
 
-def asked(edge: Edge) -> list[Mapping[str, Any]]:
-    """The requests to the API since the journal was cleared."""
+def request_log(edge: Edge) -> list[Mapping[str, Any]]:
+    """Return the API requests since the log was cleared."""
     response = edge.session.get(edge.api.replace("/client/v4", "/_edge/requests"))
     return list(response.json()["requests"])
 
 
-def forget(edge: Edge) -> None:
+def clear_request_log(edge: Edge) -> None:
     edge.session.delete(edge.api.replace("/client/v4", "/_edge/requests"))
 
 
-def unanswered(edge: Edge) -> list[str]:
-    """What was asked that the edge has no endpoint for."""
+def unserved_requests(edge: Edge) -> list[str]:
+    """List the logged requests to endpoints that the edge does not serve."""
     tree = table.tree()
     return [
-        f"{seen['method']} {seen['path']}"
-        for seen in asked(edge)
-        if seen["method"] not in tree.find(seen["path"].strip("/").split("/"))[0]
+        f"{request['method']} {request['path']}"
+        for request in request_log(edge)
+        if request["method"] not in tree.find(request["path"].strip("/").split("/"))[0]
     ]
 
 
-def tell(edge: Edge) -> str:
-    return "\n".join(f"{seen['method']} {seen['path']}?{seen['query']} {seen['status']}" for seen in asked(edge))
+def format_request_log(edge: Edge) -> str:
+    return "\n".join(
+        f"{request['method']} {request['path']}?{request['query']} {request['status']}" for request in request_log(edge)
+    )
