@@ -211,7 +211,7 @@ def test_how_many_may_fail(run: Runner, edge: Edge, tolerated: int | None, faile
     else:
         assert result["summary"] == {"total": 40, "changed": 37, "failed": 3}
         assert "3 of 40 failed. t000: " in (result["msg"] if failed else str(result["warnings"]))
-    edge.heal()
+    edge.clear_faults()
     assert (
         run.ok("namespaced_workers", **FLEET, workers=fleet)["summary"]["changed"] == 40 - result["summary"]["changed"]
     )
@@ -235,7 +235,7 @@ def test_a_namespace_that_vanishes_ends_the_run(run: Runner, edge: Edge) -> None
     )
     assert len(edge.writes()) < 20
     assert result["operations"] and result["changed"], "what was done is told"
-    edge.heal()
+    edge.clear_faults()
     assert run.ok("namespaced_workers", **FLEET, workers=tenants(40))["summary"] == {
         "total": 40,
         "changed": 40 - result["summary"]["changed"],

@@ -201,7 +201,7 @@ def test_where_deletion_by_tag_fails_they_go_one_by_one(
         sorted(operation.replace(operation.split()[1].partition("/scripts")[0] + "/scripts", "") for operation in rest)
         == sent
     )
-    edge.heal()
+    edge.clear_faults()
     assert run.ok("namespaced_workers", **FLEET, state="absent")["summary"]["changed"] == left
 
 

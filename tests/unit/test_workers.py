@@ -257,7 +257,7 @@ def test_a_run_killed_between_two_small_writes_is_finished(run: Runner, edge: Ed
     run.ok("namespaced_worker", **options, secrets={"KEY": SECRET})
     edge.fault(method="PUT", path=".*/tags", status=500, times=9, when="before")
     assert run("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})["failed"]
-    edge.heal()
+    edge.clear_faults()
     assert verbs(run.ok("namespaced_worker", **options, secrets={"KEY": SECRET + "2"})) == [
         "PATCH /secrets-bulk",
         "PUT /tags",
@@ -316,7 +316,7 @@ def test_credentials_from_the_environment_are_told_by_nobody(run: Runner, edge: 
     edge.fault(method="GET", path=".*", status=400, code=10021, message=f"echo {edge.token} echo", times=9)
     result = run("namespaced_worker", **WORKER)
     assert "echo ******** echo" in result["msg"] and edge.token not in json.dumps(result)
-    edge.heal()
+    edge.clear_faults()
     run.ok("kv_namespace", title="Metadata")
     stored = run.ok("kv_entries", title="Metadata", entries=[{"key": "a", "value": f"a copy of {edge.token}"}])
     assert stored["kv_entries"]["entries"]["a"]["value"] == "a copy of ********"
@@ -407,7 +407,7 @@ def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     result = run("namespaced_workers", **fleet, workers=moved)
     assert "1 of 2 failed. a: Cloudflare answered 400, code 10021" in result["msg"]
     assert result["routing_kv"]["records"] == {"a.example.com": "a", "b2.example.com": "b"}
-    edge.heal()
+    edge.clear_faults()
     assert run.ok("namespaced_workers", **fleet, workers=moved)["routing_kv"]["records"] == {
         "a2.example.com": "a",
         "b2.example.com": "b",

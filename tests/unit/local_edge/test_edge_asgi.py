@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from local_edge import blobs
-from local_edge.asgi import Gone, chunks, respond
-from local_edge.blobs import Content, Piece
+from local_edge.asgi import ClientDisconnected, chunks, respond
+from local_edge.blobs import Content, Extent
 from local_edge.model import kv, r2, r2_objects
 from local_edge.runtime.internal import EdgeBackend
 from local_edge.store import Store
-from local_edge.testing import configured
+from local_edge.testing import build_settings
 
 Event = MutableMapping[str, Any]
 ACCOUNT = "0" * 32
@@ -61,7 +61,7 @@ async def whole(client: Client) -> bytes:
 def test_a_body_comes_in_parts_or_is_none() -> None:
     async def run() -> None:
         assert await whole(Client(part(b"one "), part(b""), part(b"two", more=False))) == b"one two"
-        with pytest.raises(Gone):
+        with pytest.raises(ClientDisconnected):
             await whole(Client(part(b"one "), GONE))
 
     asyncio.run(run())
@@ -72,7 +72,7 @@ def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Content:
     """A thousand chunks."""
     monkeypatch.setattr(blobs, "CHUNK", 10)
     (tmp_path / "file").write_bytes(bytes(10_000))
-    return Content(tmp_path, [Piece("file", 0, 10_000)])
+    return Content(tmp_path, [Extent("file", 0, 10_000)])
 
 
 def test_an_answer_is_sent_as_it_is_read(content: Content) -> None:
@@ -114,7 +114,7 @@ def asked(store: Store, path: str, client: Client, query: str = "", method: str 
         "query_string": query.encode(),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
-    inner = EdgeBackend(configured("t" * 40, [], [], {}), store, "2026-11-01", set())
+    inner = EdgeBackend(build_settings("t" * 40, [], [], {}), store, "2026-11-01", set())
     asyncio.run(inner(scope, client.receive, client.send))
     return client
 
@@ -146,7 +146,7 @@ def test_a_full_disk_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
     def full(_self: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(blobs.Draft, "settle", full)
+    monkeypatch.setattr(blobs.BlobWriter, "sync", full)
     client = asked(store, PUT, Client(part(b"x", more=False)), x_r2=KEY)
     assert client.sent[0]["status"] == 500 and b"No space left on device" in client.body
     assert list(store.blobs.folder.iterdir()) == []

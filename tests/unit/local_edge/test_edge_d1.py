@@ -167,16 +167,16 @@ def test_storage_goes_once_nothing_has_it_any_more(client: Client, database: str
     assert objects.note(store, objects.D1, ident) and objects.note(store, room, "1") and objects.note(store, room, "1")
     assert objects.note(store, objects.D1, "of nothing") is False
     assert objects.orphans(store) == [(objects.D1, "of nothing")]
-    asyncio.run(objects.sweep(store, edge.act))
+    asyncio.run(objects.collect_garbage(store, edge.act))
     assert edge.asked == [("/wipe", {"kind": objects.D1, "id": "of nothing"})] and objects.orphans(store) == []
     client.call("DELETE", f"{path}/a")
     client.call("DELETE", database)
     assert sorted(objects.orphans(store)) == sorted([(room, "1"), (objects.D1, ident)])
     edge.down = True
-    asyncio.run(objects.sweep(store, edge.act))
+    asyncio.run(objects.collect_garbage(store, edge.act))
     assert len(objects.orphans(store)) == 2, "what could not be wiped is asked for again"
     edge.down = False
-    asyncio.run(objects.sweep(store, edge.act))
+    asyncio.run(objects.collect_garbage(store, edge.act))
     assert (len(edge.asked), objects.orphans(store)) == (3, [])
 
 
@@ -186,8 +186,8 @@ def test_files_are_forgotten_after_their_hour_and_with_their_database(client: Cl
     names = [d1.open_file(store, ident) for _time in range(3)]
     with store.write() as db:
         db.execute("update d1_files set created_on = '2020-01-01T00:00:00Z' where name = ?", (names[0],))
-    d1.sweep(store)
+    d1.collect_garbage(store)
     assert [d1.file(store, name) is not None for name in names] == [False, True, True]
     client.call("DELETE", database)
-    d1.sweep(store)
+    d1.collect_garbage(store)
     assert [d1.file(store, name) for name in names] == [None] * 3

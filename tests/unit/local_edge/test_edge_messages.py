@@ -174,11 +174,11 @@ def test_what_is_too_old_is_gone_and_swept(
         forward(days * 86_400 - 60)
         assert len(pull(client, queue, visibility_timeout_ms=1)) == 1
         push(client, queue, 2)
-        queues.sweep(store)
+        queues.collect_garbage(store)
         forward(120)
         assert [base64.b64decode(one["body"]) for one in pull(client, queue)] == [b"2"]
         assert store.count("select count(*) from messages") == 2
-        queues.sweep(store)
+        queues.collect_garbage(store)
         assert store.count("select count(*) from messages") == 1
         store.close()
 

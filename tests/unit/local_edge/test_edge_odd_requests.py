@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from control_plane import Client, text
 from local_edge.api.table import ENTRIES
-from local_edge.strict_json import decoded
+from local_edge.strict_json import loads_strict
 
 pytestmark = pytest.mark.slow
 PATHS = sorted({(method, path) for method, path, _handler in ENTRIES})
@@ -111,7 +111,7 @@ def told(client: Client, method: str, path: str, **options: Any) -> None:
     response = client.session.request(method, client.edge.api + address(client, path), **options)
     assert response.status_code < 500, f"{method} {path} {options}: {response.text}"
     if "json" in response.headers.get("content-type", ""):
-        decoded(response.content)
+        loads_strict(response.content)
 
 
 LISTINGS = [path for method, path in PATHS if method == "GET" and not re.search(r"\}$", path)]

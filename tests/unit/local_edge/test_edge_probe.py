@@ -77,7 +77,7 @@ def asked(client: Client, *behaviors: str, **options: Any) -> Report:
 
 def held(client: Client) -> dict[str, Any]:
     """Everything on the account, as far as anyone can see."""
-    client.edge._plane.meter.reset()
+    client.edge._plane.rate_limiter.reset()
     vars(client.edge.behaviors).update(vars(Behaviors()))
     seen = {
         path: client.call("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)

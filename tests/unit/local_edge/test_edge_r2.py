@@ -56,15 +56,15 @@ PLAIN = Description()
 
 
 def put(store: Store, bucket: Bucket, key: str, body: bytes = b"x", told: Description = PLAIN) -> Object:
-    with store.blobs.draft({"md5", *told.checksums}) as draft:
-        asyncio.run(draft.fill(pieces(body)))
-        return r2_objects.put(store, bucket, key, draft, told)
+    with store.blobs.writer({"md5", *told.checksums}) as writer:
+        asyncio.run(writer.write(pieces(body)))
+        return r2_objects.put(store, bucket, key, writer, told)
 
 
 def put_part(store: Store, bucket: Bucket, ident: str, number: int, body: bytes) -> dict[str, Any]:
-    with store.blobs.draft(["md5"]) as draft:
-        asyncio.run(draft.fill(pieces(body)))
-        return {"part": number, "etag": r2_uploads.put_part(store, bucket, "k", ident, number, draft)}
+    with store.blobs.writer(["md5"]) as writer:
+        asyncio.run(writer.write(pieces(body)))
+        return {"part": number, "etag": r2_uploads.put_part(store, bucket, "k", ident, number, writer)}
 
 
 def read(store: Store, found: Object, start: int = 0, length: int | None = None) -> bytes:
@@ -570,11 +570,11 @@ def test_files_come_and_go_with_their_rows(store: Store, bucket: Bucket) -> None
         yield b"half of"
         raise ConnectionResetError
 
-    with pytest.raises(ConnectionResetError), store.blobs.draft(["md5"]) as draft:
-        asyncio.run(draft.fill(broken()))
+    with pytest.raises(ConnectionResetError), store.blobs.writer(["md5"]) as writer:
+        asyncio.run(writer.write(broken()))
     assert files(store) == 1, "what was broken off leaves nothing"
     (store.blobs.folder / "left").write_bytes(b"by a process that was killed")
-    r2_uploads.sweep(store)
+    r2_uploads.collect_garbage(store)
     assert files(store) == 1
     assert read(store, r2_objects.head(store, bucket, "other")) == b"three"
 
@@ -582,21 +582,21 @@ def test_files_come_and_go_with_their_rows(store: Store, bucket: Bucket) -> None
 def test_what_is_read_or_written_outlives_the_sweep(store: Store, bucket: Bucket) -> None:
     content = r2_objects.content(store, put(store, bucket, "k", b"one"), 0, 3)
     put(store, bucket, "k", b"two")
-    with store.blobs.draft(["md5"]) as draft:
-        r2_uploads.sweep(store)
+    with store.blobs.writer(["md5"]) as writer:
+        r2_uploads.collect_garbage(store)
         assert files(store) == 3
         assert b"".join(content) == b"one"
-        asyncio.run(draft.fill(pieces(b"three")))
-        r2_objects.put(store, bucket, "later", draft, PLAIN)
-    del content, draft
-    r2_uploads.sweep(store)
+        asyncio.run(writer.write(pieces(b"three")))
+        r2_objects.put(store, bucket, "later", writer, PLAIN)
+    del content, writer
+    r2_uploads.collect_garbage(store)
     assert files(store) == 2
 
 
 def test_a_wiped_store_has_no_files(store: Store, bucket: Bucket) -> None:
     put(store, bucket, "k")
     put_part(store, bucket, r2_uploads.create(store, bucket, "k", PLAIN), 1, b"x")
-    store.wipe()
+    store.reset()
     assert files(store) == 0
 
 
@@ -723,10 +723,10 @@ def test_an_upload_ends_after_a_week_or_with_its_bucket(
 ) -> None:
     ident = r2_uploads.create(store, bucket, "k", PLAIN)
     put_part(store, bucket, ident, 1, b"x")
-    r2_uploads.sweep(store)
+    r2_uploads.collect_garbage(store)
     assert files(store) == 1
     monkeypatch.setattr(r2_uploads, "LIFETIME", -1)
-    r2_uploads.sweep(store)
+    r2_uploads.collect_garbage(store)
     assert files(store) == 0
     put_part(store, bucket, r2_uploads.create(store, bucket, "k", PLAIN), 1, b"x")
     r2.delete(store, bucket)
@@ -745,7 +745,7 @@ def test_objects_outlive_the_process(tmp_path: Path) -> None:
     )
     store.close()
     again = Store(str(tmp_path / "edge.db"))
-    r2_uploads.sweep(again)
+    r2_uploads.collect_garbage(again)
     found = r2_objects.head(again, r2.find(again, ACCOUNT, r2.DEFAULT, "files"), "k")
     assert found == made
     assert read(again, found) == b"body"

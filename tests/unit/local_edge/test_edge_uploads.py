@@ -160,13 +160,13 @@ def test_what_no_worker_serves_is_swept_once_its_session_is_over(client: Client)
     token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
     client.upload(f"{base}/a", assets={"jwt": token})
     session(client, base, {"/other.css": {"hash": HASH + "2", "size": 1}})
-    assets.sweep(store)
+    assets.collect_garbage(store)
     assert store.count("select count(*) from manifests") == 2, "a session that goes on"
     store.db.execute("update manifests set created_on = '2024-01-01T00:00:00Z'")
-    assets.sweep(store)
+    assets.collect_garbage(store)
     assert (store.count("select count(*) from manifests"), store.count("select count(*) from assets")) == (1, 2)
     client.call("DELETE", f"{base}/a")
-    assets.sweep(store)
+    assets.collect_garbage(store)
     assert (store.count("select count(*) from manifests"), store.count("select count(*) from assets")) == (0, 0)
 
 
@@ -334,14 +334,14 @@ def test_a_folder_of_another_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "edge.db"
     with sqlite3.connect(path) as database:
         database.execute("create table scripts (name)")
-    with pytest.raises(store.Foreign, match="another version of the local edge"):
+    with pytest.raises(store.IncompatibleStoreError, match="another version of the local edge"):
         store.Store(str(path))
 
 
 def test_a_lost_key_is_told_at_the_start(tmp_path: Path) -> None:
     store.Store(str(tmp_path / "edge.db")).close()
     (tmp_path / "key").unlink()
-    with pytest.raises(store.Foreign, match="not the one its secrets were sealed with"):
+    with pytest.raises(store.IncompatibleStoreError, match="not the one its secrets were sealed with"):
         store.Store(str(tmp_path / "edge.db"))
 
 

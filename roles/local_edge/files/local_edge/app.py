@@ -21,18 +21,18 @@ from starlette.datastructures import Headers
 from local_edge import auth, internal_api
 from local_edge.api import table
 from local_edge.api.request import ApiRequest, ApiResponse, Handler
-from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
+from local_edge.asgi import ClientDisconnected, Receive, Scope, Send, chunks, respond
 from local_edge.blobs import Content
 from local_edge.console import views
-from local_edge.errors import ApiError, no_route, not_allowed
-from local_edge.inspection import Fault, Faults, Journal, Logs, Seen
-from local_edge.quota import Meter
+from local_edge.errors import ApiError, method_not_allowed, route_not_found
+from local_edge.inspection import Fault, FaultQueue, Logs, RecordedRequest, RequestLog
+from local_edge.quota import RateLimiter
 from local_edge.runtime.base import NoRuntime, Runtime
 from local_edge.settings import PREFIX, Behaviors, Settings
 from local_edge.store import Store
 
 MAX_BODY = 100 * 1024 * 1024
-SILENT = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -
     return Response(status, {"content-type": "application/json", **(headers or {})}, body)
 
 
-def enveloped(answer: ApiResponse) -> Response:
+def envelope_response(answer: ApiResponse) -> Response:
     """An answer as it travels."""
     if answer.content is not None:
         return Response(answer.status, answer.headers, answer.content)
@@ -68,13 +68,13 @@ def enveloped(answer: ApiResponse) -> Response:
     return as_json(answer.status, value, answer.headers)
 
 
-def refused(error: ApiError) -> Response:
+def error_response(error: ApiError) -> Response:
     return as_json(
         error.status, {"success": False, "errors": [error.entry()], "messages": [], "result": None}, error.headers
     )
 
 
-def spelled(error: ApiError, behaviors: Behaviors) -> ApiError:
+def apply_error_behaviors(error: ApiError, behaviors: Behaviors) -> ApiError:
     """A refusal with the code and the status that the behaviors give it."""
     error.code = int(behaviors.code_of_429) if error.status == 429 else error.code
     error.status = int(getattr(behaviors, f"status_of_{error.code}", error.status))
@@ -87,7 +87,7 @@ class ControlPlane:
     def __init__(self, settings: Settings, store: Store, runtime: Runtime | None = None) -> None:
         self.settings, self.store = settings, store
         self.runtime: Runtime = runtime or NoRuntime()
-        self.journal, self.faults, self.meter = Journal(), Faults(), Meter(settings.quota)
+        self.request_log, self.faults, self.rate_limiter = RequestLog(), FaultQueue(), RateLimiter(settings.quota)
         self.tree = table.tree()
         self.logs = Logs()
         self.addresses: dict[str, str] = {}
@@ -98,23 +98,23 @@ class ControlPlane:
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         try:
             body = await read_body(receive)
-        except Gone:
+        except ClientDisconnected:
             return
         request = Request(
             scope["method"], path, scope["query_string"].decode("latin-1"), Headers(raw=scope["headers"]), body
         )
         if path.startswith(PREFIX + "/"):
-            response = await self.api(
+            response = await self.handle_api(
                 Request(request.method, path[len(PREFIX) :], request.query, request.headers, request.body)
             )
         else:
-            response = await self.edge(request)
+            response = await self.handle_internal(request)
         if response.status == 0:
-            await drop(send)
+            await abort_connection(send)
             return
         await respond(receive, send, response.status, response.headers, response.body)
 
-    async def edge(self, request: Request) -> Response:
+    async def handle_internal(self, request: Request) -> Response:
         """The edge's own console and endpoints."""
         address = (request.method, request.path.rstrip("/"))
         try:
@@ -131,32 +131,34 @@ class ControlPlane:
             query = dict(parse_qsl(request.query, keep_blank_values=True))
             return as_json(200, await endpoint(internal_api.InternalRequest(self, query, request.body)))
         except ApiError as error:
-            return refused(error)
+            return error_response(error)
         except (ValueError, TypeError, KeyError) as error:
-            return refused(ApiError(400, 10026, str(error)))
+            return error_response(ApiError(400, 10026, str(error)))
 
-    async def api(self, request: Request) -> Response:
-        """One request to the API, with everything that accompanies it: faults, latency, budget, journal."""
+    async def handle_api(self, request: Request) -> Response:
+        """One request to the API, with everything that accompanies it: faults, latency, budget, request log."""
         begin, at = time.perf_counter(), time.time()
         if self.settings.latency_ms:
             await asyncio.sleep(self.settings.latency_ms / 1000)
-        fault = self.faults.take(request.method, request.path)
-        response = None if fault and fault.when == "before" else await self.attempt(request)
+        fault = self.faults.pop_match(request.method, request.path)
+        response = None if fault and fault.when == "before" else await self.dispatch_safely(request)
         if fault or response is None:
-            response = broken(fault or Fault(".*", ".*", 500))
-        spent = round((time.perf_counter() - begin) * 1000, 2)
-        self.journal.add(
-            Seen(at, request.method, request.path, request.query, response.status, spent, self.writes(request))
+            response = fault_response(fault or Fault(".*", ".*", 500))
+        duration_ms = round((time.perf_counter() - begin) * 1000, 2)
+        self.request_log.add(
+            RecordedRequest(
+                at, request.method, request.path, request.query, response.status, duration_ms, self.is_write(request)
+            )
         )
         ray = {"cf-ray": os.urandom(8).hex() + "-EDGE"}
-        return Response(response.status, {**self.meter.headers(), **ray, **response.headers}, response.body)
+        return Response(response.status, {**self.rate_limiter.headers(), **ray, **response.headers}, response.body)
 
-    async def attempt(self, request: Request) -> Response:
+    async def dispatch_safely(self, request: Request) -> Response:
         """The true answer, whatever happens on the way to it."""
         try:
-            return enveloped(await self.answer(request))
+            return envelope_response(await self.dispatch(request))
         except ApiError as error:
-            return refused(spelled(error, self.settings.behaviors))
+            return error_response(apply_error_behaviors(error, self.settings.behaviors))
         except (
             Exception
         ) as error:  # a bug of ours: the client gets what Cloudflare says of its own, the log gets the frames
@@ -167,23 +169,23 @@ class ControlPlane:
                 file=sys.stderr,
                 flush=True,
             )
-            return refused(
+            return error_response(
                 ApiError(500, 10002, "Unexpected internal server error; the log of the local edge says where")
             )
 
-    async def answer(self, request: Request) -> ApiResponse:
+    async def dispatch(self, request: Request) -> ApiResponse:
         handlers, params = self.find(request.path)
         if handlers.get(request.method) not in table.OWN_AUTHORIZATION:
             auth.check(self.settings, request.headers)
-        self.meter.count()
+        self.rate_limiter.count()
         if len(request.body) > MAX_BODY:
             raise ApiError(413, 413, "Request Entity Too Large")
         if not handlers:
-            raise no_route(request.path)
+            raise route_not_found(request.path)
         auth.check_owner(self.settings, params, request.path)
         handler = handlers.get(request.method)
         if handler is None:
-            raise not_allowed(request.method)
+            raise method_not_allowed(request.method)
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         api_request = ApiRequest(
             self.store, self.settings, self.runtime, request.method, params, query, request.headers, request.body
@@ -200,16 +202,16 @@ class ControlPlane:
         except UnicodeDecodeError:
             return {}, {}
 
-    def writes(self, request: Request) -> bool:
+    def is_write(self, request: Request) -> bool:
         handlers, _params = self.find(request.path)
-        return request.method not in SILENT and handlers.get(request.method) not in table.READING_POSTS
+        return request.method not in SAFE_METHODS and handlers.get(request.method) not in table.READING_POSTS
 
 
-def broken(fault: Fault) -> Response:
+def fault_response(fault: Fault) -> Response:
     """The answer a test asked for."""
     if fault.status < 300:
         return as_json(fault.status, {"success": True, "errors": [], "messages": [], "result": None}, fault.headers)
-    return refused(ApiError(fault.status, fault.code, fault.message, headers=fault.headers))
+    return error_response(ApiError(fault.status, fault.code, fault.message, headers=fault.headers))
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -223,7 +225,7 @@ async def read_body(receive: Receive) -> bytes:
     return b"".join(kept) if size <= MAX_BODY else b" " * (MAX_BODY + 1)
 
 
-async def drop(send: Send) -> None:
+async def abort_connection(send: Send) -> None:
     """Close the connection without a word. ASGI has no event for it; uvicorn's `send` is bound to what holds the transport."""
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:

@@ -16,7 +16,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class Gone(Exception):
+class ClientDisconnected(Exception):
     """The client went before the end of its request: what came until then is not what it meant."""
 
 
@@ -26,7 +26,7 @@ async def chunks(receive: Receive) -> AsyncIterator[bytes]:
     while more:
         event = await receive()
         if event["type"] == "http.disconnect":
-            raise Gone
+            raise ClientDisconnected
         more = event.get("more_body", False)
         yield event.get("body", b"")
 

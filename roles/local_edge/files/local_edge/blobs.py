@@ -25,7 +25,7 @@ from weakref import WeakSet
 CHUNK = 256 * 1024
 
 
-class Draft:
+class BlobWriter:
     """A file that is being written, with the digests of what is in it so far."""
 
     def __init__(self, path: Path, algorithms: Iterable[str]) -> None:
@@ -33,23 +33,23 @@ class Draft:
         self.hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
         self.file = path.open("xb")
 
-    async def fill(self, chunks: AsyncIterable[bytes]) -> None:
+    async def write(self, chunks: AsyncIterable[bytes]) -> None:
         """Write all of it; on return it is on the disk."""
         async for chunk in chunks:
             self.file.write(chunk)
             self.size += len(chunk)
             for each in self.hashes.values():
                 each.update(chunk)
-        await asyncio.to_thread(self.settle)
+        await asyncio.to_thread(self.sync)
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Sync the file, and the folder that must know it."""
         self.file.flush()
         os.fsync(self.file.fileno())
         sync_folder(self.path.parent)
 
     @property
-    def idents(self) -> list[str]:
+    def ids(self) -> list[str]:
         return [self.ident]
 
     @property
@@ -59,7 +59,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Extent:
     """A stretch of a file."""
 
     ident: str
@@ -68,26 +68,26 @@ class Piece:
 
 
 class Content:
-    """What is to be read, piece after piece. Its files stay while it does, whatever becomes of their rows."""
+    """What is to be read, extent after extent. Its files stay while it does, whatever becomes of their rows."""
 
-    def __init__(self, folder: Path, pieces: list[Piece]) -> None:
-        self.folder, self.pieces = folder, pieces
+    def __init__(self, folder: Path, extents: list[Extent]) -> None:
+        self.folder, self.extents = folder, extents
 
     def __len__(self) -> int:
-        return sum(piece.length for piece in self.pieces)
+        return sum(extent.length for extent in self.extents)
 
     def __iter__(self) -> Iterator[bytes]:
-        for piece in self.pieces:
-            with (self.folder / piece.ident).open("rb") as file:
-                file.seek(piece.start)
-                rest = piece.length
+        for extent in self.extents:
+            with (self.folder / extent.ident).open("rb") as file:
+                file.seek(extent.start)
+                rest = extent.length
                 while chunk := file.read(min(CHUNK, rest)):
                     rest -= len(chunk)
                     yield chunk
 
     @property
-    def idents(self) -> list[str]:
-        return [piece.ident for piece in self.pieces]
+    def ids(self) -> list[str]:
+        return [extent.ident for extent in self.extents]
 
 
 class Blobs:
@@ -97,7 +97,7 @@ class Blobs:
         self.lasting = folder
         self.passing: tempfile.TemporaryDirectory[str] | None = None
         #: Who writes and reads. One whose request has ended is gone by itself.
-        self.users: WeakSet[Draft | Content] = WeakSet()
+        self.users: WeakSet[BlobWriter | Content] = WeakSet()
 
     @cached_property
     def folder(self) -> Path:
@@ -109,37 +109,37 @@ class Blobs:
         return self.lasting
 
     @contextlib.contextmanager
-    def draft(self, algorithms: Iterable[str]) -> Iterator[Draft]:
+    def writer(self, algorithms: Iterable[str]) -> Iterator[BlobWriter]:
         """A new file. It stays if the block ends well: by then a row names it."""
-        draft = Draft(self.folder / uuid.uuid4().hex, algorithms)
-        self.users.add(draft)
+        writer = BlobWriter(self.folder / uuid.uuid4().hex, algorithms)
+        self.users.add(writer)
         try:
-            yield draft
+            yield writer
         except BaseException:
-            draft.path.unlink(missing_ok=True)
+            writer.path.unlink(missing_ok=True)
             raise
         finally:
-            draft.file.close()
+            writer.file.close()
 
-    def content(self, pieces: list[Piece]) -> Content:
-        content = Content(self.folder, pieces)
+    def content(self, extents: list[Extent]) -> Content:
+        content = Content(self.folder, extents)
         self.users.add(content)
         return content
 
-    def remove(self, idents: Iterable[str]) -> None:
+    def remove(self, ids: Iterable[str]) -> None:
         """Remove files whose rows are gone; one that is still in use waits for the sweep."""
         used = self.used()
-        for ident in idents:
+        for ident in ids:
             if ident not in used:
                 (self.folder / ident).unlink(missing_ok=True)
 
-    def sweep(self, named: Collection[str]) -> None:
+    def collect_garbage(self, named: Collection[str]) -> None:
         """Remove all that no row names."""
         if self.lasting or self.passing:
             self.remove([name for name in os.listdir(self.folder) if name not in named])
 
     def used(self) -> set[str]:
-        return {ident for user in self.users for ident in user.idents}
+        return {ident for user in self.users for ident in user.ids}
 
     def close(self) -> None:
         if self.passing:

@@ -26,12 +26,12 @@ from local_edge.runtime.binary import WorkerdUnavailable
 from local_edge.settings import Behaviors, Quota, Settings, accounts_and_zones, generated_token
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
-STOP_WITHIN = 15
+STOP_TIMEOUT = 15
 #: Megabytes that the edge needs by itself, and a few Workers.
-LEAST_MEMORY = 256
+MIN_MEMORY_MB = 256
 
 
-class Refusal(Exception):
+class StartupError(Exception):
     """A start that cannot be; the text says why and what to do."""
 
 
@@ -128,7 +128,7 @@ def data_folder(path: str) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise Refusal(
+        raise StartupError(
             f"the data folder {folder} cannot be written ({error.strerror}): choose another with --data"
         ) from None
     return folder
@@ -140,11 +140,11 @@ def lock(folder: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Refusal(f"another local edge uses {folder}: stop it, or choose another folder with --data") from None
+        raise StartupError(f"another local edge uses {folder}: stop it, or choose another folder with --data") from None
     return descriptor
 
 
-def kept_token(folder: Path) -> str:
+def load_or_create_token(folder: Path) -> str:
     """The token of this folder, made when there is none."""
     path = folder / "token"
     try:
@@ -157,7 +157,7 @@ def kept_token(folder: Path) -> str:
     return token
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
+def settings_from_args(arguments: argparse.Namespace) -> Settings:
     behaviors = Behaviors()
     if arguments.behaviors:
         behaviors.load(arguments.behaviors)
@@ -172,10 +172,10 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         raise ValueError(
             "--max-isolates and --sweep-seconds are numbers from 1, --latency-ms and --custom-hostname-seconds are numbers from 0"
         )
-    if arguments.max_memory_mb < LEAST_MEMORY:
-        raise ValueError(f"--max-memory-mb is a number from {LEAST_MEMORY}")
+    if arguments.max_memory_mb < MIN_MEMORY_MB:
+        raise ValueError(f"--max-memory-mb is a number from {MIN_MEMORY_MB}")
     folder = data_folder(arguments.data)
-    token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or kept_token(folder)
+    token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or load_or_create_token(folder)
     return Settings(
         token=token,
         accounts=accounts,
@@ -196,12 +196,12 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     )
 
 
-def bound(option: str, address: str) -> socket.socket:
+def bind_socket(option: str, address: str) -> socket.socket:
     host, port = sockets.parse(address)
     try:
         return sockets.listen(host, port)
     except OSError as error:
-        raise Refusal(
+        raise StartupError(
             f"{option} {address}: {error.strerror}; stop what runs there (`python -m local_edge stop --api HOST:PORT` "
             f"if it is an edge) or choose another port with {option}"
         ) from None
@@ -209,13 +209,13 @@ def bound(option: str, address: str) -> socket.socket:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Supervise the control plane and the edge."""
-    api, http = bound("--api", arguments.api), bound("--http", arguments.http)
-    settings = settings_of(arguments)
+    api, http = bind_socket("--api", arguments.api), bind_socket("--http", arguments.http)
+    settings = settings_from_args(arguments)
     lock(Path(str(settings.data)))
     try:
         asyncio.run(supervisor.serve(settings, arguments.given, api, http))
     except WorkerdUnavailable as error:
-        raise Refusal(str(error)) from None
+        raise StartupError(str(error)) from None
     return 0
 
 
@@ -223,12 +223,12 @@ def control(arguments: argparse.Namespace) -> int:
     """Be the control plane."""
     # What it needs takes a while to import, and the other commands work where it is not installed.
     from local_edge import control_process
-    from local_edge.store import Foreign
+    from local_edge.store import IncompatibleStoreError
 
     try:
-        asyncio.run(control_process.serve(settings_of(arguments), arguments.inherit))
-    except (WorkerdUnavailable, Foreign) as error:
-        raise Refusal(str(error)) from None
+        asyncio.run(control_process.serve(settings_from_args(arguments), arguments.inherit))
+    except (WorkerdUnavailable, IncompatibleStoreError) as error:
+        raise StartupError(str(error)) from None
     return 0
 
 
@@ -249,7 +249,7 @@ def health(address: str) -> dict[str, Any] | None:
         return {}
 
 
-def is_ours(pid: int) -> bool:
+def is_edge_process(pid: int) -> bool:
     """Whether a process is a local edge; where the system does not tell, the port's word is taken."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -258,7 +258,7 @@ def is_ours(pid: int) -> bool:
     return any(part == b"local_edge" or part.endswith(b"/local_edge/__main__.py") for part in command)
 
 
-def gone(pid: int) -> bool:
+def has_exited(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -274,8 +274,8 @@ def stop(arguments: argparse.Namespace) -> int:
     if found is None:
         return 0
     pid = found.get("pid")
-    if pid is None or not is_ours(pid):
-        raise Refusal(
+    if pid is None or not is_edge_process(pid):
+        raise StartupError(
             f"what listens on {arguments.api} is not a local edge: it was left alone; name the edge's port with --api"
         )
     try:
@@ -283,14 +283,14 @@ def stop(arguments: argparse.Namespace) -> int:
     except ProcessLookupError:
         return 0
     except PermissionError:
-        raise Refusal(
+        raise StartupError(
             f"the edge on {arguments.api} (process {pid}) was started by another user, who must stop it"
         ) from None
-    until = time.monotonic() + STOP_WITHIN
-    while not gone(pid):
+    until = time.monotonic() + STOP_TIMEOUT
+    while not has_exited(pid):
         if time.monotonic() > until:
-            raise Refusal(
-                f"the edge on {arguments.api} (process {pid}) has not ended within {STOP_WITHIN} s: end it with `kill -9 {pid}`"
+            raise StartupError(
+                f"the edge on {arguments.api} (process {pid}) has not ended within {STOP_TIMEOUT} s: end it with `kill -9 {pid}`"
             )
         time.sleep(0.05)
     return 0
@@ -299,13 +299,15 @@ def stop(arguments: argparse.Namespace) -> int:
 def show_logs(arguments: argparse.Namespace) -> int:
     found = health(arguments.api)
     if not found:
-        raise Refusal(f"no local edge answers on {arguments.api}: start one, or name its port with --api")
+        raise StartupError(f"no local edge answers on {arguments.api}: start one, or name its port with --api")
     try:
         return logs.run(arguments, found)
     except urllib.error.HTTPError as error:
-        raise Refusal(f"the edge on {arguments.api} answered {error.code}: set LOCAL_EDGE_TOKEN to its token") from None
+        raise StartupError(
+            f"the edge on {arguments.api} answered {error.code}: set LOCAL_EDGE_TOKEN to its token"
+        ) from None
     except (urllib.error.URLError, OSError):
-        raise Refusal(f"the edge on {arguments.api} has ended") from None
+        raise StartupError(f"the edge on {arguments.api} has ended") from None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -316,7 +318,7 @@ def main(arguments: list[str] | None = None) -> int:
         return {"serve": serve, "control": control, "stop": stop, "logs": show_logs, "probe": probe.main}[
             parsed.command
         ](parsed)
-    except (Refusal, ValueError) as error:
+    except (StartupError, ValueError) as error:
         print(f"local_edge: {error}", file=sys.stderr)
     except sqlite3.Error as error:
         print(

@@ -50,26 +50,26 @@ def server(application: Any) -> Server:
     )
 
 
-async def until_signalled() -> None:
+async def wait_for_signal() -> None:
     done, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, done.set)
     await done.wait()
 
 
-async def sweep(settings: Settings, store: Store, runtime: Workerd) -> None:
+async def collect_garbage(settings: Settings, store: Store, runtime: Workerd) -> None:
     """Give back the room of expired keys, messages and files, of assets that nothing serves, of R2 writes that were broken off, and of objects whose
     class is gone."""
     while True:
-        kv.sweep(store)
-        queues.sweep(store)
-        assets.sweep(store)
-        r2_uploads.sweep(store)
-        d1.sweep(store)
-        await objects.sweep(store, runtime.call_admin)
+        kv.collect_garbage(store)
+        queues.collect_garbage(store)
+        assets.collect_garbage(store)
+        r2_uploads.collect_garbage(store)
+        d1.collect_garbage(store)
+        await objects.collect_garbage(store, runtime.call_admin)
         await asyncio.sleep(settings.sweep_seconds)
 
 
-async def listen(plane: ControlPlane) -> None:
+async def read_worker_logs(plane: ControlPlane) -> None:
     """Take in what Workers log, as our parent hears it."""
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -79,7 +79,7 @@ async def listen(plane: ControlPlane) -> None:
 
 async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     """Run until told to stop. The API opens last: whoever gets an answer there finds everything running."""
-    stopped = asyncio.create_task(until_signalled())
+    stopped = asyncio.create_task(wait_for_signal())
     api, control = (socket.socket(fileno=inherited[name]) for name in ("api_fd", "control_fd"))
     store = Store(str(Path(str(settings.data)) / "edge.db"))
     runtime = Workerd(settings, Folder(Path(inherited["folder"])))
@@ -87,7 +87,10 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     plane.addresses, plane.pid = {name: inherited[name] for name in ("api", "http")}, os.getppid()
     inner, outer = server(EdgeBackend(settings, store, runtime.newest, runtime.requested_keys)), server(plane)
     running = [asyncio.create_task(inner.serve(sockets=[control]))]
-    aside = [asyncio.create_task(sweep(settings, store, runtime)), asyncio.create_task(listen(plane))]
+    aside = [
+        asyncio.create_task(collect_garbage(settings, store, runtime)),
+        asyncio.create_task(read_worker_logs(plane)),
+    ]
     try:
         await runtime.start()
         running.append(asyncio.create_task(outer.serve(sockets=[api])))

@@ -32,7 +32,7 @@ class ApiError(Exception):
         return entry
 
 
-def no_route(path: str) -> ApiError:
+def route_not_found(path: str) -> ApiError:
     return ApiError(
         404,
         7003,
@@ -41,7 +41,7 @@ def no_route(path: str) -> ApiError:
     )
 
 
-def not_allowed(method: str) -> ApiError:
+def method_not_allowed(method: str) -> ApiError:
     return ApiError(405, 10405, f"{method} method not allowed for this endpoint")
 
 
@@ -65,7 +65,7 @@ def namespace_missing() -> ApiError:
     return ApiError(404, 100119, "The specified dispatch namespace does not exist on this account.")
 
 
-def overtaken() -> ApiError:
+def conflict() -> ApiError:
     """A write that began before another one ended."""
     return ApiError(409, 10035, "Multiple attempts to modify a resource occurred at the same time. Please retry.")
 

@@ -16,13 +16,13 @@ from typing import Any
 
 from local_edge.runtime.log import LogEntry
 
-KEPT, LOGGED = 100_000, 10_000
+MAX_REQUESTS, MAX_LOG_ENTRIES = 100_000, 10_000
 #: What the numbers of a fault are.
-NUMBERS = {"status": "a number; 0 drops the connection", "code": "a number", "times": "how often it happens"}
+NUMERIC_FIELDS = {"status": "a number; 0 drops the connection", "code": "a number", "times": "how often it happens"}
 
 
 @dataclass(frozen=True)
-class Seen:
+class RecordedRequest:
     """One request to the API: its path as received, without /client/v4 and without the query; when it came, in seconds since 1970."""
 
     at: float
@@ -34,39 +34,39 @@ class Seen:
     write: bool
 
 
-class Journal:
+class RequestLog:
     """The latest requests, and counts of all since the last clearing."""
 
     def __init__(self) -> None:
-        self.requests: deque[Seen] = deque(maxlen=KEPT)
+        self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
         self.reads = self.writes = 0
 
-    def add(self, seen: Seen) -> None:
-        self.requests.append(seen)
-        self.writes += seen.write
-        self.reads += not seen.write
+    def add(self, request: RecordedRequest) -> None:
+        self.requests.append(request)
+        self.writes += request.write
+        self.reads += not request.write
 
     def clear(self) -> None:
         self.requests.clear()
         self.reads = self.writes = 0
 
-    def shown(self) -> dict[str, Any]:
-        return {"reads": self.reads, "writes": self.writes, "requests": [asdict(seen) for seen in self.requests]}
+    def as_dict(self) -> dict[str, Any]:
+        return {"reads": self.reads, "writes": self.writes, "requests": [asdict(request) for request in self.requests]}
 
 
 class Logs:
     """The latest that Workers have said, each entry with a number that counts up."""
 
     def __init__(self) -> None:
-        self.entries: deque[tuple[int, LogEntry]] = deque(maxlen=LOGGED)
+        self.entries: deque[tuple[int, LogEntry]] = deque(maxlen=MAX_LOG_ENTRIES)
         self.number = 0
-        self.fresh = asyncio.Event()
+        self.changed = asyncio.Event()
 
     def add(self, entry: LogEntry) -> None:
         self.number += 1
         self.entries.append((self.number, entry))
-        self.fresh.set()
-        self.fresh = asyncio.Event()
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     def after(self, number: int, worker: str = "") -> list[tuple[int, LogEntry]]:
         """What came after a number, of all Workers or of one, by its name or by `namespace/name`."""
@@ -79,7 +79,7 @@ class Logs:
         until = time.monotonic() + seconds
         while not (found := self.after(number, worker)) and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.fresh.wait(), left)
+                await asyncio.wait_for(self.changed.wait(), left)
         return found
 
 
@@ -109,7 +109,7 @@ class Fault:
                 raise ValueError(f"`{name}` is not a regular expression: {error}") from None
         if raw.get("when", "before") not in ("before", "after"):
             raise ValueError("`when` is before or after")
-        for name, wanted in NUMBERS.items():
+        for name, wanted in NUMERIC_FIELDS.items():
             if not isinstance(raw.get(name, 1), int) or isinstance(raw.get(name), bool):
                 raise ValueError(f"`{name}` is {wanted}")
         headers = raw.get("headers", {})
@@ -120,22 +120,22 @@ class Fault:
         ):
             raise ValueError("`message` is a string, `headers` an object of strings")
         if "status" not in raw:
-            raise ValueError(f"`status` is {NUMBERS['status']}")
+            raise ValueError(f"`status` is {NUMERIC_FIELDS['status']}")
         return cls(**raw)
 
-    def fits(self, method: str, path: str) -> bool:
+    def matches(self, method: str, path: str) -> bool:
         return bool(re.fullmatch(self.method, method, re.IGNORECASE) and re.search(self.path, path))
 
 
-class Faults:
+class FaultQueue:
     """The faults that wait for their request."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """The first fault that fits, used up once."""
-        fault = next((fault for fault in self.waiting if fault.fits(method, path)), None)
+    def pop_match(self, method: str, path: str) -> Fault | None:
+        """The first fault that matches, used up once."""
+        fault = next((fault for fault in self.waiting if fault.matches(method, path)), None)
         if fault:
             fault.times -= 1
             if fault.times <= 0:

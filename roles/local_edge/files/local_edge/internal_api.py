@@ -16,7 +16,7 @@ from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.inspection import Fault
 from local_edge.model import scripts
 from local_edge.model.script_scope import ScriptScope
-from local_edge.strict_json import decoded
+from local_edge.strict_json import loads_strict
 
 if TYPE_CHECKING:
     from local_edge.app import ControlPlane
@@ -34,7 +34,7 @@ class InternalRequest:
     body: bytes
 
     def json_object(self) -> dict[str, Any]:
-        value = decoded(self.body)
+        value = loads_strict(self.body)
         if not isinstance(value, dict):
             raise bad_body("it must be a JSON object")
         return value
@@ -47,17 +47,17 @@ async def health(request: InternalRequest) -> Any:
 
 
 async def show_requests(request: InternalRequest) -> Any:
-    return request.plane.journal.shown()
+    return request.plane.request_log.as_dict()
 
 
 async def clear_requests(request: InternalRequest) -> Any:
-    request.plane.journal.clear()
+    request.plane.request_log.clear()
     return {}
 
 
 async def add_fault(request: InternalRequest) -> Any:
     waiting = request.plane.faults.waiting
-    waiting.append(Fault.read(decoded(request.body)))
+    waiting.append(Fault.read(loads_strict(request.body)))
     return {"waiting": len(waiting)}
 
 

@@ -12,10 +12,10 @@ from collections import deque
 from local_edge.errors import ApiError
 from local_edge.settings import Quota
 
-SENTENCE = "Please wait and consider throttling your request speed"
+BLOCKED_MESSAGE = "Please wait and consider throttling your request speed"
 
 
-class Meter:
+class RateLimiter:
     """Counts by the second, so that memory is bounded by the window and not by the traffic."""
 
     def __init__(self, quota: Quota) -> None:
@@ -34,20 +34,20 @@ class Meter:
         if not self.quota.requests:
             return
         if moment < self.blocked_until:
-            raise self.refusal(self.blocked_until - moment)
+            raise self.rate_limit_error(self.blocked_until - moment)
         self.expire(moment)
         if self.used >= self.quota.requests:
             self.reset()
             self.blocked_until = moment + self.quota.block
-            raise self.refusal(self.quota.block)
+            raise self.rate_limit_error(self.quota.block)
         if not self.seconds or self.seconds[-1][0] != int(moment):
             self.seconds.append([int(moment), 0])
         self.seconds[-1][1] += 1
         self.used += 1
 
     @staticmethod
-    def refusal(seconds: float) -> ApiError:
-        return ApiError(429, 971, SENTENCE, headers={"retry-after": str(max(1, math.ceil(seconds)))})
+    def rate_limit_error(seconds: float) -> ApiError:
+        return ApiError(429, 971, BLOCKED_MESSAGE, headers={"retry-after": str(max(1, math.ceil(seconds)))})
 
     def headers(self) -> dict[str, str]:
         """What every answer says about the budget."""

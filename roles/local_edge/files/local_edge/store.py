@@ -171,7 +171,7 @@ TABLES = (
 VERSION = 3
 
 
-class Foreign(Exception):
+class IncompatibleStoreError(Exception):
     """A database, or a key, that this program cannot use; the text says why and what to do."""
 
 
@@ -181,9 +181,9 @@ class Store:
 
     def __init__(self, path: str | None = None) -> None:
         if path:
-            private(Path(path))
+            ensure_private_file(Path(path))
         self.blobs = Blobs(Path(path).with_name("r2") if path else None)
-        key = kept_key(Path(path).with_name("key")) if path else Fernet.generate_key()
+        key = load_or_create_key(Path(path).with_name("key")) if path else Fernet.generate_key()
         self.cipher, self.signing_key = Fernet(key), hashlib.sha256(b"signing " + key).digest()
         self.db = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=256
@@ -192,7 +192,7 @@ class Store:
         for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
             self.db.execute(f"pragma {pragma}")
         if self.count("select count(*) from sqlite_master") and self.count("pragma user_version") != VERSION:
-            raise Foreign(
+            raise IncompatibleStoreError(
                 f"{path} was written by another version of the local edge: move its folder away, or choose another with --data"
             )
         self.db.executescript(f"{SCHEMA}; pragma user_version = {VERSION}")
@@ -202,7 +202,7 @@ class Store:
         try:
             self.unseal(str(self.db.execute("select proof from seal").fetchone()[0]))
         except InvalidToken:
-            raise Foreign(
+            raise IncompatibleStoreError(
                 f"the key beside {path} is not the one its secrets were sealed with: put the right file `key` back, or begin anew "
                 "with another --data"
             ) from None
@@ -240,27 +240,27 @@ class Store:
         """The next number of a Worker's version; called inside `write()`."""
         return self.count("update counter set version = version + 1 returning version")
 
-    def wipe(self) -> None:
+    def reset(self) -> None:
         """Forget every object."""
         with self.write() as db:
             for table in TABLES:
                 db.execute(f"delete from {table}")
-        self.blobs.sweep(())
+        self.blobs.collect_garbage(())
 
     def close(self) -> None:
         self.db.close()
         self.blobs.close()
 
 
-def private(path: Path) -> None:
+def ensure_private_file(path: Path) -> None:
     """The file, made if it is not there, for its owner alone."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     os.chmod(path, 0o600)
 
 
-def kept_key(path: Path) -> bytes:
+def load_or_create_key(path: Path) -> bytes:
     """The key of a folder, made when there is none."""
-    private(path)
+    ensure_private_file(path)
     key = path.read_bytes()
     if not key:
         key = Fernet.generate_key()

@@ -12,10 +12,10 @@ from typing import Any
 
 #: Deeper than any object of the API, and far from where parsers give up.
 MAX_DEPTH = 200
-HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def decoded(text: bytes) -> Any:
+def loads_strict(text: bytes) -> Any:
     """The value of a JSON text; ValueError for all that is none by the letter: NaN, numbers beyond a double, half of a surrogate pair."""
     string = text.decode()
     try:
@@ -24,7 +24,7 @@ def decoded(text: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
     if string.count("[") + string.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise ValueError("it is nested too deeply")
-    if HALF_A_PAIR.search(string):
+    if LONE_SURROGATE.search(string):
         json.dumps(value, ensure_ascii=False).encode()
     return value
 

@@ -27,17 +27,17 @@ from local_edge.settings import PREFIX, Settings
 #: What the control plane says when it answers.
 READY = "ready"
 #: The status of a control plane that cannot start and has said why.
-REFUSED = 2
+EXIT_STARTUP_FAILED = 2
 
 
-async def until_signalled() -> None:
+async def wait_for_signal() -> None:
     done, loop = asyncio.Event(), asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, done.set)
     await done.wait()
 
 
-def announcement(settings: Settings, addresses: dict[str, str]) -> str:
+def ready_line(settings: Settings, addresses: dict[str, str]) -> str:
     """The line that says the edge is ready."""
     return json.dumps(
         {
@@ -75,25 +75,25 @@ class Supervisor:
             "control",
             [sys.executable, "-m", "local_edge", "control", "--inherit", inherited, *arguments],
             [api.fileno(), control.fileno()],
-            self.hear_control,
+            self.on_control_output,
         )
         self.edge = binary.workerd_process(
             "edge",
             program,
             self.folder.config("edge"),
             {"http": http, "admin": admin},
-            self.hear_edge,
+            self.on_workerd_output,
             self.folder.admin,
             settings.max_memory_mb << 20,
         )
 
-    def hear_control(self, line: str) -> None:
+    def on_control_output(self, line: str) -> None:
         if line == READY:
             self.ready.set()
         elif line:
             print(line, file=sys.stderr, flush=True)
 
-    def hear_edge(self, line: str) -> None:
+    def on_workerd_output(self, line: str) -> None:
         """What a Worker said goes into the log under its name, and to the control plane for those who follow it."""
         entry = self.reader.read(line)
         if isinstance(entry, str):
@@ -105,15 +105,15 @@ class Supervisor:
     async def start(self) -> None:
         edge = asyncio.create_task(self.edge.start(binary.wait_healthy(self.folder.admin)))
         try:
-            await self.control.start(self.answering())
+            await self.control.start(self.wait_ready())
             await edge
         except StartFailed as error:
             edge.cancel()
             if str(error) == "edge":
                 raise binary.WorkerdUnavailable(binary.start_failure(self.program)) from None
-            raise SystemExit(REFUSED) from None
+            raise SystemExit(EXIT_STARTUP_FAILED) from None
 
-    async def answering(self) -> None:
+    async def wait_ready(self) -> None:
         await self.ready.wait()
 
     async def stop(self) -> None:
@@ -124,11 +124,11 @@ class Supervisor:
 
 async def serve(settings: Settings, arguments: Sequence[str], api: socket.socket, http: socket.socket) -> None:
     """Run until told to stop; `arguments` are those that the settings were made of."""
-    stopped = asyncio.create_task(until_signalled())
+    stopped = asyncio.create_task(wait_for_signal())
     supervisor = Supervisor(settings, arguments, api, http)
     try:
         await supervisor.start()
-        print(announcement(settings, supervisor.addresses), flush=True)
+        print(ready_line(settings, supervisor.addresses), flush=True)
         await stopped
     finally:
         await supervisor.stop()

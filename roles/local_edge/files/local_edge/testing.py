@@ -41,22 +41,22 @@ class Edge:
 
     def requests(self) -> list[dict[str, Any]]:
         """Every request since the last `clear`, as `GET /_edge/requests` shows them."""
-        shown: list[dict[str, Any]] = self._plane.journal.shown()["requests"]
+        shown: list[dict[str, Any]] = self._plane.request_log.as_dict()["requests"]
         return shown
 
     def writes(self) -> list[str]:
         """The writes among them, such as `PUT /accounts/.../scripts/a`."""
-        return [f"{seen.method} {seen.path}" for seen in list(self._plane.journal.requests) if seen.write]
+        return [f"{seen.method} {seen.path}" for seen in list(self._plane.request_log.requests) if seen.write]
 
     def clear(self) -> None:
         """Forget the requests."""
-        self._plane.journal.clear()
+        self._plane.request_log.clear()
 
     def fault(self, **fault: Any) -> None:
         """Let a request fail; the keys of `POST /_edge/faults`."""
         self._plane.faults.waiting.append(Fault.read(fault))
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         """Let no request fail any more."""
         self._plane.faults.waiting.clear()
 
@@ -64,10 +64,10 @@ class Edge:
         """Forget every object, request and fault, refill the budget, and turn the behaviors back."""
 
         async def wipe() -> None:
-            self._plane.store.wipe()
+            self._plane.store.reset()
             self._plane.faults.waiting.clear()
-            self._plane.meter.reset()
-            self._plane.journal.clear()
+            self._plane.rate_limiter.reset()
+            self._plane.request_log.clear()
             vars(self.behaviors).update(vars(Behaviors()))
 
         asyncio.run_coroutine_threadsafe(wipe(), self._loop).result()
@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
                 await asyncio.wait_for(self.ended.wait(), 1)
 
 
-def configured(token: str, accounts: Sequence[str], zones: Sequence[str], settings: dict[str, Any]) -> Settings:
+def build_settings(token: str, accounts: Sequence[str], zones: Sequence[str], settings: dict[str, Any]) -> Settings:
     """Settings from what a test names; whatever is a behavior is one."""
     behaviors = Behaviors()
     for name in [name for name in settings if hasattr(behaviors, name)]:
@@ -107,7 +107,7 @@ def running(
 ) -> Iterator[Edge]:
     """Serve the control plane on a free port in a thread. Settings and behaviors go by their names; without
     `rate_limit` (such as "1200/300") there is none."""
-    told = configured(token, accounts, zones, settings)
+    told = build_settings(token, accounts, zones, settings)
     plane = ControlPlane(told, Store(f"{told.data}/edge.db" if told.data else None))
     listener = sockets.listen("127.0.0.1", 0)
     server = Server(uvicorn.Config(plane, lifespan="off", log_level="error", access_log=False, loop="asyncio"))

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse, paged
-from local_edge.errors import ApiError, no_route
+from local_edge.errors import ApiError, route_not_found
 from local_edge.model import kv
 
 IDENT = re.compile(r"[0-9a-f]{32}")
@@ -25,7 +25,7 @@ def shown(row: Any) -> dict[str, Any]:
 
 def find(request: ApiRequest) -> dict[str, Any]:
     if not IDENT.fullmatch(request.params["kv"]):
-        raise no_route(f"/accounts/{request.account}/storage/kv/namespaces/{request.params['kv']}")
+        raise route_not_found(f"/accounts/{request.account}/storage/kv/namespaces/{request.params['kv']}")
     row = request.store.one(
         "select * from kv_namespaces where account = ? and id = ?", request.account, request.params["kv"]
     )

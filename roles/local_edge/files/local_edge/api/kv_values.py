@@ -16,7 +16,7 @@ from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError
 from local_edge.model import kv
 from local_edge.model.kv import Pair
-from local_edge.strict_json import decoded
+from local_edge.strict_json import loads_strict
 
 MAX_BULK, MAX_BULK_GET = 10_000, 100
 
@@ -79,7 +79,7 @@ def delete(request: ApiRequest, namespace: str, names: list[str]) -> None:
 
 def read_metadata(text: bytes) -> Any:
     try:
-        return decoded(text) if text else None
+        return loads_strict(text) if text else None
     except ValueError as error:
         raise refuse_body(f"metadata must be JSON: {error}") from None
 
@@ -155,7 +155,7 @@ async def bulk_get(request: ApiRequest) -> ApiResponse:
 def read_value(pair: Pair, form: str, with_metadata: bool) -> Any:
     """A value as bulk get returns it."""
     try:
-        value: Any = decoded(pair.value) if form == "json" else pair.value.decode()
+        value: Any = loads_strict(pair.value) if form == "json" else pair.value.decode()
     except ValueError:
         raise refuse_body(f"the value of {pair.key!r} is not {'JSON' if form == 'json' else 'text'}") from None
     if not with_metadata:

@@ -126,9 +126,9 @@ async def get_object(request: ApiRequest) -> ApiResponse:
 
 async def put_object(request: ApiRequest) -> ApiResponse:
     bucket = find(request)
-    with request.store.blobs.draft(["md5"]) as draft:
-        await draft.fill(whole(request.body))
-        made = r2_objects.put(request.store, bucket, request.params["key"], draft, described(request))
+    with request.store.blobs.writer(["md5"]) as writer:
+        await writer.write(whole(request.body))
+        made = r2_objects.put(request.store, bucket, request.params["key"], writer, described(request))
     return ApiResponse(
         {
             "key": made.key,

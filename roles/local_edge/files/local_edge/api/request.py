@@ -22,7 +22,7 @@ from local_edge.model.scripts import Script
 from local_edge.runtime.base import Runtime
 from local_edge.settings import Behaviors, Settings
 from local_edge.store import Store
-from local_edge.strict_json import decoded
+from local_edge.strict_json import loads_strict
 
 
 @dataclass
@@ -88,7 +88,7 @@ class ApiRequest:
     def json(self, error: Callable[[str], ApiError] = bad_body) -> Any:
         """The body as JSON, whatever its declared type."""
         try:
-            return decoded(self.body)
+            return loads_strict(self.body)
         except ValueError as problem:
             raise error(str(problem)) from None
 

@@ -13,7 +13,7 @@ from local_edge.api.behaviors import bindings_shown, updates_modified_on
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import settings_shown, tags_shown
 from local_edge.api.uploads import bound, check_assets_binding, json_part, validated, with_handlers
-from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
+from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
 from local_edge.model import bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.config import DEFAULTS, SHAPES, checked
@@ -66,7 +66,7 @@ async def patch_settings(request: ApiRequest) -> ApiResponse:
         there = after if after is not None else list(bindings.load(request.store, script.id).values())
         config = with_handlers(config, await validated(request, source, config, there), source)
         if request.script.version != script.version:
-            raise overtaken()
+            raise conflict()
     return answer(
         request,
         change(
@@ -147,7 +147,7 @@ async def store_secrets(request: ApiRequest, script: Script, wanted: Mapping[str
     if any(name in after and after[name].type == "secret_key" for name in wanted):
         await validated(request, scripts.source_of(request.store, script), script.config, list(after.values()))
         if request.script.version != script.version:
-            raise overtaken()
+            raise conflict()
     if after != before:
         change(request, script, Change(bindings=bindings.counted(list(after.values()))))
     return after

@@ -15,14 +15,14 @@ from local_edge.api.behaviors import check_etag, check_inherit_with_keep, source
 from local_edge.api.multipart import Part
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import shown, tags_shown
-from local_edge.errors import ApiError, bad_body, invalid, overtaken, unsupported_content
+from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
 from local_edge.model import assets, bindings, migrations, scripts
 from local_edge.model.bindings import Binding, Rules
 from local_edge.model.config import METADATA, SHAPES, checked
 from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Change, Module, Script, Source
 from local_edge.runtime.base import Exports
-from local_edge.strict_json import decoded
+from local_edge.strict_json import loads_strict
 
 #: Of the modules together: plain, and compressed as on the way to the machines that run them.
 MAX_SIZE, MAX_COMPRESSED = 64 * 1024 * 1024, 10 * 1024 * 1024
@@ -122,7 +122,7 @@ def check_size(modules: Sequence[Module]) -> None:
 
 def json_part(text: bytes, name: str) -> dict[str, Any]:
     try:
-        value = decoded(text)
+        value = loads_strict(text)
     except ValueError as error:
         raise ApiError(400, 10026, f"Could not parse the part `{name}` as JSON: {error}") from None
     if not isinstance(value, dict):
@@ -288,7 +288,7 @@ async def put_script(request: ApiRequest) -> ApiResponse:
     # Validation let others write: what bindings point to is settled only now.
     after = settled(request, name, upload.metadata)
     if after.version != first.version:
-        raise overtaken()
+        raise conflict()
     change = Change(
         source,
         with_handlers(after.config, handlers, source),
@@ -306,7 +306,7 @@ async def put_content(request: ApiRequest) -> ApiResponse:
     source = upload.source()
     handlers = await validated(request, source, script.config, list(bindings.load(request.store, script.id).values()))
     if request.script.version != script.version:
-        raise overtaken()
+        raise conflict()
     return uploaded(
         request,
         scripts.write(

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from local_edge import __version__
 from local_edge.console.query import ACCOUNT, Query
-from local_edge.inspection import Logs, Seen
-from local_edge.quota import Meter
+from local_edge.inspection import Logs, RecordedRequest
+from local_edge.quota import RateLimiter
 from local_edge.runtime.log import LogEntry
 from local_edge.settings import Account, Zone
 from local_edge.store import Store
@@ -101,12 +101,14 @@ class Budget:
     blocked_until: datetime | None
 
     @classmethod
-    def of(cls, meter: Meter) -> Budget:
+    def of(cls, limiter: RateLimiter) -> Budget:
         moment = time.monotonic()
-        meter.expire(moment)
-        blocked_for = meter.blocked_until - moment
+        limiter.expire(moment)
+        blocked_for = limiter.blocked_until - moment
         until = datetime.fromtimestamp(round(time.time() + blocked_for)) if blocked_for > 0 else None
-        return cls(meter.quota.requests, meter.quota.window, 0 if until else meter.quota.requests - meter.used, until)
+        return cls(
+            limiter.quota.requests, limiter.quota.window, 0 if until else limiter.quota.requests - limiter.used, until
+        )
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class ConsolePage:
     namespaces_total: int
     places: Sequence[WorkerList]
     zones: Sequence[Routes]
-    requests: Sequence[Seen]
+    requests: Sequence[RecordedRequest]
     reads: int
     writes: int
     said: Sequence[LogLine]
@@ -231,7 +233,7 @@ def said(logs: Logs, query: Query) -> list[LogLine]:
 
 def build_page(plane: ControlPlane, query: Query) -> ConsolePage:
     """Everything the page needs, at one moment: nothing here waits."""
-    settings, store, journal = plane.settings, plane.store, plane.journal
+    settings, store, request_log = plane.settings, plane.store, plane.request_log
     account = settings.account(query.account) or settings.accounts[0]
     known = namespaces(store, account.id)
     names = [query.namespace] if query.namespace else [ACCOUNT, *(one.name for one in known)]
@@ -245,13 +247,13 @@ def build_page(plane: ControlPlane, query: Query) -> ConsolePage:
         addresses=plane.addresses,
         accounts=settings.accounts,
         account=account,
-        budget=Budget.of(plane.meter),
+        budget=Budget.of(plane.rate_limiter),
         namespaces=known,
         namespaces_total=store.count(f"select count(*) {FROM_NAMESPACES}", account.id),
         places=places(store, replace(query, account=account.id), names),
         zones=routes(store, [zone for zone in settings.zones if zone.account.id == account.id]),
-        requests=list(islice(reversed(journal.requests), REQUESTS)),
-        reads=journal.reads,
-        writes=journal.writes,
+        requests=list(islice(reversed(request_log.requests), REQUESTS)),
+        reads=request_log.reads,
+        writes=request_log.writes,
         said=said(plane.logs, replace(query, account=account.id)),
     )

@@ -229,7 +229,7 @@ USED = "select json_extract(config, '$.assets.manifest') from {} where json_extr
 OVER = f"julianday('now') - julianday(created_on) > ? and id not in ({USED.format('scripts')}) and id not in ({USED.format('versions')})"
 
 
-def sweep(store: Store) -> None:
+def collect_garbage(store: Store) -> None:
     """Forget manifests that no Worker uses and whose session is over, and the files that none names any more."""
     with store.write() as db:
         swept = db.execute(f"delete from manifests where {OVER}", (2 * LIFETIME / 86400,))

@@ -93,7 +93,7 @@ def passed(store: Store, name: str, method: str, text: str) -> File:
     return found
 
 
-def sweep(store: Store) -> None:
+def collect_garbage(store: Store) -> None:
     """Forget files that no address leads to any more, and those of databases that are gone."""
     with store.write() as db:
         db.execute(

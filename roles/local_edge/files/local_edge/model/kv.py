@@ -182,7 +182,7 @@ def described(row: Any) -> dict[str, Any]:
     return found
 
 
-def sweep(store: Store) -> None:
+def collect_garbage(store: Store) -> None:
     """Remove what has expired; readers never see it anyway."""
     with store.write() as db:
         db.execute("delete from kv where expiration <= ?", (clock(),))

@@ -47,7 +47,7 @@ async def wipe(store: Store, act: Act, kind: str, ident: str) -> None:
             db.execute("delete from objects where kind = ? and id = ?", (kind, ident))
 
 
-async def sweep(store: Store, act: Act) -> None:
+async def collect_garbage(store: Store, act: Act) -> None:
     """Have the edge let go of what belongs to nothing any more."""
     for kind, ident in orphans(store):
         await wipe(store, act, kind, ident)

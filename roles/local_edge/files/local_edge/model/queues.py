@@ -225,7 +225,7 @@ def clear(store: Store, ident: str) -> None:
         db.execute("delete from messages where queue = ?", (ident,))
 
 
-def sweep(store: Store) -> None:
+def collect_garbage(store: Store) -> None:
     """Remove what is too old; readers never see it anyway."""
     with store.write() as db:
         db.execute(

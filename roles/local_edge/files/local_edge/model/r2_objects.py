@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from local_edge.blobs import Content, Draft, Piece
+from local_edge.blobs import BlobWriter, Content, Extent
 from local_edge.errors import ApiError
 from local_edge.model.r2 import STORAGE_CLASSES, Bucket, no_such_key, one_of
 from local_edge.model.r2_requests import NO_CONDITIONS, Conditions
@@ -140,23 +140,28 @@ def find(store: Store, bucket: Bucket, key: str) -> Object | None:
 
 def content(store: Store, found: Object, start: int, length: int) -> Content:
     """A stretch of an object's bytes."""
-    pieces, position, end = [], 0, start + length
+    extents, position, end = [], 0, start + length
     for row in store.all("select blob, size from r2_parts where object = ? order by number", found.id):
         first, last = max(start, position), min(end, position + row["size"])
         if first < last:
-            pieces.append(Piece(row["blob"], first - position, last - first))
+            extents.append(Extent(row["blob"], first - position, last - first))
         position += row["size"]
-    return store.blobs.content(pieces)
+    return store.blobs.content(extents)
 
 
 def put(
-    store: Store, bucket: Bucket, key: str, draft: Draft, told: Description, conditions: Conditions = NO_CONDITIONS
+    store: Store,
+    bucket: Bucket,
+    key: str,
+    writer: BlobWriter,
+    told: Description,
+    conditions: Conditions = NO_CONDITIONS,
 ) -> Object:
     """Write an object whose bytes are in a draft, in the place of that before."""
     check_key(key)
     told.check()
-    check_size(draft.size)
-    digests = draft.digests
+    check_size(writer.size)
+    digests = writer.digests
     check_digests(told.checksums, digests)
     with store.write() as db:
         before = find(store, bucket, key)
@@ -165,13 +170,13 @@ def put(
             store,
             bucket,
             key,
-            draft.size,
+            writer.size,
             digests["md5"],
             {name: digests[name] for name in ("md5", *told.checksums)},
             told,
         )
         db.execute(
-            "insert into r2_parts values (?, null, ?, 1, ?, ?, '')", (draft.ident, ident, draft.size, digests["md5"])
+            "insert into r2_parts values (?, null, ?, 1, ?, ?, '')", (writer.ident, ident, writer.size, digests["md5"])
         )
     store.blobs.remove(freed)
     return head(store, bucket, key)

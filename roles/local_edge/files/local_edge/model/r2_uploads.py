@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local_edge.blobs import Draft
+from local_edge.blobs import BlobWriter
 from local_edge.errors import ApiError
 from local_edge.model import r2_objects
 from local_edge.model.r2 import Bucket, invalid_argument
@@ -68,14 +68,14 @@ def under_way(store: Store, bucket: Bucket, key: str, ident: str) -> Any:
     return row
 
 
-def put_part(store: Store, bucket: Bucket, key: str, ident: str, number: int, draft: Draft) -> str:
+def put_part(store: Store, bucket: Bucket, key: str, ident: str, number: int, writer: BlobWriter) -> str:
     """Take a part whose bytes are in a draft, in the place of that before; the tag it is completed by."""
     under_way(store, bucket, key, ident)
     if not 1 <= number <= MAX_NUMBER:
         raise invalid_argument(
             f"Part number must be between 1 and {MAX_NUMBER} (inclusive). Actual value was: {number}"
         )
-    r2_objects.check_size(draft.size)
+    r2_objects.check_size(writer.size)
     etag = secrets.token_urlsafe(96)
     with store.write() as db:
         freed = [
@@ -84,7 +84,7 @@ def put_part(store: Store, bucket: Bucket, key: str, ident: str, number: int, dr
         ]
         db.execute(
             "insert into r2_parts values (?, ?, null, ?, ?, ?, ?)",
-            (draft.ident, ident, number, draft.size, draft.digests["md5"], etag),
+            (writer.ident, ident, number, writer.size, writer.digests["md5"], etag),
         )
     store.blobs.remove(freed)
     return etag
@@ -145,8 +145,8 @@ def end(store: Store, ident: str) -> list[str]:
     return [row["blob"] for row in store.all("delete from r2_parts where upload = ? returning blob", ident)]
 
 
-def sweep(store: Store) -> None:
+def collect_garbage(store: Store) -> None:
     """Forget uploads that took too long, and remove the files that nothing names."""
     with store.write() as db:
         db.execute("delete from r2_uploads where created_on <= ?", (int(time.time()) - LIFETIME,))
-    store.blobs.sweep({row["blob"] for row in store.all("select blob from r2_parts")})
+    store.blobs.collect_garbage({row["blob"] for row in store.all("select blob from r2_parts")})

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.datastructures import Headers
 
-from local_edge.asgi import Gone, Receive, Scope, Send, chunks, respond
+from local_edge.asgi import ClientDisconnected, Receive, Scope, Send, chunks, respond
 from local_edge.errors import ApiError
 from local_edge.model import assets, bindings, d1, kv, objects, queues, scripts
 from local_edge.model.kv import Pair
@@ -44,7 +44,7 @@ class EdgeBackend:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             status, content, headers = await self.reply(scope, chunks(receive))
-        except Gone:
+        except ClientDisconnected:
             return
         await respond(receive, send, status, headers, content)
 

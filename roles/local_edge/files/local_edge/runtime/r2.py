@@ -20,7 +20,7 @@ from local_edge.model.r2 import Bucket
 from local_edge.model.r2_objects import Description, Object
 from local_edge.model.r2_requests import Conditions, resolved
 from local_edge.store import Store
-from local_edge.strict_json import decoded
+from local_edge.strict_json import loads_strict
 
 OPTIONS_HEADER = "x-r2"
 R2Options = Mapping[str, Any]
@@ -85,12 +85,12 @@ async def get(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) ->
 
 async def put(store: Store, bucket: Bucket, options: R2Options, body: Bytes) -> Reply:
     description = described(options)
-    with store.blobs.draft({"md5", *description.checksums}) as draft:
-        await draft.fill(body)
+    with store.blobs.writer({"md5", *description.checksums}) as writer:
+        await writer.write(body)
         return as_json(
             shown(
                 r2_objects.put(
-                    store, bucket, options["key"], draft, description, Conditions.read(options.get("onlyIf") or {})
+                    store, bucket, options["key"], writer, description, Conditions.read(options.get("onlyIf") or {})
                 )
             )
         )
@@ -127,10 +127,10 @@ async def create_upload(store: Store, bucket: Bucket, options: R2Options, _body:
 
 
 async def put_part(store: Store, bucket: Bucket, options: R2Options, body: Bytes) -> Reply:
-    with store.blobs.draft(["md5"]) as draft:
-        await draft.fill(body)
+    with store.blobs.writer(["md5"]) as writer:
+        await writer.write(body)
         return as_json(
-            {"etag": r2_uploads.put_part(store, bucket, options["key"], options["uploadId"], options["part"], draft)}
+            {"etag": r2_uploads.put_part(store, bucket, options["key"], options["uploadId"], options["part"], writer)}
         )
 
 
@@ -161,7 +161,7 @@ ACTIONS: Mapping[str, Action] = {
 async def answer(store: Store, path: list[str], headers: Mapping[str, str], body: Bytes) -> Reply:
     """Return the reply to `/account/jurisdiction/bucket/action`."""
     account, jurisdiction, name, action = path
-    options = decoded(
+    options = loads_strict(
         unquote(headers[OPTIONS_HEADER]).encode()
         if OPTIONS_HEADER in headers
         else b"".join([chunk async for chunk in body])
