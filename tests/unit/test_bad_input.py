@@ -88,11 +88,11 @@ WRONG = [
     ("namespaced_worker", {**GOOD, "observability": {"head_sampling_rate": 1}}, "enabled"),
     ("namespaced_worker", {**GOOD, "placement": {"mode": "smart", "region": "aws:us-east-1"}}, "leave out region"),
     ("namespaced_worker", {**GOOD, "tail_consumers": [{"namespace": "x"}]}, "service"),
-    ("namespaced_worker", {**GOOD, "migrations": [{"tag": "v1"}]}, "migrations: the step 'v1' does nothing"),
+    ("namespaced_worker", {**GOOD, "migrations": [{"tag": "v1"}]}, "migrations: step 'v1' does nothing"),
     (
         "namespaced_worker",
         {**GOOD, "migrations": [{"tag": "v1", "new_classes": ["A"]}] * 2},
-        "migrations: the tag 'v1' is given to several steps",
+        "migrations: several steps have the tag 'v1'",
     ),
     ("namespaced_worker", {**GOOD, "drift_detection": "deep"}, "drift_detection"),
     ("namespaced_worker", {**GOOD, "owner": "A B"}, "owner: 'A B'"),

@@ -133,19 +133,19 @@ def test_no_esbuild(entrypoint: pathlib.Path) -> None:
     ("contents", "options", "message"),
     [
         ({"a.ts": CODE}, {"path": "a.ts"}, "path: .*a.ts is not JavaScript yet: give it as entrypoint"),
-        ({"x/a.ts": CODE}, {"path": "x"}, "path: .*x holds no JavaScript. What is TypeScript is given as entrypoint"),
+        ({"x/a.ts": CODE}, {"path": "x"}, "path: .*x contains no JavaScript. For TypeScript, set entrypoint"),
         ({"x/a.ts": CODE}, {"entrypoint": "x"}, "entrypoint: .*x is a folder: name the file"),
         (
             {"x/a.js": CODE, "x/b.js": CODE},
             {"path": "x"},
-            "has several modules, and none is called index.js or .*: name one of a.js, b.js",
+            r"contains several modules, and none is named index.js or .*\. Set one of a.js, b.js",
         ),
         (
             {"x/index.js": CODE, "x/b/c.js": CODE},
             {"path": "x", "main_module": "c.js"},
-            "'c.js' is no code in .*: name one of index.js, b/c.js",
+            r"'c.js' is not a code module in .*\. Set one of index.js, b/c.js",
         ),
-        ({"x/index.js": CODE}, {"path": "x", "main_module": "../a.js"}, "'../a.js' is no code in"),
+        ({"x/index.js": CODE}, {"path": "x", "main_module": "../a.js"}, "'../a.js' is not a code module in"),
         ({"x/index.js": " \n"}, {"path": "x"}, "path: index.js is empty"),
         ({"a.js": ""}, {"path": "a.js"}, "path: a.js is empty"),
         ({}, {"content": " "}, "content: worker.js is empty"),
@@ -188,8 +188,8 @@ def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
         },
     )
     for path, message in (
-        ("large", "holds 252 bytes in 2 modules and a Worker has 200 at most"),
-        ("many", "holds 3 modules, and more than 2 are no Worker"),
+        ("large", "contains 252 bytes in 2 modules, and the limit is 200"),
+        ("many", "contains 3 modules, and the limit is 2"),
     ):
         with pytest.raises(CloudflareError, match=f"path: .*{path} {message}"):
             source.load({"path": path, "source_root": root})

@@ -4,12 +4,12 @@
 
 """The two tags, of the eight a Worker may have, that belong to this collection.
 
-C(tenantry.owner.<owner>) stores the owner. The fingerprint tag, C(tenantry.1.<16 hex>.<8 hex>.<time>), stores a hash of code and
-settings, a hash of the secrets, and the upload time (seconds since 1970, base 36). A listing returns tags, so one request
-covers 1000 Workers. C(1) is the version of the algorithm. Later releases must still be able to compute it.
+C(tenantry.owner.<owner>) stores the owner. The fingerprint tag, C(tenantry.1.<16 hex>.<8 hex>.<time>), stores a hash of
+code and settings, a hash of the secrets, and the upload time (seconds since 1970, base 36). A listing returns tags, so
+one request covers 1000 Workers. C(1) is the version of the algorithm. Later releases must still be able to compute it.
 
-If static assets are managed, their hash (10 hex digits) precedes the time. If the code was bundled, C(.<8 hex>) at the end is a
-hash of the bundle, since other versions of the bundler produce other code from the same sources.
+If static assets are managed, their hash (10 hex digits) precedes the time. If the code was bundled, C(.<8 hex>) at the
+end is a hash of the bundle, since other versions of the bundler produce other code from the same sources.
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ TAG_PREFIX = "tenantry."
 OWNER_PREFIX = TAG_PREFIX + "owner."
 NO_FINGERPRINT, NO_SECRETS, NO_ASSETS = "0" * 16, "0" * 8, "0" * 10
 FINGERPRINT_TAG = re.compile(
-    rf"^{re.escape(TAG_PREFIX)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})(?:\.([0-9a-f]{{10}}))?\.([0-9a-z]+)(?:\.([0-9a-f]{{8}}))?$"
+    rf"^{re.escape(TAG_PREFIX)}{VERSION}\.([0-9a-f]{{16}})\.([0-9a-f]{{8}})(?:\.([0-9a-f]{{10}}))?"
+    r"\.([0-9a-z]+)(?:\.([0-9a-f]{8}))?$"
 )
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
 class FingerprintTag:
-    """Hashes of an upload: C(fingerprint) of code and settings, C(secrets), and C(assets), empty if they are not managed.
+    """Hashes of an upload: of code and settings (C(fingerprint)), secrets, assets and bundle (C(code)).
 
-    C(uploaded_at) is in seconds since 1970. C(code) is the hash of the bundle, empty if the code was not bundled.
+    C(assets) is empty if they are not managed, C(code) if the code was not bundled. C(uploaded_at) is in seconds since
+    1970.
     """
 
     fingerprint: str
@@ -68,14 +70,14 @@ def user_tags(tags: t.Iterable[str]) -> list[str]:
     return sorted(tag for tag in tags if not tag.startswith(TAG_PREFIX))
 
 
-def canonical(material: t.Any) -> bytes:
+def canonical(value: t.Any) -> bytes:
     """Serialize a value as JSON bytes, independent of the order of its keys."""
-    return json.dumps(material, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def fingerprint(material: t.Any) -> str:
+def fingerprint(value: t.Any) -> str:
     """Return the SHA-256 of a JSON value, shortened to 16 hex digits."""
-    return hashlib.sha256(canonical(material)).hexdigest()[:16]
+    return hashlib.sha256(canonical(value)).hexdigest()[:16]
 
 
 def bundle_digest(modules: t.Iterable[t.Mapping[str, t.Any]]) -> str:
@@ -90,8 +92,8 @@ def secrets_digest(secrets: t.Mapping[str, t.Any] | None, key: str | None) -> st
     """
     if secrets is not None and not secrets:
         return NO_SECRETS
-    material = secrets if key or secrets is None else {name: value is not None for name, value in secrets.items()}
-    return hmac.new((key or "").encode(), canonical(material), hashlib.sha256).hexdigest()[:8]
+    digest_input = secrets if key or secrets is None else {name: value is not None for name, value in secrets.items()}
+    return hmac.new((key or "").encode(), canonical(digest_input), hashlib.sha256).hexdigest()[:8]
 
 
 def _base36(number: int) -> str:

@@ -19,23 +19,28 @@ IGNORED_NAMES = (
     "package.json",
     "package-lock.json",
     "tsconfig*.json",
-)  # with all that is below
+)  # files, and folders with their contents
 DEFAULT_MAIN_MODULES = tuple(f"{stem}.{ending}" for stem in ("index", "worker", "main") for ending in ("js", "mjs"))
-MAX_MODULES = 5000  # beyond them it is some other folder
-MAX_NAMES_IN_MESSAGE = 10  # names in one message
+MAX_MODULES = 5000  # a folder with more is probably the wrong one
+MAX_NAMES_IN_MESSAGE = 10
 
 
 def read(folder: str, extensions: t.Container[str], max_bytes: int) -> dict[str, bytes]:
-    """Return the files below C(folder) with one of these extensions, by relative path, at most C(max_bytes) in total."""
+    """Read the files below C(folder) with one of the extensions, by relative path.
+
+    Raise CloudflareError if they have more than C(max_bytes) in total or if there are more than MAX_MODULES.
+    """
     names = sorted(_names(folder, extensions))
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     if len(names) > MAX_MODULES:
         raise CloudflareError(
-            f"path: {folder} holds {len(names)} modules, and more than {MAX_MODULES} are no Worker: name the folder of the Worker alone."
+            f"path: {folder} contains {len(names)} modules, and the limit is {MAX_MODULES}. "
+            "Set a folder that contains only the Worker."
         )
     if size > max_bytes:
         raise CloudflareError(
-            f"path: {folder} holds {size} bytes in {len(names)} modules and a Worker has {max_bytes} at most: leave out what it does not need."
+            f"path: {folder} contains {size} bytes in {len(names)} modules, and the limit is {max_bytes}. "
+            "Remove files that the Worker does not need."
         )
     files = {}
     for name in names:
@@ -67,14 +72,14 @@ def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> 
         return named[0]
     if not code:
         raise CloudflareError(
-            f"path: {folder} holds no JavaScript. What is TypeScript is given as entrypoint, and esbuild compiles it."
+            f"path: {folder} contains no JavaScript. For TypeScript, set entrypoint; esbuild compiles it."
         )
     found = ", ".join(sorted(code, key=lambda name: (name.count("/"), name))[:MAX_NAMES_IN_MESSAGE]) + (
         ", ..." if len(code) > MAX_NAMES_IN_MESSAGE else ""
     )
     problem = (
-        f"{main_module!r} is no code in {folder}"
+        f"{main_module!r} is not a code module in {folder}"
         if main_module
-        else f"{folder} has several modules, and none is called {' or '.join(DEFAULT_MAIN_MODULES)}"
+        else f"{folder} contains several modules, and none is named {' or '.join(DEFAULT_MAIN_MODULES)}"
     )
-    raise CloudflareError(f"main_module: {problem}: name one of {found}.")
+    raise CloudflareError(f"main_module: {problem}. Set one of {found}.")

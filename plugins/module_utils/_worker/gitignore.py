@@ -10,7 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-NEVER_MATCHES = "(?!)"  # what fits nothing
+NEVER_MATCHES = "(?!)"
 
 
 def _one_of(part: str) -> str:
@@ -19,7 +19,7 @@ def _one_of(part: str) -> str:
     safe = re.sub(r"\\?(.)", lambda one: "-" if one[0] == "-" else re.escape(one[1]), characters, flags=re.DOTALL)
     try:
         return re.compile(f"(?!/)[{'^' if negated else ''}{safe}]").pattern
-    except re.error:  # empty, or from z to a
+    except re.error:  # an empty set, or a reversed range such as z-a
         return NEVER_MATCHES
 
 
@@ -31,7 +31,7 @@ PARTS: tuple[tuple[re.Pattern[str], t.Callable[[str], str]], ...] = (
     (re.compile(r"\?"), lambda part: "[^/]"),
     (re.compile(r"\[[!^]?\]?(?:\\.|[^]\\])*\]", re.DOTALL), _one_of),
     (re.compile(r"\\.", re.DOTALL), lambda part: re.escape(part[1])),
-    (re.compile(r"[\[\\]"), lambda part: NEVER_MATCHES),  # a set that is not closed, a backslash with nothing behind it
+    (re.compile(r"[\[\\]"), lambda part: NEVER_MATCHES),  # an unclosed set, a trailing backslash
     (re.compile(r".", re.DOTALL), re.escape),
 )
 
@@ -49,7 +49,7 @@ class GitignoreMatcher:
     """The rules of all lines. The last match decides."""
 
     def __init__(self, lines: t.Iterable[str]) -> None:
-        self._rules = [_rule(line) for line in map(_trimmed, lines) if line and not line.startswith("#")]
+        self._rules = [_parse_rule(line) for line in map(_trimmed, lines) if line and not line.startswith("#")]
 
     def __call__(self, name: str, folder: bool = False) -> bool:
         """Return whether a path (no leading slash) is ignored, provided that no parent folder is."""
@@ -66,7 +66,7 @@ def _trimmed(line: str) -> str:
     return re.sub(r"(?<!\\) +$", "", line.removesuffix("\n").removesuffix("\r"))
 
 
-def _rule(line: str) -> Rule:
+def _parse_rule(line: str) -> Rule:
     is_ignored, pattern = not line.startswith("!"), line.removeprefix("!")
     folders_only, pattern = pattern.endswith("/"), pattern.removesuffix("/")
     prefix = "" if "/" in pattern else "(?:.*/)?"

@@ -34,7 +34,7 @@ SPEC: dict[str, t.Any] = {
 
 
 def tags(steps: t.Iterable[Step]) -> list[str]:
-    """Return the tags of the steps, in their order."""
+    """Return the tags of the steps, in order."""
     return [step["tag"] for step in steps]
 
 
@@ -50,7 +50,13 @@ def pending(steps: t.Sequence[Step], tag: str | None) -> dict[str, t.Any]:
 def validation_errors(steps: t.Sequence[Step]) -> t.Iterator[str]:
     """Yield the validation errors of the steps."""
     for tag in sorted({tag for tag in tags(steps) if tags(steps).count(tag) > 1}):
-        yield f"migrations: the tag {tag!r} is given to several steps: each step has its own, and the last one says how far the Worker has come."
+        yield (
+            f"migrations: several steps have the tag {tag!r}. "
+            "Give each step its own; Cloudflare stores the tag of the last applied step."
+        )
     for step in steps:
         if not any(value for key, value in step.items() if key != "tag"):
-            yield f"migrations: the step {step['tag']!r} does nothing: name the classes that it makes, renames, transfers or deletes."
+            yield (
+                f"migrations: step {step['tag']!r} does nothing. "
+                "List the classes that it creates, renames, transfers or deletes."
+            )

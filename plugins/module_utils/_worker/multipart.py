@@ -21,12 +21,12 @@ KEEP_BINDINGS = list(SECRET_TYPES)
 def upload_request(
     source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]
 ) -> dict[str, t.Any]:
-    """Return the request arguments of an upload. Name and file name of a part are both the name of its module."""
+    """Return the request arguments of an upload. A part's name and file name are both the name of its module."""
     all_bindings = list(bindings)
     keep_bindings = (
         {} if any(binding["type"] == INHERIT for binding in all_bindings) else {"keep_bindings": KEEP_BINDINGS}
     )
-    main = {"main_module": source.main_module} if source.modules else {}  # a Worker of assets alone has no code
+    main = {"main_module": source.main_module} if source.modules else {}  # none if the Worker has only assets
     metadata = {**main, **settings, "bindings": all_bindings, **keep_bindings, "tags": list(tags)}
     parts = [(module.name, (module.name, module.content, module.type)) for module in source.parts]
     return {
@@ -46,10 +46,13 @@ def modules_key(modules: t.Any) -> t.Any:
 
 
 def read_modules(content: bytes, content_type: str) -> list[Module]:
-    """Return the modules of a Worker as the API hands them back, by name: multipart, or bare text for the old syntax."""
+    """Parse a response with the modules of a Worker, sorted by name.
+
+    It is multipart, or the bare code of a Worker without modules. Source maps are dropped.
+    """
     if not content_type.startswith("multipart/"):
         return [Module("", content_type.partition(";")[0], content)] if content else []
-    # The parser reads bytes faithfully only as latin-1 text with the header in front.
+    # The parser needs the header in front of the body.
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
         b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content
     )

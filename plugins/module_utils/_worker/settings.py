@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a Worker is set to, beside its code and its bindings. One table; the modules, the comparison and both writes read it."""
+"""Settings of a Worker, except code and bindings. The modules, the comparison and both kinds of write use one table."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ TELEMETRY_OPTIONS: dict[str, Spec] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its Ansible option, what null makes of it, and what stands for it where an answer says nothing."""
+    """One setting: its Ansible option, and the value that null sets and that a response omits."""
 
     spec: Spec
     default: t.Any
     normalize: t.Callable[[t.Any], t.Any]
     is_partial: bool = False
-    """Whether keys that are not given stay as they are."""
+    """Whether omitted keys keep their current values."""
 
 
 def _known_keys(spec: Spec) -> t.Callable[[t.Any], t.Any]:
-    """Compare what the option can say: what else the server tells of it is its own."""
+    """Return a normalizer that drops keys which the option does not have, and nulls."""
 
     def known_keys(value: t.Any) -> t.Any:
         return {
@@ -86,11 +86,11 @@ CONSUMERS: Spec = {
         "environment": {"type": "str"},
     },
 }
-PRODUCTION = "production"  # the environment that every Worker has
+PRODUCTION = "production"  # the default environment
 
 
 def _with_enabled_default(spec: Spec) -> t.Callable[[t.Any], t.Any]:
-    """Compare an object that says whether it is enabled: not at all is the same as null."""
+    """Return a normalizer for objects that are disabled if they are null or lack C(enabled)."""
     return lambda value: {"enabled": False, **_known_keys(spec)(value)}
 
 
@@ -129,7 +129,7 @@ FIELDS = tuple(
 
 
 def desired(user_params: t.Mapping[str, t.Any], current: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return the given settings as they shall be: what can be given in part, laid over what there is."""
+    """Return the desired settings. A partial value is merged into the current one."""
     found = {}
     for name, setting in SETTINGS.items():
         if name in user_params:
@@ -142,12 +142,12 @@ def desired(user_params: t.Mapping[str, t.Any], current: t.Mapping[str, t.Any]) 
 
 
 def is_partial(name: str) -> bool:
-    """Whether what is given of a field of a Worker is laid over what there is."""
+    """Return whether a partial value of this field is merged into the current one."""
     return name in SETTINGS and SETTINGS[name].is_partial
 
 
 def disabled(current: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return what there is, with nothing in it enabled."""
+    """Return a copy with C(enabled) false at every depth."""
     return {
         **{key: disabled(value) if isinstance(value, dict) else value for key, value in current.items()},
         "enabled": False,
@@ -155,7 +155,7 @@ def disabled(current: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def deep_merge(current: t.Any, user_params: t.Any) -> t.Any:
-    """Return C(given) with the keys that only C(there) has, at every depth."""
+    """Return C(user_params) with the keys that only C(current) has, at every depth."""
     if not (isinstance(current, dict) and isinstance(user_params, dict)):
         return user_params
     return {
@@ -165,7 +165,7 @@ def deep_merge(current: t.Any, user_params: t.Any) -> t.Any:
 
 
 def from_api(response: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return the settings as an answer of the API tells them."""
+    """Return the settings in a response of the API."""
     return {
         name: setting.default if response.get(name) is None else response[name] for name, setting in SETTINGS.items()
     }
