@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from control_plane import Client, text
-from local_edge.api.table import ENTRIES
+from local_edge.api.table import API_ROUTES
 from local_edge.strict_json import loads_strict
 
 pytestmark = pytest.mark.slow
-PATHS = sorted({(method, path) for method, path, _handler in ENTRIES})
+PATHS = sorted({(method, path) for method, path, _handler in API_ROUTES})
 ODD: list[Any] = [None, [], {}, "text", 7, [None], [[]], [{}], [7], {"name": None}, {"title": []}]
 #: The keys that anything here reads, each beside what it takes and with something that it is not.
 KEYS = (

@@ -175,7 +175,7 @@ class ControlPlane:
 
     async def dispatch(self, request: Request) -> ApiResponse:
         handlers, params = self.find(request.path)
-        if handlers.get(request.method) not in table.OWN_AUTHORIZATION:
+        if handlers.get(request.method) not in table.SELF_AUTHENTICATING:
             auth.check(self.settings, request.headers)
         self.rate_limiter.count()
         if len(request.body) > MAX_BODY:
@@ -204,7 +204,7 @@ class ControlPlane:
 
     def is_write(self, request: Request) -> bool:
         handlers, _params = self.find(request.path)
-        return request.method not in SAFE_METHODS and handlers.get(request.method) not in table.READING_POSTS
+        return request.method not in SAFE_METHODS and handlers.get(request.method) not in table.READ_ONLY_POSTS
 
 
 def fault_response(fault: Fault) -> Response:

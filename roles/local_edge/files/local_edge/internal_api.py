@@ -90,7 +90,7 @@ async def show_logs(request: InternalRequest) -> Any:
     found = await request.plane.logs.wait(int(after), request.query.get("worker", ""), min(wait, MAX_WAIT))
     return {
         "last": request.plane.logs.number,
-        "entries": [{"number": number, **entry.shown()} for number, entry in found],
+        "entries": [{"number": number, **entry.to_api()} for number, entry in found],
     }
 
 

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse, paged
-from local_edge.api.script_objects import shown, tags_shown
+from local_edge.api.script_objects import script_to_api, script_tags
 from local_edge.api.scripts import delete_script
 from local_edge.errors import ApiError, bad_body
 from local_edge.model import bindings, cron, scripts, subdomains
@@ -19,7 +19,7 @@ from local_edge.store import now
 SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
 
-def keep(request: ApiRequest, **extras: Any) -> None:
+def save_extras(request: ApiRequest, **extras: Any) -> None:
     """Write what belongs to a Worker beside its configuration."""
     scripts.write(request.store, request.scope, request.script.name, Change(extras=extras), updates_modified_on=False)
 
@@ -36,7 +36,7 @@ async def put_schedules(request: ApiRequest) -> ApiResponse:
     ):
         raise bad_body('schedules are a list of objects such as {"cron": "*/30 * * * *"}')
     before = {one["cron"]: one for one in request.script.extras.get("schedules", [])}
-    keep(
+    save_extras(
         request,
         schedules=[
             before.get(one, {"cron": one, "created_on": time, "modified_on": time})
@@ -57,13 +57,13 @@ async def post_subdomain(request: ApiRequest) -> ApiResponse:
         raise bad_body("`enabled` and `previews_enabled` must be true or false")
     if body["enabled"] and not subdomains.of(request.store, request.account):
         raise ApiError(400, 10063, "You need a workers.dev subdomain in order to proceed.")
-    keep(request, subdomain={key: body[key] for key in SUBDOMAIN_OFF if key in body})
+    save_extras(request, subdomain={key: body[key] for key in SUBDOMAIN_OFF if key in body})
     request.invalidate("routes")
     return await get_subdomain(request)
 
 
 async def delete_subdomain(request: ApiRequest) -> ApiResponse:
-    keep(request, subdomain=SUBDOMAIN_OFF)
+    save_extras(request, subdomain=SUBDOMAIN_OFF)
     request.invalidate("routes")
     return await get_subdomain(request)
 
@@ -115,7 +115,7 @@ async def get_worker(request: ApiRequest) -> ApiResponse:
             "deployed_on": script.modified_on,
             "logpush": config["logpush"],
             "observability": config["observability"] or {"enabled": False},
-            "tags": tags_shown(request.store, script),
+            "tags": script_tags(request.store, script),
             "tail_consumers": config["tail_consumers"] or [],
             "subdomain": {**SUBDOMAIN_OFF, **script.extras.get("subdomain", {})},
             "references": {
@@ -162,8 +162,8 @@ async def get_usage_model(request: ApiRequest) -> ApiResponse:
 async def references(request: ApiRequest) -> ApiResponse:
     """Who depends on this Worker: what a client asks before it deletes one."""
     users = scripts.users_of(request.store, request.script)
-    services = [named(user) for user in users if user.as_service]
-    outbounds = [{**named(user), "namespace": namespace} for user in users for namespace in user.outbound_of]
+    services = [service_ref(user) for user in users if user.as_service]
+    outbounds = [{**service_ref(user), "namespace": namespace} for user in users for namespace in user.outbound_of]
     return ApiResponse(
         {
             "services": {"incoming": services, "outgoing": []},
@@ -174,7 +174,7 @@ async def references(request: ApiRequest) -> ApiResponse:
     )
 
 
-def named(user: scripts.User) -> dict[str, str]:
+def service_ref(user: scripts.User) -> dict[str, str]:
     return {"service": user.name, "environment": ENVIRONMENT, "name": user.name}
 
 
@@ -206,7 +206,7 @@ async def search(request: ApiRequest) -> ApiResponse:
 
 def service(request: ApiRequest, script: Script) -> dict[str, Any]:
     """A Worker as `services` have it: one environment, in which the script is."""
-    found = {**shown(script), "tags": tags_shown(request.store, script)}
+    found = {**script_to_api(script), "tags": script_tags(request.store, script)}
     environment = {
         "environment": ENVIRONMENT,
         "created_on": script.created_on,
@@ -224,7 +224,7 @@ def service(request: ApiRequest, script: Script) -> dict[str, Any]:
     }
 
 
-def wanted(request: ApiRequest) -> Script:
+def script_for_service(request: ApiRequest) -> Script:
     """The Worker of a path under `services`, with the refusals of that older API."""
     script = scripts.find(request.store, request.scope, request.params["script"])
     if script is None:
@@ -235,26 +235,26 @@ def wanted(request: ApiRequest) -> Script:
 
 
 async def get_service(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(service(request, wanted(request)))
+    return ApiResponse(service(request, script_for_service(request)))
 
 
 async def delete_service(request: ApiRequest) -> ApiResponse:
-    wanted(request)
+    script_for_service(request)
     return await delete_script(request)
 
 
 async def get_environment(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(service(request, wanted(request))["default_environment"])
+    return ApiResponse(service(request, script_for_service(request))["default_environment"])
 
 
 async def get_service_bindings(request: ApiRequest) -> ApiResponse:
-    return ApiResponse([one.shown() for one in bindings.load(request.store, wanted(request).id).values()])
+    return ApiResponse([one.to_api() for one in bindings.load(request.store, script_for_service(request).id).values()])
 
 
 async def get_service_routes(request: ApiRequest) -> ApiResponse:
     """The routes of a Worker over all zones."""
     zones = {zone.id: zone for zone in request.settings.zones if zone.account.id == request.account}
-    rows = request.store.all("select * from routes where script = ? order by created_on", wanted(request).name)
+    rows = request.store.all("select * from routes where script = ? order by created_on", script_for_service(request).name)
     return ApiResponse(
         [
             {

@@ -27,7 +27,7 @@ MEMBERSHIP_FIELDS = {"account.name": "account.name", "name": "account.name", "st
 ZONE_FIELDS = {name: name for name in ("name", "account.id", "account.name", "status", "type")}
 #: The only role that a token's owner has here.
 ROLE = "Super Administrator - All Privileges"
-GRANTS = (
+PERMISSIONS = (
     "analytics",
     "billing",
     "cache_purge",
@@ -43,7 +43,7 @@ GRANTS = (
 )
 
 
-def derived(kind: str, text: str) -> str:
+def derived_id(kind: str, text: str) -> str:
     """An id that follows from what it names, so that it survives everything."""
     return hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()[:32]
 
@@ -51,11 +51,11 @@ def derived(kind: str, text: str) -> str:
 async def verify_token(request: ApiRequest) -> ApiResponse:
     """Reached only with a token that is right. It never expires, so it has neither `not_before` nor `expires_on`."""
     message = {"code": 10000, "message": "This API Token is valid and active", "type": None}
-    return ApiResponse({"id": derived("token", request.settings.token), "status": "active"}, messages=[message])
+    return ApiResponse({"id": derived_id("token", request.settings.token), "status": "active"}, messages=[message])
 
 
 def user_id(settings: Settings) -> str:
-    return derived("user", settings.accounts[0].id)
+    return derived_id("user", settings.accounts[0].id)
 
 
 def account_object(account: Account) -> dict[str, Any]:
@@ -70,13 +70,13 @@ def account_object(account: Account) -> dict[str, Any]:
 
 def membership_object(account: Account, user: str) -> dict[str, Any]:
     return {
-        "id": derived("membership", f"{user}:{account.id}"),
+        "id": derived_id("membership", f"{user}:{account.id}"),
         "code": "",
         "status": "accepted",
         "api_access_enabled": None,
         "account": account_object(account),
         "roles": [ROLE],
-        "permissions": {name: {"read": True, "write": True} for name in GRANTS},
+        "permissions": {name: {"read": True, "write": True} for name in PERMISSIONS},
     }
 
 
@@ -112,7 +112,7 @@ def matches(value: str, condition: str) -> bool:
     return OPERATORS[name](value, wanted)
 
 
-def at(item: Mapping[str, Any], path: str) -> str:
+def get_path(item: Mapping[str, Any], path: str) -> str:
     """The text at a path of keys such as `account.name`."""
     value: Any = item
     for key in path.split("."):
@@ -124,10 +124,10 @@ def listed(request: ApiRequest, fields: Mapping[str, str], items: Iterable[dict[
     """A page of what the query asks for: filtered by `fields`, in the order that `order` and `direction` tell."""
     asked = {path: request.query[name] for name, path in fields.items() if request.query.get(name)}
     enough = any if request.query.get("match") == "any" and asked else all
-    found = [item for item in items if enough(matches(at(item, path), condition) for path, condition in asked.items())]
+    found = [item for item in items if enough(matches(get_path(item, path), condition) for path, condition in asked.items())]
     order = request.query.get("order", "name")
     if order in fields and ("order" in request.query or "direction" in request.query):
-        found.sort(key=lambda item: at(item, fields[order]), reverse=request.query.get("direction") == "desc")
+        found.sort(key=lambda item: get_path(item, fields[order]), reverse=request.query.get("direction") == "desc")
     return paged(request, found)
 
 

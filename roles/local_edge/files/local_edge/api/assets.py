@@ -9,7 +9,7 @@ import base64
 import binascii
 
 from local_edge.api import multipart
-from local_edge.api.multipart import Part
+from local_edge.api.multipart import FormPart
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import bad_body, unsupported_content
 from local_edge.model import assets, scripts
@@ -40,7 +40,7 @@ def bearer(request: ApiRequest) -> str:
     return request.headers.get("authorization", "").partition(" ")[2].strip()
 
 
-def content(request: ApiRequest, part: Part) -> bytes:
+def content(request: ApiRequest, part: FormPart) -> bytes:
     if request.query.get("base64") != "true":
         return part.body
     try:
@@ -49,5 +49,5 @@ def content(request: ApiRequest, part: Part) -> bytes:
         raise bad_body(f"asset {part.name!r} is not base64") from None
 
 
-def content_type(part: Part) -> str | None:
+def content_type(part: FormPart) -> str | None:
     return part.content_type if part.media_type not in ("", NO_TYPE) else None

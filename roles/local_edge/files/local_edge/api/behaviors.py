@@ -60,9 +60,9 @@ def updates_modified_on(request: ApiRequest, what: Change) -> bool:
     return not still[request.behaviors.modified_on_updated_by]
 
 
-def bindings_shown(request: ApiRequest, script: Script) -> list[dict[str, Any]]:
+def bindings_to_api(request: ApiRequest, script: Script) -> list[dict[str, Any]]:
     """A Worker's bindings as they are read back."""
-    every = [one.shown() for one in bindings.load(request.store, script.id).values()]
+    every = [one.to_api() for one in bindings.load(request.store, script.id).values()]
     if request.behaviors.service_props_returned == "no":
         return [
             {key: value for key, value in one.items() if one["type"] != "service" or key != "props"} for one in every

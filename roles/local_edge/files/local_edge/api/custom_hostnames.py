@@ -43,7 +43,7 @@ def bad_json(_why: str) -> ApiError:
     return refuse(1400, "Unable to decode the JSON request body.")
 
 
-def shown(request: ApiRequest, row: Any) -> dict[str, Any]:
+def to_api(request: ApiRequest, row: Any) -> dict[str, Any]:
     """A custom hostname in the state of this moment."""
     spec, seconds, ident = json.loads(row["spec"]), request.settings.custom_hostname_seconds, row["id"]
     ssl = spec.pop("ssl")
@@ -57,7 +57,7 @@ def shown(request: ApiRequest, row: Any) -> dict[str, Any]:
         **proof,
         "created_at": row["created_at"],
         "ssl": ssl
-        and custom_hostnames.ssl_shown(
+        and custom_hostnames.ssl_to_api(
             custom_hostnames.token(ident), row["hostname"], ssl, row["validated_since"], seconds
         ),
     }
@@ -114,7 +114,7 @@ async def list_hostnames(request: ApiRequest) -> ApiResponse:
         "select * from custom_hostnames where zone = ? order by created_at desc, id", request.params["zone"]
     )
     names = [(TEXTS[name], query[name].lower()) for name in TEXTS if query.get(name)]
-    found = [shown(request, row) for row in rows if all(test(row["hostname"], wanted) for test, wanted in names)]
+    found = [to_api(request, row) for row in rows if all(test(row["hostname"], wanted) for test, wanted in names)]
     found = [
         one
         for one in found
@@ -140,11 +140,11 @@ async def create_hostname(request: ApiRequest) -> ApiResponse:
         )
     request.params["hostname"] = ident
     request.invalidate("routes")
-    return ApiResponse(shown(request, find(request)), status=201)
+    return ApiResponse(to_api(request, find(request)), status=201)
 
 
 async def get_hostname(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(shown(request, find(request)))
+    return ApiResponse(to_api(request, find(request)))
 
 
 async def patch_hostname(request: ApiRequest) -> ApiResponse:
@@ -160,7 +160,7 @@ async def patch_hostname(request: ApiRequest) -> ApiResponse:
             (json.dumps(spec), since, row["id"]),
         )
     request.invalidate("routes")
-    return ApiResponse(shown(request, find(request)), status=202)
+    return ApiResponse(to_api(request, find(request)), status=202)
 
 
 async def delete_hostname(request: ApiRequest) -> ApiResponse:

@@ -44,7 +44,7 @@ class Databases(Product):
     async def get_object(self, request: ApiRequest) -> ApiResponse:
         """A database; `fields` names what is wanted of it."""
         row = self.find(request)
-        shown, wanted = self.shown(request, row), request.query.get("fields", "")
+        shown, wanted = self.to_api(request, row), request.query.get("fields", "")
         if wanted:
             return ApiResponse({key: shown[key] for key in wanted.split(",") if key in shown})
         return ApiResponse({**shown, **await size(request, row["id"])})
@@ -79,10 +79,10 @@ class Databases(Product):
             raise malformed("databaseId", "Invalid uuid") from None
         return str(self.find(request)["id"])
 
-    def entries(self, account: str) -> list[tuple[str, str, Handler]]:
+    def routes(self, account: str) -> list[tuple[str, str, Handler]]:
         one = f"{account}/{self.path}/{{object}}"
         return [
-            *super().entries(account),
+            *super().routes(account),
             ("PUT", one, self.update_object),
             ("PATCH", one, self.update_object),
             ("POST", f"{one}/query", query),
@@ -100,7 +100,7 @@ DATABASES = Databases(
     "name",
     (404, 7404, "The database could not be found"),
     ident="uuid",
-    dated=("created_at",),
+    date_fields=("created_at",),
     defaults={
         "version": "production",
         "num_tables": 0,
@@ -108,12 +108,12 @@ DATABASES = Databases(
         "jurisdiction": None,
         "read_replication": {"mode": "disabled"},
     },
-    taken=(400, 7502, "A database with that name already exists"),
+    already_exists=(400, 7502, "A database with that name already exists"),
     page=(100, 10, 10_000),
 )
 
 
-async def ask(request: ApiRequest, path: str, **body: Any) -> Any:
+async def call_database(request: ApiRequest, path: str, **body: Any) -> Any:
     """Have a database do something."""
     try:
         return await request.runtime.call_admin(path, body)
@@ -125,7 +125,7 @@ async def size(request: ApiRequest, ident: str) -> Mapping[str, Any]:
     """How large a database is. One that nobody used yet is not bothered: asking would make it."""
     if not objects.is_noted(request.store, objects.D1, ident):
         return {}
-    (counted,) = await ask(request, "/query", id=ident, queries=[{"sql": TABLES}])
+    (counted,) = await call_database(request, "/query", id=ident, queries=[{"sql": TABLES}])
     return {"num_tables": counted["rows"][0][0], "file_size": counted["meta"]["size_after"]}
 
 
@@ -156,7 +156,7 @@ def queries(request: ApiRequest) -> list[dict[str, Any]]:
 
 async def results(request: ApiRequest) -> list[dict[str, Any]]:
     """What each statement came to: `{columns, rows, meta}`. All of a request are one transaction."""
-    found: list[dict[str, Any]] = await ask(request, "/query", id=DATABASES.ident_of(request), queries=queries(request))
+    found: list[dict[str, Any]] = await call_database(request, "/query", id=DATABASES.ident_of(request), queries=queries(request))
     return found
 
 
@@ -184,13 +184,13 @@ async def raw(request: ApiRequest) -> ApiResponse:
     )
 
 
-def task(kind: str, error: str | None = None, **more: Any) -> ApiResponse:
+def task_status(kind: str, error: str | None = None, **more: Any) -> ApiResponse:
     """How a long task stands. Here each is over when it is told of."""
     failed = {"status": "error", "error": error, "errors": [error]} if error else {"status": "complete", "errors": []}
     return ApiResponse({"success": error is None, "type": kind, "messages": [], **failed, **more})
 
 
-def address(request: ApiRequest, name: str, method: str) -> str:
+def signed_url(request: ApiRequest, name: str, method: str) -> str:
     """Where a file is uploaded or downloaded, without a token, for an hour."""
     return f"http://{request.headers['host']}{PREFIX}/accounts/{request.account}/d1/files/{name}?pass={d1.pass_for(request.store, name, method)}"
 
@@ -203,9 +203,9 @@ def file_of(request: ApiRequest) -> d1.File:
 async def import_(request: ApiRequest) -> ApiResponse:
     """The steps of an import: `init` names where to upload, `ingest` runs what was uploaded, `poll` asks how that stands."""
     ident, body = DATABASES.ident_of(request), request.json_object()
-    step = STEPS.get(str(body.get("action")))
+    step = IMPORT_ACTIONS.get(str(body.get("action")))
     if step is None:
-        raise malformed("action", f"must be one of {', '.join(STEPS)}")
+        raise malformed("action", f"must be one of {', '.join(IMPORT_ACTIONS)}")
     return await step(request, ident, body)
 
 
@@ -217,24 +217,24 @@ async def init(request: ApiRequest, ident: str, body: Mapping[str, Any]) -> ApiR
     if there:
         return await run(request, ident, there.name)
     name = d1.open_file(request.store, ident, etag)
-    return ApiResponse({"filename": name, "upload_url": address(request, name, "PUT")})
+    return ApiResponse({"filename": name, "upload_url": signed_url(request, name, "PUT")})
 
 
 async def ingest(request: ApiRequest, ident: str, body: Mapping[str, Any]) -> ApiResponse:
     there = d1.uploaded(request.store, ident, str(body.get("etag")))
     if there is None or there.name != body.get("filename"):
-        return task(
+        return task_status(
             "import", f"The file {body.get('filename')} has not been uploaded with the etag {body.get('etag')}."
         )
     return await run(request, ident, there.name)
 
 
 async def poll(_call: ApiRequest, _ident: str, _body: Mapping[str, Any]) -> ApiResponse:
-    return task("import", "Not currently importing anything.")
+    return task_status("import", "Not currently importing anything.")
 
 
 #: What an import consists of, by the `action` that asks for it.
-STEPS = {"init": init, "ingest": ingest, "poll": poll}
+IMPORT_ACTIONS = {"init": init, "ingest": ingest, "poll": poll}
 
 
 async def run(request: ApiRequest, ident: str, name: str) -> ApiResponse:
@@ -242,8 +242,8 @@ async def run(request: ApiRequest, ident: str, name: str) -> ApiResponse:
     try:
         done = await request.runtime.call_admin("/import", {"id": ident, "file": name})
     except EdgeError as error:
-        return task("import", error.message)
-    return task(
+        return task_status("import", error.message)
+    return task_status(
         "import",
         at_bookmark=done["final_bookmark"],
         messages=[f"Processed {done['num_queries']} queries."],
@@ -262,8 +262,8 @@ async def export(request: ApiRequest) -> ApiResponse:
             "/export", {"id": ident, "file": name, "options": options(body.get("dump_options", {}))}
         )
     except EdgeError as error:
-        return task("export", error.message)
-    return task("export", at_bookmark=bookmark, result={"filename": name, "signed_url": address(request, name, "GET")})
+        return task_status("export", error.message)
+    return task_status("export", at_bookmark=bookmark, result={"filename": name, "signed_url": signed_url(request, name, "GET")})
 
 
 def options(given: Any) -> dict[str, Any]:

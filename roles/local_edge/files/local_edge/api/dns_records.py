@@ -34,7 +34,7 @@ def bad_json(why: str) -> ApiError:
 
 
 def text_filter(field: str, test: str, wanted: str) -> Filter:
-    return lambda record: TESTS[test](str(record.shown()[field] or "").lower(), wanted.lower())
+    return lambda record: TESTS[test](str(record.to_api()[field] or "").lower(), wanted.lower())
 
 
 def tags_of(record: Record) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ def combined(filters: list[Filter], mode: str) -> Filter:
     return lambda record: enough(fits(record) for fits in filters)
 
 
-def asked(request: ApiRequest) -> Filter:
+def list_filter(request: ApiRequest) -> Filter:
     """What a listing leaves: tags are combined among themselves first, and count as one filter beside the others."""
     query = request.query
     plain = [FILTERS[name](query[name]) for name in FILTERS if name in query]
@@ -81,9 +81,9 @@ def searchable(record: Record) -> str:
 
 
 async def list_records(request: ApiRequest) -> ApiResponse:
-    fits, search, order = asked(request), request.query.get("search", "").lower(), request.query.get("order")
+    fits, search, order = list_filter(request), request.query.get("search", "").lower(), request.query.get("order")
     found = [
-        record.shown()
+        record.to_api()
         for record in dns.listing(request.store, request.params["zone"])
         if fits(record) and search in searchable(record)
     ]
@@ -95,7 +95,7 @@ async def list_records(request: ApiRequest) -> ApiResponse:
 
 
 async def get_record(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(dns.find(request.store, request.params["zone"], request.params["record"]).shown())
+    return ApiResponse(dns.find(request.store, request.params["zone"], request.params["record"]).to_api())
 
 
 async def create_record(request: ApiRequest) -> ApiResponse:
@@ -103,24 +103,24 @@ async def create_record(request: ApiRequest) -> ApiResponse:
     with request.store.write():
         dns.create(request.store, record)
     request.invalidate("routes")
-    return ApiResponse(record.shown())
+    return ApiResponse(record.to_api())
 
 
 async def put_record(request: ApiRequest) -> ApiResponse:
     """Replace a record: what the body leaves out falls back to its default."""
-    return rewritten(request, dns.overwrite)
+    return update_record(request, dns.overwrite)
 
 
 async def patch_record(request: ApiRequest) -> ApiResponse:
-    return rewritten(request, dns.merge)
+    return update_record(request, dns.merge)
 
 
-def rewritten(request: ApiRequest, write: Callable[..., Record]) -> ApiResponse:
+def update_record(request: ApiRequest, write: Callable[..., Record]) -> ApiResponse:
     zone, body = zone_of(request), request.json_object(bad_json)
     with request.store.write():
         record = write(request.store, zone, request.params["record"], body)
     request.invalidate("routes")
-    return ApiResponse(record.shown())
+    return ApiResponse(record.to_api())
 
 
 async def delete_record(request: ApiRequest) -> ApiResponse:
@@ -143,6 +143,6 @@ async def batch_records(request: ApiRequest) -> ApiResponse:
     if not all(isinstance(items, list) and all(isinstance(one, dict) for one in items) for items in wanted.values()):
         raise bad_json(f"{', '.join(acts)} are lists of objects")
     with request.store.write():
-        done = {name: [act(one).shown() for one in wanted[name]] for name, act in acts.items()}
+        done = {name: [act(one).to_api() for one in wanted[name]] for name, act in acts.items()}
     request.invalidate("routes")
     return ApiResponse(done)

@@ -20,7 +20,7 @@ MAX_DOMAINS = 100
 FILTERS = ("zone_id", "zone_name", "service", "hostname", "environment")
 
 
-def shown(request: ApiRequest, row: Any) -> dict[str, Any]:
+def to_api(request: ApiRequest, row: Any) -> dict[str, Any]:
     zone = request.settings.zone(row["zone"])
     return {
         "id": row["id"],
@@ -33,7 +33,7 @@ def shown(request: ApiRequest, row: Any) -> dict[str, Any]:
     }
 
 
-def record_shown(domain: dict[str, Any]) -> dict[str, Any]:
+def record_to_api(domain: dict[str, Any]) -> dict[str, Any]:
     """A custom domain as wrangler's own endpoints have it."""
     return {**domain, "enabled": True, "previews_enabled": False}
 
@@ -47,7 +47,7 @@ def listing(request: ApiRequest, **wanted: Any) -> list[dict[str, Any]]:
     )
     return [
         found
-        for found in (shown(request, row) for row in rows)
+        for found in (to_api(request, row) for row in rows)
         if all(found[key] == value for key, value in wanted.items())
     ]
 
@@ -135,11 +135,11 @@ async def delete_domain(request: ApiRequest) -> ApiResponse:
 
 
 async def list_domain_records(request: ApiRequest) -> ApiResponse:
-    return ApiResponse([record_shown(one) for one in (await list_domains(request)).result])
+    return ApiResponse([record_to_api(one) for one in (await list_domains(request)).result])
 
 
 async def get_domain_record(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(record_shown(find(request, request.params["domain"])))
+    return ApiResponse(record_to_api(find(request, request.params["domain"])))
 
 
 def origins(request: ApiRequest, given: Any) -> dict[str, Zone]:
@@ -164,12 +164,12 @@ async def compare_domains(request: ApiRequest) -> ApiResponse:
             "added": [one for one in new if one["hostname"] not in blocked],
             "conflicting": [one for one in new if one["hostname"] in blocked],
             "updated": [
-                {**record_shown(known[name]), "modified": known[name]["service"] != service}
+                {**record_to_api(known[name]), "modified": known[name]["service"] != service}
                 for name in wanted
                 if name in known
             ],
             "removed": [
-                record_shown(one)
+                record_to_api(one)
                 for one in known.values()
                 if one["service"] == service and one["hostname"] not in wanted
             ],
@@ -196,5 +196,5 @@ async def put_script_domains(request: ApiRequest) -> ApiResponse:
                 detach(request, one["id"])
         override = body.get("override_existing_dns_record") is True
         return ApiResponse(
-            [record_shown(attach(request, service, name, zone, override)) for name, zone in wanted.items()]
+            [record_to_api(attach(request, service, name, zone, override)) for name, zone in wanted.items()]
         )

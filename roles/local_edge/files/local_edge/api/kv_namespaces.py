@@ -19,7 +19,7 @@ def refuse_body(why: str) -> ApiError:
     return ApiError(400, 10012, f"Invalid request body: {why}")
 
 
-def shown(row: Any) -> dict[str, Any]:
+def to_api(row: Any) -> dict[str, Any]:
     return {"id": row["id"], "title": row["title"], "supports_url_encoding": True}
 
 
@@ -31,7 +31,7 @@ def find(request: ApiRequest) -> dict[str, Any]:
     )
     if row is None:
         raise kv.missing_namespace()
-    return shown(row)
+    return to_api(row)
 
 
 async def list_namespaces(request: ApiRequest) -> ApiResponse:
@@ -40,13 +40,13 @@ async def list_namespaces(request: ApiRequest) -> ApiResponse:
     rows = request.store.all(
         f"select * from kv_namespaces where account = ? order by {order} {direction}", request.account
     )
-    return paged(request, [shown(row) for row in rows], low=1, high=1000)
+    return paged(request, [to_api(row) for row in rows], low=1, high=1000)
 
 
 async def create_namespace(request: ApiRequest) -> ApiResponse:
     title = kv.check_title(request.json_object(refuse_body).get("title"))
     ident = kv.create_namespace(request.store, request.account, title)
-    return ApiResponse(shown({"id": ident, "title": title}))
+    return ApiResponse(to_api({"id": ident, "title": title}))
 
 
 async def get_namespace(request: ApiRequest) -> ApiResponse:

@@ -25,7 +25,7 @@ def key_missing() -> ApiError:
     return ApiError(404, 10009, "get: 'key not found'")
 
 
-def pair_of(request: ApiRequest) -> Pair:
+def find_pair(request: ApiRequest) -> Pair:
     pair = kv.get(request.store, find(request)["id"], kv.check_key(request.params["key"]))
     if pair is None:
         raise key_missing()
@@ -40,7 +40,7 @@ async def list_keys(request: ApiRequest) -> ApiResponse:
 
 async def get_value(request: ApiRequest) -> ApiResponse:
     """The bare bytes, without an envelope."""
-    pair = pair_of(request)
+    pair = find_pair(request)
     headers = {"content-type": "application/octet-stream"}
     if pair.expiration is not None:
         headers["expiration"] = str(pair.expiration)
@@ -48,7 +48,7 @@ async def get_value(request: ApiRequest) -> ApiResponse:
 
 
 async def get_metadata(request: ApiRequest) -> ApiResponse:
-    pair = pair_of(request)
+    pair = find_pair(request)
     return ApiResponse(json.loads(pair.metadata) if pair.metadata else None)
 
 
@@ -89,7 +89,7 @@ async def delete_value(request: ApiRequest) -> ApiResponse:
     return ApiResponse({})
 
 
-def bulk_list(request: ApiRequest, least: int = 1) -> list[Any]:
+def read_bulk(request: ApiRequest, least: int = 1) -> list[Any]:
     body = request.json(refuse_body)
     if not isinstance(body, list):
         raise refuse_body("it must be a JSON array")
@@ -116,23 +116,23 @@ def bulk_pair(raw: Any) -> Pair:
     )
 
 
-def bulk_answer(count: int) -> ApiResponse:
+def bulk_response(count: int) -> ApiResponse:
     return ApiResponse({"successful_key_count": count, "unsuccessful_keys": []})
 
 
 async def bulk_put(request: ApiRequest) -> ApiResponse:
     namespace = find(request)["id"]
-    pairs = [bulk_pair(raw) for raw in bulk_list(request)]
+    pairs = [bulk_pair(raw) for raw in read_bulk(request)]
     put(request, namespace, pairs)
-    return bulk_answer(len(pairs))
+    return bulk_response(len(pairs))
 
 
 async def bulk_delete(request: ApiRequest) -> ApiResponse:
     namespace = find(request)["id"]
     # The deprecated form also took objects with a `name`, as the listing returns them.
-    names = [kv.check_key(raw.get("name") if isinstance(raw, dict) else raw) for raw in bulk_list(request)]
+    names = [kv.check_key(raw.get("name") if isinstance(raw, dict) else raw) for raw in read_bulk(request)]
     delete(request, namespace, names)
-    return bulk_answer(len(names))
+    return bulk_response(len(names))
 
 
 async def bulk_get(request: ApiRequest) -> ApiResponse:

@@ -28,7 +28,7 @@ ESCAPED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 
 @dataclass(frozen=True)
-class Part:
+class FormPart:
     """One part; `filename` is None for a plain field."""
 
     name: str
@@ -46,7 +46,7 @@ class Reader:
     """The parts of one body, collected while the parser walks through it."""
 
     def __init__(self) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[FormPart] = []
         self.ended = False
         self.field = self.value = b""
         self.headers: dict[str, bytes] = {}
@@ -85,7 +85,7 @@ class Reader:
             raise ValueError("a part has no name")
         filename = options.get(b"filename")
         self.parts.append(
-            Part(
+            FormPart(
                 options[b"name"].decode(),
                 b"".join(self.chunks),
                 None if filename is None else filename.decode(),
@@ -97,7 +97,7 @@ class Reader:
         self.ended = True
 
 
-def read(request: ApiRequest) -> list[Part]:
+def read(request: ApiRequest) -> list[FormPart]:
     """The parts of a request in their order."""
     reader = Reader()
     try:
@@ -118,7 +118,7 @@ def quoted(text: str | None) -> str:
     return "".join(ESCAPED.get(character, character) for character in text or "")
 
 
-def written(parts: Iterable[Part]) -> tuple[bytes, str]:
+def encode(parts: Iterable[FormPart]) -> tuple[bytes, str]:
     """A multipart body and its content type."""
     boundary, chunks = uuid.uuid4().hex, []
     for each in parts:

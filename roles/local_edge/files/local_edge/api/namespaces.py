@@ -19,24 +19,24 @@ SELECT = (
     " scripts.namespace = namespaces.name) as scripts from namespaces where account = ?"
 )
 #: By position of the behavior `namespace_optional_fields`: what a namespace does not show.
-HIDDEN = {
+OMITTED_FIELDS = {
     "both": (),
     "trusted_workers": ("script_count",),
     "script_count": ("trusted_workers",),
     "neither": ("script_count", "trusted_workers"),
 }
-BOUND = (
+SELECT_BOUND_SCRIPTS = (
     "select * from scripts where account = ? and id in"
     " (select script from bindings where type = 'dispatch_namespace' and target = ?)"
 )
-FOLLOW = (
+RENAME_IN_BINDING = (
     "update bindings set target = ?1, spec = json_set(spec, '$.namespace', ?1) where script = ?2 and"
     " type = 'dispatch_namespace' and target = ?3"
 )
 DUPLICATE = "A dispatch namespace with this name already exists on this account."
 
 
-def shown(row: Any, account: str) -> dict[str, Any]:
+def to_api(row: Any, account: str) -> dict[str, Any]:
     return {
         "namespace_id": row["id"],
         "namespace_name": row["name"],
@@ -49,10 +49,10 @@ def shown(row: Any, account: str) -> dict[str, Any]:
     }
 
 
-def answered(request: ApiRequest, namespace: dict[str, Any]) -> dict[str, Any]:
+def to_response(request: ApiRequest, namespace: dict[str, Any]) -> dict[str, Any]:
     """A namespace as it travels."""
     return {
-        key: value for key, value in namespace.items() if key not in HIDDEN[request.behaviors.namespace_optional_fields]
+        key: value for key, value in namespace.items() if key not in OMITTED_FIELDS[request.behaviors.namespace_optional_fields]
     }
 
 
@@ -60,7 +60,7 @@ def find(request: ApiRequest, name: str) -> dict[str, Any]:
     row = request.store.one(f"{SELECT} and name = ?", request.account, name)
     if row is None:
         raise namespace_missing()
-    return shown(row, request.account)
+    return to_api(row, request.account)
 
 
 def check_name(name: Any) -> str:
@@ -76,7 +76,7 @@ def read_trusted(body: dict[str, Any], default: bool) -> bool:
     return trusted
 
 
-def refuse_duplicate(request: ApiRequest, name: str) -> None:
+def check_name_free(request: ApiRequest, name: str) -> None:
     if request.store.one("select 1 from namespaces where account = ? and name = ?", request.account, name):
         raise ApiError(409, 100120, DUPLICATE)
 
@@ -84,27 +84,27 @@ def refuse_duplicate(request: ApiRequest, name: str) -> None:
 async def list_namespaces(request: ApiRequest) -> ApiResponse:
     return ApiResponse(
         [
-            answered(request, shown(row, request.account))
+            to_response(request, to_api(row, request.account))
             for row in request.store.all(f"{SELECT} order by created_on, name", request.account)
         ]
     )
 
 
 async def get_namespace(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(answered(request, find(request, request.params["namespace"])))
+    return ApiResponse(to_response(request, find(request, request.params["namespace"])))
 
 
 async def create_namespace(request: ApiRequest) -> ApiResponse:
     body = request.json_object()
     name, time = check_name(body.get("name")), now()
     trusted = read_trusted(body, False) and request.behaviors.trusted_workers_on_create == "honor"
-    refuse_duplicate(request, name)
+    check_name_free(request, name)
     with request.store.write() as db:
         db.execute(
             "insert into namespaces values (?, ?, ?, ?, ?, ?)",
             (request.account, name, str(uuid.uuid4()), trusted, time, time),
         )
-    return ApiResponse(answered(request, find(request, name)))
+    return ApiResponse(to_response(request, find(request, name)))
 
 
 async def put_namespace(request: ApiRequest) -> ApiResponse:
@@ -114,7 +114,7 @@ async def put_namespace(request: ApiRequest) -> ApiResponse:
     keep = request.behaviors.namespace_update_without_trusted == "keep"
     trusted = read_trusted(body, old["trusted_workers"] if keep else False)
     if name != old["namespace_name"]:
-        refuse_duplicate(request, name)
+        check_name_free(request, name)
     with request.store.write() as db:
         db.execute(
             "update namespaces set name = ?, trusted = ?, modified_on = ? where account = ? and name = ?",
@@ -126,15 +126,15 @@ async def put_namespace(request: ApiRequest) -> ApiResponse:
         )
         assets.move(request.store, request.account, old["namespace_name"], name)
         if request.behaviors.bindings_after_rename == "follow":
-            follow(request, old["namespace_name"], name)
+            rename_in_bindings(request, old["namespace_name"], name)
     request.invalidate(*(ScriptScope(request.account, each).key("") for each in (old["namespace_name"], name)))
-    return ApiResponse(answered(request, find(request, name)))
+    return ApiResponse(to_response(request, find(request, name)))
 
 
-def follow(request: ApiRequest, old: str, new: str) -> None:
+def rename_in_bindings(request: ApiRequest, old: str, new: str) -> None:
     """Let the bindings to a namespace name it as it is called now; inside `write()`."""
-    for bound in map(scripts.from_row, request.store.all(BOUND, request.account, old)):
-        request.store.db.execute(FOLLOW, (new, bound.id, old))
+    for bound in map(scripts.from_row, request.store.all(SELECT_BOUND_SCRIPTS, request.account, old)):
+        request.store.db.execute(RENAME_IN_BINDING, (new, bound.id, old))
         request.store.db.execute(
             "update scripts set version = ? where id = ?", (request.store.next_version(), bound.id)
         )

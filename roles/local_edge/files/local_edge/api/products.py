@@ -27,21 +27,21 @@ class Product:
     kind: str
     path: str
     name: str
-    missing: tuple[int, int, str]
+    not_found: tuple[int, int, str]
     ident: str | None = None
-    taken: tuple[int, int, str] = (409, 10004, "an object of this name already exists")
-    dated: tuple[str, ...] = ("created_on", "modified_on")
+    already_exists: tuple[int, int, str] = (409, 10004, "an object of this name already exists")
+    date_fields: tuple[str, ...] = ("created_on", "modified_on")
     defaults: Mapping[str, Any] = field(default_factory=dict)
     page: tuple[int, int, int] = (100, 1, 1000)
 
-    def shown(self, request: ApiRequest, row: Any) -> dict[str, Any]:
+    def to_api(self, request: ApiRequest, row: Any) -> dict[str, Any]:
         ident = {self.ident: row["id"]} if self.ident else {}
         return {
             **self.defaults,
             **json.loads(row["spec"]),
             **ident,
             self.name: row["name"],
-            **dict.fromkeys(self.dated, row["created_on"]),
+            **dict.fromkeys(self.date_fields, row["created_on"]),
         }
 
     def find(self, request: ApiRequest) -> Any:
@@ -52,14 +52,14 @@ class Product:
             request.params["object"],
         )
         if row is None:
-            raise ApiError(*self.missing)
+            raise ApiError(*self.not_found)
         return row
 
     async def list_objects(self, request: ApiRequest) -> ApiResponse:
         rows = request.store.all(
             "select * from products where account = ? and kind = ? order by name", request.account, self.kind
         )
-        found = [self.shown(request, row) for row in rows if request.query.get("name", row["name"]) == row["name"]]
+        found = [self.to_api(request, row) for row in rows if request.query.get("name", row["name"]) == row["name"]]
         return paged(request, found, *self.page)
 
     async def create_object(self, request: ApiRequest) -> ApiResponse:
@@ -70,7 +70,7 @@ class Product:
         if request.store.one(
             "select 1 from products where account = ? and kind = ? and name = ?", request.account, self.kind, name
         ):
-            raise ApiError(*self.taken)
+            raise ApiError(*self.already_exists)
         ident = name if self.ident is None else str(uuid.uuid4())
         spec = {key: without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}
         with request.store.write() as db:
@@ -82,7 +82,7 @@ class Product:
         return await self.get_object(request)
 
     async def get_object(self, request: ApiRequest) -> ApiResponse:
-        return ApiResponse(self.shown(request, self.find(request)))
+        return ApiResponse(self.to_api(request, self.find(request)))
 
     async def delete_object(self, request: ApiRequest) -> ApiResponse:
         row = self.find(request)
@@ -93,7 +93,7 @@ class Product:
             )
         return ApiResponse({})
 
-    def entries(self, account: str) -> list[tuple[str, str, Handler]]:
+    def routes(self, account: str) -> list[tuple[str, str, Handler]]:
         """Its lines in the table of paths."""
         base = f"{account}/{self.path}"
         return [
@@ -126,7 +126,7 @@ PRODUCTS = (
         "vectorize/v2/indexes",
         "name",
         (404, 3000, "vectorize.index.not_found"),
-        taken=(409, 3002, "vectorize.index.duplicate_name"),
+        already_exists=(409, 3002, "vectorize.index.duplicate_name"),
     ),
     Product(
         "secrets_store",
@@ -134,7 +134,7 @@ PRODUCTS = (
         "name",
         (404, 1001, "store_not_found"),
         ident="id",
-        dated=("created", "modified"),
+        date_fields=("created", "modified"),
     ),
     Product(
         "mtls_certificate",
@@ -142,7 +142,7 @@ PRODUCTS = (
         "name",
         (404, 1403, "The specified certificate does not exist."),
         ident="id",
-        dated=("uploaded_on",),
+        date_fields=("uploaded_on",),
         defaults={"type": "custom"},
     ),
 )

@@ -23,12 +23,12 @@ BATCH, LEASE, MAX_LEASE = 5, 30_000, 12 * 60 * 60 * 1000
 class Queues(Product):
     """The product, with what its objects hold."""
 
-    def shown(self, request: ApiRequest, row: Any) -> dict[str, Any]:
+    def to_api(self, request: ApiRequest, row: Any) -> dict[str, Any]:
         bound = [
             {"type": "worker", "script": name} for name in queues.producers(request.store, request.account, row["name"])
         ]
         return {
-            **super().shown(request, row),
+            **super().to_api(request, row),
             "producers": bound,
             "producers_total_count": len(bound),
             "consumers": [],
@@ -43,10 +43,10 @@ class Queues(Product):
         queues.clear(request.store, self.find(request)["id"])
         return await super().delete_object(request)
 
-    def entries(self, account: str) -> list[tuple[str, str, Handler]]:
+    def routes(self, account: str) -> list[tuple[str, str, Handler]]:
         one = f"{account}/{self.path}/{{object}}"
         return [
-            *super().entries(account),
+            *super().routes(account),
             ("GET", f"{one}/metrics", get_metrics),
             ("POST", f"{one}/messages", push),
             ("POST", f"{one}/messages/batch", push_batch),
@@ -63,7 +63,7 @@ QUEUES = Queues(
     "queue_name",
     (404, 11000, "The specified queue does not exist."),
     ident="queue_id",
-    taken=(409, 11009, "Queue name is already taken. Please choose a different name and try again."),
+    already_exists=(409, 11009, "Queue name is already taken. Please choose a different name and try again."),
 )
 
 
@@ -71,7 +71,7 @@ def malformed(why: str) -> ApiError:
     return ApiError(400, 10208, f"JSON request body is malformed: {why}")
 
 
-def wrong(why: str) -> ApiError:
+def invalid_body(why: str) -> ApiError:
     return ApiError(400, 10207, f"JSON request body is invalid: {why}")
 
 
@@ -83,7 +83,7 @@ def listed(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """A list of objects in a body; none where it is left out."""
     value = body.get(name) or []
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise wrong(f"`{name}` must be a list of objects")
+        raise invalid_body(f"`{name}` must be a list of objects")
     return value
 
 
@@ -95,33 +95,33 @@ def message_of(raw: Mapping[str, Any]) -> Message:
             400, 10203, f"Invalid message metadata: content type {kind!r} is neither text nor json, which the API takes"
         )
     if "body" not in raw or (kind == "text" and not isinstance(raw["body"], str)):
-        raise wrong("a message has a `body`, which is a string where its `content_type` is text")
+        raise invalid_body("a message has a `body`, which is a string where its `content_type` is text")
     text = raw["body"] if kind == "text" else json.dumps(raw["body"], separators=(",", ":"), ensure_ascii=False)
     return Message(text.encode(), kind, "api", raw.get("delay_seconds"))
 
 
-def measured(found: Metrics) -> dict[str, int]:
+def metrics_json(found: Metrics) -> dict[str, int]:
     return {"backlog_count": found.count, "backlog_bytes": found.size, "oldest_message_timestamp_ms": found.oldest}
 
 
-def held(request: ApiRequest, queue: Queue) -> dict[str, Any]:
-    return {"metrics": measured(queues.metrics(request.store, queue))}
+def response_metadata(request: ApiRequest, queue: Queue) -> dict[str, Any]:
+    return {"metrics": metrics_json(queues.metrics(request.store, queue))}
 
 
 async def get_metrics(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(measured(queues.metrics(request.store, queue_of(request))))
+    return ApiResponse(metrics_json(queues.metrics(request.store, queue_of(request))))
 
 
 async def push(request: ApiRequest) -> ApiResponse:
     queue = queue_of(request)
     queues.send(request.store, queue, [message_of(request.json_object(malformed))])
-    return ApiResponse({"metadata": held(request, queue)})
+    return ApiResponse({"metadata": response_metadata(request, queue)})
 
 
 async def push_batch(request: ApiRequest) -> ApiResponse:
     queue, body = queue_of(request), request.json_object(malformed)
     queues.send(request.store, queue, [message_of(raw) for raw in listed(body, "messages")], body.get("delay_seconds"))
-    return ApiResponse({"metadata": held(request, queue)})
+    return ApiResponse({"metadata": response_metadata(request, queue)})
 
 
 async def pull(request: ApiRequest) -> ApiResponse:
@@ -130,9 +130,9 @@ async def pull(request: ApiRequest) -> ApiResponse:
     count, lease = body.get("batch_size", BATCH), body.get("visibility_timeout_ms", LEASE)
     for name, value, high in (("batch_size", count, queues.MAX_COUNT), ("visibility_timeout_ms", lease, MAX_LEASE)):
         if not queues.is_whole(value, 1, high):
-            raise wrong(f"`{name}` is {value!r}, and must be a whole number from 1 to {high}")
+            raise invalid_body(f"`{name}` is {value!r}, and must be a whole number from 1 to {high}")
     messages = [pulled(row) for row in queues.pull(request.store, queue, count, lease)]
-    metadata = held(request, queue)
+    metadata = response_metadata(request, queue)
     return ApiResponse(
         {"messages": messages, "message_backlog_count": metadata["metrics"]["backlog_count"], "metadata": metadata}
     )
@@ -157,7 +157,7 @@ async def ack(request: ApiRequest) -> ApiResponse:
     queue, body = queue_of(request), request.json_object(malformed)
     done, again = listed(body, "acks"), listed(body, "retries")
     if not all(isinstance(one.get("lease_id"), str) for one in (*done, *again)):
-        raise wrong("each of `acks` and `retries` has a `lease_id`, as a pull answered it")
+        raise invalid_body("each of `acks` and `retries` has a `lease_id`, as a pull answered it")
     delays = {one["lease_id"]: one.get("delay_seconds", 0) for one in again}
     for delay in delays.values():
         queues.check_delay(delay, 10203, "message metadata")

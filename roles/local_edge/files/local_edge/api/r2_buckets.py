@@ -20,7 +20,7 @@ def find(request: ApiRequest) -> Bucket:
     return r2.find(request.store, request.account, jurisdiction_of(request), request.params["bucket"])
 
 
-def shown(bucket: Bucket) -> dict[str, Any]:
+def to_api(bucket: Bucket) -> dict[str, Any]:
     location = {"location": bucket.location} if bucket.location else {}
     return {
         "name": bucket.name,
@@ -42,7 +42,7 @@ async def list_buckets(request: ApiRequest) -> ApiResponse:
         if part in one.name and (not after or (one.name < after if down else one.name > after))
     ]
     cursor = {"cursor": request.cursor_after(found[size - 1].name)} if len(found) > size else {}
-    return ApiResponse({"buckets": [shown(one) for one in found[:size]]}, info={**cursor, "per_page": size})
+    return ApiResponse({"buckets": [to_api(one) for one in found[:size]]}, info={**cursor, "per_page": size})
 
 
 async def create_bucket(request: ApiRequest) -> ApiResponse:
@@ -57,7 +57,7 @@ async def create_bucket(request: ApiRequest) -> ApiResponse:
 
 
 async def get_bucket(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(shown(find(request)))
+    return ApiResponse(to_api(find(request)))
 
 
 async def patch_bucket(request: ApiRequest) -> ApiResponse:

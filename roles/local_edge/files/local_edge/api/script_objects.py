@@ -12,11 +12,11 @@ from local_edge.model.scripts import Script
 from local_edge.store import Store
 
 
-def tags_shown(store: Store, script: Script) -> list[str]:
+def script_tags(store: Store, script: Script) -> list[str]:
     return scripts.tags_of(store, script.id)
 
 
-def shown(script: Script) -> dict[str, Any]:
+def script_to_api(script: Script) -> dict[str, Any]:
     """What listings, uploads and lookups have in common."""
     config = script.settings()
     names = (
@@ -44,5 +44,5 @@ def shown(script: Script) -> dict[str, Any]:
     }
 
 
-def settings_shown(store: Store, script: Script, bindings: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"bindings": bindings, "tags": tags_shown(store, script), **script.settings()}
+def settings_to_api(store: Store, script: Script, bindings: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"bindings": bindings, "tags": script_tags(store, script), **script.settings()}

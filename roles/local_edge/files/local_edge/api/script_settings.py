@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_edge.api import multipart
-from local_edge.api.behaviors import bindings_shown, updates_modified_on
+from local_edge.api.behaviors import bindings_to_api, updates_modified_on
 from local_edge.api.request import ApiRequest, ApiResponse
-from local_edge.api.script_objects import settings_shown, tags_shown
-from local_edge.api.uploads import bound, check_assets_binding, json_part, validated, with_handlers
+from local_edge.api.script_objects import settings_to_api, script_tags
+from local_edge.api.uploads import bindings_with_ids, check_assets_binding, json_part, validate, with_handlers
 from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
 from local_edge.model import bindings, migrations, scripts, versions
 from local_edge.model.bindings import Binding, Rules
@@ -22,15 +22,15 @@ from local_edge.model.scripts import Change, Script
 SCRIPT_SETTINGS = ("logpush", "tail_consumers", "observability", "tags")
 
 
-def change(request: ApiRequest, script: Script, what: Change) -> Script:
+def update_script(request: ApiRequest, script: Script, what: Change) -> Script:
     """Write a change that is not the code."""
     request.invalidate(script.key)
     return scripts.write(request.store, script.scope, script.name, what, updates_modified_on(request, what))
 
 
 def answer(request: ApiRequest, script: Script) -> ApiResponse:
-    shown = bindings_shown(request, script)
-    return ApiResponse(settings_shown(request.store, script, shown))
+    shown = bindings_to_api(request, script)
+    return ApiResponse(settings_to_api(request.store, script, shown))
 
 
 async def get_settings(request: ApiRequest) -> ApiResponse:
@@ -38,7 +38,7 @@ async def get_settings(request: ApiRequest) -> ApiResponse:
 
 
 async def get_bindings(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(bindings_shown(request, request.script))
+    return ApiResponse(bindings_to_api(request, request.script))
 
 
 async def patch_settings(request: ApiRequest) -> ApiResponse:
@@ -50,7 +50,7 @@ async def patch_settings(request: ApiRequest) -> ApiResponse:
     if not parts:
         raise invalid("could not read content for part settings")
     raw = json_part(parts[0].body, "settings")
-    config, tags = merged(request, script, raw), raw.get("tags")
+    config, tags = merge_config(request, script, raw), raw.get("tags")
     after = None
     if raw.get("bindings") is not None:
         before = bindings.load(request.store, script.id)
@@ -60,16 +60,16 @@ async def patch_settings(request: ApiRequest) -> ApiResponse:
         check_assets_binding(script.config.get("assets"), after)
     state = migrations.migrated(script.migrations, raw.get("migrations"))
     if after is not None:
-        after = bound(request, script.name, after, state)
+        after = bindings_with_ids(request, script.name, after, state)
     if {"compatibility_date", "compatibility_flags", "bindings"} & set(raw):
         source = scripts.source_of(request.store, script)
         there = after if after is not None else list(bindings.load(request.store, script.id).values())
-        config = with_handlers(config, await validated(request, source, config, there), source)
+        config = with_handlers(config, await validate(request, source, config, there), source)
         if request.script.version != script.version:
             raise conflict()
     return answer(
         request,
-        change(
+        update_script(
             request,
             script,
             Change(
@@ -82,7 +82,7 @@ async def patch_settings(request: ApiRequest) -> ApiResponse:
     )
 
 
-def merged(request: ApiRequest, script: Script, raw: Mapping[str, Any]) -> dict[str, Any]:
+def merge_config(request: ApiRequest, script: Script, raw: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration after a patch: null goes back to the default."""
     cleared = {name for name in DEFAULTS if name in raw and raw[name] is None}
     given = checked(raw, SHAPES)
@@ -92,7 +92,7 @@ def merged(request: ApiRequest, script: Script, raw: Mapping[str, Any]) -> dict[
 
 async def get_script_settings(request: ApiRequest) -> ApiResponse:
     """The part of an account Worker's settings that does not make a version."""
-    shown = settings_shown(request.store, request.script, [])
+    shown = settings_to_api(request.store, request.script, [])
     return ApiResponse({name: shown[name] for name in SCRIPT_SETTINGS})
 
 
@@ -100,7 +100,7 @@ async def patch_script_settings(request: ApiRequest) -> ApiResponse:
     script, raw = request.script, request.json_object()
     wanted = {name: raw[name] for name in SCRIPT_SETTINGS if name in raw}
     tags = request.tags(wanted.pop("tags")) if "tags" in wanted else None
-    change(request, script, Change(config=merged(request, script, wanted), tags=tags))
+    update_script(request, script, Change(config=merge_config(request, script, wanted), tags=tags))
     return await get_script_settings(request)
 
 
@@ -110,7 +110,7 @@ def secrets_of(request: ApiRequest, script: Script) -> dict[str, Binding]:
     }
 
 
-def secret(request: ApiRequest) -> Binding:
+def find_secret(request: ApiRequest) -> Binding:
     """The secret of this path."""
     name = request.params["secret"]
     found = secrets_of(request, request.script).get(name)
@@ -145,30 +145,30 @@ async def store_secrets(request: ApiRequest, script: Script, wanted: Mapping[str
             )
         after[name] = bindings.read(request.store, request.account, entry)
     if any(name in after and after[name].type == "secret_key" for name in wanted):
-        await validated(request, scripts.source_of(request.store, script), script.config, list(after.values()))
+        await validate(request, scripts.source_of(request.store, script), script.config, list(after.values()))
         if request.script.version != script.version:
             raise conflict()
     if after != before:
-        change(request, script, Change(bindings=bindings.counted(list(after.values()))))
+        update_script(request, script, Change(bindings=bindings.counted(list(after.values()))))
     return after
 
 
 async def list_secrets(request: ApiRequest) -> ApiResponse:
-    return ApiResponse([one.shown() for one in secrets_of(request, request.script).values()])
+    return ApiResponse([one.to_api() for one in secrets_of(request, request.script).values()])
 
 
 async def get_secret(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(secret(request).shown())
+    return ApiResponse(find_secret(request).to_api())
 
 
 async def put_secret(request: ApiRequest) -> ApiResponse:
     raw = request.json_object()
     name = bindings.named(raw)
-    return ApiResponse((await store_secrets(request, request.script, {name: raw}))[name].shown())
+    return ApiResponse((await store_secrets(request, request.script, {name: raw}))[name].to_api())
 
 
 async def delete_secret(request: ApiRequest) -> ApiResponse:
-    await store_secrets(request, request.script, {secret(request).name: None})
+    await store_secrets(request, request.script, {find_secret(request).name: None})
     return ApiResponse()
 
 
@@ -178,29 +178,29 @@ async def patch_secrets(request: ApiRequest) -> ApiResponse:
     if not isinstance(wanted, dict):
         raise bad_body("`secrets` must be an object of secrets by name")
     after = await store_secrets(request, request.script, wanted)
-    return ApiResponse({name: after[name].shown() for name, raw in wanted.items() if raw is not None})
+    return ApiResponse({name: after[name].to_api() for name, raw in wanted.items() if raw is not None})
 
 
 async def get_tags(request: ApiRequest) -> ApiResponse:
     """The tags; null where there are none, as Cloudflare has it."""
-    return ApiResponse(tags_shown(request.store, request.script) or None)
+    return ApiResponse(script_tags(request.store, request.script) or None)
 
 
 async def put_tags(request: ApiRequest) -> ApiResponse:
     """Replace the tags; clients send none as [], as null, or as no body at all."""
     tags = request.tags(request.json() if request.body else None)
-    return ApiResponse(tags_shown(request.store, change(request, request.script, Change(tags=tags))))
+    return ApiResponse(script_tags(request.store, update_script(request, request.script, Change(tags=tags))))
 
 
 async def put_tag(request: ApiRequest) -> ApiResponse:
     script = request.script
-    tags = request.tags([*tags_shown(request.store, script), request.params["tag"]])
-    return ApiResponse(tags_shown(request.store, change(request, script, Change(tags=tags))))
+    tags = request.tags([*script_tags(request.store, script), request.params["tag"]])
+    return ApiResponse(script_tags(request.store, update_script(request, script, Change(tags=tags))))
 
 
 async def delete_tag(request: ApiRequest) -> ApiResponse:
     script = request.script
-    change(
-        request, script, Change(tags=[tag for tag in tags_shown(request.store, script) if tag != request.params["tag"]])
+    update_script(
+        request, script, Change(tags=[tag for tag in script_tags(request.store, script) if tag != request.params["tag"]])
     )
     return ApiResponse()

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local_edge.api import multipart
-from local_edge.api.multipart import Part
+from local_edge.api.multipart import FormPart
 from local_edge.api.request import ApiRequest, ApiResponse
-from local_edge.api.script_objects import shown, tags_shown
+from local_edge.api.script_objects import script_to_api, script_tags
 from local_edge.api.uploads import CONTENT_TYPES
 from local_edge.errors import ApiError, bad_parameter, worker_missing
 from local_edge.model import scripts
@@ -19,16 +19,16 @@ from local_edge.model.scripts import Script
 
 MAX_PAGE = 1000
 #: By position of the behavior `list_includes_tags`: what the listing of a namespace leaves out.
-UNLISTED = {"yes": (), "no": ("tags", "etag"), "tags": ("etag",), "etag": ("tags",)}
+OMITTED_LIST_FIELDS = {"yes": (), "no": ("tags", "etag"), "tags": ("etag",), "etag": ("tags",)}
 #: By position of the behavior `last_page_cursor`: the `result_info` of the last page, beside its count.
 LAST_PAGE: Mapping[str, Mapping[str, Any]] = {"empty": {"cursor": ""}, "absent": {}, "null": {"cursor": None}}
 
 
 def listed(request: ApiRequest, script: Script) -> dict[str, Any]:
     """A Worker in the listing of its scope."""
-    item = {**shown(script), "tags": tags_shown(request.store, script)}
+    item = {**script_to_api(script), "tags": script_tags(request.store, script)}
     if request.scope.namespace:
-        return {key: value for key, value in item.items() if key not in UNLISTED[request.behaviors.list_includes_tags]}
+        return {key: value for key, value in item.items() if key not in OMITTED_LIST_FIELDS[request.behaviors.list_includes_tags]}
     rows = request.store.all(
         "select id, zone, pattern, script from routes where script = ? order by created_on", script.name
     )
@@ -70,8 +70,8 @@ async def get_namespaced(request: ApiRequest) -> ApiResponse:
     scripts.check_scope(request.store, request.scope)
     script = scripts.find(request.store, request.scope, request.params["script"])
     if script is None:
-        return absent(request)
-    found = {**shown(script), "tags": tags_shown(request.store, script)}
+        return missing_response(request)
+    found = {**script_to_api(script), "tags": script_tags(request.store, script)}
     return ApiResponse(
         {
             "dispatch_namespace": request.scope.namespace,
@@ -82,7 +82,7 @@ async def get_namespaced(request: ApiRequest) -> ApiResponse:
     )
 
 
-def absent(request: ApiRequest) -> ApiResponse:
+def missing_response(request: ApiRequest) -> ApiResponse:
     if request.behaviors.missing_script_response == "10007":
         raise worker_missing()
     if request.behaviors.missing_script_response == "10092":
@@ -98,8 +98,8 @@ async def get_content(request: ApiRequest) -> ApiResponse:
     if source.modules[0].kind == "script" and len(source.modules) == 1:
         return ApiResponse(content=source.modules[0].body, headers={"content-type": CONTENT_TYPES["script"]})
     ordered = sorted(source.modules, key=lambda module: module.name != source.main)
-    body, content_type = multipart.written(
-        [Part(one.name, one.body, one.name, CONTENT_TYPES[one.kind]) for one in ordered]
+    body, content_type = multipart.encode(
+        [FormPart(one.name, one.body, one.name, CONTENT_TYPES[one.kind]) for one in ordered]
     )
     return ApiResponse(content=body, headers={"content-type": content_type, "cf-entrypoint": source.main})
 

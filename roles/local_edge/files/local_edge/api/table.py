@@ -33,8 +33,8 @@ from local_edge.api import (
 from local_edge.api.request import Handler
 
 ACCOUNT = "/accounts/{account}"
-SPACES = f"{ACCOUNT}/workers/dispatch/namespaces"
-SPACED = f"{SPACES}/{{namespace}}/scripts"
+NAMESPACES = f"{ACCOUNT}/workers/dispatch/namespaces"
+NAMESPACED_SCRIPTS = f"{NAMESPACES}/{{namespace}}/scripts"
 WORKERS = f"{ACCOUNT}/workers"
 SCRIPTS = f"{WORKERS}/scripts"
 SERVICE = f"{WORKERS}/services/{{script}}"
@@ -46,10 +46,10 @@ KV = f"{ACCOUNT}/storage/kv/namespaces"
 BUCKETS = f"{ACCOUNT}/r2/buckets"
 OBJECTS = f"{BUCKETS}/{{bucket}}/objects"
 
-Entry = tuple[str, str, Handler]
+Route = tuple[str, str, Handler]
 
 
-def common(base: str) -> Iterator[Entry]:
+def common_routes(base: str) -> Iterator[Route]:
     """What Workers of an account and of a namespace have in common."""
     one = f"{base}/{{script}}"
     yield "PUT", one, uploads.put_script
@@ -71,7 +71,7 @@ def common(base: str) -> Iterator[Entry]:
     yield "DELETE", f"{one}/tags/{{tag}}", script_settings.delete_tag
 
 
-def of_account(one: str) -> Iterator[Entry]:
+def account_routes(one: str) -> Iterator[Route]:
     """What Workers of a namespace have not."""
     yield "GET", f"{one}/schedules", account_scripts.get_schedules
     yield "PUT", f"{one}/schedules", account_scripts.put_schedules
@@ -91,7 +91,7 @@ def of_account(one: str) -> Iterator[Entry]:
 
 
 #: `{name}` is one segment, `{name+}` all that remain: clients differ in whether they escape the slashes of a key.
-ENTRIES: tuple[Entry, ...] = (
+API_ROUTES: tuple[Route, ...] = (
     ("GET", "/user", accounts.get_user),
     ("GET", "/user/tokens/verify", accounts.verify_token),
     ("GET", "/memberships", accounts.list_memberships),
@@ -100,23 +100,23 @@ ENTRIES: tuple[Entry, ...] = (
     ("GET", ACCOUNT, accounts.get_account),
     ("GET", "/zones", accounts.list_zones),
     ("GET", "/zones/{zone}", accounts.get_zone),
-    ("GET", SPACES, namespaces.list_namespaces),
-    ("POST", SPACES, namespaces.create_namespace),
-    ("GET", f"{SPACES}/{{namespace}}", namespaces.get_namespace),
-    ("PUT", f"{SPACES}/{{namespace}}", namespaces.put_namespace),
-    ("DELETE", f"{SPACES}/{{namespace}}", namespaces.delete_namespace),
-    ("GET", SPACED, scripts.list_namespaced),
-    ("DELETE", SPACED, scripts.delete_by_tag),
-    ("GET", f"{SPACED}/{{script}}", scripts.get_namespaced),
-    *common(SPACED),
+    ("GET", NAMESPACES, namespaces.list_namespaces),
+    ("POST", NAMESPACES, namespaces.create_namespace),
+    ("GET", f"{NAMESPACES}/{{namespace}}", namespaces.get_namespace),
+    ("PUT", f"{NAMESPACES}/{{namespace}}", namespaces.put_namespace),
+    ("DELETE", f"{NAMESPACES}/{{namespace}}", namespaces.delete_namespace),
+    ("GET", NAMESPACED_SCRIPTS, scripts.list_namespaced),
+    ("DELETE", NAMESPACED_SCRIPTS, scripts.delete_by_tag),
+    ("GET", f"{NAMESPACED_SCRIPTS}/{{script}}", scripts.get_namespaced),
+    *common_routes(NAMESPACED_SCRIPTS),
     ("GET", SCRIPTS, scripts.list_account),
     ("GET", f"{SCRIPTS}/{{script}}", scripts.get_content),
     ("GET", f"{SCRIPTS}/{{script}}/content/v2", scripts.get_content),
     ("GET", f"{SCRIPTS}/{{script}}/script-settings", script_settings.get_script_settings),
     ("PATCH", f"{SCRIPTS}/{{script}}/script-settings", script_settings.patch_script_settings),
-    *common(SCRIPTS),
+    *common_routes(SCRIPTS),
     ("POST", f"{WORKERS}/assets/upload", assets.upload),
-    *of_account(f"{SCRIPTS}/{{script}}"),
+    *account_routes(f"{SCRIPTS}/{{script}}"),
     ("GET", f"{WORKERS}/scripts-search", account_scripts.search),
     ("GET", f"{WORKERS}/subdomain", account_scripts.get_account_subdomain),
     ("PUT", f"{WORKERS}/subdomain", account_scripts.put_account_subdomain),
@@ -184,12 +184,12 @@ ENTRIES: tuple[Entry, ...] = (
     ("PUT", f"{OBJECTS}/{{key+}}", r2_objects.put_object),
     ("DELETE", f"{OBJECTS}/{{key+}}", r2_objects.delete_object),
     ("POST", "/graphql", graphql.query),
-    *(entry for product in (*products.PRODUCTS, d1.DATABASES, queues.QUEUES) for entry in product.entries(ACCOUNT)),
+    *(route for product in (*products.PRODUCTS, d1.DATABASES, queues.QUEUES) for route in product.routes(ACCOUNT)),
 )
 #: POST, but nothing of the account is written: a question, or a file that waits for the upload of the Worker it belongs to.
-READING_POSTS = frozenset({kv_values.bulk_get, d1.export, graphql.query, assets.upload})
+READ_ONLY_POSTS = frozenset({kv_values.bulk_get, d1.export, graphql.query, assets.upload})
 #: What checks an authorization of its own, which is not the token of the API.
-OWN_AUTHORIZATION = frozenset({assets.upload, d1.upload, d1.download})
+SELF_AUTHENTICATING = frozenset({assets.upload, d1.upload, d1.download})
 
 
 @dataclass
@@ -236,6 +236,6 @@ class Node:
 
 def tree() -> Node:
     root = Node()
-    for method, path, handler in ENTRIES:
+    for method, path, handler in API_ROUTES:
         root.add(path.strip("/").split("/")).handlers[method] = handler
     return root

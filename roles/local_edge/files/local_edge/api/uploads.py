@@ -12,9 +12,9 @@ from typing import Any
 
 from local_edge.api import multipart
 from local_edge.api.behaviors import check_etag, check_inherit_with_keep, source_to_keep
-from local_edge.api.multipart import Part
+from local_edge.api.multipart import FormPart
 from local_edge.api.request import ApiRequest, ApiResponse
-from local_edge.api.script_objects import shown, tags_shown
+from local_edge.api.script_objects import script_to_api, script_tags
 from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
 from local_edge.model import assets, bindings, migrations, scripts
 from local_edge.model.bindings import Binding, Rules
@@ -26,7 +26,7 @@ from local_edge.strict_json import loads_strict
 
 #: Of the modules together: plain, and compressed as on the way to the machines that run them.
 MAX_SIZE, MAX_COMPRESSED = 64 * 1024 * 1024, 10 * 1024 * 1024
-KINDS = {
+MODULE_KINDS = {
     "application/javascript+module": "js",
     "text/javascript+module": "js",
     "application/javascript": "cjs",
@@ -59,7 +59,7 @@ class Upload:
     """A body taken apart."""
 
     metadata: Mapping[str, Any]
-    files: Sequence[Part]
+    files: Sequence[FormPart]
 
     @property
     def main(self) -> tuple[str, str | None]:
@@ -96,10 +96,10 @@ class Upload:
         return Source(main, modules)
 
     @staticmethod
-    def module(file: Part, name: str, main: str, main_kind: str | None) -> Module:
-        kind = KINDS.get(file.media_type)
+    def module(file: FormPart, name: str, main: str, main_kind: str | None) -> Module:
+        kind = MODULE_KINDS.get(file.media_type)
         if kind is None:
-            raise invalid(f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(KINDS)}")
+            raise invalid(f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(MODULE_KINDS)}")
         if not name.isprintable():
             raise invalid(f"module {name!r}: the name of a module has no control characters")
         if name == main:
@@ -134,7 +134,7 @@ async def read(request: ApiRequest) -> Upload:
     """Take the body apart; metadata may come as a file, as a field, or (content only) as a header."""
     if request.media_type in ("application/javascript", "text/javascript"):
         return Upload(
-            {"body_part": "worker.js"}, [Part("worker.js", request.body, "worker.js", "application/javascript")]
+            {"body_part": "worker.js"}, [FormPart("worker.js", request.body, "worker.js", "application/javascript")]
         )
     if request.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data")
@@ -183,7 +183,7 @@ def with_handlers(config: Mapping[str, Any], handlers: Exports, source: Source) 
 
 
 @dataclass(frozen=True)
-class Settled:
+class ResolvedUpload:
     """What an upload comes to, given what the Worker was."""
 
     config: Mapping[str, Any]
@@ -192,7 +192,7 @@ class Settled:
     version: int | None
 
 
-def settled(request: ApiRequest, name: str, metadata: Mapping[str, Any]) -> Settled:
+def resolve_upload(request: ApiRequest, name: str, metadata: Mapping[str, Any]) -> ResolvedUpload:
     """Bindings, assets and migrations, checked against what there is now."""
     metadata = {**metadata, **checked(metadata, METADATA)}
     scripts.check_scope(request.store, request.scope)
@@ -215,10 +215,10 @@ def settled(request: ApiRequest, name: str, metadata: Mapping[str, Any]) -> Sett
         **({"trusted": True} if scripts.is_trusted(request.store, request.scope) else {}),
     }
     scripts.check_tails(request.store, request.account, config)
-    return Settled(config, bound(request, name, after, state), state, old.version if old else None)
+    return ResolvedUpload(config, bindings_with_ids(request, name, after, state), state, old.version if old else None)
 
 
-def bound(request: ApiRequest, name: str, after: Iterable[Binding], state: Mapping[str, Any]) -> list[Binding]:
+def bindings_with_ids(request: ApiRequest, name: str, after: Iterable[Binding], state: Mapping[str, Any]) -> list[Binding]:
     """The bindings of a Worker with those to Durable Objects resolved, be it to its own classes after migrations or to those of others."""
 
     def classes_of(key: str) -> migrations.Classes:
@@ -251,21 +251,21 @@ def check_assets_binding(served: Mapping[str, Any] | None, after: Sequence[Bindi
         raise invalid("a binding of type assets needs `assets` in the metadata")
 
 
-async def validated(
+async def validate(
     request: ApiRequest, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]
 ) -> Exports:
     """What the Worker handles; one of assets alone has nothing to start."""
     return await request.runtime.validate(source, config, bound) if source.modules else Exports([], has_default=False)
 
 
-def uploaded(request: ApiRequest, script: Script, startup_ms: int) -> ApiResponse:
+def upload_response(request: ApiRequest, script: Script, startup_ms: int) -> ApiResponse:
     """What an upload answers: the Worker without its bindings."""
     request.invalidate(script.key)
     version = scripts.answering(request.store, script)["id"].replace("-", "")
     return ApiResponse(
         {
-            **shown(script),
-            "tags": tags_shown(request.store, script),
+            **script_to_api(script),
+            "tags": script_tags(request.store, script),
             "startup_time_ms": startup_ms,
             "entry_point": script.main,
             "deployment_id": version,
@@ -283,10 +283,10 @@ async def put_script(request: ApiRequest) -> ApiResponse:
     check_etag(request, name)
     check_inherit_with_keep(request, upload.metadata)
     source = source_to_keep(request, name, upload.files) or upload.source()
-    tags, first = tags_after(request, upload.metadata), settled(request, name, upload.metadata)
-    handlers = await validated(request, source, first.config, first.bindings)
+    tags, first = tags_after(request, upload.metadata), resolve_upload(request, name, upload.metadata)
+    handlers = await validate(request, source, first.config, first.bindings)
     # Validation let others write: what bindings point to is settled only now.
-    after = settled(request, name, upload.metadata)
+    after = resolve_upload(request, name, upload.metadata)
     if after.version != first.version:
         raise conflict()
     change = Change(
@@ -297,17 +297,17 @@ async def put_script(request: ApiRequest) -> ApiResponse:
         {"migrations": after.migrations},
         read_annotations(upload.metadata),
     )
-    return uploaded(request, scripts.write(request.store, request.scope, name, change), handlers.startup_ms)
+    return upload_response(request, scripts.write(request.store, request.scope, name, change), handlers.startup_ms)
 
 
 async def put_content(request: ApiRequest) -> ApiResponse:
     """Replace the code and nothing else."""
     script, upload = request.script, await read(request)
     source = upload.source()
-    handlers = await validated(request, source, script.config, list(bindings.load(request.store, script.id).values()))
+    handlers = await validate(request, source, script.config, list(bindings.load(request.store, script.id).values()))
     if request.script.version != script.version:
         raise conflict()
-    return uploaded(
+    return upload_response(
         request,
         scripts.write(
             request.store, request.scope, script.name, Change(source, with_handlers(script.config, handlers, source))

@@ -18,7 +18,7 @@ from local_edge.model.versions import Content, Deployment, Version
 
 AUTHOR = "local@edge.test"
 #: Metadata that belongs to the Worker, not to a version of it.
-REFUSED = ("migrations", "logpush", "tail_consumers", "tags")
+UNVERSIONED_SETTINGS = ("migrations", "logpush", "tail_consumers", "tags")
 SHARE = fields({"version_id": TEXT, "percentage": of_type("a number from 0 to 100", int, float, least=0, most=100)})
 
 
@@ -27,7 +27,7 @@ def source_of(version: Version) -> str:
     return str(version.content.config.get("last_deployed_from", "api"))
 
 
-def shown(version: Version) -> dict[str, Any]:
+def to_api(version: Version) -> dict[str, Any]:
     """A version as its listing shows it."""
     annotations = {"workers/triggered_by": "upload", **version.annotations}
     return {
@@ -45,16 +45,16 @@ def shown(version: Version) -> dict[str, Any]:
     }
 
 
-def in_full(request: ApiRequest, version: Version) -> dict[str, Any]:
+def version_detail(request: ApiRequest, version: Version) -> dict[str, Any]:
     """A version with what it consists of."""
     content = version.content
     config = {name: content.config.get(name, default) for name, default in DEFAULTS.items()}
     handlers = content.config.get("handlers", [])
     return {
-        **shown(version),
+        **to_api(version),
         "startup_time_ms": 1,
         "resources": {
-            "bindings": [one.shown() for one in content.bindings],
+            "bindings": [one.to_api() for one in content.bindings],
             "script": {
                 "etag": content.etag,
                 "handlers": handlers,
@@ -73,7 +73,7 @@ def in_full(request: ApiRequest, version: Version) -> dict[str, Any]:
     }
 
 
-def deployed(request: ApiRequest, deployment: Deployment) -> dict[str, Any]:
+def deployment_json(request: ApiRequest, deployment: Deployment) -> dict[str, Any]:
     source = source_of(versions.get(request.store, request.script.id, deployment.versions[0]["version_id"]))
     return {
         "id": deployment.id,
@@ -88,7 +88,7 @@ def deployed(request: ApiRequest, deployment: Deployment) -> dict[str, Any]:
 
 async def list_versions(request: ApiRequest) -> ApiResponse:
     """All versions that could be deployed, which are all there are. wrangler reads the `resources` of these, too."""
-    found = [in_full(request, version) for version in versions.listing(request.store, request.script.id)]
+    found = [version_detail(request, version) for version in versions.listing(request.store, request.script.id)]
     page, size = request.number("page", 1, 1, 1_000_000), request.number("per_page", 10, 1, 100)
     return ApiResponse(
         {"items": found if request.query.get("deployable") == "true" else found[(page - 1) * size : page * size]},
@@ -103,16 +103,16 @@ async def list_versions(request: ApiRequest) -> ApiResponse:
 
 
 async def get_version(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(in_full(request, versions.get(request.store, request.script.id, request.params["version"])))
+    return ApiResponse(version_detail(request, versions.get(request.store, request.script.id, request.params["version"])))
 
 
 async def create_version(request: ApiRequest) -> ApiResponse:
     """An upload that nothing answers with until it is deployed. What it inherits comes from the newest version."""
     script, upload = request.script, await uploads.read(request)
-    refused = [key for key in REFUSED if upload.metadata.get(key)]
-    if refused:
+    unversioned = [key for key in UNVERSIONED_SETTINGS if upload.metadata.get(key)]
+    if unversioned:
         raise invalid(
-            f"metadata `{refused[0]}` belongs to the Worker and not to a version: send it with the Worker's settings"
+            f"metadata `{unversioned[0]}` belongs to the Worker and not to a version: send it with the Worker's settings"
         )
     source, newest = upload.source(), versions.newest(request.store, script.id)
     before = {one.name: one for one in newest.content.bindings}
@@ -120,7 +120,7 @@ async def create_version(request: ApiRequest) -> ApiResponse:
     after = bindings.resolve(
         request.store, request.account, metadata.get("bindings", []), before, uploads.rules_of(request, metadata)
     )
-    after = uploads.bound(request, script.name, after, script.migrations)
+    after = uploads.bindings_with_ids(request, script.name, after, script.migrations)
     served = uploads.assets_after(request, script, metadata)
     uploads.check_assets_binding(served, after)
     config = {
@@ -128,11 +128,11 @@ async def create_version(request: ApiRequest) -> ApiResponse:
         "last_deployed_from": request.client,
         **({"assets": served} if served else {}),
     }
-    handlers = await uploads.validated(request, source, config, after)
+    handlers = await uploads.validate(request, source, config, after)
     content = Content(source.etag, source.main, uploads.with_handlers(config, handlers, source), after)
     ident = scripts.add_version(request.store, script, source, content, uploads.read_annotations(upload.metadata))
     return ApiResponse(
-        {**in_full(request, versions.get(request.store, script.id, ident)), "startup_time_ms": handlers.startup_ms}
+        {**version_detail(request, versions.get(request.store, script.id, ident)), "startup_time_ms": handlers.startup_ms}
     )
 
 
@@ -154,15 +154,15 @@ async def patch_latest(request: ApiRequest) -> ApiResponse:
         {**newest.config, "last_deployed_from": request.client},
         bindings.counted(list(after.values())),
     )
-    await uploads.validated(request, scripts.source_of(request.store, newest), content.config, content.bindings)
+    await uploads.validate(request, scripts.source_of(request.store, newest), content.config, content.bindings)
     annotations = {"workers/triggered_by": "secret", **uploads.read_annotations(body)}
     ident = scripts.add_version(request.store, script, None, content, annotations)
-    return ApiResponse(in_full(request, versions.get(request.store, script.id, ident)))
+    return ApiResponse(version_detail(request, versions.get(request.store, script.id, ident)))
 
 
 async def list_deployments(request: ApiRequest) -> ApiResponse:
     return ApiResponse(
-        {"deployments": [deployed(request, one) for one in versions.deployments(request.store, request.script.id)]}
+        {"deployments": [deployment_json(request, one) for one in versions.deployments(request.store, request.script.id)]}
     )
 
 
@@ -172,7 +172,7 @@ async def get_deployment(request: ApiRequest) -> ApiResponse:
     ]
     if not found:
         raise ApiError(404, 10336, "Deployment not found.")
-    return ApiResponse(deployed(request, found[0]))
+    return ApiResponse(deployment_json(request, found[0]))
 
 
 async def create_deployment(request: ApiRequest) -> ApiResponse:
@@ -192,7 +192,7 @@ async def create_deployment(request: ApiRequest) -> ApiResponse:
     if len(shares) > 1:
         versions.amend(request.store, script.id, shares)
     request.invalidate(script.key)
-    return ApiResponse(deployed(request, versions.deployments(request.store, script.id)[0]))
+    return ApiResponse(deployment_json(request, versions.deployments(request.store, script.id)[0]))
 
 
 def read_shares(request: ApiRequest, script: Script, body: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ def zone_named(request: ApiRequest, body: Mapping[str, Any], host: str) -> Zone:
     return max(fits, key=lambda zone: len(zone.name))
 
 
-def shown(row: Any) -> dict[str, Any]:
+def to_api(row: Any) -> dict[str, Any]:
     """A route; without a Worker it has no key `script`."""
     return {"id": row["id"], "pattern": row["pattern"], **({"script": row["script"]} if row["script"] else {})}
 
@@ -62,7 +62,7 @@ def find(request: ApiRequest) -> dict[str, Any]:
     )
     if row is None:
         raise ApiError(404, 10009, "workers.api.error.route_not_found: this route does not exist in this zone.")
-    return shown(row)
+    return to_api(row)
 
 
 def read(request: ApiRequest, ident: str) -> tuple[str, str | None]:
@@ -135,7 +135,7 @@ async def put_script_routes(request: ApiRequest) -> ApiResponse:
     rows = request.store.all("select * from routes where script = ? order by created_on, id", script.name)
     return ApiResponse(
         [
-            {**shown(row), "zone_id": row["zone"], "zone_name": owned[row["zone"]].name}
+            {**to_api(row), "zone_id": row["zone"], "zone_name": owned[row["zone"]].name}
             for row in rows
             if row["zone"] in owned
         ]
@@ -144,7 +144,7 @@ async def put_script_routes(request: ApiRequest) -> ApiResponse:
 
 async def list_routes(request: ApiRequest) -> ApiResponse:
     rows = request.store.all("select * from routes where zone = ? order by created_on, id", request.params["zone"])
-    return ApiResponse([shown(row) for row in rows])
+    return ApiResponse([to_api(row) for row in rows])
 
 
 async def get_route(request: ApiRequest) -> ApiResponse:
@@ -160,7 +160,7 @@ async def create_route(request: ApiRequest) -> ApiResponse:
         db.execute("insert into routes values (?, ?, ?, ?, ?)", (ident, request.params["zone"], pattern, script, now()))
     request.invalidate("routes")
     row = {"id": ident, "pattern": pattern, "script": script}
-    return ApiResponse({"id": ident} if request.behaviors.route_create_response == "id" else shown(row))
+    return ApiResponse({"id": ident} if request.behaviors.route_create_response == "id" else to_api(row))
 
 
 async def put_route(request: ApiRequest) -> ApiResponse:
@@ -169,7 +169,7 @@ async def put_route(request: ApiRequest) -> ApiResponse:
     with request.store.write() as db:
         db.execute("update routes set pattern = ?, script = ? where id = ?", (pattern, script, ident))
     request.invalidate("routes")
-    return ApiResponse(shown({"id": ident, "pattern": pattern, "script": script}))
+    return ApiResponse(to_api({"id": ident, "pattern": pattern, "script": script}))
 
 
 async def delete_route(request: ApiRequest) -> ApiResponse:

@@ -32,7 +32,7 @@ class Binding:
     target: str | None = None
     value: str | None = None
 
-    def shown(self) -> dict[str, Any]:
+    def to_api(self) -> dict[str, Any]:
         """The binding as the API returns it."""
         renamed = {old: self.spec[new] for old, new in RENAMED.get(self.type, {}).items() if new in self.spec}
         return {"name": self.name, "type": self.type, **self.spec, **renamed}

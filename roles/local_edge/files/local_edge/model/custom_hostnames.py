@@ -166,7 +166,7 @@ def validation_records(method: str, hosts: Sequence[str], secret: str) -> list[d
     return [{"status": "pending", **records[method](host.removeprefix("*."), token(host, secret))} for host in hosts]
 
 
-def ssl_shown(ident: str, hostname: str, ssl: Mapping[str, Any], since: str, seconds: float) -> dict[str, Any]:
+def ssl_to_api(ident: str, hostname: str, ssl: Mapping[str, Any], since: str, seconds: float) -> dict[str, Any]:
     """A certificate as far as it is: records while it waits for validation, an issuer once it is active."""
     status = "active" if ssl.get("custom_certificate") else state(SSL_STATES, since, seconds)
     hosts = [hostname, *([f"*.{hostname}"] if ssl["wildcard"] else [])]

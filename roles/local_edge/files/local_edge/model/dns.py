@@ -155,7 +155,7 @@ class Record:
     domain: str | None = None
     worker: str | None = None
 
-    def shown(self) -> dict[str, Any]:
+    def to_api(self) -> dict[str, Any]:
         meta = {"origin_worker_id": self.worker, "read_only": True} if self.domain else {}
         return {
             "id": self.id,
@@ -341,7 +341,7 @@ def overwrite(store: Store, zone: Zone, ident: object, body: Mapping[str, Any]) 
 
 def merge(store: Store, zone: Zone, ident: object, body: Mapping[str, Any]) -> Record:
     """Change what a body names."""
-    return overwrite(store, zone, ident, {**find(store, zone.id, ident).shown(), **body})
+    return overwrite(store, zone, ident, {**find(store, zone.id, ident).to_api(), **body})
 
 
 def delete(store: Store, zone: str, ident: object) -> Record:

@@ -94,7 +94,7 @@ def module_of(module: Module, kind: str) -> dict[str, str]:
 
 def runtime_binding(binding: Binding, scope: ScriptScope, name: str) -> dict[str, Any]:
     """Return a binding for the runtime. A Durable Object binding gets the key of the Worker that defines its class."""
-    shown = binding.shown()
+    shown = binding.to_api()
     if binding.type == "durable_object_namespace":
         shown["key"] = migrations.owner(binding, scope, name)
     return shown
@@ -102,7 +102,7 @@ def runtime_binding(binding: Binding, scope: ScriptScope, name: str) -> dict[str
 
 def key_of(binding: Binding) -> dict[str, Any]:
     """Return a key with all parameters of `crypto.subtle.importKey`."""
-    return {**binding.shown(), **json.loads(binding.value or "{}")}
+    return {**binding.to_api(), **json.loads(binding.value or "{}")}
 
 
 def no_version() -> Mapping[str, str]:
@@ -136,7 +136,7 @@ def definition(
             if binding.type in VALUE_BINDINGS
         },
         "bindings": [runtime_binding(binding, scope, name) for binding in bindings if binding.type in SERVICE_BINDINGS],
-        "blobs": [binding.shown() for binding in bindings if binding.type in BLOB_BINDINGS],
+        "blobs": [binding.to_api() for binding in bindings if binding.type in BLOB_BINDINGS],
         "keys": [key_of(binding) for binding in bindings if binding.type == KEY],
         "has_default": config.get("has_default", True),
         "script": is_script(source),

@@ -31,7 +31,7 @@ class LogEntry:
         """Return whether the entry is of a Worker, given by `namespace/name` or by its bare name."""
         return worker in (self.worker, self.key.rpartition("/")[2])
 
-    def shown(self) -> dict[str, Any]:
+    def to_api(self) -> dict[str, Any]:
         return {"worker": self.worker, "level": self.level, "text": self.text, "time": self.time}
 
 
