@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse, paged
-from local_edge.api.script_objects import script_to_api, script_tags
+from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.api.scripts import delete_script
 from local_edge.errors import ApiError, bad_body
 from local_edge.model import bindings, cron, scripts, subdomains
@@ -254,7 +254,9 @@ async def get_service_bindings(request: ApiRequest) -> ApiResponse:
 async def get_service_routes(request: ApiRequest) -> ApiResponse:
     """The routes of a Worker over all zones."""
     zones = {zone.id: zone for zone in request.settings.zones if zone.account.id == request.account}
-    rows = request.store.all("select * from routes where script = ? order by created_on", script_for_service(request).name)
+    rows = request.store.all(
+        "select * from routes where script = ? order by created_on", script_for_service(request).name
+    )
     return ApiResponse(
         [
             {

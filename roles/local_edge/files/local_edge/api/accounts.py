@@ -124,7 +124,9 @@ def listed(request: ApiRequest, fields: Mapping[str, str], items: Iterable[dict[
     """A page of what the query asks for: filtered by `fields`, in the order that `order` and `direction` tell."""
     asked = {path: request.query[name] for name, path in fields.items() if request.query.get(name)}
     enough = any if request.query.get("match") == "any" and asked else all
-    found = [item for item in items if enough(matches(get_path(item, path), condition) for path, condition in asked.items())]
+    found = [
+        item for item in items if enough(matches(get_path(item, path), condition) for path, condition in asked.items())
+    ]
     order = request.query.get("order", "name")
     if order in fields and ("order" in request.query or "direction" in request.query):
         found.sort(key=lambda item: get_path(item, fields[order]), reverse=request.query.get("direction") == "desc")

@@ -156,7 +156,9 @@ def queries(request: ApiRequest) -> list[dict[str, Any]]:
 
 async def results(request: ApiRequest) -> list[dict[str, Any]]:
     """What each statement came to: `{columns, rows, meta}`. All of a request are one transaction."""
-    found: list[dict[str, Any]] = await call_database(request, "/query", id=DATABASES.ident_of(request), queries=queries(request))
+    found: list[dict[str, Any]] = await call_database(
+        request, "/query", id=DATABASES.ident_of(request), queries=queries(request)
+    )
     return found
 
 
@@ -263,7 +265,9 @@ async def export(request: ApiRequest) -> ApiResponse:
         )
     except EdgeError as error:
         return task_status("export", error.message)
-    return task_status("export", at_bookmark=bookmark, result={"filename": name, "signed_url": signed_url(request, name, "GET")})
+    return task_status(
+        "export", at_bookmark=bookmark, result={"filename": name, "signed_url": signed_url(request, name, "GET")}
+    )
 
 
 def options(given: Any) -> dict[str, Any]:

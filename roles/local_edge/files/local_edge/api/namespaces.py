@@ -52,7 +52,9 @@ def to_api(row: Any, account: str) -> dict[str, Any]:
 def to_response(request: ApiRequest, namespace: dict[str, Any]) -> dict[str, Any]:
     """A namespace as it travels."""
     return {
-        key: value for key, value in namespace.items() if key not in OMITTED_FIELDS[request.behaviors.namespace_optional_fields]
+        key: value
+        for key, value in namespace.items()
+        if key not in OMITTED_FIELDS[request.behaviors.namespace_optional_fields]
     }
 
 

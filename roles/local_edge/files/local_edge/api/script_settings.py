@@ -11,7 +11,7 @@ from typing import Any
 from local_edge.api import multipart
 from local_edge.api.behaviors import bindings_to_api, updates_modified_on
 from local_edge.api.request import ApiRequest, ApiResponse
-from local_edge.api.script_objects import settings_to_api, script_tags
+from local_edge.api.script_objects import script_tags, settings_to_api
 from local_edge.api.uploads import bindings_with_ids, check_assets_binding, json_part, validate, with_handlers
 from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
 from local_edge.model import bindings, migrations, scripts, versions
@@ -201,6 +201,8 @@ async def put_tag(request: ApiRequest) -> ApiResponse:
 async def delete_tag(request: ApiRequest) -> ApiResponse:
     script = request.script
     update_script(
-        request, script, Change(tags=[tag for tag in script_tags(request.store, script) if tag != request.params["tag"]])
+        request,
+        script,
+        Change(tags=[tag for tag in script_tags(request.store, script) if tag != request.params["tag"]]),
     )
     return ApiResponse()

@@ -11,7 +11,7 @@ from typing import Any
 from local_edge.api import multipart
 from local_edge.api.multipart import FormPart
 from local_edge.api.request import ApiRequest, ApiResponse
-from local_edge.api.script_objects import script_to_api, script_tags
+from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.api.uploads import CONTENT_TYPES
 from local_edge.errors import ApiError, bad_parameter, worker_missing
 from local_edge.model import scripts
@@ -28,7 +28,11 @@ def listed(request: ApiRequest, script: Script) -> dict[str, Any]:
     """A Worker in the listing of its scope."""
     item = {**script_to_api(script), "tags": script_tags(request.store, script)}
     if request.scope.namespace:
-        return {key: value for key, value in item.items() if key not in OMITTED_LIST_FIELDS[request.behaviors.list_includes_tags]}
+        return {
+            key: value
+            for key, value in item.items()
+            if key not in OMITTED_LIST_FIELDS[request.behaviors.list_includes_tags]
+        }
     rows = request.store.all(
         "select id, zone, pattern, script from routes where script = ? order by created_on", script.name
     )

@@ -14,7 +14,7 @@ from local_edge.api import multipart
 from local_edge.api.behaviors import check_etag, check_inherit_with_keep, source_to_keep
 from local_edge.api.multipart import FormPart
 from local_edge.api.request import ApiRequest, ApiResponse
-from local_edge.api.script_objects import script_to_api, script_tags
+from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
 from local_edge.model import assets, bindings, migrations, scripts
 from local_edge.model.bindings import Binding, Rules
@@ -99,7 +99,9 @@ class Upload:
     def module(file: FormPart, name: str, main: str, main_kind: str | None) -> Module:
         kind = MODULE_KINDS.get(file.media_type)
         if kind is None:
-            raise invalid(f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(MODULE_KINDS)}")
+            raise invalid(
+                f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(MODULE_KINDS)}"
+            )
         if not name.isprintable():
             raise invalid(f"module {name!r}: the name of a module has no control characters")
         if name == main:
@@ -218,7 +220,9 @@ def resolve_upload(request: ApiRequest, name: str, metadata: Mapping[str, Any]) 
     return ResolvedUpload(config, bindings_with_ids(request, name, after, state), state, old.version if old else None)
 
 
-def bindings_with_ids(request: ApiRequest, name: str, after: Iterable[Binding], state: Mapping[str, Any]) -> list[Binding]:
+def bindings_with_ids(
+    request: ApiRequest, name: str, after: Iterable[Binding], state: Mapping[str, Any]
+) -> list[Binding]:
     """The bindings of a Worker with those to Durable Objects resolved, be it to its own classes after migrations or to those of others."""
 
     def classes_of(key: str) -> migrations.Classes:
@@ -251,9 +255,7 @@ def check_assets_binding(served: Mapping[str, Any] | None, after: Sequence[Bindi
         raise invalid("a binding of type assets needs `assets` in the metadata")
 
 
-async def validate(
-    request: ApiRequest, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]
-) -> Exports:
+async def validate(request: ApiRequest, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]) -> Exports:
     """What the Worker handles; one of assets alone has nothing to start."""
     return await request.runtime.validate(source, config, bound) if source.modules else Exports([], has_default=False)
 

@@ -103,7 +103,9 @@ async def list_versions(request: ApiRequest) -> ApiResponse:
 
 
 async def get_version(request: ApiRequest) -> ApiResponse:
-    return ApiResponse(version_detail(request, versions.get(request.store, request.script.id, request.params["version"])))
+    return ApiResponse(
+        version_detail(request, versions.get(request.store, request.script.id, request.params["version"]))
+    )
 
 
 async def create_version(request: ApiRequest) -> ApiResponse:
@@ -132,7 +134,10 @@ async def create_version(request: ApiRequest) -> ApiResponse:
     content = Content(source.etag, source.main, uploads.with_handlers(config, handlers, source), after)
     ident = scripts.add_version(request.store, script, source, content, uploads.read_annotations(upload.metadata))
     return ApiResponse(
-        {**version_detail(request, versions.get(request.store, script.id, ident)), "startup_time_ms": handlers.startup_ms}
+        {
+            **version_detail(request, versions.get(request.store, script.id, ident)),
+            "startup_time_ms": handlers.startup_ms,
+        }
     )
 
 
@@ -162,7 +167,11 @@ async def patch_latest(request: ApiRequest) -> ApiResponse:
 
 async def list_deployments(request: ApiRequest) -> ApiResponse:
     return ApiResponse(
-        {"deployments": [deployment_json(request, one) for one in versions.deployments(request.store, request.script.id)]}
+        {
+            "deployments": [
+                deployment_json(request, one) for one in versions.deployments(request.store, request.script.id)
+            ]
+        }
     )
 
 
