@@ -335,19 +335,19 @@ WRONG: list[tuple[dict[str, t.Any], str]] = [
     ({"assets": {"directory": "/nowhere"}}, "assets: folder /nowhere does not exist"),
     ({"assets": {"binding": "ASSETS"}}, "directory"),
     ({"assets": {"html_handling": "x"}}, "html_handling"),
-    ({"assets": {"run_worker_first": "yes"}}, "run_worker_first is 'yes': give true, false or a list of paths"),
+    ({"assets": {"run_worker_first": "yes"}}, "run_worker_first is 'yes'. Set true, false or a list of paths"),
     ({"assets": {"run_worker_first": []}}, r"run_worker_first is \[\]"),
-    ({"content": None}, "assets: binding is given, and there is no code that could use it"),
+    ({"content": None}, "assets: binding is set, but the Worker has no code to use it"),
     (
         {"content": None, "assets": {"binding": None, "run_worker_first": True}},
-        "assets: run_worker_first is given, and there is no code",
+        "assets: run_worker_first is set, but the Worker has no code",
     ),
     (
         {"content": None, "assets": None},
-        "There is no code for the Worker: give one of content, path and entrypoint, or assets alone",
+        "content, path, entrypoint: the Worker has no code. Set exactly one of these options, or only assets",
     ),
     ({"vars": {"ASSETS": "x"}}, "ASSETS is declared 2 times"),
-    ({"assets": {"binding": "a-b"}}, "'a-b' is no name that a Worker can use"),
+    ({"assets": {"binding": "a-b"}}, "'a-b' is not a valid binding name"),
 ]
 
 

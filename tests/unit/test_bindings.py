@@ -192,7 +192,7 @@ def test_the_documentation_of_an_option_names_the_types_that_take_it(option: str
 def test_names_that_are_resolved_are_options(label: str) -> None:
     kind = TYPES[label]
     if kind.lookup:
-        assert {kind.lookup.option, kind.lookup.id_option} == set(kind.one_of)
+        assert {kind.lookup.name_option, kind.lookup.id_option} == set(kind.one_of)
     assert set(kind.api_aliases) | set(kind.defaults) <= set(kind.all_options) | {
         kind.lookup.id_option if kind.lookup else ""
     }
@@ -206,7 +206,7 @@ def test_the_edge_knows_the_same_types() -> None:
 def test_the_edge_takes_the_same_options(label: str) -> None:
     kind, theirs = TYPES[label], KINDS[label]
     names = {other: option for option, other in kind.api_aliases.items()}
-    names_only = {kind.lookup.option} if kind.lookup else set()
+    names_only = {kind.lookup.name_option} if kind.lookup else set()
     must = [{names.get(option, option)} for option in theirs.required] + ([set(theirs.either)] if theirs.either else [])
     mine = [{option} for option in kind.required] + ([set(kind.one_of) - names_only] if kind.one_of else [])
     assert sorted(map(sorted, must)) == sorted(map(sorted, mine))
@@ -521,36 +521,48 @@ def test_a_key_of_a_worker_that_others_upload(run: Runner, edge: Edge) -> None:
 # -- what is wrong -----------------------------------------------------------------------------------------------------
 
 WRONG = [
-    ({"type": "secret_text", "text": "s"}, "bindings: B is of type secret_text: give it in secrets, as a text"),
+    (
+        {"type": "secret_text", "text": "s"},
+        "bindings: B: type secret_text cannot be declared in bindings. Declare it in secrets, as a string",
+    ),
     (
         {"type": "secret_key"},
-        "bindings: B is of type secret_key: give it in secrets, as a dictionary of algorithm, format, usages and key_base64 or key_jwk",
+        (
+            "bindings: B: type secret_key cannot be declared in bindings. "
+            "Declare it in secrets, as a dictionary of algorithm, format, usages and key_base64 or key_jwk"
+        ),
     ),
-    ({"type": "tail_consumer", "service": "w"}, "give the Worker in tail_consumers"),
-    ({"type": "assets"}, "bindings: B is of type assets: give its name as binding in assets"),
-    ({"type": "wasm_module"}, "let the Worker import the file instead"),
-    ({"type": "kv"}, "bindings: B: type 'kv' is none of plain_text, json, .*say in options what it takes"),
-    ({"type": "kv", "title": "x", "options": {}}, "bindings: B: type kv does not take title. It takes no options"),
+    ({"type": "tail_consumer", "service": "w"}, "Declare the Worker in tail_consumers"),
+    ({"type": "assets"}, "bindings: B: type assets cannot be declared in bindings. Set its name in assets"),
+    ({"type": "wasm_module"}, "Import the file in the Worker's code instead"),
+    (
+        {"type": "kv"},
+        "bindings: B: 'kv' is not a supported type. Use one of plain_text, json, .*set its fields in options",
+    ),
+    ({"type": "kv", "title": "x", "options": {}}, "bindings: B: type kv does not accept title. It accepts no options"),
     ({"type": None}, "bindings: B has no type"),
-    ({"name": None, "type": "ai"}, "bindings: one of them has no name"),
-    ({"type": "ai", "options": {"name": "C"}}, "options hold name or type"),
-    ({"type": "ai", "text": "x"}, "bindings: B: type ai does not take text. It takes no options"),
+    ({"name": None, "type": "ai"}, "bindings: an element has no name"),
+    ({"type": "ai", "options": {"name": "C"}}, "options contains name or type"),
+    ({"type": "ai", "text": "x"}, "bindings: B: type ai does not accept text. It accepts no options"),
     ({"type": "service"}, "bindings: B: type service needs service"),
-    ({"type": "service", "service": ""}, "type service needs service, which is not given or empty"),
+    ({"type": "service", "service": ""}, "type service needs service, which is missing or empty"),
     ({"type": "secrets_store_secret", "store_id": "x"}, "needs secret_name"),
-    ({"type": "kv_namespace"}, "type kv_namespace needs one of namespace_id and title, and none of them is given"),
+    ({"type": "kv_namespace"}, "type kv_namespace needs exactly one of namespace_id, title. Set one of them"),
     (
         {"type": "kv_namespace", "namespace_id": "a", "title": "b"},
-        "needs one of namespace_id and title, and namespace_id and title is given",
+        "needs exactly one of namespace_id, title. Remove all but one of namespace_id, title",
     ),
-    ({"type": "d1", "database_id": "a", "database_name": "b"}, "needs one of database_id and database_name"),
-    ({"type": "vpc_network"}, "needs one of tunnel_id and network_id"),
+    ({"type": "d1", "database_id": "a", "database_name": "b"}, "needs exactly one of database_id, database_name"),
+    ({"type": "vpc_network"}, "needs exactly one of tunnel_id, network_id"),
     ({"type": "ratelimit", "namespace_id": "1", "simple": {"limit": 5, "period": 30}}, "period.*10, 60"),
     ({"type": "ratelimit", "namespace_id": "1", "simple": {"limit": 5}}, "period"),
     ({"type": "dispatch_namespace", "namespace": "n", "outbound": {"params": []}}, "worker"),
     ({"type": "queue", "queue_name": "q", "delivery_delay": "soon"}, "delivery_delay"),
-    ({"name": "a-b", "type": "ai"}, "'a-b' is no name that a Worker can use"),
-    ({"type": "plain_text", "text": "x" * 5121}, "bindings: B has 5121 bytes and 5120 fit"),
+    ({"name": "a-b", "type": "ai"}, "'a-b' is not a valid binding name"),
+    (
+        {"type": "plain_text", "text": "x" * 5121},
+        "bindings: B has 5121 bytes, and the limit of a variable or secret is 5120",
+    ),
     ({"type": "json", "json": ["é" * 3000]}, "bindings: B has 6004 bytes"),
 ]
 
@@ -603,16 +615,19 @@ def test_what_is_not_there_is_told_with_its_option(run: Runner, label: str, opti
                 "vars": {f"V{number}": "x" for number in range(100)},
                 "secrets": {f"S{number}": "x" for number in range(29)},
             },
-            "129 .* are given and 128 fit",
+            "129 .* are set, and the limit is 128",
         ),
         ({"vars": {"A": "x" * 5121}}, "bindings: A has 5121 bytes"),
         ({"secrets": {"A": "x" * 5121}}, "bindings: A has 5121 bytes"),
-        ({"secrets": {"A": {"x": 1}}}, "secrets: A is a dictionary, and a key does not take x. .* through to_json"),
+        ({"secrets": {"A": {"x": 1}}}, "secrets: A is a dictionary, and a key does not accept x. .* with to_json"),
         (
             {"secrets": {"A": {key: value for key, value in KEY.items() if key != "usages"}}},
             "secrets: A .* needs usages",
         ),
-        ({"secrets": {"A": {**KEY, "key_jwk": {"kty": "oct"}}}}, "secrets: A .* needs one of key_base64 and key_jwk"),
+        (
+            {"secrets": {"A": {**KEY, "key_jwk": {"kty": "oct"}}}},
+            "secrets: A .* needs exactly one of key_base64, key_jwk",
+        ),
         ({"secrets": {"A": ["x"]}}, "secrets: A is a list"),
     ],
 )

@@ -22,13 +22,16 @@ from .bindings import (
 )
 from .fingerprint import canonical
 
-MAX_VARIABLES, MAX_VALUE_SIZE = 128, 5 * 1024  # variables and secrets of a Worker together; bytes of each
+MAX_VARIABLES = 128  # variables and secrets per Worker
+MAX_VALUE_SIZE = 5 * 1024  # bytes
 
 
 def name_errors(option: str, name: str) -> t.Iterator[str]:
     """Yield the validation errors of a name in C(env)."""
     if not NAME.fullmatch(name):
-        yield f"{option}: {name!r} is no name that a Worker can use: letters, digits, _ and $, not beginning with a digit."
+        yield (
+            f"{option}: {name!r} is not a valid binding name. Use letters, digits, _ and $, not starting with a digit."
+        )
 
 
 def validation_errors(user_params: Params) -> t.Iterator[str]:
@@ -46,22 +49,28 @@ def validation_errors(user_params: Params) -> t.Iterator[str]:
     for name in dict.fromkeys(names):
         yield from name_errors("bindings", name)
         if names.count(name) > 1:
-            yield f"bindings: {name} is declared {names.count(name)} times, in bindings, vars, secrets or assets: keep one of them."
+            yield (
+                f"bindings: {name} is declared {names.count(name)} times in bindings, vars, secrets and assets. "
+                "Keep one declaration."
+            )
     yield from _size_errors(declared, user_params.get("vars") or {}, secrets)
 
 
 def _binding_errors(binding: Params) -> t.Iterator[str]:
     prefix, type_name, raw_options = (
-        f"bindings: {binding.get('name') or 'one of them'}",
+        f"bindings: {binding.get('name') or 'an element'}",
         binding.get("type"),
         binding.get("options"),
     )
     if not binding.get("name") or not type_name:
-        yield f"{prefix} has no {'type' if binding.get('name') else 'name'}: give it one."
+        yield f"{prefix} has no {'type' if binding.get('name') else 'name'}. Set one."
     elif type_name in REJECTED_TYPES:
-        yield f"{prefix} is of type {type_name}: {REJECTED_TYPES[type_name]}"
+        yield f"{prefix}: type {type_name} cannot be declared in bindings. {REJECTED_TYPES[type_name]}"
     elif type_name not in TYPES and raw_options is None:
-        yield f"{prefix}: type {type_name!r} is none of {', '.join(TYPES)}. If Cloudflare knows it, say in options what it takes, if only {{}}."
+        yield (
+            f"{prefix}: {type_name!r} is not a supported type. Use one of {', '.join(TYPES)}. "
+            "For a newer type of Cloudflare, set its fields in options, or options: {} for none."
+        )
     else:
         given_options = {
             option: value
@@ -70,13 +79,16 @@ def _binding_errors(binding: Params) -> t.Iterator[str]:
         }
         yield from _option_errors(f"{prefix}: type {type_name}", type_of(binding), given_options, raw_options or {})
     if {"name", "type"} & set(raw_options or {}):
-        yield f"{prefix}: options hold name or type, which are given beside them: leave them out there."
+        yield f"{prefix}: options contains name or type. Set them next to options instead."
 
 
 def _option_errors(prefix: str, schema: BindingSchema, given_options: Params, raw_options: Params) -> t.Iterator[str]:
     unexpected = sorted(set(given_options) - set(schema.all_options))
     if unexpected:
-        yield f"{prefix} does not take {', '.join(unexpected)}. It takes {', '.join(schema.all_options) or 'no options'}."
+        yield (
+            f"{prefix} does not accept {', '.join(unexpected)}. "
+            f"It accepts {', '.join(schema.all_options) or 'no options'}."
+        )
     user_params = {
         option
         for option, value in {**given_options, **raw_options}.items()
@@ -84,14 +96,17 @@ def _option_errors(prefix: str, schema: BindingSchema, given_options: Params, ra
     }
     for option in schema.required:
         if option not in user_params:
-            yield f"{prefix} needs {option}, which is not given or empty."
+            yield f"{prefix} needs {option}, which is missing or empty. Set it."
     given_alternatives = [option for option in schema.one_of if option in user_params]
     if schema.one_of and len(given_alternatives) != 1:
-        yield f"{prefix} needs one of {' and '.join(schema.one_of)}, and {' and '.join(given_alternatives) or 'none of them'} is given."
+        yield (
+            f"{prefix} needs exactly one of {', '.join(schema.one_of)}. "
+            + (f"Remove all but one of {', '.join(given_alternatives)}." if given_alternatives else "Set one of them.")
+        )
 
 
 def _secret_errors(name: str, value: t.Any) -> t.Iterator[str]:
-    hint = "A secret is a text, or a key; another value is given through to_json."
+    hint = "A secret is a string or a key. Encode other values with to_json."
     if isinstance(value, dict):
         given_options = {option: part for option, part in value.items() if part is not None}
         yield from (
@@ -101,7 +116,7 @@ def _secret_errors(name: str, value: t.Any) -> t.Iterator[str]:
     elif isinstance(value, list):
         yield f"secrets: {name} is a list. {hint}"
     elif not str(value):
-        yield f"secrets: {name} is empty: give it a value, or null to remove it."
+        yield f"secrets: {name} is empty. Set a value, or null to remove the secret."
 
 
 def _size_errors(declared: t.Iterable[Params], variables: Params, secrets: Params) -> t.Iterator[str]:
@@ -114,7 +129,13 @@ def _size_errors(declared: t.Iterable[Params], variables: Params, secrets: Param
     for name, value in values.items():
         size = len(value.encode() if isinstance(value, str) else canonical(value))
         if size > MAX_VALUE_SIZE:
-            yield f"bindings: {name} has {size} bytes and {MAX_VALUE_SIZE} fit into a variable or secret: keep it in KV or R2, and bind that."
+            yield (
+                f"bindings: {name} has {size} bytes, and the limit of a variable or secret is {MAX_VALUE_SIZE}. "
+                "Store it in KV or R2, and bind that."
+            )
     count = len([value for value in values.values() if value is not None])
     if count > MAX_VARIABLES:
-        yield f"bindings: {count} variables and secrets are given and {MAX_VARIABLES} fit: make one json of several, or keep them in KV."
+        yield (
+            f"bindings: {count} variables and secrets are set, and the limit is {MAX_VARIABLES}. "
+            "Combine several in one json, or store them in KV."
+        )

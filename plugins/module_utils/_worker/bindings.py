@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a Worker is bound to. Two tables say what each type takes; modules, documentation, comparison and upload read them."""
+"""Bindings of a Worker. Modules, validation, comparison and upload use the same two tables: types and options."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from dataclasses import dataclass, field
 from .._cloudflare.client import Client
 from .._engine.resource import Spec, identical
 
-Binding = dict[str, t.Any]  # as the API spells it, with name and type
+Binding = dict[str, t.Any]  # in the form of the API, with name and type
 Params = t.Mapping[str, t.Any]
 
 SECRET_TYPES = ("secret_text", "secret_key")
 VAR_TYPES = ("plain_text", "json")
+# The options that manage a binding type. All other types are managed by bindings alone.
 MANAGING_OPTIONS = {
     "assets": ("assets",),
     **dict.fromkeys(VAR_TYPES, ("bindings", "vars")),
-}  # type -> the options that own it, where it is not bindings alone
+}
 INHERIT = "inherit"
 NAME = re.compile(r"^[A-Za-z_$][A-Za-z0-9_$]*$")
 
 
 @dataclass(frozen=True)
 class NameLookup:
-    """How a name that people know becomes the id that the API wants: C(option) holds the name, C(becomes) the id.
+    """Resolution of a name to an id: C(name_option) is replaced with C(id_option).
 
-    C(path) is the listing below the account, whose items have C(name) and C(id); C(page) is how many of them are asked for at once.
+    C(path) is the listing below the account. C(name) and C(id) are the keys of its items, C(page) is its page size.
+    C(missing_message) is the error for an unknown name, with {} in its place.
     """
 
-    option: str
+    name_option: str
     id_option: str
     path: tuple[str, ...]
     name: str
@@ -42,20 +44,21 @@ class NameLookup:
     missing_message: str
 
     def list_all(self, client: Client) -> list[t.Any]:
-        """Read all things of this kind. The listing is remembered: whoever looks for another of them costs no request."""
+        """List all items. The client caches the listing, so further lookups need no request."""
         return client.list_all(client.account(*self.path), per_page=self.page)
 
     def find(self, client: Client, name: str) -> t.Any:
-        """Return the thing of that name; None where there is none."""
+        """Return the item with this name, or None."""
         return next((item for item in self.list_all(client) if item[self.name] == name), None)
 
 
 @dataclass(frozen=True)
 class BindingSchema:
-    """One type of binding: the options it needs, those it may have, and those of which it needs exactly one.
+    """Options of one type of binding: required, optional, and alternatives (exactly one of C(one_of)).
 
-    C(lookup) resolves a name among them. C(also) is what else the API calls an option, which it may say instead and is told too; C(assumed) is what an
-    option means where the API does not say it; C(untold) are those that it may never say.
+    C(lookup) resolves a name in C(one_of) to an id. C(api_aliases) maps options to second names in the API, which may
+    return either and is sent both. C(defaults) are the values of options that a response omits. Responses may omit
+    C(write_only) options even if they are set.
     """
 
     required: tuple[str, ...] = ()
@@ -68,11 +71,11 @@ class BindingSchema:
 
     @property
     def all_options(self) -> tuple[str, ...]:
-        """All options that it knows."""
+        """Return all options of the type."""
         return (*self.required, *self.one_of, *self.optional)
 
 
-NO_KV_NAMESPACE = "There is no KV namespace {}: create it first, with tenantry.cloudflare_workers.kv_namespace."
+NO_KV_NAMESPACE = "There is no KV namespace {}. Create it first, with tenantry.cloudflare_workers.kv_namespace."
 KV_BY_TITLE = NameLookup(
     "title", "namespace_id", ("storage", "kv", "namespaces"), "title", "id", 100, NO_KV_NAMESPACE.format("titled {!r}")
 )
@@ -98,7 +101,7 @@ TYPES = {
             "name",
             "uuid",
             10_000,
-            "There is no D1 database named {!r}: create it first.",
+            "There is no D1 database named {!r}. Create it first.",
         ),
         api_aliases={"database_id": "id"},
     ),
@@ -136,13 +139,16 @@ TYPES = {
 SECRET_KEY = BindingSchema(("algorithm", "format", "usages"), one_of=("key_base64", "key_jwk"))
 UNKNOWN_TYPE = BindingSchema()
 REJECTED_TYPES = {
-    "secret_text": "give it in secrets, as a text: what is in bindings is shown, what is in secrets never.",
-    "secret_key": f"give it in secrets, as a dictionary of {', '.join(SECRET_KEY.required)} and {' or '.join(SECRET_KEY.one_of)}.",
-    "assets": "give its name as binding in assets.",
-    "tail_consumer": "give the Worker in tail_consumers.",
+    "secret_text": "Declare it in secrets, as a string. Results show bindings, but never secrets.",
+    "secret_key": (
+        f"Declare it in secrets, as a dictionary of {', '.join(SECRET_KEY.required)} "
+        f"and {' or '.join(SECRET_KEY.one_of)}."
+    ),
+    "assets": "Set its name in assets, as binding.",
+    "tail_consumer": "Declare the Worker in tail_consumers.",
     **dict.fromkeys(
         ("wasm_module", "text_blob", "data_blob"),
-        "it belongs to scripts from before modules: let the Worker import the file instead.",
+        "Only Workers without modules support it. Import the file in the Worker's code instead.",
     ),
 }
 
@@ -150,7 +156,7 @@ STRINGS: Spec = {"type": "list", "elements": "str"}
 OPTIONS: dict[str, Spec] = {
     **{option: {"type": "str"} for schema in TYPES.values() for option in schema.all_options},
     "json": {"type": "raw"},
-    "secret_name": {"type": "str", "no_log": False},  # or Ansible takes it for a secret
+    "secret_name": {"type": "str", "no_log": False},  # Ansible would hide it because of its name
     "delivery_delay": {"type": "int"},
     "props": {"type": "dict"},
     "allowed_destination_addresses": STRINGS,
@@ -191,11 +197,11 @@ SPEC: dict[str, t.Any] = {
 }
 
 
-# -- what is declared --------------------------------------------------------------------------------------------------
+# -- declared bindings -------------------------------------------------------------------------------------------------
 
 
 def from_vars(values: Params) -> list[Binding]:
-    """Return the bindings that C(vars) stands for: a string is plain_text, everything else json, null is none."""
+    """Return the bindings for C(vars): plain_text for strings, json for other values. Nulls are dropped."""
     return [
         {"name": name, "type": "plain_text", "text": value}
         if isinstance(value, str)
@@ -206,7 +212,7 @@ def from_vars(values: Params) -> list[Binding]:
 
 
 def secret_binding(name: str, value: t.Any) -> Binding:
-    """Return the binding that a secret stands for: a text, or a key with what it is for."""
+    """Return the binding for a secret: secret_text for a string, secret_key for a dictionary."""
     return (
         {"name": name, "type": "secret_key", **value}
         if isinstance(value, dict)
@@ -215,14 +221,14 @@ def secret_binding(name: str, value: t.Any) -> Binding:
 
 
 def from_assets(assets: t.Mapping[str, t.Any] | None) -> list[Binding]:
-    """Return the binding that the option C(assets) stands for, if it names one."""
+    """Return the binding that the option C(assets) declares, if any."""
     return [{"name": assets["binding"], "type": "assets"}] if assets and assets.get("binding") else []
 
 
 def resolve_declared(user_params: Params, find: t.Callable[[NameLookup, str], str]) -> list[Binding] | None:
-    """Return the bindings that the options C(bindings), C(vars) and C(assets) declare, by name; None where none is given.
+    """Return the bindings declared in C(bindings), C(vars) and C(assets), sorted by name; None if none of them is set.
 
-    C(find) turns a name into an id.
+    C(find) resolves a name to an id.
     """
     if not any(option in user_params for option in ("bindings", "vars", "assets")):
         return None
@@ -234,13 +240,13 @@ def _resolve(binding: Params, find: t.Callable[[NameLookup, str], str]) -> Bindi
     binding_options: Binding = _drop_nulls(binding, SPEC)
     binding_options.update(binding_options.pop("options", {}))
     lookup = type_of(binding_options).lookup
-    if lookup and lookup.option in binding_options:
-        binding_options[lookup.id_option] = find(lookup, binding_options.pop(lookup.option))
+    if lookup and lookup.name_option in binding_options:
+        binding_options[lookup.id_option] = find(lookup, binding_options.pop(lookup.name_option))
     return binding_options
 
 
 def _drop_nulls(value: t.Any, spec: Spec) -> t.Any:
-    """Return a value without the options in it that are null."""
+    """Remove null options from a value, at every depth."""
     match value:
         case list() if "options" in spec:
             return [_drop_nulls(item, spec) for item in value]
@@ -252,27 +258,27 @@ def _drop_nulls(value: t.Any, spec: Spec) -> t.Any:
 
 
 def type_of(binding: Params) -> BindingSchema:
-    """Return what the table says of a binding's type."""
+    """Return the schema of a binding's type."""
     return TYPES.get(binding["type"], UNKNOWN_TYPE)
 
 
 def unknown_types(user_params: Params) -> set[str]:
-    """Return the declared types that no table here knows."""
+    """Return the declared types that have no schema."""
     return {binding["type"] for binding in user_params.get("bindings") or []} - set(TYPES)
 
 
-# -- what is there -----------------------------------------------------------------------------------------------------
+# -- current bindings --------------------------------------------------------------------------------------------------
 
 
 def by_name(bindings: t.Iterable[Binding]) -> list[Binding]:
-    """Sort bindings: their order means nothing."""
+    """Sort bindings by name, since their order has no meaning."""
     return sorted(bindings, key=lambda binding: str(binding["name"]))
 
 
 def from_api(bindings: t.Iterable[Binding], last_sent: t.Iterable[Binding]) -> list[Binding]:
-    """Return the bindings that the API shows but for secrets, each option by its one name.
+    """Return the bindings in a response of the API, except secrets, without aliases of options.
 
-    What it never tells is as the bindings say that are C(attested) to have been sent.
+    The values of write-only options are taken from C(last_sent), the bindings of the last upload.
     """
     sent_by_name = {binding["name"]: binding for binding in last_sent}
     return by_name(
@@ -294,14 +300,14 @@ def _binding_from_api(binding: Binding, previous: Binding) -> Binding:
 
 
 def inherit(name: str) -> Binding:
-    """Return what tells the server to keep a binding as it is."""
+    """Return the binding that makes the server keep the current one of this name."""
     return {"name": name, "type": INHERIT}
 
 
 def to_api(after: t.Iterable[Binding], declared: t.Iterable[Binding], current: t.Iterable[Binding]) -> list[Binding]:
-    """Return the bindings that a Worker shall have as they are sent: what is declared as such, what stays by its name.
+    """Return the desired bindings in the form of an upload. Undeclared bindings are inherited by name.
 
-    Where what stays is not C(there), since the Worker is made anew, it goes whole.
+    If the Worker is replaced, C(current) does not contain them, and they are sent in full.
     """
     new, current_names = {binding["name"]: binding for binding in declared}, {binding["name"] for binding in current}
 
@@ -326,7 +332,10 @@ def _with_aliases(binding: Binding) -> Binding:
 def merge_bindings(
     observed: t.Iterable[Binding], declared: t.Iterable[Binding], is_kept: t.Callable[[Binding], bool]
 ) -> list[Binding]:
-    """Return the bindings as they shall be: what is declared, with what the server filled in where it matches, and what is kept."""
+    """Return the desired bindings: the declared ones, and those that are kept.
+
+    If an observed binding satisfies a declared one, it is preferred, since it includes computed values.
+    """
     current = {binding["name"]: binding for binding in observed}
     new = {binding["name"]: _prefer_observed(binding, current) for binding in declared}
     return by_name(
@@ -344,7 +353,7 @@ def _prefer_observed(binding: Binding, current: t.Mapping[str, Binding]) -> Bind
 
 
 def _satisfies(binding: Binding, current: Binding) -> bool:
-    """Whether a binding is the declared one. What the server filled in does not count."""
+    """Return whether the current binding has all declared values. Computed values are ignored."""
     defaults = type_of(binding).defaults
     return all(
         _same(value, current.get(key, defaults.get(key)), OPTIONS.get(key, {})) for key, value in binding.items()
@@ -352,7 +361,7 @@ def _satisfies(binding: Binding, current: Binding) -> bool:
 
 
 def _same(declared: t.Any, current: t.Any, spec: Spec) -> bool:
-    """Compare as deep as the table knows the options, so that only what is declared counts; what it does not know is a value."""
+    """Compare declared options only, as deep as C(spec) goes. Other values must be identical."""
     match declared, current:
         case dict(), dict() if "options" in spec:
             return all(_same(value, current.get(option), spec["options"][option]) for option, value in declared.items())
@@ -364,7 +373,10 @@ def _same(declared: t.Any, current: t.Any, spec: Spec) -> bool:
 
 
 def ownership_fingerprint(user_params: Params, unmanaged: str) -> list[t.Any]:
-    """Return what decides which undeclared bindings go: where it changes, a Worker is read anew."""
+    """Return the inputs that decide which undeclared bindings are removed.
+
+    They are part of the fingerprint, so a Worker is read again if they change.
+    """
     removed = sorted(name for name, value in (user_params.get("vars") or {}).items() if value is None)
     return [
         "bindings" in user_params,
@@ -376,15 +388,15 @@ def ownership_fingerprint(user_params: Params, unmanaged: str) -> list[t.Any]:
 
 
 def unmanaged_filter(user_params: Params, unmanaged: str) -> t.Callable[[Binding], bool]:
-    """Return which undeclared bindings stay: those of types that the given options do not own, and all of them with C(keep).
+    """Return a predicate for undeclared bindings to keep: all with C(keep), else those that no given option manages.
 
-    C(vars) alone owns only its own two types, and without both nothing is owned. What is set to null in C(vars) goes in any case, and so
-    does a binding to assets that C(assets) does not name.
+    Without C(bindings), C(vars) manages only its own two types. Variables set to null in C(vars) are always removed, as
+    are secrets that are declared again, and a binding of type assets that C(assets) does not name.
     """
     removed = {name for name, value in (user_params.get("vars") or {}).items() if value is None}
     removed |= {
         name for name, value in (user_params.get("secrets") or {}).items() if value is not None
-    }  # a secret takes its place
+    }  # replaced by a secret
 
     def is_kept(binding: Binding) -> bool:
         owned = any(option in user_params for option in MANAGING_OPTIONS.get(binding["type"], ("bindings",)))

@@ -32,39 +32,58 @@ def validation_errors(user_params: Params, options: Params) -> t.Iterator[str]:
         yield from _required_errors(user_params)
     yield from _value_errors(user_params)
     if options.get("update_secrets") == "on_change" and not options.get("fingerprint_key"):
-        yield "update_secrets: on_change needs fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY), by which values are compared."
+        yield (
+            "update_secrets: on_change needs fingerprint_key to compare the values of secrets. "
+            "Set it, or the environment variable CLOUDFLARE_FINGERPRINT_KEY."
+        )
 
 
 def _identity_errors(name: str, owner: str) -> t.Iterator[str]:
     if not NAME.fullmatch(name):
-        yield f"name: {name!r} is no name for a Worker: lower-case letters, digits, - and _, at most 63, not beginning with -."
+        yield (
+            f"name: {name!r} is not a valid Worker name. "
+            "Use up to 63 lower-case letters, digits, - and _, not starting with -."
+        )
     if not OWNER.fullmatch(owner):
-        yield f"owner: {owner!r} must be 1 to 40 lower-case letters, digits and -."
+        yield f"owner: {owner!r} is not a valid owner. Use 1 to 40 lower-case letters, digits and -."
 
 
 def _required_errors(user_params: Params) -> t.Iterator[str]:
     given_sources = [option for option in SOURCE_OPTIONS if user_params.get(option)]
     if len(given_sources) > 1 or not (given_sources or user_params.get("assets")):
-        yield f"There is {'more than one' if given_sources else 'no'} code for the Worker: give one of content, path and entrypoint, or assets alone."
+        problem = f"only one of {', '.join(given_sources)} can be set" if given_sources else "the Worker has no code"
+        yield f"{', '.join(SOURCE_OPTIONS)}: {problem}. Set exactly one of these options, or only assets."
     for name in BUNDLER_OPTIONS:
         if user_params.get(name) and not user_params.get("entrypoint") and given_sources:
-            yield f"{name}: only an entrypoint is bundled, and {given_sources[0]} is uploaded as it is: leave out {name}, or give entrypoint."
+            yield (
+                f"{name}: only an entrypoint is bundled, and {given_sources[0]} is uploaded unchanged. "
+                f"Remove {name}, or set entrypoint."
+            )
     if not user_params.get("compatibility_date"):
-        yield "compatibility_date is needed, quoted, such as '2026-11-01': without it Cloudflare takes 2021-11-02."
+        yield (
+            "compatibility_date: the option is required, since Cloudflare's default is 2021-11-02. "
+            "Set a quoted date, such as '2026-11-01'."
+        )
 
 
 def _value_errors(user_params: Params) -> t.Iterator[str]:
     date, tags = user_params.get("compatibility_date"), user_params.get("tags") or []
     if date and date != UNKNOWN and not DATE.fullmatch(date):
-        yield f"compatibility_date: {date!r} must be a quoted date, such as '2026-11-01'."
+        yield f"compatibility_date: {date!r} is not a valid date. Set a quoted date, such as '2026-11-01'."
     for tag in tags:
         if not TAG.fullmatch(tag) or tag.startswith(TAG_PREFIX):
-            yield f"tags: {tag!r} cannot be a tag: 1 to 63 characters without spaces, commas, & and :, not beginning with {TAG_PREFIX}"
+            yield (
+                f"tags: {tag!r} is not a valid tag. "
+                f"Use 1 to 63 characters without spaces, commas, & and :, not starting with {TAG_PREFIX!r}."
+            )
     yield from migrations.validation_errors(user_params.get("migrations") or [])
     yield from _settings_errors(user_params)
     yield from _assets_errors(user_params)
     if len(tags) > MAX_USER_TAGS:
-        yield f"tags: {len(tags)} are given and {MAX_USER_TAGS} fit: Cloudflare allows 8 on a Worker, and 2 are the collection's own."
+        yield (
+            f"tags: {len(tags)} tags are set, and the limit is {MAX_USER_TAGS}. "
+            "Remove some: Cloudflare allows 8 per Worker, and the collection needs 2."
+        )
     yield from binding_validation.validation_errors(user_params)
 
 
@@ -75,19 +94,19 @@ def _settings_errors(user_params: Params) -> t.Iterator[str]:
         user_params.get("observability") or {},
     )
     if model not in (None, UNKNOWN, *USAGE_MODELS):
-        yield f"usage_model: {model!r} must be one of {', '.join(USAGE_MODELS)}."
+        yield f"usage_model: {model!r} is not a valid usage model. Use one of {', '.join(USAGE_MODELS)}."
     for name, value in limits.items():
         if value is not None and value < 1:
-            yield f"limits: {name} is {value}: it must be at least 1."
+            yield f"limits: {name} is {value}. Set at least 1."
     for prefix, telemetry in (
         ("observability", observability),
         *((f"observability: {name}", observability.get(name) or {}) for name in ("logs", "traces")),
     ):
         rate = telemetry.get("head_sampling_rate")
         if rate is not None and not 0 <= rate <= 1:
-            yield f"{prefix}: head_sampling_rate is {rate}: it is a share, from 0 to 1."
+            yield f"{prefix}: head_sampling_rate is {rate}. Set a share from 0 to 1."
     if set(user_params.get("placement") or {}) >= {"mode", "region"} and user_params["placement"]["mode"] == "smart":
-        yield "placement: mode smart lets Cloudflare choose: leave out region, or say mode: targeted."
+        yield "placement: with mode: smart, Cloudflare chooses the region. Remove region, or set mode: targeted."
 
 
 def _assets_errors(user_params: Params) -> t.Iterator[str]:
@@ -96,7 +115,13 @@ def _assets_errors(user_params: Params) -> t.Iterator[str]:
     if not isinstance(worker_first, (bool, type(None))) and not (
         isinstance(worker_first, list) and worker_first and all(isinstance(path, str) for path in worker_first)
     ):
-        yield f"assets: run_worker_first is {worker_first!r}: give true, false or a list of paths, such as ['/api/*', '!/api/docs/*']."
+        yield (
+            f"assets: run_worker_first is {worker_first!r}. "
+            "Set true, false or a list of paths, such as ['/api/*', '!/api/docs/*']."
+        )
     for name in ("binding", "run_worker_first"):
         if assets.get(name) and not any(user_params.get(option) is not None for option in SOURCE_OPTIONS):
-            yield f"assets: {name} is given, and there is no code that could use it: give one of {', '.join(SOURCE_OPTIONS)} too, or leave {name} out."
+            yield (
+                f"assets: {name} is set, but the Worker has no code to use it. "
+                f"Set one of {', '.join(SOURCE_OPTIONS)} too, or remove {name}."
+            )
