@@ -107,11 +107,15 @@ WRONG = [
         {**GOOD, "bindings": [{"name": "K", "type": "plain_text", "text": "x", "title": "y"}]},
         "does not accept title",
     ),
-    ("namespaced_worker", {**GOOD, "content": None, "path": "/nowhere/a.js"}, "path: there is no file /nowhere/a.js"),
+    (
+        "namespaced_worker",
+        {**GOOD, "content": None, "path": "/nowhere/a.js"},
+        "path: file /nowhere/a.js does not exist",
+    ),
     (
         "namespaced_worker",
         {**GOOD, "content": None, "entrypoint": "/nowhere/a.ts"},
-        "entrypoint: there is no file /nowhere/a.ts",
+        "entrypoint: file /nowhere/a.ts does not exist",
     ),
     ("namespaced_worker", {**GOOD, "content": ""}, "content, path, entrypoint: the Worker has no code"),
     ("namespaced_worker", {**GOOD, "content": None, "path": ""}, "content, path, entrypoint: the Worker has no code"),
@@ -121,7 +125,11 @@ WRONG = [
         {**GOOD, "minify": True},
         "minify: only an entrypoint is bundled, and content is uploaded unchanged",
     ),
-    ("namespaced_worker", {**GOOD, "main_module": "a.rb"}, "main_module: 'a.rb' must end in one of"),
+    (
+        "namespaced_worker",
+        {**GOOD, "main_module": "a.rb"},
+        "main_module: 'a.rb' does not have a valid extension. Use one of",
+    ),
     ("namespaced_workers", fleet(workers=[{"name": "a"}, {"name": "a"}]), "'a' is declared twice"),
     ("namespaced_workers", fleet(workers=[{"name": None}]), "name"),
     ("namespaced_workers", fleet(workers=[{"name": ""}]), "has no name"),
@@ -341,7 +349,7 @@ def test_a_missing_tenant_code_does_not_stop_the_others(run: Runner, edge: Edge)
     run.ok("dispatch_namespace", name="tenants")
     workers = [{"name": "a"}, {"name": "b", "path": "/nowhere/b.js"}, {"name": "c"}]
     result = run("namespaced_workers", **fleet(workers=workers))
-    assert result["failed"] and "1 of 3 failed. b: path: there is no file /nowhere/b.js" in result["msg"]
+    assert result["failed"] and "1 of 3 failed. b: path: file /nowhere/b.js does not exist" in result["msg"]
     assert [(one["name"], one["changed"], one["failed"]) for one in result["namespaced_workers"]] == [
         ("a", True, False),
         ("b", False, True),

@@ -130,7 +130,7 @@ BAD = {
     "wrong type": ({"vars": 7}, "vars"),
     "wrong value": ({"compatibility_date": "tomorrow"}, "compatibility_date: 'tomorrow'"),
     "host name": ({"hostnames": ["*.example.com"]}, "'*.example.com' is no host name"),
-    "file": ({"content": None, "path": "/nowhere/at/all.js"}, "there is no file /nowhere/at/all.js"),
+    "file": ({"content": None, "path": "/nowhere/at/all.js"}, "file /nowhere/at/all.js does not exist"),
     "refused": ({"content": CODE + "// refused"}, "code 10021"),
 }
 

@@ -123,18 +123,20 @@ def test_no_release_takes_an_old_source_for_another(
 
 
 def test_no_esbuild(entrypoint: pathlib.Path) -> None:
-    with pytest.raises(CloudflareError, match=r"there is no esbuild\. Install it beside the entrypoint .*esbuild_path"):
+    with pytest.raises(
+        CloudflareError, match=r"esbuild was not found, .*\. Install esbuild beside the entrypoint .*esbuild_path"
+    ):
         source.load({"entrypoint": str(entrypoint)})
-    with pytest.raises(CloudflareError, match="esbuild_path: /nowhere is no program"):
+    with pytest.raises(CloudflareError, match="esbuild_path: /nowhere is not an executable file"):
         source.load({"entrypoint": str(entrypoint), "esbuild_path": "/nowhere"})
 
 
 @pytest.mark.parametrize(
     ("contents", "options", "message"),
     [
-        ({"a.ts": CODE}, {"path": "a.ts"}, "path: .*a.ts is not JavaScript yet: give it as entrypoint"),
+        ({"a.ts": CODE}, {"path": "a.ts"}, "path: .*a.ts is not JavaScript. Set it as entrypoint"),
         ({"x/a.ts": CODE}, {"path": "x"}, "path: .*x contains no JavaScript. For TypeScript, set entrypoint"),
-        ({"x/a.ts": CODE}, {"entrypoint": "x"}, "entrypoint: .*x is a folder: name the file"),
+        ({"x/a.ts": CODE}, {"entrypoint": "x"}, "entrypoint: .*x is a folder. Set the file"),
         (
             {"x/a.js": CODE, "x/b.js": CODE},
             {"path": "x"},
@@ -152,17 +154,17 @@ def test_no_esbuild(entrypoint: pathlib.Path) -> None:
         (
             {"a.ts": CODE},
             {"entrypoint": "a.ts", "main_module": "../../a.js"},
-            "main_module: '../../a.js' must be a name",
+            "main_module: '../../a.js' is not a valid module name",
         ),
         (
             {"a.ts": CODE},
             {"entrypoint": "a.ts", "main_module": "a.wasm"},
-            "main_module: 'a.wasm' must end in one of .js, .mjs:",
+            "main_module: 'a.wasm' does not have a valid extension. Use one of .js, .mjs,",
         ),
         (
             {"a.js": CODE},
             {"path": "a.js", "main_module": "a.txt"},
-            "main_module: 'a.txt' must end in one of .js, .mjs, .cjs, .py:",
+            "main_module: 'a.txt' does not have a valid extension. Use one of .js, .mjs, .cjs, .py,",
         ),
     ],
 )
@@ -194,7 +196,7 @@ def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(CloudflareError, match=f"path: .*{path} {message}"):
             source.load({"path": path, "source_root": root})
     for options in ({"path": "a.js", "source_root": root}, {"content": CODE * 4}):
-        with pytest.raises(CloudflareError, match="the Worker has 208 bytes, and 200 fit"):
+        with pytest.raises(CloudflareError, match="the Worker has 208 bytes, and the limit is 200"):
             source.load(options)
 
 
@@ -384,7 +386,7 @@ def test_what_is_removed_needs_no_code(entrypoint: pathlib.Path, run: Runner) ->
     run.ok("namespaced_worker", **worker)
     shutil.rmtree(entrypoint.parent)
     source._read.cache_clear()
-    assert "path: there is no file" in run.refused("namespaced_worker", **worker)
+    assert f"path: file {worker['path']} does not exist" in run.refused("namespaced_worker", **worker)
     assert run.ok("namespaced_worker", **worker, state="absent")["changed"]
 
 

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turning a TypeScript or JavaScript entrypoint into the modules of a Worker, with esbuild: one of code, and one for each file
-that is no code."""
+"""Bundle a TypeScript or JavaScript entrypoint with esbuild: one module of code, and one per imported data file."""
 
 from __future__ import annotations
 
@@ -19,9 +18,9 @@ from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
 
-Files = dict[str, bytes]  # name of a module -> what is in it
+Files = dict[str, bytes]  # content by module name
 
-COPIED_EXTENSIONS = (".wasm", ".txt", ".html", ".sql", ".bin")  # imported as they are, each a module of its own
+COPIED_EXTENSIONS = (".wasm", ".txt", ".html", ".sql", ".bin")  # copied unchanged, as separate modules
 OPTIONS = (
     "--bundle",
     "--format=esm",
@@ -38,7 +37,7 @@ OPTIONS = (
     "--log-level=warning",
     "--color=false",
 )
-# Modules of Node.js that packages import without "node:", by which alone every Worker with nodejs_compat finds them.
+# Modules of Node.js that packages import without the prefix "node:", which Workers with nodejs_compat require.
 BUILTINS = (
     *(
         "assert",
@@ -89,34 +88,39 @@ BUILTINS = (
         "zlib",
     ),
 )
-# What lets packages in the syntax of CommonJS find those modules too: esbuild leaves their calls of require() as they are.
+# Lets CommonJS packages find these modules too, since esbuild does not replace their calls of require().
 REQUIRE = (
     'import { createRequire as __createRequire } from "node:module"; globalThis.require ??= __createRequire("/");\n'
 )
 ESBUILD_TIMEOUT = 120
 INSTALL_HINT = (
-    "Install it beside the entrypoint (npm install --save-dev esbuild), put it on PATH, or name it with esbuild_path."
+    "Install esbuild beside the entrypoint (npm install --save-dev esbuild), add it to PATH, or set esbuild_path."
 )
-NEEDS_NODE = "built into node"  # esbuild's words
-NODEJS_COMPAT_HINT = "\nModules of Node.js are there with compatibility_flags: [nodejs_compat]."
+NEEDS_NODE = "built into node"  # part of esbuild's message
+NODEJS_COMPAT_HINT = "\nTo use modules of Node.js, set compatibility_flags: [nodejs_compat]."
 EXTENDS = re.compile(r'"extends"\s*:\s*"(\.[^"]*)"')
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What esbuild made, and from what: C(made_from) does not change with esbuild's own version, nor with our options for it, so that
-    an upgrade alone never uploads a fleet anew."""
+    """Output of esbuild, and the names and hashes of its C(inputs).
+
+    The inputs include neither the version of esbuild nor the fixed OPTIONS, so an upgrade alone uploads nothing again.
+    """
 
     files: Files
     inputs: list[t.Any]
 
 
 def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
-    """Return the esbuild to use: the one given, else the nearest in a node_modules above the entrypoint, else the one on PATH."""
+    """Return the path of esbuild: C(esbuild_path), else in the nearest node_modules above the entrypoint, else in PATH.
+
+    Raise CloudflareError if it is not found or not executable.
+    """
     if esbuild_path:
         esbuild_path = os.path.abspath(os.path.expanduser(esbuild_path))
         if not os.access(esbuild_path, os.X_OK):
-            raise CloudflareError(f"esbuild_path: {esbuild_path} is no program that can be run. {INSTALL_HINT}")
+            raise CloudflareError(f"esbuild_path: {esbuild_path} is not an executable file. {INSTALL_HINT}")
         return esbuild_path
     nearest = next(
         (
@@ -128,14 +132,15 @@ def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
     )
     found = os.path.join(nearest, "node_modules/.bin/esbuild") if nearest else shutil.which("esbuild")
     if not found:
-        raise CloudflareError(f"entrypoint: {entrypoint} must be bundled, and there is no esbuild. {INSTALL_HINT}")
+        raise CloudflareError(f"entrypoint: esbuild was not found, which bundles {entrypoint}. {INSTALL_HINT}")
     return found
 
 
 def bundle(entrypoint: str, name: str, options: t.Mapping[str, t.Any], nodejs: bool = False) -> Bundle:
-    """Bundle C(entrypoint) and everything it imports into a module called C(name), and others beside it.
+    """Bundle C(entrypoint) and its imports into a module C(name), plus the data files that it imports.
 
-    C(asked) holds the options C(esbuild_path), C(define), C(minify) and C(source_map); C(nodejs) is whether the Worker has Node's modules.
+    Used options are C(esbuild_path), C(define), C(minify) and C(source_map). C(nodejs) means that the Worker supports
+    modules of Node.js. Raise CloudflareError with the output of esbuild if it fails.
     """
     esbuild, folder = (
         find_esbuild(entrypoint, options.get("esbuild_path")),
@@ -143,7 +148,7 @@ def bundle(entrypoint: str, name: str, options: t.Mapping[str, t.Any], nodejs: b
     )
     build_options = {option: options[option] for option in ("define", "minify", "source_map") if options.get(option)}
     with tempfile.TemporaryDirectory(prefix="tenantry-") as temporary:
-        scratch = os.path.realpath(temporary)  # as esbuild calls it
+        scratch = os.path.realpath(temporary)  # esbuild resolves links too
         meta, out = os.path.join(scratch, "meta.json"), os.path.join(scratch, "out", name)
         arguments = [
             os.path.basename(entrypoint),
@@ -152,12 +157,13 @@ def bundle(entrypoint: str, name: str, options: t.Mapping[str, t.Any], nodejs: b
             f"--metafile={meta}",
             f"--outfile={out}",
         ]
-        # Run in the entrypoint's folder, so that the names in the output are the same on every machine.
+        # Run in the entrypoint's folder, which makes the paths in the output relative to it on every machine.
         run = _run(esbuild, arguments, folder)
         if run.returncode:
-            stderr = run.stderr.strip() or f"it said nothing, and ended with {run.returncode}"
+            stderr = run.stderr.strip() or f"no output, exit status {run.returncode}"
             raise CloudflareError(
-                f"entrypoint: esbuild could not bundle {entrypoint}:\n{stderr}{NODEJS_COMPAT_HINT if NEEDS_NODE in stderr else ''}"
+                f"entrypoint: esbuild could not bundle {entrypoint}:\n{stderr}"
+                + (NODEJS_COMPAT_HINT if NEEDS_NODE in stderr else "")
             )
         with open(meta, encoding="utf-8") as file:
             metafile = json.load(file)
@@ -185,7 +191,7 @@ def _esbuild_options(build_options: t.Mapping[str, t.Any], nodejs: bool) -> list
 
 def _run(esbuild: str, arguments: t.Sequence[str], folder: str) -> subprocess.CompletedProcess[str]:
     try:
-        # Not AnsibleModule.run_command: on the controller there is no module.
+        # Not AnsibleModule.run_command, since this also runs in the action plugin.
         return subprocess.run(  # pylint: disable=ansible-bad-function
             [esbuild, *arguments],
             cwd=folder,
@@ -196,13 +202,16 @@ def _run(esbuild: str, arguments: t.Sequence[str], folder: str) -> subprocess.Co
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise CloudflareError(f"entrypoint: esbuild did not finish {arguments[0]} in {ESBUILD_TIMEOUT} s.") from error
+        raise CloudflareError(
+            f"entrypoint: esbuild did not finish {arguments[0]} in {ESBUILD_TIMEOUT} s. "
+            "Run it by hand to find the cause."
+        ) from error
     except OSError as error:
         raise CloudflareError(f"entrypoint: {esbuild} cannot be run: {error}. {INSTALL_HINT}") from error
 
 
 def _collect(out: str, folder: str, outputs: t.Mapping[str, t.Any]) -> Files:
-    """Return what was written, and what the code imports under a longer name: C(a.wasm?module) is C(a.wasm)."""
+    """Read the output files, named as the code imports them: C(a.wasm?module) is read from C(a.wasm)."""
     paths = {
         *outputs,
         *(item["path"] for output in outputs.values() for item in output["imports"] if not item.get("external")),
@@ -215,7 +224,7 @@ def _collect(out: str, folder: str, outputs: t.Mapping[str, t.Any]) -> Files:
 
 
 def _with_require(files: Files, name: str) -> Files:
-    """Let the code find Node's modules by C(require): one line more, in its source map too."""
+    """Prepend a line that defines C(require) for modules of Node.js, and shift the source map by it."""
     files = {**files, name: REQUIRE.encode() + files[name]}
     if f"{name}.map" in files:
         source_map = json.loads(files[f"{name}.map"])
@@ -224,10 +233,10 @@ def _with_require(files: Files, name: str) -> Files:
 
 
 def _relativize_sources(content: bytes, out_folder: str, folder: str) -> bytes:
-    """Return a source map whose sources are named from the entrypoint's folder, not from where esbuild happened to write."""
+    """Make the sources of a source map relative to the entrypoint's folder instead of the temporary output folder."""
     source_map = json.loads(content)
     paths = [os.path.normpath(os.path.join(out_folder, source)) for source in source_map["sources"]]
-    # What is no file, such as a value of define, is called the same anywhere.
+    # Other sources, such as values of define, have the same name on every machine.
     sources = [
         os.path.relpath(path, folder) if os.path.exists(path) else source
         for path, source in zip(paths, source_map["sources"], strict=True)
@@ -236,7 +245,10 @@ def _relativize_sources(content: bytes, out_folder: str, folder: str) -> bytes:
 
 
 def _tsconfig_files(folder: str) -> list[str]:
-    """Return the tsconfig.json that esbuild obeys without saying so, the nearest above the entrypoint, and what it extends, relative to it."""
+    """Return the nearest tsconfig.json in C(folder) or above and the files that it extends, as relative paths.
+
+    esbuild reads them, but does not list them among its inputs.
+    """
     nearest = next(
         (
             path
@@ -256,7 +268,7 @@ def _tsconfig_files(folder: str) -> list[str]:
 
 
 def _ancestors(file: str) -> t.Iterator[str]:
-    """Yield the folders that a file is in, the nearest first."""
+    """Yield the folders above a file, nearest first."""
     folder = os.path.dirname(os.path.abspath(file))
     yield folder
     while (parent := os.path.dirname(folder)) != folder:
@@ -266,7 +278,7 @@ def _ancestors(file: str) -> t.Iterator[str]:
 
 def _digest(path: str) -> str:
     path = path.partition("?")[0]
-    if not os.path.isfile(path):  # what is no file stands in its name, such as data: URLs
+    if not os.path.isfile(path):  # such as a data: URL, whose name is its content
         return ""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()

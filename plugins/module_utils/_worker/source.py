@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a Worker's code is and where it comes from: inline text, a file, a folder of modules, or an entrypoint that esbuild bundles.
+"""Code of a Worker: inline text, a file, a folder of modules, or an entrypoint that esbuild bundles.
 
-Sources are read where this runs, once per process. Where a module runs on another host than the playbook, the controller
-reads them and hands them over as a table (C(pack) here, C(table) there).
+A process reads each source once. If a module runs on another host than the controller, the controller reads the sources
+and sends them along as packed sources (see pack() and load()).
 """
 
 from __future__ import annotations
@@ -37,18 +37,19 @@ SPEC: dict[str, t.Mapping[str, t.Any]] = {
     "esbuild_path": {"type": "path"},
     **BUNDLER_OPTIONS,
 }
-PACKED_SOURCES = "_controller_sources"  # the argument by which the controller sends sources to a module elsewhere
+PACKED_SOURCES = "_controller_sources"  # argument with sources that the controller has read for a module
 SOURCE_OPTIONS = ("content", "path", "entrypoint")
-MAX_DIFF_BYTES = 100_000  # bytes of a module that a diff shows
-PATH_OPTIONS = ("path", "entrypoint")  # those that name a file of the controller
+MAX_DIFF_BYTES = 100_000  # larger modules are not shown in a diff
+PATH_OPTIONS = ("path", "entrypoint")  # of files on the controller
 
 ES_MODULE, SOURCE_MAP = "application/javascript+module", "application/source-map"
+# Types of the main module, by extension.
 CODE = {
     ".js": ES_MODULE,
     ".mjs": ES_MODULE,
     ".cjs": "application/javascript",
     ".py": "text/x-python",
-}  # what can be the main module
+}
 MODULE_TYPES = {
     **CODE,
     ".wasm": "application/wasm",
@@ -60,13 +61,13 @@ MODULE_TYPES = {
     ".map": SOURCE_MAP,
 }
 COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx")
-MAX_SIZE = 64 * 1024 * 1024  # bytes of all modules together, by Cloudflare's limit
-NODEJS = ("nodejs_compat", "nodejs_compat_v2")  # the flags by which a Worker has Node's modules
+MAX_SIZE = 64 * 1024 * 1024  # Cloudflare's limit for all modules together, in bytes
+NODEJS = ("nodejs_compat", "nodejs_compat_v2")  # compatibility flags that provide the modules of Node.js
 
 
 @dataclass(frozen=True)
 class Module:
-    """One file of a Worker: C(name) is its path among the others, C(type) its content type."""
+    """One file of a Worker: C(name) is its relative path, C(type) its content type."""
 
     name: str
     type: str
@@ -74,7 +75,7 @@ class Module:
 
     @functools.cached_property
     def summary(self) -> dict[str, t.Any]:
-        """Return what a person compares."""
+        """Return the module for results and diffs, with a hash in place of its content."""
         return {
             "name": self.name,
             "type": self.type,
@@ -85,10 +86,10 @@ class Module:
 
 @dataclass(frozen=True)
 class Source:
-    """The modules of a Worker, and source maps, which go along with an upload and are no part of the Worker.
+    """The modules of a Worker, and source maps, which are uploaded too but are not modules.
 
-    C(identity) is a hash of what they were made from, which decides whether they changed; C(code) one of what a bundler made, empty
-    where none did.
+    C(source_digest) is a hash of the inputs: the source files of a bundle, else the modules. It decides whether the
+    code changed. C(bundle_digest) is a hash of the bundler's output, empty if the code was not bundled.
     """
 
     main_module: str
@@ -99,12 +100,12 @@ class Source:
 
     @property
     def parts(self) -> tuple[Module, ...]:
-        """Everything that is uploaded."""
+        """Return all files to upload."""
         return (*self.modules, *self.maps)
 
     @classmethod
     def of(cls, main_module: str, parts: t.Sequence[Module], inputs: t.Any = None) -> Source:
-        """Make a source whose identity is its own modules, or what a bundler made them from."""
+        """Create a source. Its digest covers C(inputs) of a bundle, else C(parts)."""
         digest_input = inputs or [[part.name, part.type, hashlib.sha256(part.content).hexdigest()] for part in parts]
         source_digest = hashlib.sha256(json.dumps([main_module, digest_input]).encode()).hexdigest()
         modules, maps = (
@@ -120,7 +121,7 @@ class Source:
 
 
 def module_diff(old: Module | None, new: Module | None, label: str) -> dict[str, str] | None:
-    """Return two versions of a module as a diff in Ansible's form; None where they are the same or nothing that a person reads."""
+    """Return an Ansible diff of two versions of a module, or None if they are equal, too large or not text."""
     before, after = (module.content if module else b"" for module in (old, new))
     if before == after or max(len(before), len(after)) > MAX_DIFF_BYTES:
         return None
@@ -131,8 +132,11 @@ def module_diff(old: Module | None, new: Module | None, label: str) -> dict[str,
 
 
 def load(options: t.Mapping[str, t.Any], packed_sources: t.Mapping[str, t.Any] | None = None) -> Source:
-    """Return the source that the options C(content), C(path) or C(entrypoint) name. C(table) holds what was read elsewhere."""
-    if not any(options.get(option) for option in SOURCE_OPTIONS):  # a Worker of assets alone
+    """Load the source in C(content), C(path) or C(entrypoint), from C(packed_sources) if it contains it.
+
+    Raise CloudflareError if it cannot be read or is not valid.
+    """
+    if not any(options.get(option) for option in SOURCE_OPTIONS):  # only assets
         return Source.of("", ())
     if options.get("content"):
         return _inline(options.get("main_module") or "worker.js", options["content"])
@@ -145,7 +149,7 @@ def load(options: t.Mapping[str, t.Any], packed_sources: t.Mapping[str, t.Any] |
 
 
 def pack(workers: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Return the table by which another host finds the sources of these options. What several of them share is in it once."""
+    """Read the sources of several Workers and pack them for another host, by key. Shared sources are packed once."""
     keys = dict.fromkeys(_key(options) for options in workers if any(options.get(option) for option in PATH_OPTIONS))
     return {key: _pack(_read(key)) for key in keys}
 
@@ -175,7 +179,7 @@ def _unpack(packed: t.Mapping[str, t.Any]) -> Source | str:
 
 
 def _key(options: t.Mapping[str, t.Any]) -> str:
-    """Return what a source depends on, as text: options, the file with its whole path, and whether the Worker has Node's modules."""
+    """Return everything that a source depends on, as JSON: its absolute path, the options, and support for Node.js."""
     option = next(option for option in PATH_OPTIONS if options.get(option))
     path = os.path.abspath(os.path.join(options.get("source_root") or "", options[option]))
     nodejs = any(flag in NODEJS for flag in options.get("compatibility_flags") or ())
@@ -185,24 +189,30 @@ def _key(options: t.Mapping[str, t.Any]) -> str:
     return json.dumps({"option": option, "path": path, "nodejs": nodejs, "options": loader_options}, sort_keys=True)
 
 
-@functools.lru_cache(maxsize=128)  # a Worker asks for its source again and again, and whole fleets share one
+@functools.lru_cache(maxsize=128)  # a Worker reads its source several times, and many Workers share one
 def _inline(name: str, content: str) -> Source:
     return _source("content", name, {name: content.encode()})
 
 
 @functools.cache
 def _read(key: str) -> Source | str:
-    """Return the source, or why there is none: whoever shares it shares that too."""
+    """Return the source, or the error message, so that Workers that share a source share its error too."""
     source_request = json.loads(key)
     option, path = source_request["option"], source_request["path"]
     if not os.path.exists(path):
-        return f"{option}: there is no file {path}. Correct the path; a relative one is looked for beside the playbook."
+        return (
+            f"{option}: file {path} does not exist. Correct the path. "
+            "A relative path is resolved from the folder of the playbook."
+        )
     try:
         return READERS[option](path, source_request["options"], source_request["nodejs"])
     except CloudflareError as error:
         return str(error)
     except OSError as error:
-        return f"{option}: {error.filename or path} cannot be read: {error.strerror}. Correct the path, or who may read it."
+        return (
+            f"{option}: {error.filename or path} cannot be read: {error.strerror}. "
+            "Correct the path or the permissions of the file."
+        )
 
 
 def _from_path(path: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Source:
@@ -216,7 +226,7 @@ def _from_path(path: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Sourc
             files,
         )
     if _extension(path) in COMPILED:
-        raise CloudflareError(f"path: {path} is not JavaScript yet: give it as entrypoint, and esbuild compiles it.")
+        raise CloudflareError(f"path: {path} is not JavaScript. Set it as entrypoint; esbuild compiles it.")
     name = options.get("main_module") or os.path.basename(path)
     with open(path, "rb") as file:
         return _source("path", name, {name: file.read()})
@@ -224,7 +234,7 @@ def _from_path(path: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Sourc
 
 def _from_entrypoint(entrypoint: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Source:
     if os.path.isdir(entrypoint):
-        raise CloudflareError(f"entrypoint: {entrypoint} is a folder: name the file in it that imports the others.")
+        raise CloudflareError(f"entrypoint: {entrypoint} is a folder. Set the file in it that imports the others.")
     name = options.get("main_module") or os.path.splitext(os.path.basename(entrypoint))[0] + ".js"
     _check_name(name, [ending for ending, kind in CODE.items() if kind == ES_MODULE])
     bundled = bundle(entrypoint, name, options, nodejs)
@@ -235,19 +245,21 @@ READERS = {"path": _from_path, "entrypoint": _from_entrypoint}
 
 
 def _source(option: str, main: str, files: t.Mapping[str, bytes], inputs: t.Any = None) -> Source:
-    """Make a source of files by name, after refusing what no Worker can be."""
+    """Create a source from files by name. Raise CloudflareError if they are not a valid Worker."""
     _check_name(main, CODE)
     unsupported = [name for name in files if _extension(name) not in MODULE_TYPES]
     if unsupported:
         raise CloudflareError(
-            f"{option}: {unsupported[0]} can be no module of a Worker, whose endings are {', '.join(MODULE_TYPES)}: import nothing of that kind."
+            f"{option}: {unsupported[0]} is not a valid module. "
+            f"Import only files with one of the extensions {', '.join(MODULE_TYPES)}."
         )
     if not files[main].strip():
-        raise CloudflareError(f"{option}: {main} is empty: a Worker has code.")
+        raise CloudflareError(f"{option}: {main} is empty. Add the code of the Worker.")
     size = sum(map(len, files.values()))
     if size > MAX_SIZE:
         raise CloudflareError(
-            f"{option}: the Worker has {size} bytes, and {MAX_SIZE} fit: leave out or split what it does not need."
+            f"{option}: the Worker has {size} bytes, and the limit is {MAX_SIZE}. "
+            "Remove code that it does not need, or split it into several Workers."
         )
     return Source.of(
         main, [Module(name, MODULE_TYPES[_extension(name)], files[name]) for name in sorted(files)], inputs
@@ -257,14 +269,16 @@ def _source(option: str, main: str, files: t.Mapping[str, bytes], inputs: t.Any 
 def _check_name(main: str, extensions: t.Collection[str]) -> None:
     if _extension(main) not in extensions:
         raise CloudflareError(
-            f"main_module: {main!r} must end in one of {', '.join(extensions)}: the ending says what kind of module it is."
+            f"main_module: {main!r} does not have a valid extension. "
+            f"Use one of {', '.join(extensions)}, which sets the type of the module."
         )
     if os.path.isabs(main) or os.path.normpath(main) != main or main.startswith(".."):
         raise CloudflareError(
-            f"main_module: {main!r} must be a name, or a path such as lib/worker.js, without . and .. in it."
+            f"main_module: {main!r} is not a valid module name. "
+            "Use a file name, or a relative path such as lib/worker.js, without . and .."
         )
 
 
 def _extension(name: str) -> str:
-    """Return the ending of a module's name, which may be asked for as C(a.wasm?module)."""
+    """Return the extension of a module's name, without a query as in C(a.wasm?module)."""
     return os.path.splitext(name.partition("?")[0])[1]

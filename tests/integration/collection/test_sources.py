@@ -219,7 +219,7 @@ def originals(mappings: str) -> list[int | None]:
         ),
         ("import './nothing';", {}, r'Could not resolve "./nothing".*a\.ts:1:7:'),
         ("import 'fs';", {}, r'Could not resolve "fs".*compatibility_flags: \[nodejs_compat\]'),
-        ("import './a.css';", {}, "a.css can be no module of a Worker"),
+        ("import './a.css';", {}, "a.css is not a valid module"),
         ("export default A;", {"define": {"A-b": 1}}, "define name"),
     ],
 )
