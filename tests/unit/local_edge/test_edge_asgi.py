@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bodies in and out of both servers, when the other side does not stay."""
+"""Request and response bodies when the peer disconnects."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from local_edge.testing import build_settings
 
 Event = MutableMapping[str, Any]
 ACCOUNT = "0" * 32
-GONE: Event = {"type": "http.disconnect"}
-#: What the edge asks to write an object, and the key that it tells.
+DISCONNECT: Event = {"type": "http.disconnect"}
+#: The internal request path that writes an object, and the value of its X-R2 header.
 PUT, KEY = f"/r2/{ACCOUNT}/default/files/put", "%7B%22key%22%3A%22k%22%7D"
 
 
@@ -31,51 +31,51 @@ def part(body: bytes, more: bool = True) -> Event:
 
 
 class Client:
-    """Who sends these events, goes after so many answers, and keeps what was sent to him."""
+    """An ASGI client that sends these events, disconnects after a number of responses and records them."""
 
-    def __init__(self, *events: Event, leaves_after: int = 10**9) -> None:
-        self.events, self.leaves_after = list(events), leaves_after
+    def __init__(self, *events: Event, disconnects_after: int = 10**9) -> None:
+        self.events, self.disconnects_after = list(events), disconnects_after
         self.sent: list[Event] = []
-        self.left = asyncio.Event()
+        self.disconnected = asyncio.Event()
 
     async def receive(self) -> Event:
         if self.events:
             return self.events.pop(0)
-        await self.left.wait()
-        return GONE
+        await self.disconnected.wait()
+        return DISCONNECT
 
     async def send(self, event: Event) -> None:
         self.sent.append(event)
-        if len(self.sent) >= self.leaves_after:
-            self.left.set()
+        if len(self.sent) >= self.disconnects_after:
+            self.disconnected.set()
 
     @property
     def body(self) -> bytes:
         return b"".join(event.get("body", b"") for event in self.sent)
 
 
-async def whole(client: Client) -> bytes:
+async def read_body(client: Client) -> bytes:
     return b"".join([chunk async for chunk in chunks(client.receive)])
 
 
-def test_a_body_comes_in_parts_or_is_none() -> None:
+def test_chunks_body_in_parts_or_disconnect_returns_body_or_raises() -> None:
     async def run() -> None:
-        assert await whole(Client(part(b"one "), part(b""), part(b"two", more=False))) == b"one two"
+        assert await read_body(Client(part(b"one "), part(b""), part(b"two", more=False))) == b"one two"
         with pytest.raises(ClientDisconnected):
-            await whole(Client(part(b"one "), GONE))
+            await read_body(Client(part(b"one "), DISCONNECT))
 
     asyncio.run(run())
 
 
 @pytest.fixture
 def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Content:
-    """A thousand chunks."""
+    """Provide content that is read in 1000 chunks."""
     monkeypatch.setattr(blobs, "CHUNK", 10)
     (tmp_path / "file").write_bytes(bytes(10_000))
     return Content(tmp_path, [Extent("file", 0, 10_000)])
 
 
-def test_an_answer_is_sent_as_it_is_read(content: Content) -> None:
+def test_respond_large_content_is_sent_in_chunks(content: Content) -> None:
     async def run() -> None:
         client = Client()
         await respond(client.receive, client.send, 200, {"x": "ü"}, content)
@@ -90,9 +90,9 @@ def test_an_answer_is_sent_as_it_is_read(content: Content) -> None:
     asyncio.run(run())
 
 
-def test_who_has_gone_is_sent_no_more(content: Content) -> None:
+def test_respond_client_disconnects_stops_sending(content: Content) -> None:
     async def run() -> None:
-        client = Client(leaves_after=5)
+        client = Client(disconnects_after=5)
         await respond(client.receive, client.send, 200, {}, content)
         assert len(client.sent) < 10
 
@@ -106,26 +106,31 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def asked(store: Store, path: str, client: Client, query: str = "", method: str = "PUT", **headers: str) -> Client:
-    """A client after the edge's question was answered."""
+def send_internal_request(
+    store: Store, path: str, client: Client, query: str = "", method: str = "PUT", **headers: str
+) -> Client:
+    """Send an internal request and return the client."""
     scope = {
         "method": method,
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
-    inner = EdgeBackend(build_settings("t" * 40, [], [], {}), store, "2026-11-01", set())
-    asyncio.run(inner(scope, client.receive, client.send))
+    backend = EdgeBackend(build_settings("t" * 40, [], [], {}), store, "2026-11-01", set())
+    asyncio.run(backend(scope, client.receive, client.send))
     return client
 
 
-def test_half_of_a_write_is_none(store: Store) -> None:
+def test_write_client_disconnects_stores_nothing(store: Store) -> None:
     namespace, bucket = kv.create_namespace(store, ACCOUNT, "data"), r2.find(store, ACCOUNT, r2.DEFAULT, "files")
 
     def write(*parts: Event) -> list[Client]:
-        return [asked(store, f"/kv/{namespace}", Client(*parts), "key=k"), asked(store, PUT, Client(*parts), x_r2=KEY)]
+        return [
+            send_internal_request(store, f"/kv/{namespace}", Client(*parts), "key=k"),
+            send_internal_request(store, PUT, Client(*parts), x_r2=KEY),
+        ]
 
-    assert [client.sent for client in write(part(b"half"), GONE)] == [[], []]
+    assert [client.sent for client in write(part(b"half"), DISCONNECT)] == [[], []]
     assert kv.get(store, namespace, "k") is None and r2_objects.find(store, bucket, "k") is None
     assert list(store.blobs.folder.iterdir()) == []
     assert [client.sent[0]["status"] for client in write(part(b"all "), part(b"of it", more=False))] == [200, 200]
@@ -134,19 +139,19 @@ def test_half_of_a_write_is_none(store: Store) -> None:
     assert b"".join(r2_objects.content(store, r2_objects.head(store, bucket, "k"), 0, 9)) == b"all of it"
 
 
-def test_who_is_refused_is_heard_to_the_end(store: Store) -> None:
+def test_write_refused_reads_whole_body_before_responding(store: Store) -> None:
     client = Client(part(b"a large "), part(b"body", more=False))
-    asked(store, PUT.replace("files", "none"), client, x_r2=KEY)
-    assert client.events == [], "a client that is cut off while it sends does not read the refusal"
+    send_internal_request(store, PUT.replace("files", "none"), client, x_r2=KEY)
+    assert client.events == [], "a client that is disconnected while it sends cannot read the error"
     assert (client.sent[0]["status"], client.body) == (404, b"The specified bucket does not exist.")
     assert (b"x-code", b"10006") in client.sent[0]["headers"]
 
 
-def test_a_full_disk_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_self: object) -> None:
+def test_write_disk_full_returns_500_with_reason(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_disk_full(_self: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(blobs.BlobWriter, "sync", full)
-    client = asked(store, PUT, Client(part(b"x", more=False)), x_r2=KEY)
+    monkeypatch.setattr(blobs.BlobWriter, "sync", raise_disk_full)
+    client = send_internal_request(store, PUT, Client(part(b"x", more=False)), x_r2=KEY)
     assert client.sent[0]["status"] == 500 and b"No space left on device" in client.body
     assert list(store.blobs.folder.iterdir()) == []

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `_redirects`, `_headers`, `run_worker_first` and `base_path` mean as they are written, and what is refused."""
+"""Parsing and validation of `_redirects`, `_headers`, `run_worker_first` and `base_path`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ import pytest
 from local_edge.errors import ApiError
 from local_edge.model import asset_rules
 
-LOOP = "Infinite loop detected in this rule. This would cause a redirect to strip `.html` or `/index` and end up triggering this rule again."
+LOOP = (
+    "Infinite loop detected in this rule. "
+    "This would cause a redirect to strip `.html` or `/index` and end up triggering this rule again."
+)
 URLS = 'URLs should either be relative (e.g. begin with a forward-slash), or use HTTPS (e.g. begin with "https://").'
 STATUSES = "Valid status codes are 200, 301, 302 (default), 303, 307, or 308. Got"
 
 
-def applied(name: str, value: Any) -> Any:
+def parse(name: str, value: Any) -> Any:
     config = {name: value}
     asset_rules.check(config)
     return asset_rules.applied(config)[name]
 
 
-def refusal(config: dict[str, Any]) -> list[str]:
-    """The lines of the message, after the one that names the setting."""
+def error_lines(config: dict[str, Any]) -> list[str]:
+    """Return the lines of the error message after the first, which names the setting."""
     with pytest.raises(ApiError) as caught:
         asset_rules.check(config)
     assert (caught.value.status, caught.value.code) == (400, 100324)
@@ -54,8 +57,8 @@ def refusal(config: dict[str, Any]) -> list[str]:
         ("/a/* /b.html 200", "/a/*", "/b.html", 200),
     ],
 )
-def test_a_redirect(line: str, source: str, target: str, status: int) -> None:
-    rules = applied("_redirects", line)
+def test_redirects_valid_line_is_parsed(line: str, source: str, target: str, status: int) -> None:
+    rules = parse("_redirects", line)
     rule = {"to": target, "status": status}
     assert rules == (
         {"static": {}, "dynamic": [{"pattern": source, **rule}]}
@@ -64,13 +67,13 @@ def test_a_redirect(line: str, source: str, target: str, status: int) -> None:
     )
 
 
-def test_what_is_below_a_dynamic_redirect_is_dynamic() -> None:
-    rules = applied("_redirects", "# moved\n\n/a /x\n/:1 /x\n/b/:id /x\n/c /x\n")
+def test_redirects_after_dynamic_rule_are_dynamic() -> None:
+    rules = parse("_redirects", "# moved\n\n/a /x\n/:1 /x\n/b/:id /x\n/c /x\n")
     assert (list(rules["static"]), [rule["pattern"] for rule in rules["dynamic"]]) == (["/a", "/:1"], ["/b/:id", "/c"])
 
 
-def test_redirects_to_an_index_are_loops_only_where_it_is_stripped() -> None:
-    assert refusal({"_redirects": "/ /index.html 200"}) == [f"Line 1: {LOOP}"]
+def test_redirects_to_index_with_html_handling_none_are_not_loops() -> None:
+    assert error_lines({"_redirects": "/ /index.html 200"}) == [f"Line 1: {LOOP}"]
     asset_rules.check({"_redirects": "/ /index.html 200", "html_handling": "none"})
     with pytest.raises(ApiError):
         asset_rules.check({"_redirects": "/* /index.html 200", "html_handling": "none"})
@@ -108,12 +111,12 @@ def test_redirects_to_an_index_are_loops_only_where_it_is_stripped() -> None:
         ),
     ],
 )
-def test_redirects_that_are_refused(text: str, expected: list[str]) -> None:
-    assert refusal({"_redirects": text}) == expected
+def test_redirects_invalid_line_is_refused(text: str, expected: list[str]) -> None:
+    assert error_lines({"_redirects": text}) == expected
 
 
-def test_as_many_redirects_as_there_may_be() -> None:
-    rules = applied(
+def test_redirects_maximum_number_is_accepted() -> None:
+    rules = parse(
         "_redirects",
         "\n".join([*(f"/{number} /x" for number in range(2000)), *(f"/{number}/* /x" for number in range(100))]),
     )
@@ -134,8 +137,8 @@ def test_as_many_redirects_as_there_may_be() -> None:
         ("", []),
     ],
 )
-def test_headers(text: str, expected: list[Any]) -> None:
-    assert [tuple(rule.values()) for rule in applied("_headers", text)] == expected
+def test_headers_valid_rules_are_parsed(text: str, expected: list[Any]) -> None:
+    assert [tuple(rule.values()) for rule in parse("_headers", text)] == expected
 
 
 @pytest.mark.parametrize(
@@ -165,13 +168,13 @@ def test_headers(text: str, expected: list[Any]) -> None:
         ),
     ],
 )
-def test_headers_that_are_refused(text: str, expected: list[str]) -> None:
-    assert refusal({"_headers": text}) == expected
+def test_headers_invalid_rules_are_refused(text: str, expected: list[str]) -> None:
+    assert error_lines({"_headers": text}) == expected
 
 
-def test_which_paths_go_to_the_worker_first() -> None:
-    assert applied("run_worker_first", True) is True
-    assert applied("run_worker_first", ["/api/*", "!/api/docs/*", "/"]) == {
+def test_run_worker_first_valid_value_is_parsed() -> None:
+    assert parse("run_worker_first", True) is True
+    assert parse("run_worker_first", ["/api/*", "!/api/docs/*", "/"]) == {
         "worker": ["/api/*", "/"],
         "assets": ["/api/docs/*"],
     }
@@ -194,8 +197,8 @@ def test_which_paths_go_to_the_worker_first() -> None:
         ),
     ],
 )
-def test_lists_of_paths_that_are_refused(rules: list[str], expected: list[str]) -> None:
-    assert refusal({"run_worker_first": rules}) == expected
+def test_run_worker_first_invalid_rules_are_refused(rules: list[str], expected: list[str]) -> None:
+    assert error_lines({"run_worker_first": rules}) == expected
 
 
 @pytest.mark.parametrize(
@@ -210,12 +213,13 @@ def test_lists_of_paths_that_are_refused(rules: list[str], expected: list[str]) 
         ("/ü b", "/ü b/"),
     ],
 )
-def test_a_base_path(path: str, expected: str) -> None:
-    assert applied("base_path", path) == expected
+def test_base_path_valid_path_is_normalized(path: str, expected: str) -> None:
+    assert parse("base_path", path) == expected
 
 
 @pytest.mark.parametrize("path", ["", "//h.test", "https://h.test/", "/a?b", "/a#b", "/a%20b", "/a\\b", "/a\nb"])
-def test_base_paths_that_are_refused(path: str) -> None:
-    assert refusal({"base_path": path}) == [
-        f"{path!r} is not a path: it has no scheme, host, query, fragment, backslash, control character or percent-encoding"
+def test_base_path_invalid_path_is_refused(path: str) -> None:
+    assert error_lines({"base_path": path}) == [
+        f"{path!r} is not a path: it has no scheme, host, query, fragment, backslash, control character "
+        "or percent-encoding"
     ]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The console as the server writes it: what it shows, what it never shows, and to whom."""
+"""Server-rendered console: contents, hidden values and access."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import requests
 from control_plane import Client, secret, text
 from local_edge.testing import running
 
-LONG = 100
+PAGE_SIZE = 100
 
 
 def page(client: Client, query: str = "", host: str = "localhost:8788") -> requests.Response:
@@ -25,20 +25,20 @@ def page(client: Client, query: str = "", host: str = "localhost:8788") -> reque
     return requests.get(f"{base}/{query}", headers={"Host": host}, timeout=5)
 
 
-def seen(client: Client, query: str = "") -> str:
-    """The words of the page, in one line."""
+def page_text(client: Client, query: str = "") -> str:
+    """Return the text of the page in one line."""
     response = page(client, query)
     assert response.status_code == 200, response.text
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", response.text.partition("<main")[2])))
 
 
 def names(client: Client, query: str = "") -> list[str]:
-    """The Workers on the page."""
+    """Return the names of the Workers on the page."""
     return re.findall(r'<th role="rowheader" scope="row"><a [^>]*><code>(.*?)</code>', page(client, query).text)
 
 
-def test_an_empty_edge(client: Client) -> None:
-    words = seen(client)
+def test_page_empty_edge_shows_placeholders(client: Client) -> None:
+    words = page_text(client)
     for part in (
         client.edge.account,
         "No limit",
@@ -50,7 +50,7 @@ def test_an_empty_edge(client: Client) -> None:
         assert part in words
 
 
-def test_everything_has_its_place(client: Client) -> None:
+def test_page_objects_exist_shows_them_in_sections(client: Client) -> None:
     prod, kv = client.namespace(), client.kv()
     client.upload(
         f"{prod}/customer-a",
@@ -63,17 +63,17 @@ def test_everything_has_its_place(client: Client) -> None:
     client.call("POST", client.routes, json={"pattern": "*.example.com/*", "script": "router"})
     client.call("POST", client.routes, json={"pattern": "example.com/none"})
     client.send("GET", "/nowhere?token=in-the-query")
-    words = seen(client)
+    words = page_text(client)
     assert "1 namespace Name Workers Trusted Created prod 1 untrusted" in words
     assert "Account 1 Worker Name Tags Bindings Changed router TENANTS dispatch_namespace" in words
     assert "prod 1 Worker Name Tags Bindings Changed customer-a plan-pro eu DATA kv_namespace" in words
     assert "example.com 2 routes Pattern Worker *.example.com/* router example.com/none none" in words
     assert re.search(r"1 read, 6 writes .* ms GET / nowhere 404 \d+\.\d POST", words)
-    assert client.edge.account not in words.partition("Recent requests")[2], "paths show the beginnings of ids only"
+    assert client.edge.account not in words.partition("Recent requests")[2], "ids in paths are abbreviated"
     assert "in-the-query" not in words
 
 
-def test_no_value_is_on_it(client: Client) -> None:
+def test_page_bindings_with_values_shows_names_only(client: Client) -> None:
     prod = client.namespace()
     for path in (f"{prod}/a", "/workers/scripts/a"):
         client.upload(
@@ -86,7 +86,7 @@ def test_no_value_is_on_it(client: Client) -> None:
             ],
         )
     client.call("PUT", f"{prod}/a/secrets", json={**secret("LATER", "later-value")})
-    response, words = page(client), seen(client)
+    response, words = page(client), page_text(client)
     assert "PLAN plain_text KEY secret_text CONFIG json FLAG_0 plain_text" in words
     assert "13 bindings" in words
     assert "LATER secret_text" in words
@@ -95,8 +95,8 @@ def test_no_value_is_on_it(client: Client) -> None:
         assert hidden not in str(response.headers)
 
 
-class Parsed(HTMLParser):
-    """The elements of a page, and the attributes that could run something."""
+class ParsedPage(HTMLParser):
+    """Count the elements of a page and collect attributes that can run scripts."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -110,16 +110,16 @@ class Parsed(HTMLParser):
         ]
 
 
-EVIL = "<img src=x onerror=alert(1)>"
+HOSTILE_NAME = "<img src=x onerror=alert(1)>"
 
 
 @pytest.mark.parametrize(
     "query",
     [
         "",
-        f"?q={EVIL}",
-        f"?namespace={EVIL}",
-        f"?namespace=no{EVIL}&after={EVIL}",
+        f"?q={HOSTILE_NAME}",
+        f"?namespace={HOSTILE_NAME}",
+        f"?namespace=no{HOSTILE_NAME}&after={HOSTILE_NAME}",
         "?namespace=prod&tag=%22%3E%3Cb%3Etag%3C%2Fb%3E",
         "?namespace=prod&q=%22%20onfocus=alert(1)%20x=%22",
         "?namespace=prod&tag='onclick=x",
@@ -127,17 +127,19 @@ EVIL = "<img src=x onerror=alert(1)>"
         "?&&=&q&a=%",
     ],
 )
-def test_hostile_names_are_text(query: str) -> None:
-    with running(accounts=[f"{'a' * 32}:{EVIL}", f"{'b' * 32}:'\"{EVIL}"]) as edge:
+def test_page_hostile_names_are_escaped(query: str) -> None:
+    with running(accounts=[f"{'a' * 32}:{HOSTILE_NAME}", f"{'b' * 32}:'\"{HOSTILE_NAME}"]) as edge:
         client = Client(edge)
         client.upload(f"{client.namespace()}/a", tags=['"><b>tag</b>', "'onclick=x", "javascript:alert(1)"])
-        client.namespace(EVIL)
-        with socket.create_connection(("127.0.0.1", urlsplit(edge.api).port or 0)) as raw:  # as no client would send it
+        client.namespace(HOSTILE_NAME)
+        with socket.create_connection(
+            ("127.0.0.1", urlsplit(edge.api).port or 0)
+        ) as raw:  # not sent by any HTTP client
             raw.sendall(b"GET /client/v4/<b>\"'&amp; HTTP/1.0\r\n\r\n")
             raw.recv(100)
         source = page(client, query).text
-        found = Parsed(source)
-        assert EVIL in html.unescape(source)
+        found = ParsedPage(source)
+        assert HOSTILE_NAME in html.unescape(source)
         assert "/<wbr>&lt;b&gt;" in source
         assert (found.dangerous, found.tags["script"], found.tags["img"], found.tags["b"]) == ([], 1, 1, 0)
 
@@ -145,7 +147,7 @@ def test_hostile_names_are_text(query: str) -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:8788", "[::1]:8788", "localhost", "LOCALHOST:1", "edge.platform.localhost:8788"]
 )
-def test_loopback_names_are_answered(client: Client, host: str) -> None:
+def test_page_loopback_host_is_served(client: Client, host: str) -> None:
     assert page(client, host=host).status_code == 200
 
 
@@ -164,7 +166,7 @@ def test_loopback_names_are_answered(client: Client, host: str) -> None:
         "localhost:80:80",
     ],
 )
-def test_other_names_are_refused(client: Client, host: str) -> None:
+def test_page_other_host_is_refused(client: Client, host: str) -> None:
     for query in ("", "?namespace=prod", "_edge/console/style.css"):
         response = page(client, query, host=host)
         assert response.status_code == 403
@@ -173,7 +175,7 @@ def test_other_names_are_refused(client: Client, host: str) -> None:
         assert client.edge.account not in response.text
 
 
-def test_it_travels_under_a_strict_policy(client: Client) -> None:
+def test_page_has_strict_content_security_policy(client: Client) -> None:
     for query, kind in (
         ("", "text/html"),
         ("_edge/console/style.css", "text/css"),
@@ -193,7 +195,7 @@ def test_it_travels_under_a_strict_policy(client: Client) -> None:
     assert not re.search(r"\sstyle=|<style|(src|href)=\"(https?:)?//", source)
 
 
-def test_it_is_read_only_and_all_beside_it_needs_the_token(client: Client) -> None:
+def test_console_write_or_other_path_without_token_is_refused(client: Client) -> None:
     base = client.edge.api.removesuffix("/client/v4")
     assert requests.head(f"{base}/", timeout=5).status_code == 200
     assert requests.post(f"{base}/", timeout=5).status_code == 400
@@ -206,54 +208,54 @@ def test_it_is_read_only_and_all_beside_it_needs_the_token(client: Client) -> No
         assert requests.get(base + path, timeout=5).status_code == 400
 
 
-def test_it_costs_no_request_and_leaves_no_trace() -> None:
+def test_page_is_not_rate_limited_and_not_logged() -> None:
     with running(rate_limit="3/60/60") as edge:
         client = Client(edge)
         client.call("GET", "/workers/scripts")
         for _time in range(5):
-            assert "2 of 3 left in 60 s" in seen(client)
+            assert "2 of 3 left in 60 s" in page_text(client)
         assert len(edge.requests()) == 1
         edge.fault(status=500)
-        assert "1 read, 0 writes" in seen(client)
+        assert "1 read, 0 writes" in page_text(client)
 
 
-def test_a_spent_budget_is_told() -> None:
+def test_page_rate_limit_exceeded_shows_blocked() -> None:
     with running(rate_limit="1/60/60") as edge:
         client = Client(edge)
         client.send("GET", "/workers/scripts")
-        assert "0 of 1 left" in seen(client)
+        assert "0 of 1 left" in page_text(client)
         assert client.error("GET", "/workers/scripts") == (429, 971)
-        assert re.search(r"Blocked until \d\d:\d\d:\d\d 1 requests in 60 s were used up", seen(client))
+        assert re.search(r"Blocked until \d\d:\d\d:\d\d 1 requests in 60 s were used up", page_text(client))
 
 
-def test_a_place_is_cut_and_can_be_paged_and_filtered(client: Client) -> None:
+def test_page_many_workers_is_paged_and_filtered(client: Client) -> None:
     prod = client.namespace()
-    every = [f"customer-{number:03}" for number in range(LONG + 5)]
+    every = [f"customer-{number:03}" for number in range(PAGE_SIZE + 5)]
     for number, name in enumerate(every):
         client.upload(f"{prod}/{name}", tags=["odd" if number % 2 else "even"])
     client.upload("/workers/scripts/router")
     assert names(client) == ["router", *every[:10]]
-    assert "1 to 10 of 105 Workers" in seen(client)
-    assert names(client, "?namespace=prod") == every[:LONG]
+    assert "1 to 10 of 105 Workers" in page_text(client)
+    assert names(client, "?namespace=prod") == every[:PAGE_SIZE]
     following = re.search(r'<a href="([^"]*)" rel="next"', page(client, "?namespace=prod").text)
     assert following
-    assert names(client, html.unescape(following[1]).lstrip("/")) == every[LONG:]
-    assert "101 to 105 of 105 Workers" in seen(client, f"?namespace=prod&after={every[LONG - 1]}")
+    assert names(client, html.unescape(following[1]).lstrip("/")) == every[PAGE_SIZE:]
+    assert "101 to 105 of 105 Workers" in page_text(client, f"?namespace=prod&after={every[PAGE_SIZE - 1]}")
     assert names(client, "?namespace=prod&tag=odd&q=customer-00") == every[1:10:2]
     assert names(client, "?q=customer-10") == every[100:]
     assert names(client, "?namespace=/") == ["router"]
-    assert "There is no namespace nope" in seen(client, "?namespace=nope")
-    assert "No Worker found" in seen(client, "?namespace=prod&q=zzz")
+    assert "There is no namespace nope" in page_text(client, "?namespace=nope")
+    assert "No Worker found" in page_text(client, "?namespace=prod&q=zzz")
 
 
-def test_the_number_of_queries_does_not_grow_with_the_workers(client: Client) -> None:
-    prod, asked = client.namespace(), list[str]()
-    client.edge._plane.store.db.set_trace_callback(asked.append)
+def test_page_number_of_queries_is_independent_of_workers(client: Client) -> None:
+    prod, queries = client.namespace(), list[str]()
+    client.edge._plane.store.db.set_trace_callback(queries.append)
 
     def count() -> int:
-        asked.clear()
+        queries.clear()
         page(client, "?namespace=prod")
-        return len(asked)
+        return len(queries)
 
     client.upload(f"{prod}/first")
     before = count()
@@ -263,7 +265,7 @@ def test_the_number_of_queries_does_not_grow_with_the_workers(client: Client) ->
     client.edge._plane.store.db.set_trace_callback(None)
 
 
-def test_accounts_are_looked_at_one_at_a_time() -> None:
+def test_page_several_accounts_shows_selected_account() -> None:
     with running(accounts=[f"{'a' * 32}:First", f"{'b' * 32}:Second"]) as edge:
         client = Client(edge)
         client.upload("/workers/scripts/of-the-first")

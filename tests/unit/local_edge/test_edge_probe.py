@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The probe finds out every position of every behavior, and leaves everything as it was."""
+"""The probe detects every choice of every behavior and restores the account."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from local_edge.runtime.base import Exports
 from local_edge.settings import Behaviors
 from local_edge.testing import running
 
-POSITIONS = [
+CHOICES = [
     (behavior.name, position) for behavior in dataclasses.fields(Behaviors) for position in behavior.metadata["choices"]
 ]
 
 
-class Slow:
-    """A runtime whose validation takes a moment, so that writes can overtake each other; the others need not wait."""
+class SlowRuntime:
+    """A runtime that delays the validation of marked uploads, so that concurrent writes can conflict."""
 
     async def validate(self, _source: Any, _config: Any, bindings: Sequence[Binding]) -> Exports:
         await asyncio.sleep(0.02 if any(one.name.startswith("MARK_") for one in bindings) else 0)
@@ -42,54 +42,54 @@ class Slow:
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Client]:
+def module_client() -> Iterator[Client]:
     with running(rate_limit="250/60/1") as edge:
         yield Client(edge)
 
 
 @pytest.fixture
-def client(shared: Client) -> Client:
-    shared.edge.reset()
-    return shared
+def client(module_client: Client) -> Client:
+    module_client.edge.reset()
+    return module_client
 
 
 @pytest.fixture
-def slow(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.edge._plane, "runtime", Slow())
+def slow_validation(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.edge._plane, "runtime", SlowRuntime())
 
 
 @pytest.fixture
 def before(client: Client) -> dict[str, Any]:
-    """What is on an account with a tenant, a router, a route and a namespace that is nearly called like ours."""
+    """Create a tenant, a router, a route and a namespace named like the probe's. Return the account's state."""
     client.upload(f"{client.namespace()}/tenant", tags=["probe"])
     client.upload("/workers/scripts/router")
     client.namespace(PREFIX.rstrip("-"))
     client.call("POST", client.routes, json={"pattern": "*.example.com/*", "script": "router"})
-    return held(client)
+    return account_state(client)
 
 
-def asked(client: Client, *behaviors: str, **options: Any) -> Report:
-    """Probe this edge, without ever waiting."""
+def run_probe(client: Client, *behaviors: str, **options: Any) -> Report:
+    """Probe this edge without delays."""
     zone = {"id": client.edge.zones["example.com"], "name": "example.com"}
     api = Api(client.edge.api, client.edge.token, hold=lambda seconds: None)
     return probe(api, client.edge.account, zone, ["exhaust-budget"], behaviors, **{"patience": 0, **options})
 
 
-def held(client: Client) -> dict[str, Any]:
-    """Everything on the account, as far as anyone can see."""
+def account_state(client: Client) -> dict[str, Any]:
+    """Return everything that the API lists for the account."""
     client.edge._plane.rate_limiter.reset()
     vars(client.edge.behaviors).update(vars(Behaviors()))
-    seen = {
+    state = {
         path: client.call("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)
     }
     tenants = {
         one["namespace_name"]: client.call("GET", f"/workers/dispatch/namespaces/{one['namespace_name']}/scripts")
-        for one in seen["/workers/dispatch/namespaces"]
+        for one in state["/workers/dispatch/namespaces"]
     }
-    return {**seen, **tenants}
+    return {**state, **tenants}
 
 
-def test_every_behavior_has_a_question() -> None:
+def test_questions_cover_every_behavior_once() -> None:
     assert [question.behavior for question in QUESTIONS] == list(
         dict.fromkeys(question.behavior for question in QUESTIONS)
     )
@@ -98,33 +98,35 @@ def test_every_behavior_has_a_question() -> None:
     }
 
 
-@pytest.mark.parametrize(("behavior", "position"), POSITIONS)
-@pytest.mark.usefixtures("slow")
-def test_it_finds_out(client: Client, behavior: str, position: str) -> None:
+@pytest.mark.parametrize(("behavior", "position"), CHOICES)
+@pytest.mark.usefixtures("slow_validation")
+def test_probe_one_behavior_detects_its_choice(client: Client, behavior: str, position: str) -> None:
     client.edge.behaviors.set(behavior, position)
-    report = asked(client, behavior)
+    report = run_probe(client, behavior)
     assert report.behaviors == {behavior: position}, report.findings
     assert report.left == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("turn", [0, 1])
-@pytest.mark.usefixtures("slow")
-def test_it_finds_out_everything_and_leaves_nothing(client: Client, before: dict[str, Any], turn: int) -> None:
-    wanted = {behavior.name: behavior.metadata["choices"][turn] for behavior in dataclasses.fields(Behaviors)}
-    vars(client.edge.behaviors).update(wanted)
+@pytest.mark.usefixtures("slow_validation")
+def test_probe_all_behaviors_detects_choices_and_restores_account(
+    client: Client, before: dict[str, Any], turn: int
+) -> None:
+    expected = {behavior.name: behavior.metadata["choices"][turn] for behavior in dataclasses.fields(Behaviors)}
+    vars(client.edge.behaviors).update(expected)
     client.edge.clear()
-    report = asked(client)
-    assert report.behaviors == wanted, report.findings
+    report = run_probe(client)
+    assert report.behaviors == expected, report.findings
     assert report.left == []
-    assert held(client) == before
+    assert account_state(client) == before
     assert len([one for one in client.edge.requests() if one["status"] != 429]) <= 250 + 20
 
 
-def test_it_stays_far_below_the_budget(client: Client) -> None:
+def test_probe_all_behaviors_stays_below_rate_limit(client: Client) -> None:
     client.edge.clear()
     without = [behavior.name for behavior in dataclasses.fields(Behaviors) if behavior.name != "code_of_429"]
-    report = asked(client, *without)
+    report = run_probe(client, *without)
     assert report.requests == len(client.edge.requests()) < 200
 
 
@@ -151,15 +153,17 @@ def test_it_stays_far_below_the_budget(client: Client) -> None:
         {"method": "GET", "path": "/settings", "status": 200},
     ],
 )
-def test_what_goes_wrong_leaves_nothing_behind(client: Client, before: dict[str, Any], fault: dict[str, Any]) -> None:
+def test_probe_request_fails_restores_account(client: Client, before: dict[str, Any], fault: dict[str, Any]) -> None:
     client.edge.fault(**fault)
-    report = asked(client, "upload_without_tags", "bindings_after_rename", "delete_response", "route_create_response")
+    report = run_probe(
+        client, "upload_without_tags", "bindings_after_rename", "delete_response", "route_create_response"
+    )
     assert report.left == []
-    assert held(client) == before
+    assert account_state(client) == before
     assert {one.behavior for one in report.findings if not one.position and not one.evidence} == set()
 
 
-def test_an_interruption_leaves_nothing_behind(client: Client, before: dict[str, Any]) -> None:
+def test_probe_interrupted_restores_account(client: Client, before: dict[str, Any]) -> None:
 
     class Interrupted(Api):
         def once(self, *request: Any) -> Any:
@@ -174,18 +178,18 @@ def test_an_interruption_leaves_nothing_behind(client: Client, before: dict[str,
     )
     assert len(report.findings) == len(QUESTIONS)
     assert "the probe was interrupted" in str(report.findings[-2])
-    assert held(client) == before
+    assert account_state(client) == before
 
 
-def test_what_cannot_be_answered_says_why(client: Client) -> None:
+def test_probe_unanswerable_question_reports_evidence(client: Client) -> None:
     client.edge.behaviors.namespace_optional_fields = "neither"
     client.edge.fault(method="POST", path="/routes$", status=200)
-    report = asked(client, "trusted_workers_on_create", "route_create_response", "status_of_10035")
-    why = {one.behavior: one.evidence for one in report.findings}
+    report = run_probe(client, "trusted_workers_on_create", "route_create_response", "status_of_10035")
+    evidence = {one.behavior: one.evidence for one in report.findings}
     assert report.behaviors == {}
-    assert why["trusted_workers_on_create"] == "the edge knows no such behaviour yet: null"
-    assert why["route_create_response"].startswith("an answer of a shape that nobody expected")
-    assert why["status_of_10035"] == "none of 18 writes, 6 at a time, overtook another"
+    assert evidence["trusted_workers_on_create"] == "the edge knows no such behaviour yet: null"
+    assert evidence["route_create_response"].startswith("an answer of a shape that nobody expected")
+    assert evidence["status_of_10035"] == "none of 18 writes, 6 at a time, overtook another"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ def test_what_cannot_be_answered_says_why(client: Client) -> None:
         ("DELETE", "/namespaces", None),
     ],
 )
-def test_nothing_without_the_prefix_is_written_to(client: Client, method: str, path: str, given: Any) -> None:
+def test_sandbox_write_without_prefix_is_refused(client: Client, method: str, path: str, given: Any) -> None:
     client.edge.clear()
     box = Sandbox(Api(client.edge.api, client.edge.token), client.edge.account, f"{PREFIX}1")
     with pytest.raises(Trespass):
@@ -217,12 +221,14 @@ def test_nothing_without_the_prefix_is_written_to(client: Client, method: str, p
 def run(client: Client, *options: str, **environ: str) -> int:
     parser = argparse.ArgumentParser()
     command.options(parser)
-    told = {"CLOUDFLARE_API_BASE_URL": client.edge.api, "CLOUDFLARE_API_TOKEN": client.edge.token, **environ}
-    return command.main(parser.parse_args(options), told, lambda base, token: Api(base, token, lambda seconds: None))
+    environment = {"CLOUDFLARE_API_BASE_URL": client.edge.api, "CLOUDFLARE_API_TOKEN": client.edge.token, **environ}
+    return command.main(
+        parser.parse_args(options), environment, lambda base, token: Api(base, token, lambda seconds: None)
+    )
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_nothing_is_sent_without_a_confirmation(
+def test_command_not_confirmed_sends_no_request(
     client: Client, monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
     client.edge.clear()
@@ -234,27 +240,27 @@ def test_nothing_is_sent_without_a_confirmation(
     assert client.edge.requests() == []
 
 
-def test_a_typed_confirmation(
+def test_command_confirmation_typed_runs_probe(
     client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda text: "yes")
     assert run(client, "--question", "last_page_cursor") == 0
-    said = capsys.readouterr().out
-    assert f"This asks {client.edge.api}" in said
-    assert "1 of 1 questions answered" in said
-    assert client.edge.token not in said
+    output = capsys.readouterr().out
+    assert f"This asks {client.edge.api}" in output
+    assert "1 of 1 questions answered" in output
+    assert client.edge.token not in output
 
 
-def test_the_answers_are_what_the_edge_takes(client: Client, tmp_path: Path) -> None:
+def test_command_write_option_writes_file_that_edge_loads(client: Client, tmp_path: Path) -> None:
     file = tmp_path / "probe" / "behaviors.json"
     client.edge.behaviors.set("last_page_cursor", "null")
     assert (
         run(client, "--yes", "--question", "last_page_cursor", "--question", "code_of_429", "--write", str(file)) == 0
     )
-    told = json.loads(file.read_text())
-    assert told["behaviors"] == {"last_page_cursor": "null"}
-    assert told["unanswered"] == {"code_of_429": "asked only with --exhaust-budget"}
+    written = json.loads(file.read_text())
+    assert written["behaviors"] == {"last_page_cursor": "null"}
+    assert written["unanswered"] == {"code_of_429": "run_probe only with --exhaust-budget"}
     client.edge.behaviors.set("delete_response", "empty")
     assert run(client, "--yes", "--zone", "example.com", "--question", "delete_response", "--write", str(file)) == 0
     behaviors = Behaviors()
@@ -267,7 +273,7 @@ def test_the_answers_are_what_the_edge_takes(client: Client, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("[1]", "must be a JSON object"),
         ("{", "must be a JSON object"),
@@ -276,15 +282,15 @@ def test_the_answers_are_what_the_edge_takes(client: Client, tmp_path: Path) -> 
         ('{"special_character_tags": "maybe"}', "one of refuse, accept"),
     ],
 )
-def test_files_without_valid_behaviors(tmp_path: Path, text: str, complaint: str) -> None:
+def test_load_invalid_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "file.json").write_text(text)
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=message):
         Behaviors().load(str(tmp_path / "file.json"))
     with pytest.raises(ValueError, match="No such file"):
         Behaviors().load(str(tmp_path / "none.json"))
 
 
-def test_words_that_yaml_takes_for_others(tmp_path: Path) -> None:
+def test_load_yaml_like_values_are_converted_to_text(tmp_path: Path) -> None:
     (tmp_path / "file.json").write_text(
         '{"list_includes_tags": false, "missing_script_response": null, "status_of_10035": 400}'
     )
@@ -298,16 +304,16 @@ def test_words_that_yaml_takes_for_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("position", ["cascade", "refuse"])
-def test_leftovers_of_earlier_probes(client: Client, before: dict[str, Any], position: str) -> None:
+def test_clean_leftovers_of_earlier_probes_are_deleted(client: Client, before: dict[str, Any], position: str) -> None:
     client.edge.behaviors.set("delete_nonempty_namespace", position)
     client.upload(f"{client.namespace(f'{PREFIX}dead-1')}/{PREFIX}dead-2")
     client.upload(f"/workers/scripts/{PREFIX}dead-3")
     client.call("POST", client.routes, json={"pattern": f"{PREFIX}dead-4.example.com/*"})
     assert run(client, "--yes", "--clean", "--zone", "example.com") == 0
-    assert held(client) == before
+    assert account_state(client) == before
 
 
-def test_without_a_token_or_with_too_many_accounts(client: Client) -> None:
+def test_command_invalid_token_or_unknown_zone_is_refused(client: Client) -> None:
     with pytest.raises(ValueError, match="CLOUDFLARE_API_TOKEN is not set"):
         run(client, "--yes", CLOUDFLARE_API_TOKEN="")
     with pytest.raises(ValueError, match="code 9109"):

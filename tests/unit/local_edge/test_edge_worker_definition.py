@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Worker is to the runtime: which parts of it run, and in what shape they get there."""
+"""Definitions of Workers for the runtime: supported bindings and their encoding."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from local_edge.runtime.definition import BLOB_BINDINGS, SUPPORTED_BINDINGS, che
 SCRIPT = Source("script", [Module("script", "script", b"code"), Module("part", "data", b"text")])
 
 
-def defined(*bindings: Binding, source: Source = SCRIPT, **options: Any) -> dict[str, Any]:
+def define(*bindings: Binding, source: Source = SCRIPT, **options: Any) -> dict[str, Any]:
     return definition(source, {}, bindings, "2026-11-01", ScriptScope("account"), "name", **options)
 
 
 @pytest.mark.parametrize("label", sorted(KINDS))
-def test_every_type_of_binding_runs_or_is_refused(label: str) -> None:
+def test_check_each_binding_type_is_supported_or_refused(label: str) -> None:
     binding = Binding("B", label, {"part": "part"}, value="{}")
     if label in SUPPORTED_BINDINGS:
         check(SCRIPT, [binding])
@@ -31,12 +31,12 @@ def test_every_type_of_binding_runs_or_is_refused(label: str) -> None:
         with pytest.raises(
             ApiError,
             match=f"binding B: the local edge does not support bindings of type {label}. It supports .*plain_text",
-        ) as refused:
+        ) as error:
             check(SCRIPT, [binding])
-        assert (refused.value.status, refused.value.code) == (400, 10021)
+        assert (error.value.status, error.value.code) == (400, 10021)
 
 
-def test_what_runs_is_known_to_the_api() -> None:
+def test_supported_bindings_all_are_known_to_api() -> None:
     assert set(SUPPORTED_BINDINGS) <= set(KINDS)
 
 
@@ -44,18 +44,18 @@ def test_what_runs_is_known_to_the_api() -> None:
     ("label", "kind", "body"),
     [("text_blob", "text", "text"), ("data_blob", "data", "dGV4dA=="), ("wasm_module", "wasm", "dGV4dA==")],
 )
-def test_a_file_becomes_what_its_binding_says(label: str, kind: str, body: str) -> None:
-    told = defined(Binding("B", label, {"part": "part"}))
-    assert (told["modules"][1], told["blobs"]) == (
+def test_definition_file_binding_contains_encoded_file(label: str, kind: str, body: str) -> None:
+    result = define(Binding("B", label, {"part": "part"}))
+    assert (result["modules"][1], result["blobs"]) == (
         {"name": "part", "kind": kind, "body": body},
         [{"name": "B", "type": label, "part": "part"}],
     )
-    assert (told["script"], told["values"], told["bindings"], told["keys"]) == (True, {}, [], [])
+    assert (result["script"], result["values"], result["bindings"], result["keys"]) == (True, {}, [], [])
 
 
 @pytest.mark.parametrize("label", BLOB_BINDINGS)
 @pytest.mark.parametrize(
-    ("source", "why"),
+    ("source", "message"),
     [
         (Source("index.js", [Module("index.js", "js", b""), Module("part", "data", b"")]), "Import the file instead"),
         (
@@ -65,25 +65,25 @@ def test_a_file_becomes_what_its_binding_says(label: str, kind: str, body: str) 
         (Source("part", [Module("part", "script", b"")]), "Uploaded parts: none"),
     ],
 )
-def test_a_file_that_no_script_can_have(label: str, source: Source, why: str) -> None:
-    with pytest.raises(ApiError, match=why):
+def test_check_file_binding_without_usable_part_is_refused(label: str, source: Source, message: str) -> None:
+    with pytest.raises(ApiError, match=message):
         check(source, [Binding("B", label, {"part": "part"})])
 
 
-def test_a_key_travels_apart_from_what_is_in_env() -> None:
+def test_definition_secret_key_binding_is_separate_from_values() -> None:
     spec = {"algorithm": "AES-GCM", "format": "raw", "usages": ["encrypt"]}
-    told = defined(Binding("K", "secret_key", spec, value=json.dumps({"key_base64": "AAAA"})))
-    assert told["keys"] == [{"name": "K", "type": "secret_key", **spec, "key_base64": "AAAA"}]
-    assert (told["values"], told["bindings"]) == ({}, [])
+    result = define(Binding("K", "secret_key", spec, value=json.dumps({"key_base64": "AAAA"})))
+    assert result["keys"] == [{"name": "K", "type": "secret_key", **spec, "key_base64": "AAAA"}]
+    assert (result["values"], result["bindings"]) == ({}, [])
 
 
-def test_the_version_is_looked_up_where_it_is_asked_for() -> None:
+def test_definition_version_is_read_only_for_version_metadata_binding() -> None:
     def version() -> dict[str, str]:
         return {"id": "7", "tag": "v", "timestamp": "now"}
 
-    def unasked() -> dict[str, str]:
-        raise AssertionError("nobody asked")
+    def unexpected_version() -> dict[str, str]:
+        raise AssertionError("version requested without a version_metadata binding")
 
-    assert defined(Binding("V", "version_metadata", {}), version=version)["values"] == {"V": version()}
-    assert set(defined(Binding("V", "version_metadata", {}))["values"]["V"]) == set(version())
-    defined(Binding("T", "plain_text", {"text": "x"}), version=unasked)
+    assert define(Binding("V", "version_metadata", {}), version=version)["values"] == {"V": version()}
+    assert set(define(Binding("V", "version_metadata", {}))["values"]["V"]) == set(version())
+    define(Binding("T", "plain_text", {"text": "x"}), version=unexpected_version)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever is sent to whichever path: an answer in an envelope, and never a stumble."""
+"""Malformed requests to every endpoint are answered without an internal error."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from local_edge.strict_json import loads_strict
 
 pytestmark = pytest.mark.slow
 PATHS = sorted({(method, path) for method, path, _handler in API_ROUTES})
-ODD: list[Any] = [None, [], {}, "text", 7, [None], [[]], [{}], [7], {"name": None}, {"title": []}]
-#: The keys that anything here reads, each beside what it takes and with something that it is not.
+MALFORMED: list[Any] = [None, [], {}, "text", 7, [None], [[]], [{}], [7], {"name": None}, {"title": []}]
+#: Keys that endpoints read. Each is sent with values of the wrong type.
 KEYS = (
     "name",
     "title",
@@ -47,9 +47,9 @@ KEYS = (
     "trusted_workers",
     "metadata",
 )
-ODD += [
-    {key: value for key in KEYS if key != right} | {right: "x"}
-    for right in ("name", "title", "pattern", "hostname")
+MALFORMED += [
+    {key: value for key in KEYS if key != valid_key} | {valid_key: "x"}
+    for valid_key in ("name", "title", "pattern", "hostname")
     for value in (7, [7], {"x": 7})
 ]
 METADATA = (
@@ -73,8 +73,8 @@ METADATA = (
 )
 
 
-def address(client: Client, path: str) -> str:
-    """A path to something that is there, where something is."""
+def fill_path(client: Client, path: str) -> str:
+    """Fill in a path template with the ids of existing objects, if there are any."""
     known = {
         "account": client.edge.account,
         "zone": client.edge.zones["example.com"],
@@ -91,24 +91,24 @@ def platform(client: Client) -> Client:
     return client
 
 
-#: Texts that some parser takes for JSON and some client does not, or that fell a parser.
-HOSTILE = (
+#: Bodies that JSON parsers disagree on, or that crash some of them.
+MALFORMED_JSON = (
     b"",
     b"\xff\xfe",
     b"{",
     b"[" * 60_000,
     b"[" * 900 + b"]" * 900,
     *(
-        b'{"name": %s, "title": %s, "pattern": %s, "hostname": %s, "observability": {"enabled": true, "head_sampling_rate": %s}}'
-        % ((odd,) * 5)
+        b'{"name": %s, "title": %s, "pattern": %s, "hostname": %s, '
+        b'"observability": {"enabled": true, "head_sampling_rate": %s}}' % ((odd,) * 5)
         for odd in (b"NaN", b"1e999", b"-Infinity", b"1" * 5000, b'"\\ud800"', b'"\xed\xa0\x80"', b'"\\u0000"')
     ),
 )
 
 
-def told(client: Client, method: str, path: str, **options: Any) -> None:
-    """Send it; the answer is none of a bug, and one that every client can read."""
-    response = client.session.request(method, client.edge.api + address(client, path), **options)
+def assert_handled(client: Client, method: str, path: str, **options: Any) -> None:
+    """Send a request. The response must not be an internal error and must be strict JSON."""
+    response = client.session.request(method, client.edge.api + fill_path(client, path), **options)
     assert response.status_code < 500, f"{method} {path} {options}: {response.text}"
     if "json" in response.headers.get("content-type", ""):
         loads_strict(response.content)
@@ -118,15 +118,15 @@ LISTINGS = [path for method, path in PATHS if method == "GET" and not re.search(
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_odd_bodies(platform: Client, method: str, path: str) -> None:
-    for body in ODD if method in ("PUT", "POST", "PATCH") else ODD[:1]:
-        told(platform, method, path, json=body)
-    for raw in HOSTILE:
-        told(platform, method, path, data=raw, headers={"Content-Type": "application/json"})
+def test_endpoint_malformed_body_returns_no_internal_error(platform: Client, method: str, path: str) -> None:
+    for body in MALFORMED if method in ("PUT", "POST", "PATCH") else MALFORMED[:1]:
+        assert_handled(platform, method, path, json=body)
+    for raw in MALFORMED_JSON:
+        assert_handled(platform, method, path, data=raw, headers={"Content-Type": "application/json"})
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path in PATHS if method == "GET"])
-def test_odd_queries(platform: Client, method: str, path: str) -> None:
+def test_endpoint_malformed_query_returns_no_internal_error(platform: Client, method: str, path: str) -> None:
     for query in (
         "page=0",
         "page=x",
@@ -149,8 +149,8 @@ def test_odd_queries(platform: Client, method: str, path: str) -> None:
         f"limit={'9' * 5000}",
         f"tags={','.join(f't{number}:yes' for number in range(1500))}",
     ):
-        told(platform, method, f"{path}?{query}")
-    told(platform, method, f"{path}/%ff")
+        assert_handled(platform, method, f"{path}?{query}")
+    assert_handled(platform, method, f"{path}/%ff")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_odd_queries(platform: Client, method: str, path: str) -> None:
     [f"/accounts/{{account}}/workers/{level}scripts/{{script}}" for level in ("", "dispatch/namespaces/{namespace}/")],
 )
 @pytest.mark.parametrize("key", METADATA)
-def test_odd_metadata(platform: Client, path: str, key: str) -> None:
+def test_upload_malformed_metadata_returns_no_internal_error(platform: Client, path: str, key: str) -> None:
     for value in (
         "x",
         7,
@@ -178,14 +178,14 @@ def test_odd_metadata(platform: Client, path: str, key: str) -> None:
         {"cpu_ms": -5},
         {"mode": "x"},
     ):
-        described = {"main_module": "index.js", key: value}
+        metadata = {"main_module": "index.js", key: value}
         files = {
-            "metadata": (None, json.dumps(described)),
+            "metadata": (None, json.dumps(metadata)),
             "index.js": ("index.js", "export default {}", "application/javascript+module"),
         }
-        told(platform, "PUT", path, files=files)
-        told(platform, "PATCH", f"{path}/settings", files={"settings": (None, json.dumps({key: value}))})
+        assert_handled(platform, "PUT", path, files=files)
+        assert_handled(platform, "PATCH", f"{path}/settings", files={"settings": (None, json.dumps({key: value}))})
         if "namespaces" not in path:
-            told(platform, "POST", f"{path}/versions", files=files)
+            assert_handled(platform, "POST", f"{path}/versions", files=files)
     for listing in LISTINGS:
-        told(platform, "GET", listing)
+        assert_handled(platform, "GET", listing)

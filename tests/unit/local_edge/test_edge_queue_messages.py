@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Queues over HTTP: sent, pulled, acknowledged, put back, forgotten."""
+"""Queue messages over HTTP: send, pull, acknowledge, retry and expire."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from local_edge.model import queues
 from local_edge.store import Store
 from local_edge.testing import running
 
-Forward = Callable[[float], None]
+Advance = Callable[[float], None]
 
 
 @pytest.fixture
-def forward(monkeypatch: pytest.MonkeyPatch) -> Forward:
-    """Let so many seconds go by."""
+def advance(monkeypatch: pytest.MonkeyPatch) -> Advance:
+    """Return a function that advances the clock by a number of seconds."""
     passed, real = [0], queues.clock
     monkeypatch.setattr(queues, "clock", lambda: real() + passed[0])
 
-    def move(seconds: float) -> None:
+    def advance_by(seconds: float) -> None:
         passed[0] += int(seconds * 1000)
 
-    return move
+    return advance_by
 
 
-def made(client: Client, name: str = "mails", **settings: int) -> str:
-    """The path of a new queue."""
+def create_queue(client: Client, name: str = "mails", **settings: int) -> str:
+    """Create a queue and return its path."""
     return f"/queues/{client.call('POST', '/queues', json={'queue_name': name, 'settings': settings})['queue_id']}"
 
 
@@ -56,8 +56,8 @@ def ack(client: Client, queue: str, *acks: str, **retries: int) -> Any:
     )
 
 
-def test_messages_are_pulled_as_they_were_sent(client: Client) -> None:
-    queue = made(client)
+def test_pull_sent_messages_returns_bodies_and_metadata(client: Client) -> None:
+    queue = create_queue(client)
     push(client, queue, {"a": ["ü"]})
     push(client, queue, "plain", content_type="text", delay_seconds=0)
     client.call("POST", f"{queue}/messages/batch", json={"messages": [{"body": 1, "content_type": "json"}]})
@@ -66,11 +66,11 @@ def test_messages_are_pulled_as_they_were_sent(client: Client) -> None:
     assert first["metadata"] == {"CF-Content-Type": "json", "CF-sourceMessageSource": "api"}
     assert (second["body"], second["metadata"]["CF-msg-delay-secs"]) == ("plain", "0")
     assert base64.b64decode(third["body"]) == b"1"
-    assert pull(client, queue) == [], "they are leased"
+    assert pull(client, queue) == [], "the messages are leased"
 
 
-def test_what_a_queue_holds_is_counted(client: Client) -> None:
-    queue = made(client)
+def test_metrics_after_push_and_pull_count_backlog(client: Client) -> None:
+    queue = create_queue(client)
     assert client.call("GET", f"{queue}/metrics") == {
         "backlog_count": 0,
         "backlog_bytes": 0,
@@ -82,12 +82,12 @@ def test_what_a_queue_holds_is_counted(client: Client) -> None:
     assert metrics == {"backlog_count": 2, "backlog_bytes": 9, "oldest_message_timestamp_ms": first["timestamp_ms"]}
     answer = client.call("POST", f"{queue}/messages/pull", json={})
     assert (answer["message_backlog_count"], answer["metadata"]["metrics"]["backlog_count"]) == (2, 2), (
-        "a leased one is not acknowledged yet"
+        "a leased message is not acknowledged yet"
     )
 
 
-def test_a_batch_is_as_large_as_asked(client: Client) -> None:
-    queue = made(client)
+def test_pull_batch_size_limits_messages(client: Client) -> None:
+    queue = create_queue(client)
     client.call("POST", f"{queue}/messages/batch", json={"messages": [{"body": number} for number in range(100)]})
     assert [len(pull(client, queue, **options)) for options in ({}, {"batch_size": 1}, {"batch_size": 100})] == [
         5,
@@ -96,49 +96,49 @@ def test_a_batch_is_as_large_as_asked(client: Client) -> None:
     ]
 
 
-def test_a_lease_ends_and_the_message_comes_again(client: Client, forward: Forward) -> None:
-    queue = made(client)
+def test_pull_lease_expired_returns_message_again(client: Client, advance: Advance) -> None:
+    queue = create_queue(client)
     push(client, queue, 1)
     assert [one["attempts"] for one in pull(client, queue)] == [1]
-    forward(29)
+    advance(29)
     assert pull(client, queue) == []
-    forward(2)
+    advance(2)
     assert [one["attempts"] for one in pull(client, queue, visibility_timeout_ms=1000)] == [2]
-    forward(1.1)
+    advance(1.1)
     assert [one["attempts"] for one in pull(client, queue)] == [3]
 
 
-def test_an_acknowledged_message_is_gone_even_after_its_lease(client: Client, forward: Forward) -> None:
-    queue = made(client)
+def test_ack_expired_lease_removes_message(client: Client, advance: Advance) -> None:
+    queue = create_queue(client)
     push(client, queue, 1)
     (early,) = pull(client, queue)
-    forward(31)
+    advance(31)
     (late,) = pull(client, queue)
     assert early["lease_id"] != late["lease_id"]
     assert ack(client, queue, early["lease_id"]) == {"ackCount": 1, "retryCount": 0, "warnings": {}}
     again = ack(client, queue, late["lease_id"], "nonsense")
     assert (again["ackCount"], set(again["warnings"])) == (0, {late["lease_id"], "nonsense"})
-    forward(31)
+    advance(31)
     assert pull(client, queue) == []
 
 
-def test_a_message_is_put_back_by_whoever_holds_it(client: Client, forward: Forward) -> None:
-    queue = made(client)
+def test_ack_retry_by_lease_holder_requeues_message(client: Client, advance: Advance) -> None:
+    queue = create_queue(client)
     push(client, queue, 1)
     (first,) = pull(client, queue)
     assert ack(client, queue, **{first["lease_id"]: 0})["retryCount"] == 1
     (second,) = pull(client, queue)
     assert second["attempts"] == 2
-    assert ack(client, queue, **{first["lease_id"]: 0})["retryCount"] == 0, "others have it now"
+    assert ack(client, queue, **{first["lease_id"]: 0})["retryCount"] == 0, "the lease has passed to another consumer"
     ack(client, queue, **{second["lease_id"]: 60})
-    forward(59)
+    advance(59)
     assert pull(client, queue) == []
-    forward(2)
+    advance(2)
     assert [one["attempts"] for one in pull(client, queue)] == [3]
 
 
-def test_no_queue_hands_out_what_another_holds(client: Client) -> None:
-    one, other = made(client), made(client, "orders")
+def test_pull_other_queue_returns_no_foreign_messages(client: Client) -> None:
+    one, other = create_queue(client), create_queue(client, "orders")
     push(client, one, 1)
     assert pull(client, other) == []
     (message,) = pull(client, one)
@@ -146,36 +146,36 @@ def test_no_queue_hands_out_what_another_holds(client: Client) -> None:
     assert ack(client, one, message["lease_id"])["ackCount"] == 1
 
 
-def test_delays_of_message_batch_and_queue_in_this_order(client: Client, forward: Forward) -> None:
-    queue = made(client, delivery_delay=300)
+def test_delay_message_batch_and_queue_take_precedence_in_this_order(client: Client, advance: Advance) -> None:
+    queue = create_queue(client, delivery_delay=300)
     client.call(
         "POST",
         f"{queue}/messages/batch",
         json={"delay_seconds": 100, "messages": [{"body": "a", "delay_seconds": 0}, {"body": "b"}]},
     )
     push(client, queue, "c")
-    seen = []
+    pulled = []
     for _step in range(4):
-        seen.append(
+        pulled.append(
             [base64.b64decode(one["body"]).decode() for one in pull(client, queue, visibility_timeout_ms=43_200_000)]
         )
-        forward(101)
-    assert seen == [['"a"'], ['"b"'], [], ['"c"']]
+        advance(101)
+    assert pulled == [['"a"'], ['"b"'], [], ['"c"']]
 
 
 @pytest.mark.parametrize(("settings", "days"), [({}, 4), ({"message_retention_period": 86_400}, 1)])
-def test_what_is_too_old_is_gone_and_swept(
-    tmp_path: Path, forward: Forward, settings: dict[str, int], days: int
+def test_retention_expired_message_is_hidden_and_swept(
+    tmp_path: Path, advance: Advance, settings: dict[str, int], days: int
 ) -> None:
     with running(data=str(tmp_path)) as edge:
         client, store = Client(edge), Store(str(tmp_path / "edge.db"))
-        queue = made(client, **settings)
+        queue = create_queue(client, **settings)
         push(client, queue, 1)
-        forward(days * 86_400 - 60)
+        advance(days * 86_400 - 60)
         assert len(pull(client, queue, visibility_timeout_ms=1)) == 1
         push(client, queue, 2)
         queues.collect_garbage(store)
-        forward(120)
+        advance(120)
         assert [base64.b64decode(one["body"]) for one in pull(client, queue)] == [b"2"]
         assert store.count("select count(*) from messages") == 2
         queues.collect_garbage(store)
@@ -183,10 +183,10 @@ def test_what_is_too_old_is_gone_and_swept(
         store.close()
 
 
-def test_messages_go_with_their_queue(tmp_path: Path) -> None:
+def test_delete_queue_deletes_its_messages(tmp_path: Path) -> None:
     with running(data=str(tmp_path)) as edge:
         client, store = Client(edge), Store(str(tmp_path / "edge.db"))
-        queue, other = made(client), made(client, "orders")
+        queue, other = create_queue(client), create_queue(client, "orders")
         push(client, queue, 1)
         push(client, other, 2)
         client.call("DELETE", queue)
@@ -195,7 +195,7 @@ def test_messages_go_with_their_queue(tmp_path: Path) -> None:
         store.close()
 
 
-REFUSED: list[tuple[str, Any, tuple[int, int]]] = [
+INVALID_REQUESTS: list[tuple[str, Any, tuple[int, int]]] = [
     ("messages", {}, (400, 10207)),
     ("messages", {"body": {}, "content_type": "text"}, (400, 10207)),
     ("messages", {"body": "x", "content_type": "bytes"}, (400, 10203)),
@@ -215,15 +215,17 @@ REFUSED: list[tuple[str, Any, tuple[int, int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "body", "refused"), REFUSED)
-def test_what_is_refused(client: Client, path: str, body: Any, refused: tuple[int, int]) -> None:
-    queue = made(client)
-    assert client.error("POST", f"{queue}/{path}", json=body) == refused
+@pytest.mark.parametrize(("path", "body", "expected"), INVALID_REQUESTS)
+def test_message_request_invalid_body_is_refused(
+    client: Client, path: str, body: Any, expected: tuple[int, int]
+) -> None:
+    queue = create_queue(client)
+    assert client.error("POST", f"{queue}/{path}", json=body) == expected
     assert pull(client, queue) == []
 
 
-def test_a_body_that_is_no_json(client: Client) -> None:
-    assert client.error("POST", f"{made(client)}/messages", data="{") == (400, 10208)
+def test_push_body_not_json_is_refused(client: Client) -> None:
+    assert client.error("POST", f"{create_queue(client)}/messages", data="{") == (400, 10208)
 
 
 @pytest.mark.parametrize(
@@ -236,18 +238,18 @@ def test_a_body_that_is_no_json(client: Client) -> None:
         {"delivery_delay": "1"},
     ],
 )
-def test_settings_that_no_queue_can_have(client: Client, settings: Any) -> None:
+def test_create_queue_invalid_settings_is_refused(client: Client, settings: Any) -> None:
     assert client.error("POST", "/queues", json={"queue_name": "mails", "settings": settings}) == (400, 10207)
     assert client.call("GET", "/queues") == []
 
 
-def test_a_queue_shows_the_workers_that_send_to_it(client: Client) -> None:
-    queue, binding = made(client), [{"name": "Q", "type": "queue", "queue_name": "mails"}]
+def test_get_queue_lists_producer_workers(client: Client) -> None:
+    queue, binding = create_queue(client), [{"name": "Q", "type": "queue", "queue_name": "mails"}]
     client.upload("/workers/scripts/b", bindings=binding)
     client.upload("/workers/scripts/a", bindings=[*binding, {**binding[0], "name": "AGAIN"}])
     client.upload("/workers/scripts/none")
-    shown = client.call("GET", queue)
-    assert shown["producers"] == [{"type": "worker", "script": "a"}, {"type": "worker", "script": "b"}]
-    assert (shown["producers_total_count"], shown["consumers"], shown["consumers_total_count"]) == (2, [], 0)
-    assert client.call("GET", "/queues") == [shown]
+    details = client.call("GET", queue)
+    assert details["producers"] == [{"type": "worker", "script": "a"}, {"type": "worker", "script": "b"}]
+    assert (details["producers_total_count"], details["consumers"], details["consumers_total_count"]) == (2, [], 0)
+    assert client.call("GET", "/queues") == [details]
     assert client.call("GET", f"{queue}/consumers") == []
