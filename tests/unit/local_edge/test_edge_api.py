@@ -29,7 +29,7 @@ def test_response_any_status_is_envelope_with_ray_id(client: Client) -> None:
         ({"X-Auth-Key": "k"}, (400, 9106)),
         ({"Authorization": "Basic x"}, (400, 6003)),
         ({"Authorization": "Bearer"}, (400, 6003)),
-        ({"Authorization": "Bearer invalid_fault"}, (403, 9109)),
+        ({"Authorization": "Bearer wrong"}, (403, 9109)),
         ({"X-Auth-Key": "k", "X-Auth-Email": "e@example.com"}, (403, 9103)),
     ],
 )

@@ -260,7 +260,7 @@ def test_command_write_option_writes_file_that_edge_loads(client: Client, tmp_pa
     )
     written = json.loads(file.read_text())
     assert written["behaviors"] == {"last_page_cursor": "null"}
-    assert written["unanswered"] == {"code_of_429": "run_probe only with --exhaust-budget"}
+    assert written["unanswered"] == {"code_of_429": "asked only with --exhaust-budget"}
     client.edge.behaviors.set("delete_response", "empty")
     assert run(client, "--yes", "--zone", "example.com", "--question", "delete_response", "--write", str(file)) == 0
     behaviors = Behaviors()
