@@ -2,50 +2,51 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every module says of credentials and of the account."""
+"""Credentials and account, which all modules share."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options that all modules share."""
+    """Options, requirements and notes of all modules."""
 
     DOCUMENTATION = r"""
 options:
   api_token:
     description:
-      - An API token of a user or of the account.
-      - It needs the permissions Workers Scripts:Edit, Workers KV Storage:Edit and Account Settings:Read on the account, and
-        Workers Routes:Edit and Zone:Read on the zones.
-      - If it is not given, the environment variable E(CLOUDFLARE_API_TOKEN) is used.
+      - An API token of a user or of an account.
+      - It needs the permissions Workers Scripts:Edit, Workers KV Storage:Edit and Account Settings:Read on the account,
+        and Workers Routes:Edit and Zone:Read on the zones.
+      - If omitted, the environment variable E(CLOUDFLARE_API_TOKEN) is used.
     type: str
   api_key:
     description:
-      - The global API key of a user, with O(email). O(api_token) is the better choice, and both together are an error.
-      - If neither is given and there is no token in the environment, the environment variable E(CLOUDFLARE_API_KEY) is used.
+      - The global API key of a user, together with O(email). Prefer O(api_token); setting both is an error.
+      - If both are omitted and the environment has no token, the environment variable E(CLOUDFLARE_API_KEY) is used.
     type: str
   email:
     description:
-      - The address of the user that O(api_key) belongs to.
-      - If it is not given, the environment variable E(CLOUDFLARE_EMAIL) is used.
+      - The email address of the user that O(api_key) belongs to.
+      - If omitted, the environment variable E(CLOUDFLARE_EMAIL) is used.
     type: str
   account_id:
     description:
-      - The account to work in.
-      - If it is not given, E(CLOUDFLARE_ACCOUNT_ID) or E(CF_ACCOUNT_ID) is used, else the only account that the credentials
-        see. If they see several, the module fails and lists them. Giving it saves a request in each task.
+      - The account to manage.
+      - If omitted, E(CLOUDFLARE_ACCOUNT_ID) or E(CF_ACCOUNT_ID) is used. If neither is set, the module uses the only
+        account that the credentials can access. If they can access several, the module fails and lists them.
+      - Setting it saves one request in each task.
     type: str
   api_url:
     description:
-      - The address of the API, with its version. Give it to use the local edge instead of Cloudflare.
-      - If it is not given, E(CLOUDFLARE_API_BASE_URL) or E(CLOUDFLARE_BASE_URL) is used, else
-        V(https://api.cloudflare.com/client/v4).
+      - The base URL of the API, including its version. Set it to use the local edge instead of Cloudflare.
+      - If omitted, E(CLOUDFLARE_API_BASE_URL) or E(CLOUDFLARE_BASE_URL) is used, and
+        V(https://api.cloudflare.com/client/v4) if neither is set.
     type: str
 requirements:
   - Python >= 3.10
   - requests
 notes:
-  - The module runs within the Ansible process if the connection is local, see M(tenantry.cloudflare_workers.api).
-  - Requests are paced to stay inside Cloudflare's budget of 1200 in 5 minutes, together with all other runs of the same user on the
-    same machine. Where the module waited for it, it says so. See M(tenantry.cloudflare_workers.api).
+  - With a local connection, the module runs inside the Ansible process. See M(tenantry.cloudflare_workers.api).
+  - Requests are paced to stay within Cloudflare's rate limit of 1200 requests in 5 minutes. All runs of the same user
+    on the same machine share this limit. The module warns if it had to wait. See M(tenantry.cloudflare_workers.api).
 """

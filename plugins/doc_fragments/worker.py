@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every module that uploads Workers says of them."""
+"""Options of modules that upload or read Workers."""
 
 from __future__ import annotations
 
@@ -11,259 +11,276 @@ import textwrap
 
 
 def within(documentation: str) -> str:
-    """Return options as those of a Worker in a list: deeper, and where O() would look for them outside."""
+    """Indent options as suboptions. O() becomes C(): inside a list it would refer to options of the module."""
     options = documentation.partition("options:\n")[2].replace("    default: remove\n", "")
     return textwrap.indent(re.sub(r"\bO\((\w+)(=\w+)?\)", r"C(\1\2)", options), "    ")
 
 
 class ModuleDocFragment:
-    """Options of a Worker, and of many."""
+    """Options of one Worker, of many Workers and of the modules that read them."""
 
     DOCUMENTATION = r"""
 options:
   content:
     description:
-      - The code of the Worker itself, one JavaScript module.
+      - The code of the Worker as text, one JavaScript module.
     type: str
   path:
     description:
-      - A file that is the Worker, one JavaScript module; or a folder of which every file is a module of the Worker, called by its path in the folder.
-      - What kind of module a file is, its ending says. C(.js) and C(.mjs) are ES modules, C(.cjs) is CommonJS, C(.wasm) WebAssembly, C(.json) JSON,
-        C(.txt), C(.html) and C(.sql) are text, C(.bin) is data, C(.py) Python, C(.map) a source map.
-      - Left out of a folder are files with other endings, hidden ones, C(node_modules), C(__pycache__), C(package.json), C(package-lock.json) and
-        C(tsconfig*.json).
-      - It is on the controller; a relative path is looked for as M(ansible.builtin.template) looks for its source.
+      - The code of the Worker as a file or folder. A file is one JavaScript module. In a folder, every file is a module
+        that is named by its path in the folder.
+      - The extension of a file determines its module type. C(.js) and C(.mjs) are ES modules, C(.cjs) is CommonJS,
+        C(.wasm) is WebAssembly, C(.json) is JSON, C(.txt), C(.html) and C(.sql) are text, C(.bin) is data, C(.py) is
+        Python, and C(.map) is a source map.
+      - Files with other extensions, hidden files, C(node_modules), C(__pycache__), C(package.json),
+        C(package-lock.json) and C(tsconfig*.json) are left out of a folder.
+      - The path refers to the controller. A relative path is resolved as M(ansible.builtin.template) resolves its
+        source.
     type: path
   entrypoint:
     description:
-      - A TypeScript or JavaScript file that C(esbuild) bundles with everything it imports, packages in C(node_modules) included.
-      - Imported files that end in C(.wasm), C(.txt), C(.html), C(.sql) or C(.bin) become modules of their own, of the kinds that O(path) tells.
-      - With V(nodejs_compat) in O(compatibility_flags), what packages import of Node.js is left to the Workers runtime.
-      - The same files make the same bytes on every machine. The Worker is uploaded anew when one of them has changed, and not because of another
-        C(esbuild), unless O(rebundle=true).
-      - It is found as O(path) is.
+      - A TypeScript or JavaScript file that C(esbuild) bundles with all its imports, including packages in
+        C(node_modules).
+      - Imported files with the extensions C(.wasm), C(.txt), C(.html), C(.sql) and C(.bin) become separate modules,
+        with the types listed at O(path).
+      - With V(nodejs_compat) in O(compatibility_flags), imports of Node.js modules are left to the Workers runtime.
+      - The same files result in the same bytes on every machine. The Worker is uploaded again if one of these files has
+        changed. A different version of C(esbuild) causes an upload only with O(rebundle=true).
+      - The path is resolved in the same way as O(path).
     type: path
   main_module:
     description:
-      - What the main module is called in the Worker. Its ending says what kind of module it is.
-      - By default the name of the file, C(.ts) becoming C(.js); V(worker.js) with O(content).
-      - Where O(path) is a folder, the file in it that is the main module. By default C(index), C(worker) or C(main) with C(.js) or C(.mjs), the
-        first of them that is there, else the only code that is there.
+      - The name of the main module. Its extension determines the module type.
+      - By default, the name of the file, with C(.ts) replaced by C(.js). With O(content), the default is V(worker.js).
+      - If O(path) is a folder, the file in it that is the main module. By default, the first existing file of C(index),
+        C(worker) and C(main) with the extension C(.js) or C(.mjs), otherwise the only code file in the folder.
     type: str
   esbuild_path:
     description:
-      - The C(esbuild) to use for O(entrypoint).
-      - By default the nearest C(node_modules/.bin/esbuild) in a folder above the entrypoint, else the one on E(PATH).
+      - The C(esbuild) program that bundles O(entrypoint).
+      - By default, the nearest C(node_modules/.bin/esbuild) in a folder above the entrypoint, otherwise the one on
+        E(PATH).
     type: path
   define:
     description:
-      - What takes the place of names in the code of O(entrypoint), by name. A string becomes a string there, a dictionary an object.
-      - C(process.env.NODE_ENV) is C(production) if it is not among them.
+      - Compile-time constants. Each identifier in the code of O(entrypoint) is replaced with the given value, encoded
+        as JSON.
+      - C(process.env.NODE_ENV) is C(production) unless it is set here.
     type: dict
   minify:
-    description: Whether the code of O(entrypoint) is made as short as can be.
+    description: Minify the code of O(entrypoint).
     type: bool
   source_map:
     description:
-      - Whether a source map of O(entrypoint) goes along, by which Cloudflare tells where in the sources an error was.
-      - It holds the sources.
+      - Upload a source map of O(entrypoint) with the code. Cloudflare uses it to show errors at their positions in the
+        sources.
+      - The source map contains the sources.
     type: bool
   assets:
     description:
-      - Static assets, files that the Worker serves without code or beside it. Suboptions that are not given are as Cloudflare has them
-        by default.
-      - Left as they are if not given; null removes them.
-      - A hash of files and suboptions in one of the Worker's tags tells whether they differ. If they do, only those files are uploaded that
-        Cloudflare does not have. It lists them for nobody, so that a diff shows the hash, the number of the files and their bytes.
+      - Static assets, which are files that Cloudflare serves with or without code of the Worker. Omitted suboptions
+        have Cloudflare's defaults.
+      - If omitted, assets are unchanged. Null removes them.
+      - A tag of the Worker stores a hash of the files and suboptions, which shows if they have changed. Only files that
+        Cloudflare does not have yet are uploaded.
+      - The API does not list the files of a Worker, so a diff shows only their hash, number and total size.
     type: dict
     suboptions:
       directory:
         description:
-          - The folder with the files, at most 100,000 of at most 25 MiB each. It is found as O(path) is; the module must run on the
-            controller.
-          - The files C(_headers) and C(_redirects) in it are not served; they say how the others are.
-          - The lines of a file C(.assetsignore) leave files out, as those of a C(.gitignore) do. C(.DS_Store), C(.git) and
-            C(node_modules) are left out anyway.
+          - The folder with the files, at most 100,000 files of at most 25 MiB each. It is resolved in the same way as
+            O(path). The module must run on the controller.
+          - The files C(_headers) and C(_redirects) in it are not served. They configure how the other files are served.
+          - A file C(.assetsignore) excludes files, with the syntax of C(.gitignore). C(.DS_Store), C(.git) and
+            C(node_modules) are always excluded.
         type: path
         required: true
       binding:
-        description: The name by which the code finds them in its C(env). Without one there is no such binding.
+        description:
+          - The name of a binding in C(env) that gives the code access to the assets. If omitted, no such binding is
+            created.
         type: str
       html_handling:
-        description: Which addresses lead to a page. Cloudflare's default is V(auto-trailing-slash).
+        description: The mapping of URLs to HTML files. Cloudflare's default is V(auto-trailing-slash).
         type: str
         choices: [auto-trailing-slash, force-trailing-slash, drop-trailing-slash, none]
       not_found_handling:
         description:
-          - What answers where there is no file. Cloudflare's default is V(none), which leaves it to the code, or answers with an empty 404.
-          - V(404-page) takes the nearest C(404.html), V(single-page-application) takes C(/index.html).
+          - The response to a request that matches no file. Cloudflare's default is V(none), which runs the code of the
+            Worker, or returns an empty 404 response if the Worker has no code.
+          - V(404-page) returns the nearest C(404.html), V(single-page-application) returns C(/index.html).
         type: str
         choices: [none, 404-page, single-page-application]
       run_worker_first:
         description:
-          - Whether the code answers even where there is a file, V(true) or V(false), or for which paths it does, as a list such as
-            V([/api/*, "!/api/docs/*"]).
+          - Run the code of the Worker even if a file matches the request. Either V(true), V(false) or a list of paths
+            such as V([/api/*, "!/api/docs/*"]).
         type: raw
       base_path:
-        description: The path below which the files are, such as V(/docs).
+        description: The URL path under which the files are served, such as V(/docs).
         type: str
   compatibility_date:
     description:
-      - The date whose behaviour of the Workers runtime the Worker was written for, in quotes, such as V('2026-11-01').
-      - Needed, because without one Cloudflare takes the behaviour of 2021-11-02.
+      - The date that selects the behavior of the Workers runtime. Quote it, for example V('2026-11-01').
+      - A date is always required, because without one Cloudflare applies the behavior of 2021-11-02.
     type: str
   compatibility_flags:
     description:
-      - Single changes of the runtime to switch on or off, such as V(nodejs_compat).
-      - Left as they are if not given; null removes them.
+      - Flags that enable or disable single features of the Workers runtime, such as V(nodejs_compat).
+      - If omitted, the flags are unchanged. Null removes them.
     type: list
     elements: str
   limits:
     description:
-      - How much a request may use. Left as they are if not given; null removes them.
+      - Limits for each request. If omitted, they are unchanged. Null removes them.
     type: dict
     suboptions:
       cpu_ms:
-        description: Milliseconds of CPU time.
+        description: The maximum CPU time in milliseconds.
         type: int
       subrequests:
-        description: Requests that the Worker may send while it answers one.
+        description: The maximum number of requests that the Worker may send while it handles one request.
         type: int
   observability:
     description:
-      - What Cloudflare records of the Worker's requests. What is not given in it stays as it is; null switches it off.
+      - Configures the logs and traces that Cloudflare records for this Worker. Omitted suboptions are unchanged. Null
+        disables observability.
     type: dict
     suboptions:
       enabled:
-        description: Whether anything is recorded.
+        description: Record logs and traces.
         type: bool
         required: true
       head_sampling_rate:
         description: The share of requests that is recorded, from 0 to 1.
         type: float
       logs:
-        description: What becomes of logs.
+        description: Settings for logs.
         type: dict
         suboptions:
           enabled:
-            description: Whether what the Worker logs is kept.
+            description: Record the log messages of the Worker.
             type: bool
             required: true
           invocation_logs:
-            description: Whether each request is logged.
+            description: Record a log entry for each request.
             type: bool
             required: true
           head_sampling_rate: &rate
-            description: The share of requests of which it is kept, from 0 to 1.
+            description: The share of requests that is recorded, from 0 to 1.
             type: float
           persist: &persist
-            description: Whether Cloudflare stores it.
+            description: Store the records at Cloudflare.
             type: bool
           destinations: &destinations
-            description: Names of the destinations that it is sent to.
+            description: The names of the destinations to which Cloudflare exports the records.
             type: list
             elements: str
       traces:
-        description: What becomes of traces.
+        description: Settings for traces.
         type: dict
         suboptions:
           enabled:
-            description: Whether requests are traced.
+            description: Record traces of requests.
             type: bool
           head_sampling_rate: *rate
           persist: *persist
           destinations: *destinations
   placement:
     description:
-      - Where the Worker runs, if not near its visitors. Left as it is if not given; null means near them.
+      - The location in which the Worker runs. If omitted, it is unchanged. Null runs the Worker near its visitors.
     type: dict
     suboptions:
       mode:
-        description: V(smart) lets Cloudflare choose by what the Worker asks; V(targeted) is near what the others name.
+        description:
+          - V(smart) lets Cloudflare choose a location near the backends that the Worker calls. V(targeted) runs the
+            Worker near the given region or host.
         type: str
         choices: [smart, targeted]
       region:
-        description: A region of a cloud, such as V(aws:us-east-1).
+        description: A cloud region, such as V(aws:us-east-1).
         type: str
       hostname:
-        description: A host that is asked over HTTP.
+        description: A host name that Cloudflare probes over HTTP.
         type: str
       host:
-        description: A host and port.
+        description: A host and TCP port, such as V(db.example.com:5432).
         type: str
   logpush:
-    description: Whether logs are pushed. Left as it is if not given; null means no.
+    description: Push the logs of the Worker with Logpush. If omitted, the setting is unchanged. Null disables it.
     type: bool
   tail_consumers:
     description:
-      - Workers that are told of every request of this one. Left as they are if not given; null removes them.
+      - The Tail Workers that receive the events of this Worker. If omitted, they are unchanged. Null removes them.
     type: list
     elements: dict
     suboptions:
       service:
-        description: The name of the Worker.
+        description: The name of the Tail Worker.
         type: str
         required: true
       namespace:
-        description: The dispatch namespace that it is in, if it is in one.
+        description: The dispatch namespace of the Tail Worker, if it belongs to one.
         type: str
       environment:
-        description: Its environment, by default C(production).
+        description: The environment of the Tail Worker, by default C(production).
         type: str
   cache_options:
     description:
-      - Whether answers of the Worker are kept in Cloudflare's cache in front of it. What is not given in it stays as it is; null switches it off.
+      - Settings of the cache in front of the Worker. Omitted suboptions are unchanged. Null disables the cache.
     type: dict
     suboptions:
       enabled:
-        description: Whether they are.
+        description: Cache the responses of the Worker.
         type: bool
         required: true
       cross_version_cache:
-        description: Whether what an earlier version of the Worker answered is used too.
+        description: Also serve cached responses of earlier versions of the Worker.
         type: bool
   usage_model:
     description:
-      - How the Worker is billed, one of V(standard), V(bundled) and V(unbound). Left as it is if not given; null means V(standard).
+      - The usage model by which Cloudflare bills the Worker, one of V(standard), V(bundled) and V(unbound). If omitted,
+        it is unchanged. Null selects V(standard).
     type: str
   migrations:
     description:
-      - How its Durable Object classes came to be, step by step. Only the steps after the one where the Worker stands are sent.
-      - A Worker that stands at a step which is not among them is refused, unless O(allow_replace=true).
+      - The history of the Worker's Durable Object classes as a list of steps. Only the steps after the Worker's current
+        step are sent.
+      - If the Worker's current step is not in the list, the module fails unless O(allow_replace=true).
     type: list
     elements: dict
     suboptions:
       tag:
-        description: The name of the step, unique among them.
+        description: The name of the step, unique in the list.
         type: str
         required: true
       new_sqlite_classes:
-        description: Classes that get storage.
+        description: Classes to create with SQLite storage.
         type: list
         elements: str
       new_classes:
-        description: Classes that get storage of the older kind, without SQL.
+        description: Classes to create with the older key-value storage.
         type: list
         elements: str
       deleted_classes:
-        description: Classes whose storage is deleted, with all that it holds.
+        description: Classes to delete, with all their stored data.
         type: list
         elements: str
       renamed_classes:
-        description: Classes whose storage another class takes over.
+        description: Classes to rename. The new class takes over the storage of the old one.
         type: list
         elements: dict
         suboptions:
           from:
-            description: The class that had it.
+            description: The old name of the class.
             type: str
             required: true
           to:
-            description: The class that gets it.
+            description: The new name of the class.
             type: str
             required: true
       transferred_classes:
-        description: Classes that take over the storage of another Worker's class.
+        description: Classes that take over the storage of a class of another Worker.
         type: list
         elements: dict
         suboptions:
@@ -272,76 +289,81 @@ options:
             type: str
             required: true
           from_script:
-            description: The other Worker.
+            description: The name of the other Worker.
             type: str
             required: true
           to:
-            description: The class that gets it.
+            description: The class of this Worker.
             type: str
             required: true
   bindings:
     description:
-      - What the Worker finds in its C(env), by name. With this option, or with O(vars), bindings that are not declared are
-        removed, unless O(unmanaged_bindings=keep). Without both, bindings stay as they are.
-      - Secrets are given as O(secrets).
+      - The bindings of the Worker, which its code accesses in C(env). If this option or O(vars) is set, undeclared
+        bindings are removed, unless O(unmanaged_bindings=keep). If both are omitted, bindings are unchanged.
+      - Declare secrets in O(secrets) instead.
     type: list
     elements: dict
     suboptions:
       name:
-        description: The name in C(env).
+        description: The name of the binding in C(env).
         type: str
         required: true
       type:
         description:
-          - What it is, in Cloudflare's words. Secrets are given as O(secrets).
-          - One of V(plain_text), V(json), V(kv_namespace), V(dispatch_namespace), V(service), V(r2_bucket), V(d1), V(queue),
-            V(durable_object_namespace), V(workflow), V(analytics_engine), V(ratelimit), V(version_metadata), V(hyperdrive),
-            V(vectorize), V(secrets_store_secret), V(mtls_certificate), V(send_email), V(pipelines), V(vpc_service), V(vpc_network),
-            V(ai), V(ai_search), V(ai_search_namespace), V(agent_memory), V(messaging), V(artifacts), V(flagship), V(k2), V(browser),
-            V(images), V(media), V(stream), V(worker_loader), V(websearch) and V(inherit); or another one that only Cloudflare
-            knows, with C(options) and a warning.
-          - V(inherit) keeps a binding of the Worker as it is, without saying what it is.
+          - The type of the binding, as named by Cloudflare's API. Declare secrets in O(secrets) instead.
+          - One of V(plain_text), V(json), V(kv_namespace), V(dispatch_namespace), V(service), V(r2_bucket), V(d1),
+            V(queue), V(durable_object_namespace), V(workflow), V(analytics_engine), V(ratelimit), V(version_metadata),
+            V(hyperdrive), V(vectorize), V(secrets_store_secret), V(mtls_certificate), V(send_email), V(pipelines),
+            V(vpc_service), V(vpc_network), V(ai), V(ai_search), V(ai_search_namespace), V(agent_memory), V(messaging),
+            V(artifacts), V(flagship), V(k2), V(browser), V(images), V(media), V(stream), V(worker_loader), V(websearch)
+            and V(inherit). Other types are sent to Cloudflare as declared in C(options), with a warning.
+          - V(inherit) keeps an existing binding of the Worker without declaring it.
         type: str
         required: true
       text:
-        description: The text of a C(plain_text).
+        description: The text of a C(plain_text) binding.
         type: str
       json:
-        description: The value of a C(json), of any shape.
+        description: The value of a C(json) binding, of any type.
         type: raw
       namespace_id:
         description:
-          - The id of the KV namespace of a C(kv_namespace), instead of its title.
-          - What names the count of a C(ratelimit), a number of your own. Workers that share it count together.
-          - The id of the storage of a C(durable_object_namespace), which Cloudflare fills in.
+          - The ID of the KV namespace of a C(kv_namespace) binding, instead of its title.
+          - The counter of a C(ratelimit) binding, a number of your choice. Workers with the same number share one
+            counter.
+          - The ID of the storage of a C(durable_object_namespace) binding, which Cloudflare assigns.
         type: str
       title:
-        description: The title of the KV namespace of a C(kv_namespace), instead of its id.
+        description: The title of the KV namespace of a C(kv_namespace) binding, instead of its ID.
         type: str
       namespace:
-        description: The name of what a C(dispatch_namespace), C(ai_search), C(ai_search_namespace), C(agent_memory), C(messaging) or C(artifacts) leads to.
+        description:
+          - The namespace of a C(dispatch_namespace), C(ai_search), C(ai_search_namespace), C(agent_memory),
+            C(messaging) or C(artifacts) binding.
         type: str
       outbound:
-        description: Through which Worker all requests go that are sent by the Workers behind a C(dispatch_namespace).
+        description:
+          - The outbound Worker of a C(dispatch_namespace) binding. It receives all requests that the user Workers send.
         type: dict
         suboptions:
           worker:
-            description: That Worker.
+            description: The outbound Worker.
             type: dict
             required: true
             suboptions:
               service:
-                description: Its name.
+                description: The name of the Worker.
                 type: str
                 required: true
               environment:
-                description: Its environment, by default V(production).
+                description: The environment of the Worker, by default V(production).
                 type: str
               entrypoint:
-                description: Which of its classes, if not the default one.
+                description: The exported class of the Worker, if not the default export.
                 type: str
           params:
-            description: What the router may hand to that Worker with each request, which finds it in its own C(env).
+            description:
+              - Parameters that the router may pass with each request. The outbound Worker reads them from C(env).
             type: list
             elements: dict
             suboptions:
@@ -350,161 +372,173 @@ options:
                 type: str
                 required: true
       service:
-        description: The name of the Worker of a C(service).
+        description: The name of the Worker of a C(service) binding.
         type: str
       environment:
-        description: The environment of the Worker of a C(service) or a C(durable_object_namespace), by default V(production).
+        description:
+          - The environment of the Worker of a C(service) or C(durable_object_namespace) binding, by default
+            V(production).
         type: str
       entrypoint:
-        description: Which class of the Worker of a C(service), if not the default one.
+        description: The exported class of the Worker of a C(service) binding, if not the default export.
         type: str
       props:
-        description: What the Worker of a C(service) finds in its context when it is asked by this one.
+        description:
+          - Properties that the Worker of a C(service) binding receives in C(ctx.props) when this Worker calls it.
         type: dict
       bucket_name:
-        description: The name of the bucket of an C(r2_bucket).
+        description: The name of the bucket of an C(r2_bucket) binding.
         type: str
       jurisdiction:
-        description: Where the bucket of an C(r2_bucket) must be, such as V(eu), if it was made so.
+        description: The jurisdiction with which the bucket of an C(r2_bucket) binding was created, such as V(eu).
         type: str
       database_id:
-        description: The id of the database of a C(d1), instead of its name.
+        description: The ID of the database of a C(d1) binding, instead of its name.
         type: str
       database_name:
-        description: The name of the database of a C(d1), instead of its id.
+        description: The name of the database of a C(d1) binding, instead of its ID.
         type: str
       queue_name:
-        description: The name of the queue of a C(queue).
+        description: The name of the queue of a C(queue) binding.
         type: str
       delivery_delay:
-        description: The seconds that messages to a C(queue) wait before they are delivered.
+        description: The delay in seconds before messages of a C(queue) binding are delivered.
         type: int
       class_name:
-        description: The class of a C(durable_object_namespace) or a C(workflow).
+        description: The class of a C(durable_object_namespace) or C(workflow) binding.
         type: str
       script_name:
-        description: The Worker that has the class of a C(durable_object_namespace) or a C(workflow), if not this one.
+        description:
+          - The Worker that exports the class of a C(durable_object_namespace) or C(workflow) binding, if not this one.
         type: str
       dispatch_namespace:
-        description: The dispatch namespace that the Worker with the class of a C(durable_object_namespace) is in, if it is in one.
+        description:
+          - The dispatch namespace of the Worker that exports the class of a C(durable_object_namespace) binding, if it
+            belongs to one.
         type: str
       workflow_name:
-        description: The name of a C(workflow).
+        description: The name of the workflow of a C(workflow) binding.
         type: str
       dataset:
-        description: The dataset of an C(analytics_engine).
+        description: The dataset of an C(analytics_engine) binding.
         type: str
       simple:
-        description: What a C(ratelimit) allows.
+        description: The limit of a C(ratelimit) binding.
         type: dict
         suboptions:
           limit:
-            description: How many requests of one key.
+            description: The maximum number of requests for one key in a period.
             type: int
             required: true
           period:
-            description: In how many seconds.
+            description: The length of the period in seconds.
             type: int
             required: true
             choices: [10, 60]
           mitigation_timeout:
-            description: For how many seconds a key is refused that was over the limit.
+            description: The number of seconds for which a key that exceeded the limit is refused.
             type: int
       id:
-        description: The id of the configuration of a C(hyperdrive).
+        description: The ID of the configuration of a C(hyperdrive) binding.
         type: str
       index_name:
-        description: The name of the index of a C(vectorize).
+        description: The name of the index of a C(vectorize) binding.
         type: str
       store_id:
-        description: The id of the store of a C(secrets_store_secret).
+        description: The ID of the store of a C(secrets_store_secret) binding.
         type: str
       secret_name:
-        description: The name of the secret in the store of a C(secrets_store_secret).
+        description: The name of the secret of a C(secrets_store_secret) binding in its store.
         type: str
       certificate_id:
-        description: The id of the certificate of an C(mtls_certificate).
+        description: The ID of the certificate of an C(mtls_certificate) binding.
         type: str
       destination_address:
-        description: The only address that a C(send_email) sends to.
+        description: The only address to which a C(send_email) binding sends email.
         type: str
       allowed_destination_addresses:
-        description: The addresses that a C(send_email) may send to.
+        description: The addresses to which a C(send_email) binding may send email.
         type: list
         elements: str
       allowed_sender_addresses:
-        description: The addresses that a C(send_email) may send from.
+        description: The addresses from which a C(send_email) binding may send email.
         type: list
         elements: str
       pipeline:
-        description: The name of the pipeline of a C(pipelines), instead of a stream.
+        description: The name of the pipeline of a C(pipelines) binding, instead of a stream.
         type: str
       stream:
-        description: The stream of a C(pipelines), instead of a pipeline, or of a C(k2).
+        description: The stream of a C(pipelines) binding, instead of a pipeline, or the stream of a C(k2) binding.
         type: str
       service_id:
-        description: The id of a C(vpc_service).
+        description: The ID of the service of a C(vpc_service) binding.
         type: str
       tunnel_id:
-        description: The id of the tunnel of a C(vpc_network), instead of a network.
+        description: The ID of the tunnel of a C(vpc_network) binding, instead of a network.
         type: str
       network_id:
-        description: The id of the network of a C(vpc_network), instead of a tunnel.
+        description: The ID of the network of a C(vpc_network) binding, instead of a tunnel.
         type: str
       instance_name:
-        description: The name of the instance of an C(ai_search).
+        description: The name of the instance of an C(ai_search) binding.
         type: str
       app_id:
-        description: The id of the app of a C(flagship).
+        description: The ID of the app of a C(flagship) binding.
         type: str
       old_name:
-        description: The name that the binding of an C(inherit) has so far, if it is to have a new one.
+        description: The current name of the binding that an C(inherit) binding renames.
         type: str
       options:
-        description: What else the binding says, as Cloudflare's API spells it, for types and options that are not listed here.
+        description:
+          - Further attributes of the binding, as named by Cloudflare's API, for types and options that are not listed
+            here.
         type: dict
   vars:
     description:
-      - Variables by name, the short form of bindings. A string becomes C(plain_text), everything else C(json); null removes one.
-      - Without O(bindings), only C(plain_text) and C(json) bindings that are not declared are removed.
+      - Variables by name, a short form of O(bindings). Strings become C(plain_text) bindings and all other values
+        C(json) bindings. Null removes a variable.
+      - If O(bindings) is omitted, only undeclared C(plain_text) and C(json) bindings are removed.
     type: dict
   secrets:
     description:
-      - Secrets by name. Secrets that are not named stay as they are; null removes one, and null for the whole option all.
-      - A secret is a text, or a key of the Web Crypto API, which is a dictionary of C(algorithm), C(format), C(usages), and
-        C(key_base64) or C(key_jwk).
-      - Cloudflare never gives a secret back. O(update_secrets) says when a value is sent.
+      - Secrets by name. Undeclared secrets are unchanged. Null as a value removes that secret. Null for the whole
+        option removes all secrets.
+      - A secret is either a text or a key of the Web Crypto API. Such a key is a dictionary with C(algorithm),
+        C(format), C(usages), and C(key_base64) or C(key_jwk).
+      - Cloudflare never returns the value of a secret. O(update_secrets) controls when values are sent.
+      - One hash covers all declared secrets. If any of them changed, all of them are sent.
     type: dict
   tags:
     description:
-      - Tags of the Worker, 6 at most. Cloudflare allows 8, and 2 are this collection's own.
-      - Left as they are if not given; null removes them.
+      - Tags of the Worker, at most 6. Cloudflare allows 8 tags, and this collection uses 2 of them.
+      - If omitted, the tags are unchanged. Null removes them.
     type: list
     elements: str
   unmanaged_bindings:
     description:
-      - What becomes of bindings that are not declared, see O(bindings). Secrets are never among them. By default they are removed.
+      - The handling of undeclared bindings, see O(bindings). V(remove) removes them, V(keep) keeps them. Secrets are
+        not affected.
     type: str
     choices: [remove, keep]
     default: remove
 """
 
-    # Annotated, or ansible-test would want it literal: it is the same text again, deeper.
+    # Without the annotation, ansible-test would require a literal.
     FLEET: str = rf"""
 options:
   defaults:
     description:
-      - What applies to every Worker that does not say otherwise.
-      - C(vars) and C(secrets) are merged by key; everything else that a Worker gives replaces the default.
+      - Default options for every Worker in O(workers) and O(workers_file).
+      - C(vars) and C(secrets) are merged by key. Any other option of a Worker replaces the default.
     type: dict
     suboptions: &worker
 {within(DOCUMENTATION)}
   workers:
     description:
-      - The Workers, each with its name and what it does not share with the others.
-      - This or O(workers_file) is needed with O(state=present). With O(state=absent) and without both, all Workers of O(owner) are meant,
-        which must then be given.
-      - More than about a thousand belong into O(workers_file), since Ansible itself takes seconds for a long variable.
+      - The Workers, each with its name and the options that differ from O(defaults).
+      - With O(state=present), this option or O(workers_file) is required. With O(state=absent) and neither of them, all
+        Workers of O(owner) are removed, and O(owner) is required.
+      - Use O(workers_file) for more than about 1000 Workers, because Ansible takes seconds to process a long variable.
     type: list
     elements: dict
     suboptions:
@@ -514,38 +548,40 @@ options:
         type: str
         required: true
       hostnames:
-        description: The host names that lead to the Worker, by records in O(routing_kv).
+        description: The host names of the Worker. For each of them, O(routing_kv) gets a record.
         type: list
         elements: str
   workers_file:
     description:
-      - A file that declares Workers as O(workers) does, besides those of O(workers), as a list in JSON (C(.json)) or YAML (C(.yml), C(.yaml)) or with a
-        Worker in JSON on each line (C(.jsonl), C(.ndjson)). JSON is read many times faster.
-      - What it holds is data, and never a template. A vaulted file is decrypted, and so are vaulted values in YAML. Dates need no quotes.
-      - It is on the controller, and found as C(path) is.
+      - A file that declares Workers in the format of O(workers), in addition to O(workers). It contains a list in JSON
+        (C(.json)) or YAML (C(.yml), C(.yaml)), or one Worker in JSON per line (C(.jsonl), C(.ndjson)). JSON is read
+        many times faster than YAML.
+      - The contents are data and never templates. Encrypted files and encrypted values in YAML are decrypted with
+        Ansible Vault. Dates do not need quotes.
+      - The path refers to the controller and is resolved in the same way as C(path).
     type: path
 """
 
     INFO = r"""
 options:
   name:
-    description: The name of the Worker that is meant. Without it, all are.
+    description: Return only the Worker with this name. If omitted, all Workers are returned.
     type: str
   owner:
-    description: Only the Workers that this collection keeps for this owner.
+    description: Return only the Workers of this owner.
     type: str
   tags:
     description:
-      - Only the Workers that have or have not certain tags, as Cloudflare filters by them, V(plan-pro:yes) or V(beta:no). A Worker must fit
-        all of these.
+      - Return only the Workers that have, or do not have, these tags. The syntax is that of Cloudflare's filter, such
+        as V(plan-pro:yes) or V(beta:no). All conditions must match.
     type: list
     elements: str
   detail:
     description:
-      - How much of each Worker is read, once they are chosen.
-      - V(listing) is what a listing tells, and costs no request for a Worker.
-      - V(settings) is that, and the settings, bindings and names of secrets of each Worker, for one request each.
-      - V(content) is all of it, and the modules of each Worker, for two requests each.
+      - The amount of information about each returned Worker.
+      - V(listing) returns the attributes in the list of Workers, without further requests.
+      - V(settings) adds settings, bindings and the names of secrets, with one request per Worker.
+      - V(content) also adds the modules, with two requests per Worker.
     type: str
     choices: [listing, settings, content]
     default: listing
@@ -555,18 +591,18 @@ options:
 options:
   fingerprint_key:
     description:
-      - A secret by which secrets are hashed, so that changed values are noticed without being kept anywhere. The hash is kept in one of the
-        Worker's tags.
-      - If it is not given, the environment variable E(CLOUDFLARE_FINGERPRINT_KEY) is used. Use the same everywhere.
+      - A key with which secrets are hashed, so that changed values are detected without storing them. A tag of the
+        Worker stores the hash.
+      - If omitted, the environment variable E(CLOUDFLARE_FINGERPRINT_KEY) is used. Use the same key in all runs.
     type: str
   update_secrets:
     description:
-      - When the values of secrets are sent that exist already.
-      - V(on_change) sends all named secrets if any of them changed, by one keyed hash of them in a tag of the Worker.
-        Needs O(fingerprint_key), and is the default
-        with it.
-      - V(on_create) never. This is the default without a key, with a warning.
-      - V(always) in every run, which is then never without a change.
+      - The condition for sending the values of existing secrets.
+      - V(on_change) sends all declared secrets if any of them changed, according to one keyed hash in a tag of the
+        Worker. It requires O(fingerprint_key) and is the default with it.
+      - V(on_create) never sends them. It is the default without a key, and a warning counts the secrets that were not
+        compared.
+      - V(always) sends them in every run, so every run reports a change.
     type: str
     choices: [on_change, on_create, always]
 """
@@ -575,38 +611,43 @@ options:
 options:
   owner:
     description:
-      - Whose Worker this is, 1 to 40 lower-case letters, digits and C(-). Kept in one of the Worker's tags.
-      - A Worker of another owner is refused, unless O(take_over=true). One without an owner is adopted.
+      - The owner of the Worker, 1 to 40 lower-case letters, digits and C(-). A tag of the Worker stores it.
+      - The module refuses to manage a Worker of another owner, unless O(take_over=true). It adopts a Worker without an
+        owner.
     type: str
     default: default
   take_over:
-    description: Whether a Worker of another owner may be changed or removed. It then becomes this owner's.
+    description:
+      - Change or remove the Worker even if it belongs to another owner. A changed Worker then belongs to O(owner).
     type: bool
     default: false
   allow_replace:
     description:
-      - Whether a Worker may be deleted and made anew where no C(migrations) lead from what it is. What its Durable Objects hold is lost then.
-      - Where it has secrets or assets, they must be given, or null, as nobody can read them. Its cron triggers, routes and domains are not made anew.
+      - Delete and recreate the Worker if no step of C(migrations) leads from its current state to the declared one. The
+        data of its Durable Objects is lost.
+      - If the Worker has secrets or assets, they must be declared or null, because the API does not return them. Its
+        cron triggers, routes and custom domains are not recreated.
     type: bool
     default: false
   drift_detection:
     description:
-      - How deep to look for what others have changed.
-      - With V(fingerprint) the tag of the last upload is believed, unless the Worker was changed since.
-      - With V(settings) bindings, settings and the names of secrets are compared in every run, with V(content) the code too. That is one more
-        request for each Worker, or two.
+      - The depth at which the module detects drift, which is changes made outside this collection.
+      - V(fingerprint) trusts the tag of the last upload, unless the Worker was modified since then.
+      - V(settings) compares bindings, settings and the names of secrets in every run, with one more request per Worker.
+      - V(content) also compares the code, with two more requests per Worker.
     type: str
     choices: [fingerprint, settings, content]
     default: fingerprint
   rebundle:
     description:
-      - Whether a Worker is uploaded anew that another version of C(esbuild) has made of the same sources.
-      - Without it, a warning counts those Workers.
+      - Upload a Worker again if it was bundled from the same sources by another version of C(esbuild).
+      - Otherwise, a warning counts these Workers.
     type: bool
     default: false
   source_root:
     description:
-      - The folder of the controller that relative paths in C(path), C(entrypoint) and the C(directory) of C(assets) start from.
-      - By default they are looked for as M(ansible.builtin.template) looks for its source.
+      - The folder on the controller to which relative paths in C(path), C(entrypoint) and the C(directory) of C(assets)
+        refer.
+      - By default, they are resolved as M(ansible.builtin.template) resolves its source.
     type: path
 """
