@@ -34,8 +34,8 @@ def test_what_differs_is_sent_at_once(run: Runner, edge: Edge) -> None:
     assert not run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET, "B": SECRET}, **KEY)["changed"]
     changed = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2", "B": None}, **KEY)
     assert changed["diff"]["before"]["secrets"] == {
-        "A": "(sensitive, changed)",
-        "B": "(sensitive, changed)",
+        "A": "(sensitive, possibly changed)",
+        "B": "(sensitive, possibly changed)",
         "THEIRS": "(sensitive)",
     }
     assert secret_names(run, edge) == ["A", "THEIRS"]
@@ -43,6 +43,26 @@ def test_what_differs_is_sent_at_once(run: Runner, edge: Edge) -> None:
         verbs(run.ok("worker_secrets", **SECRETS, secrets=None)) == ["PATCH /secrets-bulk", "PUT /tags"]
         and secret_names(run, edge) == []
     )
+
+
+@pytest.mark.parametrize(
+    ("secrets", "update_secrets", "placeholder"),
+    [
+        ({"A": SECRET + "2"}, "on_change", "(sensitive, changed)"),
+        ({"A": SECRET + "2", "B": SECRET}, "on_change", "(sensitive, possibly changed)"),
+        ({"A": SECRET, "B": SECRET}, "always", "(sensitive, changed)"),
+    ],
+    ids=["one secret", "several secrets", "always"],
+)
+@pytest.mark.parametrize("module", ["worker_secrets", "namespaced_worker"])
+def test_secrets_diff_marks_secrets_to_send(
+    run: Runner, module: str, secrets: dict[str, str], update_secrets: str, placeholder: str
+) -> None:
+    options = {"worker_secrets": SECRETS, "namespaced_worker": WORKER}[module] | KEY
+    run.ok(module, **options, secrets=dict.fromkeys(secrets, SECRET))
+    changed = run.ok(module, **options, secrets=secrets, update_secrets=update_secrets)
+    assert changed["diff"]["before"]["secrets"] == {"THEIRS": "(sensitive)", **dict.fromkeys(secrets, placeholder)}
+    assert set(changed["diff"]["after"]["secrets"].values()) == {"(sensitive)"}
 
 
 def test_without_a_key_only_names_are_compared(run: Runner) -> None:

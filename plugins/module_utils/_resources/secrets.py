@@ -13,7 +13,9 @@ from .._engine.resource import Object, Resource, Spec, Step
 from .._worker import bindings
 from .._worker.fingerprint import FingerprintTag, secrets_digest
 
-SENSITIVE, SENSITIVE_CHANGED = "(sensitive)", "(sensitive, changed)"  # how a secret is shown
+# Placeholders for the values of secrets in results and diffs.
+SENSITIVE, SENSITIVE_CHANGED = "(sensitive)", "(sensitive, changed)"
+SENSITIVE_POSSIBLY_CHANGED = "(sensitive, possibly changed)"
 SPEC: Spec = {"type": "dict", "no_log": True}
 CONTROLS: dict[str, Spec] = {
     "fingerprint_key": {"type": "str", "no_log": True},
@@ -70,16 +72,21 @@ class SecretsMixin(Resource):
         return secrets_digest(secrets, self._fingerprint_key if self._update_policy == "on_change" else None)
 
     def _observed_secrets(self, names: t.Iterable[str]) -> dict[str, str]:
-        """Return the secrets that exist as they are shown: those whose values are known to differ, or to be sent in any case, as such."""
+        """Return the placeholders of these existing secrets: unchanged, changed, or possibly changed.
+
+        One hash covers all declared secrets: if it differs and there are several, any of them may have changed.
+        """
         same = (
             self._fingerprint_tag is not None
             and "secrets" in self.given
             and self._fingerprint_tag.secrets == self._secrets_digest()
         )
-        shown = (
-            SENSITIVE_CHANGED if self._force_send or (self._update_policy == "on_change" and not same) else SENSITIVE
-        )
-        return {name: shown if name in self._secrets else SENSITIVE for name in names}
+        placeholder = SENSITIVE
+        if self._force_send:
+            placeholder = SENSITIVE_CHANGED
+        elif self._update_policy == "on_change" and not same:
+            placeholder = SENSITIVE_CHANGED if len(self._secrets) == 1 else SENSITIVE_POSSIBLY_CHANGED
+        return {name: placeholder if name in self._secrets else SENSITIVE for name in names}
 
     def _desired_secrets(self, there: t.Mapping[str, t.Any]) -> dict[str, str]:
         """Return the secrets as they shall be: those that exist and are not named stay, but where the whole option is null."""
