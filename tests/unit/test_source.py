@@ -124,7 +124,8 @@ def test_no_release_takes_an_old_source_for_another(
 
 def test_no_esbuild(entrypoint: pathlib.Path) -> None:
     with pytest.raises(
-        CloudflareError, match=r"esbuild was not found, .*\. Install esbuild beside the entrypoint .*esbuild_path"
+        CloudflareError,
+        match=r"needs esbuild, which was not found\. Install esbuild beside the entrypoint .*esbuild_path",
     ):
         source.load({"entrypoint": str(entrypoint)})
     with pytest.raises(CloudflareError, match="esbuild_path: /nowhere is not an executable file"):

@@ -132,7 +132,7 @@ def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
     )
     found = os.path.join(nearest, "node_modules/.bin/esbuild") if nearest else shutil.which("esbuild")
     if not found:
-        raise CloudflareError(f"entrypoint: esbuild was not found, which bundles {entrypoint}. {INSTALL_HINT}")
+        raise CloudflareError(f"entrypoint: {entrypoint} needs esbuild, which was not found. {INSTALL_HINT}")
     return found
 
 
