@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Workers of an account have beyond those of a namespace: versions, schedules, hosts, references."""
+"""Endpoints of Workers outside namespaces: versions, deployments, schedules, hosts and references."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def versions(client: Client) -> list[dict[str, Any]]:
     return found
 
 
-def deployed(client: Client) -> str:
-    """The version that answers."""
+def deployed_version(client: Client) -> str:
+    """Return the id of the deployed version."""
     ident: str = client.call("GET", f"{W}/a/deployments")["deployments"][0]["versions"][0]["version_id"]
     return ident
 
@@ -30,29 +30,29 @@ def content(client: Client) -> str:
     return client.send("GET", f"{W}/a/content/v2").text
 
 
-def test_every_upload_is_a_version_that_answers(client: Client) -> None:
+def test_upload_creates_and_deploys_version(client: Client) -> None:
     first = client.upload(f"{W}/a")
     second = client.upload(f"{W}/a", OTHER)
     assert [one["number"] for one in versions(client)] == [2, 1]
     assert [one["id"].replace("-", "") for one in versions(client)] == [second["deployment_id"], first["deployment_id"]]
-    assert deployed(client) == versions(client)[0]["id"]
+    assert deployed_version(client) == versions(client)[0]["id"]
 
 
-def test_a_version_answers_once_it_is_deployed_and_can_be_rolled_back(client: Client) -> None:
+def test_deployment_of_version_replaces_code_and_can_be_rolled_back(client: Client) -> None:
     client.upload(f"{W}/a", bindings=[text("A", "one"), secret("S")])
-    first = deployed(client)
-    made = client.call(
+    first = deployed_version(client)
+    created = client.call(
         "POST", f"{W}/a/versions", files=form(OTHER, bindings=[text("A", "two")], keep_bindings=["secret_text"])
     )
-    assert deployed(client) == first
+    assert deployed_version(client) == first
     assert "other" not in content(client)
-    assert {one["name"] for one in made["resources"]["bindings"]} == {"A", "S"}
+    assert {one["name"] for one in created["resources"]["bindings"]} == {"A", "S"}
     client.call(
         "POST",
         f"{W}/a/deployments",
-        json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]},
+        json={"strategy": "percentage", "versions": [{"version_id": created["id"], "percentage": 100}]},
     )
-    assert deployed(client) == made["id"]
+    assert deployed_version(client) == created["id"]
     assert "other" in content(client)
     assert client.call("GET", f"{W}/a/bindings")[0]["text"] == "two"
     client.call(
@@ -62,10 +62,10 @@ def test_a_version_answers_once_it_is_deployed_and_can_be_rolled_back(client: Cl
     )
     assert "other" not in content(client)
     assert client.names(f"{W}/a") == ["A", "S"]
-    assert len(versions(client)) == 2, "a deployment makes no version"
+    assert len(versions(client)) == 2, "a deployment creates no version"
 
 
-def test_two_versions_share_and_the_larger_one_answers(client: Client) -> None:
+def test_deployment_two_versions_serves_larger_percentage(client: Client) -> None:
     client.upload(f"{W}/a")
     client.upload(f"{W}/a", OTHER)
     new, old = (one["id"] for one in versions(client))
@@ -87,13 +87,15 @@ def test_two_versions_share_and_the_larger_one_answers(client: Client) -> None:
         ({"versions": [{"version_id": "x", "percentage": 100}]}, (404, 100146)),
     ],
 )
-def test_deployments_that_are_refused(client: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
+def test_create_deployment_invalid_body_is_refused(
+    client: Client, body: dict[str, Any], expected: tuple[int, int]
+) -> None:
     client.upload(f"{W}/a")
     assert client.error("POST", f"{W}/a/deployments", json=body) == expected
     assert client.error("POST", f"{W}/none/deployments", json=body) == (404, 10007)
 
 
-def test_versions_that_a_deployment_names_are_kept_beyond_the_newest(client: Client) -> None:
+def test_versions_deployed_version_is_kept_beyond_limit(client: Client) -> None:
     client.upload(f"{W}/a")
     first = versions(client)[0]["id"]
     for _version in range(KEPT + 1):
@@ -105,7 +107,7 @@ def test_versions_that_a_deployment_names_are_kept_beyond_the_newest(client: Cli
     assert client.edge._plane.store.count("select count(*) from versions") == KEPT + 1
 
 
-def test_a_version_has_no_settings_of_the_worker(client: Client) -> None:
+def test_create_version_worker_settings_are_refused(client: Client) -> None:
     client.upload(f"{W}/a")
     assert client.error("POST", f"{W}/a/versions", files=form(tags=["x"])) == (400, 10021)
     client.call("PATCH", f"{W}/a/script-settings", json={"logpush": True, "tags": ["x"]})
@@ -117,7 +119,7 @@ def test_a_version_has_no_settings_of_the_worker(client: Client) -> None:
     assert client.call("GET", f"{W}/a/settings")["logpush"] is True
 
 
-def test_secrets_and_settings_are_versions_too(client: Client) -> None:
+def test_secret_or_settings_change_creates_version(client: Client) -> None:
     client.upload(f"{W}/a")
     client.call("PUT", f"{W}/a/secrets", json=secret("S"))
     client.call("PATCH", f"{W}/a/settings", files=settings({"compatibility_flags": ["nodejs_compat"]}))
@@ -127,10 +129,10 @@ def test_secrets_and_settings_are_versions_too(client: Client) -> None:
     assert triggers == ["upload", "secret", "upload"]
 
 
-def test_a_secret_waits_in_a_version_until_it_is_deployed(client: Client) -> None:
+def test_patch_latest_version_secret_is_applied_on_deployment(client: Client) -> None:
     client.upload(f"{W}/a", bindings=[text("A", "one"), secret("OLD")])
-    first, latest = deployed(client), "/workers/workers/a/versions/latest"
-    made = client.call(
+    first, latest = deployed_version(client), "/workers/workers/a/versions/latest"
+    created = client.call(
         "PATCH",
         latest,
         json={
@@ -138,22 +140,22 @@ def test_a_secret_waits_in_a_version_until_it_is_deployed(client: Client) -> Non
             "annotations": {"workers/message": "rotation"},
         },
     )
-    assert deployed(client) == first and client.names(f"{W}/a") == ["A", "OLD"]
-    assert made["id"] == versions(client)[0]["id"] and made["annotations"]["workers/message"] == "rotation"
+    assert deployed_version(client) == first and client.names(f"{W}/a") == ["A", "OLD"]
+    assert created["id"] == versions(client)[0]["id"] and created["annotations"]["workers/message"] == "rotation"
     assert [one["name"] for one in versions(client)[0]["resources"]["bindings"]] == ["A", "NEW"]
-    assert "hidden" not in str(made) + str(versions(client))
+    assert "hidden" not in str(created) + str(versions(client))
     assert client.error("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"}) == (400, 10215)
     client.call(
         "POST",
         f"{W}/a/deployments",
-        json={"strategy": "percentage", "versions": [{"version_id": made["id"], "percentage": 100}]},
+        json={"strategy": "percentage", "versions": [{"version_id": created["id"], "percentage": 100}]},
     )
     assert client.names(f"{W}/a") == ["A", "NEW"]
     client.call("PUT", f"{W}/a/secrets", json={"name": "B", "text": "x", "type": "secret_text"})
     assert client.error("PATCH", latest, json={"env": ["NEW"]}) == (400, 10026)
 
 
-def test_the_code_of_old_versions_goes_with_the_worker(client: Client) -> None:
+def test_delete_worker_deletes_code_of_all_versions(client: Client) -> None:
     client.upload(f"{W}/a")
     client.upload(f"{W}/a", OTHER)
     store = client.edge._plane.store
@@ -162,7 +164,7 @@ def test_the_code_of_old_versions_goes_with_the_worker(client: Client) -> None:
     assert store.count("select count(*) from modules") + store.count("select count(*) from versions") == 0
 
 
-def test_schedules_keep_their_dates(client: Client) -> None:
+def test_put_schedules_existing_schedule_keeps_dates(client: Client) -> None:
     client.upload(f"{W}/a")
     first = client.call("PUT", f"{W}/a/schedules", json=[{"cron": "*/30 * * * *"}])["schedules"]
     both = client.call("PUT", f"{W}/a/schedules", json=[{"cron": "0 0 * * MON"}, {"cron": "*/30 * * * *"}])["schedules"]
@@ -175,7 +177,7 @@ def test_schedules_keep_their_dates(client: Client) -> None:
 @pytest.mark.parametrize(
     "cron", ["* * * * *", "*/5 0-6,20 1 JAN-mar MON#1", "59 23 L * *", "0 0 LW,15W 12 6L", "1/2 3 4 5 0"]
 )
-def test_crons(client: Client, cron: str) -> None:
+def test_put_schedules_valid_cron_is_accepted(client: Client, cron: str) -> None:
     client.upload(f"{W}/a")
     assert client.call("PUT", f"{W}/a/schedules", json=[{"cron": cron}])["schedules"][0]["cron"] == cron
 
@@ -195,12 +197,12 @@ def test_crons(client: Client, cron: str) -> None:
         [f"{minute} {hour} * * *" for minute in range(60) for hour in range(5)],
     ],
 )
-def test_crons_that_are_refused(client: Client, crons: list[str]) -> None:
+def test_put_schedules_invalid_cron_is_refused(client: Client, crons: list[str]) -> None:
     client.upload(f"{W}/a")
     assert client.error("PUT", f"{W}/a/schedules", json=[{"cron": cron} for cron in crons]) == (400, 10100)
 
 
-def test_the_host_on_workers_dev(client: Client) -> None:
+def test_workers_dev_subdomain_is_read_and_set(client: Client) -> None:
     client.upload(f"{W}/a")
     assert client.call("GET", f"{W}/a/subdomain") == {"enabled": False, "previews_enabled": False}
     client.call("POST", f"{W}/a/subdomain", json={"enabled": True})
@@ -212,7 +214,7 @@ def test_the_host_on_workers_dev(client: Client) -> None:
     assert client.error("PUT", "/workers/subdomain", json={"subdomain": "Not A Label"}) == (400, 10031)
 
 
-def test_a_service_is_a_worker_by_its_older_name(client: Client) -> None:
+def test_services_endpoint_returns_worker(client: Client) -> None:
     assert client.error("GET", "/workers/services/a") == (404, 10090)
     client.upload(f"{W}/a", bindings=[text("A")])
     found = client.call("GET", "/workers/services/a")["default_environment"]
@@ -229,7 +231,7 @@ def test_a_service_is_a_worker_by_its_older_name(client: Client) -> None:
     )
 
 
-def test_who_depends_on_a_worker(client: Client) -> None:
+def test_references_endpoint_lists_dependent_workers(client: Client) -> None:
     tenants = client.namespace("prod")
     client.upload(f"{W}/egress")
     client.upload(f"{tenants}/tenant", bindings=[{"name": "E", "type": "service", "service": "egress"}])
@@ -250,25 +252,25 @@ def test_who_depends_on_a_worker(client: Client) -> None:
 @pytest.mark.parametrize(
     "outbound", [{}, {"worker": "egress"}, {"worker": {"service": "egress"}, "params": ["customer"]}]
 )
-def test_outbound_workers_that_are_refused(client: Client, outbound: dict[str, Any]) -> None:
+def test_upload_invalid_outbound_worker_is_refused(client: Client, outbound: dict[str, Any]) -> None:
     client.namespace("prod")
     client.upload(f"{W}/egress")
-    bound = {"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": outbound}
-    assert client.error("PUT", f"{W}/router", files=form(bindings=[bound])) == (400, 10021)
+    binding = {"name": "T", "type": "dispatch_namespace", "namespace": "prod", "outbound": outbound}
+    assert client.error("PUT", f"{W}/router", files=form(bindings=[binding])) == (400, 10021)
 
 
-def test_an_outbound_worker_must_be_there(client: Client) -> None:
+def test_upload_absent_outbound_worker_is_refused(client: Client) -> None:
     client.namespace("prod")
-    bound = {
+    binding = {
         "name": "T",
         "type": "dispatch_namespace",
         "namespace": "prod",
         "outbound": {"worker": {"service": "none"}},
     }
-    assert client.error("PUT", f"{W}/router", files=form(bindings=[bound])) == (400, 10144)
+    assert client.error("PUT", f"{W}/router", files=form(bindings=[binding])) == (400, 10144)
 
 
-def test_search(client: Client) -> None:
+def test_search_name_returns_matching_workers(client: Client) -> None:
     for name in ("router", "router-staging", "egress"):
         client.upload(f"{W}/{name}")
     assert [one["script_name"] for one in client.call("GET", "/workers/scripts-search?name=router")] == [
@@ -277,7 +279,7 @@ def test_search(client: Client) -> None:
     ]
 
 
-def test_the_routes_of_a_worker_as_a_whole(client: Client) -> None:
+def test_put_worker_routes_replaces_all_routes(client: Client) -> None:
     client.upload(f"{W}/a")
     client.upload(f"{W}/b")
     zone = client.edge.zones["example.com"]
@@ -302,7 +304,7 @@ def test_the_routes_of_a_worker_as_a_whole(client: Client) -> None:
     assert client.call("PUT", f"{W}/a/routes", json=[]) == []
 
 
-def test_the_source_in_the_syntax_from_before_modules(client: Client) -> None:
+def test_upload_service_worker_syntax_is_read_back(client: Client) -> None:
     body = "addEventListener('fetch', (event) => event.respondWith(new Response('ok')));"
     client.call("PUT", f"{W}/a", data=body, headers={"Content-Type": "application/javascript"})
     assert client.call("GET", W)[0]["has_modules"] is False

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""D1 as far as the control plane goes: statements, files, what is refused; and which storage of the edge is to go."""
+"""D1 in the control plane: statements, files, invalid requests and garbage collection of storage."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ STATEMENTS: dict[str, list[str]] = {
 
 
 @pytest.mark.parametrize("text", STATEMENTS)
-def test_a_text_is_split_where_sqlite_would(text: str) -> None:
+def test_statements_any_text_is_split_as_sqlite_does(text: str) -> None:
     assert d1.statements(text) == STATEMENTS[text]
 
 
 @pytest.fixture
 def database(client: Client) -> str:
-    """The path of a new database."""
+    """Create a database and return its path."""
     return f"/d1/database/{client.call('POST', '/d1/database', json={'name': 'shop'})['uuid']}"
 
 
-def test_what_is_shown_of_a_database(client: Client, database: str) -> None:
+def test_get_database_returns_details_or_selected_fields(client: Client, database: str) -> None:
     ident = database.rpartition("/")[2]
-    shown = client.call("GET", "/d1/database/shop")
-    assert (shown["uuid"], shown["num_tables"], shown["file_size"], shown["read_replication"]) == (
+    details = client.call("GET", "/d1/database/shop")
+    assert (details["uuid"], details["num_tables"], details["file_size"], details["read_replication"]) == (
         ident,
         0,
         0,
@@ -62,13 +62,13 @@ def test_what_is_shown_of_a_database(client: Client, database: str) -> None:
     assert client.call("GET", "/d1/database/shop?fields=uuid,name") == {"uuid": ident, "name": "shop"}
 
 
-def test_a_listing_says_how_many_there_are_and_not_how_many_pages(client: Client, database: str) -> None:
-    told = client.send("GET", "/d1/database?per_page=10000").json()
-    assert told["result_info"] == {"page": 1, "per_page": 10000, "count": 1, "total_count": 1}
+def test_list_databases_returns_total_count_without_pages(client: Client, database: str) -> None:
+    body = client.send("GET", "/d1/database?per_page=10000").json()
+    assert body["result_info"] == {"page": 1, "per_page": 10000, "count": 1, "total_count": 1}
     assert [client.error("GET", f"/d1/database?per_page={size}")[0] for size in (9, 10001)] == [400, 400]
 
 
-def test_where_replicas_are_to_be_is_kept(client: Client, database: str) -> None:
+def test_update_database_read_replication_is_stored(client: Client, database: str) -> None:
     auto = {"read_replication": {"mode": "auto"}}
     assert client.call("PUT", database, json=auto)["read_replication"] == {"mode": "auto"}
     assert client.call("PATCH", database, json={})["read_replication"] == {"mode": "auto"}
@@ -98,17 +98,17 @@ def test_where_replicas_are_to_be_is_kept(client: Client, database: str) -> None
         1,
     ],
 )
-def test_a_query_of_another_shape_is_refused(client: Client, database: str, body: Any) -> None:
+def test_query_invalid_body_is_refused(client: Client, database: str, body: Any) -> None:
     assert client.error("POST", f"{database}/query", json=body) == (400, 7400)
     assert client.error("POST", f"{database}/raw", json=body) == (400, 7400)
 
 
-def test_a_query_needs_a_database_and_something_that_runs_it(client: Client, database: str) -> None:
+def test_query_unknown_database_or_no_runtime_is_refused(client: Client, database: str) -> None:
     query = {"sql": "select 1"}
     assert client.error("POST", f"/d1/database/{uuid.uuid4()}/query", json=query) == (404, 7404)
     assert client.error("POST", "/d1/database/shop/query", json=query) == (400, 7400)
-    refused = client.send("POST", f"{database}/query", json=query).json()["errors"][0]
-    assert (refused["code"], refused["message"]) == (10002, "No Workers runtime is available")
+    error = client.send("POST", f"{database}/query", json=query).json()["errors"][0]
+    assert (error["code"], error["message"]) == (10002, "No Workers runtime is available")
 
 
 @pytest.mark.parametrize(
@@ -119,48 +119,50 @@ def test_a_query_needs_a_database_and_something_that_runs_it(client: Client, dat
             for body in ({}, {"action": "other"}, {"action": []}, {"action": "init"}, {"action": "init", "etag": 1})
         ),
         *(
-            ("export", {"output_format": "polling", "dump_options": given})
-            for given in ([], {"tables": [1]}, {"no_data": "yes"})
+            ("export", {"output_format": "polling", "dump_options": options})
+            for options in ([], {"tables": [1]}, {"no_data": "yes"})
         ),
         ("export", {}),
     ],
 )
-def test_a_task_of_another_shape_is_refused(client: Client, database: str, call: str, body: dict[str, Any]) -> None:
+def test_import_or_export_invalid_body_is_refused(
+    client: Client, database: str, call: str, body: dict[str, Any]
+) -> None:
     assert client.error("POST", f"{database}/{call}", json=body) == (400, 7400)
 
 
-def test_a_file_is_uploaded_by_its_address_alone(client: Client, database: str) -> None:
+def test_import_upload_url_needs_no_token(client: Client, database: str) -> None:
     data = b"select 1"
     etag = hashlib.md5(data).hexdigest()
-    told = client.call("POST", f"{database}/import", json={"action": "init", "etag": etag})
+    upload = client.call("POST", f"{database}/import", json={"action": "init", "etag": etag})
     early = client.call(
-        "POST", f"{database}/import", json={"action": "ingest", "etag": etag, "filename": told["filename"]}
+        "POST", f"{database}/import", json={"action": "ingest", "etag": etag, "filename": upload["filename"]}
     )
-    assert (early["success"], early["status"]) == (False, "error") and told["filename"] in early["error"]
-    uploaded = requests.put(told["upload_url"], data=data)
+    assert (early["success"], early["status"]) == (False, "error") and upload["filename"] in early["error"]
+    uploaded = requests.put(upload["upload_url"], data=data)
     assert (uploaded.status_code, uploaded.headers["etag"], uploaded.content) == (200, f'"{etag}"', b"")
-    for address, method in ((told["upload_url"], "GET"), (told["upload_url"][:-2] + "xx", "PUT")):
-        assert requests.request(method, address).status_code == 403
+    for url, method in ((upload["upload_url"], "GET"), (upload["upload_url"][:-2] + "xx", "PUT")):
+        assert requests.request(method, url).status_code == 403
     client.call("DELETE", database)
     assert client.error("POST", f"{database}/import", json={"action": "poll"}) == (404, 7404)
 
 
-class Edge:
-    """Remembers what it was asked; fails while told to."""
+class FakeEdge:
+    """Record the calls. Fail if `down` is set."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, Any]] = []
+        self.calls: list[tuple[str, Any]] = []
         self.down = False
 
     async def act(self, path: str, body: Any) -> None:
         if self.down:
             raise ApiError(500, 10002, "down")
-        self.asked.append((path, body))
+        self.calls.append((path, body))
 
 
-def test_storage_goes_once_nothing_has_it_any_more(client: Client, database: str) -> None:
+def test_collect_garbage_storage_without_owner_is_wiped(client: Client, database: str) -> None:
     store: Store = client.edge._plane.store
-    ident, edge = database.rpartition("/")[2], Edge()
+    ident, edge = database.rpartition("/")[2], FakeEdge()
     path = client.namespace()
     client.call("PUT", f"{path}/a", files=form(migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]}))
     room = store.one("select json_extract(extras, '$.migrations.classes.Room.id') as id from scripts")["id"]
@@ -168,19 +170,19 @@ def test_storage_goes_once_nothing_has_it_any_more(client: Client, database: str
     assert objects.note(store, objects.D1, "of nothing") is False
     assert objects.orphans(store) == [(objects.D1, "of nothing")]
     asyncio.run(objects.collect_garbage(store, edge.act))
-    assert edge.asked == [("/wipe", {"kind": objects.D1, "id": "of nothing"})] and objects.orphans(store) == []
+    assert edge.calls == [("/wipe", {"kind": objects.D1, "id": "of nothing"})] and objects.orphans(store) == []
     client.call("DELETE", f"{path}/a")
     client.call("DELETE", database)
     assert sorted(objects.orphans(store)) == sorted([(room, "1"), (objects.D1, ident)])
     edge.down = True
     asyncio.run(objects.collect_garbage(store, edge.act))
-    assert len(objects.orphans(store)) == 2, "what could not be wiped is asked for again"
+    assert len(objects.orphans(store)) == 2, "storage that could not be wiped is still listed"
     edge.down = False
     asyncio.run(objects.collect_garbage(store, edge.act))
-    assert (len(edge.asked), objects.orphans(store)) == (3, [])
+    assert (len(edge.calls), objects.orphans(store)) == (3, [])
 
 
-def test_files_are_forgotten_after_their_hour_and_with_their_database(client: Client, database: str) -> None:
+def test_collect_garbage_expired_files_or_deleted_database_removes_files(client: Client, database: str) -> None:
     store: Store = client.edge._plane.store
     ident = database.rpartition("/")[2]
     names = [d1.open_file(store, ident) for _time in range(3)]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Worker routes and KV."""
+"""Worker routes, KV namespaces and KV values."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from control_plane import Client
 from local_edge.model import kv
 
 
-def test_the_life_of_a_route(client: Client) -> None:
+def test_route_create_update_delete_returns_current_state(client: Client) -> None:
     client.upload("/workers/scripts/router")
-    made = client.call("POST", client.routes, json={"pattern": "*.Example.com/A*", "script": "router"})
-    assert made == {"id": made["id"], "pattern": "*.example.com/A*", "script": "router"}
-    where = f"{client.routes}/{made['id']}"
-    assert client.call("GET", where) == made
+    created = client.call("POST", client.routes, json={"pattern": "*.Example.com/A*", "script": "router"})
+    assert created == {"id": created["id"], "pattern": "*.example.com/A*", "script": "router"}
+    url = f"{client.routes}/{created['id']}"
+    assert client.call("GET", url) == created
     assert client.error("POST", client.routes, json={"pattern": "*.EXAMPLE.com/A*"}) == (409, 10020)
-    assert client.call("GET", "/workers/scripts")[0]["routes"] == [made]
-    bare = client.call("PUT", where, json={"pattern": "example.com/*"})
-    assert bare == {"id": made["id"], "pattern": "example.com/*"}
+    assert client.call("GET", "/workers/scripts")[0]["routes"] == [created]
+    bare = client.call("PUT", url, json={"pattern": "example.com/*"})
+    assert bare == {"id": created["id"], "pattern": "example.com/*"}
     assert client.call("GET", client.routes) == [bare]
-    assert client.call("DELETE", where) == {"id": made["id"]}
+    assert client.call("DELETE", url) == {"id": created["id"]}
     for method in ("GET", "PUT", "DELETE"):
-        assert client.error(method, where, json={"pattern": "example.com/*"}) == (404, 10009)
+        assert client.error(method, url, json={"pattern": "example.com/*"}) == (404, 10009)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_life_of_a_route(client: Client) -> None:
         ([], (400, 10026)),
     ],
 )
-def test_routes_that_are_refused(client: Client, body: Any, expected: tuple[int, int]) -> None:
+def test_create_route_invalid_body_is_refused(client: Client, body: Any, expected: tuple[int, int]) -> None:
     assert client.error("POST", client.routes, json=body) == expected
 
 
@@ -62,17 +62,17 @@ def test_routes_that_are_refused(client: Client, body: Any, expected: tuple[int,
     "pattern",
     ["*/*", "example.com", "*example.com/*", "*.example.com/*", "https://a.b.example.com/x*", "example.com/a/"],
 )
-def test_routes_that_are_fine(client: Client, pattern: str) -> None:
+def test_create_route_valid_pattern_is_accepted(client: Client, pattern: str) -> None:
     assert client.call("POST", client.routes, json={"pattern": pattern})["pattern"] == pattern
 
 
-def test_a_host_alone_is_its_root(client: Client) -> None:
+def test_create_route_host_without_path_equals_root(client: Client) -> None:
     for pattern, other in (("example.com", "example.com/"), ("https://a.example.com/", "https://a.example.com")):
         client.call("POST", client.routes, json={"pattern": pattern})
         assert client.error("POST", client.routes, json={"pattern": other}) == (409, 10020)
 
 
-def test_creating_a_route_may_tell_its_id_only(client: Client) -> None:
+def test_create_route_behavior_id_returns_only_id(client: Client) -> None:
     client.edge.behaviors.set("route_create_response", "id")
     assert set(client.call("POST", client.routes, json={"pattern": "example.com/*"})) == {"id"}
 
@@ -80,7 +80,7 @@ def test_creating_a_route_may_tell_its_id_only(client: Client) -> None:
 SPACES = "/storage/kv/namespaces"
 
 
-def test_the_life_of_a_kv_namespace(client: Client) -> None:
+def test_kv_namespace_create_rename_delete_returns_current_state(client: Client) -> None:
     ident = client.kv("one")
     assert client.call("GET", f"{SPACES}/{ident}") == {"id": ident, "title": "one", "supports_url_encoding": True}
     assert client.error("POST", SPACES, json={"title": "one"}) == (400, 10014)
@@ -97,7 +97,7 @@ def test_the_life_of_a_kv_namespace(client: Client) -> None:
     assert client.error("GET", f"{SPACES}/{ident}/keys") == (404, 10013)
 
 
-def test_a_bound_namespace_stays(client: Client) -> None:
+def test_delete_kv_namespace_bound_to_worker_is_refused(client: Client) -> None:
     ident = client.kv()
     client.upload("/workers/scripts/w", bindings=[{"name": "D", "type": "kv_namespace", "namespace_id": ident}])
     assert client.error("DELETE", f"{SPACES}/{ident}") == (400, 10052)
@@ -106,40 +106,42 @@ def test_a_bound_namespace_stays(client: Client) -> None:
 
 
 @pytest.fixture
-def space(client: Client) -> str:
+def namespace_path(client: Client) -> str:
     return f"{SPACES}/{client.kv()}"
 
 
-def test_values(client: Client, space: str) -> None:
+def test_kv_value_any_key_is_stored_and_deleted(client: Client, namespace_path: str) -> None:
     for key in ("plain", "a%2Fb", "%C3%BC%20%3F", "a/b"):
-        client.call("PUT", f"{space}/values/{key}", data=b"\x00" + key.encode())
-    assert client.send("GET", f"{space}/values/a%2Fb").content == b"\x00a/b", "escaped or not, it is one key"
-    assert [one["name"] for one in client.call("GET", f"{space}/keys")] == ["a/b", "plain", "ü ?"]
-    assert client.error("GET", f"{space}/values/none") == (404, 10009)
-    client.call("DELETE", f"{space}/values/plain")
-    client.call("DELETE", f"{space}/values/plain")
-    assert client.error("GET", f"{space}/values/plain") == (404, 10009)
+        client.call("PUT", f"{namespace_path}/values/{key}", data=b"\x00" + key.encode())
+    assert client.send("GET", f"{namespace_path}/values/a%2Fb").content == b"\x00a/b", (
+        "an escaped and an unescaped slash address the same key"
+    )
+    assert [one["name"] for one in client.call("GET", f"{namespace_path}/keys")] == ["a/b", "plain", "ü ?"]
+    assert client.error("GET", f"{namespace_path}/values/none") == (404, 10009)
+    client.call("DELETE", f"{namespace_path}/values/plain")
+    client.call("DELETE", f"{namespace_path}/values/plain")
+    assert client.error("GET", f"{namespace_path}/values/plain") == (404, 10009)
 
 
-def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> None:
+def test_kv_put_without_metadata_resets_metadata(client: Client, namespace_path: str) -> None:
     client.call(
         "PUT",
-        f"{space}/values/k",
+        f"{namespace_path}/values/k",
         files={"value": (None, "v"), "metadata": (None, '{"a": 1}')},
         params={"expiration_ttl": 60},
     )
-    assert client.send("GET", f"{space}/values/k").text == "v"
+    assert client.send("GET", f"{namespace_path}/values/k").text == "v"
     every = bytes(range(256))
-    client.call("PUT", f"{space}/values/bytes", files={"value": (None, every)})
-    assert client.send("GET", f"{space}/values/bytes").content == every
-    client.call("DELETE", f"{space}/values/bytes")
-    assert client.call("GET", f"{space}/metadata/k") == {"a": 1}
-    (listed,) = client.call("GET", f"{space}/keys")
+    client.call("PUT", f"{namespace_path}/values/bytes", files={"value": (None, every)})
+    assert client.send("GET", f"{namespace_path}/values/bytes").content == every
+    client.call("DELETE", f"{namespace_path}/values/bytes")
+    assert client.call("GET", f"{namespace_path}/metadata/k") == {"a": 1}
+    (listed,) = client.call("GET", f"{namespace_path}/keys")
     assert listed["metadata"] == {"a": 1}
     assert listed["expiration"] > 0
-    client.call("PUT", f"{space}/values/k", data=b"w")
-    assert client.call("GET", f"{space}/keys") == [{"name": "k"}]
-    assert client.call("GET", f"{space}/metadata/k") is None
+    client.call("PUT", f"{namespace_path}/values/k", data=b"w")
+    assert client.call("GET", f"{namespace_path}/keys") == [{"name": "k"}]
+    assert client.call("GET", f"{namespace_path}/metadata/k") is None
 
 
 @pytest.mark.parametrize(
@@ -159,47 +161,56 @@ def test_metadata_and_that_a_later_put_resets_it(client: Client, space: str) -> 
         ("/values/k", {"files": {"metadata": (None, "{}")}}, 10012),
     ],
 )
-def test_values_that_are_refused(client: Client, space: str, path: str, options: Any, code: int) -> None:
-    assert client.error("PUT", space + path, **options)[1] == code
+def test_kv_put_invalid_value_is_refused(
+    client: Client, namespace_path: str, path: str, options: Any, code: int
+) -> None:
+    assert client.error("PUT", namespace_path + path, **options)[1] == code
 
 
-def test_expired_keys_vanish(client: Client, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    client.call("PUT", f"{space}/values/k?expiration_ttl=60", data=b"x")
-    moment = kv.clock()
-    monkeypatch.setattr(kv, "clock", lambda: moment + 61)
-    assert client.error("GET", f"{space}/values/k") == (404, 10009)
-    assert client.call("GET", f"{space}/keys") == []
+def test_kv_expired_key_is_absent(client: Client, namespace_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.call("PUT", f"{namespace_path}/values/k?expiration_ttl=60", data=b"x")
+    now = kv.clock()
+    monkeypatch.setattr(kv, "clock", lambda: now + 61)
+    assert client.error("GET", f"{namespace_path}/values/k") == (404, 10009)
+    assert client.call("GET", f"{namespace_path}/keys") == []
 
 
-def test_listing_keys(client: Client, space: str) -> None:
+def test_list_keys_prefix_and_limit_pages(client: Client, namespace_path: str) -> None:
     client.call(
         "PUT",
-        f"{space}/bulk",
+        f"{namespace_path}/bulk",
         json=[{"key": f"{prefix}{number:02}", "value": "x"} for prefix in "ab" for number in range(15)],
     )
-    first = client.send("GET", f"{space}/keys?prefix=b&limit=10").json()
+    first = client.send("GET", f"{namespace_path}/keys?prefix=b&limit=10").json()
     assert len(first["result"]) == first["result_info"]["count"] == 10
-    second = client.send("GET", f"{space}/keys?prefix=b&limit=10&cursor={first['result_info']['cursor']}").json()
+    second = client.send(
+        "GET", f"{namespace_path}/keys?prefix=b&limit=10&cursor={first['result_info']['cursor']}"
+    ).json()
     assert [one["name"] for one in second["result"]] == [f"b{number}" for number in range(10, 15)]
     assert second["result_info"] == {"count": 5, "cursor": ""}
-    assert client.error("GET", f"{space}/keys?limit=9") == (400, 10004)
+    assert client.error("GET", f"{namespace_path}/keys?limit=9") == (400, 10004)
 
 
-def test_bulk(client: Client, space: str) -> None:
+def test_kv_bulk_put_get_delete_changes_several_keys(client: Client, namespace_path: str) -> None:
     pairs = [
         {"key": "t", "value": "text"},
         {"key": "b", "value": "AP8=", "base64": True},
         {"key": "m", "value": '{"n":1}', "metadata": {"x": 1}},
     ]
-    assert client.call("PUT", f"{space}/bulk", json=pairs) == {"successful_key_count": 3, "unsuccessful_keys": []}
-    assert client.send("GET", f"{space}/values/b").content == b"\x00\xff"
-    got = client.call("POST", f"{space}/bulk/get", json={"keys": ["t", "nope"]})
-    assert got == {"values": {"t": "text", "nope": None}}
-    got = client.call("POST", f"{space}/bulk/get", json={"keys": ["m"], "type": "json", "withMetadata": True})
-    assert got == {"values": {"m": {"value": {"n": 1}, "metadata": {"x": 1}}}}
-    assert client.call("POST", f"{space}/bulk/delete", json=["t", "nope"])["successful_key_count"] == 2
-    client.call("DELETE", f"{space}/bulk", json=[{"name": "b"}])
-    assert [one["name"] for one in client.call("GET", f"{space}/keys")] == ["m"]
+    assert client.call("PUT", f"{namespace_path}/bulk", json=pairs) == {
+        "successful_key_count": 3,
+        "unsuccessful_keys": [],
+    }
+    assert client.send("GET", f"{namespace_path}/values/b").content == b"\x00\xff"
+    response = client.call("POST", f"{namespace_path}/bulk/get", json={"keys": ["t", "nope"]})
+    assert response == {"values": {"t": "text", "nope": None}}
+    response = client.call(
+        "POST", f"{namespace_path}/bulk/get", json={"keys": ["m"], "type": "json", "withMetadata": True}
+    )
+    assert response == {"values": {"m": {"value": {"n": 1}, "metadata": {"x": 1}}}}
+    assert client.call("POST", f"{namespace_path}/bulk/delete", json=["t", "nope"])["successful_key_count"] == 2
+    client.call("DELETE", f"{namespace_path}/bulk", json=[{"name": "b"}])
+    assert [one["name"] for one in client.call("GET", f"{namespace_path}/keys")] == ["m"]
 
 
 @pytest.mark.parametrize(
@@ -218,8 +229,8 @@ def test_bulk(client: Client, space: str) -> None:
         ("POST", "/bulk/get", {"keys": ["k"], "type": "xml"}, 10012),
     ],
 )
-def test_bulk_that_is_refused_changes_nothing(
-    client: Client, space: str, method: str, path: str, body: Any, code: int
+def test_kv_bulk_invalid_body_changes_nothing(
+    client: Client, namespace_path: str, method: str, path: str, body: Any, code: int
 ) -> None:
-    assert client.error(method, space + path, json=body)[1] == code
-    assert client.call("GET", f"{space}/keys") == []
+    assert client.error(method, namespace_path + path, json=body)[1] == code
+    assert client.call("GET", f"{namespace_path}/keys") == []

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an upload may bring beside its code: every type of binding, static assets, migrations; and what is kept of it on disk."""
+"""Uploads: bindings of every type, static assets, migrations, and storage on disk."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def base(client: Client, request: pytest.FixtureRequest) -> str:
     return client.namespace() if request.param == "namespace" else "/workers/scripts"
 
 
-def named(client: Client, path: str, key: str, name: str, shown: str) -> str:
-    """An object of another product; what a binding calls it."""
-    found: str = client.call("POST", path, json={key: name})[shown]
+def create_object(client: Client, path: str, key: str, name: str, reference: str) -> str:
+    """Create an object of another product and return the value that a binding refers to it by."""
+    found: str = client.call("POST", path, json={key: name})[reference]
     return found
 
 
@@ -44,7 +44,7 @@ PRODUCTS = {
     "secrets_store_secret": ("/secrets_store/stores", "name", "id"),
     "mtls_certificate": ("/mtls_certificates", "name", "id"),
 }
-#: The keys of each type that are not plain text, and those that must name something that is there.
+#: Values of the keys that are not plain text, or that must refer to an existing object.
 VALUES: dict[str, dict[str, Any]] = {
     "json": {"json": {"a": [1, None]}},
     "secret_key": {"algorithm": {"name": "HMAC"}, "format": "raw", "usages": ["sign"], "key_base64": "c2VjcmV0"},
@@ -55,49 +55,49 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 
 
-def example(client: Client, label: str) -> dict[str, Any]:
-    """A binding of a type, with what it points to."""
-    kind, given = KINDS[label], dict(VALUES.get(label, {}))
+def example_binding(client: Client, label: str) -> dict[str, Any]:
+    """Return a binding of a type, and create the object it refers to."""
+    kind, values = KINDS[label], dict(VALUES.get(label, {}))
     if label == "kv_namespace":
-        given["namespace_id"] = client.kv()
+        values["namespace_id"] = client.kv()
     elif label == "dispatch_namespace":
-        given["namespace"] = client.call("POST", "/workers/dispatch/namespaces", json={"name": "other"})[
+        values["namespace"] = client.call("POST", "/workers/dispatch/namespaces", json={"name": "other"})[
             "namespace_name"
         ]
     elif label == "service":
         client.upload("/workers/scripts/other")
-        given.update(service="other", entrypoint="Named", props={"a": 1})
+        values.update(service="other", entrypoint="Named", props={"a": 1})
     elif label in PRODUCTS and kind.target:
-        path, key, shown = PRODUCTS[label]
-        given[kind.target.key] = named(client, path, key, "thing", shown)
-    return {"name": "B", "type": label, **{key: "x" for key in kind.required if key not in given}, **given}
+        path, key, reference = PRODUCTS[label]
+        values[kind.target.key] = create_object(client, path, key, "thing", reference)
+    return {"name": "B", "type": label, **{key: "x" for key in kind.required if key not in values}, **values}
 
 
 @pytest.mark.parametrize("label", sorted(set(KINDS) - {"assets", "durable_object_namespace"}))
-def test_a_binding_is_read_back_as_it_was_given_but_for_its_secrets(client: Client, base: str, label: str) -> None:
-    given = example(client, label)
-    client.upload(f"{base}/a", bindings=[given])
-    shown = {key: value for key, value in given.items() if key not in KINDS[label].hidden}
-    renamed = {"database_id": given["id"]} if label == "d1" else {}
-    assert client.call("GET", f"{base}/a/bindings") == [{**shown, **renamed}]
+def test_upload_each_binding_type_is_read_back_without_secrets(client: Client, base: str, label: str) -> None:
+    binding = example_binding(client, label)
+    client.upload(f"{base}/a", bindings=[binding])
+    expected = {key: value for key, value in binding.items() if key not in KINDS[label].hidden}
+    renamed = {"database_id": binding["id"]} if label == "d1" else {}
+    assert client.call("GET", f"{base}/a/bindings") == [{**expected, **renamed}]
     client.call("PATCH", f"{base}/a/settings", files=settings({"bindings": [{"name": "B", "type": "inherit"}]}))
-    assert client.call("GET", f"{base}/a/settings")["bindings"] == [{**shown, **renamed}]
+    assert client.call("GET", f"{base}/a/settings")["bindings"] == [{**expected, **renamed}]
 
 
-def test_a_secret_key_stays_through_a_patch_that_only_names_it(client: Client, base: str) -> None:
-    client.upload(f"{base}/a", bindings=[example(client, "secret_key")])
+def test_patch_settings_secret_key_by_name_is_kept(client: Client, base: str) -> None:
+    client.upload(f"{base}/a", bindings=[example_binding(client, "secret_key")])
     client.call("PATCH", f"{base}/a/settings", files=settings({"bindings": [{"name": "B", "type": "secret_key"}]}))
     assert client.names(f"{base}/a") == ["B"]
 
 
-def session(client: Client, base: str, files: Any = None) -> dict[str, Any]:
+def start_upload_session(client: Client, base: str, files: Any = None) -> dict[str, Any]:
     found: dict[str, Any] = client.call(
         "POST", f"{base}/a/assets-upload-session", json={"manifest": FILES if files is None else files}
     )
     return found
 
 
-def send(client: Client, token: str, hashes: list[str]) -> Any:
+def upload_files(client: Client, token: str, hashes: list[str]) -> Any:
     parts = [(one, (one, base64.b64encode(b"body " + one.encode()), "text/css")) for one in hashes]
     return client.session.post(
         f"{client.edge.api}{client.account}/workers/assets/upload?base64=true",
@@ -106,21 +106,23 @@ def send(client: Client, token: str, hashes: list[str]) -> Any:
     )
 
 
-def test_assets_from_session_to_worker(client: Client, base: str) -> None:
-    begun = session(client, base)
-    assert sorted(one for bucket in begun["buckets"] for one in bucket) == sorted(one["hash"] for one in FILES.values())
-    first = send(client, begun["jwt"], [HASH + "0"])
+def test_upload_assets_session_files_and_worker_are_stored(client: Client, base: str) -> None:
+    session = start_upload_session(client, base)
+    assert sorted(one for bucket in session["buckets"] for one in bucket) == sorted(
+        one["hash"] for one in FILES.values()
+    )
+    first = upload_files(client, session["jwt"], [HASH + "0"])
     assert (first.status_code, first.json()["result"]) == (202, {})
-    assert client.error("PUT", f"{base}/a", files=form(assets={"jwt": begun["jwt"]})) == (400, 10021), (
+    assert client.error("PUT", f"{base}/a", files=form(assets={"jwt": session["jwt"]})) == (400, 10021), (
         "the upload is not complete"
     )
-    done = send(client, begun["jwt"], [HASH + "1"])
+    done = upload_files(client, session["jwt"], [HASH + "1"])
     assert done.status_code == 201
     uploaded = client.upload(
         f"{base}/a", assets={"jwt": done.json()["result"]["jwt"]}, bindings=[{"name": "ASSETS", "type": "assets"}]
     )
     assert uploaded["has_assets"] is True
-    again = session(client, base)
+    again = start_upload_session(client, base)
     assert again["buckets"] == [], "what is there is not asked for again"
     client.upload(f"{base}/b", assets={"jwt": again["jwt"]})
     client.upload(f"{base}/a", keep_assets=True)
@@ -129,8 +131,10 @@ def test_assets_from_session_to_worker(client: Client, base: str) -> None:
     assert {one["id"]: one["has_assets"] for one in client.call("GET", base)} == {"a": False, "b": True}
 
 
-def test_a_worker_of_assets_alone(client: Client, base: str) -> None:
-    token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+def test_upload_assets_without_code_is_accepted(client: Client, base: str) -> None:
+    token = upload_files(client, start_upload_session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"][
+        "jwt"
+    ]
     client.call(
         "PUT",
         f"{base}/a",
@@ -140,13 +144,15 @@ def test_a_worker_of_assets_alone(client: Client, base: str) -> None:
     assert client.send("GET", f"{base}/a/content").status_code == 204
 
 
-def test_assets_follow_the_name_of_their_namespace_and_go_with_it(client: Client) -> None:
+def test_assets_namespace_renamed_or_deleted_follow_it(client: Client) -> None:
     base = client.namespace("old")
-    token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+    token = upload_files(client, start_upload_session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"][
+        "jwt"
+    ]
     client.call("PUT", "/workers/dispatch/namespaces/old", json={"name": "new"})
     renamed = "/workers/dispatch/namespaces/new"
     client.upload(f"{renamed}/scripts/a", assets={"jwt": token})
-    assert session(client, f"{renamed}/scripts")["buckets"] == []
+    assert start_upload_session(client, f"{renamed}/scripts")["buckets"] == []
     client.call("DELETE", renamed)
     assert (
         client.edge._plane.store.count("select count(*) from assets")
@@ -155,11 +161,13 @@ def test_assets_follow_the_name_of_their_namespace_and_go_with_it(client: Client
     )
 
 
-def test_what_no_worker_serves_is_swept_once_its_session_is_over(client: Client) -> None:
+def test_collect_garbage_unused_assets_are_deleted_after_session(client: Client) -> None:
     base, store = client.namespace(), client.edge._plane.store
-    token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+    token = upload_files(client, start_upload_session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"][
+        "jwt"
+    ]
     client.upload(f"{base}/a", assets={"jwt": token})
-    session(client, base, {"/other.css": {"hash": HASH + "2", "size": 1}})
+    start_upload_session(client, base, {"/other.css": {"hash": HASH + "2", "size": 1}})
     assets.collect_garbage(store)
     assert store.count("select count(*) from manifests") == 2, "a session that goes on"
     store.db.execute("update manifests set created_on = '2024-01-01T00:00:00Z'")
@@ -181,19 +189,21 @@ def test_what_no_worker_serves_is_swept_once_its_session_is_over(client: Client)
         ({"/a": {"hash": HASH + "0", "size": True}}, (400, 10026)),
     ],
 )
-def test_manifests_that_are_refused(client: Client, base: str, files: Any, expected: tuple[int, int]) -> None:
+def test_upload_session_invalid_manifest_is_refused(
+    client: Client, base: str, files: Any, expected: tuple[int, int]
+) -> None:
     assert client.error("POST", f"{base}/a/assets-upload-session", json={"manifest": files}) == expected
 
 
-def test_a_file_that_is_larger_than_its_manifest_says(client: Client) -> None:
-    begun = session(client, "/workers/scripts")
+def test_upload_file_larger_than_limit_is_refused(client: Client) -> None:
+    session = start_upload_session(client, "/workers/scripts")
     body = base64.b64encode(bytes(26 * 1024 * 1024))
-    answer = client.session.post(
+    response = client.session.post(
         f"{client.edge.api}{client.account}/workers/assets/upload?base64=true",
-        headers={"Authorization": f"Bearer {begun['jwt']}"},
+        headers={"Authorization": f"Bearer {session['jwt']}"},
         files=[(HASH + "0", (HASH + "0", body, "text/plain"))],
     )
-    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, 10304)
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (413, 10304)
 
 
 @pytest.mark.parametrize(
@@ -207,13 +217,17 @@ def test_a_file_that_is_larger_than_its_manifest_says(client: Client) -> None:
         [],
     ],
 )
-def test_configurations_of_assets_that_are_refused(client: Client, base: str, config: Any) -> None:
-    token = send(client, session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+def test_upload_invalid_assets_config_is_refused(client: Client, base: str, config: Any) -> None:
+    token = upload_files(client, start_upload_session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"][
+        "jwt"
+    ]
     assert client.error("PUT", f"{base}/a", files=form(assets={"jwt": token, "config": config})) == (400, 10021)
 
 
-def test_rules_of_assets_that_are_refused_wherever_they_are_given(client: Client) -> None:
-    token = send(client, session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+def test_invalid_asset_rules_in_any_request_are_refused(client: Client) -> None:
+    token = upload_files(
+        client, start_upload_session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]
+    ).json()["result"]["jwt"]
     client.upload("/workers/scripts/a", assets={"jwt": token})
     for given in (
         {"assets": {"jwt": token, "config": {"_redirects": "/a"}}},
@@ -223,8 +237,10 @@ def test_rules_of_assets_that_are_refused_wherever_they_are_given(client: Client
         assert client.error("POST", "/workers/scripts/a/versions", files=form(**given)) == (400, 100324)
 
 
-def test_a_hash_keeps_its_first_file(client: Client) -> None:
-    token = send(client, session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+def test_upload_file_same_hash_keeps_first_file(client: Client) -> None:
+    token = upload_files(
+        client, start_upload_session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]
+    ).json()["result"]["jwt"]
     kept = client.edge._plane.store.all("select * from assets")
     again = client.session.post(
         f"{client.edge.api}{client.account}/workers/assets/upload",
@@ -235,24 +251,24 @@ def test_a_hash_keeps_its_first_file(client: Client) -> None:
     assert [tuple(row) for row in client.edge._plane.store.all("select * from assets")] == [tuple(row) for row in kept]
 
 
-def test_a_binding_needs_assets_wherever_it_is_made(client: Client) -> None:
+def test_assets_binding_without_assets_is_refused(client: Client) -> None:
     client.upload("/workers/scripts/a")
     binding = {"name": "ASSETS", "type": "assets"}
     assert client.error("POST", "/workers/scripts/a/versions", files=form(bindings=[binding])) == (400, 10021)
     assert client.error("PATCH", "/workers/scripts/a/settings", files=settings({"bindings": [binding]})) == (400, 10021)
 
 
-def test_asset_tokens_that_are_refused(client: Client) -> None:
-    begun = session(client, "/workers/scripts")
-    assert jwt.decode(begun["jwt"], options={"verify_signature": False})["exp"]
+def test_upload_invalid_assets_token_is_refused(client: Client) -> None:
+    session = start_upload_session(client, "/workers/scripts")
+    assert jwt.decode(session["jwt"], options={"verify_signature": False})["exp"]
     forged = jwt.encode(
         {"session": "x", "state": "session", "exp": 2**31}, "another key of sufficient length!", "HS256"
     )
     for token in ("nonsense", forged, client.edge.token):
-        assert send(client, token, [HASH + "0"]).status_code == 401
-    assert send(client, begun["jwt"], [HASH + "f"]).status_code == 400, "not in the manifest"
+        assert upload_files(client, token, [HASH + "0"]).status_code == 401
+    assert upload_files(client, session["jwt"], [HASH + "f"]).status_code == 400, "not in the manifest"
     namespace = client.namespace()
-    token = send(client, begun["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
+    token = upload_files(client, session["jwt"], [HASH + "0", HASH + "1"]).json()["result"]["jwt"]
     assert client.error("PUT", f"{namespace}/a", files=form(assets={"jwt": token})) == (400, 10021), "of another place"
     assert client.error("PUT", f"{namespace}/a", files=form(assets={"jwt": token[:-3]})) == (400, 10021)
     assert client.error(
@@ -263,7 +279,7 @@ def test_asset_tokens_that_are_refused(client: Client) -> None:
 DURABLE = {"name": "ROOMS", "type": "durable_object_namespace", "class_name": "Room"}
 
 
-def test_migrations(client: Client, base: str) -> None:
+def test_upload_migrations_change_durable_object_classes(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[DURABLE], migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]})
     first = client.call("GET", f"{base}/a/bindings")[0]["namespace_id"]
     assert client.call("GET", base)[0]["migration_tag"] == "v1"
@@ -289,19 +305,19 @@ def test_migrations(client: Client, base: str) -> None:
     assert client.call("GET", base)[0]["migration_tag"] == "v3"
 
 
-def test_products(client: Client) -> None:
-    made = client.call("POST", "/d1/database", json={"name": "tenants"})
+def test_product_endpoints_create_list_delete(client: Client) -> None:
+    created = client.call("POST", "/d1/database", json={"name": "tenants"})
     assert client.error("POST", "/d1/database", json={"name": "tenants"}) == (400, 7502)
-    assert client.call("GET", "/d1/database?name=tenants")[0]["uuid"] == made["uuid"]
+    assert client.call("GET", "/d1/database?name=tenants")[0]["uuid"] == created["uuid"]
     assert client.call("GET", "/r2/buckets") == {"buckets": []}
-    client.call("DELETE", f"/d1/database/{made['uuid']}")
-    assert client.error("GET", f"/d1/database/{made['uuid']}") == (404, 7404)
+    client.call("DELETE", f"/d1/database/{created['uuid']}")
+    assert client.error("GET", f"/d1/database/{created['uuid']}") == (404, 7404)
 
 
 @pytest.mark.slow
-def test_a_large_worker(client: Client, base: str) -> None:
-    noise = random.Random(1)
-    module = ("data.bin", noise.randbytes(11 * 1024 * 1024), "application/octet-stream")
+def test_upload_over_size_limit_is_refused(client: Client, base: str) -> None:
+    random_source = random.Random(1)
+    module = ("data.bin", random_source.randbytes(11 * 1024 * 1024), "application/octet-stream")
     assert client.error("PUT", f"{base}/a", files={**form(CODE), "data.bin": module}) == (413, 10027)
     client.call(
         "PUT",
@@ -310,11 +326,11 @@ def test_a_large_worker(client: Client, base: str) -> None:
     )
 
 
-def test_secrets_are_sealed_on_disk_under_a_key_of_the_owner(tmp_path: Path) -> None:
+def test_store_on_disk_encrypts_secrets(tmp_path: Path) -> None:
     with running(data=str(tmp_path)) as edge:
         client = Client(edge)
         client.upload(
-            "/workers/scripts/a", bindings=[secret("S", "a very hidden value"), example(client, "secret_key")]
+            "/workers/scripts/a", bindings=[secret("S", "a very hidden value"), example_binding(client, "secret_key")]
         )
         client.call("PUT", "/workers/scripts/a/secrets", json=secret("T", "a very hidden value"))
     assert {
@@ -330,7 +346,7 @@ def test_secrets_are_sealed_on_disk_under_a_key_of_the_owner(tmp_path: Path) -> 
         )
 
 
-def test_a_folder_of_another_version_is_left_alone(tmp_path: Path) -> None:
+def test_store_other_schema_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "edge.db"
     with sqlite3.connect(path) as database:
         database.execute("create table scripts (name)")
@@ -338,14 +354,14 @@ def test_a_folder_of_another_version_is_left_alone(tmp_path: Path) -> None:
         store.Store(str(path))
 
 
-def test_a_lost_key_is_told_at_the_start(tmp_path: Path) -> None:
+def test_store_lost_key_is_refused(tmp_path: Path) -> None:
     store.Store(str(tmp_path / "edge.db")).close()
     (tmp_path / "key").unlink()
     with pytest.raises(store.IncompatibleStoreError, match="not the one its secrets were sealed with"):
         store.Store(str(tmp_path / "edge.db"))
 
 
-def test_a_full_disk_is_an_answer_and_not_the_end(tmp_path: Path) -> None:
+def test_upload_disk_full_returns_error_and_edge_continues(tmp_path: Path) -> None:
     with running(data=str(tmp_path)) as edge:
         client = Client(edge)
         client.upload("/workers/scripts/before")

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dispatch namespaces and Workers, at both levels."""
+"""Dispatch namespaces and Workers, in the account and in namespaces."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SPACES = "/workers/dispatch/namespaces"
 
 @pytest.fixture(params=["account", "namespace"])
 def base(client: Client, request: pytest.FixtureRequest) -> str:
-    """Where Workers live: everything that uses this holds at both levels."""
+    """Return the path of scripts. Each test runs for the account and for a namespace."""
     return "/workers/scripts" if request.param == "account" else client.namespace()
 
 
-def test_the_life_of_a_namespace(client: Client) -> None:
+def test_namespace_create_rename_delete_returns_current_state(client: Client) -> None:
     scripts = client.namespace("prod")
     assert client.error("POST", SPACES, json={"name": "prod"}) == (409, 100120)
     client.upload(f"{scripts}/a")
@@ -39,11 +39,11 @@ def test_the_life_of_a_namespace(client: Client) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": 3}, [], {"name": "x" * 65}])
-def test_namespaces_without_a_name(client: Client, body: Any) -> None:
+def test_create_namespace_invalid_name_is_refused(client: Client, body: Any) -> None:
     assert client.error("POST", SPACES, json=body) == (400, 10026)
 
 
-def test_upload_and_read_back(client: Client, base: str) -> None:
+def test_upload_worker_is_read_back(client: Client, base: str) -> None:
     uploaded = client.upload(
         f"{base}/a",
         tags=["x", "y"],
@@ -54,13 +54,13 @@ def test_upload_and_read_back(client: Client, base: str) -> None:
     assert uploaded["handlers"] == ["fetch"]
     assert uploaded["tags"] == ["x", "y"]
     assert len(uploaded["etag"]) == 64
-    shown = client.call("GET", f"{base}/a/settings")
-    assert shown["bindings"] == [
+    settings_read = client.call("GET", f"{base}/a/settings")
+    assert settings_read["bindings"] == [
         text("V"),
         {"name": "S", "type": "secret_text"},
         {"name": "J", "type": "json", "json": None},
     ]
-    assert shown["compatibility_date"] == "2026-11-01"
+    assert settings_read["compatibility_date"] == "2026-11-01"
     content = client.send("GET", f"{base}/a/content")
     assert content.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert CODE in content.text
@@ -68,7 +68,7 @@ def test_upload_and_read_back(client: Client, base: str) -> None:
     assert [(one["id"], one["tags"], one["etag"]) for one in listed] == [("a", ["x", "y"], uploaded["etag"])]
 
 
-def test_the_two_levels_differ_in_what_get_returns(client: Client) -> None:
+def test_get_worker_in_namespace_returns_metadata_instead_of_code(client: Client) -> None:
     scripts = client.namespace()
     client.upload(f"{scripts}/a")
     client.upload("/workers/scripts/a")
@@ -81,7 +81,9 @@ def test_the_two_levels_differ_in_what_get_returns(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("behavior", "expected"), [("10007", (404, 10007)), ("10092", (404, 10092)), ("null", None)])
-def test_how_an_absent_worker_looks(client: Client, behavior: str, expected: tuple[int, int] | None) -> None:
+def test_get_worker_absent_returns_configured_response(
+    client: Client, behavior: str, expected: tuple[int, int] | None
+) -> None:
     scripts = client.namespace()
     client.edge.behaviors.set("missing_script_response", behavior)
     if expected:
@@ -92,12 +94,12 @@ def test_how_an_absent_worker_looks(client: Client, behavior: str, expected: tup
 
 
 @pytest.mark.parametrize("path", ["/settings", "/bindings", "/secrets", "/tags", "/content"])
-def test_everything_of_an_absent_worker(client: Client, base: str, path: str) -> None:
+def test_worker_endpoint_absent_worker_returns_404(client: Client, base: str, path: str) -> None:
     assert client.error("GET", f"{base}/nobody{path}") == (404, 10007)
 
 
 @pytest.mark.parametrize("name", ["-a", "A", "a.b", "ä", "a" * 64])
-def test_names_that_are_none(client: Client, base: str, name: str) -> None:
+def test_upload_invalid_worker_name_is_refused(client: Client, base: str, name: str) -> None:
     assert client.error("PUT", f"{base}/{name}", files=form()) == (400, 10016)
 
 
@@ -192,30 +194,32 @@ MODULE = ("index.js", CODE, "application/javascript+module")
         (form(bindings=[{"name": "A", "type": "mtls_certificate", "certificate_id": "none"}]), 100143),
     ],
 )
-def test_uploads_that_are_refused(client: Client, base: str, files: dict[str, Any], code: int) -> None:
+def test_upload_invalid_form_is_refused(client: Client, base: str, files: dict[str, Any], code: int) -> None:
     assert client.error("PUT", f"{base}/a", files=files) == (412 if code == 10079 else 400, code)
     assert client.call("GET", base) == []
 
 
-def test_other_bodies(client: Client, base: str) -> None:
+def test_upload_body_without_valid_form_is_refused(client: Client, base: str) -> None:
     assert client.error("PUT", f"{base}/a", json={}) == (400, 10001)
     assert client.error("PUT", f"{base}/a", data=b"x", headers={"Content-Type": "multipart/form-data"}) == (400, 10026)
     twice = [("metadata", (None, '{"main_module": "index.js"}')), ("a", MODULE), ("b", MODULE)]
     assert client.error("PUT", f"{base}/a", files=twice) == (400, 10021)
-    garbled = {"Content-Type": "multipart/form-data; boundary=x"}
-    assert client.error("PUT", f"{base}/a", data=b"--y\r\nnonsense", headers=garbled)[0] == 400
+    malformed_headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert client.error("PUT", f"{base}/a", data=b"--y\r\nnonsense", headers=malformed_headers)[0] == 400
 
 
-def whole_body(code: str) -> bytes:
+def multipart_body(code: str) -> bytes:
     return (
-        '--x\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n{"main_module": "index.js"}\r\n--x\r\nContent-Disposition: form-data; '
-        f'name="index.js"; filename="index.js"\r\nContent-Type: application/javascript+module\r\n\r\n{code}\r\n--x--\r\n'
+        '--x\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n{"main_module": "index.js"}\r\n'
+        "--x\r\nContent-Disposition: form-data; "
+        f'name="index.js"; filename="index.js"\r\nContent-Type: application/javascript+module\r\n\r\n'
+        f"{code}\r\n--x--\r\n"
     ).encode()
 
 
-def test_half_a_body_changes_nothing(client: Client, base: str) -> None:
+def test_upload_incomplete_body_changes_nothing(client: Client, base: str) -> None:
     before = client.upload(f"{base}/a", tags=["kept"])["etag"]
-    body, kind = whole_body("export default {};"), "multipart/form-data; boundary=x"
+    body, kind = multipart_body("export default {};"), "multipart/form-data; boundary=x"
     for cut in (len(body) - 8, len(body) - 20, len(body) // 2, 10):
         assert client.error("PUT", f"{base}/a", data=body[:cut], headers={"Content-Type": kind}) == (400, 10026)
     host, port = client.edge.api.split("/")[2].split(":")
@@ -237,19 +241,19 @@ def test_half_a_body_changes_nothing(client: Client, base: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["→.mjs", "a b/c.mjs", "'.mjs"])
-def test_names_of_modules(client: Client, base: str, name: str) -> None:
-    described = json.dumps({"main_module": name})
+def test_upload_unusual_module_name_is_preserved(client: Client, base: str, name: str) -> None:
+    metadata = json.dumps({"main_module": name})
     client.call(
         "PUT",
         f"{base}/a",
-        files=[("metadata", (None, described)), ("x", (name, CODE, "application/javascript+module"))],
+        files=[("metadata", (None, metadata)), ("x", (name, CODE, "application/javascript+module"))],
     )
-    answer = client.send("GET", f"{base}/a/content")
-    assert answer.ok and answer.headers["cf-entrypoint"].encode("latin-1").decode() == name
-    assert f'filename="{name}"'.encode() in answer.content
+    response = client.send("GET", f"{base}/a/content")
+    assert response.ok and response.headers["cf-entrypoint"].encode("latin-1").decode() == name
+    assert f'filename="{name}"'.encode() in response.content
 
 
-def test_the_main_module_is_found_by_file_name(client: Client, base: str) -> None:
+def test_upload_main_module_is_found_by_file_name(client: Client, base: str) -> None:
     metadata = ("metadata", json.dumps({"main_module": "w.mjs"}), "application/json")
     parts = [
         ("metadata", metadata),
@@ -260,21 +264,25 @@ def test_the_main_module_is_found_by_file_name(client: Client, base: str) -> Non
     assert 'name="lib/a.txt"; filename="lib/a.txt"' in client.send("GET", f"{base}/a/content").text
 
 
-@pytest.mark.parametrize("named", ["script", "w.js"])
-def test_a_script_and_its_files_are_found_by_the_names_of_their_parts(client: Client, base: str, named: str) -> None:
-    """And the script by the name of its file, where no part is called so."""
-    metadata = ("metadata", json.dumps({"body_part": named}), "application/json")
+@pytest.mark.parametrize("entry_point", ["script", "w.js"])
+def test_upload_service_worker_script_is_found_by_part_or_file_name(
+    client: Client, base: str, entry_point: str
+) -> None:
+    """The script may also be named by its file name if no part has that name."""
+    metadata = ("metadata", json.dumps({"body_part": entry_point}), "application/json")
     parts = [
         ("metadata", metadata),
         ("script", ("w.js", CODE, "application/javascript")),
         ("PAGE", ("page.html", "hello", "text/plain")),
     ]
-    assert client.call("PUT", f"{base}/a", files=parts)["entry_point"] == named
-    assert f'name="{"PAGE" if named == "script" else "page.html"}"' in client.send("GET", f"{base}/a/content").text
+    assert client.call("PUT", f"{base}/a", files=parts)["entry_point"] == entry_point
+    assert (
+        f'name="{"PAGE" if entry_point == "script" else "page.html"}"' in client.send("GET", f"{base}/a/content").text
+    )
 
 
 @pytest.mark.parametrize(
-    ("metadata", "kept"),
+    ("metadata", "expected"),
     [
         ({}, ["S"]),
         ({"keep_bindings": ["secret_text"]}, ["S"]),
@@ -287,32 +295,36 @@ def test_a_script_and_its_files_are_found_by_the_names_of_their_parts(client: Cl
         ({"bindings": [text("S")]}, ["S"]),
     ],
 )
-def test_which_bindings_an_upload_leaves(client: Client, base: str, metadata: dict[str, Any], kept: list[str]) -> None:
+def test_upload_keep_bindings_decides_remaining_bindings(
+    client: Client, base: str, metadata: dict[str, Any], expected: list[str]
+) -> None:
     client.upload(f"{base}/a", bindings=[text("V"), secret("S")])
     client.upload(f"{base}/a", **metadata)
-    assert client.names(f"{base}/a") == kept
+    assert client.names(f"{base}/a") == expected
 
 
-def test_strict_inherit_and_its_behavior(client: Client, base: str) -> None:
+def test_upload_strict_inherit_unknown_binding_is_refused(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[secret("S")])
-    lost = form(bindings=[{"name": "X", "type": "inherit"}])
-    assert client.error("PUT", f"{base}/a?bindings_inherit=strict", files=lost) == (400, 10057)
+    unknown = form(bindings=[{"name": "X", "type": "inherit"}])
+    assert client.error("PUT", f"{base}/a?bindings_inherit=strict", files=unknown) == (400, 10057)
     client.edge.behaviors.set("upload_without_keep_bindings", "clear")
     client.upload(f"{base}/a")
     assert client.names(f"{base}/a") == []
 
 
-@pytest.mark.parametrize(("behavior", "left"), [("keep", ["x"]), ("clear", [])])
-def test_an_upload_without_tags(client: Client, base: str, behavior: str, left: list[str]) -> None:
+@pytest.mark.parametrize(("behavior", "expected"), [("keep", ["x"]), ("clear", [])])
+def test_upload_without_tags_keeps_or_clears_them(
+    client: Client, base: str, behavior: str, expected: list[str]
+) -> None:
     client.edge.behaviors.set("upload_without_tags", behavior)
     client.upload(f"{base}/a", tags=["x"])
     client.upload(f"{base}/a")
-    assert client.call("GET", f"{base}/a/tags") == (left or None)
+    assert client.call("GET", f"{base}/a/tags") == (expected or None)
     client.upload(f"{base}/a", tags=[])
     assert client.call("GET", f"{base}/a/tags") is None
 
 
-def test_patching_settings(client: Client, base: str) -> None:
+def test_patch_settings_changes_only_sent_settings(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[text("V"), secret("S"), secret("T")], tags=["x"], logpush=True)
     path = f"{base}/a/settings"
     assert client.error("PATCH", path, json={"tags": []}) == (400, 10001)
@@ -322,7 +334,9 @@ def test_patching_settings(client: Client, base: str) -> None:
     assert (after["logpush"], after["observability"], after["tags"]) == (True, {"enabled": True}, ["x"])
     patch = {"bindings": [{"name": "S", "type": "secret_text"}, {"name": "V", "type": "inherit"}], "logpush": None}
     after = client.call("PATCH", path, files=settings(patch))
-    assert [one["name"] for one in after["bindings"]] == ["S", "V"], "a list of bindings replaces; a bare secret stays"
+    assert [one["name"] for one in after["bindings"]] == ["S", "V"], (
+        "bindings are replaced; a secret without a value is kept"
+    )
     assert after["logpush"] is False
     assert client.error("PATCH", path, files=settings({"bindings": [{"name": "N", "type": "secret_text"}]})) == (
         400,
@@ -331,7 +345,7 @@ def test_patching_settings(client: Client, base: str) -> None:
     assert client.names(f"{base}/a") == ["S", "V"]
 
 
-def test_tail_consumers_are_there(client: Client, base: str) -> None:
+def test_upload_unknown_tail_consumer_is_refused(client: Client, base: str) -> None:
     space = client.namespace("tails")
     client.upload("/workers/scripts/listener")
     client.upload(f"{space}/listener-of-tenants")
@@ -360,7 +374,7 @@ def test_tail_consumers_are_there(client: Client, base: str) -> None:
     assert client.call("GET", f"{base}/a/settings")["tail_consumers"] == known
 
 
-def test_script_settings_are_of_the_account_only(client: Client) -> None:
+def test_script_settings_in_namespace_returns_404(client: Client) -> None:
     client.upload("/workers/scripts/a", tags=["x"])
     changed = client.call("PATCH", "/workers/scripts/a/script-settings", json={"logpush": True, "tags": ["y"]})
     assert changed == {"logpush": True, "tail_consumers": None, "observability": None, "tags": ["y"]}
@@ -369,17 +383,19 @@ def test_script_settings_are_of_the_account_only(client: Client) -> None:
     assert client.error("GET", f"{scripts}/a/script-settings") == (404, 7003)
 
 
-def test_content_alone(client: Client, base: str) -> None:
+def test_put_content_keeps_bindings_and_tags(client: Client, base: str) -> None:
     before = client.upload(f"{base}/a", bindings=[text("V")], tags=["x"])
     after = client.call("PUT", f"{base}/a/content", files=form(CODE + "// new"))
     assert after["etag"] != before["etag"]
     assert (client.names(f"{base}/a"), client.call("GET", f"{base}/a/tags")) == (["V"], ["x"])
-    bare = {"index.js": ("index.js", CODE, "application/javascript+module")}
-    again = client.call("PUT", f"{base}/a/content", files=bare, headers={"CF-WORKER-MAIN-MODULE-PART": "index.js"})
+    module_only = {"index.js": ("index.js", CODE, "application/javascript+module")}
+    again = client.call(
+        "PUT", f"{base}/a/content", files=module_only, headers={"CF-WORKER-MAIN-MODULE-PART": "index.js"}
+    )
     assert again["etag"] == before["etag"]
 
 
-def test_secrets(client: Client, base: str) -> None:
+def test_secrets_put_patch_delete_returns_current_state(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[text("V"), secret("OLD")])
     path = f"{base}/a/secrets"
     assert client.call("PUT", path, json=secret("NEW")) == {"name": "NEW", "type": "secret_text"}
@@ -399,14 +415,14 @@ def test_secrets(client: Client, base: str) -> None:
     assert client.names(f"{base}/a") == ["V", "MORE"]
 
 
-def test_secrets_are_shown_by_nothing(client: Client, base: str) -> None:
+def test_read_endpoints_never_return_secret_values(client: Client, base: str) -> None:
     client.upload(f"{base}/a", bindings=[secret("S", "do-not-show")])
     client.call("PUT", f"{base}/a/secrets", json=secret("T", "do-not-show"))
     for path in ("", "/settings", "/bindings", "/secrets", "/secrets/S", "/content"):
         assert "do-not-show" not in client.send("GET", f"{base}/a{path}").text
 
 
-def test_tags(client: Client, base: str) -> None:
+def test_tags_put_add_delete_returns_current_state(client: Client, base: str) -> None:
     client.upload(f"{base}/a")
     path = f"{base}/a/tags"
     assert client.call("GET", path) is None
@@ -418,7 +434,7 @@ def test_tags(client: Client, base: str) -> None:
     assert client.call("PUT", path, data=b"null") == []
 
 
-def test_listing_by_pages_and_tags(client: Client) -> None:
+def test_list_workers_pages_and_filters_by_tags(client: Client) -> None:
     scripts = client.namespace()
     for number in range(5):
         client.upload(f"{scripts}/w{number}", tags=["even" if number % 2 == 0 else "odd", f"n{number}"])
@@ -431,25 +447,25 @@ def test_listing_by_pages_and_tags(client: Client) -> None:
             break
     assert names == ["w0", "w1", "w2", "w3", "w4"]
 
-    def found(expression: str) -> list[str]:
+    def names_tagged(expression: str) -> list[str]:
         return [one["id"] for one in client.call("GET", f"{scripts}?tags={expression}")]
 
-    assert found("even:yes") == ["w0", "w2", "w4"]
-    assert found("even:yes,n2:no") == ["w0", "w4"]
-    assert found("even:no") == ["w1", "w3"]
+    assert names_tagged("even:yes") == ["w0", "w2", "w4"]
+    assert names_tagged("even:yes,n2:no") == ["w0", "w4"]
+    assert names_tagged("even:no") == ["w1", "w3"]
     assert client.error("GET", f"{scripts}?tags=even") == (400, 10004)
     assert client.error("GET", f"{scripts}?limit=1001") == (400, 10004)
     elsewhere = client.namespace("elsewhere")
     for name in ("a", "b"):
         client.upload(f"{elsewhere}/{name}")
     foreign = client.send("GET", f"{elsewhere}?limit=1").json()["result_info"]["cursor"]
-    for wrong in ("%25%25", "YWJj", "AAAAAAAAAAAAAAAA", foreign):
-        assert client.error("GET", f"{scripts}?cursor={wrong}") == (400, 10004)
+    for cursor in ("%25%25", "YWJj", "AAAAAAAAAAAAAAAA", foreign):
+        assert client.error("GET", f"{scripts}?cursor={cursor}") == (400, 10004)
     client.edge.behaviors.set("list_includes_tags", "no")
     assert "tags" not in client.call("GET", scripts)[0]
 
 
-def test_deleting_by_tag(client: Client) -> None:
+def test_delete_by_tag_deletes_only_matching_workers(client: Client) -> None:
     scripts = client.namespace()
     for name, tag in (("a", "x"), ("b", "x"), ("c", "y")):
         client.upload(f"{scripts}/{name}", tags=[tag])
@@ -459,7 +475,7 @@ def test_deleting_by_tag(client: Client) -> None:
     assert [one["id"] for one in client.call("GET", scripts)] == ["c"]
 
 
-def test_deleting_what_others_bind_to(client: Client) -> None:
+def test_delete_worker_referenced_by_binding_requires_force(client: Client) -> None:
     client.upload("/workers/scripts/inner")
     client.upload("/workers/scripts/outer", bindings=[{"name": "I", "type": "service", "service": "inner"}])
     client.call("POST", client.routes, json={"pattern": "example.com/*", "script": "inner"})
@@ -469,7 +485,7 @@ def test_deleting_what_others_bind_to(client: Client) -> None:
     assert client.call("GET", client.routes) == []
 
 
-def test_the_same_source_is_kept_once(client: Client) -> None:
+def test_upload_identical_source_is_stored_once(client: Client) -> None:
     scripts = client.namespace()
     etags = {client.upload(f"{scripts}/w{number}")["etag"] for number in range(3)}
     assert len(etags) == 1
@@ -477,10 +493,10 @@ def test_the_same_source_is_kept_once(client: Client) -> None:
     assert CODE in client.send("GET", f"{scripts}/w1/content").text
 
 
-@pytest.mark.parametrize(("behavior", "moved"), [("all", True), ("content", False)])
-def test_what_moves_modified_on(client: Client, base: str, behavior: str, moved: bool) -> None:
+@pytest.mark.parametrize(("behavior", "changes"), [("all", True), ("content", False)])
+def test_modified_on_tag_change_follows_behavior(client: Client, base: str, behavior: str, changes: bool) -> None:
     client.edge.behaviors.set("modified_on_updated_by", behavior)
     before = client.upload(f"{base}/a")["modified_on"]
     client.call("PUT", f"{base}/a/tags", json=["x"])
-    assert (client.call("GET", base)[0]["modified_on"] != before) is moved
+    assert (client.call("GET", base)[0]["modified_on"] != before) is changes
     assert client.upload(f"{base}/a")["modified_on"] != before

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DNS records, custom domains, custom hostnames, and zones in general."""
+"""Zones, DNS records, custom domains and custom hostnames."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DOMAINS = "/workers/domains"
 SSL = {"method": "http", "type": "dv"}
 
 
-def a(name: str, content: str = "192.0.2.1", **more: Any) -> dict[str, Any]:
+def a_record(name: str, content: str = "192.0.2.1", **more: Any) -> dict[str, Any]:
     return {"type": "A", "name": name, "content": content, "ttl": 1, **more}
 
 
 @pytest.fixture
-def strict() -> Iterator[Client]:
-    """One that requires DNS records, and whose custom hostnames are active at once."""
+def strict_client() -> Iterator[Client]:
+    """Provide an edge that requires DNS records and activates custom hostnames immediately."""
     with running(require_dns=True, custom_hostname_seconds=0) as edge:
         yield Client(edge)
 
@@ -37,8 +37,10 @@ def names(client: Client, query: str = "") -> list[str]:
     return [one["name"].removesuffix(".example.com") for one in client.call("GET", f"{DNS}{query}")]
 
 
-def test_the_life_of_a_record(client: Client) -> None:
-    made = client.call("POST", DNS, json=a("WWW", proxied=True, ttl=300, comment="by hand", tags=["owner:web"]))
+def test_dns_record_create_patch_replace_delete_returns_current_state(client: Client) -> None:
+    created = client.call(
+        "POST", DNS, json=a_record("WWW", proxied=True, ttl=300, comment="by hand", tags=["owner:web"])
+    )
     expected = {
         "name": "www.example.com",
         "type": "A",
@@ -51,22 +53,24 @@ def test_the_life_of_a_record(client: Client) -> None:
         "meta": {},
         "settings": {},
     }
-    assert {key: made[key] for key in expected} == expected
-    assert made["created_on"] == made["modified_on"] == made["comment_modified_on"] == made["tags_modified_on"]
-    where = f"{DNS}/{made['id']}"
-    changed = client.call("PATCH", where, json={"content": "192.0.2.2"})
-    assert changed == {**made, "content": "192.0.2.2", "modified_on": changed["modified_on"]}
-    replaced = client.call("PUT", where, json=a("@", ttl=120))
+    assert {key: created[key] for key in expected} == expected
+    assert (
+        created["created_on"] == created["modified_on"] == created["comment_modified_on"] == created["tags_modified_on"]
+    )
+    url = f"{DNS}/{created['id']}"
+    changed = client.call("PATCH", url, json={"content": "192.0.2.2"})
+    assert changed == {**created, "content": "192.0.2.2", "modified_on": changed["modified_on"]}
+    replaced = client.call("PUT", url, json=a_record("@", ttl=120))
     assert (replaced["name"], replaced["ttl"], replaced["comment"], replaced["tags"]) == ("example.com", 120, None, [])
     assert "comment_modified_on" not in replaced
-    assert client.call("GET", where) == replaced
-    assert client.call("DELETE", where) == {"id": made["id"]}
+    assert client.call("GET", url) == replaced
+    assert client.call("DELETE", url) == {"id": created["id"]}
     for method in ("GET", "PUT", "PATCH", "DELETE"):
-        assert client.error(method, where, json=a("@")) == (404, 81044)
+        assert client.error(method, url, json=a_record("@")) == (404, 81044)
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("name", "expected"),
     [
         ("@", "example.com"),
         ("example.com", "example.com"),
@@ -78,8 +82,8 @@ def test_the_life_of_a_record(client: Client) -> None:
         ("_dmarc", "_dmarc.example.com"),
     ],
 )
-def test_names_are_completed(given: str, expected: str) -> None:
-    assert dns.completed(given, ZONE) == expected
+def test_dns_name_any_form_becomes_fully_qualified(name: str, expected: str) -> None:
+    assert dns.completed(name, ZONE) == expected
 
 
 @pytest.mark.parametrize(
@@ -97,48 +101,50 @@ def test_names_are_completed(given: str, expected: str) -> None:
         ({"type": "SRV", "data": {"priority": 1, "weight": 2, "port": 3, "target": "x.test"}}, "1 2 3 x.test"),
     ],
 )
-def test_every_type_keeps_what_it_was_given(client: Client, body: dict[str, Any], content: str) -> None:
-    made = client.call("POST", DNS, json={"name": "x", **body})
-    assert made["content"] == content
-    assert {key: made.get(key) for key in ("priority", "data")} == {key: body.get(key) for key in ("priority", "data")}
-    assert client.call("PATCH", f"{DNS}/{made['id']}", json={"ttl": 60})["content"] == content
+def test_dns_record_each_type_returns_normalized_content(client: Client, body: dict[str, Any], content: str) -> None:
+    created = client.call("POST", DNS, json={"name": "x", **body})
+    assert created["content"] == content
+    assert {key: created.get(key) for key in ("priority", "data")} == {
+        key: body.get(key) for key in ("priority", "data")
+    }
+    assert client.call("PATCH", f"{DNS}/{created['id']}", json={"ttl": 60})["content"] == content
 
 
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (a("x", "1.2.3"), 9005),
-        (a("x", "::1"), 9005),
-        (a("x", 7), 9101),  # type: ignore[arg-type]
-        ({**a("x"), "type": "AAAA"}, 9006),
-        ({**a("x"), "type": "CNAME"}, 9007),
-        (a("x", "a b", type="CNAME"), 9007),
-        (a("x", type="MX", content="mx.test"), 9101),
-        (a("x", type="MX", content="mx.test", priority=1.5), 9101),
-        (a("x", type="CAA"), 9101),
-        (a("x", settings=[1]), 1004),
-        (a("x", type="CAA", data={"flags": 0, "tag": "issue"}), 9101),
-        (a("x", type="TXT", proxied=True), 9004),
-        (a("x", proxied="yes"), 9003),
-        (a("x", ttl=59), 9021),
-        (a("x", ttl=86401), 9021),
-        (a("x", ttl="1"), 9021),
-        (a("x", ttl=True), 9021),
-        (a("a b"), 9000),
-        (a(""), 9000),
-        (a("a..b"), 9000),
-        (a("x" * 64), 9000),
-        (a("x." * 130), 9000),
+        (a_record("x", "1.2.3"), 9005),
+        (a_record("x", "::1"), 9005),
+        (a_record("x", 7), 9101),  # type: ignore[arg-type]
+        ({**a_record("x"), "type": "AAAA"}, 9006),
+        ({**a_record("x"), "type": "CNAME"}, 9007),
+        (a_record("x", "a b", type="CNAME"), 9007),
+        (a_record("x", type="MX", content="mx.test"), 9101),
+        (a_record("x", type="MX", content="mx.test", priority=1.5), 9101),
+        (a_record("x", type="CAA"), 9101),
+        (a_record("x", settings=[1]), 1004),
+        (a_record("x", type="CAA", data={"flags": 0, "tag": "issue"}), 9101),
+        (a_record("x", type="TXT", proxied=True), 9004),
+        (a_record("x", proxied="yes"), 9003),
+        (a_record("x", ttl=59), 9021),
+        (a_record("x", ttl=86401), 9021),
+        (a_record("x", ttl="1"), 9021),
+        (a_record("x", ttl=True), 9021),
+        (a_record("a b"), 9000),
+        (a_record(""), 9000),
+        (a_record("a..b"), 9000),
+        (a_record("x" * 64), 9000),
+        (a_record("x." * 130), 9000),
         ({"type": "A", "content": "192.0.2.1"}, 9000),
-        (a("x", type="NOPE"), 1004),
-        (a("x", type=["A"]), 1004),
-        (a("x", comment=1), 1004),
-        (a("x", tags=[1]), 1004),
+        (a_record("x", type="NOPE"), 1004),
+        (a_record("x", type=["A"]), 1004),
+        (a_record("x", comment=1), 1004),
+        (a_record("x", tags=[1]), 1004),
         ([], 9207),
         ("no", 9207),
     ],
 )
-def test_records_that_are_refused(client: Client, body: Any, code: int) -> None:
+def test_create_dns_record_invalid_body_is_refused(client: Client, body: Any, code: int) -> None:
     assert client.error("POST", DNS, json=body) == (400, code)
     assert not names(client)
 
@@ -146,18 +152,18 @@ def test_records_that_are_refused(client: Client, body: Any, code: int) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "code"),
     [
-        (a("x"), a("x"), 81058),
-        (a("x"), a("x", proxied=True), 81058),
-        (a("x"), {"type": "CNAME", "name": "x", "content": "y.test"}, 81053),
+        (a_record("x"), a_record("x"), 81058),
+        (a_record("x"), a_record("x", proxied=True), 81058),
+        (a_record("x"), {"type": "CNAME", "name": "x", "content": "y.test"}, 81053),
         (
             {"type": "CNAME", "name": "x", "content": "y.test"},
             {"type": "CNAME", "name": "x", "content": "z.test"},
             81053,
         ),
-        ({"type": "CNAME", "name": "x", "content": "y.test"}, a("x"), 81054),
+        ({"type": "CNAME", "name": "x", "content": "y.test"}, a_record("x"), 81054),
     ],
 )
-def test_records_that_exclude_each_other(
+def test_create_dns_record_conflicting_record_is_refused(
     client: Client, first: dict[str, Any], second: dict[str, Any], code: int
 ) -> None:
     client.call("POST", DNS, json=first)
@@ -166,8 +172,13 @@ def test_records_that_exclude_each_other(
     assert client.error("PATCH", f"{DNS}/{other['id']}", json={"name": "x"}) == (400, code)
 
 
-def test_records_that_are_beside_each_other(client: Client) -> None:
-    for body in (a("x"), a("x", "192.0.2.2"), {**a("x"), "type": "TXT"}, a("x", "::1", type="AAAA")):
+def test_create_dns_record_compatible_record_is_accepted(client: Client) -> None:
+    for body in (
+        a_record("x"),
+        a_record("x", "192.0.2.2"),
+        {**a_record("x"), "type": "TXT"},
+        a_record("x", "::1", type="AAAA"),
+    ):
         client.call("POST", DNS, json=body)
     assert names(client) == ["x"] * 4
 
@@ -201,20 +212,20 @@ def test_records_that_are_beside_each_other(client: Client) -> None:
         ("?per_page=1&page=2", ["api"]),
     ],
 )
-def test_filters_of_records(client: Client, query: str, expected: list[str]) -> None:
-    client.call("POST", DNS, json=a("app", proxied=True, comment="By hand", tags=["team:web"]))
-    client.call("POST", DNS, json=a("api", "192.0.2.2", tags=["team:api"]))
+def test_list_dns_records_filter_returns_matching_records(client: Client, query: str, expected: list[str]) -> None:
+    client.call("POST", DNS, json=a_record("app", proxied=True, comment="By hand", tags=["team:web"]))
+    client.call("POST", DNS, json=a_record("api", "192.0.2.2", tags=["team:api"]))
     client.call("POST", DNS, json={"type": "TXT", "name": "text", "content": "Hello"})
     assert names(client, query) == expected
 
 
-def test_a_batch_is_done_or_not_done(client: Client) -> None:
-    first, second = (client.call("POST", DNS, json=a(name)) for name in ("one", "two"))
+def test_dns_batch_one_change_fails_applies_none(client: Client) -> None:
+    first, second = (client.call("POST", DNS, json=a_record(name)) for name in ("one", "two"))
     done = client.call(
         "POST",
         f"{DNS}/batch",
         json={
-            "posts": [a("one")],
+            "posts": [a_record("one")],
             "deletes": [{"id": first["id"]}],
             "patches": [{"id": second["id"], "proxied": True}],
         },
@@ -226,18 +237,18 @@ def test_a_batch_is_done_or_not_done(client: Client) -> None:
     ]
     assert done["puts"] == []
     assert client.error(
-        "POST", f"{DNS}/batch", json={"deletes": [{"id": second["id"]}], "posts": [a("three"), a("one")]}
+        "POST", f"{DNS}/batch", json={"deletes": [{"id": second["id"]}], "posts": [a_record("three"), a_record("one")]}
     ) == (400, 81058)
     assert sorted(names(client)) == ["one", "two"]
-    assert client.error("POST", f"{DNS}/batch", json={"puts": [{**a("x"), "id": "nobody"}]}) == (404, 81044)
+    assert client.error("POST", f"{DNS}/batch", json={"puts": [{**a_record("x"), "id": "nobody"}]}) == (404, 81044)
     assert client.error("POST", f"{DNS}/batch", json={"posts": {}, "deletes": "all"}) == (400, 9207)
 
 
-def test_a_name_exists_when_only_others_below_it_do() -> None:
+def test_dns_names_record_below_name_implies_it() -> None:
     store = Store()
     with store.write():
         for name, proxied in (("*", True), ("a.b.c", False), ("a.b.c", True)):
-            dns.create(store, dns.read({**a(name, f"192.0.2.{proxied + 1}"), "proxied": proxied}, ZONE))
+            dns.create(store, dns.read({**a_record(name, f"192.0.2.{proxied + 1}"), "proxied": proxied}, ZONE))
     assert dns.names(store, ZONE) == {
         "example.com": False,
         "*.example.com": True,
@@ -248,22 +259,22 @@ def test_a_name_exists_when_only_others_below_it_do() -> None:
     store.close()
 
 
-def test_the_life_of_a_custom_domain(client: Client) -> None:
+def test_custom_domain_create_update_delete_returns_current_state(client: Client) -> None:
     for name in ("shop", "blog"):
         client.upload(f"/workers/scripts/{name}")
     body = {"hostname": "App.example.com", "service": "shop", "zone_id": ZONE.id, "environment": "production"}
-    made = client.call("PUT", DOMAINS, json=body)
-    assert made == {
-        "id": made["id"],
+    created = client.call("PUT", DOMAINS, json=body)
+    assert created == {
+        "id": created["id"],
         "hostname": "app.example.com",
         "service": "shop",
         "environment": "production",
         "zone_id": ZONE.id,
         "zone_name": "example.com",
-        "cert_id": made["cert_id"],
+        "cert_id": created["cert_id"],
     }
     assert client.call("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "blog"}) == {
-        **made,
+        **created,
         "service": "blog",
     }
     for query, found in (
@@ -274,27 +285,27 @@ def test_the_life_of_a_custom_domain(client: Client) -> None:
         ("?hostname=app.example.com&zone_name=example.com", 1),
     ):
         assert len(client.call("GET", f"{DOMAINS}{query}")) == found, query
-    assert client.call("GET", f"{DOMAINS}/{made['id']}")["service"] == "blog"
-    assert client.send("DELETE", f"{DOMAINS}/{made['id']}").json() == {
+    assert client.call("GET", f"{DOMAINS}/{created['id']}")["service"] == "blog"
+    assert client.send("DELETE", f"{DOMAINS}/{created['id']}").json() == {
         "success": True,
         "errors": [],
         "messages": [],
         "result": None,
     }
     for method in ("GET", "DELETE"):
-        assert client.error(method, f"{DOMAINS}/{made['id']}") == (404, 100114)
+        assert client.error(method, f"{DOMAINS}/{created['id']}") == (404, 100114)
 
 
-def test_the_record_of_a_custom_domain(client: Client) -> None:
-    """It is there and gone with the domain, and nobody else changes it."""
+def test_custom_domain_dns_record_follows_domain_and_is_read_only(client: Client) -> None:
+    """The record is created and deleted with the domain, and cannot be changed directly."""
     tag = client.upload("/workers/scripts/shop")["tag"]
     domain = client.call("PUT", DOMAINS, json={"hostname": "app.example.com", "service": "shop"})
     (record,) = client.call("GET", DNS)
     assert (record["type"], record["content"], record["proxied"]) == ("AAAA", "100::", True)
     assert record["meta"] == {"origin_worker_id": tag, "read_only": True}
     for method in ("PUT", "PATCH", "DELETE"):
-        assert client.error(method, f"{DNS}/{record['id']}", json=a("app")) == (400, 1004)
-    assert client.error("POST", DNS, json=a("app")) == (400, 81062)
+        assert client.error(method, f"{DNS}/{record['id']}", json=a_record("app")) == (400, 1004)
+    assert client.error("POST", DNS, json=a_record("app")) == (400, 81062)
     client.call("POST", DNS, json={"type": "TXT", "name": "app", "content": "beside it"})
     client.call("DELETE", f"{DOMAINS}/{domain['id']}")
     assert [one["type"] for one in client.call("GET", DNS)] == ["TXT"]
@@ -318,14 +329,16 @@ def test_the_record_of_a_custom_domain(client: Client) -> None:
         ({"hostname": "taken.example.com"}, (409, 100117)),
     ],
 )
-def test_custom_domains_that_are_refused(client: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
+def test_create_custom_domain_invalid_body_is_refused(
+    client: Client, body: dict[str, Any], expected: tuple[int, int]
+) -> None:
     client.upload("/workers/scripts/shop")
-    client.call("POST", DNS, json=a("taken"))
+    client.call("POST", DNS, json=a_record("taken"))
     assert client.error("PUT", DOMAINS, json={"service": "shop", **body}) == expected
     assert client.call("GET", DOMAINS) == []
 
 
-def test_a_zone_has_a_hundred_custom_domains(client: Client) -> None:
+def test_create_custom_domain_over_limit_of_zone_is_refused(client: Client) -> None:
     client.upload("/workers/scripts/shop")
     for number in range(100):
         client.call("PUT", DOMAINS, json={"hostname": f"h{number}.example.com", "service": "shop"})
@@ -333,10 +346,10 @@ def test_a_zone_has_a_hundred_custom_domains(client: Client) -> None:
     client.call("PUT", DOMAINS, json={"hostname": "h0.example.com", "service": "shop"})
 
 
-def test_custom_domains_as_wrangler_publishes_them(client: Client) -> None:
+def test_domain_changeset_from_wrangler_lists_and_applies_changes(client: Client) -> None:
     for name in ("shop", "blog"):
         client.upload(f"/workers/scripts/{name}")
-    client.call("POST", DNS, json=a("taken"))
+    client.call("POST", DNS, json=a_record("taken"))
     client.call("PUT", DOMAINS, json={"hostname": "theirs.example.com", "service": "blog"})
     client.call("PUT", DOMAINS, json={"hostname": "former.example.com", "service": "shop"})
     origins = [{"hostname": f"{name}.example.com"} for name in ("new", "taken", "theirs")]
@@ -348,66 +361,68 @@ def test_custom_domains_as_wrangler_publishes_them(client: Client) -> None:
         "removed": ["former"],
     }
     assert found["updated"][0]["modified"] is True
-    where, body = "/workers/scripts/shop/domains/records", {"override_scope": True, "origins": origins}
-    assert client.error("PUT", where, json=body) == (409, 100116)
-    assert client.error("PUT", where, json={**body, "override_existing_origin": True}) == (409, 100117)
+    url, body = "/workers/scripts/shop/domains/records", {"override_scope": True, "origins": origins}
+    assert client.error("PUT", url, json=body) == (409, 100116)
+    assert client.error("PUT", url, json={**body, "override_existing_origin": True}) == (409, 100117)
     assert [one["hostname"] for one in client.call("GET", f"{DOMAINS}?service=shop")] == ["former.example.com"]
-    client.call("PUT", where, json={**body, "override_existing_origin": True, "override_existing_dns_record": True})
+    client.call("PUT", url, json={**body, "override_existing_origin": True, "override_existing_dns_record": True})
     listed = client.call("GET", f"{DOMAINS}/records?page=0&per_page=5&service=shop&environment=production")
     assert [one["hostname"].partition(".")[0] for one in listed] == ["new", "taken", "theirs"]
     assert client.call("GET", f"{DOMAINS}/records/{listed[0]['id']}") == listed[0]
     assert {one["content"] for one in client.call("GET", DNS)} == {"100::"}
 
 
-def test_the_life_of_a_custom_hostname(strict: Client) -> None:
+def test_custom_hostname_create_patch_delete_returns_current_state(strict_client: Client) -> None:
     body = {"hostname": "Shop.Customer.com", "ssl": {**SSL, "wildcard": True}, "custom_metadata": {"plan": "pro"}}
-    made = strict.send("POST", HOSTNAMES, json=body)
-    assert made.status_code == 201
-    one = made.json()["result"]
+    created = strict_client.send("POST", HOSTNAMES, json=body)
+    assert created.status_code == 201
+    one = created.json()["result"]
     assert len(one["id"]) == 36
     assert (one["hostname"], one["status"], one["custom_metadata"]) == ("shop.customer.com", "active", {"plan": "pro"})
     assert (one["ssl"]["status"], one["ssl"]["hosts"]) == ("active", ["shop.customer.com", "*.shop.customer.com"])
-    where = f"{HOSTNAMES}/{one['id']}"
-    assert strict.call("GET", where) == one
-    changed = strict.send("PATCH", where, json={"custom_metadata": {"plan": "free"}})
+    url = f"{HOSTNAMES}/{one['id']}"
+    assert strict_client.call("GET", url) == one
+    changed = strict_client.send("PATCH", url, json={"custom_metadata": {"plan": "free"}})
     assert changed.status_code == 202
     assert changed.json()["result"] == {**one, "custom_metadata": {"plan": "free"}}
-    deleted = strict.send("DELETE", where)
+    deleted = strict_client.send("DELETE", url)
     assert deleted.status_code == 200
     assert deleted.json()["result"] == {"id": one["id"]}
     for method in ("GET", "PATCH", "DELETE"):
-        assert strict.error(method, where, json={}) == (404, 1436)
+        assert strict_client.error(method, url, json={}) == (404, 1436)
 
 
 @pytest.mark.slow
-def test_a_custom_hostname_comes_to_be_active() -> None:
+def test_custom_hostname_over_time_becomes_active() -> None:
     with running(custom_hostname_seconds=0.8) as edge:
         client = Client(edge)
-        made = client.call("POST", HOSTNAMES, json={"hostname": "shop.customer.com", "ssl": {**SSL, "method": "txt"}})
-        assert (made["status"], made["ssl"]["status"]) == ("pending", "initializing")
-        assert made["ownership_verification"] == {
+        created = client.call(
+            "POST", HOSTNAMES, json={"hostname": "shop.customer.com", "ssl": {**SSL, "method": "txt"}}
+        )
+        assert (created["status"], created["ssl"]["status"]) == ("pending", "initializing")
+        assert created["ownership_verification"] == {
             "type": "txt",
             "name": "_cf-custom-hostname.shop.customer.com",
-            "value": made["id"],
+            "value": created["id"],
         }
-        assert made["ownership_verification_http"]["http_body"] == made["id"]
-        seen, where = [made], f"{HOSTNAMES}/{made['id']}"
-        while seen[-1]["status"] == "pending":
-            seen.append(client.call("GET", where))
-        assert tuple(dict.fromkeys(one["ssl"]["status"] for one in seen)) == custom_hostnames.SSL_STATES
-        (asked,) = next(one for one in seen if one["ssl"]["status"] == "pending_validation")["ssl"][
+        assert created["ownership_verification_http"]["http_body"] == created["id"]
+        states, url = [created], f"{HOSTNAMES}/{created['id']}"
+        while states[-1]["status"] == "pending":
+            states.append(client.call("GET", url))
+        assert tuple(dict.fromkeys(one["ssl"]["status"] for one in states)) == custom_hostnames.SSL_STATES
+        (record,) = next(one for one in states if one["ssl"]["status"] == "pending_validation")["ssl"][
             "validation_records"
         ]
-        assert (asked["txt_name"], asked["status"]) == ("_acme-challenge.shop.customer.com", "pending")
-        assert "ownership_verification" not in seen[-1]
-        again = client.call("PATCH", where, json={"ssl": {**SSL, "method": "txt"}})
+        assert (record["txt_name"], record["status"]) == ("_acme-challenge.shop.customer.com", "pending")
+        assert "ownership_verification" not in states[-1]
+        again = client.call("PATCH", url, json={"ssl": {**SSL, "method": "txt"}})
         assert (again["status"], again["ssl"]["status"]) == ("active", "initializing"), (
-            "the same ssl once more is validated once more"
+            "setting ssl again, even unchanged, restarts validation"
         )
 
 
-def test_a_time_before_the_first_state_is_in_it() -> None:
-    """A clock that was set back must not break a listing."""
+def test_custom_hostname_state_time_in_future_is_first_state() -> None:
+    """A timestamp in the future, after a clock change, is treated as the first state."""
     assert custom_hostnames.state(("pending", "active"), "2999-01-01T00:00:00Z", 4) == "pending"
 
 
@@ -449,30 +464,32 @@ def test_a_time_before_the_first_state_is_in_it() -> None:
         ({"ssl": {**SSL, "settings": {"min_tls_version": "2"}}}, (400, 1425)),
     ],
 )
-def test_custom_hostnames_that_are_refused(strict: Client, body: dict[str, Any], expected: tuple[int, int]) -> None:
-    strict.call("POST", HOSTNAMES, json={"hostname": "taken.customer.com"})
-    assert strict.error("POST", HOSTNAMES, json={"hostname": "shop.customer.com", **body}) == expected
-    assert strict.error("POST", HOSTNAMES, data=b"{") == (400, 1400)
-    assert strict.error("GET", f"{HOSTNAMES}/shop.customer.com") == (400, 1435)
-    assert strict.call("GET", f"{HOSTNAMES}/quota")["used"] == 1
+def test_create_custom_hostname_invalid_body_is_refused(
+    strict_client: Client, body: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    strict_client.call("POST", HOSTNAMES, json={"hostname": "taken.customer.com"})
+    assert strict_client.error("POST", HOSTNAMES, json={"hostname": "shop.customer.com", **body}) == expected
+    assert strict_client.error("POST", HOSTNAMES, data=b"{") == (400, 1400)
+    assert strict_client.error("GET", f"{HOSTNAMES}/shop.customer.com") == (400, 1435)
+    assert strict_client.call("GET", f"{HOSTNAMES}/quota")["used"] == 1
 
 
-def test_ssl_is_changed_in_parts(client: Client) -> None:
-    made = client.call(
+def test_patch_custom_hostname_partial_ssl_keeps_other_settings(client: Client) -> None:
+    created = client.call(
         "POST",
         HOSTNAMES,
         json={"hostname": "shop.customer.com", "ssl": {**SSL, "certificate_authority": "lets_encrypt"}},
     )
-    where = f"{HOSTNAMES}/{made['id']}"
-    changed = client.call("PATCH", where, json={"ssl": {"settings": {"min_tls_version": "1.3"}}})["ssl"]
+    url = f"{HOSTNAMES}/{created['id']}"
+    changed = client.call("PATCH", url, json={"ssl": {"settings": {"min_tls_version": "1.3"}}})["ssl"]
     assert {key: changed[key] for key in (*SSL, "certificate_authority", "settings")} == {
         **SSL,
         "certificate_authority": "lets_encrypt",
         "settings": {"min_tls_version": "1.3"},
     }
-    assert client.error("PATCH", where, json={"ssl": {"certificate_authority": "google"}}) == (400, 1440)
-    client.call("PATCH", where, json={"ssl": {**SSL, "custom_certificate": "public", "custom_key": "private"}})
-    assert "private" not in client.send("GET", where).text
+    assert client.error("PATCH", url, json={"ssl": {"certificate_authority": "google"}}) == (400, 1440)
+    client.call("PATCH", url, json={"ssl": {**SSL, "custom_certificate": "public", "custom_key": "private"}})
+    assert "private" not in client.send("GET", url).text
 
 
 @pytest.mark.slow
@@ -496,58 +513,66 @@ def test_ssl_is_changed_in_parts(client: Client) -> None:
         ("?per_page=5&page=2", []),
     ],
 )
-def test_filters_of_custom_hostnames(strict: Client, query: str, expected: list[str]) -> None:
-    strict.call("POST", HOSTNAMES, json={"hostname": "a.customer.com"})
-    made = strict.call("POST", HOSTNAMES, json={"hostname": "b.customer.com", "ssl": {**SSL, "wildcard": True}})
-    assert [one["hostname"] for one in strict.call("GET", f"{HOSTNAMES}{query}")] == expected
-    assert [one["hostname"] for one in strict.call("GET", f"{HOSTNAMES}?id={made['id']}")] == ["b.customer.com"]
-    assert strict.error("GET", f"{HOSTNAMES}?id={made['id']}&hostname=b.customer.com") == (400, 1438)
-    assert strict.error("GET", f"{HOSTNAMES}?per_page=4") == (400, 10004)
+def test_list_custom_hostnames_filter_returns_matching_hostnames(
+    strict_client: Client, query: str, expected: list[str]
+) -> None:
+    strict_client.call("POST", HOSTNAMES, json={"hostname": "a.customer.com"})
+    created = strict_client.call(
+        "POST", HOSTNAMES, json={"hostname": "b.customer.com", "ssl": {**SSL, "wildcard": True}}
+    )
+    assert [one["hostname"] for one in strict_client.call("GET", f"{HOSTNAMES}{query}")] == expected
+    assert [one["hostname"] for one in strict_client.call("GET", f"{HOSTNAMES}?id={created['id']}")] == [
+        "b.customer.com"
+    ]
+    assert strict_client.error("GET", f"{HOSTNAMES}?id={created['id']}&hostname=b.customer.com") == (400, 1438)
+    assert strict_client.error("GET", f"{HOSTNAMES}?per_page=4") == (400, 10004)
 
 
-def test_the_fallback_origin(strict: Client) -> None:
-    where = f"{HOSTNAMES}/fallback_origin"
+def test_fallback_origin_put_get_delete_returns_current_state(strict_client: Client) -> None:
+    url = f"{HOSTNAMES}/fallback_origin"
     for method in ("GET", "DELETE"):
-        assert strict.error(method, where) == (404, 1551)
+        assert strict_client.error(method, url) == (404, 1551)
     for origin in ("fallback.example.com", "fallback.elsewhere.org"):
-        assert strict.error("PUT", where, json={"origin": origin}) == (400, 1421)
-    record = strict.call("POST", DNS, json=a("fallback"))
-    assert strict.error("PUT", where, json={"origin": "fallback.example.com"}) == (400, 1421), "not proxied"
-    strict.call("PATCH", f"{DNS}/{record['id']}", json={"proxied": True})
-    made = strict.call("PUT", where, json={"origin": "fallback.example.com"})
-    assert (made["origin"], made["status"], made["errors"]) == ("fallback.example.com", "active", [])
-    assert strict.call("PUT", where, json={"origin": "fallback.example.com"})["created_at"] == made["created_at"]
-    assert strict.call("DELETE", where)["status"] == "pending_deletion"
-    assert strict.error("GET", where) == (404, 1551)
+        assert strict_client.error("PUT", url, json={"origin": origin}) == (400, 1421)
+    record = strict_client.call("POST", DNS, json=a_record("fallback"))
+    assert strict_client.error("PUT", url, json={"origin": "fallback.example.com"}) == (400, 1421), "not proxied"
+    strict_client.call("PATCH", f"{DNS}/{record['id']}", json={"proxied": True})
+    created = strict_client.call("PUT", url, json={"origin": "fallback.example.com"})
+    assert (created["origin"], created["status"], created["errors"]) == ("fallback.example.com", "active", [])
+    assert (
+        strict_client.call("PUT", url, json={"origin": "fallback.example.com"})["created_at"] == created["created_at"]
+    )
+    assert strict_client.call("DELETE", url)["status"] == "pending_deletion"
+    assert strict_client.error("GET", url) == (404, 1551)
 
 
-def test_without_required_dns_a_fallback_origin_needs_no_record(client: Client) -> None:
+def test_fallback_origin_dns_not_required_needs_no_record(client: Client) -> None:
     assert (
         client.call("PUT", f"{HOSTNAMES}/fallback_origin", json={"origin": "fallback.example.com"})["status"]
         == "initializing"
     )
     body = {"hostname": "shop.customer.com", "custom_origin_server": "origin.example.com"}
-    made = client.call("POST", HOSTNAMES, json=body)
-    assert made["status"] == "pending"
-    kept = client.call("PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_metadata": {}})
-    assert kept["custom_origin_server"] == "origin.example.com"
+    created = client.call("POST", HOSTNAMES, json=body)
+    assert created["status"] == "pending"
+    patched = client.call("PATCH", f"{HOSTNAMES}/{created['id']}", json={"custom_metadata": {}})
+    assert patched["custom_origin_server"] == "origin.example.com"
     assert "custom_origin_server" not in client.call(
-        "PATCH", f"{HOSTNAMES}/{made['id']}", json={"custom_origin_server": None}
+        "PATCH", f"{HOSTNAMES}/{created['id']}", json={"custom_origin_server": None}
     )
 
 
-def test_a_workers_routes_in_one_call(client: Client) -> None:
+def test_put_worker_routes_list_replaces_all_routes(client: Client) -> None:
     client.upload("/workers/scripts/w")
-    where = "/workers/scripts/w/routes"
-    (kept,) = client.call("PUT", where, json=["example.com/*"])
-    assert (kept["pattern"], kept["script"], kept["zone_name"]) == ("example.com/*", "w", "example.com")
-    given = [{"pattern": "EXAMPLE.com/*"}, {"pattern": "*/*", "zone_name": "platform.localhost"}, "example.com/*"]
-    both = client.call("PUT", where, json=given)
-    assert [(one["id"] == kept["id"], one["pattern"]) for one in both] == [(True, "example.com/*"), (False, "*/*")]
-    assert client.error("PUT", where, json=["*/*"]) == (400, 10082)
-    assert client.error("PUT", where, json={}) == (400, 10026)
-    assert client.error("PUT", where, json=[7]) == (400, 10026)
-    assert client.call("PUT", where, json=[]) == []
+    url = "/workers/scripts/w/routes"
+    (route,) = client.call("PUT", url, json=["example.com/*"])
+    assert (route["pattern"], route["script"], route["zone_name"]) == ("example.com/*", "w", "example.com")
+    routes = [{"pattern": "EXAMPLE.com/*"}, {"pattern": "*/*", "zone_name": "platform.localhost"}, "example.com/*"]
+    both = client.call("PUT", url, json=routes)
+    assert [(one["id"] == route["id"], one["pattern"]) for one in both] == [(True, "example.com/*"), (False, "*/*")]
+    assert client.error("PUT", url, json=["*/*"]) == (400, 10082)
+    assert client.error("PUT", url, json={}) == (400, 10026)
+    assert client.error("PUT", url, json=[7]) == (400, 10026)
+    assert client.call("PUT", url, json=[]) == []
 
 
 @pytest.mark.parametrize(
@@ -565,5 +590,5 @@ def test_a_workers_routes_in_one_call(client: Client) -> None:
         ("?status=active&type=full&per_page=5", ["platform.localhost", "example.com"]),
     ],
 )
-def test_filters_of_zones(client: Client, query: str, expected: list[str]) -> None:
+def test_list_zones_filter_returns_matching_zones(client: Client, query: str, expected: list[str]) -> None:
     assert [one["name"] for one in client.call("GET", f"/zones{query}")] == expected
