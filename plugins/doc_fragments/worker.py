@@ -84,6 +84,8 @@ options:
       - A tag of the Worker stores a hash of the files and suboptions, which shows if they have changed. Only files that
         Cloudflare does not have yet are uploaded.
       - The API does not list the files of a Worker, so a diff shows only their hash, number and total size.
+      - In RV(ignore:operations), the upload of files is part of C(POST .../assets-upload-session), because only the
+        response to this request lists the files to upload.
     type: dict
     suboptions:
       directory:

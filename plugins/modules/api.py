@@ -10,40 +10,47 @@ module: api
 short_description: Call any endpoint of the Cloudflare API
 version_added: 0.1.0
 description:
-  - Sends one request with the credentials, pacing, retries and paging of this collection, for what no other module covers.
-  - "B(Direct execution.) Ansible starts a Python program for each run of a module, which takes about half a second. The modules of
-    this collection run within the Ansible process instead, in about a hundredth of one, whenever the connection is local and
-    neither C(become) nor C(async) is used. Both ways do the same. Differences: the Python used is Ansible's own, whatever
-    C(ansible_python_interpreter) says, and the items of a loop share one connection."
-  - Set the variable C(tenantry_in_process) to V(false) to have them run the ordinary way.
-  - "B(Pacing.) Cloudflare allows 1200 requests in 5 minutes, and then refuses all for 5 minutes. So no request is sent before there is room
-    for it, which forks, plays and runs of one user on one machine keep track of together, for each O(api_url) and its credentials, in a small
-    file below E(XDG_RUNTIME_DIR), else below C(~/.cache/tenantry), else in the folder for temporary files. Where none of them can be written,
-    each process counts alone. The headers C(Ratelimit) and C(Ratelimit-Policy) of the answers count as well, as other machines and the
-    dashboard spend the same budget. A refusal holds back everybody on the machine for as long as it asks. A wait of more than 10
-    minutes is an error instead."
-  - If O(api_url) is a loopback address, as that of the local edge is, nothing limits requests but what its answers say of a budget.
+  - Send one request with the credentials, rate limiting, retries and pagination of this collection. Use it for
+    endpoints that no other module covers.
+  - B(In-process execution.) For each run of a module, Ansible normally starts a Python program, which takes about half
+    a second. With a local connection and without C(become) and C(async), the modules of this collection run inside the
+    Ansible process instead. This takes about 10 milliseconds.
+  - Both ways have the same results, with two differences. In-process modules run on Ansible's own Python, regardless of
+    C(ansible_python_interpreter). The items of a loop share one connection.
+  - Set the variable C(tenantry_in_process) to V(false) to disable in-process execution.
+  - B(Rate limiting.) Cloudflare allows 1200 requests in 5 minutes and then refuses all requests for 5 minutes. The
+    modules therefore delay each request until the rate limit allows it.
+  - Forks, plays and runs of one user on one machine share a small file that counts the requests for each O(api_url) and
+    its credentials. It is located in E(XDG_RUNTIME_DIR), in C(~/.cache/tenantry) or in the folder for temporary files,
+    whichever is writable first. If none of them is writable, each process counts its own requests.
+  - The response headers C(Ratelimit) and C(Ratelimit-Policy) are respected as well, because other machines and the
+    dashboard use the same limit. If Cloudflare refuses a request, all runs on the machine wait for the time that it
+    demands. The module fails if it would have to wait for more than 10 minutes.
+  - If O(api_url) is a loopback address, such as that of the local edge, only the rate limit headers of its responses
+    limit the requests.
 options:
   method:
-    description: What to do. Everything but C(GET) and C(HEAD) counts as a change, and is not sent in check mode.
+    description:
+      - The HTTP method. All methods except C(GET) and C(HEAD) count as a change and are not sent in check mode.
     type: str
     choices: [GET, HEAD, POST, PUT, PATCH, DELETE]
     default: GET
   path:
-    description: The endpoint, below O(api_url). C({account_id}) stands for the account.
+    description:
+      - The path of the endpoint, relative to O(api_url). C({account_id}) is replaced with the ID of the account.
     type: str
     required: true
   query:
-    description: Parameters of the address.
+    description: Query parameters.
     type: dict
   body:
-    description: What to send, as JSON.
+    description: The request body, sent as JSON.
     type: raw
   headers:
-    description: Headers besides those of the credentials.
+    description: Request headers in addition to those for authentication.
     type: dict
   paginate:
-    description: Whether a C(GET) is followed to its last page.
+    description: Request all pages of a C(GET) endpoint and return the combined result.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -54,7 +61,7 @@ attributes:
   idempotent:
     support: none
     details:
-      - What a request does is not known to the module.
+      - The module cannot determine the effect of a request.
   diff_mode:
     support: none
 author:
@@ -78,14 +85,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - POST /accounts/023e105f4ecef8ad9ca31a8372d0c353/storage/kv/namespaces
 api:
-  description: The C(result) of the answer; all pages of it with O(paginate=true); null where a request was not sent.
+  description:
+    - The C(result) of the response, combined from all pages with O(paginate=true). Null if the request was not sent.
   returned: success
   type: raw
 """

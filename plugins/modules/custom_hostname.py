@@ -10,104 +10,111 @@ module: custom_hostname
 short_description: Manage customers' own host names, with certificates
 version_added: 0.1.0
 description:
-  - Creates, changes and deletes custom hostnames of Cloudflare for SaaS, by which the names of customers lead into the zone of a
-    platform.
-  - A customer proves that the name is theirs by DNS records of their own zone, which the result lists.
-  - The zone needs a fallback origin, or the host name an O(custom_origin_server).
-  - The token needs SSL and Certificates:Edit on the zone, besides what is said of O(api_token).
+  - Create, change and delete custom hostnames of Cloudflare for SaaS. A custom hostname connects a host name of a
+    customer to the zone of a platform.
+  - The customer proves ownership of the name with DNS records in their own zone. The result lists these records.
+  - The zone must have a fallback origin, or the host name an O(custom_origin_server).
+  - The token needs the permission SSL and Certificates:Edit on the zone, in addition to those listed at O(api_token).
 options:
   hostname:
     description: The host name of the customer, such as V(shop.customer.net).
     type: str
     required: true
   zone:
-    description: The name of the platform's zone. Exactly one of this and O(zone_id) is needed.
+    description: The name of the platform's zone. Exactly one of O(zone) and O(zone_id) is required.
     type: str
   zone_id:
-    description: The id of the platform's zone. Giving it saves a request.
+    description: The ID of the platform's zone. Setting it saves one request.
     type: str
   ssl:
     description:
-      - The certificate. Parts that are not given stay as they are, or are left to Cloudflare.
-      - It is sent only where a part of it differs, because whatever is sent has the certificate validated anew.
-      - A host name that is created without this has no certificate.
+      - The certificate. For omitted suboptions, the current values are kept, and Cloudflare chooses the values of a new
+        certificate.
+      - The module sends it only if a suboption differs, because each write restarts the validation of the certificate.
+      - A host name that is created without this option has no certificate.
     type: dict
     suboptions:
       method:
         description:
-          - How the customer proves that they may have a certificate. Needed for a new one.
-          - V(http) needs nothing of a customer whose name leads to Cloudflare already, V(txt) needs a DNS record, and V(email) an
-            answer.
+          - The method that validates the certificate. Required for a new certificate.
+          - V(http) requires no action if the host name already points to Cloudflare. V(txt) requires a DNS record.
+            V(email) requires an answer to an email.
         type: str
         choices: [http, txt, email]
       type:
-        description: The kind of validation, of which there is one, V(dv).
+        description: The type of validation. Only domain validation, V(dv), exists.
         type: str
         choices: [dv]
       certificate_authority:
-        description: Who issues it, such as V(google), V(lets_encrypt) or V(ssl_com).
+        description: The certificate authority, such as V(google), V(lets_encrypt) or V(ssl_com).
         type: str
       bundle_method:
-        description: Which chain of certificates is served with it.
+        description: The method that selects the certificate chain.
         type: str
         choices: [ubiquitous, optimal, force]
       wildcard:
-        description: Whether it is for the names below the host name too.
+        description: Request a wildcard certificate that also covers the names below the host name.
         type: bool
       settings:
-        description: How visitors may speak to the host name.
+        description: TLS settings of the host name.
         type: dict
         suboptions:
           http2:
-            description: Whether by HTTP/2.
+            description: Enable HTTP/2.
             type: str
             choices: ['on', 'off']
           tls_1_3:
-            description: Whether by TLS 1.3.
+            description: Enable TLS 1.3.
             type: str
             choices: ['on', 'off']
           early_hints:
-            description: Whether they are told early what a page needs.
+            description: Enable Early Hints.
             type: str
             choices: ['on', 'off']
           min_tls_version:
-            description: The oldest TLS that is spoken, quoted, such as V('1.2').
+            description: The minimum TLS version. Quote it, for example V('1.2').
             type: str
             choices: ['1.0', '1.1', '1.2', '1.3']
           ciphers:
-            description: The ciphers that are spoken.
+            description: The allowed cipher suites.
             type: list
             elements: str
   custom_metadata:
     description:
-      - Texts by name that Workers find in C(request.cf.hostMetadata). Left as they are if not given; null removes all.
-      - What is given replaces all that there is.
+      - Key-value pairs of text that Workers can read from C(request.cf.hostMetadata). If omitted, they are unchanged.
+        Null removes them.
+      - The given dictionary replaces all existing metadata.
     type: dict
   custom_origin_server:
     description:
-      - A host of the zone that requests are sent to instead of the fallback origin. Its DNS record must exist.
-      - Left as it is if not given; null removes it.
+      - A host name in the zone that receives the requests instead of the fallback origin. Its DNS record must exist.
+      - If omitted, it is unchanged. Null removes it.
     type: str
   custom_origin_sni:
-    description: The name by which O(custom_origin_server) is asked for its certificate. Left as it is if not given; null removes it.
+    description:
+      - The server name (SNI) for the TLS connection to O(custom_origin_server). If omitted, it is unchanged. Null
+        removes it.
     type: str
   wait_for:
     description:
-      - What to wait for before the task ends, where it has not happened yet. By default the task does not wait.
-      - V(validation_records) waits until Cloudflare says how to prove that the certificate may be issued, which takes seconds.
-      - V(active) waits until visitors are answered, with a certificate if O(ssl) is given. It takes minutes to hours, and does not
-        begin before the customer has placed what is needed.
+      - The condition for which the task waits. By default, the task does not wait.
+      - V(validation_records) waits until Cloudflare provides the records that validate the certificate, which takes
+        seconds.
+      - V(active) waits until the host name is active, including its certificate if it has one. This takes minutes to
+        hours and requires that the customer has created the records.
       - Check mode does not wait.
     type: str
     choices: [validation_records, active]
   wait_timeout:
-    description: For how many seconds to wait. The module then fails, and says what is needed. What it has written stays.
+    description:
+      - The maximum wait in seconds. After that, the module fails with the outstanding records in its message. Changes
+        that it has made are kept.
     type: int
     default: 300
   state:
     description:
-      - V(present) makes sure that it exists.
-      - V(absent) makes sure that it does not, and its certificate neither.
+      - V(present) creates or changes the custom hostname.
+      - V(absent) deletes the custom hostname and its certificate.
     type: str
     choices: [present, absent]
     default: present
@@ -150,39 +157,67 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - POST /zones/023e105f4ecef8ad9ca31a8372d0c353/custom_hostnames
 custom_hostname:
-  description: The custom hostname, null once absent.
+  description: The custom hostname. Null if it is absent.
   returned: success
   type: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: 0d89c70d-ad9f-4843-b99f-6cc0252067e9}
+    id: {description: The ID of the object., type: str, returned: success, sample: 0d89c70d-ad9f-4843-b99f-6cc0252067e9}
     hostname: {description: The host name., type: str, returned: success, sample: shop.customer.net}
-    zone_id: {description: The id of the platform's zone., type: str, returned: success}
-    status: {description: How far the host name is., type: str, returned: success, sample: pending}
+    zone_id: {description: The ID of the platform's zone., type: str, returned: success}
+    status: {description: The status of the host name., type: str, returned: success, sample: pending}
     dns_records:
-      description: The records that the customer has to make, in the words of M(tenantry.cloudflare_workers.dns_record).
+      description:
+        - The DNS records that the customer must create, as options of M(tenantry.cloudflare_workers.dns_record).
       type: list
       elements: dict
       returned: success
       sample: [{name: _cf-custom-hostname.shop.customer.net, type: TXT, content: 0d89c70d-ad9f-4843-b99f-6cc0252067e9}]
-    ownership_verification: {description: How to prove by DNS whose the name is; null once active., type: dict, returned: success}
-    ownership_verification_http: {description: The same by HTTP., type: dict, returned: success}
-    verification_errors: {description: Why that has failed so far., type: list, elements: str, returned: success}
-    ssl: {description: The certificate as it was asked for; null where there is none., type: dict, returned: success}
-    ssl_status: {description: How far the certificate is., type: str, returned: success, sample: pending_validation}
-    validation_records: {description: "How to prove that the certificate may be issued, by each method.", type: list, elements: dict,
-      returned: success}
-    validation_errors: {description: Why that has failed so far., type: list, elements: str, returned: success}
-    custom_metadata: {description: Its metadata., type: dict, returned: success, sample: {customer: customer-a}}
-    custom_origin_server: {description: Its own origin; null for the fallback origin., type: str, returned: success}
-    custom_origin_sni: {description: The name by which that is asked for its certificate., type: str, returned: success}
-    created_at: {description: When it was made., type: str, returned: success}
+    ownership_verification:
+      description: The DNS record that proves ownership of the name. Null once the name is active.
+      type: dict
+      returned: success
+    ownership_verification_http:
+      description: The HTTP response that proves ownership of the name.
+      type: dict
+      returned: success
+    verification_errors:
+      description: The errors of this validation so far.
+      type: list
+      elements: str
+      returned: success
+    ssl: {description: The requested certificate. Null without a certificate., type: dict, returned: success}
+    ssl_status: {description: The status of the certificate., type: str, returned: success, sample: pending_validation}
+    validation_records:
+      description: The records that validate the certificate, one per validation method.
+      type: list
+      elements: dict
+      returned: success
+    validation_errors:
+      description: The errors of this validation so far.
+      type: list
+      elements: str
+      returned: success
+    custom_metadata:
+      description: The metadata of the host name.
+      type: dict
+      returned: success
+      sample: {customer: customer-a}
+    custom_origin_server:
+      description: The origin of this host name. Null for the fallback origin.
+      type: str
+      returned: success
+    custom_origin_sni:
+      description: The server name (SNI) for the TLS connection to the origin.
+      type: str
+      returned: success
+    created_at: {description: The time of its creation., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

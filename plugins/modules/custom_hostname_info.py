@@ -10,23 +10,25 @@ module: custom_hostname_info
 short_description: Gather information about the custom hostnames of a zone
 version_added: 0.1.0
 description:
-  - Lists the host names of customers that lead into the zone of the platform, or those of one name or status, but for those that are
-    being deleted. One request for each 50 of them, and those that find the zone.
+  - List the custom hostnames of a zone, optionally only those with a certain name or status. Host names that are being
+    deleted are omitted.
+  - This takes one request per 50 host names. Finding the zone takes further requests.
 options:
   hostname:
-    description: Only this host name.
+    description: Return only this host name.
     type: str
   status:
-    description: Only the host names that are so far, such as V(active) or V(pending).
+    description: Return only the host names with this status, such as V(active) or V(pending).
     type: str
   ssl_status:
-    description: Only the host names whose certificates are so far, such as V(active) or V(pending_validation).
+    description:
+      - Return only the host names whose certificate has this status, such as V(active) or V(pending_validation).
     type: str
   zone:
-    description: The name of the platform's zone. Exactly one of this and O(zone_id) is needed.
+    description: The name of the platform's zone. Exactly one of O(zone) and O(zone_id) is required.
     type: str
   zone_id:
-    description: The id of the zone, instead of its name. Giving it saves a request.
+    description: The ID of the platform's zone. Setting it saves one request.
     type: str
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
@@ -61,39 +63,67 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 custom_hostnames:
-  description: The custom hostnames; an empty list where none is found, or no zone.
+  description: The custom hostnames. Empty if none match or the zone does not exist.
   returned: success
   type: list
   elements: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: 0d89c70d-ad9f-4843-b99f-6cc0252067e9}
+    id: {description: The ID of the object., type: str, returned: success, sample: 0d89c70d-ad9f-4843-b99f-6cc0252067e9}
     hostname: {description: The host name., type: str, returned: success, sample: shop.customer.net}
-    zone_id: {description: The id of the platform's zone., type: str, returned: success}
-    status: {description: How far the host name is., type: str, returned: success, sample: pending}
+    zone_id: {description: The ID of the platform's zone., type: str, returned: success}
+    status: {description: The status of the host name., type: str, returned: success, sample: pending}
     dns_records:
-      description: The records that the customer has to make, in the words of M(tenantry.cloudflare_workers.dns_record).
+      description:
+        - The DNS records that the customer must create, as options of M(tenantry.cloudflare_workers.dns_record).
       type: list
       elements: dict
       returned: success
       sample: [{name: _cf-custom-hostname.shop.customer.net, type: TXT, content: 0d89c70d-ad9f-4843-b99f-6cc0252067e9}]
-    ownership_verification: {description: How to prove by DNS whose the name is; null once active., type: dict, returned: success}
-    ownership_verification_http: {description: The same by HTTP., type: dict, returned: success}
-    verification_errors: {description: Why that has failed so far., type: list, elements: str, returned: success}
-    ssl: {description: The certificate as it was asked for; null where there is none., type: dict, returned: success}
-    ssl_status: {description: How far the certificate is., type: str, returned: success, sample: pending_validation}
-    validation_records: {description: "How to prove that the certificate may be issued, by each method.", type: list, elements: dict,
-      returned: success}
-    validation_errors: {description: Why that has failed so far., type: list, elements: str, returned: success}
-    custom_metadata: {description: Its metadata., type: dict, returned: success, sample: {customer: customer-a}}
-    custom_origin_server: {description: Its own origin; null for the fallback origin., type: str, returned: success}
-    custom_origin_sni: {description: The name by which that is asked for its certificate., type: str, returned: success}
-    created_at: {description: When it was made., type: str, returned: success}
+    ownership_verification:
+      description: The DNS record that proves ownership of the name. Null once the name is active.
+      type: dict
+      returned: success
+    ownership_verification_http:
+      description: The HTTP response that proves ownership of the name.
+      type: dict
+      returned: success
+    verification_errors:
+      description: The errors of this validation so far.
+      type: list
+      elements: str
+      returned: success
+    ssl: {description: The requested certificate. Null without a certificate., type: dict, returned: success}
+    ssl_status: {description: The status of the certificate., type: str, returned: success, sample: pending_validation}
+    validation_records:
+      description: The records that validate the certificate, one per validation method.
+      type: list
+      elements: dict
+      returned: success
+    validation_errors:
+      description: The errors of this validation so far.
+      type: list
+      elements: str
+      returned: success
+    custom_metadata:
+      description: The metadata of the host name.
+      type: dict
+      returned: success
+      sample: {customer: customer-a}
+    custom_origin_server:
+      description: The origin of this host name. Null for the fallback origin.
+      type: str
+      returned: success
+    custom_origin_sni:
+      description: The server name (SNI) for the TLS connection to the origin.
+      type: str
+      returned: success
+    created_at: {description: The time of its creation., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

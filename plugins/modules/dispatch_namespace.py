@@ -10,7 +10,8 @@ module: dispatch_namespace
 short_description: Manage dispatch namespaces of Workers for Platforms
 version_added: 0.1.0
 description:
-  - Creates, renames, changes and deletes dispatch namespaces, which hold the Workers of a platform's tenants.
+  - Create, rename, change and delete dispatch namespaces. A dispatch namespace contains the Workers of a platform's
+    tenants.
 options:
   name:
     description: The name of the dispatch namespace, unique in the account.
@@ -19,22 +20,23 @@ options:
     aliases: [namespace]
   new_name:
     description:
-      - What the dispatch namespace shall be called from now on. Nothing is done if it is called that already.
-      - A router that is bound to the old name must be uploaded anew.
+      - The new name of the dispatch namespace. The module does nothing if it already has that name.
+      - A router that is bound to the old name must be uploaded again.
     type: str
   trusted_workers:
     description:
-      - Whether the Workers in it trust each other, share a cache and see C(request.cf). Workers must be uploaded anew to notice.
-      - Left as it is if not given; null is V(false).
+      - Mark the Workers of this dispatch namespace as trusted. Trusted Workers share a cache and can read
+        C(request.cf). A change takes effect when a Worker is uploaded again.
+      - If omitted, the setting is unchanged. Null means V(false).
     type: bool
   force:
-    description: Whether a dispatch namespace is deleted that still holds Workers, and they with it.
+    description: Delete the dispatch namespace even if it contains Workers. The Workers are deleted with it.
     type: bool
     default: false
   state:
     description:
-      - V(present) makes sure that it exists.
-      - V(absent) makes sure that it does not. One that still holds Workers is refused, unless O(force=true).
+      - V(present) creates or changes the dispatch namespace.
+      - V(absent) deletes the dispatch namespace. The module fails if it contains Workers, unless O(force=true).
     type: str
     choices: [present, absent]
     default: present
@@ -64,25 +66,33 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - POST /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/dispatch/namespaces
 dispatch_namespace:
-  description: The dispatch namespace, null once absent.
+  description: The dispatch namespace. Null if it is absent.
   returned: success
   type: dict
   contains:
-    name: {description: Its name., type: str, returned: success, sample: example-workers}
-    namespace_id: {description: Its id., type: str, returned: success, sample: 6446f71d-13b3-4bbc-a8a4-9e18760499c8}
-    trusted_workers: {description: Whether its Workers trust each other., type: bool, returned: success}
-    script_count: {description: How many Workers it holds., type: int, returned: success, sample: 2}
-    created_on: {description: When it was made., type: str, returned: success, sample: "2026-11-23T10:00:00.000000Z"}
-    created_by: {description: Who made it., type: str, returned: success}
-    modified_on: {description: When it was last changed., type: str, returned: success}
-    modified_by: {description: Who changed it last., type: str, returned: success}
+    name: {description: The name of the dispatch namespace., type: str, returned: success, sample: example-workers}
+    namespace_id:
+      description: The ID of the dispatch namespace.
+      type: str
+      returned: success
+      sample: 6446f71d-13b3-4bbc-a8a4-9e18760499c8
+    trusted_workers: {description: "If true, its Workers are trusted.", type: bool, returned: success}
+    script_count: {description: The number of Workers in it., type: int, returned: success, sample: 2}
+    created_on:
+      description: The time of its creation.
+      type: str
+      returned: success
+      sample: "2026-11-23T10:00:00.000000Z"
+    created_by: {description: The user who created it., type: str, returned: success}
+    modified_on: {description: The time of its last change., type: str, returned: success}
+    modified_by: {description: The user who last changed it., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

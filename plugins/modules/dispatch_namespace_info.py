@@ -10,10 +10,10 @@ module: dispatch_namespace_info
 short_description: Gather information about dispatch namespaces of Workers for Platforms
 version_added: 0.1.0
 description:
-  - Lists the dispatch namespaces of the account, or tells of one of them. One request, whatever their number.
+  - List the dispatch namespaces of the account, or return one of them. This takes one request.
 options:
   name:
-    description: The name of the dispatch namespace that is meant. Without it, all are.
+    description: Return only the dispatch namespace with this name. If omitted, all dispatch namespaces are returned.
     type: str
     aliases: [namespace]
 extends_documentation_fragment:
@@ -44,25 +44,33 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 dispatch_namespaces:
-  description: The dispatch namespaces; an empty list where none is found.
+  description: The dispatch namespaces. Empty if none match.
   returned: success
   type: list
   elements: dict
   contains:
-    name: {description: Its name., type: str, returned: success, sample: example-workers}
-    namespace_id: {description: Its id., type: str, returned: success, sample: 6446f71d-13b3-4bbc-a8a4-9e18760499c8}
-    trusted_workers: {description: Whether its Workers trust each other., type: bool, returned: success}
-    script_count: {description: How many Workers it holds., type: int, returned: success, sample: 2}
-    created_on: {description: When it was made., type: str, returned: success, sample: "2026-11-23T10:00:00.000000Z"}
-    created_by: {description: Who made it., type: str, returned: success}
-    modified_on: {description: When it was last changed., type: str, returned: success}
-    modified_by: {description: Who changed it last., type: str, returned: success}
+    name: {description: The name of the dispatch namespace., type: str, returned: success, sample: example-workers}
+    namespace_id:
+      description: The ID of the dispatch namespace.
+      type: str
+      returned: success
+      sample: 6446f71d-13b3-4bbc-a8a4-9e18760499c8
+    trusted_workers: {description: "If true, its Workers are trusted.", type: bool, returned: success}
+    script_count: {description: The number of Workers in it., type: int, returned: success, sample: 2}
+    created_on:
+      description: The time of its creation.
+      type: str
+      returned: success
+      sample: "2026-11-23T10:00:00.000000Z"
+    created_by: {description: The user who created it., type: str, returned: success}
+    modified_on: {description: The time of its last change., type: str, returned: success}
+    modified_by: {description: The user who last changed it., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -10,72 +10,75 @@ module: dns_record
 short_description: Manage DNS records of a zone
 version_added: 0.1.0
 description:
-  - Creates, changes and deletes DNS records. A route answers nobody without one that is proxied and covers its host.
-  - The token needs DNS:Edit on the zone, besides what is said of O(api_token).
+  - Create, change and delete DNS records. A route only receives requests if a proxied DNS record covers its host.
+  - The token needs the permission DNS:Edit on the zone, in addition to those listed at O(api_token).
 options:
   name:
     description:
-      - The whole name of the record, with its zone, such as V(www.example.com), or V(*.example.com) for all names that have no
-        record of their own. Other alphabets in Punycode.
+      - The fully qualified name of the record, such as V(www.example.com). V(*.example.com) applies to all names
+        without a record of their own. Encode names in other alphabets in Punycode.
     type: str
     required: true
   type:
     description: The type of the record.
     type: str
     required: true
-    choices: [A, AAAA, CAA, CERT, CNAME, DNSKEY, DS, HTTPS, LOC, MX, NAPTR, NS, OPENPGPKEY, PTR, SMIMEA, SRV, SSHFP, SVCB, TLSA,
-      TXT, URI]
+    choices: [A, AAAA, CAA, CERT, CNAME, DNSKEY, DS, HTTPS, LOC, MX, NAPTR, NS, OPENPGPKEY, PTR, SMIMEA, SRV, SSHFP,
+      SVCB, TLSA, TXT, URI]
   content:
     description:
-      - What the record says, such as an address. Needed to create one, unless its type takes O(data).
-      - Where Workers answer and there is no server behind them, V(100::) in an C(AAAA) record leads nowhere, which is enough.
-      - The spelling of addresses and host names and the quotes of a C(TXT) record make no difference.
-      - With O(state=absent), only a record of this content is removed.
+      - The content of the record, such as an address. Required for a new record, unless its type uses O(data).
+      - If Workers handle all requests and no server exists, use the placeholder V(100::) in an C(AAAA) record.
+      - Different spellings of the same address or host name, and quotes in a C(TXT) record, are not treated as a
+        difference.
+      - With O(state=absent), a record is only deleted if it has this content.
     type: str
   data:
     description:
-      - The parts of a record whose type has several, such as C(CAA) or C(SRV), as Cloudflare's API names them.
-      - Parts that are not given stay as they are.
+      - The structured content of a record type such as C(CAA) or C(SRV). The keys are those of Cloudflare's API.
+      - Omitted keys are unchanged.
     type: dict
   multi_value:
     description:
-      - Whether the record stands beside others of its name and type. Then O(content) or O(data) says which one is meant, and one
-        that says something else is left alone.
-      - If V(false), the only record of the name and type is meant, and O(content) is what it shall say. Where there are several,
-        it is the one of this content, and if none is, the module fails.
-      - By default V(false) for C(A), C(AAAA) and C(CNAME), and V(true) for the other types.
+      - If V(true), the name and type may have several records. O(content) or O(data) identifies the record, and records
+        with other content are not changed.
+      - If V(false), the name and type have one record, and O(content) is its desired content. If several records exist,
+        the one with this content is selected. The module fails if none of them has it.
+      - By default, V(false) for C(A), C(AAAA) and C(CNAME), and V(true) for other types.
     type: bool
   proxied:
     description:
-      - Whether visitors reach Cloudflare, and its Workers, instead of O(content).
-      - A new record is not proxied if this is not given. Null is V(false).
+      - Proxy requests through Cloudflare and its Workers. Otherwise, visitors connect to O(content) directly.
+      - If omitted, a new record is not proxied. Null means V(false).
     type: bool
   ttl:
     description:
-      - For how many seconds others may remember the record, 60 to 86400 (30 for Enterprise zones), or V(1) for Cloudflare's choice,
-        which is the only one for a proxied record.
-      - A new record has V(1) if this is not given. Null is V(1).
+      - The TTL in seconds, 60 to 86400, or 30 to 86400 in Enterprise zones. With V(1), Cloudflare chooses the TTL, and
+        proxied records allow no other value.
+      - If omitted, a new record has V(1). Null means V(1).
     type: int
   priority:
-    description: Which of several records is asked first, the lowest number. Only C(MX) and C(URI) have one, and need it.
+    description:
+      - The priority among several records; the lowest number is used first. Required for C(MX) and C(URI), and not
+        allowed for other types.
     type: int
   comment:
-    description: A remark, which nobody but the zone's owners sees. Left as it is if not given; null removes it.
+    description: A comment that is only visible in the account. If omitted, it is unchanged. Null removes it.
     type: str
   tags:
-    description: Tags of the record, such as V(owner:dns-team). Left as they are if not given; null removes them.
+    description: Tags of the record, such as V(owner:dns-team). If omitted, they are unchanged. Null removes them.
     type: list
     elements: str
   zone:
-    description: The name of the zone. By default the zone with the longest name that O(name) ends in.
+    description: The name of the zone. By default, the zone with the longest name that is a suffix of O(name).
     type: str
   zone_id:
-    description: The id of the zone, instead of its name. Giving it saves a request.
+    description: The ID of the zone, instead of its name. Setting it saves one request.
     type: str
   state:
     description:
-      - V(present) makes sure that it exists.
-      - V(absent) makes sure that it does not. Never more than one record is removed.
+      - V(present) creates or changes the DNS record.
+      - V(absent) deletes the DNS record. At most one record is deleted.
     type: str
     choices: [present, absent]
     default: present
@@ -126,30 +129,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - POST /zones/023e105f4ecef8ad9ca31a8372d0c353/dns_records
 dns_record:
-  description: The record, null once absent.
+  description: The DNS record. Null if it is absent.
   returned: success
   type: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: 372e67954025e0ba6aaa6d586b9e0b59}
-    zone_id: {description: The id of its zone., type: str, returned: success}
-    name: {description: Its name., type: str, returned: success, sample: "*.platform.example.com"}
-    type: {description: Its type., type: str, returned: success, sample: AAAA}
-    content: {description: What it says., type: str, returned: success, sample: "100::"}
-    data: {description: The parts of what it says where the type has several; else null., type: dict, returned: success}
-    proxied: {description: Whether visitors reach Cloudflare instead., type: bool, returned: success}
-    ttl: {description: For how many seconds it may be remembered; 1 is Cloudflare's choice., type: int, returned: success, sample: 1}
-    priority: {description: Its priority where the type has one; else null., type: int, returned: success}
-    comment: {description: Its comment; null where there is none., type: str, returned: success}
-    tags: {description: Its tags., type: list, elements: str, returned: success}
-    created_on: {description: When it was made., type: str, returned: success}
-    modified_on: {description: When it was last changed., type: str, returned: success}
+    id: {description: The ID of the record., type: str, returned: success, sample: 372e67954025e0ba6aaa6d586b9e0b59}
+    zone_id: {description: The ID of the zone., type: str, returned: success}
+    name: {description: The name of the record., type: str, returned: success, sample: "*.platform.example.com"}
+    type: {description: The type of the record., type: str, returned: success, sample: AAAA}
+    content: {description: The content of the record., type: str, returned: success, sample: "100::"}
+    data:
+      description: The structured content of record types that have it. Null for other types.
+      type: dict
+      returned: success
+    proxied: {description: "If true, requests are proxied through Cloudflare.", type: bool, returned: success}
+    ttl: {description: The TTL in seconds. 1 means that Cloudflare chooses it., type: int, returned: success, sample: 1}
+    priority:
+      description: The priority of record types that have one. Null for other types.
+      type: int
+      returned: success
+    comment: {description: The comment. Null without a comment., type: str, returned: success}
+    tags: {description: The tags of the record., type: list, elements: str, returned: success}
+    created_on: {description: The time of its creation., type: str, returned: success}
+    modified_on: {description: The time of its last change., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -10,24 +10,27 @@ module: dns_record_info
 short_description: Gather information about the DNS records of a zone
 version_added: 0.1.0
 description:
-  - Lists the DNS records of a zone, or those of one name, type or content. One request for each 1000 of them, and those that find the zone.
+  - List the DNS records of a zone, optionally only those with a certain name, type or content.
+  - This takes one request per 1000 records. Finding the zone takes further requests.
 options:
   name:
-    description: Only the records of this whole name, such as V(www.example.com). At least one of this, O(zone) and O(zone_id) is needed.
+    description:
+      - Return only the records with this fully qualified name, such as V(www.example.com). At least one of O(name),
+        O(zone) and O(zone_id) is required.
     type: str
   type:
-    description: Only the records of this type.
+    description: Return only the records of this type.
     type: str
-    choices: [A, AAAA, CAA, CERT, CNAME, DNSKEY, DS, HTTPS, LOC, MX, NAPTR, NS, OPENPGPKEY, PTR, SMIMEA, SRV, SSHFP, SVCB, TLSA,
-      TXT, URI]
+    choices: [A, AAAA, CAA, CERT, CNAME, DNSKEY, DS, HTTPS, LOC, MX, NAPTR, NS, OPENPGPKEY, PTR, SMIMEA, SRV, SSHFP,
+      SVCB, TLSA, TXT, URI]
   content:
-    description: Only the records that say just this.
+    description: Return only the records with exactly this content.
     type: str
   zone:
-    description: The name of the zone. By default the zone with the longest name that O(name) ends in.
+    description: The name of the zone. By default, the zone with the longest name that is a suffix of O(name).
     type: str
   zone_id:
-    description: The id of the zone, instead of its name. Giving it saves a request.
+    description: The ID of the zone, instead of its name. Setting it saves one request.
     type: str
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
@@ -61,30 +64,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 dns_records:
-  description: The records; an empty list where none is found, or no zone.
+  description: The DNS records. Empty if none match or the zone does not exist.
   returned: success
   type: list
   elements: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: 372e67954025e0ba6aaa6d586b9e0b59}
-    zone_id: {description: The id of its zone., type: str, returned: success}
-    name: {description: Its name., type: str, returned: success, sample: "*.platform.example.com"}
-    type: {description: Its type., type: str, returned: success, sample: AAAA}
-    content: {description: What it says., type: str, returned: success, sample: "100::"}
-    data: {description: The parts of what it says where the type has several; else null., type: dict, returned: success}
-    proxied: {description: Whether visitors reach Cloudflare instead., type: bool, returned: success}
-    ttl: {description: For how many seconds it may be remembered; 1 is Cloudflare's choice., type: int, returned: success, sample: 1}
-    priority: {description: Its priority where the type has one; else null., type: int, returned: success}
-    comment: {description: Its comment; null where there is none., type: str, returned: success}
-    tags: {description: Its tags., type: list, elements: str, returned: success}
-    created_on: {description: When it was made., type: str, returned: success}
-    modified_on: {description: When it was last changed., type: str, returned: success}
+    id: {description: The ID of the record., type: str, returned: success, sample: 372e67954025e0ba6aaa6d586b9e0b59}
+    zone_id: {description: The ID of the zone., type: str, returned: success}
+    name: {description: The name of the record., type: str, returned: success, sample: "*.platform.example.com"}
+    type: {description: The type of the record., type: str, returned: success, sample: AAAA}
+    content: {description: The content of the record., type: str, returned: success, sample: "100::"}
+    data:
+      description: The structured content of record types that have it. Null for other types.
+      type: dict
+      returned: success
+    proxied: {description: "If true, requests are proxied through Cloudflare.", type: bool, returned: success}
+    ttl: {description: The TTL in seconds. 1 means that Cloudflare chooses it., type: int, returned: success, sample: 1}
+    priority:
+      description: The priority of record types that have one. Null for other types.
+      type: int
+      returned: success
+    comment: {description: The comment. Null without a comment., type: str, returned: success}
+    tags: {description: The tags of the record., type: list, elements: str, returned: success}
+    created_on: {description: The time of its creation., type: str, returned: success}
+    modified_on: {description: The time of its last change., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

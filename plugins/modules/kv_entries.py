@@ -10,17 +10,17 @@ module: kv_entries
 short_description: Manage entries of a KV namespace
 version_added: 0.1.0
 description:
-  - Writes and removes entries of Workers KV in bulk. Only the entries that differ are written.
-  - Other entries of the KV namespace are left alone, unless O(prune=true).
+  - Write and delete entries of a Workers KV namespace in bulk. Only entries that differ are written.
+  - Other entries of the KV namespace are unchanged, unless O(prune=true).
 options:
   title:
-    description: The title of the KV namespace. Exactly one of this and O(namespace_id) is needed.
+    description: The title of the KV namespace. Exactly one of O(title) and O(namespace_id) is required.
     type: str
   namespace_id:
-    description: The id of the KV namespace.
+    description: The ID of the KV namespace.
     type: str
   entries:
-    description: The entries.
+    description: The entries to write or delete.
     type: list
     elements: dict
     required: true
@@ -30,48 +30,51 @@ options:
         type: str
         required: true
       value:
-        description: The value, 25 MiB at most. What is not a string is stored as JSON. Needed with O(state=present).
+        description:
+          - The value, at most 25 MiB. Values other than strings are stored as JSON. Required with O(state=present).
         type: raw
       base64:
         description:
-          - Whether C(value) is given in base64, and stored as the bytes that this stands for.
-          - Bytes that are no text are read one by one, with two requests each. To remove such an entry, set this too.
+          - Decode C(value) from base64 and store the resulting bytes.
+          - Binary entries are read one by one, with two requests each. Set this option to delete such an entry, too.
         type: bool
       metadata:
-        description: Metadata of the key, 1024 bytes as JSON at most. Left as it is if not given; null removes it.
+        description: Metadata of the key, at most 1024 bytes as JSON. If omitted, it is unchanged. Null removes it.
         type: dict
       expiration:
         description:
-          - When the entry vanishes, in seconds since 1970, at least 60 seconds from now.
-          - Left as it is if not given; null makes the entry stay for ever.
+          - The time at which the entry expires, in seconds since 1970. It must be at least 60 seconds in the future.
+          - If omitted, the expiration is unchanged. Null means that the entry never expires.
         type: int
       expiration_ttl:
         description:
-          - In how many seconds from its writing the entry vanishes, 60 at least. Not with C(expiration), and null means the same.
-          - An entry that is as declared goes on to the end that it has, unless it has none, or one that is further away than this.
+          - The number of seconds after the write at which the entry expires, at least 60. It cannot be combined with
+            C(expiration). Null means that the entry never expires.
+          - An entry that is already as declared keeps its expiration, unless it never expires or expires later than
+            this would.
         type: int
   prune:
     description:
-      - Whether the keys that begin with O(prefix) and are not declared are removed.
-      - What M(tenantry.cloudflare_workers.namespaced_workers) keeps there of host names and Workers is left alone.
+      - Delete all undeclared keys that begin with O(prefix).
+      - Keys that M(tenantry.cloudflare_workers.namespaced_workers) maintains for host names and Workers are kept.
     type: bool
     default: false
   prefix:
     description:
-      - What the keys begin with that O(prune) may remove, which needs it; an empty one means all keys.
-      - The keys of all O(entries) must begin with it too.
+      - The prefix of the keys that O(prune) may delete. Required with O(prune=true). An empty prefix means all keys.
+      - All keys in O(entries) must begin with it as well.
     type: str
   prune_limit:
     description:
-      - The maximum number of keys that O(prune) may delete in one run, as a count, such as V(25), or as a share of the existing keys that begin
-        with O(prefix), such as V(10%).
+      - The maximum number of keys that O(prune) may delete in one run. Either a count, such as V(25), or a share of the
+        existing keys that begin with O(prefix), such as V(10%).
       - If more keys are undeclared, the module fails and writes nothing.
     type: str
     default: "100"
   state:
     description:
-      - V(present) makes sure that the entries exist with these values.
-      - V(absent) makes sure that the keys do not exist.
+      - V(present) writes the entries.
+      - V(absent) deletes the keys.
     type: str
     choices: [present, absent]
     default: present
@@ -126,22 +129,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/storage/kv/namespaces/0f2ac74b498b48028cb68387c421e279/bulk
 kv_entries:
-  description: The declared entries, null once absent.
+  description: The declared entries. Null if they are absent.
   returned: success
   type: dict
   contains:
-    namespace_id: {description: The id of the KV namespace., type: str, returned: success}
+    namespace_id: {description: The ID of the KV namespace., type: str, returned: success}
     entries:
       description:
-        - Value, metadata and expiration by key; in place of the expiration the C(expiration_ttl) that an entry was just written with.
-        - C(base64) says that a value which is no text stands there in base64.
+        - The value, metadata and expiration of each key. If an entry was just written with C(expiration_ttl), this key
+          replaces the expiration.
+        - C(base64) is true for a binary value, which is returned in base64.
       type: dict
       returned: success
       sample: {free: {metadata: null, value: '{"cpuMs":10,"subRequests":5}'}}

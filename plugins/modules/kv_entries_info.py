@@ -10,23 +10,23 @@ module: kv_entries_info
 short_description: Gather information about the entries of a KV namespace
 version_added: 0.1.0
 description:
-  - Lists the entries of a KV namespace, or only their keys. One request for each 1000 keys, and one for each 100 values.
+  - List the entries of a KV namespace, or only their keys. This takes one request per 1000 keys and one per 100 values.
 options:
   title:
-    description: The title of the KV namespace. Exactly one of this and O(namespace_id) is needed.
+    description: The title of the KV namespace. Exactly one of O(title) and O(namespace_id) is required.
     type: str
   namespace_id:
-    description: The id of the KV namespace.
+    description: The ID of the KV namespace.
     type: str
   prefix:
-    description: Only the entries whose keys begin with this.
+    description: Return only the entries whose keys begin with this prefix.
     type: str
   detail:
     description:
-      - How much of each entry is read.
-      - V(keys) is what a listing tells, which is the keys with their metadata and when they expire.
-      - V(values) is that and the values, which must be text.
-      - V(bytes) is that and the values, whatever they are, for one request each.
+      - The amount of information about each entry.
+      - V(keys) returns the keys with their metadata and expiration.
+      - V(values) adds the values, all of which must be text.
+      - V(bytes) adds the values, either text or binary, with one request per value.
     type: str
     choices: [keys, values, bytes]
     default: values
@@ -72,22 +72,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 kv_entries:
-  description: The entries, by key; an empty list where none is found, or no KV namespace.
+  description: The entries. Empty if none match or the KV namespace does not exist.
   returned: success
   type: list
   elements: dict
   contains:
-    key: {description: Its key., type: str, returned: success, sample: plan/pro}
-    value: {description: What is stored., type: str, returned: with O(detail=values) or O(detail=bytes), sample: '{"cpuMs":50,"subRequests":50}'}
-    base64: {description: Whether the value is no text and stands there in base64., type: bool, returned: "with O(detail=bytes), where it is so"}
-    metadata: {description: The metadata of the key; null where there is none., type: raw, returned: success, sample: {since: "2026-11"}}
-    expiration: {description: When it expires in seconds since 1970; null for never., type: int, returned: success}
+    key: {description: The key., type: str, returned: success, sample: plan/pro}
+    value:
+      description: The stored value.
+      type: str
+      returned: with O(detail=values) or O(detail=bytes)
+      sample: '{"cpuMs":50,"subRequests":50}'
+    base64:
+      description: True if the value is binary and returned in base64.
+      type: bool
+      returned: with O(detail=bytes) and a binary value
+    metadata:
+      description: The metadata of the key. Null without metadata.
+      type: raw
+      returned: success
+      sample: {since: "2026-11"}
+    expiration:
+      description: The time at which the entry expires, in seconds since 1970. Null if it never expires.
+      type: int
+      returned: success
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -10,24 +10,24 @@ module: kv_namespace
 short_description: Manage KV namespaces
 version_added: 0.1.0
 description:
-  - Creates, renames and deletes namespaces of Workers KV.
+  - Create, rename and delete namespaces of Workers KV.
 options:
   title:
     description:
-      - The title of the KV namespace, unique in the account, by which it is found.
-      - With O(id), the title that it shall have.
+      - The title of the KV namespace, unique in the account.
+      - With O(id), the new title of the KV namespace.
     type: str
   id:
-    description: The id of an existing KV namespace, to rename it or to delete it whatever it is called.
+    description: The ID of an existing KV namespace, to rename it or to delete it regardless of its title.
     type: str
   force:
-    description: Whether a KV namespace is deleted that still holds keys, and they with it.
+    description: Delete the KV namespace even if it contains keys. The keys are deleted with it.
     type: bool
     default: false
   state:
     description:
-      - V(present) makes sure that it exists.
-      - V(absent) makes sure that it does not. One that still holds keys is refused, unless O(force=true).
+      - V(present) creates or changes the KV namespace.
+      - V(absent) deletes the KV namespace. The module fails if it contains keys, unless O(force=true).
     type: str
     choices: [present, absent]
     default: present
@@ -59,19 +59,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - POST /accounts/023e105f4ecef8ad9ca31a8372d0c353/storage/kv/namespaces
 kv_namespace:
-  description: The KV namespace, null once absent.
+  description: The KV namespace. Null if it is absent.
   returned: success
   type: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: 0f2ac74b498b48028cb68387c421e279}
-    title: {description: Its title., type: str, returned: success, sample: Example Metadata}
+    id:
+      description: The ID of the KV namespace.
+      type: str
+      returned: success
+      sample: 0f2ac74b498b48028cb68387c421e279
+    title: {description: The title of the KV namespace., type: str, returned: success, sample: Example Metadata}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -10,13 +10,14 @@ module: kv_namespace_info
 short_description: Gather information about KV namespaces
 version_added: 0.1.0
 description:
-  - Lists the KV namespaces of the account, or tells of one of them. One request for each 100 of them, or one where O(id) is given.
+  - List the KV namespaces of the account, or return one of them. This takes one request per 100 KV namespaces, or one
+    request with O(id).
 options:
   title:
-    description: The title of the KV namespace that is meant.
+    description: Return only the KV namespace with this title.
     type: str
   id:
-    description: The id of the KV namespace that is meant.
+    description: Return only the KV namespace with this ID.
     type: str
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
@@ -46,19 +47,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 kv_namespaces:
-  description: The KV namespaces; an empty list where none is found.
+  description: The KV namespaces. Empty if none match.
   returned: success
   type: list
   elements: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: 0f2ac74b498b48028cb68387c421e279}
-    title: {description: Its title., type: str, returned: success, sample: Example Metadata}
+    id:
+      description: The ID of the KV namespace.
+      type: str
+      returned: success
+      sample: 0f2ac74b498b48028cb68387c421e279
+    title: {description: The title of the KV namespace., type: str, returned: success, sample: Example Metadata}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -10,11 +10,11 @@ module: namespaced_worker_info
 short_description: Gather information about the user Workers of a dispatch namespace
 version_added: 0.1.0
 description:
-  - Lists the Workers of tenants in a dispatch namespace, or those of one name, of one owner or with certain tags. One request for each
-    1000 of them, and more only with O(detail).
+  - List the Workers in a dispatch namespace, optionally only those with a certain name, owner or tags. This takes one
+    request per 1000 Workers. O(detail) can add further requests.
 options:
   dispatch_namespace:
-    description: The dispatch namespace that holds the Workers.
+    description: The dispatch namespace of the Workers.
     type: str
     required: true
     aliases: [namespace]
@@ -67,51 +67,98 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 namespaced_workers:
-  description: The Workers; an empty list where none is found, or no dispatch namespace.
+  description: The Workers. Empty if none match or the dispatch namespace does not exist.
   returned: success
   type: list
   elements: dict
   contains:
-    dispatch_namespace: {description: The dispatch namespace that holds it., type: str, returned: success, sample: example-workers}
-    name: {description: Its name., type: str, returned: success, sample: example-a}
-    owner: {description: Whose it is; null where nobody has said so., type: str, returned: success, sample: default}
-    tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}
-    assets: {description: A hash of its static assets., type: dict, returned: success, sample: {digest: 0123456789}}
+    dispatch_namespace:
+      description: The dispatch namespace of the Worker.
+      type: str
+      returned: success
+      sample: example-workers
+    name: {description: The name of the Worker., type: str, returned: success, sample: example-a}
+    owner: {description: The owner of the Worker. Null without an owner., type: str, returned: success, sample: default}
+    tags:
+      description: The tags, without those of this collection.
+      type: list
+      elements: str
+      returned: success
+      sample: [plan-pro]
+    assets:
+      description:
+        - The static assets. C(digest) is their hash. For declared assets, C(files) and C(bytes) are their number and
+          total size. Null without assets.
+      type: dict
+      returned: success
+      sample: {digest: 0123456789}
     etag: {description: Cloudflare's hash of the code., type: str, returned: success}
-    created_on: {description: When it was first uploaded., type: str, returned: success}
-    modified_on: {description: When it was last changed., type: str, returned: success}
-    migration_tag: {description: The step of its migrations at which it stands., type: str, returned: success, sample: v1}
-    compatibility_date: {description: Its compatibility date., type: str, returned: with O(detail=settings) or O(detail=content), sample: "2026-11-01"}
+    created_on: {description: The time of the first upload., type: str, returned: success}
+    modified_on: {description: The time of its last change., type: str, returned: success}
+    migration_tag: {description: The last migration step that was applied., type: str, returned: success, sample: v1}
+    compatibility_date:
+      description: The compatibility date.
+      type: str
+      returned: with O(detail=settings) or O(detail=content)
+      sample: "2026-11-01"
     compatibility_flags:
-      description: Its compatibility flags.
+      description: The compatibility flags.
       type: list
       elements: str
       returned: with O(detail=settings) or O(detail=content)
-    limits: {description: Its limits., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {cpu_ms: 50}}
-    observability: {description: What is recorded of it., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {enabled: true}}
-    placement: {description: Where it runs., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {mode: smart}}
-    logpush: {description: Whether its logs are pushed., type: bool, returned: with O(detail=settings) or O(detail=content)}
-    tail_consumers: {description: The Workers that receive its events., type: list, elements: dict, returned: with O(detail=settings) or O(detail=content)}
-    cache_options: {description: Whether its answers are cached., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {enabled: true}}
-    usage_model: {description: How it is billed., type: str, returned: with O(detail=settings) or O(detail=content), sample: standard}
+    limits:
+      description: The limits for each request.
+      type: dict
+      returned: with O(detail=settings) or O(detail=content)
+      sample: {cpu_ms: 50}
+    observability:
+      description: The settings for logs and traces.
+      type: dict
+      returned: with O(detail=settings) or O(detail=content)
+      sample: {enabled: true}
+    placement:
+      description: The settings for the location.
+      type: dict
+      returned: with O(detail=settings) or O(detail=content)
+      sample: {mode: smart}
+    logpush:
+      description: If true, logs are pushed with Logpush.
+      type: bool
+      returned: with O(detail=settings) or O(detail=content)
+    tail_consumers:
+      description: The Tail Workers that receive events of this Worker.
+      type: list
+      elements: dict
+      returned: with O(detail=settings) or O(detail=content)
+    cache_options:
+      description: The settings of the cache in front of the Worker.
+      type: dict
+      returned: with O(detail=settings) or O(detail=content)
+      sample: {enabled: true}
+    usage_model:
+      description: The usage model.
+      type: str
+      returned: with O(detail=settings) or O(detail=content)
+      sample: standard
     bindings:
-      description: Its bindings but for secrets.
+      description: The bindings, without secrets.
       type: list
       elements: dict
       returned: with O(detail=settings) or O(detail=content)
     secrets:
-      description: The names of its secrets; no values.
+      description: The names of the secrets, with placeholders instead of values.
       type: dict
       returned: with O(detail=settings) or O(detail=content)
       sample: {API_KEY: (sensitive)}
     modules:
-      description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.
+      description:
+        - The modules of the Worker, each as a dictionary with C(name), C(type), C(size) in bytes and C(sha256).
       type: list
       elements: dict
       returned: with O(detail=content)

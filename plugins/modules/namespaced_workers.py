@@ -10,53 +10,57 @@ module: namespaced_workers
 short_description: Manage all user Workers of a platform at once
 version_added: 0.1.0
 description:
-  - Uploads, changes and deletes the Workers of many tenants in a dispatch namespace, from one list or from a file.
-  - The Workers are listed once, 1000 in a request, and only those are written that differ from what is declared, several at the same time. With a
-    O(routing_kv) a change takes one request for each changed Worker; without one, two more that read it.
-  - A tenant that is wrong or fails does not keep the others from being converged. The task fails in the end and names it, unless O(max_failures)
-    says otherwise. The next run continues where this one stopped, were it killed.
-  - The requests stay inside the API's budget, which all runs of a user on one machine share. Long work shows how far it has come, a bar on a terminal and a
-    line every ten seconds in a log, unless the module runs in a process of its own (see M(tenantry.cloudflare_workers.api)).
+  - Upload, change and delete the Workers of many tenants in a dispatch namespace. They are declared in one list or in a
+    file.
+  - One list request per 1000 Workers finds the differences. Only changed Workers are written, several in parallel.
+  - With O(routing_kv), each changed Worker takes one request. Without it, reading the Worker takes two more requests.
+  - An invalid or failed Worker does not prevent changes to the others. The task then fails and names it, unless
+    O(max_failures) allows the failure.
+  - If a run is interrupted, the next run continues where it stopped.
+  - Requests stay within the API's rate limit, which all runs of a user on one machine share.
+  - Long runs show their progress as a bar on a terminal and as a line every ten seconds in a log. If the module runs in
+    a separate process, no progress is shown (see M(tenantry.cloudflare_workers.api)).
 options:
   dispatch_namespace:
-    description: The dispatch namespace that holds the Workers.
+    description: The dispatch namespace of the Workers.
     type: str
     required: true
     aliases: [namespace]
   prune:
     description:
-      - Whether Workers of O(owner), which must be given, that are not declared are removed, and the records that lead to them.
-      - Another owner's Workers stay, and so do those that nobody's tag marks. A Worker to which a record still leads stays until the next run, since the
-        one that was to take the host name over failed.
+      - Delete undeclared Workers of O(owner) and their routing records. O(owner) is required with this option.
+      - Workers of other owners and Workers without an owner are kept.
+      - A Worker is kept until the next run if a routing record still refers to it, because the Worker that should take
+        over the host name failed.
     type: bool
     default: false
   prune_limit:
     description:
-      - The maximum number of Workers that O(prune) may delete in one run, as a count, such as V(25), or as a share of the owner's Workers, such
-        as V(10%).
-      - If more Workers are undeclared, the task fails, names them, and changes nothing.
+      - The maximum number of Workers that O(prune) may delete in one run. Either a count, such as V(25), or a share of
+        the owner's Workers, such as V(10%).
+      - If more Workers are undeclared, the task fails, names them and changes nothing.
     type: str
     default: 10%
   routing_kv:
     description:
-      - The KV namespace in which the router looks up who answers for a host name.
-      - "For each host name there is one record: the key is the host name in lower case, the value
-        C({\"state\":\"active\",\"worker\":\"<name>\"})."
-      - Records of these Workers whose host names are no longer declared are removed.
-      - "Beside them is what this collection knows of each Worker it wrote, under the key C(tenantry/ledger/<owner>). It tells what others have changed, and
-        what is there without reading it."
+      - The KV namespace in which the router looks up the Worker of a host name.
+      - Each host name has one record. Its key is the host name in lower case, and its value is
+        C({"state":"active","worker":"<name>"}).
+      - Records of declared Workers are deleted if their host names are no longer declared.
+      - The key C(tenantry/ledger/<owner>) stores the state of each Worker that this collection has written. It is used
+        to detect drift, and to plan changes without reading the Workers.
     type: dict
     suboptions:
       title:
-        description: The title of the KV namespace. Exactly one of this and C(namespace_id) is needed.
+        description: The title of the KV namespace. Exactly one of C(title) and C(namespace_id) is required.
         type: str
       namespace_id:
-        description: The id of the KV namespace.
+        description: The ID of the KV namespace.
         type: str
   state:
     description:
-      - V(present) makes sure that they exist.
-      - V(absent) makes sure that they do not, and that no record of theirs is left.
+      - V(present) creates or changes the Workers.
+      - V(absent) deletes the Workers and their routing records.
     type: str
     choices: [present, absent]
     default: present
@@ -124,8 +128,7 @@ EXAMPLES = r"""
 RETURN = r"""
 operations:
   description:
-    - The writes that were sent, in order, or would be sent in check mode.
-    - The upload of files that Cloudflare does not have belongs to C(POST .../assets-upload-session), since only its answer tells which they are.
+    - The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
@@ -133,40 +136,51 @@ operations:
     - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/dispatch/namespaces/example-workers/scripts/example-a
 namespaced_workers:
   description:
-    - What became of each Worker, in the order in which they are declared, then of those that O(prune) removed.
-    - Of more than 100, only those that changed or failed.
+    - The result of each Worker, in the order of their declaration, followed by the Workers that O(prune) deleted.
+    - If there are more than 100, the list only contains the changed and failed ones.
   returned: success
   type: list
   elements: dict
   contains:
-    name: {description: Its name., type: str, returned: success, sample: example-a}
-    changed: {description: Whether it was written., type: bool, returned: success}
-    failed: {description: Whether it failed., type: bool, returned: success}
-    changed_fields: {description: The fields that differed., type: list, elements: str, returned: when it was there and was changed, sample: [bindings]}
-    msg: {description: Why it failed., type: str, returned: when it did}
+    name: {description: The name of the Worker., type: str, returned: success, sample: example-a}
+    changed: {description: True if the Worker was changed., type: bool, returned: success}
+    failed: {description: True if the Worker failed., type: bool, returned: success}
+    changed_fields:
+      description: The attributes that were changed.
+      type: list
+      elements: str
+      returned: if an existing object was changed
+      sample: [bindings]
+    msg: {description: The error message., type: str, returned: on failure}
 summary:
-  description: How many there are.
+  description: The number of Workers.
   returned: success
   type: dict
   contains:
-    total: {description: Workers., type: int, returned: success, sample: 3}
-    changed: {description: Workers that were written or removed., type: int, returned: success, sample: 1}
+    total: {description: All declared and pruned Workers., type: int, returned: success, sample: 3}
+    changed: {description: Workers that were changed or deleted., type: int, returned: success, sample: 1}
     failed: {description: Workers that failed., type: int, returned: success, sample: 0}
 remaining:
-  description: What is left afterwards that this run did not create.
+  description: The number of objects that remain after the run, without those that it created.
   returned: success
   type: dict
   contains:
-    workers: {description: Workers in the dispatch namespace whosever they are., type: int, returned: success, sample: 0}
-    kv_keys: {description: Keys of the KV namespace that are not this owner's., type: int, returned: when O(routing_kv) is given, sample: 0}
+    workers: {description: Workers of all owners in the dispatch namespace., type: int, returned: success, sample: 0}
+    kv_keys:
+      description: Keys of the KV namespace that do not belong to this owner.
+      type: int
+      returned: if O(routing_kv) is set
+      sample: 0
 routing_kv:
-  description: The records of this owner, null once absent.
-  returned: when O(routing_kv) is given
+  description: The routing records of this owner. Null if they are absent.
+  returned: if O(routing_kv) is set
   type: dict
   contains:
-    namespace_id: {description: The id of the KV namespace., type: str, returned: success}
+    namespace_id: {description: The ID of the KV namespace., type: str, returned: success}
     records:
-      description: The Worker by host name. Of more than 100 Workers, only the records of those that changed.
+      description:
+        - The name of the Worker for each host name. If there are more than 100 Workers, only the records of changed
+          Workers.
       type: dict
       returned: success
       sample: {customer-a.platform.example.com: example-a}

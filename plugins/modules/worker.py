@@ -10,10 +10,10 @@ module: worker
 short_description: Manage a Worker of the account
 version_added: 0.1.0
 description:
-  - Uploads, changes and deletes a Worker that belongs to the account, such as the router in front of the tenants' Workers.
-  - A Worker is uploaded only when what it is made of has changed. A tag of the Worker holds a hash of it, so that one request
-    tells.
-  - A tenant's Worker is managed by M(tenantry.cloudflare_workers.namespaced_worker).
+  - Upload, change and delete a Worker of the account, such as the router in front of the tenants' Workers.
+  - A Worker is only uploaded if its code or configuration has changed. A tag of the Worker stores a hash of them, so a
+    single request detects changes.
+  - Use M(tenantry.cloudflare_workers.namespaced_worker) to manage the Worker of a tenant.
 options:
   name:
     description: The name of the Worker, unique in the account.
@@ -21,15 +21,17 @@ options:
     required: true
   state:
     description:
-      - V(present) makes sure that it exists. O(compatibility_date) and one of O(content), O(path), O(entrypoint) and O(assets) are needed then.
-      - V(absent) makes sure that it does not.
+      - V(present) creates or changes the Worker. This requires O(compatibility_date) and at least one of O(content),
+        O(path), O(entrypoint) and O(assets).
+      - V(absent) deletes the Worker.
     type: str
     choices: [present, absent]
     default: present
   workers_dev:
     description:
-      - Whether the Worker answers on its host of C(workers.dev), which the account must have a subdomain for. Null means no.
-      - Left as it is if not given; a new Worker does not.
+      - Make the Worker available on its C(workers.dev) host name. The account must have a C(workers.dev) subdomain.
+        Null means V(false).
+      - If omitted, the setting is unchanged, and it is disabled for a new Worker.
     type: bool
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
@@ -89,47 +91,100 @@ EXAMPLES = r"""
 RETURN = r"""
 operations:
   description:
-    - The writes that were sent, in order, or would be sent in check mode.
-    - The upload of files that Cloudflare does not have belongs to C(POST .../assets-upload-session), since only its answer tells which they are.
+    - The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/scripts/example-router
 worker:
-  description: The Worker, null once absent.
+  description: The Worker. Null if it is absent.
   returned: success
   type: dict
   contains:
-    name: {description: Its name., type: str, returned: success, sample: example-router}
-    owner: {description: Whose it is., type: str, returned: success, sample: default}
+    name: {description: The name of the Worker., type: str, returned: success, sample: example-router}
+    owner: {description: The owner of the Worker. Null without an owner., type: str, returned: success, sample: default}
     modules:
-      description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.
+      description:
+        - The modules of the Worker, each as a dictionary with C(name), C(type), C(size) in bytes and C(sha256).
       type: list
       elements: dict
-      returned: when it is present
+      returned: with O(state=present)
     assets:
-      description: What it serves, with C(digest), a hash of it all, C(files), how many they are, and C(bytes), how many they have. Null without any.
+      description:
+        - The static assets. C(digest) is their hash. For declared assets, C(files) and C(bytes) are their number and
+          total size. Null without assets.
       type: dict
-      returned: when they were given or the Worker was read
+      returned: if they are declared or were read
       sample: {digest: 5d0b3b1c2f6e, files: 12, bytes: 34567, not_found_handling: 404-page}
-    compatibility_date: {description: Its compatibility date., type: str, returned: when it is present, sample: "2026-11-01"}
-    compatibility_flags: {description: Its compatibility flags., type: list, elements: str, returned: when it is present}
-    limits: {description: Its limits., type: dict, returned: when it was read or given, sample: {cpu_ms: 50}}
-    observability: {description: What is recorded of it., type: dict, returned: when it was read or given, sample: {enabled: true}}
-    placement: {description: Where it runs., type: dict, returned: when it was read or given, sample: {mode: smart}}
-    logpush: {description: Whether its logs are pushed., type: bool, returned: when it was read or given}
-    tail_consumers: {description: The Workers that are told of its requests., type: list, elements: dict, returned: when it was read or given}
-    cache_options: {description: Whether its answers are cached., type: dict, returned: when it was read or given, sample: {enabled: true}}
-    usage_model: {description: How it is billed., type: str, returned: when it was read or given, sample: standard}
-    migration_tag: {description: The step of its migrations at which it stands., type: str, returned: when it is present, sample: v1}
-    bindings: {description: Its bindings but for secrets., type: list, elements: dict, returned: when it is present}
-    secrets: {description: The names of its secrets; no values., type: dict, returned: when it is present, sample: {API_KEY: (sensitive)}}
-    tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}
-    workers_dev: {description: Whether it answers on C(workers.dev)., type: bool, returned: when the option was given}
+    compatibility_date:
+      description: The compatibility date.
+      type: str
+      returned: with O(state=present)
+      sample: "2026-11-01"
+    compatibility_flags:
+      description: The compatibility flags.
+      type: list
+      elements: str
+      returned: with O(state=present)
+    limits:
+      description: The limits for each request.
+      type: dict
+      returned: if it is declared or was read
+      sample: {cpu_ms: 50}
+    observability:
+      description: The settings for logs and traces.
+      type: dict
+      returned: if it is declared or was read
+      sample: {enabled: true}
+    placement:
+      description: The settings for the location.
+      type: dict
+      returned: if it is declared or was read
+      sample: {mode: smart}
+    logpush:
+      description: If true, logs are pushed with Logpush.
+      type: bool
+      returned: if it is declared or was read
+    tail_consumers:
+      description: The Tail Workers that receive events of this Worker.
+      type: list
+      elements: dict
+      returned: if it is declared or was read
+    cache_options:
+      description: The settings of the cache in front of the Worker.
+      type: dict
+      returned: if it is declared or was read
+      sample: {enabled: true}
+    usage_model: {description: The usage model., type: str, returned: if it is declared or was read, sample: standard}
+    migration_tag:
+      description: The last migration step that was applied.
+      type: str
+      returned: with O(state=present)
+      sample: v1
+    bindings:
+      description: The bindings, without secrets.
+      type: list
+      elements: dict
+      returned: with O(state=present)
+    secrets:
+      description: The names of the secrets, with placeholders instead of values.
+      type: dict
+      returned: with O(state=present)
+      sample: {API_KEY: (sensitive)}
+    tags:
+      description: The tags, without those of this collection.
+      type: list
+      elements: str
+      returned: success
+      sample: [plan-pro]
+    workers_dev:
+      description: If true, the Worker is available on C(workers.dev).
+      type: bool
+      returned: if O(workers_dev) is set
     etag: {description: Cloudflare's hash of the code., type: str, returned: success}
-    created_on: {description: When it was first uploaded., type: str, returned: success}
-    modified_on: {description: When it was last changed., type: str, returned: success}
+    created_on: {description: The time of the first upload., type: str, returned: success}
+    modified_on: {description: The time of its last change., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

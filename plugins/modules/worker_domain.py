@@ -10,33 +10,34 @@ module: worker_domain
 short_description: Manage custom domains of Workers
 version_added: 0.1.0
 description:
-  - Leads a whole host name to a Worker of the account. Cloudflare makes the DNS record and the certificate that it needs, and
-    removes them with it.
-  - A host name that has DNS records of its own is refused by Cloudflare. Remove those first, or use
+  - Create, change and delete custom domains, which route all requests to a host name to a Worker of the account.
+    Cloudflare creates the DNS record and the certificate, and deletes them with the custom domain.
+  - Cloudflare refuses a host name that has other DNS records. Delete these first, or use
     M(tenantry.cloudflare_workers.worker_route).
 options:
   hostname:
-    description: The host name, such as V(app.example.com). Wildcards and paths are for routes.
+    description: The host name, such as V(app.example.com). Use a route for wildcards and paths.
     type: str
     required: true
   worker:
-    description: The Worker of the account that answers requests to O(hostname). It must exist. Required with O(state=present).
+    description:
+      - The Worker of the account that handles requests to O(hostname). It must exist. Required with O(state=present).
     type: str
     aliases: [service]
   zone:
-    description: The name of the zone to make it in. By default the zone with the longest name that the host name ends in.
+    description: The name of the zone. By default, the zone with the longest name that is a suffix of O(hostname).
     type: str
   zone_id:
-    description: The id of the zone, instead of its name. Giving it saves a request where the custom domain is new.
+    description: The ID of the zone, instead of its name. Setting it saves one request for a new custom domain.
     type: str
   take_over:
-    description: Whether a custom domain may be changed or removed that belongs to another Worker than O(worker).
+    description: Change or delete the custom domain even if it belongs to another Worker than O(worker).
     type: bool
     default: false
   state:
     description:
-      - V(present) makes sure that it exists.
-      - V(absent) makes sure that it does not.
+      - V(present) creates or changes the custom domain.
+      - V(absent) deletes the custom domain.
     type: str
     choices: [present, absent]
     default: present
@@ -69,23 +70,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/domains
 worker_domain:
-  description: The custom domain, null once absent.
+  description: The custom domain. Null if it is absent.
   returned: success
   type: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: dbe10b4bc17c295377eabd600e1787fd}
+    id:
+      description: The ID of the custom domain.
+      type: str
+      returned: success
+      sample: dbe10b4bc17c295377eabd600e1787fd
     hostname: {description: The host name., type: str, returned: success, sample: signup.example.com}
-    worker: {description: The Worker that answers., type: str, returned: success, sample: example-signup}
-    zone_id: {description: The id of its zone., type: str, returned: success}
-    zone_name: {description: The name of its zone., type: str, returned: success, sample: example.com}
-    cert_id: {description: The id of its certificate., type: str, returned: success}
+    worker: {description: The Worker of the custom domain., type: str, returned: success, sample: example-signup}
+    zone_id: {description: The ID of the zone., type: str, returned: success}
+    zone_name: {description: The name of the zone., type: str, returned: success, sample: example.com}
+    cert_id: {description: The ID of the certificate., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

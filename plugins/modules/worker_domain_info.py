@@ -10,20 +10,21 @@ module: worker_domain_info
 short_description: Gather information about the custom domains of Workers
 version_added: 0.1.0
 description:
-  - Lists the custom domains of the account, or those of one host name, Worker or zone. One request, whatever their number.
+  - List the custom domains of the account, optionally only those of a certain host name, Worker or zone. This takes one
+    request.
 options:
   hostname:
-    description: Only the custom domain of this host name.
+    description: Return only the custom domain of this host name.
     type: str
   worker:
-    description: Only the custom domains of this Worker.
+    description: Return only the custom domains of this Worker.
     type: str
     aliases: [service]
   zone:
-    description: Only the custom domains in the zone of this name.
+    description: Return only the custom domains in the zone with this name.
     type: str
   zone_id:
-    description: Only the custom domains in the zone of this id.
+    description: Return only the custom domains in the zone with this ID.
     type: str
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
@@ -55,23 +56,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 worker_domains:
-  description: The custom domains; an empty list where none is found.
+  description: The custom domains. Empty if none match.
   returned: success
   type: list
   elements: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: dbe10b4bc17c295377eabd600e1787fd}
+    id:
+      description: The ID of the custom domain.
+      type: str
+      returned: success
+      sample: dbe10b4bc17c295377eabd600e1787fd
     hostname: {description: The host name., type: str, returned: success, sample: signup.example.com}
-    worker: {description: The Worker that answers., type: str, returned: success, sample: example-signup}
-    zone_id: {description: The id of its zone., type: str, returned: success}
-    zone_name: {description: The name of its zone., type: str, returned: success, sample: example.com}
-    cert_id: {description: The id of its certificate., type: str, returned: success}
+    worker: {description: The Worker of the custom domain., type: str, returned: success, sample: example-signup}
+    zone_id: {description: The ID of the zone., type: str, returned: success}
+    zone_name: {description: The name of the zone., type: str, returned: success, sample: example.com}
+    cert_id: {description: The ID of the certificate., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

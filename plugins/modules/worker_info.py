@@ -10,9 +10,9 @@ module: worker_info
 short_description: Gather information about the Workers of an account
 version_added: 0.1.0
 description:
-  - Lists the Workers of the account, or those of one name, of one owner or with certain tags. One request, whatever their number, and
-    more only with O(detail).
-  - The Workers of tenants are told by M(tenantry.cloudflare_workers.namespaced_worker_info).
+  - List the Workers of the account, optionally only those with a certain name, owner or tags. This takes one request.
+    O(detail) can add further requests.
+  - Use M(tenantry.cloudflare_workers.namespaced_worker_info) for the Workers of tenants.
 extends_documentation_fragment:
   - tenantry.cloudflare_workers.auth
   - tenantry.cloudflare_workers.worker.info
@@ -45,50 +45,93 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 workers:
-  description: The Workers; an empty list where none is found.
+  description: The Workers. Empty if none match.
   returned: success
   type: list
   elements: dict
   contains:
-    name: {description: Its name., type: str, returned: success, sample: example-router}
-    owner: {description: Whose it is; null where nobody has said so., type: str, returned: success, sample: default}
-    tags: {description: Its tags but for this collection's own., type: list, elements: str, returned: success, sample: [plan-pro]}
-    assets: {description: A hash of its static assets., type: dict, returned: success, sample: {digest: 0123456789}}
+    name: {description: The name of the Worker., type: str, returned: success, sample: example-router}
+    owner: {description: The owner of the Worker. Null without an owner., type: str, returned: success, sample: default}
+    tags:
+      description: The tags, without those of this collection.
+      type: list
+      elements: str
+      returned: success
+      sample: [plan-pro]
+    assets:
+      description:
+        - The static assets. C(digest) is their hash. For declared assets, C(files) and C(bytes) are their number and
+          total size. Null without assets.
+      type: dict
+      returned: success
+      sample: {digest: 0123456789}
     etag: {description: Cloudflare's hash of the code., type: str, returned: success}
-    created_on: {description: When it was first uploaded., type: str, returned: success}
-    modified_on: {description: When it was last changed., type: str, returned: success}
-    migration_tag: {description: The step of its migrations at which it stands., type: str, returned: success, sample: v1}
-    compatibility_date: {description: Its compatibility date., type: str, returned: with O(detail=settings) or O(detail=content), sample: "2026-11-01"}
+    created_on: {description: The time of the first upload., type: str, returned: success}
+    modified_on: {description: The time of its last change., type: str, returned: success}
+    migration_tag: {description: The last migration step that was applied., type: str, returned: success, sample: v1}
+    compatibility_date:
+      description: The compatibility date.
+      type: str
+      returned: with O(detail=settings) or O(detail=content)
+      sample: "2026-11-01"
     compatibility_flags:
-      description: Its compatibility flags.
+      description: The compatibility flags.
       type: list
       elements: str
       returned: with O(detail=settings) or O(detail=content)
-    limits: {description: Its limits., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {cpu_ms: 50}}
-    observability: {description: What is recorded of it., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {enabled: true}}
-    placement: {description: Where it runs., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {mode: smart}}
-    logpush: {description: Whether its logs are pushed., type: bool, returned: with O(detail=settings) or O(detail=content)}
-    tail_consumers: {description: The Workers that receive its events., type: list, elements: dict, returned: with O(detail=settings) or O(detail=content)}
-    cache_options: {description: Whether its answers are cached., type: dict, returned: with O(detail=settings) or O(detail=content), sample: {enabled: true}}
-    usage_model: {description: How it is billed., type: str, returned: with O(detail=settings) or O(detail=content), sample: standard}
+    limits:
+      description: The limits for each request.
+      type: dict
+      returned: with O(detail=settings) or O(detail=content)
+      sample: {cpu_ms: 50}
+    observability:
+      description: The settings for logs and traces.
+      type: dict
+      returned: with O(detail=settings) or O(detail=content)
+      sample: {enabled: true}
+    placement:
+      description: The settings for the location.
+      type: dict
+      returned: with O(detail=settings) or O(detail=content)
+      sample: {mode: smart}
+    logpush:
+      description: If true, logs are pushed with Logpush.
+      type: bool
+      returned: with O(detail=settings) or O(detail=content)
+    tail_consumers:
+      description: The Tail Workers that receive events of this Worker.
+      type: list
+      elements: dict
+      returned: with O(detail=settings) or O(detail=content)
+    cache_options:
+      description: The settings of the cache in front of the Worker.
+      type: dict
+      returned: with O(detail=settings) or O(detail=content)
+      sample: {enabled: true}
+    usage_model:
+      description: The usage model.
+      type: str
+      returned: with O(detail=settings) or O(detail=content)
+      sample: standard
     bindings:
-      description: Its bindings but for secrets.
+      description: The bindings, without secrets.
       type: list
       elements: dict
       returned: with O(detail=settings) or O(detail=content)
     secrets:
-      description: The names of its secrets; no values.
+      description: The names of the secrets, with placeholders instead of values.
       type: dict
       returned: with O(detail=settings) or O(detail=content)
       sample: {API_KEY: (sensitive)}
     modules:
-      description: Its code, one dictionary with C(name), C(type), C(size) in bytes and C(sha256) for each module.
+      description:
+        - The modules of the Worker, each as a dictionary with C(name), C(type), C(size) in bytes and C(sha256).
       type: list
       elements: dict
       returned: with O(detail=content)

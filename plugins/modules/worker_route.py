@@ -10,36 +10,37 @@ module: worker_route
 short_description: Manage routes of a zone to Workers
 version_added: 0.1.0
 description:
-  - Creates, changes and deletes routes, which say what requests to a zone reach which Worker.
-  - A route is known by its pattern. One that exists already is adopted.
-  - Many routes cost less with M(tenantry.cloudflare_workers.worker_routes), which lists a zone once for all of them.
+  - Create, change and delete routes. A route assigns requests to a zone to a Worker.
+  - A route is identified by its pattern. An existing route is adopted.
+  - Use M(tenantry.cloudflare_workers.worker_routes) to manage many routes. It lists each zone only once.
 options:
   pattern:
     description:
-      - Which requests are meant, such as V(*.platform.example.com/*).
-      - A wildcard may begin the host and end the path, and stand nowhere else.
+      - The pattern of the requests, such as V(*.platform.example.com/*).
+      - A wildcard is only allowed at the start of the host and at the end of the path.
     type: str
     required: true
   worker:
     description:
-      - The Worker of the account that answers them. It must exist.
-      - Null is a route where no Worker runs, which takes its requests out of wider routes. Needed to create a route.
+      - The Worker of the account that handles the requests. It must exist. Required for a new route.
+      - Null creates a route without a Worker, which excludes its requests from less specific routes.
     type: str
     aliases: [script]
   zone:
-    description: The name of the zone. By default the zone with the longest name that the pattern's host ends in.
+    description:
+      - The name of the zone. By default, the zone with the longest name that is a suffix of the pattern's host.
     type: str
   zone_id:
-    description: The id of the zone, instead of its name. Giving it saves a request.
+    description: The ID of the zone, instead of its name. Setting it saves one request.
     type: str
   take_over:
-    description: Whether a route may be changed or removed that leads to another Worker than O(worker).
+    description: Change or delete the route even if it belongs to another Worker than O(worker).
     type: bool
     default: false
   state:
     description:
-      - V(present) makes sure that it exists.
-      - V(absent) makes sure that it does not.
+      - V(present) creates or changes the route.
+      - V(absent) deletes the route.
     type: str
     choices: [present, absent]
     default: present
@@ -76,21 +77,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - POST /zones/023e105f4ecef8ad9ca31a8372d0c353/workers/routes
 worker_route:
-  description: The route, null once absent.
+  description: The route. Null if it is absent.
   returned: success
   type: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: 9a7806061c88ada191ed06f989cc3dac}
-    pattern: {description: Its pattern., type: str, returned: success, sample: "*.platform.example.com/*"}
-    worker: {description: The Worker that answers; null where none runs., type: str, returned: success, sample: example-router}
-    zone_id: {description: The id of its zone., type: str, returned: success}
+    id: {description: The ID of the route., type: str, returned: success, sample: 9a7806061c88ada191ed06f989cc3dac}
+    pattern: {description: The pattern of the route., type: str, returned: success, sample: "*.platform.example.com/*"}
+    worker:
+      description: The Worker of the route. Null for a route without a Worker.
+      type: str
+      returned: success
+      sample: example-router
+    zone_id: {description: The ID of the zone., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -10,19 +10,22 @@ module: worker_route_info
 short_description: Gather information about the routes of a zone
 version_added: 0.1.0
 description:
-  - Lists the routes of a zone, or those of one pattern or to one Worker. One request, and those that find the zone.
+  - List the routes of a zone, optionally only those with a certain pattern or Worker. This takes one request. Finding
+    the zone takes further requests.
 options:
   zone:
-    description: The name of the zone. By default the zone with the longest name that the host of O(pattern) ends in.
+    description:
+      - The name of the zone. By default, the zone with the longest name that is a suffix of the host in O(pattern).
     type: str
   zone_id:
-    description: The id of the zone, instead of its name. Giving it saves a request.
+    description: The ID of the zone, instead of its name. Setting it saves one request.
     type: str
   pattern:
-    description: Only the route of this pattern. At least one of this, O(zone) and O(zone_id) is needed.
+    description:
+      - Return only the route with this pattern. At least one of O(pattern), O(zone) and O(zone_id) is required.
     type: str
   worker:
-    description: Only the routes that lead to this Worker. Null selects the routes without a Worker.
+    description: Return only the routes to this Worker. Null selects the routes without a Worker.
     type: str
     aliases: [script]
 extends_documentation_fragment:
@@ -61,21 +64,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 worker_routes:
-  description: The routes; an empty list where none is found, or no zone.
+  description: The routes. Empty if none match or the zone does not exist.
   returned: success
   type: list
   elements: dict
   contains:
-    id: {description: Its id., type: str, returned: success, sample: 9a7806061c88ada191ed06f989cc3dac}
-    pattern: {description: Its pattern., type: str, returned: success, sample: "*.platform.example.com/*"}
-    worker: {description: The Worker that answers; null where none runs., type: str, returned: success, sample: example-router}
-    zone_id: {description: The id of its zone., type: str, returned: success}
+    id: {description: The ID of the route., type: str, returned: success, sample: 9a7806061c88ada191ed06f989cc3dac}
+    pattern: {description: The pattern of the route., type: str, returned: success, sample: "*.platform.example.com/*"}
+    worker:
+      description: The Worker of the route. Null for a route without a Worker.
+      type: str
+      returned: success
+      sample: example-router
+    zone_id: {description: The ID of the zone., type: str, returned: success}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

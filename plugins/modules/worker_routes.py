@@ -10,59 +10,63 @@ module: worker_routes
 short_description: Manage many routes to Workers at once
 version_added: 0.1.0
 description:
-  - Creates, changes and deletes routes, from one list. Each zone is listed once, and once more after a change, whatever the number of its routes.
-  - A route is known by its pattern and its zone. One that exists already is adopted, and one that is not in the list stays as it is.
-  - A route that fails does not keep the others from being converged. The task fails in the end and names it, unless O(max_failures) says otherwise.
+  - Create, change and delete many routes from one list. Each zone is listed once, and once more after a change,
+    regardless of the number of its routes.
+  - A route is identified by its pattern and zone. An existing route is adopted. Routes outside the list are unchanged.
+  - A failed route does not prevent changes to the others. The task then fails and names it, unless O(max_failures)
+    allows the failure.
 options:
   routes:
     description:
-      - The routes, each with its pattern and what it does not share with the others.
-      - One pattern may be there several times, in several zones.
+      - The routes, each with its pattern and the options that differ from those of the module.
+      - A pattern may occur several times, in different zones.
     type: list
     elements: dict
     required: true
     suboptions:
       pattern:
         description:
-          - Which requests are meant, such as V(*.platform.example.com/*).
-          - A wildcard may begin the host and end the path, and stand nowhere else.
+          - The pattern of the requests, such as V(*.platform.example.com/*).
+          - A wildcard is only allowed at the start of the host and at the end of the path.
         type: str
         required: true
       worker:
-        description: The Worker that answers them, if not the O(worker) of all. Null is a route where no Worker runs.
+        description: The Worker that handles the requests, by default O(worker). Null creates a route without a Worker.
         type: str
         aliases: [script]
       zone:
-        description: The name of the zone, if not the O(zone) or O(zone_id) of all.
+        description: The name of the zone, by default O(zone) or O(zone_id).
         type: str
       zone_id:
-        description: The id of the zone, if not the O(zone) or O(zone_id) of all.
+        description: The ID of the zone, by default O(zone) or O(zone_id).
         type: str
       take_over:
-        description: Whether this one may be taken from another Worker, if not the O(take_over) of all says so.
+        description: Change or delete this route even if it belongs to another Worker, by default O(take_over).
         type: bool
   worker:
     description:
-      - The Worker of the account that answers all that do not say otherwise. It must exist.
-      - Null is where no Worker runs, which takes requests out of wider routes. To create a route, this or its own C(worker) is needed.
+      - The Worker of the account for all routes that do not set C(worker). It must exist.
+      - Null creates routes without a Worker, which exclude their requests from less specific routes. A new route
+        requires this option or its own C(worker).
     type: str
     aliases: [script]
   zone:
     description:
-      - The name of the zone of all that do not say otherwise.
-      - By default it is for each the zone with the longest name that the pattern's host ends in, which takes a request for each level of each host.
+      - The name of the zone of all routes that do not set C(zone) or C(zone_id).
+      - By default, the zone of each route is the zone with the longest name that is a suffix of the pattern's host.
+        Finding it takes one request per label of each host.
     type: str
   zone_id:
-    description: The id of that zone, instead of its name. Giving it saves a request.
+    description: The ID of this zone, instead of its name. Setting it saves one request.
     type: str
   take_over:
-    description: Whether routes may be changed or removed that lead to another Worker than is named here.
+    description: Change or delete routes even if they belong to another Worker than the declared one.
     type: bool
     default: false
   state:
     description:
-      - V(present) makes sure that they exist.
-      - V(absent) makes sure that they do not.
+      - V(present) creates or changes the routes.
+      - V(absent) deletes the routes.
     type: str
     choices: [present, absent]
     default: present
@@ -103,34 +107,41 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - POST /zones/023e105f4ecef8ad9ca31a8372d0c353/workers/routes
 worker_routes:
-  description: What became of each route, in the order of O(routes). Of more than 100, only those that changed or failed.
+  description:
+    - The result of each route, in the order of O(routes). If there are more than 100, the list only contains the
+      changed and failed ones.
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: Its pattern, with its zone where several have one pattern.
+      description: The pattern. If several routes share it, the zone is added.
       type: str
       returned: success
       sample: "*.platform.example.com/*"
-    changed: {description: Whether it was written., type: bool, returned: success}
-    failed: {description: Whether it failed., type: bool, returned: success}
-    fields: {description: What differed., type: list, elements: str, returned: when it was there and was changed, sample: [worker]}
-    msg: {description: Why it failed., type: str, returned: when it did}
+    changed: {description: True if the route was changed., type: bool, returned: success}
+    failed: {description: True if the route failed., type: bool, returned: success}
+    changed_fields:
+      description: The attributes that were changed.
+      type: list
+      elements: str
+      returned: if an existing object was changed
+      sample: [worker]
+    msg: {description: The error message., type: str, returned: on failure}
 summary:
-  description: How many there are.
+  description: The number of routes.
   returned: success
   type: dict
   contains:
-    total: {description: Routes., type: int, returned: success, sample: 3}
-    changed: {description: Routes that were written., type: int, returned: success, sample: 1}
+    total: {description: All declared routes., type: int, returned: success, sample: 3}
+    changed: {description: Routes that were changed or deleted., type: int, returned: success, sample: 1}
     failed: {description: Routes that failed., type: int, returned: success, sample: 0}
 """
 

@@ -10,8 +10,8 @@ module: worker_schedule
 short_description: Manage the cron triggers of a Worker
 version_added: 0.1.0
 description:
-  - Says at what times Cloudflare runs the handler C(scheduled) of a Worker of the account.
-  - The Workers of a dispatch namespace have no cron triggers. Let one of the account call them.
+  - Set the cron triggers of a Worker of the account. At these times, Cloudflare runs its C(scheduled) handler.
+  - Workers in a dispatch namespace have no cron triggers. A Worker of the account can call them instead.
 options:
   worker:
     description: The name of the Worker. It must exist.
@@ -20,15 +20,16 @@ options:
     aliases: [name]
   crons:
     description:
-      - All cron expressions of the Worker, in UTC, of five fields, such as V(*/30 * * * *). Others that it has are removed.
-      - Needed with O(state=present). An empty list, or null, removes all.
-      - They are compared as they are written, because the Worker is told which of them has fired.
+      - All cron expressions of the Worker, in UTC and with five fields, such as V(*/30 * * * *). Other cron expressions
+        of the Worker are removed.
+      - Required with O(state=present). An empty list or null removes all cron expressions.
+      - Expressions are compared as text, because the Worker receives the expression that triggered it.
     type: list
     elements: str
   state:
     description:
-      - V(present) makes sure that the Worker has these cron triggers.
-      - V(absent) makes sure that it has none.
+      - V(present) sets the cron triggers.
+      - V(absent) removes all cron triggers.
     type: str
     choices: [present, absent]
     default: present
@@ -65,20 +66,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - PUT /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/scripts/example-caretaker/schedules
 worker_schedule:
-  description: The schedule, null once absent.
+  description: The cron triggers. Null if they are absent.
   returned: success
   type: dict
   contains:
     worker: {description: The name of the Worker., type: str, returned: success, sample: example-caretaker}
     crons:
-      description: Its cron expressions.
+      description: The cron expressions of the Worker, in UTC.
       type: list
       elements: str
       returned: success

@@ -10,11 +10,11 @@ module: worker_schedule_info
 short_description: Gather information about the cron triggers of Workers
 version_added: 0.1.0
 description:
-  - Lists the Workers of the account that run at certain times, or tells the times of one of them. Only the Workers themselves know theirs, so it
-    takes one request for each Worker of the account and one to list them, or one where O(worker) is given.
+  - List the Workers of the account that have cron triggers. The API returns cron triggers per Worker, so this takes one
+    request per Worker of the account and one request to list them. With O(worker), it takes one request.
 options:
   worker:
-    description: Only the schedule of this Worker. By default those of all Workers.
+    description: Return only the cron triggers of this Worker. By default, those of all Workers are returned.
     type: str
     aliases: [name]
 extends_documentation_fragment:
@@ -52,20 +52,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, which are none.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample: []
 worker_schedules:
-  description: The schedules; an empty list where none is found.
+  description: The Workers and their cron triggers. Empty if none match.
   returned: success
   type: list
   elements: dict
   contains:
     worker: {description: The name of the Worker., type: str, returned: success, sample: example-caretaker}
     crons:
-      description: Its cron expressions.
+      description: The cron expressions of the Worker, in UTC.
       type: list
       elements: str
       returned: success

@@ -10,34 +10,36 @@ module: worker_secrets
 short_description: Manage secrets of a Worker without uploading it
 version_added: 0.1.0
 description:
-  - Sets, changes and removes secrets of a Worker that is uploaded by somebody else, such as wrangler, or by another play.
-  - One hash covers all secrets of the task. If any of them changed, all named secrets are sent, in one request.
-  - Secrets that are not named stay unchanged.
-  - Where this collection uploaded the Worker, a second request stamps it anew, so that the change is not taken for somebody else's.
-  - For a Worker whose code is managed by this collection too, the option C(secrets) of its module does the same in its own writes.
-  - Name all secrets of a Worker in one task, be it of this module or of its own. With O(fingerprint_key) one hash stands for all that a task
-    names, so two tasks that name different ones would both send theirs in every run.
+  - Set, change and remove secrets of a Worker that is uploaded by other means, such as wrangler or another play.
+  - One hash covers all secrets of the task. If any of them changed, all declared secrets are sent in one request.
+  - Undeclared secrets are unchanged.
+  - If this collection uploaded the Worker, a second request updates its fingerprint tag, so that the change is not
+    reported as drift.
+  - If a module of this collection manages the code of the Worker, prefer the option C(secrets) of that module. It sends
+    secrets in the same requests as other changes.
+  - Declare all secrets of a Worker in one task, either of this module or of the module that uploads it. With
+    O(fingerprint_key), two tasks that declare different secrets would both send theirs in every run.
 options:
   name:
     description: The name of the Worker.
     type: str
     required: true
   dispatch_namespace:
-    description: The dispatch namespace that the Worker is in. Without it a Worker of the account is meant.
+    description: The dispatch namespace of the Worker. If omitted, the module manages a Worker of the account.
     type: str
     aliases: [namespace]
   secrets:
     description:
-      - Secrets by name. Null removes one, and null for the whole option all.
-      - A secret is a text, or a key of the Web Crypto API, which is a dictionary of C(algorithm), C(format), C(usages), and
-        C(key_base64) or C(key_jwk).
-      - Cloudflare never gives a secret back. O(update_secrets) says when a value is sent.
-      - Always needed.
+      - Secrets by name. Null as a value removes that secret. Null for the whole option removes all secrets. This option
+        is always required.
+      - A secret is either a text or a key of the Web Crypto API. Such a key is a dictionary with C(algorithm),
+        C(format), C(usages), and C(key_base64) or C(key_jwk).
+      - Cloudflare never returns the value of a secret. O(update_secrets) controls when values are sent.
     type: dict
   state:
     description:
-      - V(present) makes sure that the secrets are as O(secrets) says.
-      - V(absent) makes sure that the Worker has none of those that are named in O(secrets); their values mean nothing.
+      - V(present) sets the secrets in O(secrets).
+      - V(absent) removes the secrets that are named in O(secrets), regardless of their values.
     type: str
     choices: [present, absent]
     default: present
@@ -79,20 +81,28 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description: The writes that were sent, in order, or would be sent in check mode.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
   sample:
     - PATCH /accounts/023e105f4ecef8ad9ca31a8372d0c353/workers/scripts/example-worker/secrets-bulk
 worker_secrets:
-  description: The Worker's secrets, null once absent.
+  description: The secrets of the Worker. Null if they are absent.
   returned: success
   type: dict
   contains:
     name: {description: The name of the Worker., type: str, returned: success, sample: example-worker}
-    dispatch_namespace: {description: Its dispatch namespace., type: str, returned: when it is in one, sample: customer-workers}
-    secrets: {description: The names of its secrets; no values., type: dict, returned: success, sample: {API_KEY: (sensitive)}}
+    dispatch_namespace:
+      description: The dispatch namespace of the Worker.
+      type: str
+      returned: if the Worker belongs to one
+      sample: customer-workers
+    secrets:
+      description: The names of the secrets, with placeholders instead of values.
+      type: dict
+      returned: success
+      sample: {API_KEY: (sensitive)}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run
