@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""KV in Workers: the class that they see, one store with the API, and reads that are kept but never stale."""
+"""KV in Workers: the runtime class, the store shared with the API, and cached reads that are never stale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge_process import FILES, Edge
 
 pytestmark = pytest.mark.integration
 
-BOTH = """
+ALL_METHODS = """
 export default { async fetch(request, env) {
   await env.DATA.put("plain", "text");
   await env.DATA.put("with/slash and ü", JSON.stringify({ n: 1 }), { metadata: { m: "ü" }, expirationTtl: 3600 });
@@ -46,30 +46,30 @@ export default { async fetch(request, env) {
 """
 
 
-def test_kv_is_one_store_for_workers_and_for_the_api(edge: Edge) -> None:
+def test_kv_worker_and_api_share_one_store(edge: Edge) -> None:
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     values = f"{edge.account}/storage/kv/namespaces/{kv}/values"
     edge.call("PUT", f"{values}/from-api", data=b"hello")
-    edge.deploy("w", BOTH, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
+    edge.deploy("w", ALL_METHODS, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
     edge.route("example.com/*", "w")
-    seen: dict[str, Any] = edge.get("example.com").json()
-    assert seen["api"] == "hello"
-    assert seen["json"] == {"n": 1}
-    assert seen["meta"] == {"value": '{"n":1}', "metadata": {"m": "ü"}, "cacheStatus": None}
-    assert (seen["bytes"], seen["stream"], seen["gone"]) == ([0, 255, 1], "text", None)
-    assert seen["nothing"] == {"value": None, "metadata": None, "cacheStatus": None}
-    assert seen["several"] == [["plain", "text"], ["missing", None]]
-    assert seen["names"] == ["bytes", "from-api", "plain", "with/slash and ü"]
-    assert seen["complete"] == [False, True]
-    assert seen["refused"] == "TypeError: Key name cannot be empty."
+    result: dict[str, Any] = edge.get("example.com").json()
+    assert result["api"] == "hello"
+    assert result["json"] == {"n": 1}
+    assert result["meta"] == {"value": '{"n":1}', "metadata": {"m": "ü"}, "cacheStatus": None}
+    assert (result["bytes"], result["stream"], result["gone"]) == ([0, 255, 1], "text", None)
+    assert result["nothing"] == {"value": None, "metadata": None, "cacheStatus": None}
+    assert result["several"] == [["plain", "text"], ["missing", None]]
+    assert result["names"] == ["bytes", "from-api", "plain", "with/slash and ü"]
+    assert result["complete"] == [False, True]
+    assert result["refused"] == "TypeError: Key name cannot be empty."
     assert edge.session.get(f"{values}/bytes").content == b"\x00\xff\x01"
     assert edge.call("GET", f"/storage/kv/namespaces/{kv}/metadata/with%2Fslash%20and%20%C3%BC") == {"m": "ü"}
 
 
-#: Writes what `outcomes` tells of each case: JSON, with a word before what JSON cannot tell; `threw` is for what is no rejection.
+#: Returns the outcome of each case as JSON, with a prefix for other types. `threw` marks synchronous exceptions.
 CASES = """
 const bytes = (buffer) => [...new Uint8Array(buffer)];
-async function told(value) {
+async function describe(value) {
   if (value instanceof Error) return `${value.name}: ${value.message}`;
   if (value instanceof ReadableStream) return `stream ${await new Response(value).text()}`;
   if (value instanceof ArrayBuffer) return `bytes ${JSON.stringify(bytes(value))}`;
@@ -78,12 +78,17 @@ async function told(value) {
 }
 async function outcome(act) {
   let promise;
-  try { promise = act(); } catch (error) { return `threw ${await told(error)}`; }
-  return promise.then(told, told);
+  try { promise = act(); } catch (error) { return `threw ${await describe(error)}`; }
+  return promise.then(describe, describe);
 }
-const streamOf = (...chunks) => new ReadableStream({ start(control) { for (const chunk of chunks) control.enqueue(chunk); control.close(); } });
-const written = async (kv, ...given) => {
-  try { await kv.put("w", ...given); return await kv.getWithMetadata("w", "arrayBuffer").then(({ value, metadata }) => [bytes(value), metadata]); }
+const streamOf = (...chunks) => new ReadableStream({
+  start(control) { for (const chunk of chunks) control.enqueue(chunk); control.close(); },
+});
+const written = async (kv, ...args) => {
+  try {
+    await kv.put("w", ...args);
+    return await kv.getWithMetadata("w", "arrayBuffer").then(({ value, metadata }) => [bytes(value), metadata]);
+  }
   finally { await kv.delete("w"); }
 };
 const appearance = async (kv) => [kv.constructor.name, `${kv}`, JSON.stringify(kv), Object.keys(kv), (await kv) === kv];
@@ -122,7 +127,7 @@ NOTHING = '{"value":null,"metadata":null,"cacheStatus":null}'
 LISTED = '{"name":"p/1","expiration":2100000000,"metadata":"s"},{"name":"p/2","metadata":0},{"name":"p/3"}'
 ALL = f'{{"keys":[{LISTED}],"list_complete":true,"cacheStatus":null}}'
 
-#: What is asked, and what the runtime's own class makes of it, with Cloudflare's service behind it.
+#: Calls, and their outcomes on Cloudflare with the runtime's own class.
 OUTCOMES = {
     # Reads of one key
     'kv.get("text")': '"hällo"',
@@ -171,7 +176,7 @@ OUTCOMES = {
     "kv.get()": "threw TypeError: Failed to execute 'get' on 'KvNamespace': parameter 1 is not of type 'string or Array'.",
     'kv.put("k")': "TypeError: Failed to execute 'put' on 'KvNamespace': parameter 2 is not of type 'string or Object'.",
     "kv.delete()": "TypeError: Failed to execute 'delete' on 'KvNamespace': parameter 1 is not of type 'string'.",
-    # Several keys: the runtime leaves those out that are numbers
+    # Several keys: the runtime omits keys that are numbers
     'kv.get(["text", "missing", "text", "empty"])': 'map {"text":"hällo","missing":null,"empty":""}',
     'kv.get(["1", "null"])': 'map {"null":"of null"}',
     'kv.get(["json", "missing"], "json")': 'map {"json":{"a":[1]},"missing":null}',
@@ -210,7 +215,7 @@ OUTCOMES = {
     "written(kv, new ReadableStream({ pull(control) { control.enqueue(new Uint8Array(2 ** 20)); } }))": (
         "Error: KV PUT failed: 413 Value length of more than 26214400 exceeds limit of 26214400."
     ),
-    # When they expire
+    # Expiration
     'written(kv, "v", { expirationTtl: 60 })': "[[118],null]",
     'written(kv, "v", { expirationTtl: "60.9" })': "[[118],null]",
     'written(kv, "v", null)': "[[118],null]",
@@ -258,13 +263,13 @@ OUTCOMES = {
     "new kv.constructor()": "threw TypeError: Illegal constructor",
     "(0, kv.get)(1)": "threw TypeError: Illegal invocation: function called with incorrect `this` reference. See "
     "https://developers.cloudflare.com/workers/observability/errors/#illegal-invocation-errors for details.",
-    # What was read is the reader's own
+    # Values that were read are copies
     "changed(kv)": '[{"a":[1]},[0,255],[1]]',
 }
 
 
 def kv_worker(edge: Edge, code: str, name: str = "w", kv: str | None = None) -> str:
-    """Deploy a Worker with a KV namespace, a new one unless told which, as `DATA`; its id."""
+    """Deploy a Worker with a KV namespace as `DATA`, a new one by default. Return the namespace's id."""
     kv = kv or edge.call("POST", "/storage/kv/namespaces", json={"title": name})["id"]
     edge.deploy(name, code, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
     edge.route(f"{name}.example.com/*", name)
@@ -275,25 +280,26 @@ def kv_worker(edge: Edge, code: str, name: str = "w", kv: str | None = None) -> 
 def outcomes(module_edge: Edge) -> dict[str, str]:
     module_edge.wipe()
     kv_worker(module_edge, CASES % ", ".join(f"{json.dumps(one)}: () => {one}" for one in OUTCOMES))
-    seen: dict[str, str] = module_edge.get("w.example.com", timeout=120).json()
-    return seen
+    result: dict[str, str] = module_edge.get("w.example.com", timeout=120).json()
+    return result
 
 
-@pytest.mark.parametrize("asked", OUTCOMES)
-def test_it_is_the_class_of_the_runtime(outcomes: dict[str, str], asked: str) -> None:
-    assert outcomes[asked] == OUTCOMES[asked]
+@pytest.mark.parametrize("call", OUTCOMES)
+def test_kv_call_has_outcome_of_runtime_class(outcomes: dict[str, str], call: str) -> None:
+    assert outcomes[call] == OUTCOMES[call]
 
 
 LARGE = """
 export default { async fetch(request, { DATA: kv }) {
   for (const key of ["a", "b", "c"]) await kv.put(key, "x".repeat(9 * 2 ** 20));
   const two = await kv.get(["a", "b"]);
-  return Response.json([[...two].map(([key, value]) => [key, value.length]), await kv.get(["a", "b", "c"]).catch(({ message }) => message)]);
+  const three = await kv.get(["a", "b", "c"]).catch(({ message }) => message);
+  return Response.json([[...two].map(([key, value]) => [key, value.length]), three]);
 } };
 """
 
 
-def test_so_many_bytes_are_read_at_once(edge: Edge) -> None:
+def test_kv_bulk_get_over_25_mb_is_refused(edge: Edge) -> None:
     kv_worker(edge, LARGE)
     assert edge.get("w.example.com").json() == [
         [["a", 9 * 2**20], ["b", 9 * 2**20]],
@@ -301,7 +307,7 @@ def test_so_many_bytes_are_read_at_once(edge: Edge) -> None:
     ]
 
 
-ONE = """
+READ_WRITE = """
 export default { async fetch(request, { DATA: kv }) {
   const key = new URL(request.url).pathname.slice(1);
   if (request.method === "PUT") await kv.put(key, request.body ?? "");
@@ -312,19 +318,19 @@ export default { async fetch(request, { DATA: kv }) {
 
 
 class Store:
-    """A namespace as two Workers and the API have it."""
+    """A KV namespace, used by two Workers and by the API."""
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
-        self.kv = kv_worker(edge, ONE, "reader")
-        kv_worker(edge, ONE, "writer", self.kv)
-        self.where = f"{edge.account}/storage/kv/namespaces/{self.kv}"
+        self.kv = kv_worker(edge, READ_WRITE, "reader")
+        kv_worker(edge, READ_WRITE, "writer", self.kv)
+        self.path = f"{edge.account}/storage/kv/namespaces/{self.kv}"
 
     def read(self, key: str, session: Any = requests) -> Any:
         return session.get(f"{self.edge.http}/{key}", headers={"Host": "reader.example.com"}, timeout=30).json()
 
     def api(self, method: str, path: str, **options: Any) -> None:
-        assert self.edge.session.request(method, f"{self.where}{path}", **options).ok
+        assert self.edge.session.request(method, f"{self.path}{path}", **options).ok
 
     def worker(self, method: str, key: str, **options: Any) -> None:
         assert self.edge.get("writer.example.com", f"/{key}", method=method, **options).ok
@@ -351,12 +357,12 @@ DELETES: dict[str, Callable[[Store], None]] = {
 
 @contextlib.contextmanager
 def readers(store: Store, count: int = 2) -> Iterator[None]:
-    """Read without a pause all the while, so that there is always a read under way."""
-    over = threading.Event()
+    """Read continuously in the background, so that a read is always in progress."""
+    stop = threading.Event()
 
     def read() -> None:
         with requests.Session() as session:
-            while not over.is_set():
+            while not stop.is_set():
                 store.read("k", session)
 
     threads = [threading.Thread(target=read) for _number in range(count)]
@@ -365,48 +371,48 @@ def readers(store: Store, count: int = 2) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         for thread in threads:
             thread.join()
 
 
-@pytest.mark.parametrize("way", WRITES)
-def test_a_read_after_a_write_is_never_stale(store: Store, way: str) -> None:
+@pytest.mark.parametrize("method", WRITES)
+def test_kv_read_after_write_is_never_stale(store: Store, method: str) -> None:
     with readers(store):
         stale = []
         for number in range(300):
-            # Long enough to be still on its way, here and there, when the next one is written.
-            WRITES[way](store, f"value {number}".ljust(500_000))
-            seen = store.read("k")
-            if seen != f"value {number}":
-                stale.append((number, seen))
+            # Large enough that some writes are still in progress when the next one starts.
+            WRITES[method](store, f"value {number}".ljust(500_000))
+            result = store.read("k")
+            if result != f"value {number}":
+                stale.append((number, result))
     assert stale == []
 
 
-@pytest.mark.parametrize("way", DELETES)
-def test_a_read_after_a_deletion_is_never_stale(store: Store, way: str) -> None:
+@pytest.mark.parametrize("method", DELETES)
+def test_kv_read_after_delete_is_never_stale(store: Store, method: str) -> None:
     with readers(store):
         stale = []
         for number in range(60):
             WRITES["API, one"](store, str(number))
             before = store.read("k")
-            DELETES[way](store)
+            DELETES[method](store)
             after = store.read("k")
             if (before, after) != (str(number), None):
                 stale.append((number, before, after))
     assert stale == []
 
 
-def behind_its_back(store: Store, statement: str, value: Any) -> None:
-    """Change the pairs of the namespace where the edge does not see it."""
+def update_database(store: Store, statement: str, value: Any) -> None:
+    """Change the pairs of the namespace in the database, without the edge noticing."""
     with sqlite3.connect(store.edge.data / "edge.db") as database:
         database.execute(f"update kv set {statement} where namespace = ?", (value, store.kv))
 
 
-def test_what_was_read_is_kept_until_something_is_written(store: Store) -> None:
+def test_kv_read_is_cached_until_next_write(store: Store) -> None:
     store.api("PUT", "/values/k", data="first")
     assert store.read("k") == "first"
-    behind_its_back(store, "value = ?", b"second")
+    update_database(store, "value = ?", b"second")
     assert store.read("k") == "first"
     store.worker("PUT", "another", data="x")
     assert store.read("k") == "first"
@@ -414,21 +420,21 @@ def test_what_was_read_is_kept_until_something_is_written(store: Store) -> None:
     assert store.read("k") == "second"
 
 
-def test_a_read_that_was_kept_ends_with_the_pair(store: Store) -> None:
+def test_kv_cached_read_expires_with_pair(store: Store) -> None:
     store.api("PUT", "/values/k?expiration_ttl=60", data="short")
-    soon = int(time.time()) + 2
-    behind_its_back(store, "expiration = ?", soon)
+    expiration = int(time.time()) + 2
+    update_database(store, "expiration = ?", expiration)
     assert store.read("k") == "short"
-    time.sleep(max(0.0, soon - time.time()) + 0.2)
+    time.sleep(max(0.0, expiration - time.time()) + 0.2)
     assert store.read("k") is None
 
 
-def test_a_namespace_that_is_made_anew_is_empty(edge: Edge) -> None:
+def test_kv_namespace_recreated_is_empty(edge: Edge) -> None:
     for _time in range(3):
         store = Store(edge)
         assert store.read("k") is None
-        WRITES["API, one"](store, "there")
-        assert store.read("k") == "there"
+        WRITES["API, one"](store, "value")
+        assert store.read("k") == "value"
         edge.wipe()
 
 
@@ -438,32 +444,36 @@ export default { fetch() {
   const [capacity, maxValueSize] = [100_000, 20_000];
   const cache = new LruCache(capacity, maxValueSize);
   const now = Date.now();
-  const most = [];
+  const wrong = [];
   let seed = 1;
   const chance = (below) => (seed = (seed * 48271) % 2147483647) % below;
   for (let step = 0; step < 20_000; step += 1) {
     const name = `${chance(3)}:${chance(200)}`;
     if (chance(3)) cache.set(name, { name }, chance(25_000), chance(9) ? Infinity : now - 1);
-    else if (chance(4)) { const found = cache.get(name); if (found && found.name !== name) most.push("another's"); }
+    else if (chance(4)) {
+      const found = cache.get(name);
+      if (found && found.name !== name) wrong.push("value of another key");
+    }
     else if (chance(5)) cache.delete(name);
     else if (!chance(20)) cache.deleteWhere((name) => name.startsWith("1:"));
-    if (cache.used > capacity || cache.used < 0) most.push(cache.used);
+    if (cache.used > capacity || cache.used < 0) wrong.push(cache.used);
   }
   cache.deleteWhere(() => true);
   const emptied = cache.used;
   cache.set("large", 1, maxValueSize + 1);
-  cache.set("over", 1, 1, now);
+  cache.set("expired", 1, 1, now);
   for (const name of ["a", "b", "c", "d", "e"]) cache.set(name, name, maxValueSize - 1000);
   cache.get("a");
   cache.set("f", "f", maxValueSize - 1000);
   cache.set("b again", null, 0);
-  return Response.json({ wrong: most, emptied, large: cache.get("large") ?? null, over: cache.get("over") ?? null,
-    there: ["a", "b", "c", "d", "e", "f"].filter((name) => cache.get(name)), nothing: cache.get("b again"), deleted: [cache.delete("a"), cache.delete("a")] });
+  return Response.json({ wrong, emptied, large: cache.get("large") ?? null, expired: cache.get("expired") ?? null,
+    present: ["a", "b", "c", "d", "e", "f"].filter((name) => cache.get(name)),
+    nothing: cache.get("b again"), deleted: [cache.delete("a"), cache.delete("a")] });
 } };
 """
 
 
-def test_what_is_kept_stays_within_its_bytes_and_the_least_recently_used_goes(edge: Edge) -> None:
+def test_lru_cache_full_evicts_least_recently_used(edge: Edge) -> None:
     text = (FILES / "local_edge" / "runtime" / "js" / "lru_cache.js").read_text()
     edge.deploy("w", LRU_CACHE, files={"lru_cache.js": ("application/javascript+module", text)})
     edge.route("w.example.com/*", "w")
@@ -471,8 +481,8 @@ def test_what_is_kept_stays_within_its_bytes_and_the_least_recently_used_goes(ed
         "wrong": [],
         "emptied": 0,
         "large": None,
-        "over": None,
-        "there": ["a", "c", "d", "e", "f"],
+        "expired": None,
+        "present": ["a", "c", "d", "e", "f"],
         "nothing": None,
         "deleted": [True, False],
     }
@@ -484,14 +494,17 @@ export default { async fetch(request, { DATA: kv }) {
   const wrong = [];
   for (let number = from; number < to; number += 1) {
     if (size) await kv.put(`key ${number}`, new Uint8Array(size).fill(number));
-    else { const found = new Uint8Array(await kv.get(`key ${number}`, "arrayBuffer")); if (found[0] !== number || found.at(-1) !== number) wrong.push(number); }
+    else {
+      const found = new Uint8Array(await kv.get(`key ${number}`, "arrayBuffer"));
+      if (found[0] !== number || found.at(-1) !== number) wrong.push(number);
+    }
   }
   return Response.json(wrong);
 } };
 """
 
 
-def test_more_than_can_be_kept_is_read_all_the_same(edge: Edge) -> None:
+def test_kv_more_values_than_cache_capacity_are_read(edge: Edge) -> None:
     kv_worker(edge, FILL)
     for part in range(4):
         edge.get("w.example.com", f"/{part * 25}/{part * 25 + 25}/1000000")
