@@ -22,7 +22,8 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worke
     TYPES,
 )
 from harness import Result, Runner
-from local_edge.model.bindings import KINDS, Binding, Kind
+from local_edge.model.binding_types import SCHEMAS, BindingSchema
+from local_edge.model.bindings import Binding
 from local_edge.testing import Edge
 from test_resource_laws import check_do_check_do
 
@@ -199,12 +200,12 @@ def test_names_that_are_resolved_are_options(label: str) -> None:
 
 
 def test_the_edge_knows_the_same_types() -> None:
-    assert set(KINDS) == (set(TYPES) - {"inherit"}) | set(REJECTED_TYPES)
+    assert set(SCHEMAS) == (set(TYPES) - {"inherit"}) | set(REJECTED_TYPES)
 
 
 @pytest.mark.parametrize("label", sorted(set(TYPES) - {"inherit"}))
 def test_the_edge_takes_the_same_options(label: str) -> None:
-    kind, theirs = TYPES[label], KINDS[label]
+    kind, theirs = TYPES[label], SCHEMAS[label]
     names = {other: option for option, other in kind.api_aliases.items()}
     names_only = {kind.lookup.name_option} if kind.lookup else set()
     must = [{names.get(option, option)} for option in theirs.required] + ([set(theirs.either)] if theirs.either else [])
@@ -328,10 +329,8 @@ def test_null_is_not_given(run: Runner, example: dict[str, t.Any]) -> None:
 
 def test_d1_is_sent_by_both_of_its_names(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[t.Any] = []
-    read = Kind.read
-    monkeypatch.setattr(
-        Kind, "read", lambda kind, store, account, raw: sent.append(dict(raw)) or read(kind, store, account, raw)
-    )
+    check = BindingSchema.check
+    monkeypatch.setattr(BindingSchema, "check", lambda schema, raw: sent.append(dict(raw)) or check(schema, raw))
     ident = make(run, "d1")
     run.ok("worker", **WORKER, bindings=[{"name": "B", "type": "d1", "database_id": ident}])
     assert sent[-1] == {"name": "B", "type": "d1", "id": ident, "database_id": ident}
@@ -393,7 +392,9 @@ def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(
 ) -> None:
     bound = [{"name": "B", "type": "brand_new", "options": {"shape": {"round": True}}}]
     assert "code 10021" in run("worker", **WORKER, bindings=bound)["msg"], "Cloudflare has the last word"
-    monkeypatch.setitem(t.cast("dict[str, Kind]", KINDS), "brand_new", Kind(("shape",), shapes={"shape": dict}))
+    monkeypatch.setitem(
+        t.cast("dict[str, BindingSchema]", SCHEMAS), "brand_new", BindingSchema(("shape",), shapes={"shape": dict})
+    )
     made = run.ok("worker", **WORKER, bindings=bound)
     assert "brand_new" in str(made["warnings"])
     assert shown(run) == [{"name": "B", "type": "brand_new", "shape": {"round": True}}]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from edge_process import ECHO, Edge, Platform, wait_until
-from local_edge.model.bindings import KINDS
+from local_edge.model.binding_types import SCHEMAS
 from local_edge.runtime.definition import BLOB_BINDINGS, SUPPORTED_BINDINGS
 
 pytestmark = pytest.mark.integration
@@ -47,17 +47,17 @@ ELSEWHERE = {*BLOB_BINDINGS, "durable_object_namespace", "assets"}
 
 def example(edge: Edge, label: str) -> dict[str, Any]:
     """A binding of a type, with what it points to."""
-    kind, given = KINDS[label], dict(VALUES.get(label, {}))
+    kind, given = SCHEMAS[label], dict(VALUES.get(label, {}))
     if label == "service":
         edge.deploy("target", ECHO)
         given["service"] = "target"
-    elif label in PRODUCTS and kind.target:
+    elif label in PRODUCTS and kind.reference:
         path, key, shown = PRODUCTS[label]
-        given[kind.target.key] = edge.call("POST", path, json={key: f"thing-{uuid.uuid4().hex}"})[shown]
+        given[kind.reference.key] = edge.call("POST", path, json={key: f"thing-{uuid.uuid4().hex}"})[shown]
     return {"name": "B", "type": label, **{key: "x" for key in kind.required if key not in given}, **given}
 
 
-@pytest.mark.parametrize("label", sorted(set(KINDS) - ELSEWHERE))
+@pytest.mark.parametrize("label", sorted(set(SCHEMAS) - ELSEWHERE))
 def test_every_type_of_binding_is_run_or_refused_and_none_is_ignored(edge: Edge, label: str) -> None:
     answer = edge.upload(
         "w", "export default { fetch: (request, env) => new Response(typeof env.B) };", bindings=[example(edge, label)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from control_plane import CODE, Client, form, secret, settings, text
-from local_edge.model.versions import KEPT
+from local_edge.model.versions import MAX_VERSIONS
 
 W = "/workers/scripts"
 OTHER = "export default { fetch() { return new Response('other'); } };"
@@ -98,13 +98,13 @@ def test_create_deployment_invalid_body_is_refused(
 def test_versions_deployed_version_is_kept_beyond_limit(client: Client) -> None:
     client.upload(f"{W}/a")
     first = versions(client)[0]["id"]
-    for _version in range(KEPT + 1):
+    for _version in range(MAX_VERSIONS + 1):
         client.call("POST", f"{W}/a/versions", files=form())
     client.upload(f"{W}/a", OTHER)
     assert client.call("GET", f"{W}/a/deployments")["deployments"][1]["versions"][0]["version_id"] == first
     client.call("POST", f"{W}/a/deployments", json={"versions": [{"version_id": first, "percentage": 100}]})
     assert "other" not in content(client)
-    assert client.edge._plane.store.count("select count(*) from versions") == KEPT + 1
+    assert client.edge._plane.store.count("select count(*) from versions") == MAX_VERSIONS + 1
 
 
 def test_create_version_worker_settings_are_refused(client: Client) -> None:

@@ -17,7 +17,7 @@ import pytest
 from control_plane import CODE, Client, form, secret, settings
 from local_edge import store
 from local_edge.model import assets
-from local_edge.model.bindings import KINDS
+from local_edge.model.binding_types import SCHEMAS
 from local_edge.testing import running
 
 HASH = "0123456789abcdef0123456789abcde"
@@ -57,7 +57,7 @@ VALUES: dict[str, dict[str, Any]] = {
 
 def example_binding(client: Client, label: str) -> dict[str, Any]:
     """Return a binding of a type, and create the object it refers to."""
-    kind, values = KINDS[label], dict(VALUES.get(label, {}))
+    kind, values = SCHEMAS[label], dict(VALUES.get(label, {}))
     if label == "kv_namespace":
         values["namespace_id"] = client.kv()
     elif label == "dispatch_namespace":
@@ -67,17 +67,17 @@ def example_binding(client: Client, label: str) -> dict[str, Any]:
     elif label == "service":
         client.upload("/workers/scripts/other")
         values.update(service="other", entrypoint="Named", props={"a": 1})
-    elif label in PRODUCTS and kind.target:
+    elif label in PRODUCTS and kind.reference:
         path, key, reference = PRODUCTS[label]
-        values[kind.target.key] = create_object(client, path, key, "thing", reference)
+        values[kind.reference.key] = create_object(client, path, key, "thing", reference)
     return {"name": "B", "type": label, **{key: "x" for key in kind.required if key not in values}, **values}
 
 
-@pytest.mark.parametrize("label", sorted(set(KINDS) - {"assets", "durable_object_namespace"}))
+@pytest.mark.parametrize("label", sorted(set(SCHEMAS) - {"assets", "durable_object_namespace"}))
 def test_upload_each_binding_type_is_read_back_without_secrets(client: Client, base: str, label: str) -> None:
     binding = example_binding(client, label)
     client.upload(f"{base}/a", bindings=[binding])
-    expected = {key: value for key, value in binding.items() if key not in KINDS[label].hidden}
+    expected = {key: value for key, value in binding.items() if key not in SCHEMAS[label].hidden}
     renamed = {"database_id": binding["id"]} if label == "d1" else {}
     assert client.call("GET", f"{base}/a/bindings") == [{**expected, **renamed}]
     client.call("PATCH", f"{base}/a/settings", files=settings({"bindings": [{"name": "B", "type": "inherit"}]}))

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from local_edge.errors import ApiError
-from local_edge.model.bindings import KINDS, Binding
+from local_edge.model.binding_types import SCHEMAS
+from local_edge.model.bindings import Binding
 from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Module, Source
 from local_edge.runtime.definition import BLOB_BINDINGS, SUPPORTED_BINDINGS, check, definition
@@ -22,7 +23,7 @@ def define(*bindings: Binding, source: Source = SCRIPT, **options: Any) -> dict[
     return definition(source, {}, bindings, "2026-11-01", ScriptScope("account"), "name", **options)
 
 
-@pytest.mark.parametrize("label", sorted(KINDS))
+@pytest.mark.parametrize("label", sorted(SCHEMAS))
 def test_check_each_binding_type_is_supported_or_refused(label: str) -> None:
     binding = Binding("B", label, {"part": "part"}, value="{}")
     if label in SUPPORTED_BINDINGS:
@@ -37,7 +38,7 @@ def test_check_each_binding_type_is_supported_or_refused(label: str) -> None:
 
 
 def test_supported_bindings_all_are_known_to_api() -> None:
-    assert set(SUPPORTED_BINDINGS) <= set(KINDS)
+    assert set(SUPPORTED_BINDINGS) <= set(SCHEMAS)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.api.scripts import delete_script
 from local_edge.errors import ApiError, bad_body
-from local_edge.model import bindings, cron, scripts, subdomains
-from local_edge.model.scripts import ENVIRONMENT, Change, Script
+from local_edge.model import bindings, cron, script_updates, scripts, subdomains
+from local_edge.model.script_updates import ScriptUpdate
+from local_edge.model.scripts import ENVIRONMENT, Script
 from local_edge.store import now
 
 SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
@@ -21,7 +22,9 @@ SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
 def save_extras(request: ApiRequest, **extras: Any) -> None:
     """Write what belongs to a Worker beside its configuration."""
-    scripts.write(request.store, request.scope, request.script.name, Change(extras=extras), updates_modified_on=False)
+    script_updates.write(
+        request.store, request.scope, request.script.name, ScriptUpdate(extras=extras), updates_modified_on=False
+    )
 
 
 async def get_schedules(request: ApiRequest) -> ApiResponse:
@@ -101,7 +104,7 @@ async def get_worker(request: ApiRequest) -> ApiResponse:
         raise ApiError(404, 10007, "This Worker does not exist on your account.")
     script = scripts.get(request.store, request.scope, row["name"])
     config = script.settings()
-    users = scripts.users_of(request.store, script)
+    users = scripts.dependents_of(request.store, script)
     incoming = [{"id": user.name, "name": user.name} for user in users if user.as_service]
     outbounds = [
         {"namespace_name": namespace, "worker_name": user.name} for user in users for namespace in user.outbound_of
@@ -161,7 +164,7 @@ async def get_usage_model(request: ApiRequest) -> ApiResponse:
 
 async def references(request: ApiRequest) -> ApiResponse:
     """Who depends on this Worker: what a client asks before it deletes one."""
-    users = scripts.users_of(request.store, request.script)
+    users = scripts.dependents_of(request.store, request.script)
     services = [service_ref(user) for user in users if user.as_service]
     outbounds = [{**service_ref(user), "namespace": namespace} for user in users for namespace in user.outbound_of]
     return ApiResponse(
@@ -174,7 +177,7 @@ async def references(request: ApiRequest) -> ApiResponse:
     )
 
 
-def service_ref(user: scripts.User) -> dict[str, str]:
+def service_ref(user: scripts.Dependent) -> dict[str, str]:
     return {"service": user.name, "environment": ENVIRONMENT, "name": user.name}
 
 

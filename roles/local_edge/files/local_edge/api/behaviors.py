@@ -11,7 +11,8 @@ from typing import Any
 from local_edge.api.request import ApiRequest
 from local_edge.errors import ApiError, invalid
 from local_edge.model import bindings, scripts
-from local_edge.model.scripts import Change, Script, Source
+from local_edge.model.script_updates import ScriptUpdate
+from local_edge.model.scripts import Script, Source
 
 ETAG_MISMATCH = "Attempted to update a script where the e-tag does not match"
 
@@ -53,7 +54,7 @@ def source_to_keep(request: ApiRequest, name: str, files: Sequence[Any]) -> Sour
     return source if source and source.modules else None
 
 
-def updates_modified_on(request: ApiRequest, what: Change) -> bool:
+def updates_modified_on(request: ApiRequest, what: ScriptUpdate) -> bool:
     """Whether a change of what is not the code counts as one of the Worker."""
     parts = {name for name in ("tags", "bindings", "config") if getattr(what, name) is not None}
     still = {"all": False, "content": True, "all_but_tags": parts == {"tags"}, "all_but_secrets": parts == {"bindings"}}

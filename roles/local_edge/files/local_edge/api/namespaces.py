@@ -10,7 +10,7 @@ from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body, namespace_missing
-from local_edge.model import assets, scripts
+from local_edge.model import assets, script_updates, scripts
 from local_edge.model.script_scope import ScriptScope
 from local_edge.store import now
 
@@ -154,7 +154,7 @@ async def delete_namespace(request: ApiRequest) -> ApiResponse:
             f"Dispatch namespace {name!r} still holds {namespace['script_count']} Workers; delete those first",
         )
     with request.store.write() as db:
-        scripts.delete(request.store, scripts.listing(request.store, request.scope))
+        script_updates.delete(request.store, scripts.listing(request.store, request.scope))
         assets.drop(request.store, request.scope)
         db.execute("delete from namespaces where account = ? and name = ?", (request.account, name))
     request.invalidate(request.scope.key(""))

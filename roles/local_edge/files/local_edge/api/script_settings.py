@@ -14,18 +14,19 @@ from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import script_tags, settings_to_api
 from local_edge.api.uploads import bindings_with_ids, check_assets_binding, json_part, validate, with_handlers
 from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
-from local_edge.model import bindings, migrations, scripts, versions
-from local_edge.model.bindings import Binding, Rules
+from local_edge.model import bindings, migrations, script_updates, scripts, versions
+from local_edge.model.bindings import Binding, InheritPolicy
 from local_edge.model.config import DEFAULTS, SHAPES, checked
-from local_edge.model.scripts import Change, Script
+from local_edge.model.script_updates import ScriptUpdate
+from local_edge.model.scripts import Script
 
 SCRIPT_SETTINGS = ("logpush", "tail_consumers", "observability", "tags")
 
 
-def update_script(request: ApiRequest, script: Script, what: Change) -> Script:
+def update_script(request: ApiRequest, script: Script, what: ScriptUpdate) -> Script:
     """Write a change that is not the code."""
     request.invalidate(script.key)
-    return scripts.write(request.store, script.scope, script.name, what, updates_modified_on(request, what))
+    return script_updates.write(request.store, script.scope, script.name, what, updates_modified_on(request, what))
 
 
 def answer(request: ApiRequest, script: Script) -> ApiResponse:
@@ -55,7 +56,11 @@ async def patch_settings(request: ApiRequest) -> ApiResponse:
     if raw.get("bindings") is not None:
         before = bindings.load(request.store, script.id)
         after = bindings.resolve(
-            request.store, request.account, raw["bindings"], before, Rules(strict=True, valueless=True)
+            request.store,
+            request.account,
+            raw["bindings"],
+            before,
+            InheritPolicy(strict=True, allow_secret_reference=True),
         )
         check_assets_binding(script.config.get("assets"), after)
     state = migrations.migrated(script.migrations, raw.get("migrations"))
@@ -72,7 +77,7 @@ async def patch_settings(request: ApiRequest) -> ApiResponse:
         update_script(
             request,
             script,
-            Change(
+            ScriptUpdate(
                 config=config,
                 bindings=after,
                 extras={"migrations": state},
@@ -86,7 +91,7 @@ def merge_config(request: ApiRequest, script: Script, raw: Mapping[str, Any]) ->
     """The configuration after a patch: null goes back to the default."""
     cleared = {name for name in DEFAULTS if name in raw and raw[name] is None}
     given = checked(raw, SHAPES)
-    scripts.check_tails(request.store, request.account, given)
+    scripts.check_tail_consumers(request.store, request.account, given)
     return {**{name: value for name, value in script.config.items() if name not in cleared}, **given}
 
 
@@ -100,7 +105,7 @@ async def patch_script_settings(request: ApiRequest) -> ApiResponse:
     script, raw = request.script, request.json_object()
     wanted = {name: raw[name] for name in SCRIPT_SETTINGS if name in raw}
     tags = request.tags(wanted.pop("tags")) if "tags" in wanted else None
-    update_script(request, script, Change(config=merge_config(request, script, wanted), tags=tags))
+    update_script(request, script, ScriptUpdate(config=merge_config(request, script, wanted), tags=tags))
     return await get_script_settings(request)
 
 
@@ -121,7 +126,7 @@ def find_secret(request: ApiRequest) -> Binding:
 
 async def store_secrets(request: ApiRequest, script: Script, wanted: Mapping[str, Any]) -> dict[str, Binding]:
     """Merge secrets into a Worker's bindings: null deletes, the others replace or come on top."""
-    if not versions.newest_answers(request.store, script.id):
+    if not versions.is_latest_deployed(request.store, script.id):
         # The edit would start from the newest version, and let one answer that nobody has deployed.
         raise ApiError(
             400,
@@ -137,19 +142,19 @@ async def store_secrets(request: ApiRequest, script: Script, wanted: Mapping[str
                 del after[name]
             continue
         entry = {"type": "secret_text", **raw, "name": raw.get("name", name)} if isinstance(raw, dict) else {}
-        if bindings.named(entry) != name or entry["type"] not in bindings.SECRET_TYPES:
+        if bindings.check_name(entry) != name or entry["type"] not in bindings.SECRET_TYPES:
             raise bad_body(f"secret {name!r} must be an object with its `name`, `text` and type secret_text")
         if name in after and after[name].type not in bindings.SECRET_TYPES:
             raise ApiError(
                 400, 10053, f"Binding name {name!r} is already in use by a binding of type {after[name].type}"
             )
-        after[name] = bindings.read(request.store, request.account, entry)
+        after[name] = bindings.parse(request.store, request.account, entry)
     if any(name in after and after[name].type == "secret_key" for name in wanted):
         await validate(request, scripts.source_of(request.store, script), script.config, list(after.values()))
         if request.script.version != script.version:
             raise conflict()
     if after != before:
-        update_script(request, script, Change(bindings=bindings.counted(list(after.values()))))
+        update_script(request, script, ScriptUpdate(bindings=bindings.check_count(list(after.values()))))
     return after
 
 
@@ -163,7 +168,7 @@ async def get_secret(request: ApiRequest) -> ApiResponse:
 
 async def put_secret(request: ApiRequest) -> ApiResponse:
     raw = request.json_object()
-    name = bindings.named(raw)
+    name = bindings.check_name(raw)
     return ApiResponse((await store_secrets(request, request.script, {name: raw}))[name].to_api())
 
 
@@ -189,13 +194,13 @@ async def get_tags(request: ApiRequest) -> ApiResponse:
 async def put_tags(request: ApiRequest) -> ApiResponse:
     """Replace the tags; clients send none as [], as null, or as no body at all."""
     tags = request.tags(request.json() if request.body else None)
-    return ApiResponse(script_tags(request.store, update_script(request, request.script, Change(tags=tags))))
+    return ApiResponse(script_tags(request.store, update_script(request, request.script, ScriptUpdate(tags=tags))))
 
 
 async def put_tag(request: ApiRequest) -> ApiResponse:
     script = request.script
     tags = request.tags([*script_tags(request.store, script), request.params["tag"]])
-    return ApiResponse(script_tags(request.store, update_script(request, script, Change(tags=tags))))
+    return ApiResponse(script_tags(request.store, update_script(request, script, ScriptUpdate(tags=tags))))
 
 
 async def delete_tag(request: ApiRequest) -> ApiResponse:
@@ -203,6 +208,6 @@ async def delete_tag(request: ApiRequest) -> ApiResponse:
     update_script(
         request,
         script,
-        Change(tags=[tag for tag in script_tags(request.store, script) if tag != request.params["tag"]]),
+        ScriptUpdate(tags=[tag for tag in script_tags(request.store, script) if tag != request.params["tag"]]),
     )
     return ApiResponse()

@@ -14,7 +14,7 @@ from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.api.uploads import CONTENT_TYPES
 from local_edge.errors import ApiError, bad_parameter, worker_missing
-from local_edge.model import scripts
+from local_edge.model import script_updates, scripts
 from local_edge.model.scripts import Script
 
 MAX_PAGE = 1000
@@ -111,7 +111,7 @@ async def get_content(request: ApiRequest) -> ApiResponse:
 async def delete_script(request: ApiRequest) -> ApiResponse:
     """Delete a Worker; without `force` not while others bind to it. Its routes go with it."""
     script = request.script
-    users = scripts.users_of(request.store, script)
+    users = scripts.dependents_of(request.store, script)
     if users and request.query.get("force") != "true":
         raise ApiError(
             400,
@@ -120,7 +120,7 @@ async def delete_script(request: ApiRequest) -> ApiResponse:
             "or delete with force=true",
         )
     with request.store.write() as db:
-        scripts.delete(request.store, [script])
+        script_updates.delete(request.store, [script])
         if not script.scope.namespace:
             db.execute(
                 "delete from bindings where (type = 'service' and target = ?1 or type = 'dispatch_namespace' and"
@@ -149,7 +149,7 @@ async def delete_by_tag(request: ApiRequest) -> ApiResponse:
         raise bad_parameter("tags", "deleting Workers needs a filter with at least one TAG:yes")
     doomed = scripts.listing(request.store, request.scope, text)
     with request.store.write():
-        scripts.delete(request.store, doomed)
+        script_updates.delete(request.store, doomed)
     request.invalidate(*(script.key for script in doomed))
     return DELETED[request.behaviors.bulk_delete_response]([script.name for script in doomed])
 

@@ -16,11 +16,12 @@ from local_edge.api.multipart import FormPart
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
-from local_edge.model import assets, bindings, migrations, scripts
-from local_edge.model.bindings import Binding, Rules
+from local_edge.model import assets, bindings, migrations, script_updates, scripts
+from local_edge.model.bindings import Binding, InheritPolicy
 from local_edge.model.config import METADATA, SHAPES, checked
 from local_edge.model.script_scope import ScriptScope
-from local_edge.model.scripts import Change, Module, Script, Source
+from local_edge.model.script_updates import ScriptUpdate
+from local_edge.model.scripts import Module, Script, Source
 from local_edge.runtime.base import Exports
 from local_edge.strict_json import loads_strict
 
@@ -151,12 +152,12 @@ async def read(request: ApiRequest) -> Upload:
     raise invalid("could not read content for part metadata")
 
 
-def rules_of(request: ApiRequest, metadata: Mapping[str, Any]) -> Rules:
+def inherit_policy(request: ApiRequest, metadata: Mapping[str, Any]) -> InheritPolicy:
     """Which of the old bindings survive this upload."""
     keep = metadata.get("keep_bindings")
     if keep is None:
         keep = bindings.SECRET_TYPES if request.behaviors.upload_without_keep_bindings == "keep" else ()
-    return Rules(keep=tuple(keep), strict=request.query.get("bindings_inherit") == "strict")
+    return InheritPolicy(keep=tuple(keep), strict=request.query.get("bindings_inherit") == "strict")
 
 
 def tags_after(request: ApiRequest, metadata: Mapping[str, Any]) -> list[str] | None:
@@ -201,7 +202,7 @@ def resolve_upload(request: ApiRequest, name: str, metadata: Mapping[str, Any]) 
     old = scripts.find(request.store, request.scope, name)
     before = bindings.load(request.store, old.id) if old else {}
     after = bindings.resolve(
-        request.store, request.account, metadata.get("bindings", []), before, rules_of(request, metadata)
+        request.store, request.account, metadata.get("bindings", []), before, inherit_policy(request, metadata)
     )
     if metadata.get("exports") and metadata.get("migrations"):
         raise ApiError(400, 100402, "`exports` and `migrations` cannot be used together")
@@ -216,7 +217,7 @@ def resolve_upload(request: ApiRequest, name: str, metadata: Mapping[str, Any]) 
         **({"assets": served} if served else {}),
         **({"trusted": True} if scripts.is_trusted(request.store, request.scope) else {}),
     }
-    scripts.check_tails(request.store, request.account, config)
+    scripts.check_tail_consumers(request.store, request.account, config)
     return ResolvedUpload(config, bindings_with_ids(request, name, after, state), state, old.version if old else None)
 
 
@@ -263,7 +264,7 @@ async def validate(request: ApiRequest, source: Source, config: Mapping[str, Any
 def upload_response(request: ApiRequest, script: Script, startup_ms: int) -> ApiResponse:
     """What an upload answers: the Worker without its bindings."""
     request.invalidate(script.key)
-    version = scripts.answering(request.store, script)["id"].replace("-", "")
+    version = scripts.active_version_info(request.store, script)["id"].replace("-", "")
     return ApiResponse(
         {
             **script_to_api(script),
@@ -291,7 +292,7 @@ async def put_script(request: ApiRequest) -> ApiResponse:
     after = resolve_upload(request, name, upload.metadata)
     if after.version != first.version:
         raise conflict()
-    change = Change(
+    change = ScriptUpdate(
         source,
         with_handlers(after.config, handlers, source),
         after.bindings,
@@ -299,7 +300,9 @@ async def put_script(request: ApiRequest) -> ApiResponse:
         {"migrations": after.migrations},
         read_annotations(upload.metadata),
     )
-    return upload_response(request, scripts.write(request.store, request.scope, name, change), handlers.startup_ms)
+    return upload_response(
+        request, script_updates.write(request.store, request.scope, name, change), handlers.startup_ms
+    )
 
 
 async def put_content(request: ApiRequest) -> ApiResponse:
@@ -311,8 +314,11 @@ async def put_content(request: ApiRequest) -> ApiResponse:
         raise conflict()
     return upload_response(
         request,
-        scripts.write(
-            request.store, request.scope, script.name, Change(source, with_handlers(script.config, handlers, source))
+        script_updates.write(
+            request.store,
+            request.scope,
+            script.name,
+            ScriptUpdate(source, with_handlers(script.config, handlers, source)),
         ),
         handlers.startup_ms,
     )

@@ -11,9 +11,10 @@ from typing import Any
 from local_edge.api import uploads
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body, invalid
-from local_edge.model import bindings, scripts, versions
+from local_edge.model import bindings, script_updates, scripts, versions
 from local_edge.model.config import DEFAULTS, METADATA, SHAPES, TEXT, UNVERSIONED, checked, fields, of_type
-from local_edge.model.scripts import Change, Script
+from local_edge.model.script_updates import ScriptUpdate
+from local_edge.model.scripts import Script
 from local_edge.model.versions import Content, Deployment, Version
 
 AUTHOR = "local@edge.test"
@@ -120,7 +121,7 @@ async def create_version(request: ApiRequest) -> ApiResponse:
     before = {one.name: one for one in newest.content.bindings}
     metadata = {**upload.metadata, **checked(upload.metadata, METADATA)}
     after = bindings.resolve(
-        request.store, request.account, metadata.get("bindings", []), before, uploads.rules_of(request, metadata)
+        request.store, request.account, metadata.get("bindings", []), before, uploads.inherit_policy(request, metadata)
     )
     after = uploads.bindings_with_ids(request, script.name, after, script.migrations)
     served = uploads.assets_after(request, script, metadata)
@@ -132,7 +133,9 @@ async def create_version(request: ApiRequest) -> ApiResponse:
     }
     handlers = await uploads.validate(request, source, config, after)
     content = Content(source.etag, source.main, uploads.with_handlers(config, handlers, source), after)
-    ident = scripts.add_version(request.store, script, source, content, uploads.read_annotations(upload.metadata))
+    ident = script_updates.add_version(
+        request.store, script, source, content, uploads.read_annotations(upload.metadata)
+    )
     return ApiResponse(
         {
             **version_detail(request, versions.get(request.store, script.id, ident)),
@@ -152,16 +155,16 @@ async def patch_latest(request: ApiRequest) -> ApiResponse:
     for name, raw in wanted.items():
         if raw is not None:
             entry = {**raw, "name": name}
-            after[bindings.named(entry)] = bindings.read(request.store, request.account, entry)
+            after[bindings.check_name(entry)] = bindings.parse(request.store, request.account, entry)
     content = Content(
         newest.etag,
         newest.main,
         {**newest.config, "last_deployed_from": request.client},
-        bindings.counted(list(after.values())),
+        bindings.check_count(list(after.values())),
     )
     await uploads.validate(request, scripts.source_of(request.store, newest), content.config, content.bindings)
     annotations = {"workers/triggered_by": "secret", **uploads.read_annotations(body)}
-    ident = scripts.add_version(request.store, script, None, content, annotations)
+    ident = script_updates.add_version(request.store, script, None, content, annotations)
     return ApiResponse(version_detail(request, versions.get(request.store, script.id, ident)))
 
 
@@ -191,15 +194,15 @@ async def create_deployment(request: ApiRequest) -> ApiResponse:
     chosen = versions.get(request.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
     annotations = uploads.read_annotations(body)
     kept = {name: script.config[name] for name in UNVERSIONED if name in script.config}
-    change = Change(
+    change = ScriptUpdate(
         config={**chosen.content.config, **kept},
         bindings=chosen.content.bindings,
         annotations=annotations,
         version=chosen,
     )
-    scripts.write(request.store, request.scope, script.name, change)
+    script_updates.write(request.store, request.scope, script.name, change)
     if len(shares) > 1:
-        versions.amend(request.store, script.id, shares)
+        versions.set_traffic(request.store, script.id, shares)
     request.invalidate(script.key)
     return ApiResponse(deployment_json(request, versions.deployments(request.store, script.id)[0]))
 

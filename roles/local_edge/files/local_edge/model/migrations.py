@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Durable Object migrations: which classes of a Worker have storage, and the tag that says how far it has come."""
+"""Durable Object migrations: the classes of a Worker that have storage, and the tag of its last migration."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from local_edge.errors import ApiError, invalid
 from local_edge.model.bindings import Binding
 from local_edge.model.script_scope import ScriptScope
 
-#: Each class has the id of its storage and its kind.
+#: The classes by name: `{"id", "sqlite"}`, with the id of their storage.
 Classes = dict[str, dict[str, Any]]
 EMPTY: Mapping[str, Any] = {"tag": None, "classes": {}}
 MISSING = (
-    "Cannot create binding for class '{label}' because it is not currently configured to implement Durable Objects. Did you forget to apply a "
-    "new-class migration to this script?"
+    "Cannot create binding for class '{label}' because it is not currently configured to implement Durable Objects. "
+    "Did you forget to apply a new-class migration to this script?"
 )
 ELSEWHERE = "Cannot create binding for class '{label}' that is not exported by script '{script_name}'."
-#: What a step may do, and the keys of its entries where these are objects.
+#: The actions of a step, with the keys of their entries. Entries without keys are strings.
 STEPS: Mapping[str, tuple[str, ...]] = {
     "new_classes": (),
     "new_sqlite_classes": (),
@@ -32,7 +32,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
 
 
 def check_step(step: Any) -> Mapping[str, Any]:
-    """A step whose entries have the shape they need."""
+    """Return the step. Raise ApiError if its entries have the wrong shape."""
     if not isinstance(step, Mapping):
         raise invalid("each step of migrations must be an object")
     for action, keys in STEPS.items():
@@ -52,7 +52,10 @@ def check_step(step: Any) -> Mapping[str, Any]:
 
 
 def migrated(state: Mapping[str, Any], raw: Any, exports: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The state `{"tag", "classes"}` after the migrations of an upload, or after its `exports`, which name the classes there shall be."""
+    """Return the state `{"tag", "classes"}` after the migrations of an upload.
+
+    An upload with `exports` declares its classes instead.
+    """
     if exports:
         declared = {name: {"id": uuid.uuid4().hex, "sqlite": True} for name in exports}
         return {**state, "classes": {**declared, **state["classes"]}}
@@ -79,7 +82,7 @@ def migrated(state: Mapping[str, Any], raw: Any, exports: Mapping[str, Any] | No
 
 
 def apply(classes: Classes, step: Mapping[str, Any]) -> None:
-    """One step: classes come, go, and change their names."""
+    """Create, delete and rename classes as a step requires."""
     for key, sqlite in (("new_classes", False), ("new_sqlite_classes", True)):
         for name in step.get(key) or []:
             if name in classes:
@@ -91,21 +94,21 @@ def apply(classes: Classes, step: Mapping[str, Any]) -> None:
                 )
             classes[name] = {"id": uuid.uuid4().hex, "sqlite": sqlite}
     for name in step.get("deleted_classes") or []:
-        take(classes, name)
+        remove_class(classes, name)
     for renamed in step.get("renamed_classes") or []:
-        classes[renamed["to"]] = take(classes, renamed["from"])
+        classes[renamed["to"]] = remove_class(classes, renamed["from"])
     for transferred in step.get("transferred_classes") or []:
         classes[transferred["to"]] = {"id": uuid.uuid4().hex, "sqlite": True}
 
 
-def take(classes: Classes, name: str) -> dict[str, Any]:
+def remove_class(classes: Classes, name: str) -> dict[str, Any]:
     if name not in classes:
         raise ApiError(400, 10072, f"Cannot migrate class '{name}': no Durable Object namespace exists for it")
     return classes.pop(name)
 
 
 def owner(binding: Binding, scope: ScriptScope, name: str) -> str:
-    """The key of the Worker that has the class of a binding: this one, where none is named."""
+    """Return the key of the Worker that defines the class of a binding: this one by default."""
     script = binding.spec.get("script_name")
     if script is None:
         return scope.key(name)
@@ -117,8 +120,10 @@ def owner(binding: Binding, scope: ScriptScope, name: str) -> str:
 def with_ids(
     bindings: Iterable[Binding], scope: ScriptScope, name: str, classes_of: Callable[[str], Classes]
 ) -> list[Binding]:
-    """The bindings, those of Durable Objects with the `namespace_id` that the server fills in, once their class is one that has storage.
-    `classes_of` tells the classes of a Worker by its key."""
+    """Return the bindings with the computed `namespace_id` of Durable Objects.
+
+    `classes_of` returns the classes of a Worker by its key. Raise ApiError for a class without storage.
+    """
     found = []
     for one in bindings:
         if one.type == "durable_object_namespace":

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a Worker is."""
+"""The scope of a Worker's name."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ScriptScope:
-    """Where Workers live: an account, or one of its dispatch namespaces ('' is the account itself)."""
+    """An account, or one of its dispatch namespaces. The namespace '' stands for the account itself."""
 
     account: str
     namespace: str = ""
 
     def key(self, name: str) -> str:
-        """The Worker's name among all: what the traffic side caches it under."""
+        """Return the unique key of a Worker, which is also its cache key."""
         return f"{self.account}/{self.namespace}/{name}"
 
     @classmethod
     def of(cls, key: str) -> tuple[ScriptScope, str]:
-        """The scope and the name of a key."""
+        """Split a key into the scope and the name of the Worker."""
         account, namespace, name = key.split("/", 2)
         return cls(account, namespace), name

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Versions and deployments of an account's Workers. Workers of a namespace have neither: each write replaces them whole."""
+"""Versions and deployments of the Workers of an account. Workers of a namespace have neither."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from local_edge.errors import ApiError
 from local_edge.model.bindings import Binding
 from local_edge.store import Store, now
 
-KEPT = 100
+#: Versions and deployments stored for each Worker.
+MAX_VERSIONS = 100
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a version consists of."""
+    """The content of a version: the code as its hash, the configuration and the bindings."""
 
     etag: str
     main: str
@@ -41,7 +42,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Which versions answer; `versions` are the API's `{"version_id", "percentage"}`."""
+    """A deployment. `versions` are the API's `{"version_id", "percentage"}`."""
 
     id: str
     created_on: str
@@ -53,8 +54,8 @@ def missing() -> ApiError:
     return ApiError(404, 100146, "Version not found.")
 
 
-def record(store: Store, script: int, content: Content, annotations: Mapping[str, str]) -> str:
-    """Keep a version; its id. Inside `write()`."""
+def insert(store: Store, script: int, content: Content, annotations: Mapping[str, str]) -> str:
+    """Insert a version and return its id. Call inside `write()`."""
     ident = str(uuid.uuid4())
     number = store.count("select coalesce(max(number), 0) + 1 from versions where script = ?", script)
     bindings = json.dumps([vars(one) for one in content.bindings])
@@ -76,19 +77,20 @@ def record(store: Store, script: int, content: Content, annotations: Mapping[str
 
 
 def prune(store: Store, script: int) -> list[str]:
-    """Forget the oldest that no deployment names; the hashes of their code. Inside `write()`."""
+    """Delete the oldest versions without a deployment and return the hashes of their code. Call inside `write()`."""
     rows = store.all(
         "select id, etag from (select id, etag from versions where script = ?1 order by number desc limit -1 offset ?2)"
-        " where id not in (select json_extract(value, '$.version_id') from deployments, json_each(versions) where script = ?1)",
+        " where id not in"
+        " (select json_extract(value, '$.version_id') from deployments, json_each(versions) where script = ?1)",
         script,
-        KEPT,
+        MAX_VERSIONS,
     )
     store.db.executemany("delete from versions where id = ?", [(row["id"],) for row in rows])
     return [row["etag"] for row in rows]
 
 
 def deploy(store: Store, script: int, versions: Sequence[Mapping[str, Any]], annotations: Mapping[str, str]) -> str:
-    """Note that these versions answer from now on; the id of the deployment. Inside `write()`."""
+    """Insert a deployment of these versions and return its id. Call inside `write()`."""
     ident = str(uuid.uuid4())
     store.db.execute(
         "insert into deployments values (?, ?, ?, ?, ?)",
@@ -97,13 +99,13 @@ def deploy(store: Store, script: int, versions: Sequence[Mapping[str, Any]], ann
     store.db.execute(
         "delete from deployments where script = ?1 and rowid not in"
         " (select rowid from deployments where script = ?1 order by rowid desc limit ?2)",
-        (script, KEPT),
+        (script, MAX_VERSIONS),
     )
     return ident
 
 
-def amend(store: Store, script: int, shares: Sequence[Mapping[str, Any]]) -> None:
-    """Note that the newest deployment divides its requests."""
+def set_traffic(store: Store, script: int, shares: Sequence[Mapping[str, Any]]) -> None:
+    """Replace the traffic split of the latest deployment."""
     with store.write() as db:
         db.execute(
             "update deployments set versions = ? where rowid = (select max(rowid) from deployments where script = ?)",
@@ -118,7 +120,7 @@ def from_row(store: Store, row: Any) -> Version:
 
 
 def listing(store: Store, script: int) -> list[Version]:
-    """The versions, newest first."""
+    """Return the versions, newest first."""
     return [
         from_row(store, row)
         for row in store.all("select * from versions where script = ? order by number desc", script)
@@ -138,7 +140,7 @@ def latest(store: Store, script: int) -> Version | None:
 
 
 def newest(store: Store, script: int) -> Version:
-    """The latest version, which must be there."""
+    """Return the latest version. Raise ApiError if there is none."""
     found = latest(store, script)
     if found is None:
         raise missing()
@@ -146,13 +148,13 @@ def newest(store: Store, script: int) -> Version:
 
 
 def active(store: Store, script: int) -> Version:
-    """The version that answers: the one with the largest share."""
+    """Return the deployed version, the one with the largest share if there are several."""
     shares = deployments(store, script)[0].versions
     return get(store, script, max(shares, key=lambda one: float(one["percentage"]))["version_id"])
 
 
-def newest_answers(store: Store, script: int) -> bool:
-    """Whether the latest version is deployed. A Worker of a namespace has no other."""
+def is_latest_deployed(store: Store, script: int) -> bool:
+    """Return whether the latest version is deployed. It always is for a Worker without versions."""
     latest_row = store.one("select id from versions where script = ? order by number desc limit 1", script)
     active = store.one("select versions from deployments where script = ? order by rowid desc limit 1", script)
     return (
@@ -163,7 +165,7 @@ def newest_answers(store: Store, script: int) -> bool:
 
 
 def deployments(store: Store, script: int) -> list[Deployment]:
-    """The deployments, the active one first."""
+    """Return the deployments, the active one first."""
     rows = store.all("select * from deployments where script = ? order by rowid desc", script)
     return [
         Deployment(row["id"], row["created_on"], json.loads(row["versions"]), json.loads(row["annotations"]))

@@ -98,7 +98,7 @@ class EdgeBackend:
             self.newest,
             scope,
             name,
-            lambda: scripts.answering(self.store, script),
+            lambda: scripts.active_version_info(self.store, script),
         )
         result["classes"], result["trusted"] = (
             script.migrations["classes"],
