@@ -253,7 +253,7 @@ def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any])
 def test_a_binding_that_is_read_anew_is_the_same(
     run: Runner, example: dict[str, t.Any], filled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = Binding.shown
+    plain = Binding.to_api
 
     def full(binding: Binding) -> dict[str, t.Any]:
         """What a server may say besides: something at every depth, one name instead of two, a default that nobody gave."""
@@ -277,7 +277,7 @@ def test_a_binding_that_is_read_anew_is_the_same(
     run.ok("worker", **WORKER, bindings=[example])
     remove_fingerprint_tag(run)
     if filled:
-        monkeypatch.setattr(Binding, "shown", full)
+        monkeypatch.setattr(Binding, "to_api", full)
     repaired = run.ok("worker", **WORKER, bindings=[example])
     assert verbs(repaired) == ["PATCH /script-settings"]
     assert repaired["diff"]["before"] == repaired["diff"]["after"]
