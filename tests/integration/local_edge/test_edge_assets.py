@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Static assets as visitors see them: which file a path means, who answers what is none, rules, headers, and the binding of Workers."""
+"""Static assets through workerd: paths, missing files, rules, headers and the assets binding."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ SITE = {
 HOST = "site.example.com"
 
 
-def site(
+def deploy_site(
     edge: Edge,
     config: dict[str, Any] | None = None,
     files: dict[str, str] | None = None,
     code: str | None = None,
     **metadata: Any,
 ) -> None:
-    """A Worker of the account at the host."""
+    """Deploy a Worker of the account at the host."""
     deploy(edge, "site", SITE if files is None else files, code, config=config, **metadata)
     edge.route(f"{HOST}/*", "site")
 
 
-def visit(edge: Edge, asked: str, **headers: str) -> str:
-    """What is seen at `/path`, or of `METHOD /path`; the path as it is, without a client that tidies it."""
-    method, path = asked.split() if " " in asked else ("GET", asked)
+def visit(edge: Edge, target: str, **headers: str) -> str:
+    """Visit `/path` or `METHOD /path`, without normalizing the path. Return the text or the location, after any status but 200."""
+    method, path = target.split() if " " in target else ("GET", target)
     connection = http.client.HTTPConnection(urlsplit(edge.http).netloc, timeout=30)
     connection.request(
         method, path, headers={"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}
     )
-    answer = connection.getresponse()
-    said = answer.getheader("location") or answer.read().decode()
+    response = connection.getresponse()
+    text = response.getheader("location") or response.read().decode()
     connection.close()
-    return said if answer.status == 200 else f"{answer.status} {said}".strip()
+    return text if response.status == 200 else f"{response.status} {text}".strip()
 
 
-#: What answers a path under each `html_handling`: a file, or a status and where it leads.
+#: The response of each path by `html_handling`: a file, or a status and a location.
 PAGES = """
 path                  auto-trailing-slash   force-trailing-slash  drop-trailing-slash   none
 /                     /index.html           /index.html           /index.html           404
@@ -96,21 +96,21 @@ HANDLINGS = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash
 
 
 def column(table: str, name: str) -> dict[str, str]:
-    """What answers each path, from one column of a table; `-` is an answer without a body."""
+    """Return the expected responses of one column of a table. `-` is a response without a body."""
     head, *rows = [re.split(r"\s{2,}", line) for line in table.strip().splitlines()]
     return {row[0]: "" if row[head.index(name)] == "-" else row[head.index(name)] for row in rows}
 
 
 @pytest.mark.parametrize("handling", HANDLINGS)
-def test_pages(edge: Edge, handling: str) -> None:
-    site(edge, {"html_handling": handling})
+def test_assets_html_handling_serves_expected_pages(edge: Edge, handling: str) -> None:
+    deploy_site(edge, {"html_handling": handling})
     answers = column(PAGES, handling)
     assert {path: visit(edge, path) for path in answers} == answers
 
 
-def test_a_page_is_not_redirected_to_a_file_of_the_same_content(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_assets_same_content_is_not_redirected(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "digest", lambda _path, _body: "0123456789abcdef" * 2)
-    site(edge, files={"/twin": "twin", "/twin.html": "twin"})
+    deploy_site(edge, files={"/twin": "twin", "/twin.html": "twin"})
     assert [visit(edge, path) for path in ("/twin", "/twin.html")] == ["twin", "twin"]
 
 
@@ -137,9 +137,9 @@ SPELLINGS = {
 }
 
 
-def test_ways_to_spell_a_path(edge: Edge) -> None:
-    """One address of each file answers, encoded as encodeURIComponent does; others lead to it."""
-    site(edge)
+def test_assets_non_canonical_path_redirects(edge: Edge) -> None:
+    """Each file has one canonical path, encoded as by encodeURIComponent. Other spellings redirect to it."""
+    deploy_site(edge)
     assert {path: visit(edge, path) for path in SPELLINGS} == SPELLINGS
 
 
@@ -156,15 +156,15 @@ HEAD /none            404                   404                   -
 
 
 @pytest.mark.parametrize("handling", NOT_FOUND)
-def test_what_is_not_there(edge: Edge, handling: str) -> None:
-    site(edge, {"not_found_handling": handling})
+def test_assets_missing_file_follows_not_found_handling(edge: Edge, handling: str) -> None:
+    deploy_site(edge, {"not_found_handling": handling})
     answers = column(STAND_INS, handling)
-    assert {asked: visit(edge, asked) for asked in answers} == answers
+    assert {target: visit(edge, target) for target in answers} == answers
 
 
-def test_without_what_stands_in(edge: Edge) -> None:
+def test_assets_missing_fallback_page_returns_404(edge: Edge) -> None:
     for handling in ("404-page", "single-page-application"):
-        site(edge, {"not_found_handling": handling}, files={"/about.html": "about"})
+        deploy_site(edge, {"not_found_handling": handling}, files={"/about.html": "about"})
         assert [visit(edge, path) for path in ("/", "/none", "/about")] == ["404", "404", "about"]
         edge.wipe()
 
@@ -182,9 +182,9 @@ METHODS = {
 }
 
 
-def test_methods(edge: Edge) -> None:
-    site(edge)
-    assert {asked: visit(edge, asked) for asked in METHODS} == METHODS
+def test_assets_other_methods_are_refused(edge: Edge) -> None:
+    deploy_site(edge)
+    assert {target: visit(edge, target) for target in METHODS} == METHODS
 
 
 CODE = "export default { fetch: (request) => new Response(`code ${request.method} ${new URL(request.url).pathname}`) };"
@@ -196,7 +196,7 @@ OLD, ON, OFF = (
 )
 SPA, PAGE = {"not_found_handling": "single-page-application"}, {"not_found_handling": "404-page"}
 TURNS = [
-    # configuration, metadata, headers, what is seen
+    # configuration, metadata, headers, expected responses
     (
         {},
         {},
@@ -254,7 +254,7 @@ TURNS = [
 
 @pytest.mark.parametrize(("config", "metadata", "headers", "expected"), TURNS)
 @pytest.mark.parametrize("namespace", [None, "tenants"])
-def test_assets_or_code(
+def test_assets_with_worker_selects_assets_or_code(
     edge: Edge,
     namespace: str | None,
     config: dict[str, Any],
@@ -266,8 +266,8 @@ def test_assets_or_code(
         Platform(edge, namespace)
         deploy(edge, "site", SITE, CODE, namespace, config, **metadata)
     else:
-        site(edge, config, code=CODE, **metadata)
-    assert {asked: visit(edge, asked, **headers) for asked in expected} == expected
+        deploy_site(edge, config, code=CODE, **metadata)
+    assert {target: visit(edge, target, **headers) for target in expected} == expected
 
 
 ETAG = f'"{digest("/app.css", "/app.css")}"'
@@ -281,14 +281,14 @@ CONDITIONS = {
 }
 
 
-def test_conditional_requests(edge: Edge) -> None:
-    """Only a single tag is compared, as on Cloudflare."""
-    site(edge)
+def test_assets_conditional_request_returns_304(edge: Edge) -> None:
+    """Only a single entity tag is compared, as on Cloudflare."""
+    deploy_site(edge)
     assert {tag: visit(edge, "/app.css", If_None_Match=tag) for tag in CONDITIONS} == CONDITIONS
 
 
-def test_headers_of_a_file(edge: Edge) -> None:
-    site(edge)
+def test_assets_file_has_expected_headers(edge: Edge) -> None:
+    deploy_site(edge)
     caching = "public, max-age=0, must-revalidate"
     for path, headers, expected in [
         ("/app.css", {}, ("text/css; charset=utf-8", ETAG, caching)),
@@ -297,11 +297,11 @@ def test_headers_of_a_file(edge: Edge) -> None:
         ("/app.css", {"Authorization": "Basic eA=="}, ("text/css; charset=utf-8", ETAG, None)),
         ("/plain", {}, (None, f'"{digest("/plain", "/plain")}"', caching)),
     ]:
-        answer = edge.get(HOST, path, headers=headers)
+        response = edge.get(HOST, path, headers=headers)
         assert (
-            answer.headers.get("content-type"),
-            answer.headers["etag"],
-            answer.headers.get("cache-control"),
+            response.headers.get("content-type"),
+            response.headers["etag"],
+            response.headers.get("cache-control"),
         ) == expected
     assert edge.get(HOST, "/app.css", headers={"Range": "bytes=0-2"}).text == "/app.css", (
         "the whole file, as on Cloudflare"
@@ -336,9 +336,9 @@ REDIRECTS = [
 
 
 @pytest.mark.parametrize(("rules", "expected"), REDIRECTS)
-def test_redirects(edge: Edge, rules: str, expected: dict[str, str]) -> None:
-    site(edge, {"_redirects": rules})
-    assert {asked: visit(edge, asked) for asked in expected} == expected
+def test_assets_redirects_file_is_applied(edge: Edge, rules: str, expected: dict[str, str]) -> None:
+    deploy_site(edge, {"_redirects": rules})
+    assert {target: visit(edge, target) for target in expected} == expected
 
 
 HEADERS: list[tuple[str, dict[str, dict[str, str | None]]]] = [
@@ -366,15 +366,15 @@ HEADERS: list[tuple[str, dict[str, dict[str, str | None]]]] = [
 
 
 @pytest.mark.parametrize(("rules", "expected"), HEADERS)
-def test_headers(edge: Edge, rules: str, expected: dict[str, dict[str, str | None]]) -> None:
-    site(edge, {"_headers": rules})
+def test_assets_headers_file_is_applied(edge: Edge, rules: str, expected: dict[str, dict[str, str | None]]) -> None:
+    deploy_site(edge, {"_headers": rules})
     assert {
         path: {name: edge.get(HOST, path).headers.get(name) for name in names} for path, names in expected.items()
     } == expected
 
 
-def test_headers_are_not_for_what_code_answers(edge: Edge) -> None:
-    site(edge, {"_headers": "/*\n  X-A: 1"}, code=CODE)
+def test_assets_headers_file_does_not_apply_to_worker(edge: Edge) -> None:
+    deploy_site(edge, {"_headers": "/*\n  X-A: 1"}, code=CODE)
     assert [edge.get(HOST, path).headers.get("x-a") for path in ("/about", "/none")] == ["1", None]
 
 
@@ -396,16 +396,16 @@ path                  auto-trailing-slash   force-trailing-slash  drop-trailing-
 
 
 @pytest.mark.parametrize("handling", HANDLINGS)
-def test_assets_below_a_path(edge: Edge, handling: str) -> None:
-    """What is asked for beyond the base path is not theirs, whatever the rules say."""
+def test_assets_base_path_serves_only_below_it(edge: Edge, handling: str) -> None:
+    """Paths outside the base path are not served from assets, whatever the rules are."""
     rules = "/docs/old /docs/about\n/docs/under /docs/app.css 200\n/docs/again /docs 200\n/docs/beyond /app.css 200\n/ /docs/"
-    site(edge, {"html_handling": handling, "base_path": "docs", "_redirects": rules})
+    deploy_site(edge, {"html_handling": handling, "base_path": "docs", "_redirects": rules})
     answers = column(BASES, handling)
     assert {path: visit(edge, path) for path in answers} == answers
 
 
-def test_code_answers_what_is_beyond_the_base_path(edge: Edge) -> None:
-    site(edge, {**SPA, "base_path": "/docs"}, code=CODE)
+def test_assets_base_path_worker_serves_other_paths(edge: Edge) -> None:
+    deploy_site(edge, {**SPA, "base_path": "/docs"}, code=CODE)
     assert [visit(edge, path, **NAVIGATES) for path in ("/docs/none", "/none", "/docs/about")] == [
         "/index.html",
         "code GET /none",
@@ -440,18 +440,18 @@ ASKED = {
 
 
 @pytest.mark.parametrize("namespace", [None, "tenants"])
-def test_the_binding(edge: Edge, namespace: str | None) -> None:
-    """Which host is asked for does not matter; redirects are followed unless the request says otherwise, as with every service."""
+def test_assets_binding_fetch_returns_asset(edge: Edge, namespace: str | None) -> None:
+    """The host is ignored. Redirects are followed unless the request disables it, as with every service."""
     config = {**PAGE, "run_worker_first": True, "_redirects": "/moved /about"}
     if namespace:
         Platform(edge, namespace)
         deploy(edge, "site", SITE, BINDING, namespace, config)
     else:
-        site(edge, config, code=BINDING)
-    assert {asked: visit(edge, asked) for asked in ASKED} == ASKED
+        deploy_site(edge, config, code=BINDING)
+    assert {target: visit(edge, target) for target in ASKED} == ASKED
 
 
-def test_a_new_version_is_live_on_the_next_request(platform: Platform) -> None:
+def test_assets_new_version_applies_to_next_request(platform: Platform) -> None:
     for body in ("body {}", "p {}"):
         deploy(
             platform.edge,
@@ -464,18 +464,18 @@ def test_a_new_version_is_live_on_the_next_request(platform: Platform) -> None:
         assert platform.get("tenant", "/app.css").text == body
 
 
-def test_bodies_are_kept_while_there_is_room(edge: Edge) -> None:
+def test_assets_cache_full_evicts_least_recently_used(edge: Edge) -> None:
     small, large, many = (
         "s" * 1000,
         "x" * (1024 * 1024 + 1),
         {f"/{number}.txt": f"{number:04}" * (256 * 1024 - 256) for number in range(66)},
     )
-    site(edge, files={"/small.txt": small, "/large.txt": large, "/same.txt": small, **many})
+    deploy_site(edge, files={"/small.txt": small, "/large.txt": large, "/same.txt": small, **many})
 
     def status(path: str, body: str) -> str:
-        answer = edge.get(HOST, path)
-        assert (answer.text, answer.headers["content-length"]) == (body, str(len(body)))
-        return answer.headers["cf-cache-status"]
+        response = edge.get(HOST, path)
+        assert (response.text, response.headers["content-length"]) == (body, str(len(body)))
+        return response.headers["cf-cache-status"]
 
     assert [status("/small.txt", small), status("/small.txt", small), status("/same.txt", small)] == [
         "MISS",
@@ -483,17 +483,17 @@ def test_bodies_are_kept_while_there_is_room(edge: Edge) -> None:
         "HIT",
     ]
     assert [status("/large.txt", large), status("/large.txt", large)] == ["MISS", "MISS"]
-    assert edge.get(HOST, "/large.txt", method="HEAD").headers["cf-cache-status"] == "HIT", "nothing has to be brought"
+    assert edge.get(HOST, "/large.txt", method="HEAD").headers["cf-cache-status"] == "HIT", "no file is fetched"
     for path, body in many.items():
         assert status(path, body) == "MISS"
-        assert status("/small.txt", small) == "HIT", "used again and again"
+        assert status("/small.txt", small) == "HIT", "recently used"
     assert [status(path, many[path]) for path in ("/0.txt", "/65.txt")] == ["MISS", "HIT"], (
         "the least recently used is gone"
     )
 
 
-def test_a_namespace_that_is_made_anew_has_files_of_its_own(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash says what clients say it does: what was kept by it goes with its namespace."""
+def test_assets_namespace_recreated_has_its_own_files(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients choose the hashes, so files cached by hash are dropped with their namespace."""
     monkeypatch.setattr(sites, "digest", lambda _path, _body: "0123456789abcdef" * 2)
     for body in ("first", "other"):
         platform = Platform(edge)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A law over all types of bindings, and the smaller ones of them: data points, rate limits, what a Worker knows of its version."""
+"""All types of bindings, and in detail: analytics, rate limits and version metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local_edge.runtime.definition import BLOB_BINDINGS, SUPPORTED_BINDINGS
 
 pytestmark = pytest.mark.integration
 
-#: What a binding has beside text in each of the keys that it must have, where what it points to need not be there.
+#: Values of required keys that are not plain text and refer to no object.
 VALUES: dict[str, dict[str, Any]] = {
     "json": {"json": [1]},
     "ratelimit": {"simple": {"limit": 1, "period": 10}},
@@ -29,7 +29,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "key_base64": "c2VjcmV0",
     },
 }
-#: Where what else a binding points to is made: path, the key of its name, and what the binding calls it.
+#: How to create the object that a binding refers to: path, key of the name, key of the reference.
 PRODUCTS = {
     "kv_namespace": ("/storage/kv/namespaces", "title", "id"),
     "dispatch_namespace": ("/workers/dispatch/namespaces", "name", "namespace_name"),
@@ -41,26 +41,26 @@ PRODUCTS = {
     "secrets_store_secret": ("/secrets_store/stores", "name", "id"),
     "mtls_certificate": ("/mtls_certificates", "name", "id"),
 }
-#: Bindings that belong to more than an upload, and have tests of their own: scripts, Durable Objects, static assets.
+#: Bindings with tests of their own: service Worker scripts, Durable Objects, static assets.
 ELSEWHERE = {*BLOB_BINDINGS, "durable_object_namespace", "assets"}
 
 
-def example(edge: Edge, label: str) -> dict[str, Any]:
-    """A binding of a type, with what it points to."""
-    kind, given = SCHEMAS[label], dict(VALUES.get(label, {}))
+def example_binding(edge: Edge, label: str) -> dict[str, Any]:
+    """Return a binding of a type, and create the object it refers to."""
+    kind, values = SCHEMAS[label], dict(VALUES.get(label, {}))
     if label == "service":
         edge.deploy("target", ECHO)
-        given["service"] = "target"
+        values["service"] = "target"
     elif label in PRODUCTS and kind.reference:
         path, key, shown = PRODUCTS[label]
-        given[kind.reference.key] = edge.call("POST", path, json={key: f"thing-{uuid.uuid4().hex}"})[shown]
-    return {"name": "B", "type": label, **{key: "x" for key in kind.required if key not in given}, **given}
+        values[kind.reference.key] = edge.call("POST", path, json={key: f"thing-{uuid.uuid4().hex}"})[shown]
+    return {"name": "B", "type": label, **{key: "x" for key in kind.required if key not in values}, **values}
 
 
 @pytest.mark.parametrize("label", sorted(set(SCHEMAS) - ELSEWHERE))
-def test_every_type_of_binding_is_run_or_refused_and_none_is_ignored(edge: Edge, label: str) -> None:
+def test_upload_each_binding_type_runs_or_is_refused(edge: Edge, label: str) -> None:
     answer = edge.upload(
-        "w", "export default { fetch: (request, env) => new Response(typeof env.B) };", bindings=[example(edge, label)]
+        "w", "export default { fetch: (request, env) => new Response(typeof env.B) };", bindings=[example_binding(edge, label)]
     )
     if label in SUPPORTED_BINDINGS:
         assert answer.ok, answer.text
@@ -78,7 +78,7 @@ def test_every_type_of_binding_is_run_or_refused_and_none_is_ignored(edge: Edge,
 @pytest.mark.parametrize(
     ("kind", "content_type"), [("python", "text/x-python"), ("requirement", "text/x-python-requirement")]
 )
-def test_modules_that_it_does_not_run_are_refused(edge: Edge, kind: str, content_type: str) -> None:
+def test_upload_unsupported_module_type_is_refused(edge: Edge, kind: str, content_type: str) -> None:
     error = edge.upload("w", ECHO, files={"worker.py": (content_type, "import js")}).json()["errors"][0]
     assert error["code"] == 10021
     assert error["message"].startswith(
@@ -86,7 +86,7 @@ def test_modules_that_it_does_not_run_are_refused(edge: Edge, kind: str, content
     )
 
 
-def points(edge: Edge, dataset: str) -> list[dict[str, Any]]:
+def data_points(edge: Edge, dataset: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = edge.session.get(
         edge.api.replace("/client/v4", f"/_edge/analytics?dataset={dataset}")
     ).json()["points"]
@@ -94,16 +94,16 @@ def points(edge: Edge, dataset: str) -> list[dict[str, Any]]:
 
 
 def dataset() -> str:
-    """The name of a dataset of this test's own."""
+    """Provide a unique name of a dataset."""
     return uuid.uuid4().hex
 
 
-def written(edge: Edge, name: str, code: str) -> Any:
-    """What comes of this, `a` being a dataset."""
+def run_with_dataset(edge: Edge, name: str, code: str) -> Any:
+    """Run code in a Worker with the dataset `a`."""
     return edge.evaluate(f"((a) => {code})(env.A)", {"name": "A", "type": "analytics_engine", "dataset": name})
 
 
-def test_data_points_are_kept_with_their_time_and_worker(platform: Platform) -> None:
+def test_data_points_are_stored_with_time_and_worker(platform: Platform) -> None:
     name, edge = dataset(), platform.edge
     code = """export default { fetch: (request, env) => {
       env.A.writeDataPoint({ indexes: ["customer"], blobs: ["grüße", null, new TextEncoder().encode("bytes").buffer, 5], doubles: [1.5, "2", true] });
@@ -111,8 +111,8 @@ def test_data_points_are_kept_with_their_time_and_worker(platform: Platform) -> 
     platform.deploy_tenant("a", code, bindings=[{"name": "A", "type": "analytics_engine", "dataset": name}])
     before = time.time()
     platform.get("a")
-    wait_until(lambda: len(points(edge, name)) == 2)
-    first, second = points(edge, name)
+    wait_until(lambda: len(data_points(edge, name)) == 2)
+    first, second = data_points(edge, name)
     assert first.pop("time") >= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(before))
     assert first == {
         "worker": "tenants/a",
@@ -121,9 +121,9 @@ def test_data_points_are_kept_with_their_time_and_worker(platform: Platform) -> 
         "doubles": [1.5, 2, 1],
     }
     assert (second["indexes"], second["blobs"], second["doubles"]) == ([], [], [])
-    assert points(edge, dataset()) == []
-    asked = edge.session.get(edge.api.replace("/client/v4", "/_edge/analytics"))
-    assert (asked.status_code, asked.json()["errors"][0]["code"]) == (400, 10004)
+    assert data_points(edge, dataset()) == []
+    response = edge.session.get(edge.api.replace("/client/v4", "/_edge/analytics"))
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (400, 10004)
 
 
 POINTS = {
@@ -137,24 +137,24 @@ POINTS = {
 
 
 @pytest.mark.parametrize("code", POINTS)
-def test_data_points_beyond_the_limits_are_refused(edge: Edge, code: str) -> None:
+def test_data_points_over_limit_are_refused(edge: Edge, code: str) -> None:
     name = dataset()
-    assert written(edge, name, code) == ["TypeError", POINTS[code]]
-    assert points(edge, name) == []
+    assert run_with_dataset(edge, name, code) == ["TypeError", POINTS[code]]
+    assert data_points(edge, name) == []
 
 
-def test_data_points_at_the_limits_are_taken_and_the_latest_thousand_kept(edge: Edge) -> None:
+def test_data_points_at_limit_are_accepted_and_latest_1000_kept(edge: Edge) -> None:
     name = dataset()
     full = "{ indexes: ['ü'.repeat(48)], blobs: Array(20).fill('x'.repeat(800)), doubles: Array(20).fill(1e300) }"
-    assert written(edge, name, f"typeof a.writeDataPoint({full})") == "undefined"
-    wait_until(lambda: len(points(edge, name)) == 1)
-    written(edge, name, "{ for (let n = 1; n <= 1200; n += 1) a.writeDataPoint({ doubles: [n] }); }")
-    wait_until(lambda: points(edge, name)[-1]["doubles"] == [1200])
-    assert [one["doubles"] for one in points(edge, name)] == [[n] for n in range(201, 1201)]
+    assert run_with_dataset(edge, name, f"typeof a.writeDataPoint({full})") == "undefined"
+    wait_until(lambda: len(data_points(edge, name)) == 1)
+    run_with_dataset(edge, name, "{ for (let n = 1; n <= 1200; n += 1) a.writeDataPoint({ doubles: [n] }); }")
+    wait_until(lambda: data_points(edge, name)[-1]["doubles"] == [1200])
+    assert [one["doubles"] for one in data_points(edge, name)] == [[n] for n in range(201, 1201)]
 
 
-def limited(edge: Edge, code: str, namespace: str, limit: int = 2, period: int = 60) -> Any:
-    """What comes of this, `r` being a rate limit."""
+def run_with_rate_limit(edge: Edge, code: str, namespace: str, limit: int = 2, period: int = 60) -> Any:
+    """Run code in a Worker with the rate limit `r`."""
     binding = {
         "name": "R",
         "type": "ratelimit",
@@ -164,30 +164,30 @@ def limited(edge: Edge, code: str, namespace: str, limit: int = 2, period: int =
     return edge.evaluate(f"(async (r) => {code})(env.R)", binding)
 
 
-def whole(period: int, needed: float) -> None:
-    """Wait, if less is left of the window that is now."""
-    left = period - time.time() % period
-    if left < needed:
-        time.sleep(left + 0.05)
+def wait_for_window(period: int, needed: float) -> None:
+    """Wait for the next window unless enough of the current one remains."""
+    remaining = period - time.time() % period
+    if remaining < needed:
+        time.sleep(remaining + 0.05)
 
 
-def test_a_rate_limit_counts_by_key_and_namespace(edge: Edge) -> None:
+def test_rate_limit_counts_by_key_and_namespace(edge: Edge) -> None:
     one, other = dataset(), dataset()
     three = "[(await r.limit({ key: 'a' })).success, (await r.limit({ key: 'a' })).success, (await r.limit({ key: 'a' })).success]"
-    whole(60, 5)
-    assert limited(edge, three, one) == [True, True, False]
-    assert limited(edge, three, other) == [True, True, False]
-    assert limited(edge, "r.limit({ key: 'b' })", one) == {"success": True}
-    assert limited(edge, "r.limit({ key: 'a' })", one, limit=3) == {"success": True}, (
+    wait_for_window(60, 5)
+    assert run_with_rate_limit(edge, three, one) == [True, True, False]
+    assert run_with_rate_limit(edge, three, other) == [True, True, False]
+    assert run_with_rate_limit(edge, "r.limit({ key: 'b' })", one) == {"success": True}
+    assert run_with_rate_limit(edge, "r.limit({ key: 'a' })", one, limit=3) == {"success": True}, (
         "of another binding, with another limit: one count"
     )
-    assert limited(edge, "r.limit({ key: 'a' })", one, limit=3) == {"success": False}
+    assert run_with_rate_limit(edge, "r.limit({ key: 'a' })", one, limit=3) == {"success": False}
 
 
-def test_a_rate_limit_begins_anew_with_each_window(edge: Edge) -> None:
+def test_rate_limit_new_window_resets_count(edge: Edge) -> None:
     namespace = dataset()
-    whole(10, 2)
-    assert [limited(edge, "r.limit({ key: 'a' })", namespace, 1, 10)["success"] for _time in range(2)] == [True, False]
+    wait_for_window(10, 2)
+    assert [run_with_rate_limit(edge, "r.limit({ key: 'a' })", namespace, 1, 10)["success"] for _time in range(2)] == [True, False]
     time.sleep(10 - time.time() % 10 + 0.05)
     assert edge.get("evaluating.example.com").json() == {"success": True}
 
@@ -201,11 +201,11 @@ RATES = {
 
 
 @pytest.mark.parametrize("code", RATES)
-def test_what_no_rate_limit_takes(edge: Edge, code: str) -> None:
-    assert limited(edge, code, dataset()) == ["Error", RATES[code]]
+def test_rate_limit_invalid_argument_raises(edge: Edge, code: str) -> None:
+    assert run_with_rate_limit(edge, code, dataset()) == ["Error", RATES[code]]
 
 
-def test_a_worker_knows_its_version_and_its_tag(edge: Edge) -> None:
+def test_version_metadata_contains_version_and_tag(edge: Edge) -> None:
     code = "export default { fetch: (request, env) => Response.json(env.V) };"
     binding = [{"name": "V", "type": "version_metadata"}]
     first = edge.deploy("w", code, bindings=binding, annotations={"workers/tag": "v1", "workers/message": "first"})
@@ -227,22 +227,22 @@ def test_a_worker_knows_its_version_and_its_tag(edge: Edge) -> None:
     )
     assert edge.get("example.com").json()["id"] == shown["id"]
     edge.call("PUT", "/workers/scripts/w/tags", json=["plan-pro"])
-    assert edge.get("example.com").json()["id"] == shown["id"], "tags make no version"
+    assert edge.get("example.com").json()["id"] == shown["id"], "changing tags creates no version"
 
 
-def test_a_tenant_knows_the_deployment_that_its_upload_was(platform: Platform) -> None:
+def test_version_metadata_of_tenant_contains_deployment(platform: Platform) -> None:
     code = "import { env } from 'cloudflare:workers'; const { tag } = env.V; export default { fetch: (request, env) => Response.json({ ...env.V, tag }) };"
     binding = [{"name": "V", "type": "version_metadata"}]
-    seen = []
+    versions = []
     for _upload in range(2):
         deployed = platform.deploy_tenant("a", code, bindings=binding)
         platform.edge.call(
             "PUT", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a/tags", json=["plan-pro"]
         )
-        seen.append(platform.get("a").json())
-        assert (uuid.UUID(seen[-1]["id"]).hex, seen[-1]["timestamp"]) == (
+        versions.append(platform.get("a").json())
+        assert (uuid.UUID(versions[-1]["id"]).hex, versions[-1]["timestamp"]) == (
             deployed["deployment_id"],
             deployed["modified_on"],
         )
-        assert seen[-1]["tag"] == ""
-    assert seen[0]["id"] != seen[1]["id"]
+        assert versions[-1]["tag"] == ""
+    assert versions[0]["id"] != versions[1]["id"]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Cache API in Workers: what is kept and for how long, what it answers, and who shares it."""
+"""The Cache API in Workers: storage, expiry, responses and sharing."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from edge_process import ECHO, Edge, Platform
 
 pytestmark = pytest.mark.integration
 
-#: Does what it is told with the cache that it is told; what it says is the outcome, be it an error.
+#: Runs the requested operation on a cache. Responds with its result or error.
 WORKER = """
-const shown = async (found) => found && { status: found.status, headers: Object.fromEntries(found.headers), text: await found.text() };
-const ACTS = {
+const describe = async (found) => found && { status: found.status, headers: Object.fromEntries(found.headers), text: await found.text() };
+const OPERATIONS = {
   put: (cache, key, { body, ...init }) => cache.put(key, new Response(body, init)),
-  match: async (cache, key, options) => shown(await cache.match(key, options)),
+  match: async (cache, key, options) => describe(await cache.match(key, options)),
   delete: (cache, key, options) => cache.delete(key, options),
 };
 export default { async fetch(request) {
-  const { act, name, url, asked, told } = await request.json();
+  const { operation, name, url, init, options } = await request.json();
   try {
     const cache = name === null ? caches.default : await caches.open(name);
-    return Response.json((await ACTS[act](cache, asked ? new Request(url, asked) : url, told)) ?? null);
+    return Response.json((await OPERATIONS[operation](cache, init ? new Request(url, init) : url, options)) ?? null);
   } catch (error) { return Response.json(`${error.name}: ${error.message}`); }
 } };
 """
@@ -35,33 +35,33 @@ HOUR = {"cache-control": "max-age=3600"}
 
 
 class Caches:
-    """The caches of the Worker at a host; every client has an address of its own."""
+    """The caches of the Worker at a host. Each instance has its own URL by default."""
 
     def __init__(self, edge: Edge, host: str, url: str | None = None) -> None:
         self.edge, self.host, self.url = edge, host, url or f"http://{uuid.uuid4()}.example.com/x"
 
-    def do(self, act: str, name: str | None, asked: dict[str, Any] | None, told: Any) -> Any:
-        told = {"act": act, "name": name, "url": self.url, "asked": asked, "told": told}
-        return self.edge.get(self.host, method="POST", json=told).json()
+    def run(self, operation: str, name: str | None, request: dict[str, Any] | None, options: Any) -> Any:
+        call = {"operation": operation, "name": name, "url": self.url, "init": request, "options": options}
+        return self.edge.get(self.host, method="POST", json=call).json()
 
     def put(
-        self, body: str | None = "kept", name: str | None = None, asked: dict[str, Any] | None = None, **init: Any
+        self, body: str | None = "kept", name: str | None = None, request: dict[str, Any] | None = None, **init: Any
     ) -> Any:
-        return self.do("put", name, asked, {"body": body, **init})
+        return self.run("put", name, request, {"body": body, **init})
 
-    def match(self, name: str | None = None, asked: dict[str, Any] | None = None, **options: Any) -> Any:
-        return self.do("match", name, asked, options)
+    def match(self, name: str | None = None, request: dict[str, Any] | None = None, **options: Any) -> Any:
+        return self.run("match", name, request, options)
 
-    def delete(self, name: str | None = None, asked: dict[str, Any] | None = None, **options: Any) -> Any:
-        return self.do("delete", name, asked, options)
+    def delete(self, name: str | None = None, request: dict[str, Any] | None = None, **options: Any) -> Any:
+        return self.run("delete", name, request, options)
 
     def text(self, name: str | None = None) -> str | None:
         found = self.match(name)
         return found["text"] if isinstance(found, dict) else found
 
 
-def caches_at(edge: Edge, name: str, url: str | None = None) -> Caches:
-    """The caches of a Worker of the account."""
+def deploy_caches(edge: Edge, name: str, url: str | None = None) -> Caches:
+    """Deploy a Worker in the account and return its caches."""
     edge.deploy(name, WORKER)
     edge.route(f"{name}.example.com/*", name)
     return Caches(edge, f"{name}.example.com", url)
@@ -69,10 +69,10 @@ def caches_at(edge: Edge, name: str, url: str | None = None) -> Caches:
 
 @pytest.fixture
 def cache(edge: Edge) -> Caches:
-    return caches_at(edge, "one")
+    return deploy_caches(edge, "one")
 
 
-def test_put_match_delete(cache: Caches) -> None:
+def test_cache_put_match_delete_returns_stored_response(cache: Caches) -> None:
     assert cache.match() is None
     assert cache.put("hello", status=404, headers={**HOUR, "x-own": "yes"}) is None
     found = cache.match()
@@ -89,7 +89,7 @@ def test_put_match_delete(cache: Caches) -> None:
     assert (cache.delete(), cache.delete(), cache.match()) == (True, False, None)
 
 
-def test_a_later_put_replaces_an_earlier_one_unless_it_is_refused(cache: Caches) -> None:
+def test_cache_put_again_replaces_unless_not_storable(cache: Caches) -> None:
     for body, headers in (("first", HOUR), ("second", HOUR), ("third", {"cache-control": "no-store"})):
         cache.put(body, headers=headers)
     assert cache.text() == "second"
@@ -118,7 +118,7 @@ def test_a_later_put_replaces_an_earlier_one_unless_it_is_refused(cache: Caches)
         (200, {"age": "50", "cache-control": "max-age=60"}),
     ],
 )
-def test_what_is_kept(cache: Caches, status: int, headers: dict[str, str]) -> None:
+def test_cache_put_storable_response_is_stored(cache: Caches, status: int, headers: dict[str, str]) -> None:
     assert cache.put("" if status in (301, 302, 303) else "kept", status=status, headers=headers) is None
     found = cache.match()
     assert found["status"] == status
@@ -148,21 +148,21 @@ def test_what_is_kept(cache: Caches, status: int, headers: dict[str, str]) -> No
         (304, HOUR),
     ],
 )
-def test_what_is_not_kept(cache: Caches, status: int, headers: dict[str, str]) -> None:
+def test_cache_put_not_storable_response_is_ignored(cache: Caches, status: int, headers: dict[str, str]) -> None:
     assert cache.put(None if status == 304 else "kept", status=status, headers=headers) is None
     assert cache.match() is None
     assert cache.delete() is False
 
 
-def test_what_was_asked_for_with_an_authorization_is_kept_if_it_is_public(cache: Caches) -> None:
-    asked = {"headers": {"authorization": "Bearer x"}}
-    cache.put(asked=asked, headers=HOUR)
+def test_cache_put_authorized_request_requires_public(cache: Caches) -> None:
+    request = {"headers": {"authorization": "Bearer x"}}
+    cache.put(request=request, headers=HOUR)
     assert cache.match() is None
-    cache.put(asked=asked, headers={"cache-control": "public, max-age=60"})
+    cache.put(request=request, headers={"cache-control": "public, max-age=60"})
     assert cache.text() == "kept"
 
 
-def test_it_ends(cache: Caches) -> None:
+def test_cache_entry_expires(cache: Caches) -> None:
     cache.put(headers={"cache-control": "max-age=1"})
     assert cache.text() == "kept"
     time.sleep(1.2)
@@ -170,29 +170,29 @@ def test_it_ends(cache: Caches) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "refusal"),
+    ("options", "message"),
     [
         ({"status": 206}, "TypeError: Cannot cache response to a range request (206 Partial Content)."),
         ({"headers": {"vary": "accept, *"}}, "TypeError: Cannot cache response with 'Vary: *' header."),
-        ({"asked": {"method": "POST"}}, "TypeError: Cannot cache response to non-GET request."),
+        ({"request": {"method": "POST"}}, "TypeError: Cannot cache response to non-GET request."),
     ],
 )
-def test_what_cannot_be_put(cache: Caches, told: dict[str, Any], refusal: str) -> None:
-    assert cache.put(**told) == refusal
+def test_cache_put_invalid_response_or_request_raises(cache: Caches, options: dict[str, Any], message: str) -> None:
+    assert cache.put(**options) == message
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])
-def test_other_methods_match_nothing_unless_told_to(cache: Caches, method: str) -> None:
+def test_cache_match_other_method_requires_ignore_method(cache: Caches, method: str) -> None:
     cache.put()
-    asked = {"method": method}
-    assert cache.match(asked=asked) is None
-    assert cache.match(asked=asked, ignoreMethod=True)["text"] == "kept"
-    assert cache.delete(asked=asked) is False
-    assert cache.delete(asked=asked, ignoreMethod=True) is True
+    request = {"method": method}
+    assert cache.match(request=request) is None
+    assert cache.match(request=request, ignoreMethod=True)["text"] == "kept"
+    assert cache.delete(request=request) is False
+    assert cache.delete(request=request, ignoreMethod=True) is True
 
 
 @pytest.mark.parametrize("field", ["ignoreSearch", "ignoreVary", "cacheName"])
-def test_options_that_cloudflare_does_not_have(cache: Caches, field: str) -> None:
+def test_cache_match_unsupported_option_raises(cache: Caches, field: str) -> None:
     assert cache.match(**{field: True}) == f"Error: The '{field}' field on 'CacheQueryOptions' is not implemented."
 
 
@@ -206,25 +206,25 @@ def test_options_that_cloudflare_does_not_have(cache: Caches, field: str) -> Non
         ("ftp://e.test/", "ftp://e.test/", "http://e.test/"),
     ],
 )
-def test_keys_are_whole_urls(edge: Edge, cache: Caches, url: str, same: str, other: str) -> None:
+def test_cache_key_is_normalized_url(edge: Edge, cache: Caches, url: str, same: str, other: str) -> None:
     Caches(edge, cache.host, url).put(url)
     assert [Caches(edge, cache.host, one).text() for one in (url, same, other)] == [url, url, None]
 
 
 @pytest.mark.parametrize(
-    ("url", "refusal"),
+    ("url", "message"),
     [
         ("http://user:secret@e.test/", "Invalid URL. Cache API keys must be fully-qualified, valid URLs."),
         ("data:,x", "Invalid URL. Cache API keys must be fully-qualified, valid URLs."),
         ("/relative", "Invalid URL: /relative"),
     ],
 )
-def test_keys_that_are_none(edge: Edge, cache: Caches, url: str, refusal: str) -> None:
-    assert Caches(edge, cache.host, url).put() == f"TypeError: {refusal}"
+def test_cache_put_invalid_url_raises(edge: Edge, cache: Caches, url: str, message: str) -> None:
+    assert Caches(edge, cache.host, url).put() == f"TypeError: {message}"
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "text"),
+    ("request", "status", "text"),
     [
         ({"if-none-match": '"v1"'}, 304, ""),
         ({"if-none-match": 'W/"v1"'}, 304, ""),
@@ -247,15 +247,17 @@ def test_keys_that_are_none(edge: Edge, cache: Caches, url: str, refusal: str) -
         ({"cache-control": "no-cache"}, 200, "0123456789"),
     ],
 )
-def test_conditions_and_ranges(cache: Caches, asked: dict[str, str], status: int, text: str) -> None:
+def test_cache_match_conditional_or_range_request_returns_matching_status(
+    cache: Caches, request: dict[str, str], status: int, text: str
+) -> None:
     cache.put("0123456789", headers={"etag": '"v1"', "last-modified": "Wed, 01 Jan 2025 00:00:00 GMT", **HOUR})
-    found = cache.match(asked={"headers": asked})
+    found = cache.match(request={"headers": request})
     assert (found["status"], found["text"], found["headers"]["cf-cache-status"]) == (status, text, "HIT")
     span = {"234": "2-4", "789": "7-9", "56789": "5-9"}.get(text, "*")
     assert found["headers"].get("content-range") == (f"bytes {span}/10" if status in (206, 416) else None)
 
 
-def test_caches_that_are_opened_are_others(cache: Caches) -> None:
+def test_cache_named_caches_are_separate(cache: Caches) -> None:
     for name in (None, "a", "ü/é", "default"):
         cache.put(str(name), name)
     assert [cache.text(name) for name in (None, "a", "ü/é", "default", "b")] == ["None", "a", "ü/é", "default", None]
@@ -266,7 +268,7 @@ def test_caches_that_are_opened_are_others(cache: Caches) -> None:
 
 OBJECTS = """
 const url = "http://objects.test/";
-const said = async (act) => { try { return await act(); } catch (error) { return `${error.name}: ${error.message}`; } };
+const outcome = async (act) => { try { return await act(); } catch (error) { return `${error.name}: ${error.message}`; } };
 export default { async fetch(request, env, ctx) {
   const cache = caches.default;
   const own = new Response("body");
@@ -277,21 +279,21 @@ export default { async fetch(request, env, ctx) {
   const { match } = cache;
   return Response.json({
     used, text: await found.clone().text(), url: found.url, classes: [cache instanceof Cache, caches instanceof CacheStorage, found instanceof Response],
-    immutable: await said(() => found.headers.set("a", "b")), foreign: await said(() => match(url)), twice: await said(() => cache.put(url, own)),
-    missing: await said(() => cache.match()), what: await said(() => cache.put(url, "text")), add: await said(() => cache.add(url)),
+    immutable: await outcome(() => found.headers.set("a", "b")), foreign: await outcome(() => match(url)), twice: await outcome(() => cache.put(url, own)),
+    missing: await outcome(() => cache.match()), what: await outcome(() => cache.put(url, "text")), add: await outcome(() => cache.add(url)),
     same: caches.default === cache, opened: (await caches.open("a")) instanceof Cache,
   });
 } };
 """
 
 
-def test_the_objects_are_those_of_the_runtime(edge: Edge) -> None:
+def test_cache_objects_behave_as_in_runtime(edge: Edge) -> None:
     edge.deploy("w", OBJECTS)
     edge.route("w.example.com/*", "w")
     foreign = "TypeError: Illegal invocation: function called with incorrect `this` reference."
-    seen = edge.get("w.example.com").json()
-    assert seen.pop("foreign").startswith(foreign)
-    assert seen == {
+    result = edge.get("w.example.com").json()
+    assert result.pop("foreign").startswith(foreign)
+    assert result == {
         "used": True,
         "text": "body",
         "url": "",
@@ -308,7 +310,7 @@ def test_the_objects_are_those_of_the_runtime(edge: Edge) -> None:
 
 ENCODED = """
 const bytes = async (format) => new Response(new Response("zip me ".repeat(50)).body.pipeThrough(new CompressionStream(format))).arrayBuffer();
-const MADE = {
+const RESPONSES = {
   "/automatic": () => new Response("zip me ".repeat(50), { headers: { "content-encoding": "gzip" } }),
   "/manual": async () => new Response(await bytes("gzip"), { headers: { "content-encoding": "gzip" }, encodeBody: "manual" }),
   "/plain": () => new Response("zip me ".repeat(50)),
@@ -318,7 +320,7 @@ export default { async fetch(request) {
   const cache = caches.default;
   const found = await cache.match(request);
   if (found) return found;
-  const make = MADE[new URL(request.url).pathname];
+  const make = RESPONSES[new URL(request.url).pathname];
   await cache.put(request, await make());
   return make();
 } };
@@ -326,7 +328,7 @@ export default { async fetch(request) {
 
 
 @pytest.mark.parametrize("path", ["/automatic", "/manual", "/plain", "/stream"])
-def test_bodies_keep_their_encoding(edge: Edge, path: str) -> None:
+def test_cache_body_keeps_content_encoding(edge: Edge, path: str) -> None:
     edge.deploy("w", ENCODED)
     host = f"{uuid.uuid4()}.example.com"
     edge.route(f"{host}/*", "w")
@@ -344,14 +346,18 @@ export default { async fetch(request) {
   const hits = [];
   for (let number = from; number < to; number += 1) {
     if (size) await cache.put(at(number), new Response(new Uint8Array(size)));
-    else { const found = await cache.match(at(number)); await found?.body.cancel(); if (found) hits.push(number); }
+    else {
+      const found = await cache.match(at(number));
+      await found?.body.cancel();
+      if (found) hits.push(number);
+    }
   }
   return Response.json(hits);
 } };
 """
 
 
-def test_only_so_many_bytes_are_kept_those_used_last(edge: Edge) -> None:
+def test_cache_full_evicts_least_recently_used(edge: Edge) -> None:
     edge.deploy("w", MANY)
     edge.route("many.example.com/*", "w")
     edge.get("many.example.com", f"/0/60/{1024 * 1024}")
@@ -367,8 +373,8 @@ def test_only_so_many_bytes_are_kept_those_used_last(edge: Edge) -> None:
     assert edge.get("many.example.com", "/0/100").json() == hits
 
 
-def test_workers_of_the_account_share_their_caches(edge: Edge, cache: Caches) -> None:
-    other = caches_at(edge, "other", cache.url)
+def test_cache_workers_of_account_share_caches(edge: Edge, cache: Caches) -> None:
+    other = deploy_caches(edge, "other", cache.url)
     for name in (None, "named"):
         cache.put(f"of one {name}", name)
         assert other.text(name) == f"of one {name}"
@@ -378,21 +384,21 @@ def test_workers_of_the_account_share_their_caches(edge: Edge, cache: Caches) ->
     assert cache.text() is None
 
 
-def test_an_untrusted_worker_has_caches_of_its_own(platform: Platform) -> None:
+def test_cache_untrusted_worker_has_separate_caches(platform: Platform) -> None:
     edge, url = platform.edge, f"http://{uuid.uuid4()}.test/"
     platform.deploy_tenant("a", WORKER)
     platform.deploy_tenant("b", WORKER)
     of_a, of_b, of_account = (
         Caches(edge, "a.example.com", url),
         Caches(edge, "b.example.com", url),
-        caches_at(edge, "of-account", url),
+        deploy_caches(edge, "of-account", url),
     )
     for client in (of_a, of_b):
-        refusal = client.put()
-        assert refusal == client.match()
-        assert "caches.default is not available" in refusal
-        assert "caches.open(NAME)" in refusal
-        assert "trusted_workers" in refusal
+        message = client.put()
+        assert message == client.match()
+        assert "caches.default is not available" in message
+        assert "caches.open(NAME)" in message
+        assert "trusted_workers" in message
     of_a.put("of a", "named")
     of_account.put("of the account", "named")
     assert [client.text("named") for client in (of_a, of_b, of_account)] == ["of a", None, "of the account"]
@@ -403,7 +409,7 @@ def test_an_untrusted_worker_has_caches_of_its_own(platform: Platform) -> None:
     assert of_a.text("named") is None
 
 
-def test_an_untrusted_worker_that_takes_the_default_cache_at_its_top_fails_with_the_reason(platform: Platform) -> None:
+def test_cache_untrusted_worker_default_cache_at_top_level_fails_with_reason(platform: Platform) -> None:
     platform.deploy_tenant("a", "const cache = caches.default; export default { fetch: () => new Response('here') };")
     assert "caches.default is not available" in platform.get("a").text
 
@@ -412,7 +418,7 @@ def trust(edge: Edge, namespace: str, trusted: bool = True) -> None:
     edge.call("PUT", f"/workers/dispatch/namespaces/{namespace}", json={"name": namespace, "trusted_workers": trusted})
 
 
-def test_trust_is_of_workers_that_are_uploaded_afterwards(platform: Platform) -> None:
+def test_cache_trusted_namespace_applies_to_later_uploads(platform: Platform) -> None:
     edge, url = platform.edge, f"http://{uuid.uuid4()}.test/"
     for name in ("old", "new"):
         platform.deploy_tenant(name, WORKER)
@@ -438,7 +444,7 @@ def test_trust_is_of_workers_that_are_uploaded_afterwards(platform: Platform) ->
     assert new.text("named") is None
 
 
-def test_each_trusted_namespace_shares_with_itself_only(platform: Platform) -> None:
+def test_cache_trusted_namespaces_are_separate(platform: Platform) -> None:
     edge, url = platform.edge, f"http://{uuid.uuid4()}.test/"
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "others"})
     edge.deploy(
@@ -450,13 +456,13 @@ def test_each_trusted_namespace_shares_with_itself_only(platform: Platform) -> N
     for namespace in (platform.namespace, "others"):
         trust(edge, namespace)
         edge.deploy("a", WORKER, namespace=namespace)
-    places = [
+    all_caches = [
         Caches(edge, "a.example.com", url),
         Caches(edge, "second.example.com", url),
-        caches_at(edge, "of-account", url),
+        deploy_caches(edge, "of-account", url),
     ]
     for name in (None, "named"):
-        for number, place in enumerate(places):
-            assert place.text(name) is None
-            place.put(str(number), name)
-        assert [place.text(name) for place in places] == ["0", "1", "2"]
+        for number, caches in enumerate(all_caches):
+            assert caches.text(name) is None
+            caches.put(str(number), name)
+        assert [caches.text(name) for caches in all_caches] == ["0", "1", "2"]

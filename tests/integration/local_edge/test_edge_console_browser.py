@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The console in a browser: live with JavaScript, readable without, on a wide screen and on a phone's."""
+"""The console in a browser: live updates, without JavaScript, and on small screens."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ PHONE = {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("there is no chromium on the PATH")
+        pytest.skip("chromium is not on the PATH")
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
 
 
 @contextmanager
-def looking(browser: Browser, edge: Edge, query: str = "", **options: Any) -> Iterator[Page]:
-    """The console; at the end it must have complained of nothing."""
-    said: list[str] = []
+def open_console(browser: Browser, edge: Edge, query: str = "", **options: Any) -> Iterator[Page]:
+    """Open the console. No message may have been logged at the end."""
+    messages: list[str] = []
     context = browser.new_context(**options)
     page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto(f"{edge.api.removesuffix('/client/v4')}/{query}")
     yield page
     context.close()
-    assert said == []
+    assert messages == []
 
 
 def worker(page: Page, name: str) -> Locator:
-    """The rows of Workers whose names begin so."""
+    """Return the rows of Workers whose names begin with a prefix."""
     return page.locator("#workers").get_by_role("row", name=name)
 
 
@@ -64,8 +64,8 @@ def in_namespace(edge: Edge, *names: str, namespace: str = "prod", **options: An
 
 
 @pytest.fixture
-def filled(edge: Edge) -> Edge:
-    """An edge with what is long, many and wrong."""
+def filled_edge(edge: Edge) -> Edge:
+    """Provide an edge with long names, many Workers and failed requests."""
     for namespace in ("prod", "a" * 64):
         edge.call("POST", "/workers/dispatch/namespaces", json={"name": namespace})
     in_namespace(
@@ -77,9 +77,9 @@ def filled(edge: Edge) -> Edge:
     return edge
 
 
-def test_a_worker_appears_without_a_reload(browser: Browser, edge: Edge) -> None:
+def test_console_new_worker_appears_without_reload(browser: Browser, edge: Edge) -> None:
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "prod"})
-    with looking(browser, edge) as page:
+    with open_console(browser, edge) as page:
         page.evaluate("window.before = true")
         expect(page.get_by_role("status")).to_have_text("Live")
         expect(page.get_by_text("customer-a")).to_have_count(0)
@@ -92,40 +92,40 @@ def test_a_worker_appears_without_a_reload(browser: Browser, edge: Edge) -> None
         assert page.evaluate("window.before")
 
 
-def test_what_a_reader_does_is_kept(browser: Browser, filled: Edge) -> None:
-    with looking(browser, filled, viewport={"width": 1200, "height": 500}) as page:
+def test_console_update_keeps_state_of_page(browser: Browser, filled_edge: Edge) -> None:
+    with open_console(browser, filled_edge, viewport={"width": 1200, "height": 500}) as page:
         row = worker(page, "customer-5")
         row.get_by_text("9 bindings").click()
         page.get_by_label("Tag", exact=True).fill("half-entered")
         row.get_by_text("plan-pro").focus()
         row.scroll_into_view_if_needed()
         top = row.bounding_box()
-        in_namespace(filled, "customer-00", "customer-000")
+        in_namespace(filled_edge, "customer-00", "customer-000")
         expect(worker(page, "customer-000")).to_have_count(1)
         expect(row.get_by_text("FLAG_8")).to_be_visible()
         expect(row.get_by_text("plan-pro")).to_be_focused()
         expect(page.get_by_label("Tag", exact=True)).to_have_value("half-entered")
         now = row.bounding_box()
         assert top and now and abs(top["y"] - now["y"]) < 2
-        filled.call("POST", "/workers/dispatch/namespaces", json={"name": "another"})
+        filled_edge.call("POST", "/workers/dispatch/namespaces", json={"name": "another"})
         expect(page.get_by_role("row", name="another")).to_have_count(1)
         expect(row.get_by_text("FLAG_8")).to_be_visible()
         expect(row.get_by_text("plan-pro")).to_be_focused()
         expect(page.get_by_label("Tag", exact=True)).to_have_value("half-entered")
 
 
-def test_what_is_selected_waits(browser: Browser, filled: Edge) -> None:
-    with looking(browser, filled) as page:
+def test_console_update_waits_while_text_is_selected(browser: Browser, filled_edge: Edge) -> None:
+    with open_console(browser, filled_edge) as page:
         page.evaluate("getSelection().selectAllChildren(document.getElementById('requests-heading'))")
-        filled.session.get(f"{filled.account}/workers/scripts/wanted")
-        in_namespace(filled, "customer-1", tags=["while-selected"])
+        filled_edge.session.get(f"{filled_edge.account}/workers/scripts/wanted")
+        in_namespace(filled_edge, "customer-1", tags=["while-selected"])
         expect(page.get_by_text("while-selected")).to_have_count(1)
         expect(page.locator("#requests").get_by_text("wanted")).to_have_count(0)
         page.evaluate("getSelection().removeAllRanges()")
         expect(page.locator("#requests").get_by_text("wanted")).to_have_count(1)
 
 
-def test_it_says_when_the_edge_is_gone_and_when_it_is_back(browser: Browser, start: Callable[..., Edge]) -> None:
+def test_console_edge_stopped_and_restarted_shows_state(browser: Browser, start: Callable[..., Edge]) -> None:
     with sockets.listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
     edge = start("--api", f"127.0.0.1:{port}")
@@ -140,8 +140,8 @@ def test_it_says_when_the_edge_is_gone_and_when_it_is_back(browser: Browser, sta
     page.close()
 
 
-def test_it_is_readable_without_javascript(browser: Browser, filled: Edge) -> None:
-    with looking(browser, filled, java_script_enabled=False) as page:
+def test_console_without_javascript_is_readable(browser: Browser, filled_edge: Edge) -> None:
+    with open_console(browser, filled_edge, java_script_enabled=False) as page:
         expect(page.get_by_role("status")).to_contain_text("reload for what is new")
         page.get_by_role("combobox").select_option("prod")
         page.get_by_label("Name begins with").fill("customer-1")
@@ -153,16 +153,20 @@ def test_it_is_readable_without_javascript(browser: Browser, filled: Edge) -> No
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("query", ["", "?namespace=prod&q=customer"])
-def test_a_phone_needs_no_sideways_scrolling(browser: Browser, filled: Edge, query: str, scheme: str) -> None:
-    with looking(browser, filled, query, viewport=PHONE, color_scheme=scheme, is_mobile=True, has_touch=True) as page:
+def test_console_small_screen_has_no_horizontal_scrolling(
+    browser: Browser, filled_edge: Edge, query: str, scheme: str
+) -> None:
+    with open_console(
+        browser, filled_edge, query, viewport=PHONE, color_scheme=scheme, is_mobile=True, has_touch=True
+    ) as page:
         assert page.evaluate("[document.documentElement.scrollWidth, visualViewport.width]") == [390, 390]
         for element in page.locator("table, form, header, dl").all():
             box = element.bounding_box()
             assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390
 
 
-def test_it_is_built_of_landmarks_headings_and_named_tables(browser: Browser, filled: Edge) -> None:
-    with looking(browser, filled) as page:
+def test_console_has_landmarks_headings_and_named_tables(browser: Browser, filled_edge: Edge) -> None:
+    with open_console(browser, filled_edge) as page:
         for role in ("banner", "main", "contentinfo", "search"):
             expect(page.get_by_role(role)).to_have_count(1)
         expect(page.get_by_role("heading", level=1)).to_have_count(1)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Durable Objects of Workers that were uploaded: identity, storage, alarms, sockets, and what becomes of them."""
+"""Durable Objects of uploaded Workers: identity, storage, alarms, WebSockets and lifetime."""
 
 from __future__ import annotations
 
@@ -70,86 +70,90 @@ FIRST: dict[str, Any] = {"migrations": {"new_tag": "v1", "new_sqlite_classes": [
 
 
 @pytest.fixture
-def counters(platform: Platform) -> Platform:
+def counter_platform(platform: Platform) -> Platform:
     platform.deploy_tenant("a", COUNTER.replace("VERSION", "1"), bindings=[BINDING, GREETING], **FIRST)
     return platform
 
 
-def ask(platform: Platform, path: str) -> Any:
+def call_object(platform: Platform, path: str) -> Any:
     return platform.get("a", path).json()
 
 
-def test_each_name_is_an_object_with_storage_of_its_own(counters: Platform) -> None:
-    assert [ask(counters, path) for path in ("/x/add/5", "/x/add/5", "/y/add/1")] == [5, 10, 1]
-    assert [ask(counters, path) for path in ("/x/rows", "/x/rows", "/y/rows")] == [1, 2, 1]
-    who = [ask(counters, "/x/who") for _time in range(2)]
+def test_object_each_name_has_its_own_storage(counter_platform: Platform) -> None:
+    assert [call_object(counter_platform, path) for path in ("/x/add/5", "/x/add/5", "/y/add/1")] == [5, 10, 1]
+    assert [call_object(counter_platform, path) for path in ("/x/rows", "/x/rows", "/y/rows")] == [1, 2, 1]
+    who = [call_object(counter_platform, "/x/who") for _time in range(2)]
     assert [one["here"] for one in who] == [0, 1]
     assert (who[0]["name"], len(who[0]["id"]), who[0]["greeting"]) == ("x", 64, "hello")
-    assert who[0]["id"] != ask(counters, "/y/who")["id"]
+    assert who[0]["id"] != call_object(counter_platform, "/y/who")["id"]
 
 
-def test_any_method_can_be_called_and_any_value_read(counters: Platform) -> None:
-    assert ask(counters, "/x/pipelined") == 42
-    assert ask(counters, "/x/version") == "1"
-    assert ask(counters, "/x/boom") == ["RangeError", "too far"]
-    assert ask(counters, "/x/nothing")[0] == "TypeError"
-    assert ask(counters, "/x/fetch/deep?q=1") == ["GET", "/x/fetch/deep", "yes", "x"]
+def test_object_rpc_calls_return_results(counter_platform: Platform) -> None:
+    assert call_object(counter_platform, "/x/pipelined") == 42
+    assert call_object(counter_platform, "/x/version") == "1"
+    assert call_object(counter_platform, "/x/boom") == ["RangeError", "too far"]
+    assert call_object(counter_platform, "/x/nothing")[0] == "TypeError"
+    assert call_object(counter_platform, "/x/fetch/deep?q=1") == ["GET", "/x/fetch/deep", "yes", "x"]
 
 
-def test_new_code_has_the_old_storage_and_a_new_memory(counters: Platform) -> None:
-    ask(counters, "/x/add/7")
-    ask(counters, "/x/who")
-    counters.deploy_tenant("a", COUNTER.replace("VERSION", "2"), bindings=[BINDING, GREETING])
-    assert ask(counters, "/x/version") == "2"
-    who = ask(counters, "/x/who")
+def test_object_new_version_keeps_storage_and_resets_memory(counter_platform: Platform) -> None:
+    call_object(counter_platform, "/x/add/7")
+    call_object(counter_platform, "/x/who")
+    counter_platform.deploy_tenant("a", COUNTER.replace("VERSION", "2"), bindings=[BINDING, GREETING])
+    assert call_object(counter_platform, "/x/version") == "2"
+    who = call_object(counter_platform, "/x/who")
     assert (who["here"], who["loaded"]) == (0, 7)
 
 
-def test_alarms_fire(counters: Platform) -> None:
-    assert ask(counters, "/x/alarmIn/100") is True
-    wait_until(lambda: ask(counters, "/x/add/0") == 100, 5)
+def test_object_alarm_fires(counter_platform: Platform) -> None:
+    assert call_object(counter_platform, "/x/alarmIn/100") is True
+    wait_until(lambda: call_object(counter_platform, "/x/add/0") == 100, 5)
 
 
 @pytest.mark.parametrize(("date", "stays"), [("2026-02-23", True), ("2026-02-24", False)])
-def test_an_alarm_goes_with_all_else_that_an_object_deletes(counters: Platform, date: str, stays: bool) -> None:
-    counters.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], compatibility_date=date)
-    assert ask(counters, "/x/emptied") is stays
+def test_object_delete_all_deletes_alarm_by_compatibility_date(
+    counter_platform: Platform, date: str, stays: bool
+) -> None:
+    counter_platform.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], compatibility_date=date)
+    assert call_object(counter_platform, "/x/emptied") is stays
 
 
-def test_storage_and_alarms_outlive_the_edge(start: Callable[..., Edge]) -> None:
+def test_object_edge_restarted_keeps_storage_and_alarm(start: Callable[..., Edge]) -> None:
     edge = start()
     platform = Platform(edge)
     platform.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
-    ask(platform, "/x/add/3")
-    ask(platform, "/x/alarmIn/1500")
+    call_object(platform, "/x/add/3")
+    call_object(platform, "/x/alarmIn/1500")
     edge.stop()
     edge.start()
-    assert ask(platform, "/x/who")["loaded"] % 100 == 3, "the alarm adds 100, perhaps before this is asked"
-    wait_until(lambda: ask(platform, "/x/add/0") == 103, 8)
+    assert call_object(platform, "/x/who")["loaded"] % 100 == 3, "the alarm adds 100, possibly before this call"
+    wait_until(lambda: call_object(platform, "/x/add/0") == 103, 8)
 
 
-def connected(platform: Platform, tenant: str) -> WebSocket:
-    """A WebSocket to an object of a tenant."""
+def connect(platform: Platform, tenant: str) -> WebSocket:
+    """Open a WebSocket to an object of a tenant."""
     return WebSocket(platform.edge, f"{tenant}.example.com", "/x/fetch")
 
 
-def test_sockets_that_an_object_holds(counters: Platform) -> None:
-    assert connected(counters, "a").send_hi() == b"\x81\x0cecho hi of 1"
+def test_object_web_socket_is_answered(counter_platform: Platform) -> None:
+    assert connect(counter_platform, "a").send_hi() == b"\x81\x0cecho hi of 1"
 
 
-def test_sockets_end_with_the_code_that_answers_them(counters: Platform) -> None:
+def test_object_web_socket_new_version_is_closed(counter_platform: Platform) -> None:
     for name in ("b", "c"):
-        counters.deploy_tenant(name, COUNTER, bindings=[BINDING, GREETING], **FIRST)
-    updated, deleted, other = (connected(counters, name) for name in ("a", "b", "c"))
+        counter_platform.deploy_tenant(name, COUNTER, bindings=[BINDING, GREETING], **FIRST)
+    updated, deleted, other = (connect(counter_platform, name) for name in ("a", "b", "c"))
     assert {updated.send_hi(), deleted.send_hi(), other.send_hi()} == {b"\x81\x0cecho hi of 1"}
-    counters.deploy_tenant("a", COUNTER.replace("echo", "anew"), bindings=[BINDING, GREETING])
-    counters.edge.call("DELETE", f"/workers/dispatch/namespaces/{counters.namespace}/scripts/b?force=true")
+    counter_platform.deploy_tenant("a", COUNTER.replace("echo", "anew"), bindings=[BINDING, GREETING])
+    counter_platform.edge.call(
+        "DELETE", f"/workers/dispatch/namespaces/{counter_platform.namespace}/scripts/b?force=true"
+    )
     assert (updated.send_hi(), deleted.send_hi(), other.send_hi()) == (b"", b"", b"\x81\x0cecho hi of 1")
-    assert connected(counters, "a").send_hi() == b"\x81\x0canew hi of 1"
+    assert connect(counter_platform, "a").send_hi() == b"\x81\x0canew hi of 1"
 
 
-def test_a_class_of_another_worker(counters: Platform) -> None:
-    edge = counters.edge
+def test_object_class_of_other_worker_is_called(counter_platform: Platform) -> None:
+    edge = counter_platform.edge
     edge.deploy("keeper", COUNTER.replace("VERSION", "kept"), bindings=[BINDING], **FIRST)
     code = "export default { async fetch(request, env) { return Response.json(await env.THEIRS.getByName('x').version); } };"
     edge.deploy(
@@ -173,10 +177,10 @@ def test_a_class_of_another_worker(counters: Platform) -> None:
     assert [(one["script"], one["class"]) for one in listed] == [("keeper", "Counter")]
 
 
-def test_a_class_without_sql(platform: Platform) -> None:
+def test_object_class_without_sqlite_has_no_sql(platform: Platform) -> None:
     platform.deploy_tenant("a", COUNTER, bindings=[BINDING], migrations={"new_tag": "v1", "new_classes": ["Counter"]})
-    assert ask(platform, "/x/add/1") == 1
-    assert "SQL is not enabled for this Durable Object class" in ask(platform, "/x/rows")[1]
+    assert call_object(platform, "/x/add/1") == 1
+    assert "SQL is not enabled for this Durable Object class" in call_object(platform, "/x/rows")[1]
 
 
 IDS = """
@@ -195,31 +199,31 @@ export default { fetch(request, env) {
 """
 
 
-def test_ids(platform: Platform) -> None:
+def test_object_ids_are_unique_and_validated(platform: Platform) -> None:
     platform.deploy_tenant("a", IDS, bindings=[BINDING], **FIRST)
-    seen = ask(platform, "/")
+    seen = call_object(platform, "/")
     assert (seen["again"], seen["same"], seen["differ"], seen["known"]) == (True, True, False, 64)
     assert "64 hex digits" in seen["refused"]["short"]
     assert "not valid for this namespace" in seen["refused"]["foreign"]
     assert "idFromName" in seen["refused"]["text"]
 
 
-def test_a_class_that_is_gone_leaves_nothing(counters: Platform) -> None:
-    ask(counters, "/x/add/5")
-    edge = counters.edge
-    edge.call("DELETE", f"/workers/dispatch/namespaces/{counters.namespace}/scripts/a")
-    counters.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
-    assert ask(counters, "/x/add/0") == 0
+def test_object_deleted_class_leaves_no_storage(counter_platform: Platform) -> None:
+    call_object(counter_platform, "/x/add/5")
+    edge = counter_platform.edge
+    edge.call("DELETE", f"/workers/dispatch/namespaces/{counter_platform.namespace}/scripts/a")
+    counter_platform.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
+    assert call_object(counter_platform, "/x/add/0") == 0
 
 
-def test_an_object_is_evicted_with_its_worker_and_comes_back(start: Callable[..., Edge]) -> None:
+def test_object_evicted_with_worker_is_reloaded(start: Callable[..., Edge]) -> None:
     platform = Platform(start("--max-isolates", "3"))
     platform.deploy_tenant("a", COUNTER, bindings=[BINDING, GREETING], **FIRST)
-    ask(platform, "/x/add/5")
+    call_object(platform, "/x/add/5")
     for number in range(6):
         platform.deploy_tenant(f"t{number}", "export default { fetch: () => new Response('x') };")
         assert platform.get(f"t{number}").text == "x"
-    assert ask(platform, "/x/add/1") == 6
+    assert call_object(platform, "/x/add/1") == 6
     begin = time.monotonic()
-    assert ask(platform, "/x/who")["loaded"] == 5
+    assert call_object(platform, "/x/who")["loaded"] == 5
     assert time.monotonic() - begin < 2

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Visitors who do not behave: each gets an answer or none, and the others are served."""
+"""Malformed requests of visitors: each gets a response or none, and other visitors are served."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ export default { async fetch(request) {
 
 
 @pytest.fixture
-def echo(platform: Platform) -> Iterator[Platform]:
-    """A tenant that tells of its request; whatever a test does, it answers the next one, in the same process."""
+def echo_platform(platform: Platform) -> Iterator[Platform]:
+    """Provide a tenant that echoes its request. After each test, it must respond again, in the same process."""
     platform.deploy_tenant("a", ECHO)
     assert platform.get("a").ok
     before = platform.edge.children()["edge"]
@@ -33,15 +33,15 @@ def echo(platform: Platform) -> Iterator[Platform]:
     assert platform.edge.children()["edge"] == before
 
 
-def raw(edge: Edge, sent: bytes, half_close: bool = False) -> bytes:
-    """What comes back for these bytes until the other side closes, or says nothing more for a second."""
+def send_raw(edge: Edge, data: bytes, half_close: bool = False) -> bytes:
+    """Send bytes. Return the response until the connection is closed or idle for a second."""
     host, port = edge.http.removeprefix("http://").split(":")
     received = b""
     with (
         socket.create_connection((host, int(port)), timeout=1) as connection,
         contextlib.suppress(TimeoutError, ConnectionError),
     ):
-        connection.sendall(sent)
+        connection.sendall(data)
         if half_close:
             connection.shutdown(socket.SHUT_WR)
         while part := connection.recv(65536):
@@ -53,7 +53,7 @@ HEAD = b"GET /x HTTP/1.1\r\nHost: a.example.com\r\n"
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "data",
     [
         b"",
         b"\r\n",
@@ -78,23 +78,25 @@ HEAD = b"GET /x HTTP/1.1\r\nHost: a.example.com\r\n"
         b"CONNECT a.example.com:80 HTTP/1.1\r\nHost: a.example.com:80\r\n\r\n",
     ],
 )
-def test_what_is_no_request(echo: Platform, sent: bytes) -> None:
-    received = raw(echo.edge, sent)
+def test_visit_malformed_request_is_refused(echo_platform: Platform, data: bytes) -> None:
+    received = send_raw(echo_platform.edge, data)
     assert not received or received.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")), received[:200]
 
 
-def test_a_client_that_has_said_all_it_has_to_say(echo: Platform) -> None:
-    answer = raw(echo.edge, HEAD + b"Connection: close\r\n\r\n", half_close=True)
+def test_visit_half_closed_connection_is_answered(echo_platform: Platform) -> None:
+    answer = send_raw(echo_platform.edge, HEAD + b"Connection: close\r\n\r\n", half_close=True)
     assert answer == b"" or b'["GET","/x"' in answer
 
 
-def test_headers_as_large_as_cloudflare_takes(echo: Platform) -> None:
-    assert echo.get("a", headers={f"x-{number}": "y" * 1000 for number in range(30)}).json()[0] == "GET"
+def test_visit_largest_allowed_headers_are_accepted(echo_platform: Platform) -> None:
+    assert echo_platform.get("a", headers={f"x-{number}": "y" * 1000 for number in range(30)}).json()[0] == "GET"
 
 
-def test_bodies(echo: Platform) -> None:
-    assert echo.get("a", method="POST", data=b"x" * 20_000_000).json()[3] == 20_000_000
-    answer = raw(echo.edge, b"POST / HTTP/1.1\r\nHost: a.example.com\r\nContent-Length: 105000000\r\n\r\n")
+def test_visit_unusual_bodies_are_echoed(echo_platform: Platform) -> None:
+    assert echo_platform.get("a", method="POST", data=b"x" * 20_000_000).json()[3] == 20_000_000
+    answer = send_raw(
+        echo_platform.edge, b"POST / HTTP/1.1\r\nHost: a.example.com\r\nContent-Length: 105000000\r\n\r\n"
+    )
     assert answer.startswith(b"HTTP/1.1 413")
 
 
@@ -117,17 +119,17 @@ def test_bodies(echo: Platform) -> None:
         "%61.example.com",
     ],
 )
-def test_hosts(echo: Platform, host: str) -> None:
-    assert echo.edge.get(host).status_code in (200, 400, 404)
+def test_visit_unusual_host_is_answered(echo_platform: Platform, host: str) -> None:
+    assert echo_platform.edge.get(host).status_code in (200, 400, 404)
 
 
-def test_clients_that_leave(echo: Platform) -> None:
-    echo.deploy_tenant(
+def test_visit_client_disconnects_does_not_affect_others(echo_platform: Platform) -> None:
+    echo_platform.deploy_tenant(
         "slow",
         "export default { async fetch() { await scheduler.wait(300); return new Response(new ReadableStream({ async pull(c) { "
         "await scheduler.wait(20); c.enqueue(new Uint8Array(100_000)); } })); } };",
     )
-    host, port = echo.edge.http.removeprefix("http://").split(":")
+    host, port = echo_platform.edge.http.removeprefix("http://").split(":")
     for count in range(40):
         with socket.create_connection((host, int(port)), timeout=5) as connection:
             connection.sendall(HEAD.replace(b"a.example", b"slow.example") + b"\r\n")

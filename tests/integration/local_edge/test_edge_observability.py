@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Workers say and throw, where a developer looks for it; cron triggers; Workers that are told of others' requests."""
+"""Logs and exceptions of Workers, cron triggers and tail Workers."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ export default { async fetch(request, env, ctx) {
 """
 
 
-def said(edge: Edge, **query: Any) -> list[tuple[str, str, str]]:
+def log_entries(edge: Edge, **query: Any) -> list[tuple[str, str, str]]:
     answer = edge.session.get(edge.api.replace("/client/v4", "/_edge/logs"), params=query)
     assert answer.ok, answer.text
     return [(entry["worker"], entry["level"], entry["text"]) for entry in answer.json()["entries"]]
 
 
-def test_what_a_tenant_says_and_throws_is_found_by_its_name(platform: Platform) -> None:
+def test_logs_tenant_output_and_exceptions_are_listed_by_name(platform: Platform) -> None:
     edge = platform.edge
     before = edge.session.get(edge.api.replace("/client/v4", "/_edge/logs")).json()["last"]
     for name in ("a", "b"):
         platform.deploy_tenant(name, TALKING)
     assert platform.get("a").text == "said"
     assert "fetch rejected: Cannot read properties of null" in platform.get("b", "/throw").text
-    wait_until(lambda: len(said(edge, after=before)) == 9)
-    entries = said(edge, after=before, worker="tenants/a")
-    assert entries == said(edge, after=before, worker="a")
+    wait_until(lambda: len(log_entries(edge, after=before)) == 9)
+    entries = log_entries(edge, after=before, worker="tenants/a")
+    assert entries == log_entries(edge, after=before, worker="a")
     plain = [entry for entry in entries if entry[1] != "exception"]
     assert plain == [
         ("tenants/a", "log", "hello you { a: [ 1 ] }"),
@@ -55,14 +55,16 @@ def test_what_a_tenant_says_and_throws_is_found_by_its_name(platform: Platform) 
     (later,) = [text for _worker, level, text in entries if level == "exception"]
     assert later.startswith("Error: thrown later\n") and "index.js:6" in later and "__local_edge" not in later
     thrown = [
-        text for worker, level, text in said(edge, after=before, worker="b") if level == "exception" and "null" in text
+        text
+        for worker, level, text in log_entries(edge, after=before, worker="b")
+        if level == "exception" and "null" in text
     ]
     assert len(thrown) == 1 and "TypeError: Cannot read properties of null" in thrown[0] and "index.js:7" in thrown[0]
     log = edge.log.read_text()
     assert "tenants/a log: hello you { a: [ 1 ] }\n" in log and "tenants/a warn: two\n    lines\n" in log
 
 
-def test_every_way_to_fail_is_told(platform: Platform) -> None:
+def test_logs_each_kind_of_failure_is_listed(platform: Platform) -> None:
     platform.deploy_tenant(
         "a",
         """import { WorkerEntrypoint } from "cloudflare:workers";
@@ -78,23 +80,27 @@ def test_every_way_to_fail_is_told(platform: Platform) -> None:
     platform.get("a", "/floating")
     wait_until(
         lambda: (
-            {text.split("\n")[0] for _worker, level, text in said(platform.edge, worker="a") if level == "exception"}
+            {
+                text.split("\n")[0]
+                for _worker, level, text in log_entries(platform.edge, worker="a")
+                if level == "exception"
+            }
             >= {"Error: in a class", "Error: floating"}
         )
     )
 
 
-def test_no_worker_speaks_for_another(platform: Platform) -> None:
+def test_logs_worker_cannot_write_as_another(platform: Platform) -> None:
     platform.deploy_tenant(
         "liar",
         "export default { fetch() { console.log('\\x1e0123 x/tenants/victim log\\x1fforged\\x1e'); return new Response(''); } };",
     )
     platform.get("liar")
-    wait_until(lambda: bool(said(platform.edge, worker="liar")))
-    assert said(platform.edge, worker="victim") == []
+    wait_until(lambda: bool(log_entries(platform.edge, worker="liar")))
+    assert log_entries(platform.edge, worker="victim") == []
 
 
-def test_following(platform: Platform) -> None:
+def test_logs_command_follow_prints_new_entries(platform: Platform) -> None:
     platform.deploy_tenant(
         "followed",
         "export default { fetch(request) { console.log(new URL(request.url).pathname); return new Response(''); } };",
@@ -127,14 +133,14 @@ export default {
 """
 
 
-def test_cron_triggers_are_fired_by_hand(edge: Edge) -> None:
+def test_scheduled_endpoint_fires_cron_trigger(edge: Edge) -> None:
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "fired"})["id"]
     edge.deploy("clock", CRON, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
     edge.deploy("deaf", "export default { fetch: () => new Response('') };")
-    where = edge.api.replace("/client/v4", "/_edge/scheduled")
+    url = edge.api.replace("/client/v4", "/_edge/scheduled")
 
-    def fire(**told: Any) -> requests.Response:
-        return edge.session.post(where, json=told)
+    def fire(**tail_events: Any) -> requests.Response:
+        return edge.session.post(url, json=tail_events)
 
     assert fire(worker="clock").status_code == 400
     edge.call("PUT", "/workers/scripts/clock/schedules", json=[{"cron": "*/5 * * * *"}])
@@ -157,8 +163,8 @@ export default { async tail(events, env) { for (const event of events) await env
 
 
 @pytest.fixture
-def told(edge: Edge) -> Any:
-    """A tail Worker, and what it was told by the names that it keeps it under."""
+def tail_events(edge: Edge) -> Any:
+    """Deploy a tail Worker. Return a function that reads the events it received, by name."""
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "told"})["id"]
     edge.deploy("listener", LISTENER, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
 
@@ -171,7 +177,7 @@ def told(edge: Edge) -> Any:
     return read
 
 
-def test_a_tail_worker_is_told_of_requests_logs_and_exceptions(edge: Edge, told: Any) -> None:
+def test_tail_worker_receives_requests_logs_and_exceptions(edge: Edge, tail_events: Any) -> None:
     code = """export default { fetch(request) {
       console.log('hi %s', { a: 1 }, 'there');
       if (request.url.endsWith('/no')) throw new RangeError('far');
@@ -181,8 +187,8 @@ def test_a_tail_worker_is_told_of_requests_logs_and_exceptions(edge: Edge, told:
     edge.route("watched.example.com/*", "watched")
     assert edge.get("watched.example.com", "/yes").status_code == 201
     edge.get("watched.example.com", "/no")
-    wait_until(lambda: set(told()) == {"watched ok", "watched exception"})
-    fine, failed = told()["watched ok"], told()["watched exception"]
+    wait_until(lambda: set(tail_events()) == {"watched ok", "watched exception"})
+    fine, failed = tail_events()["watched ok"], tail_events()["watched exception"]
     assert (fine["event"]["request"]["url"], fine["event"]["response"]["status"]) == (
         "http://watched.example.com/yes",
         201,
@@ -202,19 +208,19 @@ export default { async fetch(request, env) { await env.BELL.getByName("x").set()
 """
 
 
-def test_a_tail_worker_is_told_of_nothing_but_what_a_worker_does(edge: Edge) -> None:
+def test_tail_worker_receives_only_events_of_its_worker(edge: Edge) -> None:
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "every"})["id"]
     listener = """export default { tail: (events, env) =>
       Promise.all(events.map(({ entrypoint = "default", event }) => env.DATA.put(`${entrypoint} ${Object.keys(event)}`, ""))) };"""
     edge.deploy("listener", listener, bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}])
-    told: dict[str, Any] = {
+    tail_events: dict[str, Any] = {
         "bindings": [{"name": "BELL", "type": "durable_object_namespace", "class_name": "Bell"}],
         "tail_consumers": [{"service": "listener"}],
     }
-    edge.deploy("watched", CALLED, migrations={"new_tag": "v1", "new_sqlite_classes": ["Bell"]}, **told)
+    edge.deploy("watched", CALLED, migrations={"new_tag": "v1", "new_sqlite_classes": ["Bell"]}, **tail_events)
     edge.route("watched.example.com/*", "watched")
     assert edge.get("watched.example.com").text == "set"
-    edge.deploy("watched", CALLED, **told)
+    edge.deploy("watched", CALLED, **tail_events)
 
     def events() -> set[str]:
         return {one["name"] for one in edge.call("GET", f"/storage/kv/namespaces/{kv}/keys")}
@@ -224,19 +230,19 @@ def test_a_tail_worker_is_told_of_nothing_but_what_a_worker_does(edge: Edge) -> 
     assert events() == {"default request,response", "Bell rpcMethod", "Bell scheduledTime"}
 
 
-def test_the_tail_worker_of_a_router_is_told_of_its_tenants_too(platform: Platform, told: Any) -> None:
+def test_tail_worker_of_router_receives_events_of_tenants(platform: Platform, tail_events: Any) -> None:
     edge = platform.edge
     edge.call("PATCH", "/workers/scripts/router/script-settings", json={"tail_consumers": [{"service": "listener"}]})
     platform.deploy_tenant(
         "a", "export default { fetch() { console.log('from a tenant'); return new Response(''); } };"
     )
     platform.get("a")
-    wait_until(lambda: set(told()) >= {"router ok", "a ok"})
-    assert told()["a ok"]["dispatchNamespace"] == platform.namespace
-    assert told()["a ok"]["logs"][0]["message"] == ["from a tenant"]
+    wait_until(lambda: set(tail_events()) >= {"router ok", "a ok"})
+    assert tail_events()["a ok"]["dispatchNamespace"] == platform.namespace
+    assert tail_events()["a ok"]["logs"][0]["message"] == ["from a tenant"]
 
 
-def test_a_trusted_namespace_sees_cf_once_it_is_uploaded_anew(platform: Platform) -> None:
+def test_trusted_namespace_next_upload_sees_cf(platform: Platform) -> None:
     code = "export default { fetch: (request) => Response.json(request.cf?.colo ?? null) };"
     edge = platform.edge
     edge.deploy("direct", code)
@@ -254,7 +260,7 @@ def test_a_trusted_namespace_sees_cf_once_it_is_uploaded_anew(platform: Platform
     assert platform.get("a").json() == "LCL"
 
 
-def test_visitors_are_announced_as_cloudflare_does(edge: Edge) -> None:
+def test_visitor_headers_are_set_as_on_cloudflare(edge: Edge) -> None:
     edge.deploy("headers", "export default { fetch: (request) => Response.json(Object.fromEntries(request.headers)) };")
     edge.route("headers.example.com/*", "headers")
     seen = edge.get("headers.example.com", headers={"CF-Connecting-IP": "6.6.6.6", "X-Own": "kept"}).json()
@@ -269,9 +275,9 @@ export default { async fetch(request, env) {
 """
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_warm_tenants_answer_while_the_control_plane_is_down(platform: Platform, how: str) -> None:
-    """Also those that a router finds by a record in KV; what is cold is told, and everything is back afterwards."""
+@pytest.mark.parametrize("failure", ["stopped", "killed"])
+def test_warm_tenants_control_plane_down_still_respond(platform: Platform, failure: str) -> None:
+    """Tenants found through KV respond as well. Cold tenants return an error until the control plane is back."""
     edge = platform.edge
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
     edge.call(
@@ -293,7 +299,7 @@ def test_warm_tenants_answer_while_the_control_plane_is_down(platform: Platform,
         )
     assert platform.get("warm").text == "warm"
     control = edge.children()["control"]
-    os.kill(control, signal.SIGSTOP if how == "stopped" else signal.SIGKILL)
+    os.kill(control, signal.SIGSTOP if failure == "stopped" else signal.SIGKILL)
     try:
         for _request in range(200):
             assert platform.get("warm", timeout=2).text == "warm"
@@ -302,16 +308,16 @@ def test_warm_tenants_answer_while_the_control_plane_is_down(platform: Platform,
         visitor.start()
         assert platform.get("warm", timeout=2).text == "warm"
         visitor.join()
-        assert colds in ([500], [200]), "told after a while, or served by the control plane that came back"
+        assert colds in ([500], [200]), "an error after a timeout, or served by the restarted control plane"
     finally:
-        if how == "stopped":
+        if failure == "stopped":
             os.kill(control, signal.SIGCONT)
     wait_until(lambda: platform.get("cold").text == "cold")
     platform.deploy_tenant("warm", "export default { fetch: () => new Response('new') };")
     assert platform.get("warm").text == "new"
 
 
-def test_a_control_plane_that_was_killed_knows_what_it_said(platform: Platform) -> None:
+def test_control_plane_killed_keeps_log(platform: Platform) -> None:
     edge = platform.edge
     for number in range(5):
         platform.deploy_tenant("a", f"export default {{ fetch: () => new Response('{number}') }};")

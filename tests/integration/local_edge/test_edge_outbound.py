@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Outbound Workers: whatever a tenant fetches goes through one, which knows from the router on whose behalf."""
+"""Outbound Workers: they receive the fetches of tenants, with parameters from the router."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ TENANT = "export default { fetch(request) { return fetch('https://elsewhere.test
 
 
 @pytest.fixture
-def outbound(edge: Edge) -> Edge:
-    """A router that names its customers to an outbound Worker."""
+def outbound_edge(edge: Edge) -> Edge:
+    """Provide a router that passes the customer to an outbound Worker."""
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
     edge.deploy("egress", EGRESS, bindings=[{"name": "OWN", "type": "plain_text", "text": "kept"}])
     binding = {
@@ -41,9 +41,9 @@ def outbound(edge: Edge) -> Edge:
     return edge
 
 
-def test_it_sees_what_a_tenant_fetches_and_for_whom(outbound: Edge) -> None:
+def test_outbound_worker_receives_fetch_and_parameters(outbound_edge: Edge) -> None:
     for name in ("one", "two", "one"):
-        assert outbound.get(f"{name}.example.com").json() == {
+        assert outbound_edge.get(f"{name}.example.com").json() == {
             "url": "https://elsewhere.test/path?q=1",
             "method": "POST",
             "body": f"from {name}",
@@ -53,19 +53,22 @@ def test_it_sees_what_a_tenant_fetches_and_for_whom(outbound: Edge) -> None:
         }
 
 
-def test_a_new_version_of_either_is_live_on_the_next_request(outbound: Edge) -> None:
-    assert outbound.get("one.example.com").json()["body"] == "from one"
-    outbound.deploy("one", TENANT % "one anew", namespace="tenants")
-    assert outbound.get("one.example.com").json()["body"] == "from one anew"
-    outbound.deploy("egress", "export default { fetch: () => new Response('closed') };")
-    assert outbound.get("one.example.com").text == "closed"
+def test_outbound_worker_new_version_applies_to_next_request(outbound_edge: Edge) -> None:
+    assert outbound_edge.get("one.example.com").json()["body"] == "from one"
+    outbound_edge.deploy("one", TENANT % "one anew", namespace="tenants")
+    assert outbound_edge.get("one.example.com").json()["body"] == "from one anew"
+    outbound_edge.deploy("egress", "export default { fetch: () => new Response('closed') };")
+    assert outbound_edge.get("one.example.com").text == "closed"
 
 
-def test_parameters_that_differ_with_every_request(outbound: Edge) -> None:
+def test_outbound_worker_parameters_differ_by_request(outbound_edge: Edge) -> None:
     for number in range(60):
-        assert outbound.get("one.example.com", headers={"x-customer": f"c{number}"}).json()["customer"] == f"c{number}"
+        assert (
+            outbound_edge.get("one.example.com", headers={"x-customer": f"c{number}"}).json()["customer"]
+            == f"c{number}"
+        )
 
 
-def test_a_tenant_cannot_name_its_customer_itself(outbound: Edge) -> None:
+def test_outbound_worker_tenant_cannot_set_parameters(outbound_edge: Edge) -> None:
     forged = {"x-edge-outbound": "%7B%22customer%22%3A%22other%22%7D", "x-edge-dispatch": "two"}
-    assert outbound.get("one.example.com", headers=forged).json()["customer"] == "one"
+    assert outbound_edge.get("one.example.com", headers=forged).json()["customer"] == "one"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways that Cloudflare's documentation builds platforms: how a router finds the Worker of a customer, and what it does around it."""
+"""Platform patterns from Cloudflare's documentation: how a router selects a customer's Worker, and what it adds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from web_socket import ECHOING, WebSocket
 
 pytestmark = pytest.mark.integration
 
-#: What the routers have in common: a Worker that is not there is no error of the platform's.
+#: Shared code of the routers. A missing Worker is a 404, not an error of the platform.
 DISPATCH = """
 async function dispatch(env, name, request, ...more) {
   try {
@@ -30,13 +30,13 @@ ROUTERS = {
     "by a record in KV": "dispatch(env, (await env.RECORDS.get(new URL(request.url).hostname)) ?? '', request)",
     "by the metadata of a custom hostname": "dispatch(env, request.cf?.hostMetadata?.worker ?? '', request)",
 }
-VISITS = {
+KNOWN_CUSTOMERS = {
     "by subdomain": ("shop.example.com", "/"),
     "by the first part of the path": ("example.com", "/shop/cart"),
     "by a record in KV": ("shop.example.com", "/"),
     "by the metadata of a custom hostname": ("shop.customer.net", "/"),
 }
-STRANGERS = {
+UNKNOWN_CUSTOMERS = {
     "by subdomain": ("stranger.example.com", "/"),
     "by the first part of the path": ("example.com", "/stranger/cart"),
     "by a record in KV": ("stranger.example.com", "/"),
@@ -45,8 +45,8 @@ STRANGERS = {
 
 
 @pytest.fixture
-def customers(edge: Edge) -> Edge:
-    """A namespace with the Worker `shop`."""
+def edge_with_shop(edge: Edge) -> Edge:
+    """Provide a namespace with the Worker `shop`."""
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "customers"})
     edge.deploy(
         "shop",
@@ -56,8 +56,8 @@ def customers(edge: Edge) -> Edge:
     return edge
 
 
-def route(edge: Edge, how: str, code: str = "", pattern: str = "*/*", **binding: Any) -> None:
-    """A router on everything, bound to the customers and to their records."""
+def deploy_router(edge: Edge, expression: str, code: str = "", pattern: str = "*/*", **binding: Any) -> None:
+    """Deploy a router on all hosts, bound to the namespace and the KV records."""
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
     edge.call("PUT", f"/storage/kv/namespaces/{kv}/bulk", json=[{"key": "shop.example.com", "value": "shop"}])
     bindings = [
@@ -66,55 +66,57 @@ def route(edge: Edge, how: str, code: str = "", pattern: str = "*/*", **binding:
     ]
     edge.deploy(
         "router",
-        f"{DISPATCH}{code} export default {{ async fetch(request, env, ctx) {{ return {how}; }} }};",
+        f"{DISPATCH}{code} export default {{ async fetch(request, env, ctx) {{ return {expression}; }} }};",
         bindings=bindings,
     )
     edge.route(pattern, "router")
 
 
-@pytest.mark.parametrize("how", ROUTERS)
-def test_a_customer_is_found(customers: Edge, how: str) -> None:
-    if "metadata" in how:
-        hostnames = f"{customers.zone['example.com']}/custom_hostnames"
-        wanted = {
+@pytest.mark.parametrize("pattern_name", ROUTERS)
+def test_router_pattern_finds_customer(edge_with_shop: Edge, pattern_name: str) -> None:
+    if "metadata" in pattern_name:
+        hostnames = f"{edge_with_shop.zone['example.com']}/custom_hostnames"
+        body = {
             "hostname": "shop.customer.net",
             "ssl": {"method": "http", "type": "dv"},
             "custom_metadata": {"worker": "shop"},
         }
-        made = customers.call("POST", hostnames, json=wanted)
-        wait_until(lambda: customers.call("GET", f"{hostnames}/{made['id']}")["status"] == "active", 10)
-    route(customers, ROUTERS[how])
-    host, path = VISITS[how]
-    assert customers.get(host, path).text == f"shop {path}"
-    stranger = customers.get(*STRANGERS[how])
-    assert (stranger.status_code, stranger.text) == (404, "no such customer")
-    if "metadata" in how:
-        customers.call("DELETE", f"{hostnames}/{made['id']}")
+        created = edge_with_shop.call("POST", hostnames, json=body)
+        wait_until(lambda: edge_with_shop.call("GET", f"{hostnames}/{created['id']}")["status"] == "active", 10)
+    deploy_router(edge_with_shop, ROUTERS[pattern_name])
+    host, path = KNOWN_CUSTOMERS[pattern_name]
+    assert edge_with_shop.get(host, path).text == f"shop {path}"
+    unknown = edge_with_shop.get(*UNKNOWN_CUSTOMERS[pattern_name])
+    assert (unknown.status_code, unknown.text) == (404, "no such customer")
+    if "metadata" in pattern_name:
+        edge_with_shop.call("DELETE", f"{hostnames}/{created['id']}")
 
 
-def test_a_customer_that_fails_is_told_apart_from_one_that_is_not_there(customers: Edge) -> None:
-    customers.deploy(
+def test_router_failing_customer_returns_500(edge_with_shop: Edge) -> None:
+    edge_with_shop.deploy(
         "broken", "export default { fetch() { throw new Error('out of order'); } };", namespace="customers"
     )
-    route(customers, ROUTERS["by subdomain"])
-    answer = customers.get("broken.example.com")
-    assert (answer.status_code, answer.text) == (500, "customer failed: out of order")
+    deploy_router(edge_with_shop, ROUTERS["by subdomain"])
+    response = edge_with_shop.get("broken.example.com")
+    assert (response.status_code, response.text) == (500, "customer failed: out of order")
 
 
-def test_limits_by_plan(customers: Edge) -> None:
+def test_router_limits_by_plan_are_accepted(edge_with_shop: Edge) -> None:
     limits = "{ free: { cpuMs: 10, subRequests: 5 }, pro: { cpuMs: 50, subRequests: 50 } }"
-    route(customers, f"dispatch(env, 'shop', request, {{}}, {{ limits: ({limits})[request.headers.get('x-plan')] }})")
-    assert [customers.get("shop.example.com", headers={"x-plan": plan}).text for plan in ("free", "pro", "none")] == [
-        "shop /"
-    ] * 3
+    deploy_router(
+        edge_with_shop, f"dispatch(env, 'shop', request, {{}}, {{ limits: ({limits})[request.headers.get('x-plan')] }})"
+    )
+    assert [
+        edge_with_shop.get("shop.example.com", headers={"x-plan": plan}).text for plan in ("free", "pro", "none")
+    ] == ["shop /"] * 3
 
 
-def test_hosts_are_kept_from_the_router_by_routes_without_a_worker(customers: Edge) -> None:
-    route(customers, ROUTERS["by subdomain"])
-    customers.route("www.example.com/*", None)
-    assert customers.get("shop.example.com").ok
-    kept = customers.get("www.example.com")
-    assert kept.status_code == 404 and "has no Worker" in kept.text
+def test_route_without_worker_excludes_host_from_router(edge_with_shop: Edge) -> None:
+    deploy_router(edge_with_shop, ROUTERS["by subdomain"])
+    edge_with_shop.route("www.example.com/*", None)
+    assert edge_with_shop.get("shop.example.com").ok
+    response = edge_with_shop.get("www.example.com")
+    assert response.status_code == 404 and "has no Worker" in response.text
 
 
 OUTBOUND = """
@@ -127,9 +129,9 @@ export default { async fetch(request, env) {
 """
 
 
-def test_an_outbound_worker_decides_what_customers_may_reach(customers: Edge) -> None:
-    customers.deploy("egress", OUTBOUND)
-    customers.deploy(
+def test_outbound_worker_controls_fetches_of_customers(edge_with_shop: Edge) -> None:
+    edge_with_shop.deploy("egress", OUTBOUND)
+    edge_with_shop.deploy(
         "asking",
         """export default { async fetch(request) {
       const answers = await Promise.all(["https://api.example.net/x", "http://metadata.internal/"].map((url) => fetch(url)));
@@ -137,12 +139,12 @@ def test_an_outbound_worker_decides_what_customers_may_reach(customers: Edge) ->
     } };""",
         namespace="customers",
     )
-    route(
-        customers,
+    deploy_router(
+        edge_with_shop,
         "dispatch(env, 'asking', request, {}, { outbound: { customer: 'c-1', plan: 'pro' } })",
         outbound={"worker": {"service": "egress"}, "params": [{"name": "customer"}, {"name": "plan"}]},
     )
-    assert customers.get("shop.example.com").json() == [
+    assert edge_with_shop.get("shop.example.com").json() == [
         {"to": "https://api.example.net/x", "signed": "c-1", "plan": "pro"},
         403,
     ]
@@ -160,19 +162,19 @@ async function changed(request, env, ctx) {
 """
 
 
-def test_a_router_changes_what_goes_in_and_what_comes_out(customers: Edge) -> None:
-    customers.deploy(
+def test_router_changes_request_and_response(edge_with_shop: Edge) -> None:
+    edge_with_shop.deploy(
         "shop",
         "export default { fetch: (request) => new Response(request.headers.get('x-customer'), { status: 202 }) };",
         namespace="customers",
     )
-    route(customers, "changed(request, env, ctx)", CHANGING)
-    answer = customers.get("shop.example.com")
-    assert (answer.status_code, answer.text, answer.headers["x-platform"]) == (202, "shop", "mine")
-    (kv,) = customers.call("GET", "/storage/kv/namespaces")
+    deploy_router(edge_with_shop, "changed(request, env, ctx)", CHANGING)
+    response = edge_with_shop.get("shop.example.com")
+    assert (response.status_code, response.text, response.headers["x-platform"]) == (202, "shop", "mine")
+    (kv,) = edge_with_shop.call("GET", "/storage/kv/namespaces")
     wait_until(
         lambda: (
-            customers.session.get(f"{customers.account}/storage/kv/namespaces/{kv['id']}/values/seen").text
+            edge_with_shop.session.get(f"{edge_with_shop.account}/storage/kv/namespaces/{kv['id']}/values/seen").text
             == "202 true"
         )
     )
@@ -182,22 +184,25 @@ EVENTS = """
 export default { fetch() {
   const encoder = new TextEncoder();
   return new Response(new ReadableStream({ async start(controller) {
-    for (let number = 0; number < 3; number += 1) { controller.enqueue(encoder.encode(`data: ${number}\\n\\n`)); await scheduler.wait(150); }
+    for (let number = 0; number < 3; number += 1) {
+      controller.enqueue(encoder.encode(`data: ${number}\\n\\n`));
+      await scheduler.wait(150);
+    }
     controller.close();
   } }), { headers: { "content-type": "text/event-stream" } });
 } };
 """
 
 
-def test_events_come_as_they_happen(customers: Edge) -> None:
-    customers.deploy("shop", EVENTS, namespace="customers")
-    route(customers, ROUTERS["by subdomain"])
-    answer = customers.get("shop.example.com", stream=True)
-    parts = list(answer.iter_content(chunk_size=None))
+def test_server_sent_events_are_streamed(edge_with_shop: Edge) -> None:
+    edge_with_shop.deploy("shop", EVENTS, namespace="customers")
+    deploy_router(edge_with_shop, ROUTERS["by subdomain"])
+    response = edge_with_shop.get("shop.example.com", stream=True)
+    parts = list(response.iter_content(chunk_size=None))
     assert (len(parts), b"".join(parts)) == (3, b"data: 0\n\ndata: 1\n\ndata: 2\n\n")
 
 
-def test_sockets_go_through_a_router(customers: Edge) -> None:
-    customers.deploy("shop", ECHOING, namespace="customers")
-    route(customers, ROUTERS["by a record in KV"])
-    assert WebSocket(customers, "shop.example.com").send_hi() == b"\x81\x07echo hi"
+def test_web_socket_through_router_connects(edge_with_shop: Edge) -> None:
+    edge_with_shop.deploy("shop", ECHOING, namespace="customers")
+    deploy_router(edge_with_shop, ROUTERS["by a record in KV"])
+    assert WebSocket(edge_with_shop, "shop.example.com").send_hi() == b"\x81\x07echo hi"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Queues: what Workers send, as it is pulled."""
+"""Queues: messages sent by Workers and pulled through the API."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ BINDING = {"name": "Q", "type": "queue", "queue_name": "mails"}
 
 @pytest.fixture
 def queue(edge: Edge) -> Any:
-    """The path of a queue."""
+    """Create a queue and return its path."""
     return f"/queues/{edge.call('POST', '/queues', json={'queue_name': 'mails'})['queue_id']}"
 
 
-def sent(edge: Edge, code: str, **options: Any) -> Any:
-    """What a Worker sees that sends so: `q` is the queue, `body` makes a text of a size."""
+def run_with_queue(edge: Edge, code: str, **options: Any) -> Any:
+    """Run code in a Worker. `q` is the queue, `body` returns a text of a given size."""
     return edge.evaluate(f"(async (q, body) => {code})(env.Q, (size) => 'x'.repeat(size))", BINDING, **options)
 
 
-def pulled(edge: Edge, queue: str, **options: Any) -> list[dict[str, Any]]:
+def pull(edge: Edge, queue: str, **options: Any) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = edge.call("POST", f"{queue}/messages/pull", json={"batch_size": 100, **options})[
         "messages"
     ]
     return messages
 
 
-def bodies(edge: Edge, queue: str) -> list[str]:
+def pull_bodies(edge: Edge, queue: str) -> list[str]:
     return [
         one["body"] if one["metadata"]["CF-Content-Type"] == "text" else base64.b64decode(one["body"]).decode()
-        for one in pulled(edge, queue)
+        for one in pull(edge, queue)
     ]
 
 
-def test_a_message_of_every_type(edge: Edge, queue: str) -> None:
+def test_send_each_content_type_is_pulled(edge: Edge, queue: str) -> None:
     code = """[await q.send({ a: [1, null] }), await q.send("grüße", { contentType: "TEXT" }),
       await q.send(new Uint8Array([0, 255, 1]).subarray(1), { contentType: "bytes" }),
       await q.send({ when: new Date(0), map: new Map([[1, 2]]), list: [1n] }, { contentType: "v8" })].map(({ metadata }) => metadata.metrics.backlogCount)"""
-    assert sent(edge, code) == [1, 2, 3, 4]
-    found = pulled(edge, queue)
+    assert run_with_queue(edge, code) == [1, 2, 3, 4]
+    found = pull(edge, queue)
     assert [one["metadata"]["CF-Content-Type"] for one in found] == ["json", "text", "bytes", "v8"]
     assert {one["metadata"]["CF-sourceMessageSource"] for one in found} == {"worker"}
     assert json.loads(base64.b64decode(found[0]["body"])) == {"a": [1, None]}
     assert (found[1]["body"], base64.b64decode(found[2]["body"])) == ("grüße", b"\xff\x01")
-    assert base64.b64decode(found[3]["body"])[:3] == b"\xff\x0fo", "the runtime's own format, version 15, an object"
+    assert base64.b64decode(found[3]["body"])[:3] == b"\xff\x0fo", "V8 serialization format, version 15, an object"
     assert [one["attempts"] for one in found] == [1] * 4
 
 
-def test_many_at_once_with_delays_of_their_own(edge: Edge, queue: str) -> None:
+def test_send_batch_individual_delays_are_applied(edge: Edge, queue: str) -> None:
     code = "q.sendBatch(new Set([{ body: 1 }, { body: 2, delaySeconds: 0 }, { body: 'three', contentType: 'text', delaySeconds: 0 }]), { delaySeconds: 600 })"
-    answer = sent(edge, code)
+    answer = run_with_queue(edge, code)
     metrics = answer["metadata"]["metrics"]
     assert (metrics["backlogCount"], metrics["backlogBytes"]) == (3, 7)
-    assert metrics["oldestMessageTimestamp"].endswith("Z"), "a Date"
-    assert bodies(edge, queue) == ["2", "three"], "the other one waits for ten minutes"
-    assert sent(edge, "q.metrics()")["backlogCount"] == 3
+    assert metrics["oldestMessageTimestamp"].endswith("Z"), "oldestMessageTimestamp is a Date"
+    assert pull_bodies(edge, queue) == ["2", "three"], "the other message is delayed by ten minutes"
+    assert run_with_queue(edge, "q.metrics()")["backlogCount"] == 3
 
 
 @pytest.mark.parametrize(
-    ("delay", "code", "there"),
+    ("delay", "code", "expected"),
     [
         (600, "env.Q.send(1)", []),
         (600, "env.Q.send(1, { delaySeconds: 0 })", ["1"]),
@@ -75,11 +75,11 @@ def test_many_at_once_with_delays_of_their_own(edge: Edge, queue: str) -> None:
         (0, "env.Q.send(1)", ["1"]),
     ],
 )
-def test_the_delay_of_the_binding_is_for_those_that_have_none(
-    edge: Edge, queue: str, delay: int, code: str, there: list[str]
+def test_send_without_delay_uses_delay_of_binding(
+    edge: Edge, queue: str, delay: int, code: str, expected: list[str]
 ) -> None:
     edge.evaluate(code, {**BINDING, "delivery_delay": delay})
-    assert bodies(edge, queue) == there
+    assert pull_bodies(edge, queue) == expected
 
 
 REFUSED = {
@@ -109,9 +109,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_what_no_queue_takes(edge: Edge, queue: str, code: str) -> None:
-    assert sent(edge, code) == REFUSED[code]
-    assert pulled(edge, queue) == []
+def test_send_invalid_message_raises(edge: Edge, queue: str, code: str) -> None:
+    assert run_with_queue(edge, code) == REFUSED[code]
+    assert pull(edge, queue) == []
 
 
 LIMITS = {
@@ -125,42 +125,42 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("code", LIMITS)
-def test_limits(edge: Edge, queue: str, code: str) -> None:
-    name, message = sent(edge, code)
+def test_send_over_limit_raises(edge: Edge, queue: str, code: str) -> None:
+    name, message = run_with_queue(edge, code)
     cause, number = LIMITS[code]
     assert name == "Error" and message.startswith(f"{cause}: ") and message.endswith(f" ({number})")
-    assert pulled(edge, queue) == []
+    assert pull(edge, queue) == []
 
 
-def test_what_fits_is_taken(edge: Edge, queue: str) -> None:
+def test_send_at_limit_is_accepted(edge: Edge, queue: str) -> None:
     assert (
-        sent(edge, "q.send(body(128_000), { contentType: 'text', delaySeconds: 86_400 })")["metadata"]["metrics"][
-            "backlogBytes"
-        ]
+        run_with_queue(edge, "q.send(body(128_000), { contentType: 'text', delaySeconds: 86_400 })")["metadata"][
+            "metrics"
+        ]["backlogBytes"]
         == 128_000
     )
     assert (
-        sent(edge, "q.sendBatch(Array(100).fill({ body: body(2_560), contentType: 'text' }))")["metadata"]["metrics"][
-            "backlogCount"
-        ]
+        run_with_queue(edge, "q.sendBatch(Array(100).fill({ body: body(2_560), contentType: 'text' }))")["metadata"][
+            "metrics"
+        ]["backlogCount"]
         == 101
     )
 
 
-def test_a_worker_of_an_older_date_sends_v8_and_hears_less(edge: Edge, queue: str) -> None:
-    sent(edge, "q.send(1)", compatibility_date="2024-03-01")
-    assert [one["metadata"]["CF-Content-Type"] for one in pulled(edge, queue)] == ["v8"]
-    name, message = sent(edge, "q.sendBatch(Array(101).fill({ body: 1 }))", compatibility_date="2024-03-01")
+def test_send_old_compatibility_date_uses_v8_format(edge: Edge, queue: str) -> None:
+    run_with_queue(edge, "q.send(1)", compatibility_date="2024-03-01")
+    assert [one["metadata"]["CF-Content-Type"] for one in pull(edge, queue)] == ["v8"]
+    name, message = run_with_queue(edge, "q.sendBatch(Array(101).fill({ body: 1 }))", compatibility_date="2024-03-01")
     assert name == "Error" and message.startswith("Queue sendBatch failed: ") and "10206" not in message
 
 
-def test_a_queue_that_is_gone(edge: Edge, queue: str) -> None:
-    sent(edge, "q.send(1)")
+def test_send_to_deleted_queue_raises(edge: Edge, queue: str) -> None:
+    run_with_queue(edge, "q.send(1)")
     edge.call("DELETE", queue)
     assert edge.get("evaluating.example.com").json() == ["Error", "Queue does not exist (10104)"]
 
 
-def test_a_tenant_sends_from_within_an_object_and_a_queue_knows_its_producers(platform: Platform, queue: str) -> None:
+def test_send_from_durable_object_of_tenant_lists_producer(platform: Platform, queue: str) -> None:
     code = """
     import { DurableObject } from "cloudflare:workers";
     export class Sender extends DurableObject { async send(body) { await this.env.Q.send(body); return (await this.env.Q.metrics()).backlogCount; } }
@@ -172,7 +172,7 @@ def test_a_tenant_sends_from_within_an_object_and_a_queue_knows_its_producers(pl
         migrations={"new_tag": "v1", "new_sqlite_classes": ["Sender"]},
     )
     assert platform.get("a").json() == 1
-    assert bodies(platform.edge, queue) == ['{"from":"an object"}']
+    assert pull_bodies(platform.edge, queue) == ['{"from":"an object"}']
     shown = platform.edge.call("GET", queue)
     assert (shown["producers"], shown["producers_total_count"], shown["consumers"]) == (
         [{"type": "worker", "script": "a"}],

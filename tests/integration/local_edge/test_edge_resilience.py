@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happens to the edge, and what outlives it."""
+"""Restarts, crashes, misbehaving Workers, and the commands that start and stop the edge."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.integration
 Start = Callable[..., Edge]
 
 
-def answering(worker: str) -> str:
+def worker_returning(worker: str) -> str:
     return f"export default {{ fetch: () => new Response('{worker}') }};"
 
 
-def test_a_restart_keeps_everything(start: Start) -> None:
+def test_edge_restarted_keeps_all_objects(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
     platform.deploy_tenant("a", ECHO, bindings=[{"name": "S", "type": "secret_text", "text": "hush"}])
@@ -38,7 +38,7 @@ def test_a_restart_keeps_everything(start: Start) -> None:
     assert (edge.data / "edge.db").stat().st_mode & 0o077 == 0
 
 
-def test_a_data_folder_with_a_long_name(tmp_path: Path) -> None:
+def test_edge_data_folder_with_long_name_starts(tmp_path: Path) -> None:
     folder = tmp_path / ("long-" * 20)
     folder.mkdir()
     edge = Edge(folder / "data")
@@ -46,10 +46,10 @@ def test_a_data_folder_with_a_long_name(tmp_path: Path) -> None:
     edge.stop()
 
 
-def test_what_was_acknowledged_survives_a_kill(start: Start) -> None:
+def test_edge_killed_keeps_acknowledged_writes(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.deploy_tenant("a", answering("kept"))
+    platform.deploy_tenant("a", worker_returning("kept"))
     children = edge.children()
     edge.process.kill()
     edge.process.wait()
@@ -58,23 +58,23 @@ def test_what_was_acknowledged_survives_a_kill(start: Start) -> None:
     assert platform.get("a").text == "kept"
 
 
-def test_the_edge_comes_back_after_kill_9(start: Start) -> None:
+def test_runtime_killed_is_restarted(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.deploy_tenant("a", answering("a"))
+    platform.deploy_tenant("a", worker_returning("a"))
     assert platform.get("a").text == "a"
     os.kill(edge.children()["edge"], signal.SIGKILL)
-    begin = time.monotonic()
+    start_time = time.monotonic()
     assert platform.get("a", timeout=5).text == "a"
-    assert time.monotonic() - begin < 2
-    assert edge.upload("a", answering("b"), namespace="tenants").ok
+    assert time.monotonic() - start_time < 2
+    assert edge.upload("a", worker_returning("b"), namespace="tenants").ok
     assert platform.get("a").text == "b"
 
 
-def test_a_tenant_that_loops_is_survived(start: Start) -> None:
+def test_tenant_endless_loop_does_not_block_others(start: Start) -> None:
     edge = start()
     platform = Platform(edge)
-    platform.deploy_tenant("good", answering("good"))
+    platform.deploy_tenant("good", worker_returning("good"))
     platform.deploy_tenant("loop", "export default { fetch() { while (true) {} } };")
     assert platform.get("good").text == "good"
 
@@ -85,26 +85,26 @@ def test_a_tenant_that_loops_is_survived(start: Start) -> None:
     visitor = threading.Thread(target=visit)
     visitor.start()
     time.sleep(0.2)
-    begin = time.monotonic()
+    start_time = time.monotonic()
     assert platform.get("good", timeout=10).text == "good"
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - start_time < 2
     visitor.join()
 
 
-FILLING = {
+MEMORY_FILLERS = {
     "heap": "held.push(new Array(1e5).fill(Math.random()));",
     "buffers": "held.push(new Uint8Array(1e7).fill(1));",
 }
 
 
-@pytest.mark.parametrize("kind", FILLING)
-def test_a_tenant_that_fills_the_memory_is_survived(start: Start, kind: str) -> None:
+@pytest.mark.parametrize("kind", MEMORY_FILLERS)
+def test_tenant_fills_memory_does_not_block_others(start: Start, kind: str) -> None:
     edge = start("--max-memory-mb", "1024")
     platform = Platform(edge)
-    platform.deploy_tenant("good", answering("good"))
+    platform.deploy_tenant("good", worker_returning("good"))
     platform.deploy_tenant(
         "greedy",
-        f"const held = []; export default {{ async fetch() {{ for (;;) {{ {FILLING[kind]} await scheduler.wait(1); }} }} }};",
+        f"const held = []; export default {{ async fetch() {{ for (;;) {{ {MEMORY_FILLERS[kind]} await scheduler.wait(1); }} }} }};",
     )
     before = edge.children()["edge"]
 
@@ -114,34 +114,34 @@ def test_a_tenant_that_fills_the_memory_is_survived(start: Start, kind: str) -> 
 
     visitor = threading.Thread(target=visit)
     visitor.start()
-    worst = 0.0
+    slowest = 0.0
     while edge.children().get("edge") == before or visitor.is_alive():
-        begin = time.monotonic()
-        while True:  # one that is in flight when the runtime ends has lost its connection
+        start_time = time.monotonic()
+        while True:  # a request in flight when the runtime ends loses its connection
             try:
                 assert platform.get("good", timeout=10).text == "good"
                 break
             except requests.ConnectionError:
-                assert time.monotonic() - begin < 2
-        worst = max(worst, time.monotonic() - begin)
+                assert time.monotonic() - start_time < 2
+        slowest = max(slowest, time.monotonic() - start_time)
     visitor.join()
-    assert worst < 2
+    assert slowest < 2
 
 
-def test_a_worker_that_never_answers_harms_nobody(platform: Platform) -> None:
-    platform.deploy_tenant("good", answering("good"))
+def test_tenant_never_responds_does_not_block_others(platform: Platform) -> None:
+    platform.deploy_tenant("good", worker_returning("good"))
     platform.deploy_tenant("silent", "export default { fetch() { return new Promise(() => {}); } };")
     platform.deploy_tenant(
         "slow", "export default { async fetch() { await scheduler.wait(60_000); return new Response(''); } };"
     )
-    hung = platform.get("silent")
-    assert hung.status_code == 404 and "hung" in hung.text, "the runtime's own words, through the router"
+    response = platform.get("silent")
+    assert response.status_code == 404 and "hung" in response.text, "the runtime's message, through the router"
     with pytest.raises(requests.ReadTimeout):
         platform.get("slow", timeout=0.5)
     assert platform.get("good", timeout=2).text == "good"
 
 
-def test_a_while_of_traffic_and_changes(start: Start) -> None:
+def test_edge_under_traffic_and_changes_has_no_errors_or_growth(start: Start) -> None:
     platform = Platform(start("--max-isolates", "20"))
     report = Soak(platform, tenants=60, rate=150).run(15)
     assert (report.wrong, report.restarts) == ([], 0), report.line()
@@ -149,7 +149,7 @@ def test_a_while_of_traffic_and_changes(start: Start) -> None:
     assert report.growth < 1.3, report.line()
 
 
-def test_passing_through_on_exception_does_not_end_the_edge(platform: Platform) -> None:
+def test_pass_through_on_exception_does_not_end_runtime(platform: Platform) -> None:
     platform.deploy_tenant(
         "bad", "export default { fetch(request, env, ctx) { ctx.passThroughOnException(); throw new Error('x'); } };"
     )
@@ -165,34 +165,34 @@ def test_passing_through_on_exception_does_not_end_the_edge(platform: Platform) 
     assert platform.edge.children()["edge"] == before
 
 
-def test_more_workers_than_may_stay_loaded(start: Start) -> None:
+def test_more_workers_than_isolates_all_respond(start: Start) -> None:
     edge = start("--max-isolates", "5")
     platform = Platform(edge)
     for number in range(20):
-        platform.deploy_tenant(f"t{number}", answering(str(number)))
+        platform.deploy_tenant(f"t{number}", worker_returning(str(number)))
     for _round in range(3):
         assert [platform.get(f"t{number}").text for number in range(20)] == [str(number) for number in range(20)]
-    assert edge.log.read_text() == "", "evictions must not fill the log"
+    assert edge.log.read_text() == "", "evictions must not be logged"
 
 
-def test_many_tenants_in_turn_take_no_more_memory_than_few(start: Start) -> None:
+def test_many_tenants_in_turn_memory_stays_bounded(start: Start) -> None:
     edge = start("--max-isolates", "40")
     platform = Platform(edge)
     sizes = []
     for number in range(400):
-        platform.deploy_tenant(f"t{number}", answering(str(number)))
+        platform.deploy_tenant(f"t{number}", worker_returning(str(number)))
         assert platform.get(f"t{number}").text == str(number)
         if number in (150, 399):
             sizes.append(memory_mb(edge.children()["edge"]))
     assert sizes[1] < sizes[0] * 1.25, sizes
 
 
-def test_requests_in_flight_survive_a_new_version(platform: Platform) -> None:
+def test_requests_in_flight_during_deployment_complete(platform: Platform) -> None:
     slow = "export default {{ async fetch() {{ await scheduler.wait(300); return new Response('{}'); }} }};"
     platform.deploy_tenant("a", slow.format("old"))
     assert platform.get("a").text == "old"
-    seen: list[str] = []
-    visitors = [threading.Thread(target=lambda: seen.append(platform.get("a").text)) for _visitor in range(5)]
+    responses: list[str] = []
+    visitors = [threading.Thread(target=lambda: responses.append(platform.get("a").text)) for _visitor in range(5)]
     for visitor in visitors:
         visitor.start()
     time.sleep(0.1)
@@ -200,10 +200,10 @@ def test_requests_in_flight_survive_a_new_version(platform: Platform) -> None:
     assert platform.get("a").text == "new"
     for visitor in visitors:
         visitor.join()
-    assert seen == ["old"] * 5
+    assert responses == ["old"] * 5
 
 
-def test_no_child_outlives_sigterm(start: Start) -> None:
+def test_edge_sigterm_ends_all_children(start: Start) -> None:
     edge = start()
     children = edge.children()
     assert set(children) == {"control", "edge", "validator"}
@@ -212,37 +212,37 @@ def test_no_child_outlives_sigterm(start: Start) -> None:
     assert not (edge.data / "run").exists()
 
 
-def run(edge: Edge, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(edge: Edge, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         edge.command(*arguments), env=edge.environment(), capture_output=True, text=True, timeout=30, check=False
     )
 
 
-def address(edge: Edge) -> str:
+def api_address(edge: Edge) -> str:
     host: str = edge.api.split("/")[2]
     return host
 
 
-def test_stop(start: Start) -> None:
+def test_stop_command_ends_edge_and_is_idempotent(start: Start) -> None:
     edge = start()
-    port = address(edge)
-    done = run(edge, "stop", "--api", port)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    port = api_address(edge)
+    result = run_command(edge, "stop", "--api", port)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert edge.process.wait(5) == 0
-    again = run(edge, "stop", "--api", port)
+    again = run_command(edge, "stop", "--api", port)
     assert (again.returncode, again.stderr) == (0, "")
 
 
-def test_stop_leaves_strangers_alone(start: Start) -> None:
+def test_stop_command_other_server_is_refused(start: Start) -> None:
     edge = start()
     with socket.create_server(("127.0.0.1", 0)) as stranger:
-        done = run(edge, "stop", "--api", f"127.0.0.1:{stranger.getsockname()[1]}")
-    assert done.returncode == 2
-    assert "is not a local edge" in done.stderr
+        result = run_command(edge, "stop", "--api", f"127.0.0.1:{stranger.getsockname()[1]}")
+    assert result.returncode == 2
+    assert "is not a local edge" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--api", "0.0.0.0:0"], "loopback addresses only"),
         (["--api", "127.0.0.1:x"], "HOST:PORT"),
@@ -255,35 +255,41 @@ def test_stop_leaves_strangers_alone(start: Start) -> None:
         (["--workerd", "/bin/true"], "does not run as workerd"),
     ],
 )
-def test_a_start_that_cannot_be_is_one_line(start: Start, tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_serve_command_invalid_option_prints_one_line(
+    start: Start, tmp_path: Path, arguments: list[str], message: str
+) -> None:
     probe = Edge.__new__(Edge)
-    done = run(
+    result = run_command(
         probe, "serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(tmp_path / "d"), *arguments
     )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
-    assert says in done.stderr
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
 
 
-def test_a_port_in_use_and_a_folder_that_is_none(start: Start, tmp_path: Path) -> None:
+def test_serve_command_port_in_use_or_invalid_folder_is_refused(start: Start, tmp_path: Path) -> None:
     edge = start()
-    taken = run(edge, "serve", "--api", address(edge), "--http", "127.0.0.1:0", "--data", str(tmp_path / "d"))
+    taken = run_command(
+        edge, "serve", "--api", api_address(edge), "--http", "127.0.0.1:0", "--data", str(tmp_path / "d")
+    )
     assert taken.returncode == 2
     assert "Address already in use" in taken.stderr
     (tmp_path / "file").write_text("")
-    folder = run(edge, "serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(tmp_path / "file" / "d"))
+    folder = run_command(
+        edge, "serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(tmp_path / "file" / "d")
+    )
     assert folder.returncode == 2
     assert "cannot be written" in folder.stderr
 
 
-def test_two_edges_do_not_share_a_folder(start: Start) -> None:
+def test_serve_command_data_folder_in_use_is_refused(start: Start) -> None:
     edge = start()
-    second = run(edge, "serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(edge.data))
+    second = run_command(edge, "serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(edge.data))
     assert second.returncode == 2
     assert "another local edge" in second.stderr
 
 
-def test_health_and_secrets_in_the_log(start: Start) -> None:
+def test_health_endpoint_returns_addresses_and_log_has_no_secret(start: Start) -> None:
     edge = start()
     Platform(edge).deploy_tenant(
         "a", ECHO, bindings=[{"name": "S", "type": "secret_text", "text": "very-secret-value"}]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What leads from one Worker to another: service bindings and dispatch namespaces, by request and by RPC."""
+"""Calls between Workers through service bindings and dispatch namespaces, by fetch and by RPC."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ export default class extends WorkerEntrypoint {
 export class Named extends WorkerEntrypoint { who() { return ["named", this.ctx.props]; } fetch() { return new Response("named"); } }
 """
 CALLS = """
-  const seen = {};
-  const note = async (name, act) => { try { seen[name] = await act(); } catch (error) { seen[name] = `${error.name}: ${error.message}`; } };
+  const result = {};
+  const note = async (name, act) => {
+    try { result[name] = await act(); } catch (error) { result[name] = `${error.name}: ${error.message}`; }
+  };
   await note("add", () => target.add(2, 3));
   await note("pipelined", () => target.handle(5).plus(4));
   await note("value", () => target.value);
@@ -39,21 +41,21 @@ CALLS = """
   await note("stream", async () => new Response(await target.stream()).text());
   await note("fetch", async () => (await target.fetch("http://x/", { method: "POST", body: "b" })).json());
 """
-CALLED = {"add": 5, "pipelined": 9, "value": "v", "back": 40, "boom": "RangeError: too far", "stream": "streamed"}
+CALL_RESULTS = {"add": 5, "pipelined": 9, "value": "v", "back": 40, "boom": "RangeError: too far", "stream": "streamed"}
 
 
-def seen_by(edge: Edge, code: str, **options: Any) -> Any:
-    """What a Worker at caller.example.com answers."""
+def run_in_worker(edge: Edge, code: str, **options: Any) -> Any:
+    """Deploy a Worker that runs the code, and return its `result`."""
     edge.deploy(
         "caller",
-        f"export default {{ async fetch(request, env, ctx) {{ {code} return Response.json(seen); }} }};",
+        f"export default {{ async fetch(request, env, ctx) {{ {code} return Response.json(result); }} }};",
         **options,
     )
     edge.route("caller.example.com/*", "caller")
     return edge.get("caller.example.com").json()
 
 
-def test_a_service_is_called_by_rpc(edge: Edge) -> None:
+def test_service_binding_rpc_calls_return_results(edge: Edge) -> None:
     edge.deploy("target", TARGET)
     bindings = [
         {"name": "S", "type": "service", "service": "target"},
@@ -62,18 +64,21 @@ def test_a_service_is_called_by_rpc(edge: Edge) -> None:
     ]
     more = """await note('named', () => env.N.who()); await note('fetched', async () => (await env.N.fetch('http://x/')).text());
               await note('missing', () => env.M.who());"""
-    seen = seen_by(edge, f"const target = env.S; {CALLS} {more}", bindings=bindings)
-    assert seen.items() >= {**CALLED, "fetch": ["POST", None], "named": ["named", {"a": 1}], "fetched": "named"}.items()
-    assert "does not implement the method" in seen["nothing"]
-    assert "no such entrypoint" in seen["missing"]
+    result = run_in_worker(edge, f"const target = env.S; {CALLS} {more}", bindings=bindings)
+    assert (
+        result.items()
+        >= {**CALL_RESULTS, "fetch": ["POST", None], "named": ["named", {"a": 1}], "fetched": "named"}.items()
+    )
+    assert "does not implement the method" in result["nothing"]
+    assert "no such entrypoint" in result["missing"]
 
 
-def test_the_first_call_finds_the_target_too(edge: Edge) -> None:
-    """Where the target is not at hand yet, as after each of its versions."""
-    code = "const seen = [await env.S.handle(5).plus(4), await env.S.value, await env.S.add(1, 2)];"
+def test_service_binding_first_call_to_new_version_succeeds(edge: Edge) -> None:
+    """The target is not loaded yet, as after each of its versions."""
+    code = "const result = [await env.S.handle(5).plus(4), await env.S.value, await env.S.add(1, 2)];"
     for version in range(3):
         edge.deploy("target", TARGET.replace('"v"', f'"v{version}"'))
-        assert seen_by(edge, code, bindings=[{"name": "S", "type": "service", "service": "target"}]) == [
+        assert run_in_worker(edge, code, bindings=[{"name": "S", "type": "service", "service": "target"}]) == [
             9,
             f"v{version}",
             3,
@@ -81,28 +86,30 @@ def test_the_first_call_finds_the_target_too(edge: Edge) -> None:
         edge.wipe()
 
 
-def dispatched(edge: Edge, code: str) -> Any:
+def run_with_tenant(edge: Edge, code: str) -> Any:
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
     edge.deploy("tenant", TARGET, namespace="tenants")
-    return seen_by(edge, code, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}])
+    return run_in_worker(
+        edge, code, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"}]
+    )
 
 
-def test_a_tenant_is_called_by_rpc(edge: Edge) -> None:
-    seen = dispatched(edge, f"const target = env.TENANTS.get('tenant'); {CALLS}")
-    assert seen.items() >= CALLED.items()
-    assert "does not implement the method" in seen["nothing"]
+def test_dispatch_rpc_calls_return_results(edge: Edge) -> None:
+    result = run_with_tenant(edge, f"const target = env.TENANTS.get('tenant'); {CALLS}")
+    assert result.items() >= CALL_RESULTS.items()
+    assert "does not implement the method" in result["nothing"]
 
 
-def test_arguments_are_the_props_of_the_tenant_and_limits_are_taken(edge: Edge) -> None:
-    seen = dispatched(
+def test_dispatch_arguments_become_props_of_tenant(edge: Edge) -> None:
+    result = run_with_tenant(
         edge,
         """
       const target = env.TENANTS.get("tenant", { plan: "pro", seats: [1, 2] }, { limits: { cpuMs: 10, subRequests: 5 } });
       const free = env.TENANTS.get("tenant", { plan: "free" });
-      const seen = [await target.props(), await (await target.fetch(request)).json(), await (await free.fetch(request)).json(),
+      const result = [await target.props(), await (await target.fetch(request)).json(), await (await free.fetch(request)).json(),
                     await env.TENANTS.get("tenant").props()];""",
     )
-    assert seen == [{"plan": "pro", "seats": [1, 2]}, ["GET", "pro"], ["GET", "free"], {}]
+    assert result == [{"plan": "pro", "seats": [1, 2]}, ["GET", "pro"], ["GET", "free"], {}]
 
 
 @pytest.mark.parametrize(
@@ -124,18 +131,16 @@ def test_arguments_are_the_props_of_the_tenant_and_limits_are_taken(edge: Edge) 
         "#",
     ],
 )
-def test_hostile_names_are_workers_that_are_not_there(edge: Edge, name: str) -> None:
+def test_dispatch_hostile_name_is_not_found(edge: Edge, name: str) -> None:
     code = f"const stub = env.TENANTS.get({name!r}); const tries = [() => stub.fetch(request), () => stub.add(1, 2)];"
-    collect = (
-        "const seen = []; for (const go of tries) seen.push(await go().then(() => 'there', (error) => error.message));"
-    )
-    assert dispatched(edge, code + collect) == ["Worker not found."] * 2
+    collect = "const result = []; for (const go of tries) result.push(await go().then(() => 'there', (error) => error.message));"
+    assert run_with_tenant(edge, code + collect) == ["Worker not found."] * 2
 
 
 LOOP = "export default { fetch(request, env) { return env.NEXT.fetch(request); } };"
 
 
-def test_a_loop_between_services_ends_in_an_error_and_harms_nobody(edge: Edge) -> None:
+def test_service_loop_ends_with_depth_error(edge: Edge) -> None:
     edge.deploy("one", LOOP.replace("NEXT", "GONE"), bindings=[])
     edge.deploy("other", LOOP, bindings=[{"name": "NEXT", "type": "service", "service": "one"}])
     edge.deploy("one", LOOP, bindings=[{"name": "NEXT", "type": "service", "service": "other"}])
@@ -143,14 +148,14 @@ def test_a_loop_between_services_ends_in_an_error_and_harms_nobody(edge: Edge) -
     edge.deploy("good", "export default { fetch: () => new Response('good') };")
     edge.route("good.example.com/*", "good")
     before = edge.children()["edge"]
-    page = edge.get("loop.example.com")
-    assert page.status_code == 500
-    assert "Subrequest depth limit exceeded" in page.text
+    response = edge.get("loop.example.com")
+    assert response.status_code == 500
+    assert "Subrequest depth limit exceeded" in response.text
     assert edge.get("good.example.com").text == "good"
     assert edge.children()["edge"] == before
 
 
-def test_a_tenant_that_dispatches_to_itself(platform: Platform) -> None:
+def test_dispatch_to_itself_ends_with_depth_error(platform: Platform) -> None:
     code = "export default { fetch(request, env) { return env.TENANTS.get('a').fetch(request); } };"
     platform.deploy_tenant(
         "a", code, bindings=[{"name": "TENANTS", "type": "dispatch_namespace", "namespace": platform.namespace}]
@@ -158,14 +163,14 @@ def test_a_tenant_that_dispatches_to_itself(platform: Platform) -> None:
     assert "Subrequest depth limit exceeded" in platform.get("a").text
 
 
-SAY = """
-const say = async (request) => Response.json([request.method, request.url, request.headers.get("x-a"), await request.text(), request.cf?.hint ?? null]);
+DESCRIBE_REQUEST = """
+const describe = async (request) => Response.json([request.method, request.url, request.headers.get("x-a"), await request.text(), request.cf?.hint ?? null]);
 """
 CALLER = (
-    SAY
+    DESCRIBE_REQUEST
     + """
 import { DurableObject } from "cloudflare:workers";
-export class Echo extends DurableObject { fetch(request) { return say(request); } }
+export class Echo extends DurableObject { fetch(request) { return describe(request); } }
 export default { async fetch(request, env) {
   const targets = [env.TENANTS.get("echo"), env.TRUSTED.get("echo"), env.ECHO, env.OBJECTS.getByName("x")];
   const make = () => new Request("http://before/", { method: "POST", body: "hello", headers: { "x-a": "1" }, cf: { hint: "near" } });
@@ -175,10 +180,10 @@ export default { async fetch(request, env) {
 )
 
 
-def test_a_request_is_made_of_an_address_and_another_request(platform: Platform) -> None:
+def test_fetch_url_and_request_are_combined(platform: Platform) -> None:
     edge = platform.edge
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "trusted", "trusted_workers": True})
-    echo = SAY + "export default { fetch: say };"
+    echo = DESCRIBE_REQUEST + "export default { fetch: describe };"
     edge.deploy("echo", echo)
     platform.deploy_tenant("echo", echo)
     edge.deploy("echo", echo, namespace="trusted")
@@ -194,5 +199,10 @@ def test_a_request_is_made_of_an_address_and_another_request(platform: Platform)
         ],
     )
     edge.route("caller.example.com/*", "caller")
-    sent = ["POST", "http://after/", "1", "hello"]
-    assert edge.get("caller.example.com").json() == [[*sent, None], [*sent, "near"], [*sent, "near"], [*sent, "near"]]
+    expected = ["POST", "http://after/", "1", "hello"]
+    assert edge.get("caller.example.com").json() == [
+        [*expected, None],
+        [*expected, "near"],
+        [*expected, "near"],
+        [*expected, "near"],
+    ]

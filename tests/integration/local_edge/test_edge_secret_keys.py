@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets that are keys: there before the Worker's own code runs, whatever that waits for, and never to be exported."""
+"""Bindings of type secret_key: available before the Worker's code runs, and not exportable."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ SIGN = "const signed = async (key) => new Uint8Array(await crypto.subtle.sign('H
 
 
 def form(script: str) -> dict[str, Any]:
-    told = {"body_part": "script", "compatibility_date": "2026-11-01", "bindings": [HMAC]}
+    metadata = {"body_part": "script", "compatibility_date": "2026-11-01", "bindings": [HMAC]}
     return {
-        "metadata": (None, json.dumps(told), "application/json"),
+        "metadata": (None, json.dumps(metadata), "application/json"),
         "script": ("worker.js", script, "application/javascript"),
     }
 
 
-def refusal(edge: Edge, *bindings: dict[str, Any]) -> str:
+def upload_error(edge: Edge, *bindings: dict[str, Any]) -> str:
     response = edge.upload("w", "export default { fetch() {} };", bindings=list(bindings))
     error = response.json()["errors"][0]
     assert (response.status_code, error["code"]) == (400, 10021), response.text
@@ -47,7 +47,7 @@ def refusal(edge: Edge, *bindings: dict[str, Any]) -> str:
     return message
 
 
-def test_a_key_is_there_at_the_top_level_of_every_module_and_of_one_that_waits(platform: Platform) -> None:
+def test_secret_key_is_available_at_top_level_of_modules(platform: Platform) -> None:
     main = f"""
     import {{ env, WorkerEntrypoint }} from "cloudflare:workers";
     import {{ early }} from "./deep/er/part.js";
@@ -76,35 +76,35 @@ def test_a_key_is_there_at_the_top_level_of_every_module_and_of_one_that_waits(p
     ]
 
 
-def test_a_script_has_its_key_as_a_global(edge: Edge) -> None:
+def test_secret_key_in_script_is_global(edge: Edge) -> None:
     script = f"{SIGN} const early = signed(KEY); addEventListener('fetch', (event) => event.respondWith(early.then((hex) => new Response(hex))));"
     assert edge.session.put(f"{edge.account}/workers/scripts/old", files=form(script)).ok
     edge.route("old.example.com/*", "old")
     assert edge.get("old.example.com").text == SIGNATURE
 
 
-def test_nobody_finds_what_a_key_was_made_of(edge: Edge) -> None:
+def test_secret_key_material_is_not_readable(edge: Edge) -> None:
     code = """
     import * as ours from "./__local_edge/worker.js";
     export default { fetch: (request, env) => Response.json([env, ours.hidden]) };"""
     edge.deploy("w", code, bindings=[HMAC])
     edge.route("example.com/*", "w")
-    answer = edge.get("example.com")
-    assert answer.ok and HMAC["key_base64"] not in answer.text
+    response = edge.get("example.com")
+    assert response.ok and HMAC["key_base64"] not in response.text
     assert HMAC["key_base64"] not in edge.session.get(f"{edge.account}/workers/scripts/w/settings").text
 
 
-def test_keys_of_every_format(edge: Edge) -> None:
+def test_secret_key_each_format_is_imported(edge: Edge) -> None:
     pair = ec.generate_private_key(ec.SECP256R1())
     private = pair.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     public = pair.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     curve = {"type": "secret_key", "algorithm": {"name": "ECDSA", "namedCurve": "P-256"}}
     code = """
-    const how = { name: "ECDSA", hash: "SHA-256" }, text = new TextEncoder().encode("text");
+    const algorithm = { name: "ECDSA", hash: "SHA-256" }, text = new TextEncoder().encode("text");
     export default { async fetch(request, { PRIVATE, PUBLIC, JWK }) {
-      const signature = await crypto.subtle.sign(how, PRIVATE, text);
+      const signature = await crypto.subtle.sign(algorithm, PRIVATE, text);
       const cipher = await crypto.subtle.encrypt({ name: "AES-GCM", iv: new Uint8Array(12) }, JWK, text);
-      return Response.json([await crypto.subtle.verify(how, PUBLIC, signature, text), cipher.byteLength]);
+      return Response.json([await crypto.subtle.verify(algorithm, PUBLIC, signature, text), cipher.byteLength]);
     } };"""
     edge.deploy(
         "w",
@@ -139,7 +139,7 @@ def test_keys_of_every_format(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("invalid", "expected"),
     [
         ({"key_base64": "not base64!"}, "base64"),
         ({"usages": ["encrypt"]}, "usage"),
@@ -148,30 +148,30 @@ def test_keys_of_every_format(edge: Edge) -> None:
         ({"format": "pkcs8"}, "pkcs8"),
     ],
 )
-def test_a_key_that_cannot_be_imported_is_refused_with_its_binding(
-    edge: Edge, wrong: dict[str, Any], said: str
-) -> None:
+def test_secret_key_invalid_is_refused_with_binding_name(edge: Edge, invalid: dict[str, Any], expected: str) -> None:
     edge.deploy("w", "export default { fetch() {} };", bindings=[HMAC])
-    message = refusal(edge, {**HMAC, "name": "GOOD"}, {**HMAC, **wrong})
-    assert "binding KEY of type secret_key cannot be imported: " in message and said in message and "\n" not in message
+    message = upload_error(edge, {**HMAC, "name": "GOOD"}, {**HMAC, **invalid})
+    assert (
+        "binding KEY of type secret_key cannot be imported: " in message and expected in message and "\n" not in message
+    )
 
 
-def test_a_key_is_looked_at_wherever_it_comes_from(edge: Edge) -> None:
+def test_secret_key_invalid_in_any_request_is_refused(edge: Edge) -> None:
     edge.deploy("w", "export default { fetch() {} };", bindings=[HMAC])
-    wrong = {**HMAC, "format": "spki"}
+    invalid = {**HMAC, "format": "spki"}
     worker = f"{edge.account}/workers/scripts/w"
-    answers = [
-        edge.session.put(f"{worker}/secrets", json=wrong),
-        edge.session.patch(f"{worker}/secrets-bulk", json={"secrets": {"KEY": wrong}}),
-        edge.session.patch(f"{worker}/settings", files={"settings": (None, json.dumps({"bindings": [wrong]}))}),
-        edge.session.patch(f"{worker.replace('scripts', 'workers')}/versions/latest", json={"env": {"KEY": wrong}}),
+    responses = [
+        edge.session.put(f"{worker}/secrets", json=invalid),
+        edge.session.patch(f"{worker}/secrets-bulk", json={"secrets": {"KEY": invalid}}),
+        edge.session.patch(f"{worker}/settings", files={"settings": (None, json.dumps({"bindings": [invalid]}))}),
+        edge.session.patch(f"{worker.replace('scripts', 'workers')}/versions/latest", json={"env": {"KEY": invalid}}),
     ]
-    assert [answer.json()["errors"][0]["code"] for answer in answers] == [10021] * 4
+    assert [response.json()["errors"][0]["code"] for response in responses] == [10021] * 4
     edge.call("PUT", "/workers/scripts/w/secrets", json={**HMAC, "name": "OTHER"})
     assert [one["name"] for one in edge.call("GET", "/workers/scripts/w/bindings")] == ["KEY", "OTHER"]
 
 
-def test_a_new_key_is_there_at_once(edge: Edge) -> None:
+def test_secret_key_changed_applies_to_next_request(edge: Edge) -> None:
     edge.deploy(
         "w",
         f"{SIGN} export default {{ fetch: async (request, env) => new Response(await signed(env.KEY)) }};",

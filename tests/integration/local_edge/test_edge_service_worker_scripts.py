@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scripts in the syntax from before modules: listeners, and bindings that are globals."""
+"""Scripts in service Worker syntax: event listeners, and bindings as globals."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def put(
     path: str = "/workers/scripts/old",
     **metadata: Any,
 ) -> requests.Response:
-    """Upload a script as the part `script` of a form, its file named otherwise."""
-    told = {"body_part": "script", "compatibility_date": "2026-11-01", **metadata}
+    """Upload a script as the part `script` of a form. Its file has another name."""
+    content = {"body_part": "script", "compatibility_date": "2026-11-01", **metadata}
     files: dict[str, Any] = {
-        "metadata": (None, json.dumps(told), "application/json"),
+        "metadata": (None, json.dumps(content), "application/json"),
         "script": ("worker.js", code, "application/javascript"),
     }
     files.update({name: (f"files/{name}.bin", body, kind) for name, (kind, body) in (parts or {}).items()})
@@ -47,22 +47,22 @@ def put(
 
 
 def deploy(edge: Edge, code: str, *arguments: Any, **options: Any) -> Any:
-    """Upload a script, and let it answer at old.example.com."""
+    """Upload a script and route old.example.com to it."""
     response = put(edge, code, *arguments, **options)
     assert response.ok, response.text
     edge.route("old.example.com/*", "old")
     return response.json()["result"]
 
 
-def refusal(response: requests.Response) -> tuple[int, str]:
+def error_of(response: requests.Response) -> tuple[int, str]:
     assert not response.ok, response.text
     error = response.json()["errors"][0]
     return error["code"], error["message"]
 
 
 @pytest.mark.parametrize("date", ["2026-11-01", None])
-def test_bindings_are_globals(edge: Edge, date: str | None) -> None:
-    """For a script that names no date too, which makes it one of 2021."""
+def test_script_bindings_are_globals(edge: Edge, date: str | None) -> None:
+    """Also without a compatibility date, which means a date in 2021."""
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     edge.call("PUT", f"/storage/kv/namespaces/{kv}/values/key", data="stored")
     code = """
@@ -88,7 +88,7 @@ def test_bindings_are_globals(edge: Edge, date: str | None) -> None:
     assert edge.get("old.example.com", "/path").json() == ["pro35", "stored", "written", "/path", "LCL", "undefined"]
 
 
-def test_files_are_globals(edge: Edge) -> None:
+def test_script_file_bindings_are_globals(edge: Edge) -> None:
     code = """
     const { answer } = new WebAssembly.Instance(PROGRAM).exports;
     addEventListener("fetch", (event) => event.respondWith(Response.json([PROGRAM instanceof WebAssembly.Module, answer(), PAGE,
@@ -98,7 +98,7 @@ def test_files_are_globals(edge: Edge) -> None:
     assert edge.get("old.example.com").json() == [True, 42, "grüße", True, [0, 255, 1]]
 
 
-def test_a_file_is_what_its_binding_says_whatever_its_content_type(edge: Edge) -> None:
+def test_script_file_binding_type_overrides_content_type(edge: Edge) -> None:
     deploy(
         edge,
         "addEventListener('fetch', (event) => event.respondWith(new Response(typeof PAGE)));",
@@ -109,21 +109,21 @@ def test_a_file_is_what_its_binding_says_whatever_its_content_type(edge: Edge) -
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"), [({}, "Uploaded parts: none."), ({"OTHER": ("text/plain", b"")}, "Uploaded parts: OTHER.")]
+    ("parts", "expected"), [({}, "Uploaded parts: none."), ({"OTHER": ("text/plain", b"")}, "Uploaded parts: OTHER.")]
 )
-def test_a_file_that_was_not_uploaded_is_refused(edge: Edge, parts: Any, said: str) -> None:
-    code, message = refusal(put(edge, GREETER, parts, bindings=[BLOBS[1]]))
-    assert code == 10021 and message.endswith(said) and "'PAGE' of this text_blob binding" in message
+def test_script_file_binding_without_upload_is_refused(edge: Edge, parts: Any, expected: str) -> None:
+    code, message = error_of(put(edge, GREETER, parts, bindings=[BLOBS[1]]))
+    assert code == 10021 and message.endswith(expected) and "'PAGE' of this text_blob binding" in message
 
 
-def test_modules_import_their_files(edge: Edge) -> None:
-    code, message = refusal(
+def test_module_with_file_binding_is_refused(edge: Edge) -> None:
+    code, message = error_of(
         edge.upload("new", "export default { fetch() {} };", bindings=[BLOBS[1]], files={"PAGE": PARTS["PAGE"]})
     )
     assert code == 10021 and "Import the file instead" in message
 
 
-def test_a_script_is_no_module(edge: Edge) -> None:
+def test_script_runs_without_module_syntax(edge: Edge) -> None:
     code = """
     var sloppy = (function () { return this === globalThis; })();
     const around = [this === self, sloppy, typeof module, typeof exports, typeof require];
@@ -131,19 +131,19 @@ def test_a_script_is_no_module(edge: Edge) -> None:
     """
     deploy(edge, code)
     assert edge.get("old.example.com").json() == [True, True, "undefined", "undefined", "undefined"]
-    assert refusal(put(edge, "import x from './y.js';"))[1].startswith(
+    assert error_of(put(edge, "import x from './y.js';"))[1].startswith(
         "Uncaught SyntaxError: Cannot use import statement outside a module"
     )
 
 
-def test_what_it_says_is_code_10021_or_10068(edge: Edge) -> None:
-    code, message = refusal(put(edge, f"{GREETER}\nmissing.value;"))
+def test_script_invalid_is_refused_with_10021_or_10068(edge: Edge) -> None:
+    code, message = error_of(put(edge, f"{GREETER}\nmissing.value;"))
     assert code == 10021 and "ReferenceError: missing is not defined" in message and "script:2" in message
-    assert refusal(put(edge, "self.addEventListener('unhandledrejection', () => {});"))[0] == 10068
-    assert refusal(put(edge, "const nothing = 1;")) == (10068, "The uploaded script has no registered event handlers.")
+    assert error_of(put(edge, "self.addEventListener('unhandledrejection', () => {});"))[0] == 10068
+    assert error_of(put(edge, "const nothing = 1;")) == (10068, "The uploaded script has no registered event handlers.")
 
 
-def test_a_bare_body_is_a_script(edge: Edge) -> None:
+def test_upload_plain_body_is_script(edge: Edge) -> None:
     response = edge.session.put(
         f"{edge.account}/workers/scripts/old", data=GREETER, headers={"content-type": "application/javascript"}
     )
@@ -154,7 +154,7 @@ def test_a_bare_body_is_a_script(edge: Edge) -> None:
     assert (content.text, content.headers["content-type"]) == (GREETER, "application/javascript")
 
 
-def test_its_crons_fire(edge: Edge) -> None:
+def test_script_scheduled_event_is_fired(edge: Edge) -> None:
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     code = (
         GREETER
@@ -178,21 +178,21 @@ def test_its_crons_fire(edge: Edge) -> None:
         "event.respondWith(new Response('fine')); event.waitUntil(Promise.reject(new RangeError('too far')));",
     ],
 )
-def test_what_it_throws_is_told_once(edge: Edge, failing: str) -> None:
+def test_script_exception_is_logged_once(edge: Edge, failing: str) -> None:
     deploy(
         edge,
         f"addEventListener('fetch', {'async ' if 'await' in failing else ''}(event) => {{ console.log('asked'); {failing} }});",
     )
     edge.get("old.example.com")
 
-    def said() -> list[tuple[str, str]]:
+    def expected() -> list[tuple[str, str]]:
         entries = edge.session.get(edge.api.replace("/client/v4", "/_edge/logs?worker=old")).json()["entries"]
         return [(one["level"], one["text"].splitlines()[0]) for one in entries]
 
-    wait_until(lambda: said()[-2:] == [("log", "asked"), ("exception", "RangeError: too far")])
+    wait_until(lambda: expected()[-2:] == [("log", "asked"), ("exception", "RangeError: too far")])
 
 
-def test_it_is_told_of_the_requests_of_others(edge: Edge) -> None:
+def test_script_tail_event_is_received(edge: Edge) -> None:
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     deploy(
         edge,
@@ -205,7 +205,7 @@ def test_it_is_told_of_the_requests_of_others(edge: Edge) -> None:
     wait_until(lambda: edge.session.get(f"{edge.account}/storage/kv/namespaces/{kv}/values/watched").text == "ok")
 
 
-def test_a_tenant_may_be_a_script(platform: Platform) -> None:
-    where = f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a"
-    assert put(platform.edge, GREETER, path=where).ok
+def test_script_as_tenant_responds(platform: Platform) -> None:
+    path = f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a"
+    assert put(platform.edge, GREETER, path=path).ok
     assert platform.get("a").text == "hello"

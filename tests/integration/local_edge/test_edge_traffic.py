@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests through workerd: routing, isolation, bindings."""
+"""Requests through workerd: routing, isolation and bindings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web_socket import ECHOING, WebSocket
 pytestmark = pytest.mark.integration
 
 
-def test_two_tenants_see_their_own_bindings_only(platform: Platform) -> None:
+def test_tenants_see_only_their_own_bindings(platform: Platform) -> None:
     for name in ("a", "b"):
         platform.deploy_tenant(
             name,
@@ -32,7 +32,7 @@ def test_two_tenants_see_their_own_bindings_only(platform: Platform) -> None:
     assert seen["a"]["url"] == "http://a.example.com/"
 
 
-def test_globals_of_one_tenant_are_not_those_of_another(platform: Platform) -> None:
+def test_tenants_have_separate_globals(platform: Platform) -> None:
     count = "globalThis.n = (globalThis.n ?? 0) + 1;"
     code = f"export default {{ fetch() {{ {count} return new Response(String(globalThis.n)); }} }};"
     platform.deploy_tenant("a", code)
@@ -40,7 +40,7 @@ def test_globals_of_one_tenant_are_not_those_of_another(platform: Platform) -> N
     assert [platform.get(name).text for name in ("a", "a", "b")] == ["1", "2", "1"]
 
 
-def test_a_worker_that_is_not_there_is_a_rejection_of_fetch(platform: Platform) -> None:
+def test_dispatch_missing_worker_rejects_fetch(platform: Platform) -> None:
     assert platform.get("nobody").text == "fetch rejected: Worker not found."
     platform.deploy_tenant("somebody", ECHO)
     assert platform.get("somebody").status_code == 200
@@ -48,20 +48,20 @@ def test_a_worker_that_is_not_there_is_a_rejection_of_fetch(platform: Platform) 
     assert platform.get("somebody").text == "fetch rejected: Worker not found."
 
 
-def test_a_write_is_live_on_the_next_request(platform: Platform) -> None:
+def test_upload_applies_to_next_request(platform: Platform) -> None:
     for number in range(100):
         platform.deploy_tenant("a", f"export default {{ fetch() {{ return new Response('{number}'); }} }};")
         assert platform.get("a").text == str(number)
 
 
-def test_what_a_worker_waits_for_is_done_after_it_has_changed(platform: Platform) -> None:
+def test_wait_until_completes_after_new_version(platform: Platform) -> None:
     kv = platform.edge.call("POST", "/storage/kv/namespaces", json={"title": "done"})["id"]
     code = """export default { fetch(request, env, ctx) {
       ctx.waitUntil(scheduler.wait(500).then(() => env.DONE.put(request.url, "VERSION")));
       return new Response("VERSION");
     } };"""
 
-    def done() -> list[str]:
+    def completed() -> list[str]:
         return sorted(one["name"] for one in platform.edge.call("GET", f"/storage/kv/namespaces/{kv}/keys"))
 
     for version in ("1", "2"):
@@ -72,20 +72,20 @@ def test_what_a_worker_waits_for_is_done_after_it_has_changed(platform: Platform
         )
         assert platform.get("a", f"/{version}").text == version
     platform.edge.call("DELETE", f"/workers/dispatch/namespaces/{platform.namespace}/scripts/a")
-    wait_until(lambda: done() == ["http://a.example.com/1", "http://a.example.com/2"])
+    wait_until(lambda: completed() == ["http://a.example.com/1", "http://a.example.com/2"])
 
 
-def test_secrets_settings_and_bindings_are_live_too(platform: Platform) -> None:
+def test_secret_or_settings_change_applies_to_next_request(platform: Platform) -> None:
     platform.deploy_tenant("a", ECHO)
-    where = "/workers/dispatch/namespaces/tenants/scripts/a"
+    path = "/workers/dispatch/namespaces/tenants/scripts/a"
     for text in ("one", "two"):
-        platform.edge.call("PUT", f"{where}/secrets", json={"name": "S", "text": text, "type": "secret_text"})
+        platform.edge.call("PUT", f"{path}/secrets", json={"name": "S", "text": text, "type": "secret_text"})
         assert platform.get("a").json()["env"] == {"S": text}
-    platform.edge.call("PATCH", f"{where}/settings", files={"settings": (None, '{"bindings": []}')})
+    platform.edge.call("PATCH", f"{path}/settings", files={"settings": (None, '{"bindings": []}')})
     assert platform.get("a").json()["env"] == {}
 
 
-def test_service_bindings(edge: Edge) -> None:
+def test_service_binding_fetch_reaches_target(edge: Edge) -> None:
     edge.deploy(
         "inner",
         "export default { async fetch(request) { return new Response(`inner got ${await request.text()}`); } };",
@@ -99,7 +99,7 @@ def test_service_bindings(edge: Edge) -> None:
     assert edge.get("example.com", method="POST", data="this").text == "inner got this"
 
 
-def test_every_kind_of_module(edge: Edge) -> None:
+def test_module_of_each_type_is_imported(edge: Edge) -> None:
     code = """
     import { number } from "./lib/deep.js"; import text from "./note.txt"; import data from "./blob.bin";
     import settings from "./settings.json"; import common from "./old.cjs"; import wasm from "./add.wasm";
@@ -124,7 +124,7 @@ def test_every_kind_of_module(edge: Edge) -> None:
     assert edge.get("example.com").json() == [7, "Grüße", [0, 255], {"a": [1]}, 42, 5]
 
 
-def test_the_most_specific_route_wins(edge: Edge) -> None:
+def test_route_most_specific_pattern_wins(edge: Edge) -> None:
     for name in ("all", "wild", "host", "path"):
         edge.deploy(name, f"export default {{ fetch: () => new Response('{name}') }};")
     edge.route("*/*", "all", zone="platform.localhost")
@@ -141,7 +141,7 @@ def test_the_most_specific_route_wins(edge: Edge) -> None:
     assert "has no Worker" in nowhere.text
 
 
-def test_a_query_is_a_part_of_what_a_route_matches(edge: Edge) -> None:
+def test_route_pattern_matches_query(edge: Edge) -> None:
     for name in ("all", "exact"):
         edge.deploy(name, f"export default {{ fetch: () => new Response('{name}') }};")
     edge.route("a.example.com/*", "all")
@@ -154,13 +154,13 @@ def test_a_query_is_a_part_of_what_a_route_matches(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("host", ["bücher.example.com", "*.bücher.example.com", "*bücher.example.com"])
-def test_a_host_of_a_route_may_be_written_in_any_letters(edge: Edge, host: str) -> None:
+def test_route_host_in_any_script_matches(edge: Edge, host: str) -> None:
     edge.deploy("books", "export default { fetch: () => new Response('books') };")
     edge.route(f"{host}/*", "books")
     assert edge.get(host.replace("*", "a" if "*." in host else "").encode("idna").decode()).text == "books"
 
 
-def test_a_host_on_workers_dev(edge: Edge) -> None:
+def test_workers_dev_host_reaches_worker(edge: Edge) -> None:
     edge.deploy("router", ECHO)
     assert edge.get("router.local-edge.workers.dev").status_code == 404
     edge.call("POST", "/workers/scripts/router/subdomain", json={"enabled": True})
@@ -169,24 +169,24 @@ def test_a_host_on_workers_dev(edge: Edge) -> None:
     assert edge.get("router.local-edge.workers.dev").status_code == 404
 
 
-def test_no_route_says_how_to_list_them(edge: Edge) -> None:
-    page = edge.get("nobody.platform.localhost")
-    assert page.status_code == 404
-    assert "No route matches nobody.platform.localhost." in page.text
-    assert f"{edge.zone['platform.localhost']}/workers/routes" in page.text
+def test_visit_without_route_explains_how_to_list_routes(edge: Edge) -> None:
+    response = edge.get("nobody.platform.localhost")
+    assert response.status_code == 404
+    assert "No route matches nobody.platform.localhost." in response.text
+    assert f"{edge.zone['platform.localhost']}/workers/routes" in response.text
     assert "belongs to no zone" in edge.get("elsewhere.test").text
 
 
-def test_an_exception_is_a_page_that_names_it(edge: Edge) -> None:
+def test_visit_worker_throws_returns_error_page(edge: Edge) -> None:
     edge.deploy("w", "export default { fetch() { throw new TypeError('broken on purpose'); } };")
     edge.route("example.com/*", "w")
-    page = edge.get("example.com")
-    assert page.status_code == 500
-    assert "1101" in page.text
-    assert "TypeError: broken on purpose" in page.text
+    response = edge.get("example.com")
+    assert response.status_code == 500
+    assert "1101" in response.text
+    assert "TypeError: broken on purpose" in response.text
 
 
-def test_there_is_no_way_out(platform: Platform) -> None:
+def test_egress_none_blocks_all_connections(platform: Platform) -> None:
     platform.deploy_tenant(
         "a",
         """import { connect } from "cloudflare:sockets";
@@ -217,7 +217,7 @@ export default { async fetch(request, env) {
 """
 
 
-def test_a_worker_publishes_another_through_the_api(platform: Platform) -> None:
+def test_worker_uploads_another_through_api(platform: Platform) -> None:
     edge = platform.edge
     edge.deploy(
         "publisher",
@@ -232,7 +232,7 @@ def test_a_worker_publishes_another_through_the_api(platform: Platform) -> None:
     assert edge.get("publisher.example.com").text == "200 published"
 
 
-def test_streams_bodies_and_redirects(platform: Platform) -> None:
+def test_visit_streams_bodies_and_redirects_pass_through(platform: Platform) -> None:
     platform.deploy_tenant(
         "a",
         """export default { async fetch(request) {
@@ -247,7 +247,7 @@ def test_streams_bodies_and_redirects(platform: Platform) -> None:
     assert platform.get("a", "/away").headers["location"] == "https://example.org/"
 
 
-def test_an_open_way_out_leads_to_public_addresses_only(start: Callable[..., Edge]) -> None:
+def test_egress_open_allows_only_public_addresses(start: Callable[..., Edge]) -> None:
     platform = Platform(start("--egress", "internet"))
     platform.deploy_tenant(
         "a",
@@ -261,11 +261,11 @@ def test_an_open_way_out_leads_to_public_addresses_only(start: Callable[..., Edg
 
 
 @pytest.mark.parametrize("host", ["a b", "[", "ex ample.com:x"])
-def test_hosts_that_are_none(edge: Edge, host: str) -> None:
+def test_visit_invalid_host_is_refused(edge: Edge, host: str) -> None:
     assert edge.get(host).status_code == 400
 
 
-def test_web_sockets(platform: Platform) -> None:
+def test_visit_web_socket_connects(platform: Platform) -> None:
     platform.deploy_tenant("a", ECHOING)
     assert WebSocket(platform.edge, "a.example.com").send_hi() == b"\x81\x07echo hi"
 
@@ -280,7 +280,7 @@ export default { async fetch(request, env) {
 """
 
 
-def test_a_request_keeps_its_place_in_copies_and_in_named_entrypoints(platform: Platform) -> None:
+def test_request_cf_is_kept_in_copies_and_named_entrypoints(platform: Platform) -> None:
     platform.edge.deploy("own", PLACES)
     platform.edge.deploy(
         "own", PLACES, bindings=[{"name": "NAMED", "type": "service", "service": "own", "entrypoint": "Named"}]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Uploads are compiled by the runtime that will run them; what it says is what the API answers."""
+"""Validation of uploads by the runtime: errors are returned by the API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_process import ECHO, Edge
 pytestmark = pytest.mark.integration
 
 
-def refusal(edge: Edge, code: str, **options: Any) -> tuple[int, str]:
+def upload_error(edge: Edge, code: str, **options: Any) -> tuple[int, str]:
     response = edge.upload("w", code, **options)
     assert not response.ok, response.text
     error = response.json()["errors"][0]
@@ -25,29 +25,29 @@ def refusal(edge: Edge, code: str, **options: Any) -> tuple[int, str]:
     return error["code"], error["message"]
 
 
-def test_a_syntax_error_in_the_words_of_v8(edge: Edge) -> None:
-    code, message = refusal(edge, "export default {\n  fetch() { return new Response('x' };\n}")
+def test_upload_syntax_error_returns_message_of_v8(edge: Edge) -> None:
+    code, message = upload_error(edge, "export default {\n  fetch() { return new Response('x' };\n}")
     assert code == 10021
     assert "SyntaxError: missing ) after argument list" in message
     assert "index.js:2" in message
 
 
-def test_an_exception_at_the_top_level(edge: Edge) -> None:
-    code, message = refusal(edge, "const config = undefined;\nconfig.value;\nexport default { fetch() {} };")
+def test_upload_top_level_exception_is_refused(edge: Edge) -> None:
+    code, message = upload_error(edge, "const config = undefined;\nconfig.value;\nexport default { fetch() {} };")
     assert code == 10021
     assert "TypeError: Cannot read properties of undefined (reading 'value')" in message
     assert "index.js:2" in message
 
 
-def test_a_module_that_is_not_there(edge: Edge) -> None:
-    code, message = refusal(edge, "import './nowhere.js';\nexport default { fetch() {} };")
+def test_upload_missing_module_is_refused(edge: Edge) -> None:
+    code, message = upload_error(edge, "import './nowhere.js';\nexport default { fetch() {} };")
     assert code == 10021
     assert 'No such module "nowhere.js"' in message
 
 
-def test_an_endless_loop_at_the_top_level(edge: Edge) -> None:
+def test_upload_top_level_endless_loop_is_refused(edge: Edge) -> None:
     begin = time.monotonic()
-    assert refusal(edge, "while (true) {}\nexport default { fetch() {} };") == (
+    assert upload_error(edge, "while (true) {}\nexport default { fetch() {} };") == (
         10021,
         "Script startup exceeded CPU time limit.",
     )
@@ -55,20 +55,20 @@ def test_an_endless_loop_at_the_top_level(edge: Edge) -> None:
     assert edge.upload("w", ECHO).ok, "the validator must be back at once"
 
 
-def test_no_handlers(edge: Edge) -> None:
-    assert refusal(edge, "export const nothing = 1;") == (
+def test_upload_without_handlers_is_refused(edge: Edge) -> None:
+    assert upload_error(edge, "export const nothing = 1;") == (
         10068,
         "The uploaded script has no registered event handlers.",
     )
 
 
-def test_an_unknown_compatibility_flag(edge: Edge) -> None:
-    code, message = refusal(edge, ECHO, compatibility_flags=["no_such_flag"])
+def test_upload_unknown_compatibility_flag_is_refused(edge: Edge) -> None:
+    code, message = upload_error(edge, ECHO, compatibility_flags=["no_such_flag"])
     assert code == 10021
     assert "no_such_flag" in message
 
 
-def test_bindings_are_there_while_the_top_level_runs(edge: Edge) -> None:
+def test_upload_bindings_are_available_at_top_level(edge: Edge) -> None:
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     code = """import { env } from "cloudflare:workers";
@@ -88,7 +88,7 @@ def test_bindings_are_there_while_the_top_level_runs(edge: Edge) -> None:
     assert edge.get("example.com").json() == ["c", "function", "KvNamespace", 5]
 
 
-def test_handlers_are_listed(edge: Edge) -> None:
+def test_upload_returns_list_of_handlers(edge: Edge) -> None:
     result = edge.deploy(
         "w",
         """import { WorkerEntrypoint } from "cloudflare:workers";
@@ -100,7 +100,7 @@ def test_handlers_are_listed(edge: Edge) -> None:
     assert result["named_handlers"] == [{"name": "Admin", "handlers": ["fetch"]}]
 
 
-def test_a_worker_without_a_default_export(edge: Edge) -> None:
+def test_upload_without_default_export_is_accepted(edge: Edge) -> None:
     edge.deploy(
         "w",
         """import { WorkerEntrypoint } from "cloudflare:workers";
@@ -115,7 +115,7 @@ def test_a_worker_without_a_default_export(edge: Edge) -> None:
     assert edge.get("example.com").text == "hello"
 
 
-def test_of_two_uploads_at_once_one_is_told_to_retry(edge: Edge) -> None:
+def test_concurrent_uploads_of_same_worker_one_is_refused(edge: Edge) -> None:
     slow = "for (let n = 0; n < 2e8; n++); export default { fetch: () => new Response('%s') };"
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda code: edge.upload("w", slow % code), ["one", "two"]))

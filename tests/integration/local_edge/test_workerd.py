@@ -65,7 +65,7 @@ const load = (env, ctx, name, code, more = {}) =>
 
 
 class Program:
-    """A workerd with a main module of its own."""
+    """A workerd process with the given main module."""
 
     def __init__(self, folder: Path, code: str, exports: str = "") -> None:
         (folder / "disk").mkdir()
@@ -90,8 +90,8 @@ class Program:
     def get(self, path: str = "/") -> str:
         return requests.get(sockets.url(self.listener) + path, timeout=20).text
 
-    def ends(self) -> bool:
-        """Whether a request is its end."""
+    def ends_process(self) -> bool:
+        """Send a request. Return True if it ends the process."""
         try:
             self.get()
         except requests.ConnectionError:
@@ -99,12 +99,12 @@ class Program:
         return False
 
 
-Start = Callable[..., Program]
+StartProgram = Callable[..., Program]
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Start]:
-    """Start one whose `fetch` is the code given, beside further exports."""
+def start_program(tmp_path: Path) -> Iterator[StartProgram]:
+    """Return a function that starts a workerd with the code of its `fetch` and additional exports."""
     started: list[Program] = []
 
     def start(code: str, exports: str = "") -> Program:
@@ -121,21 +121,21 @@ def program(tmp_path: Path) -> Iterator[Start]:
 PASSING = "export default { fetch(request, env, ctx) { ctx.passThroughOnException(); throw new Error('x'); } };"
 
 
-def test_passing_through_without_a_way_out_ends_the_process(program: Start) -> None:
-    """Therefore every Worker gets `NoEgress` and never `globalOutbound: null`."""
-    assert program(
+def test_pass_through_without_outbound_ends_process(start_program: StartProgram) -> None:
+    """Every Worker therefore gets `NoEgress`, never `globalOutbound: null`."""
+    assert start_program(
         f"return load(env, ctx, 'a', `{PASSING}`, {{ globalOutbound: null }}).getEntrypoint().fetch(request);"
-    ).ends()
+    ).ends_process()
 
 
-def test_passing_through_to_a_way_out_that_throws_does_not(program: Start) -> None:
-    assert not program(f"return load(env, ctx, 'a', `{PASSING}`).getEntrypoint().fetch(request);").ends()
+def test_pass_through_to_throwing_outbound_keeps_process(start_program: StartProgram) -> None:
+    assert not start_program(f"return load(env, ctx, 'a', `{PASSING}`).getEntrypoint().fetch(request);").ends_process()
 
 
-def test_a_failed_callback_poisons_its_name(program: Start) -> None:
-    """Therefore the code of a Worker is at hand before the loader is asked."""
+def test_loader_failed_callback_is_cached_by_name(start_program: StartProgram) -> None:
+    """The edge therefore fetches the code of a Worker before it calls the loader."""
     assert (
-        program("""
+        start_program("""
       const tries = [() => { throw new Error("not now"); }, () => ({ ...BASE, modules: { "m.js": "export default { fetch: () => new Response('fine') };" } })];
       const seen = [];
       for (const code of tries) seen.push(await env.LOADER.get("a", code).getEntrypoint().fetch(request).then((r) => r.text(), (error) => error.message));
@@ -149,9 +149,9 @@ export default { async fetch(request) { if (request.url.endsWith("slow")) await 
 export class Evict extends WorkerEntrypoint { evict() { abortIsolate("evicted"); } }"""
 
 
-def test_an_isolate_stays_until_it_ends_itself_and_answers_what_it_has(program: Start) -> None:
-    """Therefore each Worker exports an entrypoint that ends it, by which the edge lets go of the least recently used."""
-    running = program(f"""
+def test_isolate_stays_until_it_ends_itself(start_program: StartProgram) -> None:
+    """Each Worker therefore exports an entrypoint that ends it. The edge uses it to evict the least recently used."""
+    running = start_program(f"""
       const worker = load(env, ctx, "a", `{ABORTING}`);
       if (!request.url.endsWith("evict")) return worker.getEntrypoint().fetch(request);
       const slow = worker.getEntrypoint().fetch("http://x/slow");
@@ -161,45 +161,45 @@ def test_an_isolate_stays_until_it_ends_itself_and_answers_what_it_has(program: 
     assert [running.get(path) for path in ("/", "/", "/evict", "/", "/")] == ["1", "2", "3", "1", "2"]
 
 
-def test_bindings_can_be_replaced_before_the_worker_reads_them(program: Start) -> None:
-    """Therefore a stub in `env` can get the class that it has on Cloudflare: what `env` has is seen by top-level code, handlers and classes."""
+def test_env_bindings_can_be_replaced_before_worker_reads_them(start_program: StartProgram) -> None:
+    """A stub in `env` can therefore be replaced with the class that it has on Cloudflare."""
     code = """import "./shim.js"; import { env as imported } from "cloudflare:workers"; const early = imported.A;
     export default { fetch: (request, env) => Response.json([early, imported.A, env.A, "HIDDEN" in env]) };"""
     shim = 'import { env } from "cloudflare:workers"; env.A = "replaced"; delete env.HIDDEN;'
     assert (
-        program(f"""return env.LOADER.get("a", () => ({{ ...BASE, modules: {{ "m.js": `{code}`, "shim.js": `{shim}` }},
+        start_program(f"""return env.LOADER.get("a", () => ({{ ...BASE, modules: {{ "m.js": `{code}`, "shim.js": `{shim}` }},
       env: {{ A: "stub", HIDDEN: 1 }}, globalOutbound: ctx.exports.Nowhere({{}}) }})).getEntrypoint().fetch(request);
       """).get()
         == '["replaced","replaced","replaced",false]'
     )
 
 
-def test_the_class_of_d1_can_be_lent(program: Start) -> None:
-    """Therefore a D1 database is the runtime's own class around a stub of ours."""
+def test_d1_class_can_wrap_stub(start_program: StartProgram) -> None:
+    """A D1 database is therefore the runtime's class around the edge's stub."""
     code = """import "./shim.js"; export default { async fetch(request, env) {
       const { results } = await env.MADE.prepare("select 1").all(); return Response.json([env.MADE.constructor.name, results]); } };"""
     shim = "import { env } from 'cloudflare:workers'; env.MADE = new env.LENT.constructor(env.MADE);"
     assert (
-        program(f"""return env.LOADER.get("d", () => ({{ ...BASE, modules: {{ "m.js": `{code}`, "shim.js": `{shim}` }},
+        start_program(f"""return env.LOADER.get("d", () => ({{ ...BASE, modules: {{ "m.js": `{code}`, "shim.js": `{shim}` }},
       env: {{ LENT: env.D1, MADE: ctx.exports.Echo({{}}) }}, globalOutbound: ctx.exports.Nowhere({{}}) }})).getEntrypoint().fetch(request);
       """).get()
         == '["D1Database",[{"path":"/query"}]]'
     )
 
 
-def test_other_native_bindings_cannot_be_handed_over(program: Start) -> None:
-    """Therefore KV and the like are classes of our own around a stub."""
+def test_native_bindings_cannot_be_passed_to_worker(start_program: StartProgram) -> None:
+    """KV and similar bindings are therefore classes of the edge around a stub."""
     assert (
-        program("""return new Response(await Promise.resolve().then(() => load(env, ctx, "k", "export default { fetch: () => new Response('') };",
+        start_program("""return new Response(await Promise.resolve().then(() => load(env, ctx, "k", "export default { fetch: () => new Response('') };",
       { env: { KV: env.KV } }).getEntrypoint().fetch(request)).then(() => "handed over", (error) => error.name));""").get()
         == "DataCloneError"
     )
 
 
-def test_a_queue_of_ones_own_shows_how_the_runtime_serializes(program: Start) -> None:
-    """Therefore messages in V8's own format are what it writes, found by the number that their delay is."""
+def test_queue_binding_reveals_serialization(start_program: StartProgram) -> None:
+    """V8-serialized messages are therefore captured through a queue and identified by their delay."""
     assert (
-        program("""await env.QUEUE.send(new Map([[1, 2]]), { contentType: "v8", delaySeconds: 7 }); return Response.json(globalThis.sent);
+        start_program("""await env.QUEUE.send(new Map([[1, 2]]), { contentType: "v8", delaySeconds: 7 }); return Response.json(globalThis.sent);
       """).get()
         == '["7","ff0f3b490249043a02"]'
     )
@@ -214,16 +214,16 @@ return load(env, ctx, "a", "", { modules }).getEntrypoint().fetch(request);"""
 
 
 @pytest.mark.parametrize(("imported", "seen"), [("", "undefined"), ("import './key.js';", "[object CryptoKey]")])
-def test_a_module_waits_only_for_what_it_imports_itself(program: Start, imported: str, seen: str) -> None:
-    """Therefore the modules of a Worker that has keys import what imports those; and an import at the end is as good as one at the beginning."""
-    assert program(WAITING.replace("IMPORT", imported)).get() == seen
+def test_module_waits_only_for_its_own_imports(start_program: StartProgram, imported: str, seen: str) -> None:
+    """Modules of a Worker with secret keys therefore import the module that imports the keys."""
+    assert start_program(WAITING.replace("IMPORT", imported)).get() == seen
 
 
-def test_a_script_listens_though_it_is_imported_late(program: Start) -> None:
-    """Therefore the syntax from before modules is a CommonJS module, which its keys are there for."""
+def test_script_imported_late_registers_listeners(start_program: StartProgram) -> None:
+    """A service Worker script is therefore run as a CommonJS module, after its keys are imported."""
     script = "addEventListener('fetch', (event) => event.respondWith(new Response(early)));"
     assert (
-        program(f"""const modules = {{ "m.js": "globalThis.early = await Promise.resolve('early'); await import('./script.js');",
+        start_program(f"""const modules = {{ "m.js": "globalThis.early = await Promise.resolve('early'); await import('./script.js');",
       "script.js": {{ cjs: `{script}` }} }};
       return load(env, ctx, "a", "", {{ modules }}).getEntrypoint().fetch(request);""").get()
         == "early"
@@ -234,29 +234,29 @@ def test_a_script_listens_though_it_is_imported_late(program: Start) -> None:
     ("date", "flags", "kind"),
     [("2024-04-03", "", "function"), ("2024-04-02", "", "undefined"), ("2021-11-02", "'rpc'", "function")],
 )
-def test_stubs_have_methods_since_a_date_or_by_a_flag(program: Start, date: str, flags: str, kind: str) -> None:
-    """Therefore Workers of an older date get that flag: what is behind their bindings is called by methods."""
+def test_stub_methods_require_date_or_flag(start_program: StartProgram, date: str, flags: str, kind: str) -> None:
+    """Workers with an older date therefore get that flag, since their bindings are called by RPC."""
     code = "export default { fetch: (request, env) => new Response(typeof env.STUB.greet) };"
     assert (
-        program(f"""return load(env, ctx, "a", `{code}`, {{ compatibilityDate: "{date}", compatibilityFlags: [{flags}],
+        start_program(f"""return load(env, ctx, "a", `{code}`, {{ compatibilityDate: "{date}", compatibilityFlags: [{flags}],
       env: {{ STUB: ctx.exports.Echo({{}}) }} }}).getEntrypoint().fetch(request);""").get()
         == kind
     )
 
 
-def test_the_request_of_a_visitor_tells_its_address(program: Start) -> None:
-    """Therefore a request is rebuilt from its URL before a Worker gets it."""
+def test_visitor_request_exposes_address(start_program: StartProgram) -> None:
+    """A request is therefore rebuilt from its URL before a Worker gets it."""
     code = "export default { fetch: (request) => Response.json(request.cf ?? null) };"
-    running = program(f"""const stub = load(env, ctx, "a", `{code}`).getEntrypoint();
+    running = start_program(f"""const stub = load(env, ctx, "a", `{code}`).getEntrypoint();
       return request.url.endsWith("rebuilt") ? stub.fetch(request.url, {{ method: request.method }}) : stub.fetch(request);""")
     assert "clientIp" in running.get("/")
     assert running.get("/rebuilt") == "null"
 
 
-def test_sockets_are_closed_where_fetch_alone_is_defined(program: Start) -> None:
+def test_outbound_with_fetch_only_closes_sockets(start_program: StartProgram) -> None:
     code = """import { connect } from "cloudflare:sockets"; export default { async fetch() {
       return new Response(await Promise.resolve().then(() => connect("127.0.0.1:22").opened).then(() => "open", () => "closed")); } };"""
-    assert program(f"return load(env, ctx, 'a', `{code}`).getEntrypoint().fetch(request);").get() == "closed"
+    assert start_program(f"return load(env, ctx, 'a', `{code}`).getEntrypoint().fetch(request);").get() == "closed"
 
 
 THING = """import { DurableObject } from "cloudflare:workers";
@@ -272,17 +272,17 @@ export class Thing extends DurableObject {
 }"""
 
 
-def test_facets_have_storage_and_an_id_and_no_alarm(program: Start) -> None:
-    """Therefore Durable Objects are facets of a host, which has their alarm; and what they see around them can be put right."""
-    running = program(f"""const host = env.HOSTS.get(env.HOSTS.idFromName("h"));
+def test_facet_has_storage_and_id_but_no_alarm(start_program: StartProgram) -> None:
+    """Durable Objects are therefore facets of a host object, which holds their alarm."""
+    running = start_program(f"""const host = env.HOSTS.get(env.HOSTS.idFromName("h"));
       return Response.json(await host.run(`{THING}`, new URL(request.url).pathname.slice(1)));""")
     assert [running.get("/count"), running.get("/count")] == ['[1,"an id"]', '[2,"an id"]']
     assert running.get("/set") != '"set"'
     assert running.get("/rename") == '["mine","ours"]'
 
 
-def test_a_stub_is_told_the_length_of_a_body_that_has_one(program: Start) -> None:
-    """Therefore a stream without a length can be refused where an object of R2 is to be made of it."""
+def test_stub_receives_length_of_body(start_program: StartProgram) -> None:
+    """R2 can therefore refuse a stream of unknown length."""
     code = """export default { async fetch(request, { LENGTH }) {
       const { readable, writable } = new FixedLengthStream(3);
       const writer = writable.getWriter();
@@ -293,64 +293,62 @@ def test_a_stub_is_told_the_length_of_a_body_that_has_one(program: Start) -> Non
     exports = """export class Length extends WorkerEntrypoint { fetch({ headers }) {
       return new Response([headers.get("content-length"), headers.get("transfer-encoding")].join()); } }"""
     ask = f"return load(env, ctx, 'a', `{code}`, {{ env: {{ LENGTH: ctx.exports.Length({{}}) }} }}).getEntrypoint().fetch(request);"
-    assert program(ask, exports).get() == '["4,","0,","3,","4,",",chunked",",chunked"]'
+    assert start_program(ask, exports).get() == '["4,","0,","3,","4,",",chunked",",chunked"]'
 
 
-def test_a_worker_sees_its_compatibility_flags(program: Start) -> None:
-    """Therefore a listing of R2 objects knows whether it is an old Worker's."""
+def test_worker_compatibility_flags_are_visible(start_program: StartProgram) -> None:
+    """R2 listings can therefore depend on the compatibility date of the Worker."""
     code = "export default { fetch: () => Response.json(Cloudflare.compatibilityFlags.r2_list_honor_include) };"
     dates = ("2022-08-03", "2022-08-04")
-    running = program(f"""const date = new URL(request.url).pathname.slice(1);
+    running = start_program(f"""const date = new URL(request.url).pathname.slice(1);
       return load(env, ctx, date, `{code}`, {{ compatibilityDate: date }}).getEntrypoint().fetch(request);""")
     assert [running.get(f"/{date}") for date in dates] == ["false", "true"]
 
 
-def test_a_proxy_as_an_entrypoint_takes_any_call(program: Start) -> None:
-    """Therefore a service binding is the runtime's own stub, whatever its target exports."""
+def test_proxy_entrypoint_accepts_any_call(start_program: StartProgram) -> None:
+    """A service binding is therefore the runtime's own stub, whatever its target exports."""
     code = "export default { fetch: async (request, { ANY }) => Response.json([await ANY.greet('you'), await ANY.other(1)]) };"
     exports = """export class Any extends WorkerEntrypoint { constructor(ctx, env) { super(ctx, env); const echo = ctx.exports.Echo({});
       return new Proxy(this, { get: (own, member) => typeof member === "symbol" ? own[member] : member === "greet" ? echo.greet : (n) => n + 1 }); } }"""
     ask = f"return load(env, ctx, 'a', `{code}`, {{ env: {{ ANY: ctx.exports.Any({{}}) }} }}).getEntrypoint().fetch(request);"
-    assert program(ask, exports).get() == '["hello you",2]'
+    assert start_program(ask, exports).get() == '["hello you",2]'
 
 
-def test_tails_and_events_of_other_kinds(program: Start) -> None:
-    """Therefore tail Workers are told, and cron triggers can be fired."""
-    code = (
-        "export default { fetch() { console.log('said'); return new Response(''); }, scheduled(c) { c.noRetry(); } };"
-    )
-    running = program(
+def test_tail_and_scheduled_events_can_be_sent(start_program: StartProgram) -> None:
+    """The edge can therefore call tail Workers and fire cron triggers."""
+    code = "export default { fetch() { console.log('message'); return new Response(''); }, scheduled(c) { c.noRetry(); } };"
+    running = start_program(
         f"""
-      const worker = load(env, ctx, "a", `{code}`, {{ tails: [ctx.exports.Told({{}})] }}).getEntrypoint();
-      if (request.url.endsWith("told")) return Response.json(globalThis.told ?? null);
+      const worker = load(env, ctx, "a", `{code}`, {{ tails: [ctx.exports.Receiver({{}})] }}).getEntrypoint();
+      if (request.url.endsWith("received")) return Response.json(globalThis.received ?? null);
       if (request.url.endsWith("cron")) return Response.json(await worker.scheduled({{ cron: "* * * * *", scheduledTime: new Date() }}));
       return worker.fetch(request);""",
-        "export class Told extends WorkerEntrypoint { tail(events) { globalThis.told = events[0].logs[0]?.message; } }",
+        "export class Receiver extends WorkerEntrypoint { tail(events) { globalThis.received = events[0].logs[0]?.message; } }",
     )
     assert running.get("/cron") == '{"outcome":"ok","noRetry":true}'
     running.get("/")
-    wait_until(lambda: running.get("/told") == '["said"]')
+    wait_until(lambda: running.get("/received") == '["message"]')
 
 
-def test_statements_are_taken_in_as_far_as_they_are_complete(program: Start) -> None:
-    """Therefore the file that a D1 database imports is run piece by piece, while others get their turn."""
-    running = program(
+def test_sql_ingest_runs_only_complete_statements(start_program: StartProgram) -> None:
+    """A D1 import is therefore run in pieces, so that other requests are served in between."""
+    running = start_program(
         """return Response.json(await env.HOSTS.getByName("x").ingest("create table t (a); insert into t values (';'); select 'op"));"""
     )
     seen = json.loads(running.get())
     assert (seen["statementCount"], seen["remainder"]) == (2, " select 'op")
 
 
-def test_later_bookmarks_sort_after_earlier_ones(program: Start) -> None:
-    """Therefore a session of D1 knows how far it has come."""
-    running = program("""return new Response(await env.HOSTS.getByName("x").mark());""")
+def test_sql_later_bookmark_sorts_after_earlier(start_program: StartProgram) -> None:
+    """D1 sessions can therefore compare bookmarks."""
+    running = start_program("""return new Response(await env.HOSTS.getByName("x").mark());""")
     first, second = running.get(), running.get()
     assert first < second
 
 
-def test_the_file_of_an_object_can_be_deleted_while_it_runs(program: Start) -> None:
-    """Therefore what is kept of an object that is gone leaves the disk at once."""
-    running = program("""const host = env.HOSTS.getByName("x");
+def test_object_file_can_be_deleted_while_running(start_program: StartProgram) -> None:
+    """The files of a deleted object are therefore removed immediately."""
+    running = start_program("""const host = env.HOSTS.getByName("x");
       if (request.url.endsWith("make")) await host.ingest("create table t (a);");
       const response = await env.DISK.fetch(`http://disk/hosts/${host.id}.sqlite`, { method: request.url.endsWith("delete") ? "DELETE" : "HEAD" });
       return new Response(response.ok ? "there" : String(response.status));""")
