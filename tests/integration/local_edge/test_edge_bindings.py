@@ -60,7 +60,9 @@ def example_binding(edge: Edge, label: str) -> dict[str, Any]:
 @pytest.mark.parametrize("label", sorted(set(SCHEMAS) - ELSEWHERE))
 def test_upload_each_binding_type_runs_or_is_refused(edge: Edge, label: str) -> None:
     answer = edge.upload(
-        "w", "export default { fetch: (request, env) => new Response(typeof env.B) };", bindings=[example_binding(edge, label)]
+        "w",
+        "export default { fetch: (request, env) => new Response(typeof env.B) };",
+        bindings=[example_binding(edge, label)],
     )
     if label in SUPPORTED_BINDINGS:
         assert answer.ok, answer.text
@@ -187,7 +189,10 @@ def test_rate_limit_counts_by_key_and_namespace(edge: Edge) -> None:
 def test_rate_limit_new_window_resets_count(edge: Edge) -> None:
     namespace = dataset()
     wait_for_window(10, 2)
-    assert [run_with_rate_limit(edge, "r.limit({ key: 'a' })", namespace, 1, 10)["success"] for _time in range(2)] == [True, False]
+    assert [run_with_rate_limit(edge, "r.limit({ key: 'a' })", namespace, 1, 10)["success"] for _time in range(2)] == [
+        True,
+        False,
+    ]
     time.sleep(10 - time.time() % 10 + 0.05)
     assert edge.get("evaluating.example.com").json() == {"success": True}
 
