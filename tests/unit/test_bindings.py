@@ -25,7 +25,7 @@ from harness import Result, Runner
 from local_edge.model.binding_types import SCHEMAS, BindingSchema
 from local_edge.model.bindings import Binding
 from local_edge.testing import Edge
-from test_resource_laws import check_do_check_do
+from test_resource_laws import apply_and_verify
 
 CODE = "export default { fetch: () => new Response('one') };"
 WORKER: dict[str, t.Any] = {"name": "w", "content": CODE, "compatibility_date": "2026-11-01"}
@@ -219,16 +219,16 @@ def test_the_edge_takes_the_same_options(label: str) -> None:
 
 @every_type
 def test_a_binding_obeys_the_laws_and_is_sent_as_given(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
-    result = check_do_check_do(run, edge, "worker", **WORKER, bindings=[example])
+    result = apply_and_verify(run, edge, "worker", **WORKER, bindings=[example])
     assert verbs(result) == ["PUT "] and result["warnings"] == []
     (there,) = shown(run)
     names = {"title", "database_name"}  # go as the id that they stand for
     assert {option: value for option, value in example.items() if option not in names}.items() <= there.items()
     assert not names & set(there)
     more = {**example, "name": "ANOTHER"}
-    assert verbs(check_do_check_do(run, edge, "worker", **WORKER, bindings=[more, example])) == ["PATCH /settings"]
+    assert verbs(apply_and_verify(run, edge, "worker", **WORKER, bindings=[more, example])) == ["PATCH /settings"]
     assert [one["name"] for one in shown(run)] == ["ANOTHER", "B"]
-    assert verbs(check_do_check_do(run, edge, "worker", **WORKER, bindings=[more])) == ["PATCH /settings"]
+    assert verbs(apply_and_verify(run, edge, "worker", **WORKER, bindings=[more])) == ["PATCH /settings"]
     assert [one["name"] for one in shown(run)] == ["ANOTHER"]
 
 
@@ -238,13 +238,13 @@ def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any])
     if example["type"] != "dispatch_namespace":
         run.ok("dispatch_namespace", name="thing")
     tenant = {**WORKER, "dispatch_namespace": "thing", "bindings": [example]}
-    check_do_check_do(run, edge, "namespaced_worker", **tenant)
+    apply_and_verify(run, edge, "namespaced_worker", **tenant)
     fleet = {
         "dispatch_namespace": "thing",
         "owner": "mine",
         "defaults": {key: tenant[key] for key in ("content", "compatibility_date", "bindings")},
     }
-    check_do_check_do(run, edge, "namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])
+    apply_and_verify(run, edge, "namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "b"}])
 
 
 @pytest.mark.slow
@@ -503,7 +503,7 @@ def test_a_key_is_a_secret(run: Runner, edge: Edge) -> None:
 
 def test_a_key_of_a_worker_that_others_upload(run: Runner, edge: Edge) -> None:
     run.ok("worker", **WORKER)
-    check_do_check_do(
+    apply_and_verify(
         run,
         edge,
         "worker_secrets",

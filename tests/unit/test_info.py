@@ -22,7 +22,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
 from harness import Result, Runner
 from local_edge.testing import Edge
 from predictions import UNKNOWN
-from test_resource_laws import APIS, CASES, CODE, DATE, Options, api, kinds, prepared
+from test_resource_laws import APIS, CASES, CODE, DATE, Options, api_behaviors, prepare_case, resource_classes
 
 ZONE = {"zone": "platform.localhost"}
 NAMESPACED = {"dispatch_namespace": "tenants"}
@@ -173,7 +173,7 @@ every_info = pytest.mark.parametrize("name", INFOS)
 
 
 def kind(name: str) -> type[Info]:
-    return t.cast("type[Info]", kinds(Info)[name])
+    return t.cast("type[Info]", resource_classes(Info)[name])
 
 
 def look(run: Runner, edge: Edge, name: str, options: Options) -> list[Options]:
@@ -195,7 +195,7 @@ def ready(run: Runner, case: Case) -> Options:
     """Make what must exist beforehand, and return what makes an object."""
     for module, options in case.needs:
         run.ok(module, **options)
-    return prepared(run, case.of).create
+    return prepare_case(run, case.of).create
 
 
 def make(run: Runner, case: Case, options: Options) -> list[Options]:
@@ -209,7 +209,7 @@ def make(run: Runner, case: Case, options: Options) -> list[Options]:
 
 
 def test_every_module_of_objects_has_one_that_looks() -> None:
-    assert set(kinds(Info)) == set(INFOS) == {f"{name}_info" for name in CASES if name not in TOLD_BY}
+    assert set(resource_classes(Info)) == set(INFOS) == {f"{name}_info" for name in CASES if name not in TOLD_BY}
 
 
 def by_name(things: list[Options]) -> list[Options]:
@@ -245,7 +245,7 @@ def test_what_a_module_made_is_found_as_it_returned_it(run: Runner, edge: Edge, 
 @every_info
 @pytest.mark.parametrize("number", range(APIS))
 def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:
-    vars(edge.behaviors).update(api(number))
+    vars(edge.behaviors).update(api_behaviors(number))
     case = INFOS[name]
     create, everything = ready(run, case), {**case.where, **case.deep}
     first, second = (make(run, case, {**create, **options}) for options in (case.first, case.second))
@@ -281,7 +281,7 @@ def test_what_each_look_costs(run: Runner, edge: Edge, name: str) -> None:
 @pytest.mark.parametrize("name", ["namespaced_worker_info", "worker_info"])
 def test_only_the_chosen_workers_are_read_more_of(run: Runner, edge: Edge, name: str) -> None:
     case = INFOS[name]
-    create = prepared(run, case.of).create
+    create = prepare_case(run, case.of).create
     for number in range(3):
         run.ok(case.of, **{**create, "name": f"w{number}", "tags": ["odd"] if number % 2 else []})
     assert cost(run, edge, name, **case.where, detail="settings") == 1 + 3
@@ -297,7 +297,7 @@ def test_only_the_chosen_workers_are_read_more_of(run: Runner, edge: Edge, name:
 
 def test_a_listing_without_tags_costs_a_request_for_each_worker(run: Runner, edge: Edge) -> None:
     edge.behaviors.list_includes_tags = "no"
-    create = prepared(run, "namespaced_worker").create
+    create = prepare_case(run, "namespaced_worker").create
     for name, owner in (("a", "us"), ("b", "them")):
         run.ok("namespaced_worker", **{**create, "name": name, "owner": owner})
     assert cost(run, edge, "namespaced_worker_info", **NAMESPACED) == 1 + 2
@@ -374,7 +374,7 @@ def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.
         }
         return whole(client, method, path, idempotent, **{**how, "params": params})
 
-    prepared(run, case.of)
+    prepare_case(run, case.of)
     for number in range(MANY):
         module, options = MANY_OF[name](number)
         run.ok(module, **options)
@@ -387,7 +387,7 @@ def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.
 def test_a_filter_that_the_api_does_not_heed_is_kept_all_the_same(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create, whole = prepared(run, "namespaced_worker").create, Client.call
+    create, whole = prepare_case(run, "namespaced_worker").create, Client.call
     for name, tags in (("a", ["plan-pro"]), ("b", ["plan-pro", "trial"]), ("c", [])):
         run.ok("namespaced_worker", **{**create, "name": name, "tags": tags})
 
@@ -404,7 +404,7 @@ def test_a_filter_that_the_api_does_not_heed_is_kept_all_the_same(
 
 
 def test_a_worker_of_nobody_is_told_as_one(run: Runner, edge: Edge) -> None:
-    create = prepared(run, "namespaced_worker").create
+    create = prepare_case(run, "namespaced_worker").create
     run.ok("namespaced_worker", **create)
     run.ok(
         "api",
@@ -422,7 +422,7 @@ def test_a_worker_of_nobody_is_told_as_one(run: Runner, edge: Edge) -> None:
 def test_a_worker_that_is_gone_when_more_of_it_is_read_is_not_told(
     run: Runner, edge: Edge, part: str, tags_listed: str
 ) -> None:
-    create = prepared(run, "namespaced_worker").create
+    create = prepare_case(run, "namespaced_worker").create
     for name in ("a", "b"):
         run.ok("namespaced_worker", **{**create, "name": name})
     edge.behaviors.list_includes_tags = tags_listed

@@ -248,28 +248,28 @@ CASES = {
 }
 
 
-def kinds(*above: type[Kind]) -> dict[str, type[Kind]]:
+def resource_classes(*bases: type[Kind]) -> dict[str, type[Kind]]:
     """Find every kind that is made of one of these."""
     for folder in _resources.__path__:
         for file in pathlib.Path(folder).glob("*.py"):
             importlib.import_module(f"{_resources.__name__}.{file.stem}")
-    found, waiting = {}, list(above)
-    while waiting:
-        kind = waiting.pop()
-        waiting += kind.__subclasses__()
+    found, pending = {}, list(bases)
+    while pending:
+        kind = pending.pop()
+        pending += kind.__subclasses__()
         if hasattr(kind, "name"):
             found[kind.name] = kind
     return found
 
 
-def check_do_check_do(run: Runner, edge: Edge, module: str, **options: t.Any) -> dict[str, t.Any]:
+def apply_and_verify(run: Runner, edge: Edge, module: str, **options: t.Any) -> dict[str, t.Any]:
     """Hold one change to the laws, and return the result of doing it."""
     edge.clear()
     predicted = run.ok(module, check=True, **copy.deepcopy(options))
     assert edge.writes() == [], "check mode wrote"
     real = run.ok(module, **copy.deepcopy(options))
     # The members of a fleet are written side by side.
-    order: t.Callable[[list[str]], list[str]] = sorted if module in kinds(Fleet) else list
+    order: t.Callable[[list[str]], list[str]] = sorted if module in resource_classes(Fleet) else list
     assert order(real["operations"]) == order(edge.writes()), "what it says it did is not what the server received"
     assert matches_prediction(predicted["operations"], real["operations"]), (
         predicted["operations"],
@@ -288,24 +288,24 @@ def check_do_check_do(run: Runner, edge: Edge, module: str, **options: t.Any) ->
     return real
 
 
-def prepared(run: Runner, name: str) -> Case:
+def prepare_case(run: Runner, name: str) -> Case:
     case = CASES[name]
     for module, options in case.needs:
         run.ok(module, **options)
     return case
 
 
-def test_every_kind_has_a_case() -> None:
-    assert set(kinds(Resource, Fleet)) - set(INTERNAL) == set(CASES)
+def test_resources_all_have_cases() -> None:
+    assert set(resource_classes(Resource, Fleet)) - set(INTERNAL) == set(CASES)
 
 
-def test_every_module_is_a_kind_and_is_routed() -> None:
+def test_modules_all_have_resource_and_action() -> None:
     import yaml
 
     root = pathlib.Path(__file__).parents[2]
     modules = {file.stem for file in (root / "plugins/modules").glob("*.py")}
     runtime = yaml.safe_load((root / "meta/runtime.yml").read_text())
-    assert modules == {*CASES, *kinds(Info), "api"}
+    assert modules == {*CASES, *resource_classes(Info), "api"}
     assert set(runtime["action_groups"]["all"]) == modules
     assert {file.stem for file in (root / "plugins/action").glob("*.py")} == modules
     assert all(file.resolve().name == "api.py" for file in (root / "plugins/action").glob("*.py")), (
@@ -314,79 +314,79 @@ def test_every_module_is_a_kind_and_is_routed() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_create(run: Runner, edge: Edge, name: str) -> None:
-    case = prepared(run, name)
-    assert check_do_check_do(run, edge, name, **case.create)["changed"]
+def test_resource_created_matches_prediction(run: Runner, edge: Edge, name: str) -> None:
+    case = prepare_case(run, name)
+    assert apply_and_verify(run, edge, name, **case.create)["changed"]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_change(run: Runner, edge: Edge, name: str) -> None:
-    case = prepared(run, name)
+def test_resource_changed_matches_prediction(run: Runner, edge: Edge, name: str) -> None:
+    case = prepare_case(run, name)
     run.ok(name, **case.create)
-    changed = check_do_check_do(run, edge, name, **case.change)
+    changed = apply_and_verify(run, edge, name, **case.change)
     assert changed["changed"] is (case.change != case.create)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_delete(run: Runner, edge: Edge, name: str) -> None:
-    case = prepared(run, name)
+def test_resource_deleted_matches_prediction(run: Runner, edge: Edge, name: str) -> None:
+    case = prepare_case(run, name)
     run.ok(name, **case.create)
-    gone = check_do_check_do(run, edge, name, state="absent", **{**case.identity, **case.removal})
-    assert gone["changed"]
-    if name not in kinds(Fleet):
-        assert gone[name] is None
+    deleted = apply_and_verify(run, edge, name, state="absent", **{**case.identity, **case.removal})
+    assert deleted["changed"]
+    if name not in resource_classes(Fleet):
+        assert deleted[name] is None
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.silent])
-def test_silence_keeps(run: Runner, edge: Edge, name: str) -> None:
-    case = prepared(run, name)
-    attribute, kept = t.cast("tuple[str, t.Any]", case.silent)
+def test_resource_omitted_option_is_kept(run: Runner, edge: Edge, name: str) -> None:
+    case = prepare_case(run, name)
+    attribute, expected = t.cast("tuple[str, t.Any]", case.silent)
     run.ok(name, **case.create)
     run.ok(name, **case.change)
     options = {key: value for key, value in case.change.items() if key != attribute or name == "kv_entries"}
     if "compatibility_date" in options:  # a change of something else makes it read what the server has
         options["content"] = CODE.replace("one", "three")
-    seen = run.ok(name, **options)[name][attribute]
-    assert seen == kept or (isinstance(kept, dict) and kept.items() <= seen.items()), seen
+    found = run.ok(name, **options)[name][attribute]
+    assert found == expected or (isinstance(expected, dict) and expected.items() <= found.items()), found
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.null])
-def test_null_removes(run: Runner, edge: Edge, name: str) -> None:
-    case = prepared(run, name)
-    nulled, attribute, becomes = t.cast("tuple[Options, str, t.Any]", case.null)
+def test_resource_null_option_is_removed(run: Runner, edge: Edge, name: str) -> None:
+    case = prepare_case(run, name)
+    options, attribute, expected = t.cast("tuple[Options, str, t.Any]", case.null)
     run.ok(name, **case.create)
     run.ok(name, **case.change)
-    real = check_do_check_do(run, edge, name, **{**case.identity, **nulled})
-    assert real["changed"] and real[name][attribute] == becomes
+    real = apply_and_verify(run, edge, name, **{**case.identity, **options})
+    assert real["changed"] and real[name][attribute] == expected
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_whole_can_be_predicted_on_an_empty_account(run: Runner, edge: Edge, name: str) -> None:
+def test_resource_on_empty_account_is_predicted(run: Runner, edge: Edge, name: str) -> None:
     predicted = run.ok(name, check=True, **CASES[name].create)
     assert predicted["changed"] and predicted["operations"]
     assert edge.writes() == []
 
 
-def test_a_prediction_may_stand_on_another(run: Runner, edge: Edge) -> None:
-    foreseen = run.ok("kv_namespace", check=True, title="Metadata")["kv_namespace"]["id"]
-    assert foreseen == UNKNOWN
-    entries = {"namespace_id": foreseen, "entries": [{"key": "a", "value": "b"}]}
+def test_resource_with_predicted_id_is_predicted(run: Runner, edge: Edge) -> None:
+    predicted_id = run.ok("kv_namespace", check=True, title="Metadata")["kv_namespace"]["id"]
+    assert predicted_id == UNKNOWN
+    entries = {"namespace_id": predicted_id, "entries": [{"key": "a", "value": "b"}]}
     assert run.ok("kv_entries", check=True, **entries)["operations"][0].endswith(f"/{UNKNOWN}/bulk")
     worker = {
         "name": "a",
         "content": CODE,
         **DATE,
-        "bindings": [{"name": "DATA", "type": "kv_namespace", "namespace_id": foreseen}],
+        "bindings": [{"name": "DATA", "type": "kv_namespace", "namespace_id": predicted_id}],
     }
     assert run.ok("worker", check=True, **worker)["changed"]
-    route = {"pattern": "a.example.com/*", "worker": "a", "zone_id": foreseen}
+    route = {"pattern": "a.example.com/*", "worker": "a", "zone_id": predicted_id}
     assert run.ok("worker_route", check=True, **route)["changed"]
     for module, options in (("kv_entries", entries), ("worker", worker), ("worker_route", route)):
         assert "which is what check mode foresees and no value" in run.refused(module, **options)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.needs])
-def test_what_is_missing_is_named_before_anything_is_written(run: Runner, name: str) -> None:
+def test_resource_missing_prerequisite_is_named(run: Runner, name: str) -> None:
     message = run(name, **CASES[name].create)["msg"]
     assert re.search(
         "There is no (dispatch namespace|KV namespace|Worker)|Upload the Worker first|Create the dispatch namespace first",
@@ -397,54 +397,54 @@ def test_what_is_missing_is_named_before_anything_is_written(run: Runner, name: 
 APIS = 8  # every position of a behavior occurs in at least two of them
 
 
-def api(number: int) -> dict[str, str]:
+def api_behaviors(number: int) -> dict[str, str]:
     """Return one API that may be the real one: each behavior somewhere, and everywhere in turn, with others around it each time."""
-    turns = {}
+    orders = {}
     for behavior in dataclasses.fields(Behaviors):
-        positions = behavior.metadata["choices"]
-        turns[behavior.name] = random.Random(behavior.name).sample(
-            [positions[turn % len(positions)] for turn in range(APIS)], APIS
+        choices = behavior.metadata["choices"]
+        orders[behavior.name] = random.Random(behavior.name).sample(
+            [choices[turn % len(choices)] for turn in range(APIS)], APIS
         )
-    return {name: turn[number] for name, turn in turns.items()}
+    return {name: turn[number] for name, turn in orders.items()}
 
 
-def test_every_position_is_among_the_possible_apis() -> None:
+def test_api_behaviors_cover_all_choices() -> None:
     for behavior in dataclasses.fields(Behaviors):
-        assert {api(number)[behavior.name] for number in range(APIS)} == set(behavior.metadata["choices"])
+        assert {api_behaviors(number)[behavior.name] for number in range(APIS)} == set(behavior.metadata["choices"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("number", range(APIS))
-def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:
-    vars(edge.behaviors).update(api(number))
-    case = prepared(run, name)
+def test_resource_with_any_api_behavior_converges(run: Runner, edge: Edge, name: str, number: int) -> None:
+    vars(edge.behaviors).update(api_behaviors(number))
+    case = prepare_case(run, name)
     for options in (case.create, case.change, {"state": "absent", **case.identity, **case.removal}):
-        check_do_check_do(run, edge, name, **options)
+        apply_and_verify(run, edge, name, **options)
 
 
 @pytest.mark.parametrize(
     "name", ["dispatch_namespace", "kv_namespace", "worker_route", "dns_record", "custom_hostname"]
 )
-def test_a_post_is_not_repeated(run: Runner, edge: Edge, name: str) -> None:
-    case = prepared(run, name)
-    for when, done in (("after", True), ("before", False)):
+def test_resource_failed_post_is_not_repeated(run: Runner, edge: Edge, name: str) -> None:
+    case = prepare_case(run, name)
+    for when, applied in (("after", True), ("before", False)):
         edge.clear()
         edge.fault(method="POST", path=".*", status=502, times=1, when=when)
         result = run(name, **case.create)
         assert len([write for write in edge.writes() if write.startswith("POST")]) == 1
         # Carried out though the answer was lost: looked up, not sent again. Never carried out: said so.
-        assert bool(result.get("failed")) is not done, result
-        if done:
+        assert bool(result.get("failed")) is not applied, result
+        if applied:
             run.ok(name, state="absent", **case.identity)
     assert run.ok(name, **case.create)["changed"]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_put_and_a_delete_survive_a_bad_moment(
+def test_resource_failed_put_or_delete_is_retried(
     run: Runner, edge: Edge, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = prepared(run, name)
+    case = prepare_case(run, name)
     run.ok(name, **case.create)
     for status in (502, 0):
         edge.fault(method="PUT", path=".*", status=status, times=1, when="before")
