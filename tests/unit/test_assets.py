@@ -32,7 +32,7 @@ Options = dict[str, t.Any]
 
 @pytest.fixture
 def site(tmp_path: pathlib.Path) -> pathlib.Path:
-    return written(tmp_path / "site", SITE)
+    return write_files(tmp_path / "site", SITE)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def tenant(run: Runner, site: pathlib.Path) -> Options:
     }
 
 
-def written(folder: pathlib.Path, files: t.Mapping[str, str | None]) -> pathlib.Path:
+def write_files(folder: pathlib.Path, files: t.Mapping[str, str | None]) -> pathlib.Path:
     """Write files, remove those that are null, and forget what was read of the folder before."""
     for name, text in files.items():
         file = folder / name
@@ -60,81 +60,85 @@ def written(folder: pathlib.Path, files: t.Mapping[str, str | None]) -> pathlib.
     return folder
 
 
-def asked(run: Runner, edge: Edge, module: str = "namespaced_worker", **options: t.Any) -> list[str]:
+def sent_requests(run: Runner, edge: Edge, module: str = "namespaced_worker", **options: t.Any) -> list[str]:
     """Run a module and return its requests, each as its method and the end of its path."""
     edge.clear()
     run.ok(module, **options)
     return [f"{seen['method']} {seen['path'].rpartition('/')[2]}" for seen in edge.requests()]
 
 
-def served(run: Runner, edge: Edge, name: str = "a") -> bool:
+def has_assets(run: Runner, edge: Edge, name: str = "a") -> bool:
     path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/{name}"
     return bool(run.ok("api", path=path)["api"]["script"]["has_assets"])
 
 
-def bound(run: Runner, edge: Edge) -> list[str]:
+def binding_names(run: Runner, edge: Edge) -> list[str]:
     path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/bindings"
     return sorted(binding["name"] for binding in run.ok("api", path=path)["api"])
 
 
-SESSION, UPLOAD, LOOK, SETTINGS = "POST assets-upload-session", "POST upload", "GET a", "GET settings"
+SESSION, UPLOAD, READ, SETTINGS = "POST assets-upload-session", "POST upload", "GET a", "GET settings"
 
 
-def test_what_each_change_costs(run: Runner, edge: Edge, tenant: Options, site: pathlib.Path) -> None:
-    assert asked(run, edge, **tenant) == [LOOK, SESSION, UPLOAD, "PUT a", LOOK]
-    assert asked(run, edge, **tenant) == [LOOK]
-    written(site, {"app.css": "h1 { color: blue }"})
-    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, SESSION, UPLOAD, "PUT a", LOOK]
-    written(site, {"blog/post.html": None})
-    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, SESSION, "PUT a", LOOK], "nothing is missing"
-    written(site, {"copy.html": SITE["index.html"]})
-    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, SESSION, "PUT a", LOOK], (
+def test_assets_each_change_sends_minimal_requests(
+    run: Runner, edge: Edge, tenant: Options, site: pathlib.Path
+) -> None:
+    assert sent_requests(run, edge, **tenant) == [READ, SESSION, UPLOAD, "PUT a", READ]
+    assert sent_requests(run, edge, **tenant) == [READ]
+    write_files(site, {"app.css": "h1 { color: blue }"})
+    assert sent_requests(run, edge, **tenant) == [READ, SETTINGS, SESSION, UPLOAD, "PUT a", READ]
+    write_files(site, {"blog/post.html": None})
+    assert sent_requests(run, edge, **tenant) == [READ, SETTINGS, SESSION, "PUT a", READ], "nothing is missing"
+    write_files(site, {"copy.html": SITE["index.html"]})
+    assert sent_requests(run, edge, **tenant) == [READ, SETTINGS, SESSION, "PUT a", READ], (
         "nor is another file of the same content"
     )
-    written(site, {"_redirects": "/old / 301\n"})
-    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, SESSION, "PUT a", LOOK]
+    write_files(site, {"_redirects": "/old / 301\n"})
+    assert sent_requests(run, edge, **tenant) == [READ, SETTINGS, SESSION, "PUT a", READ]
     changed = {**tenant, "content": CODE + "//"}
-    assert asked(run, edge, **changed) == [LOOK, SETTINGS, "GET content", "PUT a", LOOK], "the assets are kept"
-    assert served(run, edge) and asked(run, edge, **changed) == [LOOK]
-    assert asked(run, edge, **{**changed, "tags": ["x"]}) == [LOOK, "PUT tags", LOOK]
+    assert sent_requests(run, edge, **changed) == [READ, SETTINGS, "GET content", "PUT a", READ], "the assets are kept"
+    assert has_assets(run, edge) and sent_requests(run, edge, **changed) == [READ]
+    assert sent_requests(run, edge, **{**changed, "tags": ["x"]}) == [READ, "PUT tags", READ]
 
 
-def test_what_is_changed_back_is_there_already(run: Runner, edge: Edge, tenant: Options, site: pathlib.Path) -> None:
+def test_assets_file_changed_back_is_not_uploaded_again(
+    run: Runner, edge: Edge, tenant: Options, site: pathlib.Path
+) -> None:
     run.ok("namespaced_worker", **tenant)
-    written(site, {"app.css": "h1 { color: blue }"})
+    write_files(site, {"app.css": "h1 { color: blue }"})
     run.ok("namespaced_worker", **tenant)
-    written(site, SITE)
-    assert UPLOAD not in asked(run, edge, **tenant)
+    write_files(site, SITE)
+    assert UPLOAD not in sent_requests(run, edge, **tenant)
 
 
-def test_silence_keeps_and_null_removes(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_omitted_are_kept_and_null_removes_them(run: Runner, edge: Edge, tenant: Options) -> None:
     digest = run.ok("namespaced_worker", **tenant)["namespaced_worker"]["assets"]["digest"]
     silent = {key: tenant[key] for key in tenant if key != "assets"}
-    assert asked(run, edge, **silent) == [LOOK, SETTINGS, "GET content", "PUT tags", LOOK], (
+    assert sent_requests(run, edge, **silent) == [READ, SETTINGS, "GET content", "PUT tags", READ], (
         "it is stamped for what is said of it now"
     )
     run.ok("namespaced_worker", **{**silent, "content": CODE + "//"})
-    assert served(run, edge) and bound(run, edge) == ["ASSETS"]
-    assert asked(run, edge, **{**tenant, "content": CODE + "//"})[-2] == "PUT tags", (
+    assert has_assets(run, edge) and binding_names(run, edge) == ["ASSETS"]
+    assert sent_requests(run, edge, **{**tenant, "content": CODE + "//"})[-2] == "PUT tags", (
         "and are still known to be those of the folder"
     )
-    gone = run.ok("namespaced_worker", **{**silent, "content": CODE + "//"}, assets=None)
-    assert gone["namespaced_worker"]["assets"] is None and gone["diff"]["before"]["assets"] == {"digest": digest}
-    assert not served(run, edge) and bound(run, edge) == []
+    removed = run.ok("namespaced_worker", **{**silent, "content": CODE + "//"}, assets=None)
+    assert removed["namespaced_worker"]["assets"] is None and removed["diff"]["before"]["assets"] == {"digest": digest}
+    assert not has_assets(run, edge) and binding_names(run, edge) == []
     assert not run.ok("namespaced_worker", **{**silent, "content": CODE + "//"}, assets=None)["changed"]
-    assert run.ok("namespaced_worker", **tenant)["changed"] and served(run, edge)
+    assert run.ok("namespaced_worker", **tenant)["changed"] and has_assets(run, edge)
 
 
-def test_a_worker_that_never_had_any_is_sent_no_word_of_them(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_never_set_stay_unset_on_upload(run: Runner, edge: Edge, tenant: Options) -> None:
     silent = {key: tenant[key] for key in tenant if key != "assets"}
     run.ok("namespaced_worker", **silent)
     edge.clear()
     assert run.ok("namespaced_worker", **{**silent, "content": CODE + "//"})["namespaced_worker"]["assets"] is None
-    assert not served(run, edge)
+    assert not has_assets(run, edge)
 
 
 @pytest.mark.parametrize("module", ["namespaced_worker", "worker"])
-def test_assets_alone(run: Runner, edge: Edge, site: pathlib.Path, module: str) -> None:
+def test_assets_without_code_are_deployed(run: Runner, edge: Edge, site: pathlib.Path, module: str) -> None:
     where = {"dispatch_namespace": "tenants"} if module == "namespaced_worker" else {}
     run.ok("dispatch_namespace", name="tenants")
     alone = {
@@ -159,23 +163,29 @@ def test_assets_alone(run: Runner, edge: Edge, site: pathlib.Path, module: str) 
     assert without[module]["modules"] == [] and not run.ok(module, **alone)["changed"]
 
 
-def test_settings_change_without_an_upload(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_settings_change_needs_no_upload(run: Runner, edge: Edge, tenant: Options) -> None:
     run.ok("namespaced_worker", **tenant)
-    assert asked(run, edge, **tenant, vars={"PLAN": "pro"}) == [LOOK, SETTINGS, "GET content", "PATCH settings", LOOK]
-    assert served(run, edge) and bound(run, edge) == ["ASSETS", "PLAN"]
+    assert sent_requests(run, edge, **tenant, vars={"PLAN": "pro"}) == [
+        READ,
+        SETTINGS,
+        "GET content",
+        "PATCH settings",
+        READ,
+    ]
+    assert has_assets(run, edge) and binding_names(run, edge) == ["ASSETS", "PLAN"]
 
 
-def test_what_others_have_written_is_sent_anew(
+def test_assets_after_external_change_are_sent_again(
     run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run.ok("namespaced_worker", **tenant)
     monkeypatch.setattr(script_mapping, "UPLOAD_TOLERANCE", -5.0)
-    assert asked(run, edge, **tenant) == [LOOK, SETTINGS, "GET content", SESSION, "PUT a", LOOK], (
+    assert sent_requests(run, edge, **tenant) == [READ, SETTINGS, "GET content", SESSION, "PUT a", READ], (
         "all files are there already"
     )
 
 
-def test_what_others_have_removed_is_noticed(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_removed_externally_are_restored(run: Runner, edge: Edge, tenant: Options) -> None:
     run.ok("namespaced_worker", **tenant)
     path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a"
     metadata = (None, '{"main_module": "worker.js", "compatibility_date": "2026-11-01"}', "application/json")
@@ -184,12 +194,16 @@ def test_what_others_have_removed_is_noticed(run: Runner, edge: Edge, tenant: Op
     requests.put(
         edge.api + path, files={"metadata": metadata, "worker.js": code}, headers=headers, timeout=9
     ).raise_for_status()
-    assert not served(run, edge)
-    mended = run.ok("namespaced_worker", **tenant)
-    assert mended["diff"]["before"]["assets"] is None and served(run, edge) and bound(run, edge) == ["ASSETS"]
+    assert not has_assets(run, edge)
+    repaired = run.ok("namespaced_worker", **tenant)
+    assert (
+        repaired["diff"]["before"]["assets"] is None
+        and has_assets(run, edge)
+        and binding_names(run, edge) == ["ASSETS"]
+    )
 
 
-def test_secrets_of_a_worker_with_assets_leave_what_is_known_of_them(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_worker_secrets_with_assets_keep_assets_fingerprint(run: Runner, edge: Edge, tenant: Options) -> None:
     run.ok("namespaced_worker", **tenant)
     one = {
         "dispatch_namespace": "tenants",
@@ -197,22 +211,20 @@ def test_secrets_of_a_worker_with_assets_leave_what_is_known_of_them(run: Runner
         "secrets": {"KEY": "a-secret-value-1"},
         "fingerprint_key": "fingerprint-key-1",
     }
-    assert "PUT tags" in asked(run, edge, "worker_secrets", **one)
-    assert asked(run, edge, **tenant) == [LOOK]
+    assert "PUT tags" in sent_requests(run, edge, "worker_secrets", **one)
+    assert sent_requests(run, edge, **tenant) == [READ]
 
 
-def test_the_binding_is_the_one_that_is_named(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_binding_changed_replaces_old_binding(run: Runner, edge: Edge, tenant: Options) -> None:
     run.ok("namespaced_worker", **tenant, secrets={"KEY": "a-secret-value-1"})
     for binding, left in (("FILES", ["FILES", "KEY"]), (None, ["KEY"])):
         changed = {**tenant, "assets": {**tenant["assets"], "binding": binding}}
         for unmanaged in ("remove", "keep"):
             run.ok("namespaced_worker", **changed, unmanaged_bindings=unmanaged)
-            assert bound(run, edge) == left
+            assert binding_names(run, edge) == left
 
 
-def test_a_binding_goes_that_assets_no_longer_name_though_the_files_are_the_same(
-    run: Runner, edge: Edge, tenant: Options
-) -> None:
+def test_assets_binding_omitted_with_same_files_is_removed(run: Runner, edge: Edge, tenant: Options) -> None:
     silent = {name: value for name, value in tenant.items() if name != "assets"}
     run.ok("namespaced_worker", **tenant)
     run.ok("namespaced_worker", **silent, bindings=[{"name": "TELL", "type": "analytics_engine", "dataset": "x"}])
@@ -222,11 +234,11 @@ def test_a_binding_goes_that_assets_no_longer_name_though_the_files_are_the_same
         "assets": {"directory": tenant["assets"]["directory"]},
     }
     run.ok("namespaced_worker", **unnamed)
-    assert bound(run, edge) == ["TELL"]
+    assert binding_names(run, edge) == ["TELL"]
     assert not run.ok("namespaced_worker", **unnamed)["changed"]
 
 
-def test_without_a_stamp_they_are_sent_anew(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_without_fingerprint_tag_are_sent_again(run: Runner, edge: Edge, tenant: Options) -> None:
     run.ok("namespaced_worker", **tenant)
     path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/tags"
     run.ok("api", method="PUT", path=path, body=[])
@@ -237,10 +249,10 @@ def test_without_a_stamp_they_are_sent_anew(run: Runner, edge: Edge, tenant: Opt
     assert not run.ok("namespaced_worker", **tenant)["changed"]
 
 
-def test_a_diff_tells_what_can_be_told(run: Runner, tenant: Options, site: pathlib.Path) -> None:
+def test_assets_diff_shows_digest_and_totals(run: Runner, tenant: Options, site: pathlib.Path) -> None:
     first = run.ok("namespaced_worker", **tenant)["namespaced_worker"]["assets"]
     assert (first["files"], first["bytes"]) == (3, sum(map(len, SITE.values())))
-    written(site, {"new.html": "new"})
+    write_files(site, {"new.html": "new"})
     diff = run.ok("namespaced_worker", check=True, **tenant)["diff"]
     assert diff["before"]["assets"] == {"digest": first["digest"]}
     assert diff["after"]["assets"]["files"] == 4 and diff["after"]["assets"]["digest"] != first["digest"]
@@ -249,7 +261,7 @@ def test_a_diff_tells_what_can_be_told(run: Runner, tenant: Options, site: pathl
     }
 
 
-def test_tenants_share_a_folder_but_no_files(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_shared_folder_is_uploaded_per_tenant(run: Runner, edge: Edge, tenant: Options) -> None:
     shared = {key: tenant[key] for key in ("content", "compatibility_date", "assets")}
     fleet = {
         "dispatch_namespace": "tenants",
@@ -257,28 +269,28 @@ def test_tenants_share_a_folder_but_no_files(run: Runner, edge: Edge, tenant: Op
         "workers": [{"name": "b"}, {"name": "c"}, {"name": "d", "assets": None}],
     }
     each = [[SESSION, UPLOAD, f"PUT {name}"] for name in ("b", "c")]
-    assert asked(run, edge, "namespaced_workers", **fleet, concurrency=1) == [
+    assert sent_requests(run, edge, "namespaced_workers", **fleet, concurrency=1) == [
         "GET scripts",
         *each[0],
         *each[1],
         "PUT d",
         "GET scripts",
     ]
-    assert [served(run, edge, name) for name in ("b", "c", "d")] == [True, True, False]
-    assert asked(run, edge, "namespaced_workers", **fleet) == ["GET scripts"]
+    assert [has_assets(run, edge, name) for name in ("b", "c", "d")] == [True, True, False]
+    assert sent_requests(run, edge, "namespaced_workers", **fleet) == ["GET scripts"]
 
 
-def test_the_token_of_the_session_stands_in_for_the_credentials(
+def test_assets_upload_uses_session_token_instead_of_credentials(
     run: Runner, edge: Edge, tenant: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = []
     send = requests.Session.send
 
-    def noted(session: requests.Session, request: requests.PreparedRequest, **how: t.Any) -> requests.Response:
+    def record(session: requests.Session, request: requests.PreparedRequest, **options: t.Any) -> requests.Response:
         sent.append(request)
-        return send(session, request, **how)
+        return send(session, request, **options)
 
-    monkeypatch.setattr(requests.Session, "send", noted)
+    monkeypatch.setattr(requests.Session, "send", record)
     result = run.ok("namespaced_worker", **tenant)
     upload = next(request for request in sent if str(request.url).endswith("/workers/assets/upload?base64=true"))
     assert edge.token not in str(upload.headers) and "Bearer ey" in upload.headers["Authorization"]
@@ -286,15 +298,13 @@ def test_the_token_of_the_session_stands_in_for_the_credentials(
     assert edge.token in sent[-1].headers["Authorization"], "later requests have the credentials again"
 
 
-def test_an_upload_survives_a_bad_moment(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_upload_server_error_is_retried(run: Runner, edge: Edge, tenant: Options) -> None:
     for path in (".*/assets-upload-session", ".*/assets/upload"):
         edge.fault(method="POST", path=path, status=502, times=1, when="after")
-    assert run.ok("namespaced_worker", **tenant)["changed"] and served(run, edge)
+    assert run.ok("namespaced_worker", **tenant)["changed"] and has_assets(run, edge)
 
 
-def test_what_changes_while_it_is_uploaded_is_not_served(
-    run: Runner, edge: Edge, tenant: Options, site: pathlib.Path
-) -> None:
+def test_assets_file_changed_during_upload_fails(run: Runner, edge: Edge, tenant: Options, site: pathlib.Path) -> None:
     assets.read(str(site))
     (site / "app.css").write_text("h2 {}")
     result = run("namespaced_worker", **tenant)
@@ -304,34 +314,36 @@ def test_what_changes_while_it_is_uploaded_is_not_served(
     assert run.ok("namespaced_worker", **tenant)["changed"]
 
 
-def test_rules_that_cloudflare_refuses_are_told(run: Runner, tenant: Options, site: pathlib.Path) -> None:
-    written(site, {"_redirects": "/* /index.html 200\n"})
-    said = run("namespaced_worker", **tenant)["msg"]
+def test_assets_rules_rejected_by_api_are_reported(run: Runner, tenant: Options, site: pathlib.Path) -> None:
+    write_files(site, {"_redirects": "/* /index.html 200\n"})
+    message = run("namespaced_worker", **tenant)["msg"]
     assert (
-        "code 100324" in said and "Line 1: Infinite loop" in said and "Correct the file _headers or _redirects" in said
+        "code 100324" in message
+        and "Line 1: Infinite loop" in message
+        and "Correct the file _headers or _redirects" in message
     )
 
 
-def test_an_upload_that_takes_too_long_is_continued(run: Runner, edge: Edge, tenant: Options) -> None:
+def test_assets_expired_upload_is_continued_by_next_run(run: Runner, edge: Edge, tenant: Options) -> None:
     edge.fault(method="POST", path=".*/assets/upload", status=401, code=10000, message="Authentication error", times=1)
     assert "An upload of assets has an hour: run again" in run("namespaced_worker", **tenant)["msg"]
     assert run.ok("namespaced_worker", **tenant)["changed"]
 
 
-def test_a_stamp_with_assets_is_read_back_and_fits_in_a_tag() -> None:
+def test_fingerprint_tag_with_assets_round_trips_and_fits_tag() -> None:
     segments = ("0123456789abcdef", "89abcdef")
-    for stamp in (
+    for original in (
         FingerprintTag(*segments, "0123456789", code="01234567"),
         FingerprintTag(*segments, "0123456789"),
         FingerprintTag(*segments, code="01234567"),
         FingerprintTag(*segments),
     ):
-        tag = stamp.render(1800000000)
+        tag = original.render(1800000000)
         read = find_fingerprint_tag([tag])
-        assert read == stamp and read.code == stamp.code and len(tag) < 64
+        assert read == original and read.code == original.code and len(tag) < 64
 
 
-WRONG: list[tuple[dict[str, t.Any], str]] = [
+INVALID: list[tuple[dict[str, t.Any], str]] = [
     ({"assets": {"directory": "/nowhere"}}, "assets: folder /nowhere does not exist"),
     ({"assets": {"binding": "ASSETS"}}, "directory"),
     ({"assets": {"html_handling": "x"}}, "html_handling"),
@@ -351,8 +363,8 @@ WRONG: list[tuple[dict[str, t.Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "message"), WRONG, ids=[message[:40] for _wrong, message in WRONG])
-def test_refused(run: Runner, tenant: Options, wrong: Options, message: str) -> None:
+@pytest.mark.parametrize(("wrong", "message"), INVALID, ids=[message[:40] for _wrong, message in INVALID])
+def test_assets_invalid_options_are_refused(run: Runner, tenant: Options, wrong: Options, message: str) -> None:
     inner = wrong.get("assets", {})
     options = {**tenant, **wrong, "assets": None if inner is None else {**tenant["assets"], **inner}}
     if "directory" in message and "folder" not in message:
@@ -363,19 +375,19 @@ def test_refused(run: Runner, tenant: Options, wrong: Options, message: str) -> 
 # -- the folder --------------------------------------------------------------------------------------------------------
 
 
-def names(folder: pathlib.Path) -> list[str]:
+def served_names(folder: pathlib.Path) -> list[str]:
     assets.read.cache_clear()
     return [file.name for file in assets.read(str(folder)).files]
 
 
-def refusal(folder: pathlib.Path) -> str:
+def read_error(folder: pathlib.Path) -> str:
     with pytest.raises(CloudflareError) as caught:
-        names(folder)
+        served_names(folder)
     return str(caught.value)
 
 
-def test_which_files_are_served(site: pathlib.Path) -> None:
-    left_out = (
+def test_assets_folder_read_respects_ignore_file(site: pathlib.Path) -> None:
+    ignored = (
         ".DS_Store",
         "blog/.DS_Store",
         "node_modules/x.js",
@@ -384,17 +396,17 @@ def test_which_files_are_served(site: pathlib.Path) -> None:
         "_headers",
         "_redirects",
     )
-    written(
+    write_files(
         site,
         {
-            **dict.fromkeys(left_out, "x"),
+            **dict.fromkeys(ignored, "x"),
             "blog/_headers": "x",
             ".well-known/security.txt": "x",
             "drafts/a.html": "x",
             "drafts/b.html": "x",
         },
     )
-    assert names(site) == [
+    assert served_names(site) == [
         "/app.css",
         "/index.html",
         "/.well-known/security.txt",
@@ -403,8 +415,8 @@ def test_which_files_are_served(site: pathlib.Path) -> None:
         "/drafts/a.html",
         "/drafts/b.html",
     ]
-    written(site, {".assetsignore": "# not yet\ndrafts/*\n!/drafts/b.html\n*.css\n!node_modules\n"})
-    assert set(names(site)) == {
+    write_files(site, {".assetsignore": "# not yet\ndrafts/*\n!/drafts/b.html\n*.css\n!node_modules\n"})
+    assert set(served_names(site)) == {
         "/index.html",
         "/.well-known/security.txt",
         "/blog/_headers",
@@ -416,22 +428,22 @@ def test_which_files_are_served(site: pathlib.Path) -> None:
     assert assets.read(str(site)).rules == {"_headers": "x", "_redirects": "x"}
 
 
-def test_a_link_is_followed_within_the_folder(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_assets_link_within_folder_is_followed(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (site / "home.html").symlink_to("index.html")
     (tmp_path / "current").symlink_to(site)
-    assert names(tmp_path / "current") == ["/app.css", "/home.html", "/index.html", "/blog/post.html"]
+    assert served_names(tmp_path / "current") == ["/app.css", "/home.html", "/index.html", "/blog/post.html"]
 
 
-def test_what_cannot_be_served_is_named(
+def test_assets_unservable_files_are_listed(
     site: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assets, "MAX_FILE_SIZE", 20)
-    written(tmp_path, {"secret.txt": "x"})
+    write_files(tmp_path, {"secret.txt": "x"})
     (site / "out.txt").symlink_to(tmp_path / "secret.txt")
     (site / "broken.txt").symlink_to("nothing.txt")
     (site / "again").symlink_to("blog")
-    written(site, {"large.bin": "x" * 21, "_worker.js/index.js": "x"})
-    said = refusal(site)
+    write_files(site, {"large.bin": "x" * 21, "_worker.js/index.js": "x"})
+    message = read_error(site)
     for part in (
         "out.txt is a link to a path outside the folder",
         "broken.txt is not a file",
@@ -439,37 +451,39 @@ def test_what_cannot_be_served_is_named(
         "large.bin has 21 bytes, and the limit is 20",
         "_worker.js/index.js is the code of a Worker and would be public",
     ):
-        assert part in said
-    written(site, {".assetsignore": "out.txt\nbroken.txt\nagain\nlarge.bin\n/_worker.js\n"})
-    assert names(site) == ["/app.css", "/index.html", "/blog/post.html"]
+        assert part in message
+    write_files(site, {".assetsignore": "out.txt\nbroken.txt\nagain\nlarge.bin\n/_worker.js\n"})
+    assert served_names(site) == ["/app.css", "/index.html", "/blog/post.html"]
     (site / os.fsdecode(b"caf\xe9.html")).write_text("x")
-    assert r"'caf\udce9.html' is not a valid UTF-8 name" in refusal(site)
+    assert r"'caf\udce9.html' is not a valid UTF-8 name" in read_error(site)
 
 
-def test_rules_come_from_the_folder_too(site: pathlib.Path) -> None:
+def test_assets_rules_link_outside_folder_is_refused(site: pathlib.Path) -> None:
     (site / "_headers").symlink_to("/etc/hostname")
-    assert "_headers is a link to a path outside the folder" in refusal(site)
+    assert "_headers is a link to a path outside the folder" in read_error(site)
 
 
-def test_many_that_cannot_be_served_are_counted(site: pathlib.Path) -> None:
+def test_assets_many_unservable_files_are_counted(site: pathlib.Path) -> None:
     for number in range(12):
         (site / f"{number}.txt").symlink_to("/etc/hostname")
-    assert refusal(site).count("outside the folder") == 5 and "; and 7 more. Correct this" in refusal(site)
+    assert read_error(site).count("outside the folder") == 5 and "; and 7 more. Correct this" in read_error(site)
 
 
-def test_too_many_and_none(site: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "contains no files to serve" in refusal(written(tmp_path / "empty", {"_headers": "/*\n  X-A: 1"}))
+def test_assets_too_many_or_no_files_are_refused(
+    site: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "contains no files to serve" in read_error(write_files(tmp_path / "empty", {"_headers": "/*\n  X-A: 1"}))
     monkeypatch.setattr(assets, "MAX_FILES", 2)
-    assert "contains 3 files, and the limit is 2" in refusal(site)
+    assert "contains 3 files, and the limit is 2" in read_error(site)
 
 
-def test_rules_in_another_encoding(site: pathlib.Path) -> None:
+def test_assets_rules_not_utf8_are_refused(site: pathlib.Path) -> None:
     (site / "_headers").write_bytes(b"/caf\xe9\n  X-A: 1")
-    assert "_headers is not UTF-8. Save it as UTF-8" in refusal(site)
+    assert "_headers is not UTF-8. Save it as UTF-8" in read_error(site)
 
 
-def test_a_hash_is_of_one_worker_and_one_type(site: pathlib.Path) -> None:
-    written(site, {"copy.html": SITE["index.html"], "index.txt": SITE["index.html"]})
+def test_assets_file_hash_depends_on_worker_and_extension(site: pathlib.Path) -> None:
+    write_files(site, {"copy.html": SITE["index.html"], "index.txt": SITE["index.html"]})
     files = {file.name: file for file in assets.read(str(site)).files}
     assert files["/copy.html"].hash("a") == files["/index.html"].hash("a") != files["/index.txt"].hash("a")
     assert files["/index.html"].hash("a") != files["/index.html"].hash("b")
@@ -488,7 +502,7 @@ def test_a_hash_is_of_one_worker_and_one_type(site: pathlib.Path) -> None:
         ("/.html", "application/null"),
     ],
 )
-def test_types(name: str, kind: str) -> None:
+def test_assets_file_type_follows_extension(name: str, kind: str) -> None:
     assert assets.File(name, "", 0, "").type == kind
 
 
@@ -501,7 +515,7 @@ PLAIN = "a b a/b b/a a/b/a a/c/b b/a/b/a x/y/a/b a.css b.css c.css a/a.css a.css
 FILES = [*PLAIN.split(), "a b", "c "]
 
 
-def test_git_is_the_judge_of_patterns(tmp_path: pathlib.Path) -> None:
+def test_gitignore_matcher_agrees_with_git(tmp_path: pathlib.Path) -> None:
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     cases = [[pattern] for pattern in PATTERNS] + [
         ["*", "!*/", "!b"],
@@ -522,13 +536,13 @@ def test_git_is_the_judge_of_patterns(tmp_path: pathlib.Path) -> None:
             "--stdin",
             "-z",
         ]
-        judged = subprocess.run(
+        expected = subprocess.run(
             command, input="\0".join(FILES), capture_output=True, text=True, check=False
         ).stdout.split("\0")[:-1]
-        assert [file for file in FILES if left_out(lines, file)] == judged, lines
+        assert [file for file in FILES if is_ignored(lines, file)] == expected, lines
 
 
-def left_out(lines: list[str], file: str) -> bool:
+def is_ignored(lines: list[str], file: str) -> bool:
     """Whether a file is left out, or a folder above it."""
-    ignored, parts = GitignoreMatcher(lines), file.split("/")
-    return any(ignored("/".join(parts[:depth]), folder=depth < len(parts)) for depth in range(1, len(parts) + 1))
+    matcher, parts = GitignoreMatcher(lines), file.split("/")
+    return any(matcher("/".join(parts[:depth]), folder=depth < len(parts)) for depth in range(1, len(parts) + 1))
