@@ -69,18 +69,18 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Read all KV namespaces
+- name: List all KV namespaces
   tenantry.cloudflare_workers.api:
     path: /accounts/{account_id}/storage/kv/namespaces
     query: {per_page: 100}
     paginate: true
   register: namespaces
 
-- name: Create one by hand
+- name: Create a KV namespace with a direct API call
   tenantry.cloudflare_workers.api:
     method: POST
     path: /accounts/{account_id}/storage/kv/namespaces
-    body: {title: By hand}
+    body: {title: Example}
 """
 
 RETURN = r"""

@@ -127,7 +127,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A customer's own host name
+- name: Create a custom hostname with a certificate
   tenantry.cloudflare_workers.custom_hostname:
     hostname: shop.customer.net
     zone: platform.localhost
@@ -138,17 +138,17 @@ EXAMPLES = r"""
     wait_for: validation_records
   register: shop
 
-- name: What the customer must place
+- name: Show the DNS records that the customer must create
   ansible.builtin.debug:
     var: shop.custom_hostname.dns_records
 
-- name: Visitors are answered
+- name: Wait until the custom hostname is active
   tenantry.cloudflare_workers.custom_hostname:
     hostname: shop.customer.net
     zone: platform.localhost
     wait_for: active
 
-- name: The customer has left
+- name: Delete the custom hostname
   tenantry.cloudflare_workers.custom_hostname:
     hostname: shop.customer.net
     zone: platform.localhost

@@ -39,26 +39,26 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A customer's own host name
+- name: Create a custom hostname with a certificate
   tenantry.cloudflare_workers.custom_hostname:
     hostname: shop.customer.net
     zone: platform.localhost
     ssl: {method: txt}
     custom_metadata: {customer: customer-a}
 
-- name: Which host names do customers have?
+- name: List all custom hostnames of the zone
   tenantry.cloudflare_workers.custom_hostname_info:
     zone: platform.localhost
 
-- name: Who has yet to prove a name?
+- name: List the custom hostnames that are not validated yet
   tenantry.cloudflare_workers.custom_hostname_info:
     zone: platform.localhost
     status: pending
-  register: waiting
+  register: pending
 
-- name: The records that they have to make
+- name: Show the DNS records that the customers must create
   ansible.builtin.debug:
-    msg: "{{ waiting.custom_hostnames | map(attribute='dns_records') | flatten }}"
+    msg: "{{ pending.custom_hostnames | map(attribute='dns_records') | flatten }}"
 """
 
 RETURN = r"""

@@ -49,16 +49,16 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A dispatch namespace for all customers
+- name: Create a dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
     name: example-workers
 
-- name: Let its Workers see request.cf
+- name: Allow its Workers to read request.cf
   tenantry.cloudflare_workers.dispatch_namespace:
     name: example-workers
     trusted_workers: true
 
-- name: Remove one that is empty
+- name: Delete an empty dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
     name: example-workers
     state: absent

@@ -25,19 +25,19 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A dispatch namespace
+- name: Create a dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
     name: example-workers
 
-- name: Which ones are there?
+- name: List all dispatch namespaces
   tenantry.cloudflare_workers.dispatch_namespace_info:
   register: found
 
-- name: How many Workers does each hold?
+- name: Show the number of Workers in each dispatch namespace
   ansible.builtin.debug:
     msg: "{{ found.dispatch_namespaces | items2dict(key_name='name', value_name='script_count') }}"
 
-- name: Is there one of this name?
+- name: Get one dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace_info:
     name: example-workers
 """

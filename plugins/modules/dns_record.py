@@ -91,35 +91,35 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Every tenant's host name leads to Cloudflare, and there to the router
+- name: Proxy the host names of all tenants through Cloudflare, to the router
   tenantry.cloudflare_workers.dns_record:
     name: "*.platform.example.com"
     type: AAAA
     content: "100::"
     proxied: true
-    comment: the tenants
+    comment: Host names of tenants
 
-- name: A server of one's own
+- name: Create an address record that is not proxied
   tenantry.cloudflare_workers.dns_record:
     name: origin.example.com
     type: A
     content: 192.0.2.10
     ttl: 300
 
-- name: A second one beside it
+- name: Add a second address of the same name
   tenantry.cloudflare_workers.dns_record:
     name: origin.example.com
     type: A
     content: 192.0.2.11
     multi_value: true
 
-- name: Only this authority may issue certificates
+- name: Allow only this authority to issue certificates
   tenantry.cloudflare_workers.dns_record:
     name: example.com
     type: CAA
     data: {flags: 0, tag: issue, value: letsencrypt.org}
 
-- name: The first server is gone
+- name: Delete the first address
   tenantry.cloudflare_workers.dns_record:
     name: origin.example.com
     type: A

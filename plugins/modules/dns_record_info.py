@@ -41,23 +41,23 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Every tenant's host name leads to Cloudflare
+- name: Proxy the host names of all tenants through Cloudflare
   tenantry.cloudflare_workers.dns_record:
     name: "*.platform.example.com"
     type: AAAA
     content: "100::"
     proxied: true
 
-- name: Which records are there in the zone?
+- name: List all DNS records of the zone
   tenantry.cloudflare_workers.dns_record_info:
     zone: example.com
   register: found
 
-- name: Which names does no request reach by way of Cloudflare?
+- name: Show the names that are not proxied
   ansible.builtin.debug:
     msg: "{{ found.dns_records | rejectattr('proxied') | map(attribute='name') | unique }}"
 
-- name: What does this name lead to?
+- name: Get the records of one name
   tenantry.cloudflare_workers.dns_record_info:
     name: "*.platform.example.com"
 """

@@ -87,11 +87,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A KV namespace
+- name: Create a KV namespace
   tenantry.cloudflare_workers.kv_namespace:
     title: Plans
 
-- name: What the plans allow
+- name: Write the limits of the plans
   tenantry.cloudflare_workers.kv_entries:
     title: Plans
     entries:
@@ -101,7 +101,7 @@ EXAMPLES = r"""
         value: {cpuMs: 50, subRequests: 50}
         metadata: {since: "2026-11"}
 
-- name: An offer that ends after a week, and no other offers
+- name: Write an offer that expires after a week, and delete all other offers
   tenantry.cloudflare_workers.kv_entries:
     title: Plans
     prefix: offer/
@@ -111,7 +111,7 @@ EXAMPLES = r"""
         value: {percent: 20}
         expiration_ttl: 604800
 
-- name: A picture
+- name: Write a binary value
   tenantry.cloudflare_workers.kv_entries:
     title: Plans
     entries:
@@ -119,7 +119,7 @@ EXAMPLES = r"""
         value: R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==
         base64: true
 
-- name: One plan is no more
+- name: Delete an entry
   tenantry.cloudflare_workers.kv_entries:
     title: Plans
     entries:

@@ -39,11 +39,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A KV namespace
+- name: Create a KV namespace
   tenantry.cloudflare_workers.kv_namespace:
     title: Plans
 
-- name: What the plans allow
+- name: Write the limits of the plans
   tenantry.cloudflare_workers.kv_entries:
     title: Plans
     entries:
@@ -53,18 +53,18 @@ EXAMPLES = r"""
         value: {cpuMs: 50, subRequests: 50}
         metadata: {since: "2026-11"}
 
-- name: Which plans are there?
+- name: Read all plans
   tenantry.cloudflare_workers.kv_entries_info:
     title: Plans
     prefix: plan/
   register: plans
 
-- name: What does each allow?
+- name: Show the CPU time of each plan
   ansible.builtin.debug:
     msg: "{{ item.key }}: {{ (item.value | from_json).cpuMs }} ms"
   loop: "{{ plans.kv_entries }}"
 
-- name: All keys, without values
+- name: List all keys without their values
   tenantry.cloudflare_workers.kv_entries_info:
     title: Plans
     detail: keys

@@ -40,17 +40,17 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A KV namespace for tenant metadata
+- name: Create a KV namespace for tenant metadata
   tenantry.cloudflare_workers.kv_namespace:
     title: Example Metadata
   register: metadata
 
-- name: Give it another title
+- name: Rename the KV namespace
   tenantry.cloudflare_workers.kv_namespace:
     id: "{{ metadata.kv_namespace.id }}"
     title: Tenants
 
-- name: Remove it with all keys
+- name: Delete the KV namespace with all its keys
   tenantry.cloudflare_workers.kv_namespace:
     title: Tenants
     state: absent

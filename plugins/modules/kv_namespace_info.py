@@ -28,19 +28,19 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A KV namespace
+- name: Create a KV namespace
   tenantry.cloudflare_workers.kv_namespace:
     title: Example Metadata
 
-- name: Which ones are there?
+- name: List all KV namespaces
   tenantry.cloudflare_workers.kv_namespace_info:
 
-- name: What is the id of this one?
+- name: Find a KV namespace by its title
   tenantry.cloudflare_workers.kv_namespace_info:
     title: Example Metadata
   register: metadata
 
-- name: And the title of that id?
+- name: Find a KV namespace by its ID
   tenantry.cloudflare_workers.kv_namespace_info:
     id: "{{ metadata.kv_namespaces[0].id }}"
 """

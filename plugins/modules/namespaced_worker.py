@@ -44,11 +44,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A dispatch namespace
+- name: Create a dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
     name: example-workers
 
-- name: The Worker of customer A
+- name: Upload the Worker of customer A
   tenantry.cloudflare_workers.namespaced_worker:
     dispatch_namespace: example-workers
     name: example-a
@@ -75,32 +75,32 @@ EXAMPLES = r"""
       API_KEY: "{{ customer_a_key | default('a-secret-of-customer-a') }}"
     tags: [plan-pro]
 
-- name: A folder for the site of customer B
+- name: Create a folder for the site of customer B
   ansible.builtin.file:
     path: "{{ playbook_dir }}/example-b"
     state: directory
     mode: "0755"
 
-- name: Its page
+- name: Create the page of the site
   ansible.builtin.copy:
     content: "<h1>Customer B</h1>\n"
     dest: "{{ playbook_dir }}/example-b/index.html"
     mode: "0644"
 
-- name: The Worker of customer B, whose code answers below /api and where there is no file
+- name: Upload the Worker of customer B, with assets and with code for /api and missing files
   tenantry.cloudflare_workers.namespaced_worker:
     dispatch_namespace: example-workers
     name: example-b
     content: |
       export default {
-        fetch: (request) => Response.json({ asked: new URL(request.url).pathname }),
+        fetch: (request) => Response.json({ path: new URL(request.url).pathname }),
       };
     compatibility_date: "2026-11-01"
     assets:
       directory: example-b
       run_worker_first: [/api/*]
 
-- name: Customer A leaves
+- name: Delete the Worker of customer A
   tenantry.cloudflare_workers.namespaced_worker:
     dispatch_namespace: example-workers
     name: example-a

@@ -28,11 +28,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A dispatch namespace
+- name: Create a dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
     name: example-workers
 
-- name: The Workers of customers
+- name: Upload the Workers of two customers
   tenantry.cloudflare_workers.namespaced_workers:
     dispatch_namespace: example-workers
     defaults:
@@ -44,21 +44,21 @@ EXAMPLES = r"""
       - name: example-b
         tags: [plan-pro, trial]
 
-- name: Who is a customer?
+- name: List all Workers in the dispatch namespace
   tenantry.cloudflare_workers.namespaced_worker_info:
     dispatch_namespace: example-workers
 
-- name: Who pays for the pro plan?
+- name: List the Workers on the pro plan, without trials
   tenantry.cloudflare_workers.namespaced_worker_info:
     dispatch_namespace: example-workers
     tags: [plan-pro:yes, trial:no]
-  register: paying
+  register: pro
 
-- name: Their names
+- name: Show their names
   ansible.builtin.debug:
-    msg: "{{ paying.namespaced_workers | map(attribute='name') }}"
+    msg: "{{ pro.namespaced_workers | map(attribute='name') }}"
 
-- name: All there is to know of customer A
+- name: Get all information about one Worker
   tenantry.cloudflare_workers.namespaced_worker_info:
     dispatch_namespace: example-workers
     name: example-a

@@ -77,15 +77,15 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A dispatch namespace
+- name: Create a dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
     name: example-workers
 
-- name: A KV namespace for who answers for which host name
+- name: Create a KV namespace for the routing records
   tenantry.cloudflare_workers.kv_namespace:
     title: Example Metadata
 
-- name: All customers
+- name: Deploy the Workers of all customers
   tenantry.cloudflare_workers.namespaced_workers:
     dispatch_namespace: example-workers
     owner: example-workers
@@ -102,7 +102,7 @@ EXAMPLES = r"""
         hostnames: [customer-b.platform.example.com]
         bindings: [{name: CONFIG, type: json, json: {customerId: customer-b}}]
 
-- name: Only one customer is left
+- name: Deploy one customer and delete the others
   tenantry.cloudflare_workers.namespaced_workers:
     dispatch_namespace: example-workers
     owner: example-workers
@@ -111,12 +111,12 @@ EXAMPLES = r"""
     workers:
       - name: example-a
         hostnames: [customer-a.platform.example.com]
-        content: "export default { fetch: () => new Response('alone') };"
+        content: "export default { fetch: () => new Response('hello') };"
         compatibility_date: "2026-11-01"
     prune: true
     prune_limit: 50%
 
-- name: No customers any more
+- name: Delete all Workers and routing records of the owner
   tenantry.cloudflare_workers.namespaced_workers:
     dispatch_namespace: example-workers
     owner: example-workers

@@ -45,11 +45,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A dispatch namespace
+- name: Create a dispatch namespace
   tenantry.cloudflare_workers.dispatch_namespace:
     name: example-workers
 
-- name: The router in front of it
+- name: Upload the router of the dispatch namespace
   tenantry.cloudflare_workers.worker:
     name: example-router
     content: |
@@ -62,19 +62,19 @@ EXAMPLES = r"""
         type: dispatch_namespace
         namespace: example-workers
 
-- name: A folder for a site
+- name: Create a folder for a site
   ansible.builtin.file:
     path: "{{ playbook_dir }}/example-site"
     state: directory
     mode: "0755"
 
-- name: Its page
+- name: Create the page of the site
   ansible.builtin.copy:
-    content: "<h1>Nothing but a page</h1>\n"
+    content: "<h1>A static page</h1>\n"
     dest: "{{ playbook_dir }}/example-site/index.html"
     mode: "0644"
 
-- name: A Worker without code that serves it
+- name: Upload a Worker that serves the site without code
   tenantry.cloudflare_workers.worker:
     name: example-site
     compatibility_date: "2026-11-01"
@@ -82,7 +82,7 @@ EXAMPLES = r"""
       directory: example-site
       not_found_handling: single-page-application
 
-- name: Remove the router
+- name: Delete the router
   tenantry.cloudflare_workers.worker:
     name: example-router
     state: absent

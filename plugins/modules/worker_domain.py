@@ -50,18 +50,18 @@ author:
 """
 
 EXAMPLES = r"""
-- name: The Worker behind the sign-up page
+- name: Upload the Worker of the sign-up page
   tenantry.cloudflare_workers.worker:
     name: example-signup
     content: "export default { fetch: () => new Response('welcome') };"
     compatibility_date: "2026-11-01"
 
-- name: Its custom domain
+- name: Create a custom domain for the Worker
   tenantry.cloudflare_workers.worker_domain:
     hostname: signup.example.com
     worker: example-signup
 
-- name: Remove the custom domain, unless another Worker has it by now
+- name: Delete the custom domain, unless it belongs to another Worker
   tenantry.cloudflare_workers.worker_domain:
     hostname: signup.example.com
     worker: example-signup

@@ -35,21 +35,21 @@ author:
 """
 
 EXAMPLES = r"""
-- name: The Worker behind the sign-up page
+- name: Upload the Worker of the sign-up page
   tenantry.cloudflare_workers.worker:
     name: example-signup
     content: "export default { fetch: () => new Response('welcome') };"
     compatibility_date: "2026-11-01"
 
-- name: Its custom domain
+- name: Create a custom domain for the Worker
   tenantry.cloudflare_workers.worker_domain:
     hostname: signup.example.com
     worker: example-signup
 
-- name: Which custom domains are there?
+- name: List all custom domains
   tenantry.cloudflare_workers.worker_domain_info:
 
-- name: Which of them lead to this Worker?
+- name: List the custom domains of one Worker
   tenantry.cloudflare_workers.worker_domain_info:
     worker: example-signup
 """

@@ -23,21 +23,21 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A Worker
+- name: Upload a Worker
   tenantry.cloudflare_workers.worker:
     name: example-router
     content: "export default { fetch: () => new Response('hello') };"
     compatibility_date: "2026-11-01"
     owner: example
 
-- name: Which ones are there?
+- name: List all Workers of the account
   tenantry.cloudflare_workers.worker_info:
 
-- name: Which of them are ours?
+- name: List the Workers of one owner
   tenantry.cloudflare_workers.worker_info:
     owner: example
 
-- name: What is the router bound to?
+- name: Get the settings and bindings of the router
   tenantry.cloudflare_workers.worker_info:
     name: example-router
     detail: settings

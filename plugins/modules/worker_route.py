@@ -53,23 +53,23 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A Worker
+- name: Upload a Worker
   tenantry.cloudflare_workers.worker:
     name: example-router
     content: "export default { fetch: () => new Response('hello') };"
     compatibility_date: "2026-11-01"
 
-- name: Everything below platform.example.com goes to it
+- name: Route all requests below platform.example.com to the Worker
   tenantry.cloudflare_workers.worker_route:
     pattern: "*.platform.example.com/*"
     worker: example-router
 
-- name: But for the status page, where no Worker runs
+- name: Exclude the status page from the route
   tenantry.cloudflare_workers.worker_route:
     pattern: status.platform.example.com/*
     worker: null
 
-- name: Remove the route
+- name: Delete the route
   tenantry.cloudflare_workers.worker_route:
     pattern: "*.platform.example.com/*"
     state: absent

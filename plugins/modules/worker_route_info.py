@@ -37,27 +37,27 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A Worker
+- name: Upload a Worker
   tenantry.cloudflare_workers.worker:
     name: example-router
     content: "export default { fetch: () => new Response('hello') };"
     compatibility_date: "2026-11-01"
 
-- name: Everything below platform.example.com goes to it
+- name: Route all requests below platform.example.com to the Worker
   tenantry.cloudflare_workers.worker_route:
     pattern: "*.platform.example.com/*"
     worker: example-router
 
-- name: Which routes are there in the zone?
+- name: List all routes of the zone
   tenantry.cloudflare_workers.worker_route_info:
     zone: example.com
 
-- name: Which of them lead to the router?
+- name: List the routes to the router
   tenantry.cloudflare_workers.worker_route_info:
     zone: example.com
     worker: example-router
 
-- name: Where does this one lead?
+- name: Get one route
   tenantry.cloudflare_workers.worker_route_info:
     pattern: "*.platform.example.com/*"
 """

@@ -80,13 +80,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A Worker
+- name: Upload a Worker
   tenantry.cloudflare_workers.worker:
     name: example-router
     content: "export default { fetch: () => new Response('hello') };"
     compatibility_date: "2026-11-01"
 
-- name: Everything goes to it but the status page, where no Worker runs
+- name: Route all requests to the Worker, except those to the status page
   tenantry.cloudflare_workers.worker_routes:
     worker: example-router
     zone: example.com
@@ -96,7 +96,7 @@ EXAMPLES = r"""
       - pattern: status.example.com/*
         worker: null
 
-- name: Remove two of the routes
+- name: Delete two of the routes
   tenantry.cloudflare_workers.worker_routes:
     zone: example.com
     routes:

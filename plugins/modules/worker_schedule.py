@@ -42,7 +42,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A Worker that looks after the tenants
+- name: Upload a Worker with a scheduled handler
   tenantry.cloudflare_workers.worker:
     name: example-caretaker
     content: |
@@ -51,14 +51,14 @@ EXAMPLES = r"""
       };
     compatibility_date: "2026-11-01"
 
-- name: Every half an hour, and on Sundays at four
+- name: Run it every half hour, and on Sundays at 4:00
   tenantry.cloudflare_workers.worker_schedule:
     worker: example-caretaker
     crons:
       - "*/30 * * * *"
       - 0 4 * * SUN
 
-- name: It rests
+- name: Remove all cron triggers
   tenantry.cloudflare_workers.worker_schedule:
     worker: example-caretaker
     state: absent

@@ -26,7 +26,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A Worker that looks after the tenants
+- name: Upload a Worker with a scheduled handler
   tenantry.cloudflare_workers.worker:
     name: example-caretaker
     content: |
@@ -35,17 +35,17 @@ EXAMPLES = r"""
       };
     compatibility_date: "2026-11-01"
 
-- name: Every half an hour, and on Sundays at four
+- name: Run it every half hour, and on Sundays at 4:00
   tenantry.cloudflare_workers.worker_schedule:
     worker: example-caretaker
     crons:
       - "*/30 * * * *"
       - 0 4 * * SUN
 
-- name: Which Workers run by themselves?
+- name: List all Workers with cron triggers
   tenantry.cloudflare_workers.worker_schedule_info:
 
-- name: When does this one?
+- name: Get the cron triggers of one Worker
   tenantry.cloudflare_workers.worker_schedule_info:
     worker: example-caretaker
 """

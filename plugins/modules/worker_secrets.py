@@ -53,27 +53,27 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A Worker that somebody else may have uploaded
+- name: Upload a Worker
   tenantry.cloudflare_workers.worker:
     name: example-worker
     content: "export default { fetch: () => new Response('Hello') };"
     compatibility_date: "2026-11-01"
 
-- name: Its secrets
+- name: Set and remove secrets
   tenantry.cloudflare_workers.worker_secrets:
     name: example-worker
     secrets:
       API_KEY: "{{ vault_api_key | default('an-example-of-a-key') }}"
       OLD_KEY: null
 
-- name: Remove one of them
+- name: Remove a secret
   tenantry.cloudflare_workers.worker_secrets:
     name: example-worker
     secrets:
       API_KEY: null
     state: absent
 
-- name: Remove the Worker
+- name: Delete the Worker
   tenantry.cloudflare_workers.worker:
     name: example-worker
     state: absent
