@@ -25,7 +25,7 @@ SHOP = {"hostname": "shop.customer.net", "zone": "platform.localhost"}
 RECORD = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
 
 
-def fleet(**options: t.Any) -> dict[str, t.Any]:
+def fleet_options(**options: t.Any) -> dict[str, t.Any]:
     return {
         "dispatch_namespace": "tenants",
         "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
@@ -33,11 +33,11 @@ def fleet(**options: t.Any) -> dict[str, t.Any]:
     }
 
 
-def entry(**options: t.Any) -> dict[str, t.Any]:
+def entry_options(**options: t.Any) -> dict[str, t.Any]:
     return {"title": "x", "entries": [{"key": "a", "value": "b", **options}]}
 
 
-WRONG = [
+INVALID = [
     ("dispatch_namespace", {"name": ""}, "name is empty|name.*null"),
     ("dispatch_namespace", {"name": None}, "name is (null|empty)|name.*required|None.*str"),
     ("dispatch_namespace", {"name": "x", "api_token": ""}, "api_token is empty"),
@@ -130,21 +130,25 @@ WRONG = [
         {**GOOD, "main_module": "a.rb"},
         "main_module: 'a.rb' does not have a valid extension. Use one of",
     ),
-    ("namespaced_workers", fleet(workers=[{"name": "a"}, {"name": "a"}]), "'a' is declared twice"),
-    ("namespaced_workers", fleet(workers=[{"name": None}]), "name"),
-    ("namespaced_workers", fleet(workers=[{"name": ""}]), "has no name"),
+    ("namespaced_workers", fleet_options(workers=[{"name": "a"}, {"name": "a"}]), "'a' is declared twice"),
+    ("namespaced_workers", fleet_options(workers=[{"name": None}]), "name"),
+    ("namespaced_workers", fleet_options(workers=[{"name": ""}]), "has no name"),
     (
         "namespaced_workers",
-        fleet(workers=[{"name": "a", "hostnames": ["x.y"]}, {"name": "b", "hostnames": ["X.Y"]}]),
+        fleet_options(workers=[{"name": "a", "hostnames": ["x.y"]}, {"name": "b", "hostnames": ["X.Y"]}]),
         "x.y is declared for a and for b",
     ),
-    ("namespaced_workers", fleet(workers=[{"name": "a", "hostnames": ["*.x.y"]}]), "a wildcard would never be found"),
     (
         "namespaced_workers",
-        fleet(workers=[{"name": "a", "hostnames": ["not a host"]}]),
+        fleet_options(workers=[{"name": "a", "hostnames": ["*.x.y"]}]),
+        "a wildcard would never be found",
+    ),
+    (
+        "namespaced_workers",
+        fleet_options(workers=[{"name": "a", "hostnames": ["not a host"]}]),
         "a: hostnames: 'not a host' is no host name",
     ),
-    ("namespaced_workers", fleet(workers=None), "workers: give the Workers that are meant"),
+    ("namespaced_workers", fleet_options(workers=None), "workers: give the Workers that are meant"),
     ("namespaced_worker", {**GOOD, "secrets": {"a-b": "secret-value"}}, "'a-b' is not a valid binding name"),
     ("worker_secrets", {"name": "a"}, "secrets: say which are meant"),
     ("worker_secrets", {"name": "a", "secrets": {}, "state": "absent"}, "secrets: say which are meant"),
@@ -163,7 +167,7 @@ WRONG = [
     ),
     (
         "namespaced_workers",
-        fleet(workers=None, owner="mine", state="absent"),
+        fleet_options(workers=None, owner="mine", state="absent"),
         "workers: give the Workers that are meant",
     ),
     ("namespaced_worker", {**GOOD, "name": "a\n"}, "is not a valid Worker name"),
@@ -176,10 +180,10 @@ WRONG = [
         "api_token holds characters that no api_token has",
     ),
     ("dispatch_namespace", {"name": "x", "api_token": "täken"}, "api_token holds characters"),
-    ("namespaced_workers", fleet(state="absent"), "owner: say whose Workers"),
+    ("namespaced_workers", fleet_options(state="absent"), "owner: say whose Workers"),
     (
         "namespaced_workers",
-        fleet(workers="[{'name': 'a', 'date': datetime.date(2026, 11, 1)}]"),
+        fleet_options(workers="[{'name': 'a', 'date': datetime.date(2026, 11, 1)}]"),
         "date that is not quoted",
     ),
     ("worker_route", {"pattern": "*.platform.localhost/*"}, "worker: null"),
@@ -202,21 +206,29 @@ WRONG = [
         {"title": "x", "entries": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]},
         "'a' is declared twice",
     ),
-    ("kv_entries", entry(key=".."), "'..' cannot be a key"),
-    ("kv_entries", entry(key="ä" * 257), "cannot be a key: 1 to 512 bytes"),
-    ("kv_entries", entry(metadata={"x": "y" * 1024}), "metadata of 'a' has 1032 bytes, and Cloudflare takes 1024"),
+    ("kv_entries", entry_options(key=".."), "'..' cannot be a key"),
+    ("kv_entries", entry_options(key="ä" * 257), "cannot be a key: 1 to 512 bytes"),
     (
         "kv_entries",
-        entry(value="y" * (25 * 1024 * 1024 + 1)),
+        entry_options(metadata={"x": "y" * 1024}),
+        "metadata of 'a' has 1032 bytes, and Cloudflare takes 1024",
+    ),
+    (
+        "kv_entries",
+        entry_options(value="y" * (25 * 1024 * 1024 + 1)),
         "value of 'a' has 26214401 bytes, and Cloudflare takes 26214400",
     ),
-    ("kv_entries", entry(expiration_ttl=59), "expiration_ttl of 'a' is 59: give at least 60"),
-    ("kv_entries", entry(expiration_ttl=60, expiration=4102444800), "both expiration and expiration_ttl"),
-    ("kv_entries", entry(expiration=1700000000), "'a' expires at 1700000000, less than 60 s from now"),
-    ("kv_entries", entry(value="%%%", base64=True), "value of 'a' is not base64"),
-    ("kv_entries", {**entry(), "prune": True}, "prune: the option needs prefix"),
-    ("kv_entries", {**entry(), "prune": True, "prefix": "", "state": "absent"}, "needs prefix and state: present"),
-    ("kv_entries", {**entry(), "prefix": "b/"}, "'a' does not begin with prefix 'b/'"),
+    ("kv_entries", entry_options(expiration_ttl=59), "expiration_ttl of 'a' is 59: give at least 60"),
+    ("kv_entries", entry_options(expiration_ttl=60, expiration=4102444800), "both expiration and expiration_ttl"),
+    ("kv_entries", entry_options(expiration=1700000000), "'a' expires at 1700000000, less than 60 s from now"),
+    ("kv_entries", entry_options(value="%%%", base64=True), "value of 'a' is not base64"),
+    ("kv_entries", {**entry_options(), "prune": True}, "prune: the option needs prefix"),
+    (
+        "kv_entries",
+        {**entry_options(), "prune": True, "prefix": "", "state": "absent"},
+        "needs prefix and state: present",
+    ),
+    ("kv_entries", {**entry_options(), "prefix": "b/"}, "'a' does not begin with prefix 'b/'"),
     ("worker_schedule", {"worker": "x"}, "crons: say when schedule"),
     ("worker_schedule", {"worker": "x", "crons": ["* * * *"]}, "it has 4 fields: give minute, hour"),
     ("worker_schedule", {"worker": "x", "crons": ["*  * * * *"]}, "one space between them"),
@@ -265,64 +277,64 @@ WRONG = [
 
 
 @pytest.mark.parametrize(
-    ("module", "options", "message"), WRONG, ids=[f"{module}-{message[:30]}" for module, _options, message in WRONG]
+    ("module", "options", "message"), INVALID, ids=[f"{module}-{message[:30]}" for module, _options, message in INVALID]
 )
-def test_refused(run: Runner, module: str, options: dict[str, t.Any], message: str) -> None:
-    said = run.refused(module, **options)
-    assert re.search(message, said, re.DOTALL), said
-    assert "Traceback" not in said
+def test_module_invalid_options_are_refused(run: Runner, module: str, options: dict[str, t.Any], message: str) -> None:
+    error = run.refused(module, **options)
+    assert re.search(message, error, re.DOTALL), error
+    assert "Traceback" not in error
 
 
-def test_several_accounts_are_listed(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_account_id_missing_with_several_accounts_lists_them(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(accounts=["a" * 32 + ":Red", "b" * 32 + ":Blue"]) as edge:
         monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID")
         message = run.refused("dispatch_namespace", name="x", api_url=edge.api, api_token=edge.token)
     assert "see 2 accounts" in message and "a" * 32 + " (Red)" in message and "b" * 32 + " (Blue)" in message
 
 
-def test_the_only_account_is_found(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_account_id_missing_with_one_account_is_found(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID")
     assert run.ok("dispatch_namespace", name="x")["changed"]
 
 
-def test_no_credentials(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_missing_are_refused(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLOUDFLARE_API_TOKEN")
     assert "No credentials: give api_token" in run.refused("dispatch_namespace", name="x")
 
 
-def test_a_namespace_that_holds_tenants_is_not_deleted_unasked(run: Runner) -> None:
+def test_dispatch_namespace_with_workers_is_deleted_only_with_force(run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
     run.ok("namespaced_worker", **GOOD)
     assert "still contains 1 Workers" in run.refused("dispatch_namespace", name="tenants", state="absent")
     assert run.ok("dispatch_namespace", name="tenants", state="absent", force=True)["dispatch_namespace"] is None
 
 
-def test_a_kv_namespace_that_holds_keys_is_not_deleted_unasked(run: Runner) -> None:
+def test_kv_namespace_with_keys_is_deleted_only_with_force(run: Runner) -> None:
     run.ok("kv_namespace", title="x")
     run.ok("kv_entries", title="x", entries=[{"key": "a", "value": "b"}])
     assert "still contains keys. Set force: true" in run.refused("kv_namespace", title="x", state="absent")
     assert run.ok("kv_namespace", title="x", state="absent", force=True)["changed"]
 
 
-def test_a_route_of_another_script_is_not_taken_unasked(run: Runner) -> None:
+def test_worker_route_of_other_worker_needs_take_over(run: Runner) -> None:
     for name in ("router", "other"):
         run.ok("worker", name=name, content=CODE, compatibility_date="2026-11-01")
     run.ok("worker_route", **ROUTE)
-    for want in ({"worker": "other"}, {"worker": None}, {"worker": "other", "state": "absent"}):
-        assert "belongs to Worker 'router'. Set take_over: true" in run.refused("worker_route", **{**ROUTE, **want})
+    for changes in ({"worker": "other"}, {"worker": None}, {"worker": "other", "state": "absent"}):
+        assert "belongs to Worker 'router'. Set take_over: true" in run.refused("worker_route", **{**ROUTE, **changes})
     assert (
         run.ok("worker_route", **{**ROUTE, "worker": "other", "take_over": True})["worker_route"]["worker"] == "other"
     )
 
 
-def test_a_worker_of_another_owner_is_not_touched_unasked(run: Runner) -> None:
+def test_namespaced_worker_of_other_owner_needs_take_over(run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
     run.ok("namespaced_worker", **GOOD, owner="them")
     assert "belongs to owner 'them', not to 'us'" in run.refused("namespaced_worker", **GOOD, owner="us")
     assert "belongs to owner 'them'" in run.refused(
         "namespaced_worker", dispatch_namespace="tenants", name="a", owner="us", state="absent"
     )
-    assert "1 of 1 failed" in run.refused("namespaced_workers", **fleet(owner="us", workers=[{"name": "a"}]))
+    assert "1 of 1 failed" in run.refused("namespaced_workers", **fleet_options(owner="us", workers=[{"name": "a"}]))
     taken = run.ok("namespaced_worker", **GOOD, owner="us", take_over=True)
     assert taken["namespaced_worker"]["owner"] == "us"
     assert [operation.split()[0] for operation in taken["operations"]] == ["PUT"] and taken["operations"][0].endswith(
@@ -330,25 +342,25 @@ def test_a_worker_of_another_owner_is_not_touched_unasked(run: Runner) -> None:
     )
 
 
-def test_a_rename_onto_another_is_refused(run: Runner) -> None:
+def test_dispatch_namespace_renamed_to_existing_name_is_refused(run: Runner) -> None:
     for name in ("a", "b"):
         run.ok("dispatch_namespace", name=name)
     assert "because 'b' already exists" in run.refused("dispatch_namespace", name="a", new_name="b")
 
 
-def test_records_without_a_place_are_told_before_the_tenants_are_written(run: Runner) -> None:
+def test_namespaced_workers_with_missing_routing_kv_write_nothing(run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
     workers = [{"name": "a", "hostnames": ["a.example.com"]}]
-    for registry in ({"title": "nowhere"}, {"namespace_id": "f" * 32}):
+    for routing_kv in ({"title": "nowhere"}, {"namespace_id": "f" * 32}):
         assert "There is no KV namespace" in run.refused(
-            "namespaced_workers", **fleet(workers=workers, routing_kv=registry)
+            "namespaced_workers", **fleet_options(workers=workers, routing_kv=routing_kv)
         )
 
 
-def test_a_missing_tenant_code_does_not_stop_the_others(run: Runner, edge: Edge) -> None:
+def test_namespaced_workers_with_one_missing_file_deploy_the_others(run: Runner, edge: Edge) -> None:
     run.ok("dispatch_namespace", name="tenants")
     workers = [{"name": "a"}, {"name": "b", "path": "/nowhere/b.js"}, {"name": "c"}]
-    result = run("namespaced_workers", **fleet(workers=workers))
+    result = run("namespaced_workers", **fleet_options(workers=workers))
     assert result["failed"] and "1 of 3 failed. b: path: file /nowhere/b.js does not exist" in result["msg"]
     assert [(one["name"], one["changed"], one["failed"]) for one in result["namespaced_workers"]] == [
         ("a", True, False),
@@ -356,5 +368,5 @@ def test_a_missing_tenant_code_does_not_stop_the_others(run: Runner, edge: Edge)
         ("c", True, False),
     ]
     workers[1] = {"name": "b"}
-    finished = run.ok("namespaced_workers", **fleet(workers=workers))
+    finished = run.ok("namespaced_workers", **fleet_options(workers=workers))
     assert [one["name"] for one in finished["namespaced_workers"] if one["changed"]] == ["b"]
