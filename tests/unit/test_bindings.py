@@ -37,7 +37,7 @@ KEY = {
     "key_base64": "aHVzaC1odXNo",
 }
 
-# What each type is given here. THE is the id of what it points to, where that must be made first.
+# Options of each type. TARGET_ID is replaced with the id of the target, which is created first.
 EXAMPLES: dict[str, dict[str, t.Any]] = {
     "plain_text": {"text": "text"},
     "json": {"json": {"a": [1, None, "x"]}},
@@ -55,10 +55,10 @@ EXAMPLES: dict[str, dict[str, t.Any]] = {
     "analytics_engine": {"dataset": "points"},
     "ratelimit": {"namespace_id": "1001", "simple": {"limit": 5, "period": 60}},
     "version_metadata": {},
-    "hyperdrive": {"id": "THE"},
+    "hyperdrive": {"id": "TARGET_ID"},
     "vectorize": {"index_name": "thing"},
-    "secrets_store_secret": {"store_id": "THE", "secret_name": "s"},
-    "mtls_certificate": {"certificate_id": "THE"},
+    "secrets_store_secret": {"store_id": "TARGET_ID", "secret_name": "s"},
+    "mtls_certificate": {"certificate_id": "TARGET_ID"},
     "send_email": {
         "allowed_destination_addresses": ["a@example.com", "b@example.com"],
         "allowed_sender_addresses": ["c@example.com"],
@@ -90,26 +90,26 @@ PRODUCTS = {
 NAMED = {"kv_namespace": "title", "queue": "queue_name"}  # how else a product calls its name
 
 
-def make(run: Runner, label: str) -> str:
+def create_target(run: Runner, label: str) -> str:
     """Make what a binding of this type points to, and return its id."""
     body = {NAMED.get(label, "name"): "thing"}
-    made = run.ok("api", method="POST", path=f"/accounts/{{account_id}}/{PRODUCTS[label]}", body=body)["api"]
-    return str(made.get("id") or made.get("uuid"))
+    created = run.ok("api", method="POST", path=f"/accounts/{{account_id}}/{PRODUCTS[label]}", body=body)["api"]
+    return str(created.get("id") or created.get("uuid"))
 
 
-def make_objects(edge: Edge) -> None:
+def upload_durable_object(edge: Edge) -> None:
     """Upload a Worker with a Durable Object class that has storage."""
-    told = {
+    metadata = {
         "main_module": "index.js",
         "compatibility_date": "2026-11-01",
         "migrations": {"new_tag": "v1", "new_sqlite_classes": ["Counter"]},
     }
     parts = {
-        "metadata": (None, json.dumps(told), "application/json"),
+        "metadata": (None, json.dumps(metadata), "application/json"),
         "index.js": ("index.js", OBJECTS, "application/javascript+module"),
     }
-    where = f"{edge.api}/accounts/{edge.account}/workers/scripts/objects"
-    assert requests.put(where, files=parts, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).ok
+    url = f"{edge.api}/accounts/{edge.account}/workers/scripts/objects"
+    assert requests.put(url, files=parts, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).ok
 
 
 @pytest.fixture
@@ -119,19 +119,19 @@ def example(run: Runner, edge: Edge, request: pytest.FixtureRequest) -> dict[str
     if label in ("service", "dispatch_namespace"):
         run.ok("worker", **{**WORKER, "name": "target"})
     if label == "durable_object_namespace":
-        make_objects(edge)
-    the = make(run, label) if label in PRODUCTS else ""
+        upload_durable_object(edge)
+    target_id = create_target(run, label) if label in PRODUCTS else ""
     return {
         "name": "B",
         "type": label,
-        **{option: the if value == "THE" else value for option, value in EXAMPLES[label].items()},
+        **{option: target_id if value == "TARGET_ID" else value for option, value in EXAMPLES[label].items()},
     }
 
 
 every_type = pytest.mark.parametrize("example", EXAMPLES, indirect=True)
 
 
-def shown(run: Runner, worker: str = "w") -> list[dict[str, t.Any]]:
+def current_bindings(run: Runner, worker: str = "w") -> list[dict[str, t.Any]]:
     return t.cast(
         "list[dict[str, t.Any]]",
         run.ok("api", path=f"/accounts/{{account_id}}/workers/scripts/{worker}/settings")["api"]["bindings"],
@@ -149,7 +149,7 @@ def verbs(result: Result) -> list[str]:
 # -- the tables --------------------------------------------------------------------------------------------------------
 
 
-def test_every_type_has_an_example() -> None:
+def test_binding_types_all_have_examples() -> None:
     assert set(EXAMPLES) == set(TYPES) - {"inherit"}
 
 
@@ -160,37 +160,39 @@ def documented() -> dict[str, t.Any]:
 
 def as_documented(spec: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Turn the specification of options into what documentation must say of them."""
-    told: dict[str, t.Any] = {}
+    documented_options: dict[str, t.Any] = {}
     for name, option in spec.items():
-        told[name] = {key: option[key] for key in ("type", "elements", "required", "choices") if key in option}
+        documented_options[name] = {
+            key: option[key] for key in ("type", "elements", "required", "choices") if key in option
+        }
         if "options" in option:
-            told[name]["suboptions"] = as_documented(option["options"])
-    return told
+            documented_options[name]["suboptions"] = as_documented(option["options"])
+    return documented_options
 
 
-def without_words(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    told: dict[str, t.Any] = {}
+def without_descriptions(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    result: dict[str, t.Any] = {}
     for name, option in options.items():
-        told[name] = {key: value for key, value in option.items() if key not in ("description", "suboptions")}
+        result[name] = {key: value for key, value in option.items() if key not in ("description", "suboptions")}
         if "suboptions" in option:
-            told[name]["suboptions"] = without_words(option["suboptions"])
-    return told
+            result[name]["suboptions"] = without_descriptions(option["suboptions"])
+    return result
 
 
-def test_the_documentation_says_what_the_table_says() -> None:
-    assert without_words(documented()) == as_documented(SPEC["options"])
+def test_bindings_documentation_matches_spec() -> None:
+    assert without_descriptions(documented()) == as_documented(SPEC["options"])
     assert list(documented()) == list(SPEC["options"]), "in the same order"
     assert re.findall(r"V\((\w+)\)", documented()["type"]["description"][1]) == list(TYPES)
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_the_documentation_of_an_option_names_the_types_that_take_it(option: str) -> None:
-    said = re.findall(r"C\((\w+)\)", str(documented()[option]["description"]))
-    assert set(said) - {"env"} == {label for label, kind in TYPES.items() if option in kind.all_options}
+def test_bindings_option_documentation_lists_its_types(option: str) -> None:
+    listed_types = re.findall(r"C\((\w+)\)", str(documented()[option]["description"]))
+    assert set(listed_types) - {"env"} == {label for label, kind in TYPES.items() if option in kind.all_options}
 
 
 @pytest.mark.parametrize("label", TYPES)
-def test_names_that_are_resolved_are_options(label: str) -> None:
+def test_binding_schema_lookup_options_are_alternatives(label: str) -> None:
     kind = TYPES[label]
     if kind.lookup:
         assert {kind.lookup.name_option, kind.lookup.id_option} == set(kind.one_of)
@@ -199,42 +201,48 @@ def test_names_that_are_resolved_are_options(label: str) -> None:
     }
 
 
-def test_the_edge_knows_the_same_types() -> None:
+def test_binding_types_match_local_edge() -> None:
     assert set(SCHEMAS) == (set(TYPES) - {"inherit"}) | set(REJECTED_TYPES)
 
 
 @pytest.mark.parametrize("label", sorted(set(TYPES) - {"inherit"}))
-def test_the_edge_takes_the_same_options(label: str) -> None:
-    kind, theirs = TYPES[label], SCHEMAS[label]
+def test_binding_options_match_local_edge(label: str) -> None:
+    kind, edge_kind = TYPES[label], SCHEMAS[label]
     names = {other: option for option, other in kind.api_aliases.items()}
     names_only = {kind.lookup.name_option} if kind.lookup else set()
-    must = [{names.get(option, option)} for option in theirs.required] + ([set(theirs.either)] if theirs.either else [])
-    mine = [{option} for option in kind.required] + ([set(kind.one_of) - names_only] if kind.one_of else [])
-    assert sorted(map(sorted, must)) == sorted(map(sorted, mine))
-    assert set(kind.optional) == set(theirs.optional)
+    edge_required = [{names.get(option, option)} for option in edge_kind.required] + (
+        [set(edge_kind.either)] if edge_kind.either else []
+    )
+    required = [{option} for option in kind.required] + ([set(kind.one_of) - names_only] if kind.one_of else [])
+    assert sorted(map(sorted, edge_required)) == sorted(map(sorted, required))
+    assert set(kind.optional) == set(edge_kind.optional)
 
 
 # -- up and back -------------------------------------------------------------------------------------------------------
 
 
 @every_type
-def test_a_binding_obeys_the_laws_and_is_sent_as_given(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
+def test_worker_binding_of_each_type_is_idempotent_and_sent_unchanged(
+    run: Runner, edge: Edge, example: dict[str, t.Any]
+) -> None:
     result = apply_and_verify(run, edge, "worker", **WORKER, bindings=[example])
     assert verbs(result) == ["PUT "] and result["warnings"] == []
-    (there,) = shown(run)
+    (current,) = current_bindings(run)
     names = {"title", "database_name"}  # go as the id that they stand for
-    assert {option: value for option, value in example.items() if option not in names}.items() <= there.items()
-    assert not names & set(there)
+    assert {option: value for option, value in example.items() if option not in names}.items() <= current.items()
+    assert not names & set(current)
     more = {**example, "name": "ANOTHER"}
     assert verbs(apply_and_verify(run, edge, "worker", **WORKER, bindings=[more, example])) == ["PATCH /settings"]
-    assert [one["name"] for one in shown(run)] == ["ANOTHER", "B"]
+    assert [one["name"] for one in current_bindings(run)] == ["ANOTHER", "B"]
     assert verbs(apply_and_verify(run, edge, "worker", **WORKER, bindings=[more])) == ["PATCH /settings"]
-    assert [one["name"] for one in shown(run)] == ["ANOTHER"]
+    assert [one["name"] for one in current_bindings(run)] == ["ANOTHER"]
 
 
 @pytest.mark.slow
 @every_type
-def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any]) -> None:
+def test_namespaced_worker_binding_of_each_type_is_idempotent(
+    run: Runner, edge: Edge, example: dict[str, t.Any]
+) -> None:
     if example["type"] != "dispatch_namespace":
         run.ok("dispatch_namespace", name="thing")
     tenant = {**WORKER, "dispatch_namespace": "thing", "bindings": [example]}
@@ -249,35 +257,35 @@ def test_a_tenant_has_it_too(run: Runner, edge: Edge, example: dict[str, t.Any])
 
 @pytest.mark.slow
 @every_type
-@pytest.mark.parametrize("filled", [True, False])
-def test_a_binding_that_is_read_anew_is_the_same(
-    run: Runner, example: dict[str, t.Any], filled: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("with_computed", [True, False])
+def test_binding_read_without_fingerprint_tag_is_unchanged(
+    run: Runner, example: dict[str, t.Any], with_computed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = Binding.to_api
 
-    def full(binding: Binding) -> dict[str, t.Any]:
+    def with_server_values(binding: Binding) -> dict[str, t.Any]:
         """What a server may say besides: something at every depth, one name instead of two, a default that nobody gave."""
-        told = {"of_the_server": {"more": 1}, **plain(binding)}
+        response = {"of_the_server": {"more": 1}, **plain(binding)}
         more = {
             "service": {"environment": "production"},
             "queue": {"delivery_delay": 0},
             "durable_object_namespace": {"environment": "production"},
         }
-        told = {**more.get(binding.type, {}), **told}
-        told.pop("id", None) if binding.type == "d1" else None
+        response = {**more.get(binding.type, {}), **response}
+        response.pop("id", None) if binding.type == "d1" else None
         if binding.type == "ratelimit":
-            told["simple"] = {**told["simple"], "mitigation_timeout": 0}
+            response["simple"] = {**response["simple"], "mitigation_timeout": 0}
         if binding.type == "dispatch_namespace":
-            told["outbound"] = {
-                **told["outbound"],
-                "worker": {"environment": "production", **told["outbound"]["worker"]},
+            response["outbound"] = {
+                **response["outbound"],
+                "worker": {"environment": "production", **response["outbound"]["worker"]},
             }
-        return told
+        return response
 
     run.ok("worker", **WORKER, bindings=[example])
     remove_fingerprint_tag(run)
-    if filled:
-        monkeypatch.setattr(Binding, "to_api", full)
+    if with_computed:
+        monkeypatch.setattr(Binding, "to_api", with_server_values)
     repaired = run.ok("worker", **WORKER, bindings=[example])
     assert verbs(repaired) == ["PATCH /script-settings"]
     assert repaired["diff"]["before"] == repaired["diff"]["after"]
@@ -303,7 +311,9 @@ def test_a_binding_that_is_read_anew_is_the_same(
     ],
     indirect=["example"],
 )
-def test_what_is_declared_and_differs_is_seen(run: Runner, example: dict[str, t.Any], change: dict[str, t.Any]) -> None:
+def test_binding_declared_difference_is_detected(
+    run: Runner, example: dict[str, t.Any], change: dict[str, t.Any]
+) -> None:
     run.ok("worker", **WORKER, bindings=[example])
     remove_fingerprint_tag(run)
     predicted = run.ok("worker", check=True, **WORKER, bindings=[{**example, **change}])
@@ -311,7 +321,7 @@ def test_what_is_declared_and_differs_is_seen(run: Runner, example: dict[str, t.
 
 
 @pytest.mark.parametrize("example", ["service", "queue"], indirect=True)
-def test_what_the_api_does_not_say_is_what_it_means(run: Runner, example: dict[str, t.Any]) -> None:
+def test_binding_option_omitted_by_api_equals_default(run: Runner, example: dict[str, t.Any]) -> None:
     defaults = TYPES[example["type"]].defaults
     run.ok(
         "worker", **WORKER, bindings=[{option: value for option, value in example.items() if option not in defaults}]
@@ -321,23 +331,23 @@ def test_what_the_api_does_not_say_is_what_it_means(run: Runner, example: dict[s
 
 
 @pytest.mark.parametrize("example", ["service", "r2_bucket"], indirect=True)
-def test_null_is_not_given(run: Runner, example: dict[str, t.Any]) -> None:
+def test_binding_null_option_is_ignored(run: Runner, example: dict[str, t.Any]) -> None:
     run.ok("worker", **WORKER, bindings=[example])
     nulls = {option: None for option in TYPES[example["type"]].all_options if option not in example}
     assert nulls and not run.ok("worker", **WORKER, bindings=[{**example, **nulls}])["changed"]
 
 
-def test_d1_is_sent_by_both_of_its_names(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_d1_binding_is_sent_with_both_id_keys(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[t.Any] = []
     check = BindingSchema.check
     monkeypatch.setattr(BindingSchema, "check", lambda schema, raw: sent.append(dict(raw)) or check(schema, raw))
-    ident = make(run, "d1")
+    ident = create_target(run, "d1")
     run.ok("worker", **WORKER, bindings=[{"name": "B", "type": "d1", "database_id": ident}])
     assert sent[-1] == {"name": "B", "type": "d1", "id": ident, "database_id": ident}
 
 
 @pytest.mark.parametrize("example", ["service"], indirect=True)
-def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_them(
+def test_service_binding_props_without_fingerprint_tag_are_sent_again(
     run: Runner, edge: Edge, example: dict[str, t.Any]
 ) -> None:
     edge.behaviors.service_props_returned = "no"
@@ -355,19 +365,19 @@ def test_properties_that_no_answer_tells_are_sent_again_where_nothing_attests_th
 
 
 @pytest.mark.parametrize(
-    ("label", "says"),
+    ("label", "message"),
     [("kv_namespace", "There is no KV namespace titled 'thing'"), ("d1", "There is no D1 database named 'thing'")],
 )
-def test_a_name_that_nobody_has_is_foreseen_and_refused(run: Runner, label: str, says: str) -> None:
+def test_binding_unknown_name_is_predicted_and_refused(run: Runner, label: str, message: str) -> None:
     bound = {"name": "B", "type": label, **EXAMPLES[label]}
     predicted = run.ok("worker", check=True, **WORKER, bindings=[bound])
     assert predicted["worker"]["bindings"][0][bindings.TYPES[label].lookup.id_option] == "(known after apply)"  # type: ignore[union-attr]
-    assert says in run.refused("worker", **WORKER, bindings=[bound])
+    assert message in run.refused("worker", **WORKER, bindings=[bound])
 
 
-def test_names_cost_one_listing_for_all_tenants(run: Runner, edge: Edge) -> None:
+def test_binding_names_of_many_workers_need_one_listing(run: Runner, edge: Edge) -> None:
     run.ok("dispatch_namespace", name="tenants")
-    make(run, "d1")
+    create_target(run, "d1")
     for number in range(120):
         run.ok("api", method="POST", path="/accounts/{account_id}/d1/database", body={"name": f"database-{number}"})
     fleet = {
@@ -387,9 +397,7 @@ def test_names_cost_one_listing_for_all_tenants(run: Runner, edge: Edge) -> None
 # -- what no table knows -----------------------------------------------------------------------------------------------
 
 
-def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(
-    run: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_binding_unsupported_type_is_sent_unchanged_with_warning(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     bound = [{"name": "B", "type": "brand_new", "options": {"shape": {"round": True}}}]
     assert "code 10021" in run("worker", **WORKER, bindings=bound)["msg"], "Cloudflare has the last word"
     monkeypatch.setitem(
@@ -397,7 +405,7 @@ def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(
     )
     made = run.ok("worker", **WORKER, bindings=bound)
     assert "brand_new" in str(made["warnings"])
-    assert shown(run) == [{"name": "B", "type": "brand_new", "shape": {"round": True}}]
+    assert current_bindings(run) == [{"name": "B", "type": "brand_new", "shape": {"round": True}}]
     assert not run.ok("worker", **WORKER, bindings=bound)["changed"]
     remove_fingerprint_tag(run)
     assert verbs(run.ok("worker", **WORKER, bindings=bound)) == ["PATCH /script-settings"]
@@ -408,66 +416,73 @@ def test_a_type_that_only_cloudflare_knows_goes_as_it_is_with_a_warning(
     assert len(run.ok("namespaced_workers", dispatch_namespace="tenants", workers=tenants)["warnings"]) == 1
 
 
-def test_an_option_that_only_cloudflare_knows_goes_with_the_others(run: Runner) -> None:
+def test_binding_raw_options_are_sent(run: Runner) -> None:
     bound = [{"name": "B", "type": "json", "options": {"json": [1]}}]
     assert run.ok("worker", **WORKER, bindings=bound)["warnings"] == []
-    assert shown(run) == [{"name": "B", "type": "json", "json": [1]}]
+    assert current_bindings(run) == [{"name": "B", "type": "json", "json": [1]}]
 
 
 # -- inherit -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("unsaid", ["keep", "clear"])
-@pytest.mark.parametrize("both", ["accept", "refuse"])
-def test_a_binding_is_kept_without_saying_what_it_is(run: Runner, edge: Edge, unsaid: str, both: str) -> None:
-    edge.behaviors.upload_without_keep_bindings, edge.behaviors.inherit_with_keep_bindings = unsaid, both
+@pytest.mark.parametrize("upload_behavior", ["keep", "clear"])
+@pytest.mark.parametrize("inherit_behavior", ["accept", "refuse"])
+def test_inherit_binding_keeps_current_binding(
+    run: Runner, edge: Edge, upload_behavior: str, inherit_behavior: str
+) -> None:
+    edge.behaviors.upload_without_keep_bindings, edge.behaviors.inherit_with_keep_bindings = (
+        upload_behavior,
+        inherit_behavior,
+    )
     run.ok("worker", **WORKER, vars={"A": "a", "B": "b", "C": "c"}, secrets={"HUSH": "hush-hush-1"})
     keeping = {
         **WORKER,
         "bindings": [{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}],
     }
-    predicted, kept = run.ok("worker", check=True, **keeping), run.ok("worker", **keeping)
-    assert predicted["worker"]["bindings"] == kept["worker"]["bindings"]
-    assert kept["diff"]["after"]["bindings"] == [
+    predicted, applied = run.ok("worker", check=True, **keeping), run.ok("worker", **keeping)
+    assert predicted["worker"]["bindings"] == applied["worker"]["bindings"]
+    assert applied["diff"]["after"]["bindings"] == [
         {"name": "A", "type": "plain_text", "text": "a"},
         {"name": "Z", "type": "plain_text", "text": "b"},
     ]
-    assert {one["name"]: one.get("text") for one in shown(run)} == {"A": "a", "Z": "b", "HUSH": None}
+    assert {one["name"]: one.get("text") for one in current_bindings(run)} == {"A": "a", "Z": "b", "HUSH": None}
     assert not run.ok("worker", **keeping)["changed"]
     changed = run.ok("worker", **{**keeping, "content": CODE + "//"})["diff"][0]
     assert changed["before"]["bindings"] == changed["after"]["bindings"]
-    assert {one["name"]: one.get("text") for one in shown(run)} == {"A": "a", "Z": "b", "HUSH": None}
+    assert {one["name"]: one.get("text") for one in current_bindings(run)} == {"A": "a", "Z": "b", "HUSH": None}
     remove_fingerprint_tag(run)
     assert verbs(run.ok("worker", **{**keeping, "content": CODE + "//"})) == ["PATCH /script-settings"]
 
 
-def test_what_is_not_there_cannot_be_kept(run: Runner) -> None:
+def test_inherit_binding_missing_is_refused(run: Runner) -> None:
     keeping = {**WORKER, "bindings": [{"name": "A", "type": "inherit", "old_name": "B"}]}
     assert "bindings: A: Worker 'w' has no binding B to keep" in run.refused("worker", **keeping)
     run.ok("worker", **WORKER, secrets={"B": "hush-hush-1"})
     assert "has no binding B to keep" in run.refused("worker", **keeping)
 
 
-def test_what_stays_survives_that_the_worker_is_made_anew(run: Runner) -> None:
-    described = {**WORKER, "migrations": [{"tag": "v1", "new_sqlite_classes": ["Counter"]}]}
+def test_bindings_inherited_survive_worker_replacement(run: Runner) -> None:
+    original = {**WORKER, "migrations": [{"tag": "v1", "new_sqlite_classes": ["Counter"]}]}
     run.ok(
         "worker",
-        **described,
+        **original,
         vars={"A": "a", "B": "b"},
-        bindings=[{"name": "DB", "type": "d1", "database_id": make(run, "d1")}],
+        bindings=[{"name": "DB", "type": "d1", "database_id": create_target(run, "d1")}],
     )
-    before = shown(run)
-    anew = {
+    before = current_bindings(run)
+    replacement = {
         **WORKER,
         "migrations": [{"tag": "v9", "new_sqlite_classes": ["Counter"]}],
         "allow_replace": True,
         "unmanaged_bindings": "keep",
     }
     replaced = run.ok(
-        "worker", **anew, bindings=[{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}]
+        "worker",
+        **replacement,
+        bindings=[{"name": "A", "type": "inherit"}, {"name": "Z", "type": "inherit", "old_name": "B"}],
     )
     assert verbs(replaced) == ["DELETE ", "PUT "]
-    assert [one for one in shown(run) if one["name"] != "Z"] == before and shown(run)[-1] == {
+    assert [one for one in current_bindings(run) if one["name"] != "Z"] == before and current_bindings(run)[-1] == {
         "name": "Z",
         "type": "plain_text",
         "text": "b",
@@ -477,11 +492,14 @@ def test_what_stays_survives_that_the_worker_is_made_anew(run: Runner) -> None:
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_is_a_secret(run: Runner, edge: Edge) -> None:
+def test_secret_key_is_managed_as_secret(run: Runner, edge: Edge) -> None:
     keyed = {**WORKER, "fingerprint_key": "fingerprint-key-1"}
     made = run.ok("worker", **keyed, secrets={"KEY": KEY, "HUSH": "hush-hush-1"})
-    assert [(one["name"], one["type"]) for one in shown(run)] == [("KEY", "secret_key"), ("HUSH", "secret_text")]
-    assert {**shown(run)[0]} == {
+    assert [(one["name"], one["type"]) for one in current_bindings(run)] == [
+        ("KEY", "secret_key"),
+        ("HUSH", "secret_text"),
+    ]
+    assert {**current_bindings(run)[0]} == {
         "name": "KEY",
         "type": "secret_key",
         "algorithm": KEY["algorithm"],
@@ -492,16 +510,18 @@ def test_a_key_is_a_secret(run: Runner, edge: Edge) -> None:
     rotated = run.ok("worker", **keyed, secrets={"KEY": {**KEY, "key_base64": "bmV3IGtleQ=="}, "HUSH": "hush-hush-1"})
     assert not again["changed"] and verbs(rotated) == ["PATCH /secrets-bulk", "PATCH /script-settings"]
     kept = run.ok("worker", **{**keyed, "content": CODE + "//"}, bindings=[])
-    assert [one["name"] for one in shown(run)] == ["KEY", "HUSH"], "neither kind is a binding that nobody declared"
+    assert [one["name"] for one in current_bindings(run)] == ["KEY", "HUSH"], (
+        "neither kind is a binding that nobody declared"
+    )
     removed = run.ok("worker", **{**keyed, "content": CODE + "//"}, bindings=[], secrets={"KEY": None})
-    assert [one["name"] for one in shown(run)] == ["HUSH"]
+    assert [one["name"] for one in current_bindings(run)] == ["HUSH"]
     for result in (made, again, rotated, kept, removed):
         text = json.dumps(result)
         assert KEY["key_base64"] not in text and "bmV3IGtleQ==" not in text and '"sign"' not in text
         assert result["invocation"]["module_args"].get("secrets", {"KEY": None}).keys() >= {"KEY"}
 
 
-def test_a_key_of_a_worker_that_others_upload(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_secret_key_is_managed(run: Runner, edge: Edge) -> None:
     run.ok("worker", **WORKER)
     apply_and_verify(
         run,
@@ -511,17 +531,17 @@ def test_a_key_of_a_worker_that_others_upload(run: Runner, edge: Edge) -> None:
         secrets={"KEY": KEY, "HUSH": "hush-hush-1"},
         fingerprint_key="fingerprint-key-1",
     )
-    assert {one["name"]: one["type"] for one in shown(run)} == {"KEY": "secret_key", "HUSH": "secret_text"}
+    assert {one["name"]: one["type"] for one in current_bindings(run)} == {"KEY": "secret_key", "HUSH": "secret_text"}
     assert "secrets: KEY is a dictionary, and a key needs usages" in run.refused(
         "worker_secrets", name="w", secrets={"KEY": {**KEY, "usages": None}}
     )
     run.ok("worker_secrets", name="w", secrets={"KEY": KEY}, state="absent")
-    assert [one["name"] for one in shown(run)] == ["HUSH"]
+    assert [one["name"] for one in current_bindings(run)] == ["HUSH"]
 
 
 # -- what is wrong -----------------------------------------------------------------------------------------------------
 
-WRONG = [
+INVALID = [
     (
         {"type": "secret_text", "text": "s"},
         "bindings: B: type secret_text cannot be declared in bindings. Declare it in secrets, as a string",
@@ -568,16 +588,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("binding", "message"), WRONG, ids=[message[:40] for _binding, message in WRONG])
+@pytest.mark.parametrize(("binding", "message"), INVALID, ids=[message[:40] for _binding, message in INVALID])
 @pytest.mark.parametrize("fleet", [False, True])
-def test_refused(run: Runner, binding: dict[str, t.Any], message: str, fleet: bool) -> None:
+def test_binding_invalid_is_refused(run: Runner, binding: dict[str, t.Any], message: str, fleet: bool) -> None:
     bound = [{"name": "B", **binding}]
     if fleet:
         run.ok("dispatch_namespace", name="tenants")
-        said = run.refused("namespaced_workers", dispatch_namespace="tenants", workers=[{**WORKER, "bindings": bound}])
+        error = run.refused("namespaced_workers", dispatch_namespace="tenants", workers=[{**WORKER, "bindings": bound}])
     else:
-        said = run.refused("worker", **WORKER, bindings=bound)
-    assert re.search(message, said, re.DOTALL), said
+        error = run.refused("worker", **WORKER, bindings=bound)
+    assert re.search(message, error, re.DOTALL), error
 
 
 @pytest.mark.parametrize(
@@ -595,7 +615,7 @@ def test_refused(run: Runner, binding: dict[str, t.Any], message: str, fleet: bo
         ("d1", "correct database_id"),
     ],
 )
-def test_what_is_not_there_is_told_with_its_option(run: Runner, label: str, option: str) -> None:
+def test_binding_missing_target_error_names_option(run: Runner, label: str, option: str) -> None:
     bound = {"d1": {"database_id": "nowhere"}, "dispatch_namespace": {"namespace": "nowhere"}}.get(
         label, EXAMPLES[label]
     )
@@ -632,12 +652,12 @@ def test_what_is_not_there_is_told_with_its_option(run: Runner, label: str, opti
         ({"secrets": {"A": ["x"]}}, "secrets: A is a list"),
     ],
 )
-def test_refused_together(run: Runner, options: dict[str, t.Any], message: str) -> None:
-    said = run.refused("worker", **WORKER, **options)
-    assert re.search(message, said, re.DOTALL), said
+def test_bindings_invalid_combination_is_refused(run: Runner, options: dict[str, t.Any], message: str) -> None:
+    error = run.refused("worker", **WORKER, **options)
+    assert re.search(message, error, re.DOTALL), error
 
 
-def test_as_much_as_fits(run: Runner) -> None:
+def test_bindings_at_limits_are_accepted(run: Runner) -> None:
     variables = {f"V{number}": "x" * 5120 for number in range(127)}
     assert run.ok("worker", **WORKER, vars={**variables, "GONE": None}, secrets={"A": "x" * 5120, "OLD": None})[
         "changed"
@@ -654,9 +674,12 @@ def test_as_much_as_fits(run: Runner) -> None:
         ({"bindings": [], "assets": {"directory": "public"}}, {*TYPES, "assets"}),
     ],
 )
-def test_which_option_owns_which_type(given: dict[str, t.Any], goes: set[str]) -> None:
-    kept, keeping = bindings.unmanaged_filter(given, "remove"), bindings.unmanaged_filter(given, "keep")
-    assert {label for label in (*TYPES, "assets", "brand_new") if not kept({"name": "B", "type": label})} - {
-        "brand_new"
-    } == goes
-    assert all(keeping({"name": "B", "type": label}) for label in TYPES)
+def test_unmanaged_filter_removes_types_of_given_options(given: dict[str, t.Any], goes: set[str]) -> None:
+    is_kept_by_remove, is_kept_by_keep = (
+        bindings.unmanaged_filter(given, "remove"),
+        bindings.unmanaged_filter(given, "keep"),
+    )
+    assert {
+        label for label in (*TYPES, "assets", "brand_new") if not is_kept_by_remove({"name": "B", "type": label})
+    } - {"brand_new"} == goes
+    assert all(is_kept_by_keep({"name": "B", "type": label}) for label in TYPES)
