@@ -158,7 +158,7 @@ def test_faults_endpoint_valid_and_invalid_faults_sets_headers_or_refuses(client
     assert client.session.post(url, json={"path": "(", "status": 500}).status_code == 400
     assert (
         client.session.post(url, json={"when": "later", "status": 500}).json()["errors"][0]["message"]
-        == "`when` is before or after"
+        == "`when` must be before or after"
     )
     for invalid_fault in (
         {"status": 200, "times": "x"},

@@ -357,7 +357,7 @@ def test_store_other_schema_version_is_refused(tmp_path: Path) -> None:
 def test_store_lost_key_is_refused(tmp_path: Path) -> None:
     store.Store(str(tmp_path / "edge.db")).close()
     (tmp_path / "key").unlink()
-    with pytest.raises(store.IncompatibleStoreError, match="not the one its secrets were sealed with"):
+    with pytest.raises(store.IncompatibleStoreError, match="were encrypted with another key"):
         store.Store(str(tmp_path / "edge.db"))
 
 

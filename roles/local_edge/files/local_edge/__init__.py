@@ -3,15 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The local edge: Cloudflare's control plane for Workers for Platforms, and its traffic, on one machine.
 
-Rooms, each importing only from those above it:
+Layers, each of which imports only from the layers above it:
 
-    settings, errors, store   what the process was told, how it refuses, where it remembers
+    settings, errors, store   options of the process, API errors, the database
     model                     the objects and their rules, without HTTP
-    runtime                   workerd: the edge and the validator, and who watches them
+    runtime                   workerd: the edge, the validator and their supervision
     api                       one file per product of the Cloudflare API
-    console                   the page that shows what there is
-    probe                     a client of the real API, which finds out how the behaviors stand
-    app, cli, testing         the doors
+    console                   a web page that shows the current objects
+    probe                     a client of the real API that determines the values of the behaviors
+    app, cli, testing         the entry points
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control plane's door: one ASGI application from the socket to a handler and back."""
+"""The ASGI application of the control plane: from the HTTP request to a handler and back."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came; `path` is still escaped and, under the API, without its prefix."""
+    """An HTTP request. `path` is still percent-encoded; for the API it lacks the prefix /client/v4."""
 
     method: str
     path: str
@@ -58,14 +58,14 @@ def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -
     return Response(status, {"content-type": "application/json", **(headers or {})}, body)
 
 
-def envelope_response(answer: ApiResponse) -> Response:
-    """An answer as it travels."""
-    if answer.content is not None:
-        return Response(answer.status, answer.headers, answer.content)
-    value = {"success": True, "errors": [], "messages": answer.messages, "result": answer.result}
-    if answer.info is not None:
-        value["result_info"] = answer.info
-    return as_json(answer.status, value, answer.headers)
+def envelope_response(response: ApiResponse) -> Response:
+    """Wrap a result in Cloudflare's envelope. A response with `content` is sent without one."""
+    if response.content is not None:
+        return Response(response.status, response.headers, response.content)
+    value = {"success": True, "errors": [], "messages": response.messages, "result": response.result}
+    if response.info is not None:
+        value["result_info"] = response.info
+    return as_json(response.status, value, response.headers)
 
 
 def error_response(error: ApiError) -> Response:
@@ -75,14 +75,14 @@ def error_response(error: ApiError) -> Response:
 
 
 def apply_error_behaviors(error: ApiError, behaviors: Behaviors) -> ApiError:
-    """A refusal with the code and the status that the behaviors give it."""
+    """Set the code and the status of an error according to the behaviors."""
     error.code = int(behaviors.code_of_429) if error.status == 429 else error.code
     error.status = int(getattr(behaviors, f"status_of_{error.code}", error.status))
     return error
 
 
 class ControlPlane:
-    """Everything that answers on the API's port."""
+    """The application on the API's port: the Cloudflare API, the console and the /_edge endpoints."""
 
     def __init__(self, settings: Settings, store: Store, runtime: Runtime | None = None) -> None:
         self.settings, self.store = settings, store
@@ -91,7 +91,7 @@ class ControlPlane:
         self.tree = table.tree()
         self.logs = Logs()
         self.addresses: dict[str, str] = {}
-        #: The process that `stop` ends.
+        #: The process that the `stop` command terminates.
         self.pid = os.getpid()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,18 +115,18 @@ class ControlPlane:
         await respond(receive, send, response.status, response.headers, response.body)
 
     async def handle_internal(self, request: Request) -> Response:
-        """The edge's own console and endpoints."""
+        """Answer a request for the console or an /_edge endpoint."""
         address = (request.method, request.path.rstrip("/"))
         try:
-            shown = views.answer(self, request)
-            if shown:
-                return Response(*shown)
+            page = views.answer(self, request)
+            if page:
+                return Response(*page)
             if address not in internal_api.PUBLIC_ENDPOINTS:
                 auth.check(self.settings, request.headers)
             endpoint = internal_api.PUBLIC_ENDPOINTS.get(address) or internal_api.ENDPOINTS.get(address)
             if endpoint is None:
                 raise ApiError(
-                    404, 7003, f"Nothing is here. The API is under {PREFIX}, the edge's own endpoints under /_edge."
+                    404, 7003, f"Not found. The API is under {PREFIX}, the endpoints of the edge are under /_edge."
                 )
             query = dict(parse_qsl(request.query, keep_blank_values=True))
             return as_json(200, await endpoint(internal_api.InternalRequest(self, query, request.body)))
@@ -136,8 +136,8 @@ class ControlPlane:
             return error_response(ApiError(400, 10026, str(error)))
 
     async def handle_api(self, request: Request) -> Response:
-        """One request to the API, with everything that accompanies it: faults, latency, budget, request log."""
-        begin, at = time.perf_counter(), time.time()
+        """Answer an API request. Apply latency and faults, add rate limit headers, and record the request."""
+        begin, received_at = time.perf_counter(), time.time()
         if self.settings.latency_ms:
             await asyncio.sleep(self.settings.latency_ms / 1000)
         fault = self.faults.pop_match(request.method, request.path)
@@ -147,33 +147,40 @@ class ControlPlane:
         duration_ms = round((time.perf_counter() - begin) * 1000, 2)
         self.request_log.add(
             RecordedRequest(
-                at, request.method, request.path, request.query, response.status, duration_ms, self.is_write(request)
+                received_at,
+                request.method,
+                request.path,
+                request.query,
+                response.status,
+                duration_ms,
+                self.is_write(request),
             )
         )
         ray = {"cf-ray": os.urandom(8).hex() + "-EDGE"}
         return Response(response.status, {**self.rate_limiter.headers(), **ray, **response.headers}, response.body)
 
     async def dispatch_safely(self, request: Request) -> Response:
-        """The true answer, whatever happens on the way to it."""
+        """Answer an API request, with every exception mapped to an error response."""
         try:
             return envelope_response(await self.dispatch(request))
         except ApiError as error:
             return error_response(apply_error_behaviors(error, self.settings.behaviors))
-        except (
-            Exception
-        ) as error:  # a bug of ours: the client gets what Cloudflare says of its own, the log gets the frames
+        except Exception as error:  # a bug: the client gets Cloudflare's internal error, the log gets the traceback
             frames = "".join(traceback.format_tb(error.__traceback__))
-            # Without the error's own words: they may quote what was sent, secrets included.
+            # The error's message is left out, since it may quote the request with its secrets.
             print(
                 f"local_edge: {request.method} {request.path}: {type(error).__name__}\n{frames}",
                 file=sys.stderr,
                 flush=True,
             )
             return error_response(
-                ApiError(500, 10002, "Unexpected internal server error; the log of the local edge says where")
+                ApiError(
+                    500, 10002, "Unexpected internal server error; see the log of the local edge for the traceback"
+                )
             )
 
     async def dispatch(self, request: Request) -> ApiResponse:
+        """Authorize an API request, count it against the rate limit, and call its handler. Raise ApiError."""
         handlers, params = self.find(request.path)
         if handlers.get(request.method) not in table.SELF_AUTHENTICATING:
             auth.check(self.settings, request.headers)
@@ -190,14 +197,15 @@ class ControlPlane:
         api_request = ApiRequest(
             self.store, self.settings, self.runtime, request.method, params, query, request.headers, request.body
         )
-        answer = await handler(api_request)
+        response = await handler(api_request)
         if api_request.invalidated_keys:
             await self.runtime.invalidate(list(dict.fromkeys(api_request.invalidated_keys)))
-        return answer
+        return response
 
     def find(self, path: str) -> tuple[Mapping[str, Handler], dict[str, str]]:
-        """What answers a path. Split before it is unescaped: a key may hold slashes."""
+        """Return the handlers by method and the parameters of a path. Both are empty for an unknown path."""
         try:
+            # Split before decoding, since a key may contain an encoded slash.
             return self.tree.find([unquote(segment, errors="strict") for segment in path.lstrip("/").split("/")])
         except UnicodeDecodeError:
             return {}, {}
@@ -208,25 +216,31 @@ class ControlPlane:
 
 
 def fault_response(fault: Fault) -> Response:
-    """The answer a test asked for."""
+    """Build the response of an injected fault."""
     if fault.status < 300:
         return as_json(fault.status, {"success": True, "errors": [], "messages": [], "result": None}, fault.headers)
     return error_response(ApiError(fault.status, fault.code, fault.message, headers=fault.headers))
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The whole body; what is beyond the limit is read and dropped, so that the client hears the refusal."""
-    kept: list[bytes] = []
+    """Read a request body. Return more than MAX_BODY bytes if it is too large.
+
+    A body above the limit is read to its end and dropped, since a client that is cut off never reads the error.
+    """
+    parts: list[bytes] = []
     size = 0
     async for chunk in chunks(receive):
         size += len(chunk)
         if size <= MAX_BODY:
-            kept.append(chunk)
-    return b"".join(kept) if size <= MAX_BODY else b" " * (MAX_BODY + 1)
+            parts.append(chunk)
+    return b"".join(parts) if size <= MAX_BODY else b" " * (MAX_BODY + 1)
 
 
 async def abort_connection(send: Send) -> None:
-    """Close the connection without a word. ASGI has no event for it; uvicorn's `send` is bound to what holds the transport."""
+    """Close the connection without a response.
+
+    ASGI has no event for this, so the transport comes from the object that uvicorn's `send` is bound to.
+    """
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:
         raise ConnectionAbortedError

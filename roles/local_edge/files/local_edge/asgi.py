@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What both servers do alike: requests in, as they come; answers out, in one piece or as they are read."""
+"""Request and response bodies for both HTTP servers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class ClientDisconnected(Exception):
-    """The client went before the end of its request: what came until then is not what it meant."""
+    """The client disconnected before the end of its request."""
 
 
 async def chunks(receive: Receive) -> AsyncIterator[bytes]:
-    """The body of a request."""
+    """Yield the body of a request in chunks. Raise ClientDisconnected if it is incomplete."""
     more = True
     while more:
         event = await receive()
@@ -34,30 +34,30 @@ async def chunks(receive: Receive) -> AsyncIterator[bytes]:
 async def respond(
     receive: Receive, send: Send, status: int, headers: Mapping[str, str], content: bytes | Content
 ) -> None:
-    """Send an answer, for as long as there is somebody to take it."""
-    told = {**headers, "content-length": str(len(content))}
+    """Send a response. Stop reading its content once the client disconnects."""
+    headers = {**headers, "content-length": str(len(content))}
     await send(
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
     )
     if isinstance(content, bytes):
         await send({"type": "http.response.body", "body": content})
         return
-    # Nobody tells `send` that the client has gone; all that is left to receive is this.
-    gone = asyncio.ensure_future(receive())
+    # `send` does not fail after a disconnect; the only event left to receive is the disconnect itself.
+    disconnected = asyncio.ensure_future(receive())
     try:
-        await stream(send, iter(content), gone)
+        await stream(send, iter(content), disconnected)
     finally:
-        gone.cancel()
+        disconnected.cancel()
 
 
-async def stream(send: Send, parts: Iterator[bytes], gone: asyncio.Future[Any]) -> None:
+async def stream(send: Send, parts: Iterator[bytes], disconnected: asyncio.Future[Any]) -> None:
     for part in parts:
         await send({"type": "http.response.body", "body": part, "more_body": True})
         await asyncio.sleep(0)
-        if gone.done():
+        if disconnected.done():
             return
     await send({"type": "http.response.body", "body": b""})

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may ask: the token or the legacy global key, with the refusals of the real API."""
+"""Authorization by API token or legacy global key, with the errors of the real API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def same(one: str, other: str | None) -> bool:
 
 
 def check(settings: Settings, headers: Mapping[str, str]) -> None:
-    """Pass, or raise what Cloudflare answers."""
+    """Check the credentials of a request. Raise Cloudflare's ApiError if they are missing or wrong."""
     authorization = headers.get("authorization")
     key, email = headers.get("x-auth-key"), headers.get("x-auth-email")
     if authorization is not None:
@@ -39,7 +39,7 @@ def check(settings: Settings, headers: Mapping[str, str]) -> None:
 
 
 def check_owner(settings: Settings, params: Mapping[str, str], path: str) -> None:
-    """Pass if the account or zone of a path is ours."""
+    """Check that the account or zone of a path exists. Raise ApiError if not."""
     for kind, known in (("account", settings.account), ("zone", settings.zone)):
         ident = params.get(kind)
         if ident is None or known(ident):

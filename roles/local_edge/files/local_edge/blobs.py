@@ -1,10 +1,10 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bytes that are too many for the database: files in a folder, each under an id of its own.
+"""Storage of large values outside the database: one file per value in a folder, named by a random id.
 
-The database says which of them count. A file that no row names is nothing: a write that was broken off left it, or what named it is gone,
-and the sweep removes it. So a file is written and synced first, its row afterwards, and on the way out the row goes first.
+A database row refers to each file. Garbage collection removes files without a row, which an aborted write or a
+deletion leaves behind. Therefore a file is written and synced before its row, and a row is deleted before its file.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from functools import cached_property
 from pathlib import Path
 from weakref import WeakSet
 
-#: How many bytes are in memory of a file that is read.
+#: Bytes that are read at a time.
 CHUNK = 256 * 1024
 
 
 class BlobWriter:
-    """A file that is being written, with the digests of what is in it so far."""
+    """A file that is being written, with its size and its digests so far."""
 
     def __init__(self, path: Path, algorithms: Iterable[str]) -> None:
         self.path, self.ident, self.size = path, path.name, 0
@@ -34,7 +34,7 @@ class BlobWriter:
         self.file = path.open("xb")
 
     async def write(self, chunks: AsyncIterable[bytes]) -> None:
-        """Write all of it; on return it is on the disk."""
+        """Write all chunks, then sync the file to disk."""
         async for chunk in chunks:
             self.file.write(chunk)
             self.size += len(chunk)
@@ -43,7 +43,7 @@ class BlobWriter:
         await asyncio.to_thread(self.sync)
 
     def sync(self) -> None:
-        """Sync the file, and the folder that must know it."""
+        """Sync the file and its folder."""
         self.file.flush()
         os.fsync(self.file.fileno())
         sync_folder(self.path.parent)
@@ -54,13 +54,13 @@ class BlobWriter:
 
     @property
     def digests(self) -> dict[str, str]:
-        """In hexadecimal, by algorithm."""
+        """Hexadecimal digests by algorithm."""
         return {name: each.hexdigest() for name, each in self.hashes.items()}
 
 
 @dataclass(frozen=True)
 class Extent:
-    """A stretch of a file."""
+    """A byte range of a file."""
 
     ident: str
     start: int
@@ -68,7 +68,7 @@ class Extent:
 
 
 class Content:
-    """What is to be read, extent after extent. Its files stay while it does, whatever becomes of their rows."""
+    """Byte ranges to read one after the other. Their files are not removed while it is in use."""
 
     def __init__(self, folder: Path, extents: list[Extent]) -> None:
         self.folder, self.extents = folder, extents
@@ -91,26 +91,26 @@ class Content:
 
 
 class Blobs:
-    """The files of a folder; without one, of a passing folder, made when there is something to put into it."""
+    """The files of a folder. `folder` None stands for a temporary folder, created with the first file."""
 
     def __init__(self, folder: Path | None) -> None:
-        self.lasting = folder
-        self.passing: tempfile.TemporaryDirectory[str] | None = None
-        #: Who writes and reads. One whose request has ended is gone by itself.
+        self.permanent = folder
+        self.temporary: tempfile.TemporaryDirectory[str] | None = None
+        #: Open readers and writers. The weak reference drops one when its request ends.
         self.users: WeakSet[BlobWriter | Content] = WeakSet()
 
     @cached_property
     def folder(self) -> Path:
-        if self.lasting is None:
-            self.passing = tempfile.TemporaryDirectory(prefix="local-edge-")
-            return Path(self.passing.name)
-        self.lasting.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(self.lasting.parent)
-        return self.lasting
+        if self.permanent is None:
+            self.temporary = tempfile.TemporaryDirectory(prefix="local-edge-")
+            return Path(self.temporary.name)
+        self.permanent.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(self.permanent.parent)
+        return self.permanent
 
     @contextlib.contextmanager
     def writer(self, algorithms: Iterable[str]) -> Iterator[BlobWriter]:
-        """A new file. It stays if the block ends well: by then a row names it."""
+        """Create a file. It is removed if the block raises; otherwise the block must have inserted its row."""
         writer = BlobWriter(self.folder / uuid.uuid4().hex, algorithms)
         self.users.add(writer)
         try:
@@ -127,27 +127,27 @@ class Blobs:
         return content
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Remove files whose rows are gone; one that is still in use waits for the sweep."""
+        """Remove files without rows. A file that is in use is left to garbage collection."""
         used = self.used()
         for ident in ids:
             if ident not in used:
                 (self.folder / ident).unlink(missing_ok=True)
 
-    def collect_garbage(self, named: Collection[str]) -> None:
-        """Remove all that no row names."""
-        if self.lasting or self.passing:
-            self.remove([name for name in os.listdir(self.folder) if name not in named])
+    def collect_garbage(self, referenced: Collection[str]) -> None:
+        """Remove all files whose ids are not in `referenced`."""
+        if self.permanent or self.temporary:
+            self.remove([name for name in os.listdir(self.folder) if name not in referenced])
 
     def used(self) -> set[str]:
         return {ident for user in self.users for ident in user.ids}
 
     def close(self) -> None:
-        if self.passing:
-            self.passing.cleanup()
+        if self.temporary:
+            self.temporary.cleanup()
 
 
 def sync_folder(path: Path) -> None:
-    """Let what was made in a folder be there after a loss of power."""
+    """Sync a folder, so that its new files survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

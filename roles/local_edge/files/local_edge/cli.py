@@ -17,6 +17,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,100 +28,125 @@ from local_edge.settings import Behaviors, Quota, Settings, accounts_and_zones, 
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
 STOP_TIMEOUT = 15
-#: Megabytes that the edge needs by itself, and a few Workers.
+#: Megabytes for the edge itself and a few Workers.
 MIN_MEMORY_MB = 256
 
 
 class StartupError(Exception):
-    """A start that cannot be; the text says why and what to do."""
+    """A command cannot be carried out. The message contains the reason and the remedy."""
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="local_edge", description="Workers for Platforms on this machine.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True)
-    add_serve_options(commands.add_parser("serve", help="run in the foreground until SIGTERM"))
-    control = commands.add_parser("control")  # what `serve` starts; of no use by itself
+    add_serve_options(commands.add_parser("serve", help="run in the foreground until SIGTERM or SIGINT"))
+    control = commands.add_parser("control")  # started by `serve`, not for users
     control.add_argument("--inherit", type=json.loads, required=True, help=argparse.SUPPRESS)
     add_serve_options(control)
-    stop = commands.add_parser("stop", help="stop the edge that answers on a port")
+    stop = commands.add_parser("stop", help="stop the local edge on a port")
     stop.add_argument("--api", default=API, metavar="HOST:PORT")
-    logs.options(commands.add_parser("logs", help="show what Workers say"), API)
-    probe.options(
-        commands.add_parser("probe", help="ask a real account what nobody knows of Cloudflare, for --behaviors")
-    )
+    logs.options(commands.add_parser("logs", help="show the logs of the Workers"), API)
+    probe.options(commands.add_parser("probe", help="determine undocumented behavior of Cloudflare on a real account"))
     return top
 
 
 def add_serve_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `serve`."""
-    add = parser.add_argument
-    add("--api", default=API, metavar="HOST:PORT", help=f"where the API answers (default {API}; port 0: any free one)")
+    """Add the options of `serve`, which `control` takes too."""
+    add_server_options(parser.add_argument)
+    add_account_options(parser.add_argument)
+    add_limit_options(parser.add_argument)
+    add_emulation_options(parser.add_argument)
+
+
+def add_server_options(add: Callable[..., Any]) -> None:
+    """Add the options of the process: its ports, its files and its program."""
+    add("--api", default=API, metavar="HOST:PORT", help=f"address of the API (default {API}; port 0: any free port)")
     add(
-        "--http", default=HTTP, metavar="HOST:PORT", help=f"where Workers answer (default {HTTP}; port 0: any free one)"
+        "--http",
+        default=HTTP,
+        metavar="HOST:PORT",
+        help=f"address of the Workers (default {HTTP}; port 0: any free port)",
     )
-    add("--data", required=True, metavar="DIR", help="where everything is kept")
-    add("--token", help="the API token; else LOCAL_EDGE_TOKEN, else one is made and kept in DIR/token")
-    add("--account", action="append", default=[], metavar="ID[:NAME]", help="an account the token sees; repeatable")
-    add("--zone", action="append", default=[], metavar="NAME", help="a zone of the first account; repeatable")
-    add("--key", help="a legacy global API key to accept as well, with --email")
-    add("--email", help="the address that belongs to --key")
-    add("--rate-limit", default="1200/300", metavar="N/SECONDS", help="the API's budget (default 1200/300; 0: none)")
-    add("--latency-ms", type=int, default=0, metavar="MS", help="how long every answer of the API is held back")
+    add("--data", required=True, metavar="DIR", help="folder of the database, the token and the log")
+    add(
+        "--sweep-seconds",
+        type=int,
+        default=60,
+        metavar="N",
+        help="interval of garbage collection (default 60)",
+    )
+    add(
+        "--workerd",
+        metavar="PATH",
+        help="workerd binary (default: LOCAL_EDGE_WORKERD, then the npm package, then PATH)",
+    )
+
+
+def add_account_options(add: Callable[..., Any]) -> None:
+    """Add the options for accounts, zones and credentials."""
+    add("--token", help="API token (default: LOCAL_EDGE_TOKEN, then DIR/token, which is created if it is missing)")
+    add("--account", action="append", default=[], metavar="ID[:NAME]", help="account of the token; repeatable")
+    add("--zone", action="append", default=[], metavar="NAME", help="zone of the first account; repeatable")
+    add("--key", help="legacy global API key to accept as well; requires --email")
+    add("--email", help="email address of --key")
+
+
+def add_limit_options(add: Callable[..., Any]) -> None:
+    """Add the limits of the API and of the Workers."""
+    add(
+        "--rate-limit",
+        default="1200/300",
+        metavar="N/SECONDS",
+        help="rate limit of the API (default 1200/300; 0: unlimited)",
+    )
+    add("--latency-ms", type=int, default=0, metavar="MS", help="delay of every API response (default 0)")
     add(
         "--egress",
         choices=["none", "internet"],
         default="none",
-        help="whether Workers reach public addresses (default none)",
+        help="public addresses that Workers can reach (default none)",
     )
-    add("--max-isolates", type=int, default=400, metavar="N", help="how many Workers stay loaded (default 400)")
+    add("--max-isolates", type=int, default=400, metavar="N", help="maximum number of loaded Workers (default 400)")
     add(
         "--max-memory-mb",
         type=int,
         default=4096,
         metavar="N",
-        help="how much all Workers together may have before they start anew (default 4096)",
+        help="memory limit of all Workers together; above it they are restarted (default 4096)",
     )
+
+
+def add_emulation_options(add: Callable[..., Any]) -> None:
+    """Add the options that select how Cloudflare is emulated."""
     add(
         "--require-dns",
         action="store_true",
-        help="answer only on hosts that have a proxied DNS record, as Cloudflare does",
+        help="answer only on hosts with a proxied DNS record, as Cloudflare does",
     )
     add(
         "--custom-hostname-seconds",
         type=int,
         default=4,
         metavar="N",
-        help="how long a custom hostname is pending (default 4; 0: never)",
-    )
-    add(
-        "--sweep-seconds",
-        type=int,
-        default=60,
-        metavar="N",
-        help="how often the room of what is gone is given back (default 60)",
-    )
-    add(
-        "--workerd",
-        metavar="PATH",
-        help="the workerd to run; else LOCAL_EDGE_WORKERD, else the npm package's, else the PATH's",
+        help="duration of the pending state of a custom hostname (default 4; 0: never pending)",
     )
     add(
         "--behavior",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an unsettled behaviour of Cloudflare; repeatable",
+        help="value of an undocumented behavior of Cloudflare; repeatable",
     )
     add(
         "--behaviors",
         metavar="FILE",
-        help="the same from a JSON file, such as `probe` writes; --behavior goes before it",
+        help="JSON file of behaviors, as written by `probe`; --behavior takes precedence",
     )
 
 
 def data_folder(path: str) -> Path:
-    """The folder, private and writable."""
+    """Create the data folder and check that it is writable."""
     folder = Path(path).expanduser().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -129,23 +155,23 @@ def data_folder(path: str) -> Path:
         probe.unlink()
     except OSError as error:
         raise StartupError(
-            f"the data folder {folder} cannot be written ({error.strerror}): choose another with --data"
+            f"--data: the folder {folder} cannot be written ({error.strerror}). Choose another folder."
         ) from None
     return folder
 
 
 def lock(folder: Path) -> int:
-    """Take the folder for this process; the system lets go of it when we end, however that goes."""
+    """Lock a data folder for this process. The system releases the lock when the process ends."""
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise StartupError(f"another local edge uses {folder}: stop it, or choose another folder with --data") from None
+        raise StartupError(f"--data: another local edge uses {folder}. Stop it, or choose another folder.") from None
     return descriptor
 
 
 def load_or_create_token(folder: Path) -> str:
-    """The token of this folder, made when there is none."""
+    """Read the token of a data folder. Generate it on the first start."""
     path = folder / "token"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -158,6 +184,7 @@ def load_or_create_token(folder: Path) -> str:
 
 
 def settings_from_args(arguments: argparse.Namespace) -> Settings:
+    """Convert the options of `serve` to settings. Raise ValueError for an invalid one."""
     behaviors = Behaviors()
     if arguments.behaviors:
         behaviors.load(arguments.behaviors)
@@ -170,10 +197,11 @@ def settings_from_args(arguments: argparse.Namespace) -> Settings:
         or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0
     ):
         raise ValueError(
-            "--max-isolates and --sweep-seconds are numbers from 1, --latency-ms and --custom-hostname-seconds are numbers from 0"
+            "--max-isolates and --sweep-seconds must be at least 1, --latency-ms and --custom-hostname-seconds "
+            "at least 0"
         )
     if arguments.max_memory_mb < MIN_MEMORY_MB:
-        raise ValueError(f"--max-memory-mb is a number from {MIN_MEMORY_MB}")
+        raise ValueError(f"--max-memory-mb must be at least {MIN_MEMORY_MB}")
     folder = data_folder(arguments.data)
     token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or load_or_create_token(folder)
     return Settings(
@@ -197,18 +225,19 @@ def settings_from_args(arguments: argparse.Namespace) -> Settings:
 
 
 def bind_socket(option: str, address: str) -> socket.socket:
+    """Listen on the address of an option. Raise StartupError if that fails."""
     host, port = sockets.parse(address)
     try:
         return sockets.listen(host, port)
     except OSError as error:
         raise StartupError(
-            f"{option} {address}: {error.strerror}; stop what runs there (`python -m local_edge stop --api HOST:PORT` "
-            f"if it is an edge) or choose another port with {option}"
+            f"{option} {address}: {error.strerror}. Choose another port, or stop the program on this one "
+            "(`python -m local_edge stop --api HOST:PORT` if it is a local edge)."
         ) from None
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Supervise the control plane and the edge."""
+    """Run the `serve` command: supervise the control plane and the edge."""
     api, http = bind_socket("--api", arguments.api), bind_socket("--http", arguments.http)
     settings = settings_from_args(arguments)
     lock(Path(str(settings.data)))
@@ -220,8 +249,8 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def control(arguments: argparse.Namespace) -> int:
-    """Be the control plane."""
-    # What it needs takes a while to import, and the other commands work where it is not installed.
+    """Run the `control` command: the control plane, as a child of `serve`."""
+    # These imports are slow, and the other commands work without their dependencies.
     from local_edge import control_process
     from local_edge.store import IncompatibleStoreError
 
@@ -233,7 +262,7 @@ def control(arguments: argparse.Namespace) -> int:
 
 
 def health(address: str) -> dict[str, Any] | None:
-    """What the edge on a port says of itself; None where nothing listens."""
+    """Return the health report of the edge on a port, {} for another server, and None if nothing listens."""
     host, port = sockets.parse(address)
     try:
         with socket.create_connection((host, port), timeout=5):
@@ -250,7 +279,7 @@ def health(address: str) -> dict[str, Any] | None:
 
 
 def is_edge_process(pid: int) -> bool:
-    """Whether a process is a local edge; where the system does not tell, the port's word is taken."""
+    """Whether a process is a local edge. True for every process on a system without /proc."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -263,20 +292,21 @@ def has_exited(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    try:  # ended, but its parent has not asked yet
+    try:  # a zombie has exited, but its parent has not waited for it yet
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return False
 
 
 def stop(arguments: argparse.Namespace) -> int:
+    """Run the `stop` command: terminate the edge on a port and wait for its end."""
     found = health(arguments.api)
     if found is None:
         return 0
     pid = found.get("pid")
     if pid is None or not is_edge_process(pid):
         raise StartupError(
-            f"what listens on {arguments.api} is not a local edge: it was left alone; name the edge's port with --api"
+            f"--api {arguments.api}: the server is not a local edge, so it was not stopped. Give the port of the edge."
         )
     try:
         os.kill(pid, signal.SIGTERM)
@@ -284,30 +314,32 @@ def stop(arguments: argparse.Namespace) -> int:
         return 0
     except PermissionError:
         raise StartupError(
-            f"the edge on {arguments.api} (process {pid}) was started by another user, who must stop it"
+            f"--api {arguments.api}: the edge (process {pid}) belongs to another user. Stop it as that user."
         ) from None
     until = time.monotonic() + STOP_TIMEOUT
     while not has_exited(pid):
         if time.monotonic() > until:
             raise StartupError(
-                f"the edge on {arguments.api} (process {pid}) has not ended within {STOP_TIMEOUT} s: end it with `kill -9 {pid}`"
+                f"--api {arguments.api}: the edge (process {pid}) did not stop within {STOP_TIMEOUT} s. "
+                f"Run `kill -9 {pid}`."
             )
         time.sleep(0.05)
     return 0
 
 
 def show_logs(arguments: argparse.Namespace) -> int:
+    """Run the `logs` command."""
     found = health(arguments.api)
     if not found:
-        raise StartupError(f"no local edge answers on {arguments.api}: start one, or name its port with --api")
+        raise StartupError(f"--api {arguments.api}: no local edge answers. Start one, or give its port.")
     try:
         return logs.run(arguments, found)
     except urllib.error.HTTPError as error:
         raise StartupError(
-            f"the edge on {arguments.api} answered {error.code}: set LOCAL_EDGE_TOKEN to its token"
+            f"--api {arguments.api}: the edge answered {error.code}. Set LOCAL_EDGE_TOKEN to its token."
         ) from None
     except (urllib.error.URLError, OSError):
-        raise StartupError(f"the edge on {arguments.api} has ended") from None
+        raise StartupError(f"--api {arguments.api}: the edge has stopped.") from None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -322,7 +354,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"local_edge: {error}", file=sys.stderr)
     except sqlite3.Error as error:
         print(
-            f"local_edge: the database in {parsed.data} cannot be used ({error}): choose another folder with --data",
+            f"local_edge: --data: the database in {parsed.data} cannot be used ({error}). Choose another folder.",
             file=sys.stderr,
         )
     return 2

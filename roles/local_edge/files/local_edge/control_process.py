@@ -1,8 +1,10 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control plane's process: its two servers, the validators, and an orderly end. Its sockets are inherited, so that none who asks is
-turned away while one of it follows another."""
+"""The process of the control plane: its two servers, the validators and an orderly shutdown.
+
+Its sockets are inherited from the supervisor, so that no connection is refused during a restart.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ from local_edge.store import Store
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which leaves the signals to us: there are two of it, and children to end."""
+    """uvicorn without its signal handlers, since this process runs two servers and stops child processes itself."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -57,8 +59,10 @@ async def wait_for_signal() -> None:
 
 
 async def collect_garbage(settings: Settings, store: Store, runtime: Workerd) -> None:
-    """Give back the room of expired keys, messages and files, of assets that nothing serves, of R2 writes that were broken off, and of objects whose
-    class is gone."""
+    """Delete unused data at the interval of the settings.
+
+    This covers expired keys, messages and files, unused assets, aborted R2 writes, and storage of deleted classes.
+    """
     while True:
         kv.collect_garbage(store)
         queues.collect_garbage(store)
@@ -70,7 +74,7 @@ async def collect_garbage(settings: Settings, store: Store, runtime: Workerd) ->
 
 
 async def read_worker_logs(plane: ControlPlane) -> None:
-    """Take in what Workers log, as our parent hears it."""
+    """Read the log lines of Workers from stdin, to which the supervisor writes them as JSON."""
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
@@ -78,7 +82,7 @@ async def read_worker_logs(plane: ControlPlane) -> None:
 
 
 async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
-    """Run until told to stop. The API opens last: whoever gets an answer there finds everything running."""
+    """Run until SIGTERM. The API opens last, so that everything else is running when it answers."""
     stopped = asyncio.create_task(wait_for_signal())
     api, control = (socket.socket(fileno=inherited[name]) for name in ("api_fd", "control_fd"))
     store = Store(str(Path(str(settings.data)) / "edge.db"))
@@ -87,7 +91,7 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     plane.addresses, plane.pid = {name: inherited[name] for name in ("api", "http")}, os.getppid()
     inner, outer = server(EdgeBackend(settings, store, runtime.newest, runtime.requested_keys)), server(plane)
     running = [asyncio.create_task(inner.serve(sockets=[control]))]
-    aside = [
+    background = [
         asyncio.create_task(collect_garbage(settings, store, runtime)),
         asyncio.create_task(read_worker_logs(plane)),
     ]
@@ -97,9 +101,9 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
         print("ready", flush=True)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in aside:
+        for task in background:
             task.cancel()
         inner.should_exit = outer.should_exit = True
         await runtime.stop()
-        await asyncio.gather(*running, *aside, return_exceptions=True)
+        await asyncio.gather(*running, *background, return_exceptions=True)
         store.close()

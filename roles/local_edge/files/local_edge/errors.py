@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the API refuses: one exception, and the refusals that more than one product uses."""
+"""The exception for API errors, and the errors that several products share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """One entry of `errors`, with the HTTP status it travels under."""
+    """An error of the API: an entry of `errors` with its HTTP status."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class ApiError(Exception):
         self.chain, self.headers = chain, dict(headers or {})
 
     def entry(self) -> dict[str, Any]:
-        """The error as the envelope carries it."""
+        """Return the error as an entry of `errors` in the envelope."""
         entry: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.chain:
             entry["error_chain"] = [{"code": code, "message": message} for code, message in self.chain]
@@ -53,8 +53,8 @@ def bad_parameter(name: str, why: str) -> ApiError:
     return ApiError(400, 10004, f"Malformed URL parameter {name}: {why}")
 
 
-def unsupported_content(wanted: str) -> ApiError:
-    return ApiError(400, 10001, f"Unsupported or unexpected Content-Type: this endpoint takes {wanted}")
+def unsupported_content(expected: str) -> ApiError:
+    return ApiError(400, 10001, f"Unsupported or unexpected Content-Type: this endpoint takes {expected}")
 
 
 def worker_missing() -> ApiError:
@@ -66,10 +66,10 @@ def namespace_missing() -> ApiError:
 
 
 def conflict() -> ApiError:
-    """A write that began before another one ended."""
+    """Build the error of a write that conflicts with a concurrent write."""
     return ApiError(409, 10035, "Multiple attempts to modify a resource occurred at the same time. Please retry.")
 
 
 def invalid(message: str) -> ApiError:
-    """The validation error of an upload."""
+    """Build the validation error of an upload."""
     return ApiError(400, 10021, message)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For tests and for the curious: what was asked, and what is to go wrong."""
+"""Request log, Worker logs and injected faults, for tests and for debugging."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from typing import Any
 from local_edge.runtime.log import LogEntry
 
 MAX_REQUESTS, MAX_LOG_ENTRIES = 100_000, 10_000
-#: What the numbers of a fault are.
-NUMERIC_FIELDS = {"status": "a number; 0 drops the connection", "code": "a number", "times": "how often it happens"}
+#: Numeric fields of a fault, with their descriptions.
+NUMERIC_FIELDS = {"status": "a number; 0 drops the connection", "code": "a number", "times": "a number of requests"}
 
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request to the API: its path as received, without /client/v4 and without the query; when it came, in seconds since 1970."""
+    """A request to the API. `path` is as received, without /client/v4 and the query; `at` is a Unix time in seconds."""
 
     at: float
     method: str
@@ -35,7 +35,7 @@ class RecordedRequest:
 
 
 class RequestLog:
-    """The latest requests, and counts of all since the last clearing."""
+    """The latest requests, and the counts of reads and writes since the last `clear`."""
 
     def __init__(self) -> None:
         self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
@@ -55,7 +55,7 @@ class RequestLog:
 
 
 class Logs:
-    """The latest that Workers have said, each entry with a number that counts up."""
+    """The latest log entries of Workers, numbered consecutively."""
 
     def __init__(self) -> None:
         self.entries: deque[tuple[int, LogEntry]] = deque(maxlen=MAX_LOG_ENTRIES)
@@ -69,13 +69,13 @@ class Logs:
         self.changed = asyncio.Event()
 
     def after(self, number: int, worker: str = "") -> list[tuple[int, LogEntry]]:
-        """What came after a number, of all Workers or of one, by its name or by `namespace/name`."""
+        """Return the entries after a number. `worker` selects one Worker by its name or by `namespace/name`."""
         return [
             (count, entry) for count, entry in self.entries if count > number and (not worker or entry.matches(worker))
         ]
 
     async def wait(self, number: int, worker: str, seconds: float) -> list[tuple[int, LogEntry]]:
-        """The same, once there is anything, or when the time is up."""
+        """Return the entries after a number as soon as one exists, or [] after a timeout."""
         until = time.monotonic() + seconds
         while not (found := self.after(number, worker)) and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(asyncio.TimeoutError):
@@ -85,7 +85,10 @@ class Logs:
 
 @dataclass
 class Fault:
-    """An answer to give instead of the real one. `after`: the request is carried out all the same. Status 0: no answer."""
+    """A response that replaces the real one.
+
+    With `when` "after" the request is carried out first. Status 0 closes the connection without a response.
+    """
 
     method: str
     path: str
@@ -98,9 +101,9 @@ class Fault:
 
     @classmethod
     def read(cls, raw: Any) -> Fault:
-        """Check what a client sent; ValueError names what is wrong."""
+        """Read a fault from JSON. Raise ValueError if it is invalid."""
         if not isinstance(raw, dict) or set(raw) - set(cls.__dataclass_fields__):
-            raise ValueError(f"a fault is an object with {', '.join(cls.__dataclass_fields__)}")
+            raise ValueError(f"a fault must be an object with the keys {', '.join(cls.__dataclass_fields__)}")
         raw = {"method": ".*", "path": ".*", **raw}
         for name in ("method", "path"):
             try:
@@ -108,19 +111,19 @@ class Fault:
             except (re.error, TypeError) as error:
                 raise ValueError(f"`{name}` is not a regular expression: {error}") from None
         if raw.get("when", "before") not in ("before", "after"):
-            raise ValueError("`when` is before or after")
-        for name, wanted in NUMERIC_FIELDS.items():
+            raise ValueError("`when` must be before or after")
+        for name, description in NUMERIC_FIELDS.items():
             if not isinstance(raw.get(name, 1), int) or isinstance(raw.get(name), bool):
-                raise ValueError(f"`{name}` is {wanted}")
+                raise ValueError(f"`{name}` must be {description}")
         headers = raw.get("headers", {})
         if (
             not isinstance(raw.get("message", ""), str)
             or not isinstance(headers, dict)
-            or not all(isinstance(one, str) for one in headers.values())
+            or not all(isinstance(value, str) for value in headers.values())
         ):
-            raise ValueError("`message` is a string, `headers` an object of strings")
+            raise ValueError("`message` must be a string, `headers` an object of strings")
         if "status" not in raw:
-            raise ValueError(f"`status` is {NUMERIC_FIELDS['status']}")
+            raise ValueError(f"`status` is required: {NUMERIC_FIELDS['status']}")
         return cls(**raw)
 
     def matches(self, method: str, path: str) -> bool:
@@ -128,13 +131,13 @@ class Fault:
 
 
 class FaultQueue:
-    """The faults that wait for their request."""
+    """The faults that are still to be injected."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
     def pop_match(self, method: str, path: str) -> Fault | None:
-        """The first fault that matches, used up once."""
+        """Return the first fault that matches, and remove it after its last use."""
         fault = next((fault for fault in self.waiting if fault.matches(method, path)), None)
         if fault:
             fault.times -= 1

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`/_edge`: the edge's own endpoints, beside Cloudflare's."""
+"""The /_edge endpoints of the local edge."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from local_edge.strict_json import loads_strict
 if TYPE_CHECKING:
     from local_edge.app import ControlPlane
 
-#: The longest that a request may wait for something to be said.
+#: Maximum number of seconds that a request waits for log entries.
 MAX_WAIT = 60.0
 
 
 @dataclass(frozen=True)
 class InternalRequest:
-    """A request to one of these."""
+    """A request to an /_edge endpoint."""
 
     plane: ControlPlane
     query: Mapping[str, str]
@@ -41,7 +41,7 @@ class InternalRequest:
 
 
 async def health(request: InternalRequest) -> Any:
-    """Who answers here; `stop` and the role read it."""
+    """Return process id, version, data folder and addresses. The `stop` command and the role read them."""
     plane = request.plane
     return {"pid": plane.pid, "version": __version__, "data": plane.settings.data, **plane.addresses}
 
@@ -85,7 +85,10 @@ async def set_behaviors(request: InternalRequest) -> Any:
 
 
 async def show_logs(request: InternalRequest) -> Any:
-    """What Workers have said after a number, once there is anything or `wait` seconds are over; `worker` is a name, or `namespace/name`."""
+    """Return the log entries after a number, as soon as one exists or after `wait` seconds.
+
+    `worker` selects one Worker by its name or by `namespace/name`.
+    """
     after, wait = (float(request.query.get(name) or 0) for name in ("after", "wait"))
     found = await request.plane.logs.wait(int(after), request.query.get("worker", ""), min(wait, MAX_WAIT))
     return {
@@ -95,28 +98,31 @@ async def show_logs(request: InternalRequest) -> Any:
 
 
 async def trigger_scheduled(request: InternalRequest) -> Any:
-    """Fire a cron trigger: `{"worker": "router", "cron": "*/5 * * * *"}`, by default the first that the Worker has, as if it were now."""
+    """Run a cron trigger: `{"worker": "router", "cron": "*/5 * * * *"}`.
+
+    The default of `cron` is the first trigger of the Worker, and that of `time` (milliseconds) is now.
+    """
     plane, payload = request.plane, request.json_object()
     namespace, _slash, name = str(payload.get("worker", "")).rpartition("/")
     script = scripts.get(
         plane.store, ScriptScope(str(payload.get("account") or plane.settings.accounts[0].id), namespace), name
     )
     if "scheduled" not in script.config.get("handlers", ()):
-        raise ApiError(400, 10069, f"The Worker {name!r} handles no `scheduled` event")
+        raise ApiError(400, 10069, f"The Worker {name!r} has no `scheduled` handler")
     declared = [one["cron"] for one in script.extras.get("schedules", [])]
     cron = payload.get("cron") or next(iter(declared), None)
     if not isinstance(cron, str):
-        raise bad_body(f"the Worker {name!r} has no cron trigger: say which `cron` it shall be")
+        raise bad_body(f"the Worker {name!r} has no cron trigger: give `cron`")
     return await plane.runtime.call_admin(
         "/scheduled", {"key": script.key, "cron": cron, "time": int(payload.get("time") or time.time() * 1000)}
     )
 
 
 async def list_data_points(request: InternalRequest) -> Any:
-    """The latest data points that Workers have written to a `dataset` of Analytics Engine, the oldest first."""
+    """Return the latest data points that Workers wrote to a `dataset` of Analytics Engine, oldest first."""
     plane, dataset = request.plane, request.query.get("dataset")
     if not dataset:
-        raise bad_parameter("dataset", "say which one is meant")
+        raise bad_parameter("dataset", "it is required")
     account = request.query.get("account") or plane.settings.accounts[0].id
     return {"points": await plane.runtime.call_admin("/points", {"account": account, "dataset": dataset})}
 
@@ -133,5 +139,5 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/_edge/scheduled"): trigger_scheduled,
     ("GET", "/_edge/analytics"): list_data_points,
 }
-#: The one that needs no token.
+#: Endpoints that require no token.
 PUBLIC_ENDPOINTS: dict[tuple[str, str], Endpoint] = {("GET", "/_edge/health"): health}

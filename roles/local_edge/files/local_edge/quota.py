@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The budget of the API: so many requests in a sliding window, then a block."""
+"""Rate limit of the API: a number of requests per sliding window, then a block."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCKED_MESSAGE = "Please wait and consider throttling your request speed"
 
 
 class RateLimiter:
-    """Counts by the second, so that memory is bounded by the window and not by the traffic."""
+    """Counts requests per second, so that memory depends on the window and not on the traffic."""
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
@@ -29,7 +29,7 @@ class RateLimiter:
             self.used -= self.seconds.popleft()[1]
 
     def count(self) -> None:
-        """Take one request out of the budget, or refuse it as 429."""
+        """Count a request. Raise a 429 error above the limit and while blocked."""
         moment = time.monotonic()
         if not self.quota.requests:
             return
@@ -50,7 +50,7 @@ class RateLimiter:
         return ApiError(429, 971, BLOCKED_MESSAGE, headers={"retry-after": str(max(1, math.ceil(seconds)))})
 
     def headers(self) -> dict[str, str]:
-        """What every answer says about the budget."""
+        """Return the rate limit headers of a response."""
         if not self.quota.requests:
             return {}
         moment = time.monotonic()

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON from outside: what is read here can be written again, for every client."""
+"""Strict parsing of JSON, so that every accepted value can be serialized again for any client."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import math
 import re
 from typing import Any
 
-#: Deeper than any object of the API, and far from where parsers give up.
+#: Deeper than any object of the API, and well below the limits of parsers.
 MAX_DEPTH = 200
 LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def loads_strict(text: bytes) -> Any:
-    """The value of a JSON text; ValueError for all that is none by the letter: NaN, numbers beyond a double, half of a surrogate pair."""
+    """Parse JSON. Raise ValueError also for NaN, numbers beyond a double, lone surrogates and excessive nesting."""
     string = text.decode()
     try:
         value = json.loads(string, parse_constant=no_constant, parse_float=finite)
@@ -30,18 +30,18 @@ def loads_strict(text: bytes) -> Any:
 
 
 def no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text} is beyond what a number may be")
+        raise ValueError(f"{text} exceeds the range of a double")
     return number
 
 
 def depth(value: Any) -> int:
-    """How deep a value is nested."""
+    """Return the nesting depth of a value."""
     levels, layer = 0, [value]
     while layer := [one for one in layer if isinstance(one, (dict, list))]:
         levels += 1

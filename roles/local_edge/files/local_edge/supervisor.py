@@ -1,8 +1,11 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The process that `serve` is: it owns the sockets, and keeps two others alive, the control plane and the edge. Either goes on without the
-other: while the control plane is down, Workers that are loaded are served; while the edge restarts, the API answers."""
+"""The supervisor, which is the process of `serve`. It owns the sockets and restarts its children if they fail.
+
+The children are the control plane and the edge. Each works without the other: loaded Workers are served while the
+control plane is down, and the API answers while the edge restarts.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,9 @@ from local_edge.runtime.log import LogReader
 from local_edge.runtime.process import StartFailed, SupervisedProcess, log
 from local_edge.settings import PREFIX, Settings
 
-#: What the control plane says when it answers.
+#: The line that the control plane prints when it is ready.
 READY = "ready"
-#: The status of a control plane that cannot start and has said why.
+#: Exit status of a control plane that cannot start. It has printed the reason.
 EXIT_STARTUP_FAILED = 2
 
 
@@ -38,7 +41,7 @@ async def wait_for_signal() -> None:
 
 
 def ready_line(settings: Settings, addresses: dict[str, str]) -> str:
-    """The line that says the edge is ready."""
+    """Return the line that `serve` prints when the edge is ready: a JSON object."""
     return json.dumps(
         {
             **addresses,
@@ -50,7 +53,7 @@ def ready_line(settings: Settings, addresses: dict[str, str]) -> str:
 
 
 class Supervisor:
-    """The two children, with what they hear and say."""
+    """The two child processes, their sockets and their output."""
 
     def __init__(self, settings: Settings, arguments: Sequence[str], api: socket.socket, http: socket.socket) -> None:
         data = str(settings.data)
@@ -94,7 +97,7 @@ class Supervisor:
             print(line, file=sys.stderr, flush=True)
 
     def on_workerd_output(self, line: str) -> None:
-        """What a Worker said goes into the log under its name, and to the control plane for those who follow it."""
+        """Log the output of workerd. Log entries of Workers are also sent to the control plane, for /_edge/logs."""
         entry = self.reader.read(line)
         if isinstance(entry, str):
             log("edge", entry)
@@ -123,7 +126,7 @@ class Supervisor:
 
 
 async def serve(settings: Settings, arguments: Sequence[str], api: socket.socket, http: socket.socket) -> None:
-    """Run until told to stop; `arguments` are those that the settings were made of."""
+    """Run until SIGTERM or SIGINT. `arguments` is the command line of the settings, for the control plane."""
     stopped = asyncio.create_task(wait_for_signal())
     supervisor = Supervisor(settings, arguments, api, http)
     try:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A control plane inside a test: no process, no workerd, no file.
+"""A control plane in a thread of a test, without workerd, and without files by default.
 
 with running(zones=["example.com"]) as edge:
     requests.get(f"{edge.api}/accounts", headers={"Authorization": f"Bearer {edge.token}"})
@@ -28,7 +28,7 @@ TOKEN = "local-edge-test-token-0123456789abcdefgh"
 
 
 class Edge:
-    """A running control plane, as a test sees it."""
+    """A running control plane."""
 
     def __init__(self, plane: ControlPlane, loop: asyncio.AbstractEventLoop, port: int) -> None:
         self._plane, self._loop = plane, loop
@@ -40,28 +40,28 @@ class Edge:
         self.store = plane.store
 
     def requests(self) -> list[dict[str, Any]]:
-        """Every request since the last `clear`, as `GET /_edge/requests` shows them."""
-        shown: list[dict[str, Any]] = self._plane.request_log.as_dict()["requests"]
-        return shown
+        """Return all requests since the last `clear`, in the format of `GET /_edge/requests`."""
+        requests: list[dict[str, Any]] = self._plane.request_log.as_dict()["requests"]
+        return requests
 
     def writes(self) -> list[str]:
-        """The writes among them, such as `PUT /accounts/.../scripts/a`."""
-        return [f"{seen.method} {seen.path}" for seen in list(self._plane.request_log.requests) if seen.write]
+        """Return the writes since the last `clear`, such as `PUT /accounts/.../scripts/a`."""
+        return [f"{one.method} {one.path}" for one in list(self._plane.request_log.requests) if one.write]
 
     def clear(self) -> None:
-        """Forget the requests."""
+        """Clear the request log."""
         self._plane.request_log.clear()
 
     def fault(self, **fault: Any) -> None:
-        """Let a request fail; the keys of `POST /_edge/faults`."""
+        """Inject a fault, given by the keys of `POST /_edge/faults`."""
         self._plane.faults.waiting.append(Fault.read(fault))
 
     def clear_faults(self) -> None:
-        """Let no request fail any more."""
+        """Remove all injected faults."""
         self._plane.faults.waiting.clear()
 
     def reset(self) -> None:
-        """Forget every object, request and fault, refill the budget, and turn the behaviors back."""
+        """Delete all objects, requests and faults, and reset the rate limit and the behaviors."""
 
         async def wipe() -> None:
             self._plane.store.reset()
@@ -74,7 +74,7 @@ class Edge:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which looks ten times a second whether it shall end: here it is told, since a test may start many."""
+    """uvicorn that stops on an event instead of polling ten times a second, since a test may start many servers."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -91,7 +91,7 @@ class Server(uvicorn.Server):
 
 
 def build_settings(token: str, accounts: Sequence[str], zones: Sequence[str], settings: dict[str, Any]) -> Settings:
-    """Settings from what a test names; whatever is a behavior is one."""
+    """Build settings. Names of behaviors in `settings` set those, and `rate_limit` sets the quota."""
     behaviors = Behaviors()
     for name in [name for name in settings if hasattr(behaviors, name)]:
         behaviors.set(name, settings.pop(name))
@@ -105,10 +105,12 @@ def build_settings(token: str, accounts: Sequence[str], zones: Sequence[str], se
 def running(
     token: str = TOKEN, accounts: Sequence[str] = (), zones: Sequence[str] = (), **settings: Any
 ) -> Iterator[Edge]:
-    """Serve the control plane on a free port in a thread. Settings and behaviors go by their names; without
-    `rate_limit` (such as "1200/300") there is none."""
-    told = build_settings(token, accounts, zones, settings)
-    plane = ControlPlane(told, Store(f"{told.data}/edge.db" if told.data else None))
+    """Serve the control plane on a free port in a thread.
+
+    `settings` are settings and behaviors by name. Without `rate_limit`, such as "1200/300", requests are not limited.
+    """
+    built = build_settings(token, accounts, zones, settings)
+    plane = ControlPlane(built, Store(f"{built.data}/edge.db" if built.data else None))
     listener = sockets.listen("127.0.0.1", 0)
     server = Server(uvicorn.Config(plane, lifespan="off", log_level="error", access_log=False, loop="asyncio"))
     loop = asyncio.new_event_loop()
