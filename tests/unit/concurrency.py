@@ -27,13 +27,13 @@ class Clock:
         self.now += seconds
 
 
-def at_once(count: int, do: t.Callable[[int], t.Any]) -> list[t.Any]:
+def run_in_threads(count: int, call: t.Callable[[int], t.Any]) -> list[t.Any]:
     """Do something in so many threads, none of which begins before all are there."""
     ready = threading.Barrier(count)
 
-    def one(number: int) -> t.Any:
+    def wait_and_call(number: int) -> t.Any:
         ready.wait(10)
-        return do(number)
+        return call(number)
 
     with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(one, range(count)))
+        return list(threads.map(wait_and_call, range(count)))

@@ -29,7 +29,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
     product_of,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limiter import RateLimiter
-from concurrency import Clock, at_once
+from concurrency import Clock, run_in_threads
 from harness import Runner
 from local_edge.testing import Edge, running
 
@@ -42,7 +42,7 @@ def client(edge: Edge, clock: Clock) -> Client:
     )
 
 
-def test_a_refusal_is_waited_out_for_as_long_as_it_says(client: Client, edge: Edge, clock: Clock) -> None:
+def test_client_rate_limited_write_waits_for_retry_after(client: Client, edge: Edge, clock: Clock) -> None:
     edge.fault(
         method="POST", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7"}, times=2
     )
@@ -51,7 +51,7 @@ def test_a_refusal_is_waited_out_for_as_long_as_it_says(client: Client, edge: Ed
     assert len(client.list_all(client.account("storage", "kv", "namespaces"))) == 1
 
 
-def test_a_wait_of_hours_is_told_and_not_slept(client: Client, edge: Edge, clock: Clock) -> None:
+def test_client_long_retry_after_raises_without_sleep(client: Client, edge: Edge, clock: Clock) -> None:
     edge.fault(
         method="GET", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7200"}, times=1
     )
@@ -60,14 +60,14 @@ def test_a_wait_of_hours_is_told_and_not_slept(client: Client, edge: Edge, clock
     assert not clock.slept
 
 
-def test_concurrent_changes_are_tried_again(client: Client, edge: Edge) -> None:
+def test_client_conflict_is_retried(client: Client, edge: Edge) -> None:
     edge.fault(
         method="POST", path=".*", status=409, code=10035, message="Multiple attempts to modify a resource", times=1
     )
     client.write("POST", client.account("storage", "kv", "namespaces"), json={"title": "x"})
 
 
-def test_a_bad_token_is_not_tried_again(edge: Edge, clock: Clock) -> None:
+def test_client_invalid_token_is_not_retried(edge: Edge, clock: Clock) -> None:
     wrong = Client(
         Credentials.resolve("wrong-token-wrong-token", None, None, {}),
         url=edge.api,
@@ -78,7 +78,7 @@ def test_a_bad_token_is_not_tried_again(edge: Edge, clock: Clock) -> None:
     assert len(edge.requests()) == 1 and not clock.slept
 
 
-def test_reads_survive_lost_connections_and_bad_gateways(client: Client, edge: Edge, clock: Clock) -> None:
+def test_client_read_after_lost_connection_or_server_error_is_retried(client: Client, edge: Edge, clock: Clock) -> None:
     edge.fault(method="GET", path=".*", status=0, times=1)
     edge.fault(method="GET", path=".*", status=503, times=1)
     assert client.list_all("/accounts")
@@ -89,7 +89,7 @@ def test_reads_survive_lost_connections_and_bad_gateways(client: Client, edge: E
         client.list_all("/accounts")
 
 
-def test_every_style_of_paging_is_followed(client: Client, edge: Edge) -> None:
+def test_client_list_all_follows_every_paging_style(client: Client, edge: Edge) -> None:
     kv = client.account("storage", "kv", "namespaces")
     for number in range(13):
         client.write("POST", kv, json={"title": f"n{number}"})
@@ -107,7 +107,7 @@ def test_every_style_of_paging_is_followed(client: Client, edge: Edge) -> None:
     ]
 
 
-def test_a_listing_is_remembered_until_a_write(client: Client, edge: Edge) -> None:
+def test_client_listing_is_cached_until_write(client: Client, edge: Edge) -> None:
     kv = client.account("storage", "kv", "namespaces")
     client.list_all(kv)
     client.list_all(kv)
@@ -116,31 +116,31 @@ def test_a_listing_is_remembered_until_a_write(client: Client, edge: Edge) -> No
     assert len(client.list_all(kv)) == 1
 
 
-def test_threads_share_what_one_of_them_listed(edge: Edge) -> None:
+def test_client_listing_is_shared_between_threads(edge: Edge) -> None:
     client = get_client({})
     kv = client.account("storage", "kv", "namespaces")
-    at_once(8, lambda number: client.write("POST", kv, json={"title": f"n{number}"}))
+    run_in_threads(8, lambda number: client.write("POST", kv, json={"title": f"n{number}"}))
     edge.clear()
-    assert [len(found) for found in at_once(8, lambda _number: client.list_all(kv))] == [8] * 8
+    assert [len(found) for found in run_in_threads(8, lambda _number: client.list_all(kv))] == [8] * 8
     assert len(edge.requests()) == 1
 
 
-def test_a_listing_that_a_write_overtakes_is_not_remembered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_listing_overtaken_by_write_is_not_cached(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     kv = client.account("storage", "kv", "namespaces")
     read = client._pages
 
-    def overtaken(*arguments: t.Any) -> list[t.Any]:
+    def read_then_write(*arguments: t.Any) -> list[t.Any]:
         found = read(*arguments)
         monkeypatch.undo()
         client.write("POST", kv, json={"title": "x"})
         return found
 
-    monkeypatch.setattr(client, "_pages", overtaken)
+    monkeypatch.setattr(client, "_pages", read_then_write)
     assert client.list_all(kv) == []
     assert len(client.list_all(kv)) == 1
 
 
-def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_next(edge: Edge) -> None:
+def test_client_concurrent_requests_use_separate_pooled_sessions(edge: Edge) -> None:
     def sockets() -> list[str]:
         return [
             link
@@ -154,16 +154,16 @@ def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_nex
         except OSError:
             return ""
 
-    def ask(_number: int) -> str:
+    def open_session(_number: int) -> str:
         with client._session() as session:
-            everybody.wait(10)
+            barrier.wait(10)
             return hex(id(session))
 
     client, before = get_client({}), sockets()
-    everybody = threading.Barrier(8)
-    assert len(set(at_once(8, ask))) == 8
+    barrier = threading.Barrier(8)
+    assert len(set(run_in_threads(8, open_session))) == 8
     for _round in range(5):
-        at_once(8, lambda _number: client.call("GET", "/accounts"))
+        run_in_threads(8, lambda _number: client.call("GET", "/accounts"))
     assert len(client._session_pool) == 8
     client.close()
     deadline = time.monotonic() + 5
@@ -172,28 +172,30 @@ def test_a_request_in_flight_has_a_connection_to_itself_and_leaves_it_to_the_nex
     assert len(sockets()) <= len(before)
 
 
-def test_a_fork_has_connections_of_its_own(edge: Edge) -> None:
+def test_client_after_fork_opens_own_connections(edge: Edge) -> None:
     options: dict[str, t.Any] = {"api_token": edge.token, "api_url": edge.api}
-    ours = get_client(options, {})
-    assert ours.call("GET", "/accounts").result
+    parent_client = get_client(options, {})
+    assert parent_client.call("GET", "/accounts").result
     child = os.fork()
     if not child:
         os._exit(
-            0 if get_client(options, {}) is not ours and get_client(options, {}).call("GET", "/accounts").result else 1
+            0
+            if get_client(options, {}) is not parent_client and get_client(options, {}).call("GET", "/accounts").result
+            else 1
         )
     assert os.waitpid(child, 0)[1] == 0
-    assert get_client(options, {}) is ours
+    assert get_client(options, {}) is parent_client
     close_clients()
-    assert get_client(options, {}) is not ours
+    assert get_client(options, {}) is not parent_client
 
 
-def test_the_longest_zone_wins(client: Client, edge: Edge) -> None:
+def test_zone_id_for_host_prefers_longest_zone(client: Client, edge: Edge) -> None:
     assert client.zone_id_for_host("*.a.shop.example.com") == edge.zones["shop.example.com"]
     assert client.zone_id_for_host("a.example.com") == edge.zones["example.com"]
     assert client.zone_id_for_host("notexample.com") is None
 
 
-def test_options_beat_the_environment() -> None:
+def test_credentials_options_override_environment() -> None:
     environ = {"CLOUDFLARE_API_TOKEN": "from-environment", "CLOUDFLARE_API_KEY": "k", "CLOUDFLARE_EMAIL": "e"}
     assert Credentials.resolve(None, None, None, environ).headers == {"Authorization": "Bearer from-environment"}
     assert Credentials.resolve("given", None, None, environ).headers == {"Authorization": "Bearer given"}
@@ -203,7 +205,7 @@ def test_options_beat_the_environment() -> None:
     assert "given" not in repr(Credentials.resolve("given", None, None, {}))
 
 
-def test_a_key_works_as_a_token_does(run: Runner) -> None:
+def test_credentials_api_key_authenticates(run: Runner) -> None:
     with running(key="0123456789abcdef0123456789abcdef01234", email="ops@example.com") as edge:
         options = {
             "api_url": edge.api,
@@ -214,14 +216,14 @@ def test_a_key_works_as_a_token_does(run: Runner) -> None:
         assert run.ok("kv_namespace", title="x", **options)["changed"]
 
 
-def test_one_client_for_one_set_of_credentials(edge: Edge) -> None:
+def test_get_client_with_same_credentials_returns_same_client(edge: Edge) -> None:
     options: dict[str, t.Any] = {"api_token": "a", "api_url": edge.api}
     assert get_client(options, {}) is get_client(options, {})
     assert get_client(options, {}) is not get_client({**options, "api_token": "b"}, {})
     assert get_client(options, {}) is not get_client({**options, "account_id": "c"}, {})
 
 
-def test_codes_are_read_by_family() -> None:
+def test_api_error_code_is_interpreted_by_product() -> None:
     assert (
         join("accounts", "a", "storage", "kv", "namespaces", "n", "values", "a/b c")
         == "/accounts/a/storage/kv/namespaces/n/values/a%2Fb%20c"
@@ -234,17 +236,17 @@ def test_codes_are_read_by_family() -> None:
     assert not ApiError("GET", script, 404, 7003, "").is_not_found, "a wrong account is not an absent Worker"
 
 
-def test_other_answers_than_the_envelope_are_told(edge: Edge, run: Runner) -> None:
+def test_client_response_without_envelope_is_reported(edge: Edge, run: Runner) -> None:
     site = edge.api.removesuffix("/client/v4")
     assert "check that api_url ends in /client/v4" in run.refused("dispatch_namespace", name="x", api_url=site)
 
 
-def test_the_clock_of_the_api_counts_where_it_tells_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = requests.Response()
-    answer.status_code, answer._content = 200, b'{"success": true, "result": 1}'
-    monkeypatch.setattr(requests.Session, "request", lambda *_arguments, **_options: answer)
+def test_client_server_time_follows_date_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    response = requests.Response()
+    response.status_code, response._content = 200, b'{"success": true, "result": 1}'
+    monkeypatch.setattr(requests.Session, "request", lambda *_arguments, **_options: response)
     client = Client(Credentials.resolve("token", None, None, {}))
-    for told, ahead in (("soon", 0), (email.utils.formatdate(time.time() + 3600), 3600), ("", 3600)):
-        answer.headers.update({"Content-Type": "application/json", "Date": told})
+    for date_header, ahead in (("soon", 0), (email.utils.formatdate(time.time() + 3600), 3600), ("", 3600)):
+        response.headers.update({"Content-Type": "application/json", "Date": date_header})
         assert client.call("GET", "/x").result == 1
         assert abs(client.server_time() - time.time() - ahead) < 2

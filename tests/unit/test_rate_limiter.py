@@ -37,7 +37,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
     RateLimiter,
     is_alive,
 )
-from concurrency import Clock, at_once
+from concurrency import Clock, run_in_threads
 from local_edge.testing import Edge, running
 
 # -- the arithmetic, against servers that count in the ways there are -----------------------------------------------------
@@ -310,7 +310,10 @@ def test_threads_and_processes_share_one_budget() -> None:
     with running(rate_limit="40/1", latency_ms=5) as edge:
         begin = time.monotonic()
         forked(
-            3, lambda: at_once(4, lambda _number: [client_of(edge).call("GET", "/accounts") for _request in range(10)])
+            3,
+            lambda: run_in_threads(
+                4, lambda _number: [client_of(edge).call("GET", "/accounts") for _request in range(10)]
+            ),
         )
         took = time.monotonic() - begin
         assert statuses(edge) == {200: 120}
@@ -323,7 +326,7 @@ def test_a_budget_that_others_spend_is_not_overdrawn() -> None:
         for _request in range(25):
             requests.get(f"{edge.api}/accounts", headers={"Authorization": f"Bearer {edge.token}"}, timeout=10)
         client = client_of(edge)
-        at_once(8, lambda _number: client.call("GET", "/accounts"))
+        run_in_threads(8, lambda _number: client.call("GET", "/accounts"))
         assert statuses(edge) == {200: 33}
 
 
@@ -337,7 +340,7 @@ def test_a_refusal_of_one_holds_all_processes_back() -> None:
             ),
         )
         begin = time.monotonic()
-        at_once(4, lambda _number: client_of(edge).call("GET", "/accounts"))
+        run_in_threads(4, lambda _number: client_of(edge).call("GET", "/accounts"))
         assert time.monotonic() - begin > 0.9
 
 
@@ -430,7 +433,7 @@ def test_a_disk_that_refuses_is_done_without(place: pathlib.Path, monkeypatch: p
 
     rate_limiter = RateLimiter.for_credentials("https://api.example.com", "x")
     monkeypatch.setattr(*{"open": (locked_file.os, "open"), "flock": (locked_file.fcntl, "flock")}[call], refuse)
-    at_once(4, lambda _number: rate_limiter.release(rate_limiter.acquire(), 200))
+    run_in_threads(4, lambda _number: rate_limiter.release(rate_limiter.acquire(), 200))
     assert rate_limiter.remaining() == 1196
 
 
