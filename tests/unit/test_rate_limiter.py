@@ -46,8 +46,8 @@ from local_edge.testing import Edge, running
 class Server:
     """Counts as a server may: C(style) is exactly, by the second, or from one full window to the next."""
 
-    def __init__(self, style: str, limit: RateLimit, speaks: bool = True) -> None:
-        self.style, self.limit, self.speaks = style, limit, speaks
+    def __init__(self, style: str, limit: RateLimit, sends_headers: bool = True) -> None:
+        self.style, self.limit, self.sends_headers = style, limit, sends_headers
         self.counted: list[float] = []
         self.refused = 0
 
@@ -70,37 +70,37 @@ class Server:
             self.refused += 1
         wait = math.ceil(spent[0] - now)
         headers = {} if granted else {"Retry-After": str(wait)}
-        if self.speaks:
+        if self.sends_headers:
             headers["Ratelimit"] = f'"default";r={self.limit.quota - len(spent)};t={wait}'
             headers["Ratelimit-Policy"] = f'"default";q={self.limit.quota};w={self.limit.window}'
         return (200 if granted else 429), headers
 
 
-def simulate(server: Server, count: int, threads: int, latency: float, chance: random.Random) -> float:
+def simulate(server: Server, count: int, threads: int, latency: float, generator: random.Random) -> float:
     """Let so many threads send so many requests, and return the seconds it took. A request may be counted at any time of its flight."""
-    begin = 1_700_000_000.0 + chance.random()
-    assumed = DEFAULT_LIMITS if server.speaks else {"default": server.limit}
-    budget = RateLimitState(assumed, assumed)
+    begin = 1_700_000_000.0 + generator.random()
+    assumed = DEFAULT_LIMITS if server.sends_headers else {"default": server.limit}
+    state = RateLimitState(assumed, assumed)
     order, events, now = itertools.count(), list[t.Any](), begin
     for _thread in range(threads):
-        heapq.heappush(events, (begin, next(order), "ask", ()))
+        heapq.heappush(events, (begin, next(order), "request", ()))
     while events:
-        now, _order, what, how = heapq.heappop(events)
-        budget = RateLimitState.load(budget.dump(), budget.assumed)
-        budget.advance(now, lambda _process: True)
-        if what == "count":
-            flight, landing = how
-            heapq.heappush(events, (landing, next(order), "land", (flight, *server.answer(now))))
-        elif what == "land":
-            budget.finish(how[0], now, *how[1:])
-            heapq.heappush(events, (now, next(order), "ask", ()))
-        elif count and (delay := budget.delay(now)):
-            heapq.heappush(events, (now + delay, next(order), "ask", ()))
+        now, _order, event, details = heapq.heappop(events)
+        state = RateLimitState.load(state.dump(), state.assumed)
+        state.advance(now, lambda _process: True)
+        if event == "count":
+            flight, landing = details
+            heapq.heappush(events, (landing, next(order), "finish", (flight, *server.answer(now))))
+        elif event == "finish":
+            state.finish(details[0], now, *details[1:])
+            heapq.heappush(events, (now, next(order), "request", ()))
+        elif count and (delay := state.delay(now)):
+            heapq.heappush(events, (now + delay, next(order), "request", ()))
         elif count:
             count -= 1
-            landing = now + latency * chance.uniform(0.5, 1.5)
+            landing = now + latency * generator.uniform(0.5, 1.5)
             heapq.heappush(
-                events, (chance.uniform(now, landing), next(order), "count", (budget.start(now, 1), landing))
+                events, (generator.uniform(now, landing), next(order), "count", (state.start(now, 1), landing))
             )
     return now - begin
 
@@ -108,32 +108,34 @@ def simulate(server: Server, count: int, threads: int, latency: float, chance: r
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("threads", [1, 8, 16])
 @pytest.mark.parametrize(
-    ("style", "speaks"), [("exactly", True), ("exactly", False), ("by the second", True), ("windows", True)]
+    ("style", "sends_headers"), [("exactly", True), ("exactly", False), ("by the second", True), ("windows", True)]
 )
-def test_nothing_is_refused_and_no_time_is_lost(style: str, speaks: bool, threads: int, seed: int) -> None:
-    server, chance = Server(style, RateLimit(40, 10), speaks), random.Random(seed)
-    took = simulate(server, 120, threads, 0.02, chance)
+def test_rate_limit_state_simulated_requests_use_full_quota(
+    style: str, sends_headers: bool, threads: int, seed: int
+) -> None:
+    server, generator = Server(style, RateLimit(40, 10), sends_headers), random.Random(seed)
+    took = simulate(server, 120, threads, 0.02, generator)
     assert not server.refused
     sent = sorted(server.counted)
     assert all(later - earlier >= 10 for earlier, later in zip(sent, sent[40:], strict=False)), (
         "no window ever holds more than the quota"
     )
-    assert took < 20 + 120 * 0.02 / threads + (2 if speaks else 0.2), "but for what the server rounds up"
+    assert took < 20 + 120 * 0.02 / threads + (2 if sends_headers else 0.2), "but for what the server rounds up"
 
 
 @pytest.mark.parametrize("style", ["exactly", "by the second", "windows"])
 @pytest.mark.parametrize("seed", range(4))
-def test_what_others_spent_is_not_there_to_be_spent(style: str, seed: int) -> None:
-    server, chance = Server(style, RateLimit(40, 10)), random.Random(seed)
-    server.counted = [1_700_000_000.0 - chance.uniform(0, 9) for _request in range(30)]
-    others = set(server.counted)
-    assert simulate(server, 60, 16, 0.1, chance) < 25
+def test_rate_limit_state_external_requests_reduce_quota(style: str, seed: int) -> None:
+    server, generator = Server(style, RateLimit(40, 10)), random.Random(seed)
+    server.counted = [1_700_000_000.0 - generator.uniform(0, 9) for _request in range(30)]
+    external = set(server.counted)
+    assert simulate(server, 60, 16, 0.1, generator) < 25
     assert not server.refused
-    assert len(server.counted) == 60 + len(others)
+    assert len(server.counted) == 60 + len(external)
 
 
-def landed(budget: RateLimitState, now: float, status: int = 200, **headers: str) -> None:
-    budget.finish(budget.start(now, 1), now, status, {name.replace("_", "-"): value for name, value in headers.items()})
+def finish_request(state: RateLimitState, now: float, status: int = 200, **headers: str) -> None:
+    state.finish(state.start(now, 1), now, status, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 @pytest.mark.parametrize(
@@ -161,102 +163,102 @@ def landed(budget: RateLimitState, now: float, status: int = 200, **headers: str
         ({"Ratelimit": "nonsense", "Ratelimit_Policy": '"x";q=0;w=0, ;;, "y";q=5'}, DEFAULT_LIMITS, 1199, 0),
     ],
 )
-def test_what_the_server_says_is_obeyed_and_a_second_added_where_others_spent(
+def test_rate_limit_state_headers_set_limits_and_delay(
     told: dict[str, str], limits: dict[str, RateLimit], left: int, delay: float
 ) -> None:
-    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
-    landed(budget, 1000, **told)
-    assert (budget.limits, budget.remaining(1000), budget.delay(1000)) == (limits, left, delay)
+    state = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    finish_request(state, 1000, **told)
+    assert (state.limits, state.remaining(1000), state.delay(1000)) == (limits, left, delay)
 
 
-def test_an_answer_that_comes_late_does_not_overrule_a_newer_one() -> None:
-    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
-    early, late = budget.start(1000, 1), budget.start(1001, 1)
-    budget.finish(late, 1002, 200, {"Ratelimit": '"default";r=0;t=30'})
-    budget.finish(early, 1003, 200, {"Ratelimit": '"default";r=7;t=30'})
-    assert budget.delay(1003) == 30
+def test_rate_limit_state_late_response_is_ignored() -> None:
+    state = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    early, late = state.start(1000, 1), state.start(1001, 1)
+    state.finish(late, 1002, 200, {"Ratelimit": '"default";r=0;t=30'})
+    state.finish(early, 1003, 200, {"Ratelimit": '"default";r=7;t=30'})
+    assert state.delay(1003) == 30
 
 
-def test_what_is_in_flight_may_not_be_counted_yet_in_what_remains() -> None:
-    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
-    landed(budget, 1000, Ratelimit='"default";r=100;t=30')
-    one, _other = budget.start(1000, 1), budget.start(1000, 1)
-    budget.finish(one, 1001, 200, {"Ratelimit": '"default";r=2;t=30'})
-    assert budget.remaining(1001) == 1
-    budget.start(1001, 1)
-    assert 0 < budget.delay(1001) < 1, "until one of the two is answered"
+def test_rate_limit_state_in_flight_requests_reduce_remaining() -> None:
+    state = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    finish_request(state, 1000, Ratelimit='"default";r=100;t=30')
+    one, _other = state.start(1000, 1), state.start(1000, 1)
+    state.finish(one, 1001, 200, {"Ratelimit": '"default";r=2;t=30'})
+    assert state.remaining(1001) == 1
+    state.start(1001, 1)
+    assert 0 < state.delay(1001) < 1, "until one of the two is answered"
 
 
-def test_nobody_goes_before_the_first_answer_but_one() -> None:
-    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
-    first = budget.start(1000, 1)
-    assert budget.delay(1000) > 0
-    budget.finish(first, 1001, 200, {})
-    budget.start(1001, 1)
-    assert budget.delay(1001) == 0
-    assert budget.delay(1100) > 0, "nor after a while, in which others may have spent it"
+def test_rate_limit_state_before_first_response_allows_one_request() -> None:
+    state = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    first = state.start(1000, 1)
+    assert state.delay(1000) > 0
+    state.finish(first, 1001, 200, {})
+    state.start(1001, 1)
+    assert state.delay(1001) == 0
+    assert state.delay(1100) > 0, "nor after a while, in which others may have spent it"
 
 
-def test_a_refusal_holds_back_whatever_other_answers_say() -> None:
-    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
-    landed(budget, 1000, Ratelimit='"default";r=100;t=30')
-    refused, granted = budget.start(1000, 1), budget.start(1000, 1)
-    budget.finish(refused, 1001, 429, {"Retry-After": "60"})
-    budget.finish(granted, 1002, 200, {"Ratelimit": '"default";r=99;t=30'})
-    assert budget.delay(1002) == 59
-    budget.start(1061, 1)
-    assert 0 < budget.delay(1061) < 1, "then one may try"
+def test_rate_limit_state_refusal_overrides_other_responses() -> None:
+    state = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    finish_request(state, 1000, Ratelimit='"default";r=100;t=30')
+    refused, granted = state.start(1000, 1), state.start(1000, 1)
+    state.finish(refused, 1001, 429, {"Retry-After": "60"})
+    state.finish(granted, 1002, 200, {"Ratelimit": '"default";r=99;t=30'})
+    assert state.delay(1002) == 59
+    state.start(1061, 1)
+    assert 0 < state.delay(1061) < 1, "then one may try"
 
 
-def test_a_server_that_stops_speaking_is_not_held_to_what_it_said() -> None:
-    budget = RateLimitState({}, {})
-    landed(budget, 1000, Ratelimit='"default";r=1;t=10', Ratelimit_Policy='"default";q=2;w=10')
-    landed(budget, 1001)
-    assert budget.limits == {"default": RateLimit(2, 10)}
-    landed(budget, 1060)
-    assert budget.limits == {} and budget.remaining(1060) is None and budget.delay(1060) == 0
+def test_rate_limit_state_without_headers_drops_limits() -> None:
+    state = RateLimitState({}, {})
+    finish_request(state, 1000, Ratelimit='"default";r=1;t=10', Ratelimit_Policy='"default";q=2;w=10')
+    finish_request(state, 1001)
+    assert state.limits == {"default": RateLimit(2, 10)}
+    finish_request(state, 1060)
+    assert state.limits == {} and state.remaining(1060) is None and state.delay(1060) == 0
 
 
-def test_who_is_gone_is_not_waited_for() -> None:
+def test_rate_limit_state_dead_process_is_not_awaited() -> None:
     assert sum(TIMEOUT) < IN_FLIGHT_TIMEOUT
-    budget = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
-    flight = budget.start(1000, 7)
-    budget.advance(1000 + IN_FLIGHT_TIMEOUT, lambda process: process == 7)
-    assert budget.delay(1000 + IN_FLIGHT_TIMEOUT) > 0
-    budget.advance(1000 + IN_FLIGHT_TIMEOUT, lambda process: process != 7)
-    assert budget.delay(1000 + IN_FLIGHT_TIMEOUT) == 0 and budget.remaining(1000 + IN_FLIGHT_TIMEOUT) == 1199
-    budget.finish(flight, 2000, 200, {"Ratelimit": '"default";r=0;t=30'})
-    assert budget.delay(2000) == 0, "and what it was answered is old"
+    state = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
+    flight = state.start(1000, 7)
+    state.advance(1000 + IN_FLIGHT_TIMEOUT, lambda process: process == 7)
+    assert state.delay(1000 + IN_FLIGHT_TIMEOUT) > 0
+    state.advance(1000 + IN_FLIGHT_TIMEOUT, lambda process: process != 7)
+    assert state.delay(1000 + IN_FLIGHT_TIMEOUT) == 0 and state.remaining(1000 + IN_FLIGHT_TIMEOUT) == 1199
+    state.finish(flight, 2000, 200, {"Ratelimit": '"default";r=0;t=30'})
+    assert state.delay(2000) == 0, "and what it was answered is old"
 
 
-def test_what_lies_in_the_future_happened_now() -> None:
-    budget = RateLimitState(DEFAULT_LIMITS, {"default": RateLimit(3, 10)})
+def test_rate_limit_state_future_times_are_clamped() -> None:
+    state = RateLimitState(DEFAULT_LIMITS, {"default": RateLimit(3, 10)})
     for _request in range(3):
-        landed(budget, 5000)
-    flight = budget.start(5000, 1)
-    landed(budget, 5000, 429, Retry_After="60")
-    budget.advance(1000, lambda _process: True)
-    assert list(budget.log) == [1000] * 4 and budget.report.reset == 1060
-    budget.finish(flight, 1000, 200, {})
-    assert budget.delay(1000) == 60
+        finish_request(state, 5000)
+    flight = state.start(5000, 1)
+    finish_request(state, 5000, 429, Retry_After="60")
+    state.advance(1000, lambda _process: True)
+    assert list(state.log) == [1000] * 4 and state.report.reset == 1060
+    state.finish(flight, 1000, 200, {})
+    assert state.delay(1000) == 60
 
 
 # -- the pacer ----------------------------------------------------------------------------------------------------------
 
 
-def test_waiting_is_told_before_and_counted_once(clock: Clock) -> None:
-    rate_limiter, told = RateLimiter({"default": RateLimit(2, 10)}, clock=clock, sleep=clock.sleep), list[float]()
-    rate_limiter.on_wait = told.append
+def test_rate_limiter_wait_is_reported_and_counted_once(clock: Clock) -> None:
+    rate_limiter, waits = RateLimiter({"default": RateLimit(2, 10)}, clock=clock, sleep=clock.sleep), list[float]()
+    rate_limiter.on_wait = waits.append
     for _request in range(3):
         rate_limiter.release(rate_limiter.acquire(), 200)
-    assert clock.slept == told == [10.0] and rate_limiter.waited == 10.0
-    asleep = RateLimiter(DEFAULT_LIMITS, clock=clock, sleep=lambda seconds: None)
+    assert clock.slept == waits == [10.0] and rate_limiter.waited == 10.0
+    shared_limiter = RateLimiter(DEFAULT_LIMITS, clock=clock, sleep=lambda seconds: None)
     for seconds in (10, 10, 4, 12, 0.5):
-        asleep.sleep(seconds)
-    assert asleep.waited == 12.0, "what threads sleep through together counts once"
+        shared_limiter.sleep(seconds)
+    assert shared_limiter.waited == 12.0, "what threads sleep through together counts once"
 
 
-def test_nobody_waits_for_hours(clock: Clock) -> None:
+def test_rate_limiter_long_wait_raises(clock: Clock) -> None:
     rate_limiter = RateLimiter(DEFAULT_LIMITS, clock=clock, sleep=clock.sleep)
     rate_limiter.release(rate_limiter.acquire(), 429, {"Retry-After": "7200"})
     with pytest.raises(ConnectError, match="may go in 3600 s"):
@@ -279,26 +281,26 @@ def test_nobody_waits_for_hours(clock: Clock) -> None:
         ("https://localhost.example.com", True),
     ],
 )
-def test_what_is_not_told_limits_nothing_on_this_very_machine(url: str, limited: bool) -> None:
+def test_rate_limiter_default_limit_applies_to_remote_hosts_only(url: str, limited: bool) -> None:
     assert RateLimiter.for_credentials(url, "digest").remaining() == (1200 if limited else None)
 
 
-def client_of(edge: Edge) -> Client:
+def make_client(edge: Edge) -> Client:
     return Client(Credentials.resolve(edge.token, None, None, {}), url=edge.api)
 
 
-def statuses(edge: Edge) -> dict[int, int]:
+def count_statuses(edge: Edge) -> dict[int, int]:
     return dict(collections.Counter(seen["status"] for seen in edge.requests()))
 
 
-def forked(count: int, do: t.Callable[[], t.Any]) -> None:
+def run_in_processes(count: int, call: t.Callable[[], t.Any]) -> None:
     """Do something in so many processes at once, all of which must succeed."""
     children = []
     for _child in range(count):
         children.append(os.fork())
         if not children[-1]:
             try:
-                do()
+                call()
             except BaseException:
                 os._exit(1)
             os._exit(0)
@@ -306,61 +308,61 @@ def forked(count: int, do: t.Callable[[], t.Any]) -> None:
 
 
 @pytest.mark.slow
-def test_threads_and_processes_share_one_budget() -> None:
+def test_rate_limiter_threads_and_processes_share_limit() -> None:
     with running(rate_limit="40/1", latency_ms=5) as edge:
         begin = time.monotonic()
-        forked(
+        run_in_processes(
             3,
             lambda: run_in_threads(
-                4, lambda _number: [client_of(edge).call("GET", "/accounts") for _request in range(10)]
+                4, lambda _number: [make_client(edge).call("GET", "/accounts") for _request in range(10)]
             ),
         )
         took = time.monotonic() - begin
-        assert statuses(edge) == {200: 120}
+        assert count_statuses(edge) == {200: 120}
         assert 2 <= took < 6, "twice a window, and what a busy machine takes"
 
 
 @pytest.mark.slow
-def test_a_budget_that_others_spend_is_not_overdrawn() -> None:
+def test_rate_limiter_external_requests_do_not_exceed_limit() -> None:
     with running(rate_limit="30/1", latency_ms=5) as edge:
         for _request in range(25):
             requests.get(f"{edge.api}/accounts", headers={"Authorization": f"Bearer {edge.token}"}, timeout=10)
-        client = client_of(edge)
+        client = make_client(edge)
         run_in_threads(8, lambda _number: client.call("GET", "/accounts"))
-        assert statuses(edge) == {200: 33}
+        assert count_statuses(edge) == {200: 33}
 
 
 @pytest.mark.slow
-def test_a_refusal_of_one_holds_all_processes_back() -> None:
+def test_rate_limiter_refusal_delays_all_processes() -> None:
     with running(token="another-token-0123456789abcdefghijklmnop") as edge:
-        forked(
+        run_in_processes(
             1,
-            lambda: client_of(edge).rate_limiter.release(
-                client_of(edge).rate_limiter.acquire(), 429, {"Retry-After": "1"}
+            lambda: make_client(edge).rate_limiter.release(
+                make_client(edge).rate_limiter.acquire(), 429, {"Retry-After": "1"}
             ),
         )
         begin = time.monotonic()
-        run_in_threads(4, lambda _number: client_of(edge).call("GET", "/accounts"))
+        run_in_threads(4, lambda _number: make_client(edge).call("GET", "/accounts"))
         assert time.monotonic() - begin > 0.9
 
 
-def test_an_edge_without_a_limit_is_not_held_back(edge: Edge) -> None:
-    client = client_of(edge)
+def test_rate_limiter_local_edge_without_limit_never_waits(edge: Edge) -> None:
+    client = make_client(edge)
     for _request in range(DEFAULT_LIMIT.quota + 1):
         client.rate_limiter.release(client.rate_limiter.acquire(), 200)
     assert client.rate_limiter.waited == 0 and client.rate_limiter.remaining() is None
 
 
-def test_a_request_whose_answer_is_lost_is_counted_and_not_waited_for() -> None:
+def test_rate_limiter_lost_response_is_counted_without_wait() -> None:
     with running(rate_limit="5/60") as edge:
         edge.fault(method="GET", path=".*", status=0, times=1)
-        client = client_of(edge)
+        client = make_client(edge)
         client.call("GET", "/accounts")
         assert client.rate_limiter.remaining() == 3 and client.rate_limiter.waited < 1
 
 
-def test_a_process_that_was_killed_leaves_nobody_waiting() -> None:
-    forked(1, lambda: RateLimiter.for_credentials("https://killed.example.com", "x").acquire())
+def test_rate_limiter_killed_process_delays_no_other() -> None:
+    run_in_processes(1, lambda: RateLimiter.for_credentials("https://killed.example.com", "x").acquire())
     rate_limiter = RateLimiter.for_credentials("https://killed.example.com", "x")
     rate_limiter.acquire()
     assert rate_limiter.waited == 0 and rate_limiter.remaining() == 1198 and is_alive(os.getpid())
@@ -370,7 +372,7 @@ def test_a_process_that_was_killed_leaves_nobody_waiting() -> None:
 
 
 @pytest.fixture
-def place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+def machine_root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """A machine of its own: nothing but the folders run, home and tmp."""
     for name in ("run", "home", "tmp"):
         (tmp_path / name).mkdir()
@@ -380,43 +382,49 @@ def place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pa
     return tmp_path
 
 
-def mode(path: pathlib.Path) -> int:
+def permissions(path: pathlib.Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_file_is_the_users_own_and_tells_nothing(place: pathlib.Path) -> None:
+def test_rate_limit_file_is_private_and_anonymous(machine_root: pathlib.Path) -> None:
     client = Client(Credentials.resolve("token-0123456789", None, None, {}), url="https://api.example.com")
     client.rate_limiter.acquire()
-    (file,) = (place / "run" / "tenantry" / "budgets").iterdir()
-    assert (mode(file), mode(file.parent)) == (0o600, 0o700)
-    said = file.name.encode() + file.read_bytes()
-    assert b"0123456789" not in said and b"example" not in said and client.credentials.digest.encode() not in said
+    (file,) = (machine_root / "run" / "tenantry" / "budgets").iterdir()
+    assert (permissions(file), permissions(file.parent)) == (0o600, 0o700)
+    stored = file.name.encode() + file.read_bytes()
+    assert b"0123456789" not in stored and b"example" not in stored and client.credentials.digest.encode() not in stored
 
 
-def test_where_the_file_is(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home, temporary = place / "home/.cache/tenantry/budgets", place / f"tmp/tenantry-{os.getuid()}"
-    (place / "elsewhere").mkdir()
-    (place / "run/tenantry").mkdir()
-    (place / "run/tenantry/budgets").symlink_to(place / "elsewhere")
+def test_private_cache_dir_unusable_falls_back_in_order(
+    machine_root: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, temporary = machine_root / "home/.cache/tenantry/budgets", machine_root / f"tmp/tenantry-{os.getuid()}"
+    (machine_root / "elsewhere").mkdir()
+    (machine_root / "run/tenantry").mkdir()
+    (machine_root / "run/tenantry/budgets").symlink_to(machine_root / "elsewhere")
     assert locked_file.private_cache_dir() == str(home), "a link is not followed"
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert locked_file.private_cache_dir() == str(home)
     monkeypatch.setenv("HOME", "relative")
     assert locked_file.private_cache_dir() == str(temporary)
-    assert mode(temporary) == 0o700
+    assert permissions(temporary) == 0o700
     temporary.chmod(0o777)
-    assert locked_file.private_cache_dir() == str(temporary) and mode(temporary) == 0o700
+    assert locked_file.private_cache_dir() == str(temporary) and permissions(temporary) == 0o700
     monkeypatch.setattr(os, "getuid", lambda: temporary.stat().st_uid + 1)
-    monkeypatch.setattr(locked_file.tempfile, "gettempdir", lambda: str(place))
-    (place / f"tenantry-{os.getuid()}").mkdir()
+    monkeypatch.setattr(locked_file.tempfile, "gettempdir", lambda: str(machine_root))
+    (machine_root / f"tenantry-{os.getuid()}").mkdir()
     assert locked_file.private_cache_dir() is None, "what is another's is not used"
 
 
-def test_without_a_place_the_process_counts_alone(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place / "run/tenantry").write_text("in the way")
-    (place / "home/.cache").write_text("in the way")
+def test_rate_limiter_without_cache_dir_counts_alone(
+    machine_root: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine_root / "run/tenantry").write_text("in the way")
+    (machine_root / "home/.cache").write_text("in the way")
     monkeypatch.setattr(
-        locked_file.tempfile, "gettempdir", lambda: str(place / "nowhere/at/all" if os.getuid() else "/proc/none")
+        locked_file.tempfile,
+        "gettempdir",
+        lambda: str(machine_root / "nowhere/at/all" if os.getuid() else "/proc/none"),
     )
     rate_limiter = RateLimiter.for_credentials("https://api.example.com", "x")
     rate_limiter.acquire()
@@ -427,12 +435,14 @@ def test_without_a_place_the_process_counts_alone(place: pathlib.Path, monkeypat
 
 
 @pytest.mark.parametrize("call", ["open", "flock"])
-def test_a_disk_that_refuses_is_done_without(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    def refuse(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+def test_rate_limiter_disk_error_counts_alone(
+    machine_root: pathlib.Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def fail(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
         raise OSError("no")
 
     rate_limiter = RateLimiter.for_credentials("https://api.example.com", "x")
-    monkeypatch.setattr(*{"open": (locked_file.os, "open"), "flock": (locked_file.fcntl, "flock")}[call], refuse)
+    monkeypatch.setattr(*{"open": (locked_file.os, "open"), "flock": (locked_file.fcntl, "flock")}[call], fail)
     run_in_threads(4, lambda _number: rate_limiter.release(rate_limiter.acquire(), 200))
     assert rate_limiter.remaining() == 1196
 
@@ -446,38 +456,38 @@ def test_a_disk_that_refuses_is_done_without(place: pathlib.Path, monkeypatch: p
         lambda content: content[:-1] + b"?",
     ],
 )
-def test_a_damaged_file_is_a_new_one(place: pathlib.Path, damage: t.Callable[[bytes], bytes]) -> None:
+def test_rate_limit_file_damaged_is_reset(machine_root: pathlib.Path, damage: t.Callable[[bytes], bytes]) -> None:
     rate_limiter = RateLimiter.for_credentials("https://api.example.com", "x")
     for _request in range(5):
         rate_limiter.release(rate_limiter.acquire(), 200)
     assert rate_limiter.remaining() == 1195
-    (file,) = (place / "run/tenantry/budgets").iterdir()
+    (file,) = (machine_root / "run/tenantry/budgets").iterdir()
     file.write_bytes(damage(file.read_bytes()))
     assert rate_limiter.remaining() == 1200
     rate_limiter.release(rate_limiter.acquire(), 200)
     assert rate_limiter.remaining() == 1199
 
 
-def test_what_nobody_uses_any_more_is_removed(place: pathlib.Path) -> None:
+def test_rate_limit_file_unused_is_removed(machine_root: pathlib.Path) -> None:
     for url, days in (("https://a.example.com", 2), ("https://b.example.com", 0.5)):
         RateLimiter.for_credentials(url, "x").acquire()
-        file = max((place / "run/tenantry/budgets").iterdir(), key=lambda file: file.stat().st_mtime)
+        file = max((machine_root / "run/tenantry/budgets").iterdir(), key=lambda file: file.stat().st_mtime)
         os.utime(file, (time.time() - days * locked_file.DAY,) * 2)
     RateLimiter.for_credentials("https://c.example.com", "x").acquire()
-    assert len(list((place / "run/tenantry/budgets").iterdir())) == 2
+    assert len(list((machine_root / "run/tenantry/budgets").iterdir())) == 2
     assert RateLimiter.for_credentials("https://b.example.com", "x").remaining() == 1199
 
 
-def test_what_is_shared_gets_shorter_too(place: pathlib.Path) -> None:
+def test_locked_file_shorter_content_truncates(machine_root: pathlib.Path) -> None:
     file = LockedFile("x")
     assert file.update(lambda content: (b"long content", content)) == b""
     assert file.update(lambda content: (b"short", content)) == b"long content"
     assert LockedFile("x").update(lambda content: (b"", content)) == b"short"
 
 
-def test_bytes_are_the_same_budget() -> None:
-    budget = RateLimitState(DEFAULT_LIMITS, {"a": RateLimit(3, 10)})
-    landed(budget, 1000.1234567, Ratelimit='"a";r=2;t=3')
-    flight = budget.start(1000.7654321, 5)
-    again = RateLimitState.load(budget.dump(), DEFAULT_LIMITS)
-    assert again == budget and isinstance(again.in_flight[0], InFlightRequest) and again.in_flight == [flight]
+def test_rate_limit_state_dump_round_trips() -> None:
+    state = RateLimitState(DEFAULT_LIMITS, {"a": RateLimit(3, 10)})
+    finish_request(state, 1000.1234567, Ratelimit='"a";r=2;t=3')
+    flight = state.start(1000.7654321, 5)
+    again = RateLimitState.load(state.dump(), DEFAULT_LIMITS)
+    assert again == state and isinstance(again.in_flight[0], InFlightRequest) and again.in_flight == [flight]
