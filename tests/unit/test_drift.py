@@ -19,11 +19,13 @@ from tenant import CODE, NAMESPACE, SECRET, WORKER, call, get, secret_names, ver
 
 SCRIPT = (*NAMESPACE, "name")
 DRIFTED = {**WORKER, "vars": {"PLAN": "pro"}, "secrets": {"KEY": SECRET}}
-TAMPERED = {"bindings": [{"name": "PLAN", "type": "plain_text", "text": "free"}, {"name": "KEY", "type": "inherit"}]}
+EXTERNAL_CHANGE = {
+    "bindings": [{"name": "PLAN", "type": "plain_text", "text": "free"}, {"name": "KEY", "type": "inherit"}]
+}
 
 
 @pytest.fixture(autouse=True)
-def _worker(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def _uploaded_worker(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Worker that was uploaded an hour ago, as its stamp has it."""
     run.ok("dispatch_namespace", name="tenants")
     with monkeypatch.context() as patched:
@@ -31,52 +33,53 @@ def _worker(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
         run.ok("namespaced_worker", **DRIFTED)
 
 
-def stamped_now(run: Runner) -> None:
+def renew_fingerprint_tag(run: Runner) -> None:
     """Let what is looked at not have been changed since it was uploaded."""
     run.ok("namespaced_worker", **DRIFTED)
 
 
-def tamper(run: Runner, edge: Edge) -> None:
+def change_externally(run: Runner, edge: Edge) -> None:
     """Change a variable, as somebody does in the dashboard."""
     path = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/settings"
-    files = {"settings": (None, json.dumps(TAMPERED), "application/json")}
+    files = {"settings": (None, json.dumps(EXTERNAL_CHANGE), "application/json")}
     requests.patch(path, files=files, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).raise_for_status()
 
 
-def cost(run: Runner, edge: Edge, **options: t.Any) -> int:
+def count_requests(run: Runner, edge: Edge, **options: t.Any) -> int:
     edge.clear()
     run.ok("namespaced_worker", **options)
     return len(edge.requests())
 
 
-def test_what_was_touched_since_is_read_and_mended(run: Runner, edge: Edge) -> None:
-    tamper(run, edge)
-    mended = run.ok("namespaced_worker", **DRIFTED)
-    assert verbs(mended) == ["PATCH /settings"]
-    (before,), (after,) = ([one["text"] for one in mended["diff"][side]["bindings"]] for side in ("before", "after"))
+def test_drift_external_change_is_repaired(run: Runner, edge: Edge) -> None:
+    change_externally(run, edge)
+    repaired = run.ok("namespaced_worker", **DRIFTED)
+    assert verbs(repaired) == ["PATCH /settings"]
+    (before,), (after,) = ([one["text"] for one in repaired["diff"][side]["bindings"]] for side in ("before", "after"))
     assert (before, after) == ("free", "pro")
-    assert cost(run, edge, **DRIFTED) == 1, "the new stamp is believed"
+    assert count_requests(run, edge, **DRIFTED) == 1, "the new stamp is believed"
 
 
-def test_what_was_touched_and_is_the_same_is_stamped_anew_once(run: Runner, edge: Edge) -> None:
+def test_drift_without_difference_renews_fingerprint_tag_once(run: Runner, edge: Edge) -> None:
     again = run.ok("namespaced_worker", **DRIFTED)
     assert verbs(again) == ["PUT /tags"] and again["diff"]["before"] == again["diff"]["after"]
-    assert cost(run, edge, **DRIFTED) == 1
+    assert count_requests(run, edge, **DRIFTED) == 1
 
 
-def test_how_deep_is_asked(run: Runner, edge: Edge) -> None:
-    stamped_now(run)
+def test_drift_detection_level_determines_requests(run: Runner, edge: Edge) -> None:
+    renew_fingerprint_tag(run)
     costs = {
-        level: cost(run, edge, **DRIFTED, drift_detection=level) for level in ("fingerprint", "settings", "content")
+        level: count_requests(run, edge, **DRIFTED, drift_detection=level)
+        for level in ("fingerprint", "settings", "content")
     }
     assert costs == {"fingerprint": 1, "settings": 2, "content": 3}
-    tamper(run, edge)
+    change_externally(run, edge)
     assert not run.ok("namespaced_worker", **DRIFTED)["changed"], "seconds after an upload its stamp is believed"
     assert verbs(run.ok("namespaced_worker", **DRIFTED, drift_detection="settings")) == ["PATCH /settings"]
 
 
-def test_a_secret_that_was_dropped_is_sent_again(run: Runner, edge: Edge) -> None:
-    stamped_now(run)
+def test_drift_deleted_secret_is_sent_again(run: Runner, edge: Edge) -> None:
+    renew_fingerprint_tag(run)
     call(run, edge, "DELETE", "/secrets/KEY")
     assert verbs(run.ok("namespaced_worker", **DRIFTED, drift_detection="settings")) == [
         "PATCH /secrets-bulk",
@@ -85,26 +88,26 @@ def test_a_secret_that_was_dropped_is_sent_again(run: Runner, edge: Edge) -> Non
     assert secret_names(run, edge) == ["KEY"]
 
 
-def test_code_that_was_changed_is_shown_line_by_line(run: Runner, edge: Edge) -> None:
-    theirs = CODE.replace("one", "theirs")
-    run.ok("namespaced_worker", **{**DRIFTED, "content": theirs}, drift_detection="content")
+def test_drift_changed_code_is_shown_as_diff(run: Runner, edge: Edge) -> None:
+    changed_code = CODE.replace("one", "theirs")
+    run.ok("namespaced_worker", **{**DRIFTED, "content": changed_code}, drift_detection="content")
     result = run.ok("namespaced_worker", **DRIFTED, drift_detection="content")
     assert verbs(result) == ["PUT "]
     whole, module = result["diff"]
     assert [one["name"] for one in whole["before"]["modules"]] == ["worker.js"]
-    assert (module["before"], module["after"]) == (theirs, CODE)
+    assert (module["before"], module["after"]) == (changed_code, CODE)
     assert module["before_header"] == "Worker 'a' in dispatch namespace 'tenants': worker.js"
 
 
-def test_a_fleet_looks_as_deep(run: Runner, edge: Edge) -> None:
+def test_drift_in_fleet_is_repaired(run: Runner, edge: Edge) -> None:
     worker = {key: value for key, value in DRIFTED.items() if key not in NAMESPACE}
-    tamper(run, edge)
+    change_externally(run, edge)
     result = run.ok("namespaced_workers", **NAMESPACE, workers=[worker])
     assert verbs(result) == ["PUT "] and result["diff"][0]["after"]["bindings"][0]["text"] == "pro"
     assert {"name": "PLAN", "type": "plain_text", "text": "pro"} in get(run, edge, "/bindings")
 
 
-def test_a_ledger_tells_at_once_who_was_touched(run: Runner, edge: Edge) -> None:
+def test_drift_with_ledger_repairs_only_changed_worker(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     names = ("b", "c")
     fleet = {
@@ -118,15 +121,15 @@ def test_a_ledger_tells_at_once_who_was_touched(run: Runner, edge: Edge) -> None
     edge.clear()
     assert not run.ok("namespaced_workers", **fleet, workers=workers)["changed"]
     assert len(edge.requests()) == 4, "Workers, KV namespaces, ledger, records"
-    tamper(run, edge)
-    mended = run.ok("namespaced_workers", **fleet, workers=workers)
-    assert [one["name"] for one in mended["namespaced_workers"] if one["changed"]] == ["a"]
-    assert [operation.rsplit("/", 2)[-1] for operation in mended["operations"]] == ["a", "bulk"]
+    change_externally(run, edge)
+    repaired = run.ok("namespaced_workers", **fleet, workers=workers)
+    assert [one["name"] for one in repaired["namespaced_workers"] if one["changed"]] == ["a"]
+    assert [operation.rsplit("/", 2)[-1] for operation in repaired["operations"]] == ["a", "bulk"]
     assert not run.ok("namespaced_workers", **fleet, workers=workers)["changed"]
 
 
 @pytest.mark.parametrize("key", [{}, {"fingerprint_key": "fingerprint-key-1"}], ids=["without a key", "with a key"])
-def test_a_ledger_yields_to_what_worker_secrets_has_stamped(run: Runner, edge: Edge, key: dict[str, str]) -> None:
+def test_ledger_after_worker_secrets_reports_no_drift(run: Runner, edge: Edge, key: dict[str, str]) -> None:
     run.ok("kv_namespace", title="Metadata")
     worker = {name: WORKER[name] for name in WORKER if name not in NAMESPACE}
     fleet = {
@@ -141,7 +144,7 @@ def test_a_ledger_yields_to_what_worker_secrets_has_stamped(run: Runner, edge: E
     assert not run.ok("worker_secrets", **NAMESPACE, name="a", secrets={"OTHER": SECRET}, **key)["changed"]
 
 
-def test_a_ledger_goes_with_its_owner(run: Runner, edge: Edge) -> None:
+def test_ledger_of_absent_owner_is_deleted(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     fleet = {**NAMESPACE, "owner": "mine", "routing_kv": {"title": "Metadata"}}
     run.ok(
