@@ -36,11 +36,11 @@ def tenants(count: int, **options: t.Any) -> list[dict[str, t.Any]]:
     ]
 
 
-def there(run: Runner, edge: Edge) -> list[str]:
+def script_names(run: Runner, edge: Edge) -> list[str]:
     return sorted(script["id"] for script in run.ok("api", path=SCRIPTS.format(edge.account))["api"])
 
 
-def cost(run: Runner, edge: Edge, **options: t.Any) -> tuple[int, int]:
+def count_requests(run: Runner, edge: Edge, **options: t.Any) -> tuple[int, int]:
     """Run a fleet as without --diff, and return how many reads and writes it took."""
     edge.clear()
     run.ok("namespaced_workers", diff=False, **FLEET, **options)
@@ -48,24 +48,26 @@ def cost(run: Runner, edge: Edge, **options: t.Any) -> tuple[int, int]:
     return len(edge.requests()) - writes, writes
 
 
-def test_what_a_fleet_costs(run: Runner, edge: Edge) -> None:
+def test_fleet_each_change_sends_minimal_requests(run: Runner, edge: Edge) -> None:
     fleet = tenants(12)
-    assert cost(run, edge, workers=fleet) == (4, 13), (
+    assert count_requests(run, edge, workers=fleet) == (4, 13), (
         "Workers, KV namespaces, records, Workers; and the records with the ledger in one write"
     )
-    assert cost(run, edge, workers=fleet) == (4, 0), "Workers, KV namespaces, ledger, records"
+    assert count_requests(run, edge, workers=fleet) == (4, 0), "Workers, KV namespaces, ledger, records"
     fleet[3]["vars"] = {"PLAN": "free"}
-    assert cost(run, edge, workers=fleet) == (5, 2), "one upload and the ledger; the Workers are listed once more"
+    assert count_requests(run, edge, workers=fleet) == (5, 2), (
+        "one upload and the ledger; the Workers are listed once more"
+    )
     fleet[3]["limits"] = {"cpu_ms": 50}
-    assert cost(run, edge, workers=fleet) == (5, 2)
+    assert count_requests(run, edge, workers=fleet) == (5, 2)
     fleet = [{**worker, "tags": ["x"]} for worker in fleet]
-    assert cost(run, edge, workers=fleet) == (5, 13)
-    assert cost(run, edge, workers=fleet[:-1], prune=True) == (5, 2), "the record, the Worker"
-    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
-    assert len(gone["operations"]) == 2, "the records, the Workers"
+    assert count_requests(run, edge, workers=fleet) == (5, 13)
+    assert count_requests(run, edge, workers=fleet[:-1], prune=True) == (5, 2), "the record, the Worker"
+    removed = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
+    assert len(removed["operations"]) == 2, "the records, the Workers"
 
 
-def test_what_was_tampered_with_costs_three_for_each(run: Runner, edge: Edge) -> None:
+def test_fleet_drifted_worker_costs_three_requests(run: Runner, edge: Edge) -> None:
     fleet = tenants(12)
     run.ok("namespaced_workers", **FLEET, workers=fleet)
     for name in ("t003", "t007"):
@@ -75,8 +77,8 @@ def test_what_was_tampered_with_costs_three_for_each(run: Runner, edge: Edge) ->
         requests.patch(
             path, files=settings, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10
         ).raise_for_status()
-    assert cost(run, edge, workers=fleet) == (5 + 2 * 2, 2 + 1)
-    assert cost(run, edge, workers=fleet) == (4, 0)
+    assert count_requests(run, edge, workers=fleet) == (5 + 2 * 2, 2 + 1)
+    assert count_requests(run, edge, workers=fleet) == (4, 0)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_what_was_tampered_with_costs_three_for_each(run: Runner, edge: Edge) ->
         ({"tags": ["x"]}, ["tags"], "PUT /tags"),
     ],
 )
-def test_what_differs_is_known_without_reading(
+def test_fleet_change_is_detected_without_reads(
     run: Runner, edge: Edge, change: dict[str, t.Any], fields: list[str], verb: str
 ) -> None:
     run.ok("namespaced_workers", **FLEET, workers=tenants(2))
@@ -108,7 +110,7 @@ def test_what_differs_is_known_without_reading(
     assert len({tuple(result["operations"]) for result in results}) == 1
 
 
-def test_silence_keeps_what_an_upload_would_reset(run: Runner, edge: Edge) -> None:
+def test_fleet_omitted_settings_survive_upload(run: Runner, edge: Edge) -> None:
     rich = {"limits": {"cpu_ms": 50}, "observability": {"enabled": True, "head_sampling_rate": 0.5}, "logpush": True}
     run.ok("namespaced_workers", **FLEET, workers=tenants(1, **rich))
     run.ok("namespaced_workers", diff=False, **FLEET, workers=tenants(1, vars={"PLAN": "free"}))
@@ -116,16 +118,16 @@ def test_silence_keeps_what_an_upload_would_reset(run: Runner, edge: Edge) -> No
     assert {name: seen[name] for name in rich} == rich and seen["bindings"][0]["text"] == "free"
 
 
-def test_a_rotated_secret_takes_two_small_writes(run: Runner, edge: Edge) -> None:
+def test_fleet_rotated_secret_is_sent_without_upload(run: Runner, edge: Edge) -> None:
     key = {"fingerprint_key": "fingerprint-key-1"}
-    assert cost(run, edge, workers=tenants(5, secrets={"KEY": SECRET}), **key) == (4, 6)
+    assert count_requests(run, edge, workers=tenants(5, secrets={"KEY": SECRET}), **key) == (4, 6)
     rotated = tenants(5, secrets={"KEY": SECRET})
     rotated[2]["secrets"] = {"KEY": SECRET + "2"}
-    assert cost(run, edge, workers=rotated, **key) == (5, 3)
-    assert cost(run, edge, workers=rotated, **key) == (4, 0)
+    assert count_requests(run, edge, workers=rotated, **key) == (5, 3)
+    assert count_requests(run, edge, workers=rotated, **key) == (4, 0)
 
 
-BAD = {
+INVALID = {
     "unknown option": ({"bindngs": []}, "bindngs"),
     "wrong type": ({"vars": 7}, "vars"),
     "wrong value": ({"compatibility_date": "tomorrow"}, "compatibility_date: 'tomorrow'"),
@@ -135,9 +137,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD)
-def test_one_that_is_bad_harms_no_other(run: Runner, edge: Edge, kind: str) -> None:
-    wrong, message = BAD[kind]
+@pytest.mark.parametrize("kind", INVALID)
+def test_fleet_invalid_worker_fails_alone(run: Runner, edge: Edge, kind: str) -> None:
+    wrong, message = INVALID[kind]
     fleet = tenants(20)
     fleet[7] = {**fleet[7], **wrong}
     if kind == "refused":
@@ -150,15 +152,15 @@ def test_one_that_is_bad_harms_no_other(run: Runner, edge: Edge, kind: str) -> N
         and "bug" not in result["msg"]
     )
     assert result["summary"] == {"total": 20, "changed": 19, "failed": 1}
-    (bad,) = (one for one in result["namespaced_workers"] if one["failed"])
-    assert bad["name"] == "t007" and message in bad["msg"]
+    (failed,) = (one for one in result["namespaced_workers"] if one["failed"])
+    assert failed["name"] == "t007" and message in failed["msg"]
     assert len(result["routing_kv"]["records"]) == 19
-    assert there(run, edge) == [f"t{number:03}" for number in range(20) if number != 7]
-    mended = run.ok("namespaced_workers", **FLEET, workers=tenants(20))
-    assert [one["name"] for one in mended["namespaced_workers"] if one["changed"]] == ["t007"]
+    assert script_names(run, edge) == [f"t{number:03}" for number in range(20) if number != 7]
+    repaired = run.ok("namespaced_workers", **FLEET, workers=tenants(20))
+    assert [one["name"] for one in repaired["namespaced_workers"] if one["changed"]] == ["t007"]
 
 
-def test_a_secret_of_a_bad_one_is_not_told(run: Runner, edge: Edge) -> None:
+def test_fleet_secret_of_failed_worker_is_hidden(run: Runner, edge: Edge) -> None:
     fleet = [
         *tenants(2),
         {"name": "bad", "secrets": SECRET},
@@ -171,7 +173,7 @@ def test_a_secret_of_a_bad_one_is_not_told(run: Runner, edge: Edge) -> None:
     assert SECRET not in json.dumps(result)
 
 
-def test_in_a_large_fleet_secrets_are_hidden_from_what_failed_and_mangle_nothing(run: Runner, edge: Edge) -> None:
+def test_fleet_large_hides_secrets_only_in_failures(run: Runner, edge: Edge) -> None:
     fleet = tenants(101)
     fleet[7]["secrets"], fleet[8]["secrets"] = {"KEY": SECRET}, {"KEY": "scripts/t009"}
     edge.fault(method="PUT", path=".*/scripts/t007$", status=400, code=10021, message=f"echo {SECRET} echo", times=9)
@@ -183,21 +185,21 @@ def test_in_a_large_fleet_secrets_are_hidden_from_what_failed_and_mangle_nothing
     )
 
 
-def test_members_are_written_side_by_side(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    together = threading.Barrier(4, timeout=10)
+def test_fleet_workers_are_written_concurrently(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    barrier = threading.Barrier(4, timeout=10)
     call = Client.call
 
-    def met(client: Client, method: str, path: str, *more: t.Any, **how: t.Any) -> t.Any:
+    def call_together(client: Client, method: str, path: str, *arguments: t.Any, **options: t.Any) -> t.Any:
         if method == "PUT" and "/scripts/" in path:
-            together.wait()
-        return call(client, method, path, *more, **how)
+            barrier.wait()
+        return call(client, method, path, *arguments, **options)
 
-    monkeypatch.setattr(Client, "call", met)
+    monkeypatch.setattr(Client, "call", call_together)
     assert run.ok("namespaced_workers", **FLEET, workers=tenants(8), concurrency=4)["summary"]["changed"] == 8
 
 
 @pytest.mark.parametrize(("tolerated", "failed"), [(None, True), (0, True), (2, True), (3, False)])
-def test_how_many_may_fail(run: Runner, edge: Edge, tolerated: int | None, failed: bool) -> None:
+def test_fleet_over_max_failures_aborts(run: Runner, edge: Edge, tolerated: int | None, failed: bool) -> None:
     fleet = tenants(40)
     edge.fault(method="PUT", path=".*/scripts/t00[0-2]$", status=400, code=10021, message="no", times=99)
     bound = {} if tolerated is None else {"max_failures": tolerated}
@@ -218,7 +220,7 @@ def test_how_many_may_fail(run: Runner, edge: Edge, tolerated: int | None, faile
     assert not run.ok("namespaced_workers", **FLEET, workers=fleet)["changed"]
 
 
-def test_a_namespace_that_vanishes_ends_the_run(run: Runner, edge: Edge) -> None:
+def test_fleet_vanished_namespace_aborts(run: Runner, edge: Edge) -> None:
     edge.fault(
         method="PUT",
         path=".*/scripts/t0[1-9].*",
@@ -243,18 +245,18 @@ def test_a_namespace_that_vanishes_ends_the_run(run: Runner, edge: Edge) -> None
     }
 
 
-def test_who_is_no_longer_declared_is_pruned_with_the_records(run: Runner, edge: Edge) -> None:
+def test_fleet_prune_removes_undeclared_workers_and_records(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_workers", **FLEET, workers=tenants(20))
     run.ok("namespaced_worker", **NAMESPACE, **DEFAULTS, name="theirs", owner="yours")
     run.ok("api", method="PUT", path=f"{SCRIPTS.format(edge.account)}/t001/tags", body=[])
     fleet = tenants(20)[3:]
-    told = run.refused("namespaced_workers", **FLEET, workers=fleet, prune=True)
+    error = run.refused("namespaced_workers", **FLEET, workers=fleet, prune=True)
     assert (
         "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit (10%): t000, t002."
-        in told
+        in error
     )
-    assert told == run.refused("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True)
-    assert "prune_limit: 11%" in told
+    assert error == run.refused("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True)
+    assert "prune_limit: 11%" in error
     predicted = run.ok("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True, prune_limit="11%")
     real = run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True, prune_limit="11%")
     assert predicted["operations"] == real["operations"] and predicted["remaining"] == real["remaining"] == {
@@ -264,17 +266,17 @@ def test_who_is_no_longer_declared_is_pruned_with_the_records(run: Runner, edge:
     assert real["operations"][0].endswith("/bulk/delete") and len(real["operations"]) == 3, (
         "first the records that lead there"
     )
-    assert there(run, edge) == ["t001", *(worker["name"] for worker in fleet), "theirs"]
+    assert script_names(run, edge) == ["t001", *(worker["name"] for worker in fleet), "theirs"]
     assert sorted(real["routing_kv"]["records"]) == ["t001.example.com", *(worker["hostnames"][0] for worker in fleet)]
     assert not run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True)["changed"]
 
 
-def test_two_owners_do_not_prune_each_other(run: Runner, edge: Edge) -> None:
+def test_fleet_prune_keeps_workers_of_other_owners(run: Runner, edge: Edge) -> None:
     for owner in ("mine", "yours"):
         workers = [{"name": f"{owner}{number}"} for number in range(3)]
         run.ok("namespaced_workers", **{**FLEET, "owner": owner}, workers=workers)
     run.ok("namespaced_workers", **FLEET, workers=[], prune=True, prune_limit="100%")
-    assert there(run, edge) == ["yours0", "yours1", "yours2"]
+    assert script_names(run, edge) == ["yours0", "yours1", "yours2"]
 
 
 @pytest.mark.parametrize(
@@ -288,12 +290,14 @@ def test_two_owners_do_not_prune_each_other(run: Runner, edge: Edge) -> None:
         ({"workers": [{"name": "a"}, {"name": "a"}]}, "'a' is declared twice"),
     ],
 )
-def test_refused_before_anything_is_sent(run: Runner, edge: Edge, options: dict[str, t.Any], message: str) -> None:
+def test_fleet_invalid_options_send_no_requests(
+    run: Runner, edge: Edge, options: dict[str, t.Any], message: str
+) -> None:
     assert message in run.refused("namespaced_workers", **{**FLEET, "workers": [], **options})
     assert edge.requests() == []
 
 
-def test_prune_needs_to_be_told_whose(run: Runner) -> None:
+def test_fleet_prune_without_owner_is_refused(run: Runner) -> None:
     fleet = {key: value for key, value in FLEET.items() if key != "owner"}
     assert "say by owner" in run.refused("namespaced_workers", **fleet, workers=[], prune=True)
     assert "leave it out with state: absent" in run.refused(
@@ -301,14 +305,14 @@ def test_prune_needs_to_be_told_whose(run: Runner) -> None:
     )
 
 
-def test_a_listing_without_tags_is_made_up_for_by_the_ledger(run: Runner, edge: Edge) -> None:
+def test_fleet_listing_without_tags_uses_ledger(run: Runner, edge: Edge) -> None:
     edge.behaviors.list_includes_tags = "no"
     run.ok("namespaced_workers", **FLEET, workers=tenants(12, tags=["plan-pro"]))
-    assert cost(run, edge, workers=tenants(12, tags=["plan-pro"])) == (4, 0)
-    assert cost(run, edge, workers=tenants(12, tags=["plan-pro"])[1:], prune=True)[1] == 2
+    assert count_requests(run, edge, workers=tenants(12, tags=["plan-pro"])) == (4, 0)
+    assert count_requests(run, edge, workers=tenants(12, tags=["plan-pro"])[1:], prune=True)[1] == 2
 
 
-def test_a_large_fleet_tells_only_of_what_changed_or_failed(run: Runner, edge: Edge) -> None:
+def test_fleet_large_result_contains_only_changes_and_failures(run: Runner, edge: Edge) -> None:
     fleet = tenants(101)
     first = run.ok("namespaced_workers", diff=False, **FLEET, workers=fleet)
     assert len(first["namespaced_workers"]) == 101 and first["invocation"]["module_args"]["workers"] == "101 of them"
