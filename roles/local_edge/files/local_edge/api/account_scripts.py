@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only Workers of an account have: schedules, a workers.dev host, references, and the older `services` view of them."""
+"""Endpoints of account Workers only: schedules, workers.dev hosts, references, and the older `services` API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
 
 def save_extras(request: ApiRequest, **extras: Any) -> None:
-    """Write what belongs to a Worker beside its configuration."""
+    """Update the properties of a Worker that are not part of its configuration."""
     script_updates.write(
         request.store, request.scope, request.script.name, ScriptUpdate(extras=extras), updates_modified_on=False
     )
@@ -37,7 +37,7 @@ async def put_schedules(request: ApiRequest) -> ApiResponse:
     if not isinstance(body, list) or not all(
         isinstance(one, dict) and isinstance(one.get("cron"), str) for one in body
     ):
-        raise bad_body('schedules are a list of objects such as {"cron": "*/30 * * * *"}')
+        raise bad_body('schedules must be a list of objects such as {"cron": "*/30 * * * *"}')
     before = {one["cron"]: one for one in request.script.extras.get("schedules", [])}
     save_extras(
         request,
@@ -54,7 +54,7 @@ async def get_subdomain(request: ApiRequest) -> ApiResponse:
 
 
 async def post_subdomain(request: ApiRequest) -> ApiResponse:
-    """Switch the workers.dev host of a Worker and of its previews."""
+    """Enable or disable the workers.dev host of a Worker and of its previews."""
     body = request.json_object()
     if not isinstance(body.get("enabled"), bool) or not isinstance(body.get("previews_enabled", False), bool):
         raise bad_body("`enabled` and `previews_enabled` must be true or false")
@@ -79,7 +79,7 @@ async def get_account_subdomain(request: ApiRequest) -> ApiResponse:
 
 
 async def put_account_subdomain(request: ApiRequest) -> ApiResponse:
-    """Name the host under which this account's Workers may answer on workers.dev."""
+    """Set the account's subdomain of workers.dev."""
     name = request.json_object().get("subdomain")
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
         raise ApiError(400, 10031, "`subdomain` must be a label of a host name")
@@ -95,7 +95,7 @@ async def delete_account_subdomain(request: ApiRequest) -> ApiResponse:
 
 
 async def get_worker(request: ApiRequest) -> ApiResponse:
-    """A Worker as the newer `workers` have it, by its name or its id."""
+    """Return a Worker, given by name or id, in the format of the newer `workers` API."""
     ident = request.params["script"]
     row = request.store.one(
         "select name from scripts where account = ? and namespace = '' and ? in (name, tag)", request.account, ident
@@ -133,7 +133,7 @@ async def get_worker(request: ApiRequest) -> ApiResponse:
 
 
 async def list_durable_objects(request: ApiRequest) -> ApiResponse:
-    """The storage of Durable Objects, one for each class that a migration has made."""
+    """Return a page of Durable Object namespaces, one per class that a migration created."""
     found = [
         {
             "id": one["id"],
@@ -149,12 +149,12 @@ async def list_durable_objects(request: ApiRequest) -> ApiResponse:
 
 
 async def list_tails(request: ApiRequest) -> ApiResponse:
-    """Whose logs this Worker is sent: the local edge has no such deliveries."""
+    """Return the Workers that send their logs to this one: always none, since tail Workers are not supported."""
     return ApiResponse([])
 
 
 async def list_queue_consumers(request: ApiRequest) -> ApiResponse:
-    """Which queues this Worker reads from: the local edge has none."""
+    """Return the queues that this Worker consumes: always none, since consumers are not supported."""
     return ApiResponse([])
 
 
@@ -163,7 +163,7 @@ async def get_usage_model(request: ApiRequest) -> ApiResponse:
 
 
 async def references(request: ApiRequest) -> ApiResponse:
-    """Who depends on this Worker: what a client asks before it deletes one."""
+    """Return the Workers that depend on this one. Clients check them before a deletion."""
     users = scripts.dependents_of(request.store, request.script)
     services = [service_ref(user) for user in users if user.as_service]
     outbounds = [{**service_ref(user), "namespace": namespace} for user in users for namespace in user.outbound_of]
@@ -182,7 +182,7 @@ def service_ref(user: scripts.Dependent) -> dict[str, str]:
 
 
 async def search(request: ApiRequest) -> ApiResponse:
-    """Workers whose name holds a text."""
+    """Return a page of Workers by a part of their name, or by id."""
     name, ident = request.query.get("name", ""), request.query.get("id", "")
     found = [
         one for one in scripts.listing(request.store, request.scope) if name in one.name and ident in ("", one.tag)
@@ -208,7 +208,7 @@ async def search(request: ApiRequest) -> ApiResponse:
 
 
 def service(request: ApiRequest, script: Script) -> dict[str, Any]:
-    """A Worker as `services` have it: one environment, in which the script is."""
+    """Return a Worker in the format of the `services` API, with its only environment."""
     found = {**script_to_api(script), "tags": script_tags(request.store, script)}
     environment = {
         "environment": ENVIRONMENT,
@@ -228,7 +228,7 @@ def service(request: ApiRequest, script: Script) -> dict[str, Any]:
 
 
 def script_for_service(request: ApiRequest) -> Script:
-    """The Worker of a path under `services`, with the refusals of that older API."""
+    """Return the Worker of a path under `services`. Raise that API's errors if it does not exist."""
     script = scripts.find(request.store, request.scope, request.params["script"])
     if script is None:
         raise ApiError(404, 10090, "workers.api.error.service_not_found")
@@ -255,7 +255,7 @@ async def get_service_bindings(request: ApiRequest) -> ApiResponse:
 
 
 async def get_service_routes(request: ApiRequest) -> ApiResponse:
-    """The routes of a Worker over all zones."""
+    """Return the routes of a Worker in all zones of its account."""
     zones = {zone.id: zone for zone in request.settings.zones if zone.account.id == request.account}
     rows = request.store.all(
         "select * from routes where script = ? order by created_on", script_for_service(request).name

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens, users, accounts and zones: who is asking, and about what."""
+"""Tokens, users, memberships, accounts and zones."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "contains": str.__contains__,
 }
 CASE_SENSITIVE = "_case_sensitive"
-#: Where an object of a listing has what a query asks for, as a path of keys.
+#: Query parameters of each list, with the dotted path of the property that they filter by.
 ACCOUNT_FIELDS = {"name": "name"}
 MEMBERSHIP_FIELDS = {"account.name": "account.name", "name": "account.name", "status": "status"}
 ZONE_FIELDS = {name: name for name in ("name", "account.id", "account.name", "status", "type")}
-#: The only role that a token's owner has here.
+#: The only role of the token's owner.
 ROLE = "Super Administrator - All Privileges"
 PERMISSIONS = (
     "analytics",
@@ -44,12 +44,12 @@ PERMISSIONS = (
 
 
 def derived_id(kind: str, text: str) -> str:
-    """An id that follows from what it names, so that it survives everything."""
+    """Derive a stable id from the kind and the name of an object."""
     return hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()[:32]
 
 
 async def verify_token(request: ApiRequest) -> ApiResponse:
-    """Reached only with a token that is right. It never expires, so it has neither `not_before` nor `expires_on`."""
+    """Return the status of the token. It never expires, so `not_before` and `expires_on` are absent."""
     message = {"code": 10000, "message": "This API Token is valid and active", "type": None}
     return ApiResponse({"id": derived_id("token", request.settings.token), "status": "active"}, messages=[message])
 
@@ -102,18 +102,18 @@ def zone_object(zone: Zone) -> dict[str, Any]:
 
 
 def matches(value: str, condition: str) -> bool:
-    """Whether a text meets a query such as `example.com`, `ends_with:.com` or `contains_case_sensitive:Local`."""
-    operator, separator, wanted = condition.partition(":")
+    """Whether a text meets a condition: `example.com`, `ends_with:.com` or `contains_case_sensitive:Local`."""
+    operator, separator, expected = condition.partition(":")
     name = operator.removesuffix(CASE_SENSITIVE)
     if not separator or name not in OPERATORS:
-        name, wanted = "equal", condition
+        name, expected = "equal", condition
     if not operator.endswith(CASE_SENSITIVE):
-        value, wanted = value.lower(), wanted.lower()
-    return OPERATORS[name](value, wanted)
+        value, expected = value.lower(), expected.lower()
+    return OPERATORS[name](value, expected)
 
 
 def get_path(item: Mapping[str, Any], path: str) -> str:
-    """The text at a path of keys such as `account.name`."""
+    """Return the value at a dotted path such as `account.name`."""
     value: Any = item
     for key in path.split("."):
         value = value[key]
@@ -121,11 +121,13 @@ def get_path(item: Mapping[str, Any], path: str) -> str:
 
 
 def listed(request: ApiRequest, fields: Mapping[str, str], items: Iterable[dict[str, Any]]) -> ApiResponse:
-    """A page of what the query asks for: filtered by `fields`, in the order that `order` and `direction` tell."""
-    asked = {path: request.query[name] for name, path in fields.items() if request.query.get(name)}
-    enough = any if request.query.get("match") == "any" and asked else all
+    """Return a page of items, filtered by the parameters in `fields` and sorted by `order` and `direction`."""
+    conditions = {path: request.query[name] for name, path in fields.items() if request.query.get(name)}
+    enough = any if request.query.get("match") == "any" and conditions else all
     found = [
-        item for item in items if enough(matches(get_path(item, path), condition) for path, condition in asked.items())
+        item
+        for item in items
+        if enough(matches(get_path(item, path), condition) for path, condition in conditions.items())
     ]
     order = request.query.get("order", "name")
     if order in fields and ("order" in request.query or "direction" in request.query):
@@ -134,7 +136,7 @@ def listed(request: ApiRequest, fields: Mapping[str, str], items: Iterable[dict[
 
 
 async def get_user(request: ApiRequest) -> ApiResponse:
-    """Who owns the token: a member of every account."""
+    """Return the owner of the token, who is a member of every account."""
     accounts = [
         {"id": account.id, "name": account.name, "status": "member", "roles": [ROLE], "permissions": []}
         for account in request.settings.accounts

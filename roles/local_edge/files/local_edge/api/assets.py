@@ -1,7 +1,10 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Static assets: sessions and uploads. What is uploaded is served once a Worker's upload names the completed session."""
+"""Static assets: upload sessions and uploads of files.
+
+The files are served after a Worker's upload refers to the completed session.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import bad_body, unsupported_content
 from local_edge.model import assets, scripts
 
-#: The content type of a file that is served without one.
+#: The content type that clients send for a file to be served without one.
 NO_TYPE = "application/null"
 
 
 async def create_session(request: ApiRequest) -> ApiResponse:
-    """Take a manifest; answer which files are missing. The Worker need not exist yet."""
+    """Begin an upload session with a manifest, and return the missing files. The Worker need not exist yet."""
     scripts.check_name(request.params["script"])
     scripts.check_scope(request.store, request.scope)
     manifest = assets.check_manifest(request.json_object().get("manifest"))
@@ -27,7 +30,7 @@ async def create_session(request: ApiRequest) -> ApiResponse:
 
 
 async def upload(request: ApiRequest) -> ApiResponse:
-    """Take a bucket of files, each a part that is named by its hash. The session's own token is the authorization."""
+    """Store the files of a session, each a part named by its hash. The session token is the authorization."""
     session = assets.authorized(request.store, bearer(request))
     if request.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data")

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the behaviors make of reading and writing a Worker."""
+"""Effects of the behaviors on reading and writing Workers."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ ETAG_MISMATCH = "Attempted to update a script where the e-tag does not match"
 
 
 def entity_tags(header: str) -> list[str]:
-    """The tags of an If-Match or If-None-Match, without quotes and whatever their strength."""
+    """Return the entity tags of If-Match or If-None-Match, without quotes and weakness prefixes."""
     return [one.strip().removeprefix("W/").strip('"') for one in header.split(",") if one.strip()]
 
 
 def check_etag(request: ApiRequest, name: str) -> None:
-    """Refuse an upload whose condition on the Worker's etag fails."""
+    """Raise ApiError if a condition on the Worker's etag fails."""
     if request.behaviors.status_of_10018 == "ignored":
         return
     script = scripts.find(request.store, request.scope, name)
-    there = {"*", script.etag} if script else set()
+    current = {"*", script.etag} if script else set()
     only, never = request.headers.get("if-match"), request.headers.get("if-none-match")
-    if (only is not None and not there & set(entity_tags(only))) or (
-        never is not None and there & set(entity_tags(never))
+    if (only is not None and not current & set(entity_tags(only))) or (
+        never is not None and current & set(entity_tags(never))
     ):
         raise ApiError(412, 10018, ETAG_MISMATCH)
 
 
 def check_inherit_with_keep(request: ApiRequest, metadata: Mapping[str, Any]) -> None:
-    """Refuse to keep bindings both by name and by type, where that is not allowed."""
+    """Raise ApiError if an upload combines `inherit` and `keep_bindings` and the behavior refuses that."""
     given = metadata.get("bindings")
     named = isinstance(given, list) and any(isinstance(one, dict) and one.get("type") == "inherit" for one in given)
     if named and metadata.get("keep_bindings") and request.behaviors.inherit_with_keep_bindings == "refuse":
@@ -44,7 +44,7 @@ def check_inherit_with_keep(request: ApiRequest, metadata: Mapping[str, Any]) ->
 
 
 def source_to_keep(request: ApiRequest, name: str, files: Sequence[Any]) -> Source | None:
-    """The code that a Worker keeps through an upload without any; None where the upload must bring its own."""
+    """Return the code that a Worker keeps through an upload without code. None if the upload must contain code."""
     script = (
         None
         if files or request.behaviors.upload_without_code == "refuse"
@@ -55,14 +55,14 @@ def source_to_keep(request: ApiRequest, name: str, files: Sequence[Any]) -> Sour
 
 
 def updates_modified_on(request: ApiRequest, what: ScriptUpdate) -> bool:
-    """Whether a change of what is not the code counts as one of the Worker."""
+    """Whether a write that does not change the code updates `modified_on`."""
     parts = {name for name in ("tags", "bindings", "config") if getattr(what, name) is not None}
     still = {"all": False, "content": True, "all_but_tags": parts == {"tags"}, "all_but_secrets": parts == {"bindings"}}
     return not still[request.behaviors.modified_on_updated_by]
 
 
 def bindings_to_api(request: ApiRequest, script: Script) -> list[dict[str, Any]]:
-    """A Worker's bindings as they are read back."""
+    """Return a Worker's bindings in the format of the API."""
     every = [one.to_api() for one in bindings.load(request.store, script.id).values()]
     if request.behaviors.service_props_returned == "no":
         return [

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Custom hostnames of a zone, its fallback origin, and how many there may be."""
+"""Custom hostnames of a zone, their quota and the fallback origin."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEXTS: Mapping[str, Callable[[str, str], bool]] = {
     "hostname.contain": str.__contains__,
     "hostname.startsWith": str.startswith,
 }
-#: Other filters: what of a custom hostname each compares, as a query spells it.
+#: Other filters, with the property that each compares, formatted like the query parameter.
 VALUES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "id": lambda one: str(one["id"]),
     "hostname_status": lambda one: str(one["status"]),
@@ -44,7 +44,7 @@ def bad_json(_why: str) -> ApiError:
 
 
 def to_api(request: ApiRequest, row: Any) -> dict[str, Any]:
-    """A custom hostname in the state of this moment."""
+    """Return a custom hostname in its current state, which depends on the time."""
     spec, seconds, ident = json.loads(row["spec"]), request.settings.custom_hostname_seconds, row["id"]
     ssl = spec.pop("ssl")
     status = custom_hostnames.state(HOSTNAME_STATES, row["created_at"], seconds)
@@ -74,7 +74,7 @@ def find(request: ApiRequest) -> Any:
 
 
 def check_origin(request: ApiRequest, given: object) -> str:
-    """A host of the zone that visitors' requests may be sent to; with `--require-dns`, one that has a record."""
+    """Check a custom origin and return its name. With `--require-dns` it must have a DNS record in the zone."""
     zone = zone_of(request)
     own = isinstance(given, str) and f".{given.lower()}".endswith(f".{zone.name}")
     if isinstance(given, str) and given.startswith("*"):
@@ -83,14 +83,14 @@ def check_origin(request: ApiRequest, given: object) -> str:
     if request.settings.require_dns and not dns.addressed(request.store, zone.id, name, proxied=False):
         raise refuse(
             1421,
-            "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) in "
-            f"your zone:{zone.id}.",
+            "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) "
+            f"in your zone:{zone.id}.",
         )
     return name
 
 
 def read(request: ApiRequest, body: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a body: `before` with what it names."""
+    """Return the stored properties of a custom hostname: `before`, updated from a request body."""
     spec = {"ssl": None, **before}
     if body.get("ssl") is not None:
         spec["ssl"] = custom_hostnames.check_ssl(body["ssl"], spec["ssl"])
@@ -148,7 +148,7 @@ async def get_hostname(request: ApiRequest) -> ApiResponse:
 
 
 async def patch_hostname(request: ApiRequest) -> ApiResponse:
-    """Change a custom hostname. Whatever is sent as `ssl`, even the same again, has its certificate validated anew."""
+    """Update a custom hostname. Sending `ssl`, even unchanged, restarts the validation of the certificate."""
     row, body = find(request), request.json_object(bad_json)
     spec, since = (
         read(request, body, json.loads(row["spec"])),
@@ -164,7 +164,7 @@ async def patch_hostname(request: ApiRequest) -> ApiResponse:
 
 
 async def delete_hostname(request: ApiRequest) -> ApiResponse:
-    """Delete a custom hostname. Official clients read the id beside `result` or in it: it is in both places."""
+    """Delete a custom hostname. The id is in `result` and beside it, since official clients read either."""
     found = {"id": find(request)["id"]}
     with request.store.write() as db:
         db.execute("delete from custom_hostnames where id = ?", (found["id"],))
@@ -207,7 +207,7 @@ async def get_fallback_origin(request: ApiRequest) -> ApiResponse:
 
 
 async def put_fallback_origin(request: ApiRequest) -> ApiResponse:
-    """Name the host of the zone behind all custom hostnames; with `--require-dns`, one that has a proxied record."""
+    """Set the fallback origin of a zone. With `--require-dns` it must have a proxied DNS record."""
     zone, time = zone_of(request), now()
     origin = custom_hostnames.check_name(
         request.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False
@@ -215,12 +215,12 @@ async def put_fallback_origin(request: ApiRequest) -> ApiResponse:
     proxied = not request.settings.require_dns or dns.addressed(request.store, zone.id, origin, proxied=True)
     if not f".{origin}".endswith(f".{zone.name}") or not proxied:
         raise refuse(
-            1421, f"The fallback origin {origin} is no proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}."
+            1421, f"The fallback origin {origin} is not a proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}."
         )
     with request.store.write() as db:
         db.execute(
-            "insert into fallback_origins values (?, ?, ?, ?) on conflict (zone) do update set origin = excluded.origin,"
-            " updated_at = excluded.updated_at",
+            "insert into fallback_origins values (?, ?, ?, ?) on conflict (zone) do update set"
+            " origin = excluded.origin, updated_at = excluded.updated_at",
             (zone.id, origin, time, time),
         )
     return ApiResponse(fallback_origin(request))

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""D1 databases: made and deleted, asked by SQL, imported from files and exported to them. The edge holds what is in them."""
+"""D1 databases: management, queries, imports and exports. The edge stores their contents."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from local_edge.model import d1, objects
 from local_edge.runtime.base import EdgeError
 from local_edge.settings import PREFIX
 
-#: What a listing shows of a database; the rest is asked of it.
+#: Properties in the list of databases. The others require a query of the database.
 LISTED = ("uuid", "name", "version", "created_at", "jurisdiction")
-#: What is asked of it: how many tables it has that are the user's.
+#: Count the tables of the user.
 TABLES = (
     "select count(*) from sqlite_schema where type = 'table' and name not glob 'sqlite_*' and name not glob '_cf_*'"
 )
-#: Where a database may have replicas.
+#: Modes of read replication.
 MODES = ("auto", "disabled")
 
 
@@ -32,22 +32,21 @@ def malformed(name: str, why: str) -> ApiError:
 
 
 class Databases(Product):
-    """D1 as a product whose objects hold something."""
+    """The product D1, with queries, imports and exports of its databases."""
 
     async def list_objects(self, request: ApiRequest) -> ApiResponse:
-        answer = await super().list_objects(request)
-        info = {
-            key: value for key, value in (answer.info or {}).items() if key != "total_pages"
-        }  # which this one listing does not say
-        return ApiResponse([{key: one[key] for key in LISTED} for one in answer.result], info=info)
+        response = await super().list_objects(request)
+        # Cloudflare's list of databases is the only one without `total_pages`.
+        info = {key: value for key, value in (response.info or {}).items() if key != "total_pages"}
+        return ApiResponse([{key: one[key] for key in LISTED} for one in response.result], info=info)
 
     async def get_object(self, request: ApiRequest) -> ApiResponse:
-        """A database; `fields` names what is wanted of it."""
+        """Return a database. The parameter `fields` selects properties."""
         row = self.find(request)
-        shown, wanted = self.to_api(request, row), request.query.get("fields", "")
-        if wanted:
-            return ApiResponse({key: shown[key] for key in wanted.split(",") if key in shown})
-        return ApiResponse({**shown, **await size(request, row["id"])})
+        database, fields = self.to_api(request, row), request.query.get("fields", "")
+        if fields:
+            return ApiResponse({key: database[key] for key in fields.split(",") if key in database})
+        return ApiResponse({**database, **await size(request, row["id"])})
 
     async def delete_object(self, request: ApiRequest) -> ApiResponse:
         ident = self.find(request)["id"]
@@ -57,7 +56,7 @@ class Databases(Product):
         return answer
 
     async def update_object(self, request: ApiRequest) -> ApiResponse:
-        """Where its replicas are to be. There is one place, and so none."""
+        """Store the mode of read replication, which has no effect on a single machine."""
         row, body = self.find(request), request.json_object()
         if "read_replication" in body or request.method == "PUT":
             replication = body.get("read_replication")
@@ -72,7 +71,7 @@ class Databases(Product):
         return await self.get_object(request)
 
     def ident_of(self, request: ApiRequest) -> str:
-        """The id in a path that takes no name."""
+        """Return the id in a path that does not accept a name. Raise ApiError if it is malformed."""
         try:
             uuid.UUID(request.params["object"])
         except ValueError:
@@ -114,7 +113,7 @@ DATABASES = Databases(
 
 
 async def call_database(request: ApiRequest, path: str, **body: Any) -> Any:
-    """Have a database do something."""
+    """Send an action to the database in the edge. Raise ApiError if it fails."""
     try:
         return await request.runtime.call_admin(path, body)
     except EdgeError as error:
@@ -122,7 +121,7 @@ async def call_database(request: ApiRequest, path: str, **body: Any) -> Any:
 
 
 async def size(request: ApiRequest, ident: str) -> Mapping[str, Any]:
-    """How large a database is. One that nobody used yet is not bothered: asking would make it."""
+    """Return number of tables and size of a database. {} for an unused one, since a query would create its storage."""
     if not objects.is_noted(request.store, objects.D1, ident):
         return {}
     (counted,) = await call_database(request, "/query", id=ident, queries=[{"sql": TABLES}])
@@ -130,14 +129,17 @@ async def size(request: ApiRequest, ident: str) -> Mapping[str, Any]:
 
 
 def can_be_bound(value: Any) -> bool:
-    """Whether something may be a parameter."""
+    """Whether a value is valid as a query parameter."""
     if isinstance(value, list):
         return all(isinstance(byte, int) and 0 <= byte < 256 for byte in value)
     return value is None or isinstance(value, (str, int, float))
 
 
 def queries(request: ApiRequest) -> list[dict[str, Any]]:
-    """The statements of a request: of one text, or of several in a batch. Parameters are those of a text's last statement."""
+    """Return the statements `{sql, params}` of a request or of its batch.
+
+    Parameters apply to the last statement of an `sql` text.
+    """
     body = request.json()
     batch = body.get("batch", [body]) if isinstance(body, dict) else body
     if not isinstance(batch, list) or not batch:
@@ -155,7 +157,7 @@ def queries(request: ApiRequest) -> list[dict[str, Any]]:
 
 
 async def results(request: ApiRequest) -> list[dict[str, Any]]:
-    """What each statement came to: `{columns, rows, meta}`. All of a request are one transaction."""
+    """Run the statements of a request in one transaction. Return `{columns, rows, meta}` of each."""
     found: list[dict[str, Any]] = await call_database(
         request, "/query", id=DATABASES.ident_of(request), queries=queries(request)
     )
@@ -163,7 +165,7 @@ async def results(request: ApiRequest) -> list[dict[str, Any]]:
 
 
 async def query(request: ApiRequest) -> ApiResponse:
-    """Rows as objects."""
+    """Run statements and return rows as objects."""
     return ApiResponse(
         [
             {
@@ -177,7 +179,7 @@ async def query(request: ApiRequest) -> ApiResponse:
 
 
 async def raw(request: ApiRequest) -> ApiResponse:
-    """Rows as lists under their columns."""
+    """Run statements and return rows as arrays, beside the names of the columns."""
     return ApiResponse(
         [
             {"results": {"columns": one["columns"], "rows": one["rows"]}, "success": True, "meta": one["meta"]}
@@ -187,23 +189,24 @@ async def raw(request: ApiRequest) -> ApiResponse:
 
 
 def task_status(kind: str, error: str | None = None, **more: Any) -> ApiResponse:
-    """How a long task stands. Here each is over when it is told of."""
+    """Return the status of an import or export. Each one has ended before the API responds."""
     failed = {"status": "error", "error": error, "errors": [error]} if error else {"status": "complete", "errors": []}
     return ApiResponse({"success": error is None, "type": kind, "messages": [], **failed, **more})
 
 
 def signed_url(request: ApiRequest, name: str, method: str) -> str:
-    """Where a file is uploaded or downloaded, without a token, for an hour."""
-    return f"http://{request.headers['host']}{PREFIX}/accounts/{request.account}/d1/files/{name}?pass={d1.pass_for(request.store, name, method)}"
+    """Return a URL to upload or download a file without a token, valid for an hour."""
+    base = f"http://{request.headers['host']}{PREFIX}/accounts/{request.account}"
+    return f"{base}/d1/files/{name}?pass={d1.pass_for(request.store, name, method)}"
 
 
 def file_of(request: ApiRequest) -> d1.File:
-    """The file of such an address."""
+    """Return the file of a signed URL. Raise ApiError if the URL is invalid or expired."""
     return d1.passed(request.store, request.params["file"], request.method, request.query.get("pass", ""))
 
 
 async def import_(request: ApiRequest) -> ApiResponse:
-    """The steps of an import: `init` names where to upload, `ingest` runs what was uploaded, `poll` asks how that stands."""
+    """Run a step of an import: `init` returns an upload URL, `ingest` runs the file, `poll` returns the status."""
     ident, body = DATABASES.ident_of(request), request.json_object()
     step = IMPORT_ACTIONS.get(str(body.get("action")))
     if step is None:
@@ -235,12 +238,12 @@ async def poll(_call: ApiRequest, _ident: str, _body: Mapping[str, Any]) -> ApiR
     return task_status("import", "Not currently importing anything.")
 
 
-#: What an import consists of, by the `action` that asks for it.
+#: Steps of an import by `action`.
 IMPORT_ACTIONS = {"init": init, "ingest": ingest, "poll": poll}
 
 
 async def run(request: ApiRequest, ident: str, name: str) -> ApiResponse:
-    """Run a file. If a statement fails none was run."""
+    """Run an uploaded file in one transaction."""
     try:
         done = await request.runtime.call_admin("/import", {"id": ident, "file": name})
     except EdgeError as error:
@@ -254,7 +257,7 @@ async def run(request: ApiRequest, ident: str, name: str) -> ApiResponse:
 
 
 async def export(request: ApiRequest) -> ApiResponse:
-    """Write a file, and say where it can be downloaded."""
+    """Export a database to a file, and return its download URL."""
     ident, body = DATABASES.ident_of(request), request.json_object()
     if body.get("output_format") != "polling":
         raise malformed("output_format", "must be polling")
@@ -270,27 +273,27 @@ async def export(request: ApiRequest) -> ApiResponse:
     )
 
 
-def options(given: Any) -> dict[str, Any]:
-    """What an export leaves out, as it was asked for."""
-    if not isinstance(given, dict):
+def options(value: Any) -> dict[str, Any]:
+    """Check the options of an export."""
+    if not isinstance(value, dict):
         raise malformed("dump_options", "must be an object")
     for name in ("no_schema", "no_data"):
-        if not isinstance(given.get(name, False), bool):
+        if not isinstance(value.get(name, False), bool):
             raise malformed(f"dump_options.{name}", "must be true or false")
-    tables = given.get("tables", [])
+    tables = value.get("tables", [])
     if not isinstance(tables, list) or not all(isinstance(one, str) for one in tables):
         raise malformed("dump_options.tables", "must be a list of names")
-    return given
+    return value
 
 
 async def upload(request: ApiRequest) -> ApiResponse:
-    """Take a file."""
+    """Store the file of an import."""
     etag = d1.fill(request.store, file_of(request).name, request.body)
     return ApiResponse(content=b"", headers={"etag": f'"{etag}"'})
 
 
 async def download(request: ApiRequest) -> ApiResponse:
-    """Give a file."""
+    """Return the file of an export."""
     found = file_of(request)
     return ApiResponse(
         content=found.body or b"", headers={"content-type": "application/sql", "etag": f'"{found.etag}"'}

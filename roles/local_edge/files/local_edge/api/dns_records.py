@@ -17,7 +17,7 @@ from local_edge.model.dns import Record
 
 MAX_PAGE = 5_000_000
 Filter = Callable[[Record], bool]
-#: What a filter such as `name.contains` asks of a text; a plain `name` means the whole text. Letters are compared without their case.
+#: Comparisons by suffix of a filter such as `name.contains`. Without a suffix the whole text must match. Case is ignored.
 TESTS: Mapping[str, Callable[[str, str], bool]] = {
     "": str.__eq__,
     ".exact": str.__eq__,
@@ -38,7 +38,7 @@ def text_filter(field: str, test: str, wanted: str) -> Filter:
 
 
 def tags_of(record: Record) -> list[tuple[str, str]]:
-    """Names and values of tags such as `owner:dns-team`."""
+    """Return the names and values of tags such as `owner:dns-team`, in lower case."""
     return [(tag.lower().partition(":")[0], tag.lower().partition(":")[2]) for tag in record.extras["tags"]]
 
 
@@ -47,7 +47,7 @@ def tag_filter(test: str, wanted: str) -> Filter:
     return lambda record: any(tag == name and TESTS[test](found, value) for tag, found in tags_of(record))
 
 
-#: By parameter of the query: from its value to the filter it means.
+#: Constructors of filters by query parameter.
 FILTERS: Mapping[str, Callable[[str], Filter]] = {
     "type": lambda wanted: lambda record: record.type == wanted.upper(),
     "proxied": lambda wanted: lambda record: record.proxied == (wanted == "true"),
@@ -68,7 +68,7 @@ def combined(filters: list[Filter], mode: str) -> Filter:
 
 
 def list_filter(request: ApiRequest) -> Filter:
-    """What a listing leaves: tags are combined among themselves first, and count as one filter beside the others."""
+    """Build the filter of a list. The filters by tag are combined first and count as one."""
     query = request.query
     plain = [FILTERS[name](query[name]) for name in FILTERS if name in query]
     tags = [TAG_FILTERS[name](query[name]) for name in TAG_FILTERS if name in query]
@@ -107,7 +107,7 @@ async def create_record(request: ApiRequest) -> ApiResponse:
 
 
 async def put_record(request: ApiRequest) -> ApiResponse:
-    """Replace a record: what the body leaves out falls back to its default."""
+    """Replace a record. Properties that the body omits are reset to their defaults."""
     return update_record(request, dns.overwrite)
 
 
@@ -131,18 +131,18 @@ async def delete_record(request: ApiRequest) -> ApiResponse:
 
 
 async def batch_records(request: ApiRequest) -> ApiResponse:
-    """Deletions, changes, replacements and new records in this order; all of them or none."""
+    """Delete, update, replace and create records, in this order and in one transaction."""
     zone, body = zone_of(request), request.json_object(bad_json)
-    acts: Mapping[str, Callable[[dict[str, Any]], Record]] = {
+    actions: Mapping[str, Callable[[dict[str, Any]], Record]] = {
         "deletes": lambda one: dns.delete(request.store, zone.id, one.get("id")),
         "patches": lambda one: dns.merge(request.store, zone, one.get("id"), one),
         "puts": lambda one: dns.overwrite(request.store, zone, one.get("id"), one),
         "posts": lambda one: dns.create(request.store, dns.read(one, zone)),
     }
-    wanted = {name: body.get(name) or [] for name in acts}
-    if not all(isinstance(items, list) and all(isinstance(one, dict) for one in items) for items in wanted.values()):
-        raise bad_json(f"{', '.join(acts)} are lists of objects")
+    batch = {name: body.get(name) or [] for name in actions}
+    if not all(isinstance(items, list) and all(isinstance(one, dict) for one in items) for items in batch.values()):
+        raise bad_json(f"{', '.join(actions)} must be lists of objects")
     with request.store.write():
-        done = {name: [act(one).to_api() for one in wanted[name]] for name, act in acts.items()}
+        done = {name: [action(one).to_api() for one in batch[name]] for name, action in actions.items()}
     request.invalidate("routes")
     return ApiResponse(done)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Custom domains: hosts of a zone that lead to a Worker of the account, each with a DNS record of its own."""
+"""Custom domains: hostnames of a zone that are routed to a Worker of the account, each with its own DNS record."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def to_api(request: ApiRequest, row: Any) -> dict[str, Any]:
 
 
 def record_to_api(domain: dict[str, Any]) -> dict[str, Any]:
-    """A custom domain as wrangler's own endpoints have it."""
+    """Return a custom domain in the format of wrangler's endpoints."""
     return {**domain, "enabled": True, "previews_enabled": False}
 
 
-def listing(request: ApiRequest, **wanted: Any) -> list[dict[str, Any]]:
-    """The account's custom domains, those that have what is wanted."""
+def listing(request: ApiRequest, **filters: Any) -> list[dict[str, Any]]:
+    """Return the account's custom domains whose properties equal the filters."""
     rows = request.store.all(
         "select worker_domains.*, scripts.name as service from worker_domains join scripts on scripts.id = script"
         " where account = ? order by hostname",
@@ -48,7 +48,7 @@ def listing(request: ApiRequest, **wanted: Any) -> list[dict[str, Any]]:
     return [
         found
         for found in (to_api(request, row) for row in rows)
-        if all(found[key] == value for key, value in wanted.items())
+        if all(found[key] == value for key, value in filters.items())
     ]
 
 
@@ -60,7 +60,7 @@ def find(request: ApiRequest, ident: str) -> dict[str, Any]:
 
 
 def read(request: ApiRequest, body: dict[str, Any]) -> tuple[str, Zone]:
-    """The host name and the zone of a body, once they belong together."""
+    """Return the hostname and the zone of a body. Raise ApiError if the hostname is invalid or not in the zone."""
     hostname = body.get("hostname")
     try:
         name = dns.host(hostname if isinstance(hostname, str) else "")
@@ -68,27 +68,27 @@ def read(request: ApiRequest, body: dict[str, Any]) -> tuple[str, Zone]:
         raise bad_body(f"`hostname` must be one host name without wildcard and path, not {hostname!r}") from None
     zone = zone_named(request, body, name)
     if not f".{name}".endswith(f".{zone.name}"):
-        raise bad_body(f"`hostname` must be of the zone; {name} is not of {zone.name}")
+        raise bad_body(f"`hostname` must be in the zone; {name} is not in {zone.name}")
     return name, zone
 
 
 def check_free(request: ApiRequest, name: str, zone: Zone, override: bool) -> None:
-    """Pass if a host may become a custom domain; with `override` its records make room for the one of the domain."""
-    taken = dns.conflicts(request.store, zone.id, name)
-    if taken and not override:
-        kinds = ", ".join(dict.fromkeys(record.type for record in taken))
+    """Raise ApiError if a hostname has other DNS records. With `override`, delete them instead."""
+    records = dns.conflicts(request.store, zone.id, name)
+    if records and not override:
+        kinds = ", ".join(dict.fromkeys(record.type for record in records))
         raise ApiError(
             409,
             100117,
             f"Hostname '{name}' already has externally managed DNS records ({kinds}). Either delete them, try a "
             "different hostname, or use the option 'override_existing_dns_record' to override.",
         )
-    for record in taken:
+    for record in records:
         dns.delete(request.store, zone.id, record.id)
 
 
 def attach(request: ApiRequest, service: str, name: str, zone: Zone, override: bool = False) -> dict[str, Any]:
-    """Lead a host to a Worker; one that led to another keeps its id. Called inside `store.write()`."""
+    """Route a hostname to a Worker. An existing custom domain keeps its id. Call it inside `store.write()`."""
     script = scripts.get(request.store, ScriptScope(request.account), service)
     if not listing(request, hostname=name):
         if request.store.count("select count(*) from worker_domains where zone = ?", zone.id) >= MAX_DOMAINS:
@@ -105,7 +105,7 @@ def attach(request: ApiRequest, service: str, name: str, zone: Zone, override: b
 
 
 def detach(request: ApiRequest, ident: str) -> None:
-    """Its DNS record goes with it. Called inside `store.write()`."""
+    """Delete a custom domain with its DNS record. Call it inside `store.write()`."""
     request.store.db.execute("delete from worker_domains where id = ?", (ident,))
     request.invalidate("routes")
 
@@ -142,18 +142,18 @@ async def get_domain_record(request: ApiRequest) -> ApiResponse:
     return ApiResponse(record_to_api(find(request, request.params["domain"])))
 
 
-def origins(request: ApiRequest, given: Any) -> dict[str, Zone]:
-    """The hosts of a list of origins, with their zones."""
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-        raise bad_body('origins are a list of objects such as {"hostname": "app.example.com"}')
-    return dict(read(request, one) for one in given)
+def origins(request: ApiRequest, value: Any) -> dict[str, Zone]:
+    """Read a list of origins. Return zones by hostname."""
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise bad_body('origins must be a list of objects such as {"hostname": "app.example.com"}')
+    return dict(read(request, one) for one in value)
 
 
 async def compare_domains(request: ApiRequest) -> ApiResponse:
-    """What publishing these domains for a Worker would add, change, remove, and which have records in the way."""
-    wanted, service = origins(request, request.json()), request.script.name
+    """Return the changes that `put_script_domains` would make, and the hostnames with conflicting DNS records."""
+    desired, service = origins(request, request.json()), request.script.name
     known = {one["hostname"]: one for one in listing(request)}
-    unknown = {name: zone for name, zone in wanted.items() if name not in known}
+    unknown = {name: zone for name, zone in desired.items() if name not in known}
     blocked = [name for name, zone in unknown.items() if dns.conflicts(request.store, zone.id, name)]
     new = [
         {"hostname": name, "service": service, "environment": ENVIRONMENT, "zone_id": zone.id, "zone_name": zone.name}
@@ -165,24 +165,24 @@ async def compare_domains(request: ApiRequest) -> ApiResponse:
             "conflicting": [one for one in new if one["hostname"] in blocked],
             "updated": [
                 {**record_to_api(known[name]), "modified": known[name]["service"] != service}
-                for name in wanted
+                for name in desired
                 if name in known
             ],
             "removed": [
                 record_to_api(one)
                 for one in known.values()
-                if one["service"] == service and one["hostname"] not in wanted
+                if one["service"] == service and one["hostname"] not in desired
             ],
         }
     )
 
 
 async def put_script_domains(request: ApiRequest) -> ApiResponse:
-    """All custom domains of a Worker at once, as wrangler publishes them: with `override_scope` the others it has are detached."""
+    """Attach hostnames to a Worker, for wrangler. With `override_scope`, detach its other custom domains."""
     body, service = request.json_object(), request.script.name
-    wanted = origins(request, body.get("origins"))
+    desired = origins(request, body.get("origins"))
     known = {one["hostname"]: one for one in listing(request)}
-    elsewhere = [name for name in wanted if known.get(name, {}).get("service", service) != service]
+    elsewhere = [name for name in desired if known.get(name, {}).get("service", service) != service]
     if elsewhere and body.get("override_existing_origin") is not True:
         raise ApiError(
             409,
@@ -192,9 +192,9 @@ async def put_script_domains(request: ApiRequest) -> ApiResponse:
         )
     with request.store.write():
         for one in listing(request, service=service) if body.get("override_scope") is True else ():
-            if one["hostname"] not in wanted:
+            if one["hostname"] not in desired:
                 detach(request, one["id"])
         override = body.get("override_existing_dns_record") is True
         return ApiResponse(
-            [record_to_api(attach(request, service, name, zone, override)) for name, zone in wanted.items()]
+            [record_to_api(attach(request, service, name, zone, override)) for name, zone in desired.items()]
         )
