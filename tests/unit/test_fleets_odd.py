@@ -39,16 +39,16 @@ def declared(*names: str, **options: t.Any) -> dict[str, t.Any]:
     return {**FLEET, "diff": False, "workers": [{"name": name, **options.get(name, {})} for name in names]}
 
 
-def fleet(run: Runner, *names: str, **options: t.Any) -> dict[str, t.Any]:
+def deploy(run: Runner, *names: str, **options: t.Any) -> dict[str, t.Any]:
     return run.ok("namespaced_workers", **declared(*names, **options))
 
 
-def records(run: Runner) -> dict[str, str]:
+def routing_records(run: Runner) -> dict[str, str]:
     entries = run.ok("kv_entries_info", title="Metadata")["kv_entries"]
     return {entry["key"]: json.loads(entry["value"])["worker"] for entry in entries if entry["key"] != LEDGER}
 
 
-def cost(edge: Edge) -> list[str]:
+def script_requests(edge: Edge) -> list[str]:
     """Return what was sent for Workers since the edge was last cleared, shortened."""
     return [
         f"{seen['method']} {seen['path'].partition('/tenants/scripts')[2]}"
@@ -62,70 +62,70 @@ def ledger(run: Runner) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", json.loads(entries[0]["value"]))
 
 
-def test_a_change_of_tags_alone_is_remembered(run: Runner, edge: Edge) -> None:
-    fleet(run, "a", "b", a={"vars": {"PLAN": "pro"}, "secrets": {"KEY": "secret-value-1"}})
+def test_ledger_after_tags_change_keeps_entries(run: Runner, edge: Edge) -> None:
+    deploy(run, "a", "b", a={"vars": {"PLAN": "pro"}, "secrets": {"KEY": "secret-value-1"}})
     before = ledger(run)
     for tags in (["x"], ["y"], []):
         edge.clear()
-        fleet(run, "a", "b", a={"vars": {"PLAN": "pro"}, "secrets": {"KEY": "secret-value-1"}, "tags": tags})
-        assert cost(edge) == ["GET ", "PUT /a/tags", "GET "]
+        deploy(run, "a", "b", a={"vars": {"PLAN": "pro"}, "secrets": {"KEY": "secret-value-1"}, "tags": tags})
+        assert script_requests(edge) == ["GET ", "PUT /a/tags", "GET "]
     edge.clear()
-    fleet(run, "a", "b", a={"vars": {"PLAN": "free"}, "secrets": {"KEY": "secret-value-1"}})
-    assert cost(edge) == ["GET ", "PUT /a", "GET "], "nothing was forgotten, so nothing is read"
+    deploy(run, "a", "b", a={"vars": {"PLAN": "free"}, "secrets": {"KEY": "secret-value-1"}})
+    assert script_requests(edge) == ["GET ", "PUT /a", "GET "], "nothing was forgotten, so nothing is read"
     after = ledger(run)
     assert after["b"] == before["b"] and after["a"][3]["secrets"] == before["a"][3]["secrets"] == ["KEY"]
 
 
-@pytest.mark.parametrize("moved", ["all", "content", "all_but_tags"])
-@pytest.mark.parametrize("carries", ["no", "etag"])
-def test_where_a_listing_has_no_tags_those_that_were_just_written_are_read(
-    run: Runner, edge: Edge, carries: str, moved: str
+@pytest.mark.parametrize("modified_on", ["all", "content", "all_but_tags"])
+@pytest.mark.parametrize("listed_tags", ["no", "etag"])
+def test_fleet_listing_without_tags_reads_written_workers(
+    run: Runner, edge: Edge, listed_tags: str, modified_on: str
 ) -> None:
-    edge.behaviors.list_includes_tags, edge.behaviors.modified_on_updated_by = carries, moved
-    fleet(run, "a", "b")
+    edge.behaviors.list_includes_tags, edge.behaviors.modified_on_updated_by = listed_tags, modified_on
+    deploy(run, "a", "b")
     for tags in (["x"], ["y"]):
-        assert fleet(run, "a", "b", a={"tags": tags})["changed"]
-        assert not fleet(run, "a", "b", a={"tags": tags})["changed"]
+        assert deploy(run, "a", "b", a={"tags": tags})["changed"]
+        assert not deploy(run, "a", "b", a={"tags": tags})["changed"]
         assert set(tags) < set(get(run, edge, "/tags"))
 
 
-def test_what_stays_is_read_even_where_nobody_can_see_that_it_came(run: Runner, edge: Edge) -> None:
+def test_fleet_unmanaged_secret_without_visible_change_is_kept(run: Runner, edge: Edge) -> None:
     edge.behaviors.modified_on_updated_by = "content"
-    keeping = {"vars": {"PLAN": "pro"}, "unmanaged_bindings": "keep"}
-    fleet(run, "a", a=keeping)
+    worker = {"vars": {"PLAN": "pro"}, "unmanaged_bindings": "keep"}
+    deploy(run, "a", a=worker)
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
-    fleet(run, "a", a={**keeping, "vars": {"SEATS": 5}})
+    deploy(run, "a", a={**worker, "vars": {"SEATS": 5}})
     assert secret_names(run, edge) == ["BY_HAND"]
     assert {binding["name"] for binding in get(run, edge, "/bindings")} == {"PLAN", "SEATS", "BY_HAND"}
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "invalid",
     [*NO_LEDGERS, '{"a": [STAMP, 1, 2, 3]}', '{"a": [STAMP, 1, 2, {"secrets": ["GONE"]}]}'],
 )
-def test_a_ledger_that_is_none_is_made_anew(run: Runner, odd: str) -> None:
-    fleet(run, "a", "b", a={"vars": {"PLAN": "pro"}})
-    right = ledger(run)
+def test_ledger_invalid_is_rebuilt(run: Runner, invalid: str) -> None:
+    deploy(run, "a", "b", a={"vars": {"PLAN": "pro"}})
+    valid = ledger(run)
     run.ok(
         "kv_entries",
         title="Metadata",
-        entries=[{"key": LEDGER, "value": odd.replace("STAMP", json.dumps(right["a"][0]))}],
+        entries=[{"key": LEDGER, "value": invalid.replace("STAMP", json.dumps(valid["a"][0]))}],
     )
-    fleet(run, "a", "b", a={"vars": {"PLAN": "pro"}})
-    assert fleet(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
+    deploy(run, "a", "b", a={"vars": {"PLAN": "pro"}})
+    assert deploy(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
     assert {name: len(entry) for name, entry in ledger(run).items()} == {"a": 4, "b": 3}
-    assert not fleet(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
+    assert not deploy(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
 
 
 @pytest.mark.slow
-def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(
+def test_fleet_external_change_during_run_is_repaired_by_next_run(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ledger is written last: what it notes then must not be what others have made of it."""
     monkeypatch.setattr(script_mapping, "UPLOAD_TOLERANCE", 0.0)
     look = NamespacedWorkers.look
 
-    def overtaken(self: NamespacedWorkers, names: t.Collection[str] | None = None) -> None:
+    def change_then_poll(self: NamespacedWorkers, names: t.Collection[str] | None = None) -> None:
         if names is not None:
             time.sleep(2.1)
             self.client.call(
@@ -134,25 +134,29 @@ def test_what_others_change_while_a_fleet_is_written_is_mended_next_time(
         look(self, names)
 
     with monkeypatch.context() as patch:
-        patch.setattr(NamespacedWorkers, "look", overtaken)
-        fleet(run, "a", a={"secrets": None})
+        patch.setattr(NamespacedWorkers, "look", change_then_poll)
+        deploy(run, "a", a={"secrets": None})
     assert secret_names(run, edge) == ["BY_HAND"]
-    fleet(run, "a", a={"secrets": None})
+    deploy(run, "a", a={"secrets": None})
     assert secret_names(run, edge) == []
 
 
-def test_who_answers_for_a_host_name_stays_until_another_does(run: Runner, edge: Edge) -> None:
-    fleet(run, "old", "b", old={"hostnames": ["shop.example.com"]})
-    moved = {**declared("new", "b", new={"hostnames": ["shop.example.com"]}), "prune": True, "prune_limit": "50%"}
+def test_fleet_prune_keeps_worker_until_hostname_moves(run: Runner, edge: Edge) -> None:
+    deploy(run, "old", "b", old={"hostnames": ["shop.example.com"]})
+    moved_options = {
+        **declared("new", "b", new={"hostnames": ["shop.example.com"]}),
+        "prune": True,
+        "prune_limit": "50%",
+    }
     edge.fault(method="PUT", path=".*/scripts/new", status=400, code=10021, message="no", times=1)
     edge.clear()
-    result = run("namespaced_workers", **moved)
+    result = run("namespaced_workers", **moved_options)
     assert result["failed"] and "old: It stays, since it still answers for shop.example.com" in result["msg"]
     assert edge.writes() == [f"PUT /accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/new"]
-    assert result["routing_kv"]["records"] == records(run) == {"shop.example.com": "old"}
-    assert run.ok("namespaced_workers", **moved)["remaining"]["workers"] == 2
-    assert records(run) == {"shop.example.com": "new"}
-    assert not run.ok("namespaced_workers", **moved)["changed"]
+    assert result["routing_kv"]["records"] == routing_records(run) == {"shop.example.com": "old"}
+    assert run.ok("namespaced_workers", **moved_options)["remaining"]["workers"] == 2
+    assert routing_records(run) == {"shop.example.com": "new"}
+    assert not run.ok("namespaced_workers", **moved_options)["changed"]
 
 
 @pytest.mark.parametrize(
@@ -166,16 +170,16 @@ def test_who_answers_for_a_host_name_stays_until_another_does(run: Runner, edge:
         ("POST", ".*/bulk/delete", {"state": "absent"}),
     ],
 )
-def test_no_worker_goes_to_which_a_record_may_lead(
+def test_fleet_failed_record_write_keeps_workers(
     run: Runner, edge: Edge, method: str, path: str, options: dict[str, t.Any]
 ) -> None:
-    fleet(run, "a", "b", a={"hostnames": ["a.example.com"]}, b={"hostnames": ["b.example.com"]})
+    deploy(run, "a", "b", a={"hostnames": ["a.example.com"]}, b={"hostnames": ["b.example.com"]})
     edge.fault(method=method, path=path, status=400, code=10013, message="no", times=1)
     edge.clear()
     result = run("namespaced_workers", **{**FLEET, **options})
     assert result["failed"] and "Broken off, since routing_kv failed" in result["msg"]
     assert not any("/scripts" in write for write in edge.writes())
-    assert result["routing_kv"]["records"] == records(run) == {"a.example.com": "a", "b.example.com": "b"}
+    assert result["routing_kv"]["records"] == routing_records(run) == {"a.example.com": "a", "b.example.com": "b"}
     assert run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
     assert not run.ok("namespaced_workers", **{**FLEET, **options})["changed"]
 
@@ -189,16 +193,19 @@ def test_no_worker_goes_to_which_a_record_may_lead(
         ({"status": 403, "code": 10000}, 2, []),
     ],
 )
-def test_where_deletion_by_tag_fails_they_go_one_by_one(
+def test_fleet_failed_deletion_by_tag_deletes_individually(
     run: Runner, edge: Edge, fault: dict[str, t.Any], left: int, sent: list[str]
 ) -> None:
-    fleet(run, "a", "b", a={"hostnames": ["a.example.com"]})
+    deploy(run, "a", "b", a={"hostnames": ["a.example.com"]})
     edge.fault(method="DELETE", path=".*/scripts$", message="no", times=4, **fault)
     result = run("namespaced_workers", **FLEET, state="absent")
-    records_first, *rest = result["operations"]
+    records_first, *worker_operations = result["operations"]
     assert "/storage/kv/" in records_first, "what was done is told, whatever came after it"
     assert (
-        sorted(operation.replace(operation.split()[1].partition("/scripts")[0] + "/scripts", "") for operation in rest)
+        sorted(
+            operation.replace(operation.split()[1].partition("/scripts")[0] + "/scripts", "")
+            for operation in worker_operations
+        )
         == sent
     )
     edge.clear_faults()
@@ -206,8 +213,8 @@ def test_where_deletion_by_tag_fails_they_go_one_by_one(
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_prune_that_goes_too_far_does_nothing_else_either(run: Runner, edge: Edge, check: bool) -> None:
-    fleet(run, *"abcdefghij")
+def test_fleet_prune_over_limit_changes_nothing(run: Runner, edge: Edge, check: bool) -> None:
+    deploy(run, *"abcdefghij")
     options = {**declared(*"abcdefg", "new", a={"vars": {"PLAN": "pro"}}), "prune": True}
     message = run.refused("namespaced_workers", check=check, **{**options, "prune_limit": "29%"})
     assert (
@@ -222,21 +229,21 @@ def test_a_prune_that_goes_too_far_does_nothing_else_either(run: Runner, edge: E
     }
 
 
-def test_who_is_whose_is_asked_of_nobody_where_the_ledger_tells(run: Runner, edge: Edge) -> None:
-    fleet(run, *"abcdefghij")
+def test_fleet_owner_in_ledger_needs_no_reads(run: Runner, edge: Edge) -> None:
+    deploy(run, *"abcdefghij")
     edge.behaviors.list_includes_tags = "etag"
     edge.clear()
     result = run.ok("namespaced_workers", **declared(*"abcdefghi"), prune=True)
-    assert result["summary"]["changed"] == 1 and cost(edge) == ["GET ", "DELETE /j", "GET "]
+    assert result["summary"]["changed"] == 1 and script_requests(edge) == ["GET ", "DELETE /j", "GET "]
 
 
 @pytest.mark.parametrize("listed", [{}, {"workers": None}, {"workers": ""}, {"workers": {}}])
-def test_a_file_that_was_not_read_does_not_mean_everyone(run: Runner, listed: dict[str, t.Any]) -> None:
-    fleet(run, "a", "b")
+def test_fleet_unread_workers_file_is_refused(run: Runner, listed: dict[str, t.Any]) -> None:
+    deploy(run, "a", "b")
     assert run.refused("namespaced_workers", **FLEET, workers_file="tenants.json", state="absent", **listed)
 
 
-def test_what_is_no_option_of_a_tenant_is_called_so(run: Runner) -> None:
+def test_fleet_unknown_worker_options_are_reported(run: Runner) -> None:
     result = run("namespaced_workers", **declared("a", "b", b={"wrong": 1, "limits": {"cpu": 5}}))
     assert "b: unsupported parameters: limits.cpu, wrong." in result["msg"]
 
@@ -244,7 +251,7 @@ def test_what_is_no_option_of_a_tenant_is_called_so(run: Runner) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("vary_behaviors", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_what_is_remembered_ends_as_what_is_read(run: Runner, edge: Edge, seed: int, vary_behaviors: bool) -> None:
-    for ends in play(run, edge, seed, vary_behaviors=vary_behaviors):
-        assert ends["noted"] == ends["read"]
-        assert ends["shown"] == ends["read"]
+def test_ledger_and_reads_end_in_same_state(run: Runner, edge: Edge, seed: int, vary_behaviors: bool) -> None:
+    for state in play(run, edge, seed, vary_behaviors=vary_behaviors):
+        assert state["noted"] == state["read"]
+        assert state["shown"] == state["read"]
