@@ -23,6 +23,7 @@ from ._engine.fleet import IN_FULL, Unfit
 from ._engine.plan import knowable
 from ._engine.progress import Progress
 from ._engine.resource import UNKNOWN, Kind, Spec
+from ._renamed import add_new_names
 from ._worker.source import PACKED_SOURCES
 
 AUTH: dict[str, Spec] = {
@@ -169,7 +170,10 @@ class Module(AnsibleModule):
 
     def fail(self, message: str, **result: t.Any) -> t.NoReturn:
         """Fail with a message from which our own scrubbing took the secrets."""
-        self.fail_json(msg=self.scrubbed(message), **result)
+        self.fail_json(self.scrubbed(message), **result)
+
+    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
+        super().fail_json(msg=add_new_names(msg, self.argument_spec), **result)
         raise AssertionError("fail_json does not return")
 
     def _load_params(self) -> None:
@@ -237,7 +241,9 @@ class Module(AnsibleModule):
         if not why and isinstance(element, dict):
             result = validator.validate(element)
             why = [
-                f"unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
+                add_new_names(f"unsupported parameters: {error.msg}", self.argument_spec)
+                if isinstance(error, UnsupportedError)
+                else error.msg
                 for error in result.errors
             ]
             if not why:
