@@ -40,20 +40,20 @@ class Caches:
     def __init__(self, edge: Edge, host: str, url: str | None = None) -> None:
         self.edge, self.host, self.url = edge, host, url or f"http://{uuid.uuid4()}.example.com/x"
 
-    def run(self, operation: str, name: str | None, request: dict[str, Any] | None, options: Any) -> Any:
-        call = {"operation": operation, "name": name, "url": self.url, "init": request, "options": options}
+    def run(self, operation: str, name: str | None, init: dict[str, Any] | None, options: Any) -> Any:
+        call = {"operation": operation, "name": name, "url": self.url, "init": init, "options": options}
         return self.edge.get(self.host, method="POST", json=call).json()
 
     def put(
-        self, body: str | None = "kept", name: str | None = None, request: dict[str, Any] | None = None, **init: Any
+        self, body: str | None = "kept", name: str | None = None, init: dict[str, Any] | None = None, **response_init: Any
     ) -> Any:
-        return self.run("put", name, request, {"body": body, **init})
+        return self.run("put", name, init, {"body": body, **response_init})
 
-    def match(self, name: str | None = None, request: dict[str, Any] | None = None, **options: Any) -> Any:
-        return self.run("match", name, request, options)
+    def match(self, name: str | None = None, init: dict[str, Any] | None = None, **options: Any) -> Any:
+        return self.run("match", name, init, options)
 
-    def delete(self, name: str | None = None, request: dict[str, Any] | None = None, **options: Any) -> Any:
-        return self.run("delete", name, request, options)
+    def delete(self, name: str | None = None, init: dict[str, Any] | None = None, **options: Any) -> Any:
+        return self.run("delete", name, init, options)
 
     def text(self, name: str | None = None) -> str | None:
         found = self.match(name)
@@ -155,10 +155,10 @@ def test_cache_put_not_storable_response_is_ignored(cache: Caches, status: int, 
 
 
 def test_cache_put_authorized_request_requires_public(cache: Caches) -> None:
-    request = {"headers": {"authorization": "Bearer x"}}
-    cache.put(request=request, headers=HOUR)
+    init = {"headers": {"authorization": "Bearer x"}}
+    cache.put(init=init, headers=HOUR)
     assert cache.match() is None
-    cache.put(request=request, headers={"cache-control": "public, max-age=60"})
+    cache.put(init=init, headers={"cache-control": "public, max-age=60"})
     assert cache.text() == "kept"
 
 
@@ -174,7 +174,7 @@ def test_cache_entry_expires(cache: Caches) -> None:
     [
         ({"status": 206}, "TypeError: Cannot cache response to a range request (206 Partial Content)."),
         ({"headers": {"vary": "accept, *"}}, "TypeError: Cannot cache response with 'Vary: *' header."),
-        ({"request": {"method": "POST"}}, "TypeError: Cannot cache response to non-GET request."),
+        ({"init": {"method": "POST"}}, "TypeError: Cannot cache response to non-GET request."),
     ],
 )
 def test_cache_put_invalid_response_or_request_raises(cache: Caches, options: dict[str, Any], message: str) -> None:
@@ -184,11 +184,11 @@ def test_cache_put_invalid_response_or_request_raises(cache: Caches, options: di
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])
 def test_cache_match_other_method_requires_ignore_method(cache: Caches, method: str) -> None:
     cache.put()
-    request = {"method": method}
-    assert cache.match(request=request) is None
-    assert cache.match(request=request, ignoreMethod=True)["text"] == "kept"
-    assert cache.delete(request=request) is False
-    assert cache.delete(request=request, ignoreMethod=True) is True
+    init = {"method": method}
+    assert cache.match(init=init) is None
+    assert cache.match(init=init, ignoreMethod=True)["text"] == "kept"
+    assert cache.delete(init=init) is False
+    assert cache.delete(init=init, ignoreMethod=True) is True
 
 
 @pytest.mark.parametrize("field", ["ignoreSearch", "ignoreVary", "cacheName"])
@@ -224,7 +224,7 @@ def test_cache_put_invalid_url_raises(edge: Edge, cache: Caches, url: str, messa
 
 
 @pytest.mark.parametrize(
-    ("request", "status", "text"),
+    ("headers", "status", "text"),
     [
         ({"if-none-match": '"v1"'}, 304, ""),
         ({"if-none-match": 'W/"v1"'}, 304, ""),
@@ -248,10 +248,10 @@ def test_cache_put_invalid_url_raises(edge: Edge, cache: Caches, url: str, messa
     ],
 )
 def test_cache_match_conditional_or_range_request_returns_matching_status(
-    cache: Caches, request: dict[str, str], status: int, text: str
+    cache: Caches, headers: dict[str, str], status: int, text: str
 ) -> None:
     cache.put("0123456789", headers={"etag": '"v1"', "last-modified": "Wed, 01 Jan 2025 00:00:00 GMT", **HOUR})
-    found = cache.match(request={"headers": request})
+    found = cache.match(init={"headers": headers})
     assert (found["status"], found["text"], found["headers"]["cf-cache-status"]) == (status, text, "HIT")
     span = {"234": "2-4", "789": "7-9", "56789": "5-9"}.get(text, "*")
     assert found["headers"].get("content-range") == (f"bytes {span}/10" if status in (206, 416) else None)
