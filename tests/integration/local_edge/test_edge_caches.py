@@ -45,7 +45,11 @@ class Caches:
         return self.edge.get(self.host, method="POST", json=call).json()
 
     def put(
-        self, body: str | None = "kept", name: str | None = None, init: dict[str, Any] | None = None, **response_init: Any
+        self,
+        body: str | None = "kept",
+        name: str | None = None,
+        init: dict[str, Any] | None = None,
+        **response_init: Any,
     ) -> Any:
         return self.run("put", name, init, {"body": body, **response_init})
 
