@@ -36,16 +36,16 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    def display(self, text: str, **how: t.Any) -> None:
-        self.shown.append((self.now, text, how))
+    def display(self, text: str, **options: t.Any) -> None:
+        self.shown.append((self.now, text, options))
 
 
-def progress(label: str = "Workers in dispatch namespace 'tenants'", total: int = 200, **told: t.Any) -> Progress:
+def progress(label: str = "Workers in dispatch namespace 'tenants'", total: int = 200, **values: t.Any) -> Progress:
     rate_limiter = unittest.mock.Mock(spec=RateLimiter, remaining=lambda: 900, seconds_for=lambda count: 0.0)
-    return Progress(label, total, rate_limiter, **told)
+    return Progress(label, total, rate_limiter, **values)
 
 
-def test_what_is_to_go_heeds_the_budget() -> None:
+def test_progress_seconds_left_respects_rate_limit() -> None:
     work = progress(total=2000, done=1000, began=time.time() - 100)
     assert work.seconds_left == pytest.approx(100, abs=5)
     work.rate_limiter = RateLimiter({"default": RateLimit(1200, 300)})
@@ -54,19 +54,19 @@ def test_what_is_to_go_heeds_the_budget() -> None:
     assert work.seconds_left == pytest.approx((3000 - 1200) * 300 / 1200, abs=5), "after the burst, four a second"
 
 
-def test_a_line_is_told_every_ten_seconds_at_most() -> None:
+def test_progress_lines_appear_at_most_every_ten_seconds() -> None:
     clock = Clock()
     shown, work = _progress.Shown(0, clock.display, clock), progress()
     for _second in range(35):
         clock.now += 1
         shown(work)
     shown.end()
-    assert [when for when, _text, _how in clock.shown] == [1010, 1020, 1030] and all(
-        "\r" not in text for _when, text, _how in clock.shown
+    assert [when for when, _text, _options in clock.shown] == [1010, 1020, 1030] and all(
+        "\r" not in text for _when, text, _options in clock.shown
     )
 
 
-def test_a_bar_is_drawn_in_place_and_wiped() -> None:
+def test_progress_bar_is_redrawn_and_erased() -> None:
     clock = Clock()
     shown, work = _progress.Shown(80, clock.display, clock), progress()
     shown.end()
@@ -79,13 +79,13 @@ def test_a_bar_is_drawn_in_place_and_wiped() -> None:
     assert (
         3 <= len(texts) <= 6 and all(text.startswith(_progress.WIPE) for text in texts) and texts[-1] == _progress.WIPE
     )
-    assert all(how == {"screen_only": True, "newline": False} for _when, _text, how in clock.shown), (
+    assert all(options == {"screen_only": True, "newline": False} for _when, _text, options in clock.shown), (
         "a bar is in no log"
     )
     assert all(len(text.removeprefix(_progress.WIPE)) <= 80 for text in texts)
 
 
-def test_what_is_said() -> None:
+def test_progress_line_shows_counts_and_times() -> None:
     assert _progress.line(progress(), 0.0) == "0/200, 0 changed, 0 failed, 900 requests left"
     work = progress(began=time.time() - 60, done=50, changed=49, failed=1)
     assert re.fullmatch(r"50/200, 3:0\d to go, 49 changed, 1 failed, 900 requests left", _progress.line(work, 0.0))
@@ -106,7 +106,7 @@ def test_what_is_said() -> None:
     ]
 
 
-def test_what_matters_fits_on_a_terminal_of_80_columns() -> None:
+def test_progress_bar_fits_80_columns() -> None:
     work = progress(total=10_000, began=time.time() - 60, done=2500, changed=2400, failed=100)
     assert re.fullmatch(
         r"\[###\.{9}\] 2500/10000, 3:0\d to go, 2400 changed, 100 failed, .*", _progress.drawn(work, 0.0, 79)
@@ -114,17 +114,17 @@ def test_what_matters_fits_on_a_terminal_of_80_columns() -> None:
     assert len(_progress.drawn(work, 0.0, 40)) == 40
 
 
-def test_a_wait_is_told_when_it_begins() -> None:
+def test_progress_wait_is_shown_once_at_its_start() -> None:
     clock = Clock()
     shown, work = _progress.Shown(0, clock.display, clock), progress()
     for _second in range(5):
         clock.now += 1
         work.waits_until = 1100.0 + clock.now % 1
         shown(work)
-    assert [when for when, _text, _how in clock.shown] == [1001]
+    assert [when for when, _text, _options in clock.shown] == [1001]
 
 
-def test_many_threads_may_tell() -> None:
+def test_progress_updates_from_many_threads_are_counted() -> None:
     clock, seen = Clock(), []
     work = progress(total=800)
     with watched(_progress.Shown(0, clock.display, clock)), watched(lambda one: seen.append(one.done)):
@@ -139,7 +139,7 @@ def test_many_threads_may_tell() -> None:
 
 
 @pytest.mark.parametrize("absent", [False, True])
-def test_no_more_are_done_than_there_are(run: Runner, edge: Edge, absent: bool) -> None:
+def test_progress_counts_each_worker_once(run: Runner, edge: Edge, absent: bool) -> None:
     run.ok("dispatch_namespace", name="tenants")
     run.ok("kv_namespace", title="Metadata")
     fleet = {"dispatch_namespace": "tenants", "owner": "mine", "routing_kv": {"title": "Metadata"}}
@@ -164,25 +164,25 @@ def test_no_more_are_done_than_there_are(run: Runner, edge: Edge, absent: bool) 
     assert seen[-1][2] == (0 if absent else 1)
 
 
-def test_where_a_bar_can_be_drawn() -> None:
-    ours, theirs = pty.openpty()
-    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+def test_on_terminal_detects_terminals() -> None:
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
     for output, variables, drawn in (
-        (theirs, {}, True),
-        (theirs, {"AWX_ISOLATED_DATA_DIR": "/x"}, False),
+        (terminal, {}, True),
+        (terminal, {"AWX_ISOLATED_DATA_DIR": "/x"}, False),
         (subprocess.DEVNULL, {}, False),
     ):
-        with subprocess.Popen(sleeping, stdout=output) as process:
+        with subprocess.Popen(command, stdout=output) as process:
             assert _progress.on_terminal(variables, process.pid) is drawn
             process.kill()
-    os.close(ours)
-    os.close(theirs)
+    os.close(controller)
+    os.close(terminal)
     assert not _progress.on_terminal({}, 2**22 + 1), "there is no such process, or no such folder on this system"
 
 
-def test_nothing_is_said_where_nobody_reads() -> None:
-    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
-    with subprocess.Popen(sleeping, stdout=subprocess.PIPE) as process:
+def test_is_read_detects_closed_output() -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout and _progress.is_read(process.pid)
         process.stdout.close()
         assert not _progress.is_read(process.pid)
