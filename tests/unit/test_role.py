@@ -17,22 +17,22 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
 
 ROLE = pathlib.Path(__file__).parents[2] / "roles/platform"
 #: Said once for the whole platform, but for what the router may do otherwise.
-ONCE = {*COMMON_OPTIONS} - {"update_secrets", "take_over", "allow_replace"}
+PLATFORM_WIDE_OPTIONS = {*COMMON_OPTIONS} - {"update_secrets", "take_over", "allow_replace"}
 
 
-def test_a_route_takes_every_option_of_a_route() -> None:
+def test_platform_routes_accept_all_route_options() -> None:
     declared = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"][
         "platform_routes"
     ]["options"]
     assert set(declared) == {*ROUTE, *ROUTE["worker"]["aliases"]}
 
 
-def test_the_router_takes_every_option_of_a_worker() -> None:
+def test_platform_router_accepts_all_worker_options() -> None:
     declared = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"][
         "platform_router"
     ]["options"]
     tasks = yaml.safe_load((ROLE / "tasks/present.yml").read_text())
     passed = next(task["tenantry.cloudflare_workers.worker"] for task in tasks if task["name"] == "Deploy the router")
     options = set(Worker.spec())
-    assert set(declared) == options - ONCE
+    assert set(declared) == options - PLATFORM_WIDE_OPTIONS
     assert set(passed) & options == options
