@@ -22,7 +22,7 @@ STATUSES = "Valid status codes are 200, 301, 302 (default), 303, 307, or 308. Go
 def parse(name: str, value: Any) -> Any:
     config = {name: value}
     asset_rules.check(config)
-    return asset_rules.applied(config)[name]
+    return asset_rules.compile_rules(config)[name]
 
 
 def error_lines(config: dict[str, Any]) -> list[str]:
@@ -219,5 +219,5 @@ def test_base_path_valid_path_is_normalized(path: str, expected: str) -> None:
 
 @pytest.mark.parametrize("path", ["", "//h.test", "https://h.test/", "/a?b", "/a#b", "/a%20b", "/a\\b", "/a\nb"])
 def test_base_path_invalid_path_is_refused(path: str) -> None:
-    rule = "it has no scheme, host, query, fragment, backslash, control character or percent-encoding"
-    assert error_lines({"base_path": path}) == [f"{path!r} is not a path: {rule}"]
+    rule = "It must not have a scheme, host, query, fragment, backslash, control character or percent-encoding."
+    assert error_lines({"base_path": path}) == [f"{path!r} is not a valid path. {rule}"]

@@ -154,7 +154,7 @@ class FakeEdge:
         self.calls: list[tuple[str, Any]] = []
         self.down = False
 
-    async def act(self, path: str, body: Any) -> None:
+    async def call_admin(self, path: str, body: Any) -> None:
         if self.down:
             raise ApiError(500, 10002, "down")
         self.calls.append((path, body))
@@ -166,19 +166,23 @@ def test_collect_garbage_storage_without_owner_is_wiped(client: Client, database
     path = client.namespace()
     client.call("PUT", f"{path}/a", files=form(migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]}))
     room = store.one("select json_extract(extras, '$.migrations.classes.Room.id') as id from scripts")["id"]
-    assert objects.note(store, objects.D1, ident) and objects.note(store, room, "1") and objects.note(store, room, "1")
-    assert objects.note(store, objects.D1, "of nothing") is False
+    assert (
+        objects.register_storage(store, objects.D1, ident)
+        and objects.register_storage(store, room, "1")
+        and objects.register_storage(store, room, "1")
+    )
+    assert objects.register_storage(store, objects.D1, "of nothing") is False
     assert objects.orphans(store) == [(objects.D1, "of nothing")]
-    asyncio.run(objects.collect_garbage(store, edge.act))
+    asyncio.run(objects.collect_garbage(store, edge.call_admin))
     assert edge.calls == [("/wipe", {"kind": objects.D1, "id": "of nothing"})] and objects.orphans(store) == []
     client.call("DELETE", f"{path}/a")
     client.call("DELETE", database)
     assert sorted(objects.orphans(store)) == sorted([(room, "1"), (objects.D1, ident)])
     edge.down = True
-    asyncio.run(objects.collect_garbage(store, edge.act))
+    asyncio.run(objects.collect_garbage(store, edge.call_admin))
     assert len(objects.orphans(store)) == 2, "storage that could not be wiped is still listed"
     edge.down = False
-    asyncio.run(objects.collect_garbage(store, edge.act))
+    asyncio.run(objects.collect_garbage(store, edge.call_admin))
     assert (len(edge.calls), objects.orphans(store)) == (3, [])
 
 

@@ -21,7 +21,7 @@ from local_edge.errors import ApiError
 from local_edge.model import r2, r2_objects, r2_uploads
 from local_edge.model.r2 import Bucket
 from local_edge.model.r2_objects import Description, Object
-from local_edge.model.r2_requests import Conditions, resolved
+from local_edge.model.r2_requests import Conditions, resolve_range
 from local_edge.store import Store
 
 BUCKETS = "/r2/buckets"
@@ -430,23 +430,23 @@ def test_resolved_all_ranges_match_model(size: int) -> None:
     for offset, length in itertools.product(numbers, numbers):
         range_options = {name: value for name, value in (("offset", offset), ("length", length)) if value is not None}
         if not range_options:
-            assert resolved(None, size) == resolved({}, size) == (0, size)
+            assert resolve_range(None, size) == resolve_range({}, size) == (0, size)
             continue
         start = offset or 0
         expected = body[start:] if length is None else body[start : start + length]
         if expected:
-            assert resolved(range_options, size) == (start, len(expected))
+            assert resolve_range(range_options, size) == (start, len(expected))
         else:
             with pytest.raises(ApiError, match="not satisfiable"):
-                resolved(range_options, size)
+                resolve_range(range_options, size)
     for suffix in numbers[1:]:
         if suffix and size:
-            start, length = resolved({"suffix": suffix}, size)
+            start, length = resolve_range({"suffix": suffix}, size)
             assert body[start : start + length] == body[-suffix:]
     for header in ("bytes=0-", "bytes=1-3", " BYTES = 3 - ", "bytes=9-20", "bytes=-3", "bytes=-50"):
         first, last = header.strip().lower().removeprefix("bytes").strip(" =").split("-")
         expected = body[int(first) : int(last) + 1 if last.strip() else None] if first.strip() else body[-int(last) :]
-        start, length = resolved({"header": header}, size)
+        start, length = resolve_range({"header": header}, size)
         assert body[start : start + length] == (expected or body), header
     for header in (
         "",
@@ -462,7 +462,7 @@ def test_resolved_all_ranges_match_model(size: int) -> None:
         "bytes=1",
         "bytes=1-" + "9" * 5000,
     ):
-        assert resolved({"header": header}, size) == (0, size), f"{header} selects the whole object"
+        assert resolve_range({"header": header}, size) == (0, size), f"{header} selects the whole object"
 
 
 def conditions_hold(options: dict[str, Any], etag: str | None, uploaded: int) -> bool:
@@ -504,7 +504,7 @@ def test_conditions_all_combinations_match_rfc_9110() -> None:
 
 def test_conditions_etags_and_times_in_headers_are_parsed() -> None:
     def holds(**options: Any) -> bool:
-        return Conditions.read(options).hold("mine", 5400)
+        return Conditions.read(options).are_met("mine", 5400)
 
     assert holds(ifMatch='"a", "mine"') and holds(ifMatch='W/"a",,"mine" ,"b"') and not holds(ifMatch='W/"mine"')
     assert holds(ifMatch=["mine"]) and holds(ifMatch=["*"]) and not holds(ifMatch=['"mine"'])

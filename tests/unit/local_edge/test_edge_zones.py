@@ -83,7 +83,7 @@ def test_dns_record_create_patch_replace_delete_returns_current_state(client: Cl
     ],
 )
 def test_dns_name_any_form_becomes_fully_qualified(name: str, expected: str) -> None:
-    assert dns.completed(name, ZONE) == expected
+    assert dns.full_name(name, ZONE) == expected
 
 
 @pytest.mark.parametrize(

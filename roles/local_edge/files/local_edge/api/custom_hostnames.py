@@ -80,7 +80,7 @@ def check_origin(request: ApiRequest, given: object) -> str:
     if isinstance(given, str) and given.startswith("*"):
         raise refuse(1420, "Wildcard custom origin hostnames are not supported.")
     name = custom_hostnames.check_name(given, "custom origin hostname", 1415, reserved=not own)
-    if request.settings.require_dns and not dns.addressed(request.store, zone.id, name, proxied=False):
+    if request.settings.require_dns and not dns.has_address_record(request.store, zone.id, name, proxied=False):
         raise refuse(
             1421,
             "The custom origin hostname you specified does not exist on Cloudflare as a DNS record (A, AAAA or CNAME) "
@@ -212,7 +212,7 @@ async def put_fallback_origin(request: ApiRequest) -> ApiResponse:
     origin = custom_hostnames.check_name(
         request.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False
     )
-    proxied = not request.settings.require_dns or dns.addressed(request.store, zone.id, origin, proxied=True)
+    proxied = not request.settings.require_dns or dns.has_address_record(request.store, zone.id, origin, proxied=True)
     if not f".{origin}".endswith(f".{zone.name}") or not proxied:
         raise refuse(
             1421, f"The fallback origin {origin} is not a proxied DNS record (A, AAAA or CNAME) in your zone:{zone.id}."

@@ -51,8 +51,8 @@ class Databases(Product):
     async def delete_object(self, request: ApiRequest) -> ApiResponse:
         ident = self.find(request)["id"]
         answer = await super().delete_object(request)
-        if objects.is_noted(request.store, self.kind, ident):
-            await objects.wipe(request.store, request.runtime.call_admin, self.kind, ident)
+        if objects.is_registered(request.store, self.kind, ident):
+            await objects.delete_storage(request.store, request.runtime.call_admin, self.kind, ident)
         return answer
 
     async def update_object(self, request: ApiRequest) -> ApiResponse:
@@ -122,7 +122,7 @@ async def call_database(request: ApiRequest, path: str, **body: Any) -> Any:
 
 async def size(request: ApiRequest, ident: str) -> Mapping[str, Any]:
     """Return number of tables and size of a database. {} for an unused one, since a query would create its storage."""
-    if not objects.is_noted(request.store, objects.D1, ident):
+    if not objects.is_registered(request.store, objects.D1, ident):
         return {}
     (counted,) = await call_database(request, "/query", id=ident, queries=[{"sql": TABLES}])
     return {"num_tables": counted["rows"][0][0], "file_size": counted["meta"]["size_after"]}
@@ -197,12 +197,12 @@ def task_status(kind: str, error: str | None = None, **more: Any) -> ApiResponse
 def signed_url(request: ApiRequest, name: str, method: str) -> str:
     """Return a URL to upload or download a file without a token, valid for an hour."""
     base = f"http://{request.headers['host']}{PREFIX}/accounts/{request.account}"
-    return f"{base}/d1/files/{name}?pass={d1.pass_for(request.store, name, method)}"
+    return f"{base}/d1/files/{name}?pass={d1.sign_url(request.store, name, method)}"
 
 
 def file_of(request: ApiRequest) -> d1.File:
     """Return the file of a signed URL. Raise ApiError if the URL is invalid or expired."""
-    return d1.passed(request.store, request.params["file"], request.method, request.query.get("pass", ""))
+    return d1.verify_url(request.store, request.params["file"], request.method, request.query.get("pass", ""))
 
 
 async def import_(request: ApiRequest) -> ApiResponse:

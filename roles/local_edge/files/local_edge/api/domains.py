@@ -98,7 +98,7 @@ def attach(request: ApiRequest, service: str, name: str, zone: Zone, override: b
         request.store.db.execute(
             "insert into worker_domains values (?, ?, ?, ?, ?)", (ident, zone.id, name, str(uuid.uuid4()), script.id)
         )
-        dns.claim(request.store, zone, name, ident)
+        dns.create_domain_record(request.store, zone, name, ident)
     request.store.db.execute("update worker_domains set script = ? where hostname = ?", (script.id, name))
     request.invalidate("routes")
     return listing(request, hostname=name)[0]

@@ -119,7 +119,7 @@ async def get_object(request: ApiRequest) -> ApiResponse:
             "secondsGranularity": True,
         }
     )
-    if not wanted.hold(found.etag, found.uploaded):
+    if not wanted.are_met(found.etag, found.uploaded):
         return ApiResponse(status=304, content=b"", headers=http_headers(found))
     return ApiResponse(content=r2_objects.content(request.store, found, 0, found.size), headers=http_headers(found))
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules of static assets: what `_redirects`, `_headers`, `run_worker_first` and `base_path` say, and why some of it cannot be taken."""
+"""The rules of static assets: parse and validate `_redirects`, `_headers`, `run_worker_first` and `base_path`."""
 
 from __future__ import annotations
 
@@ -15,120 +15,120 @@ from local_edge.errors import ApiError
 
 MAX_STATIC, MAX_DYNAMIC, MAX_HEADERS, MAX_LINE = 2000, 100, 100, 2000
 MAX_ROUTES, MAX_ROUTE = 100, 100
-#: 200 serves another file under the same address, the others redirect.
+#: 200 serves another file under the same URL, the others redirect.
 STATUSES = ("200", "301", "302", "303", "307", "308")
-#: `*` stands for anything, `:name` for one segment.
+#: `*` matches anything, `:name` one segment.
 DYNAMIC = re.compile(r"\*|:[A-Za-z]\w*", re.ASCII)
 ABSOLUTE = re.compile(r"https://+([^/]+)/?(.*)")
 INDEX = re.compile(r"/index(.html)?$")
 NAME = r"[\w!#$%&'*+.^`|~-]+"
 SET, UNSET = re.compile(rf"({NAME})\s*:\s*(.+)", re.ASCII), re.compile(rf"! +({NAME})", re.ASCII)
-#: What the parts of a URL hold as it is; all else is percent-encoded.
+#: The characters that are not percent-encoded, by part of the URL.
 PLAIN = {
     part: "".join(set(string.ascii_letters + string.digits + string.punctuation) - set(encoded))
     for part, encoded in (("path", '"#<>?^`{}'), ("query", '"#<>'), ("fragment", '"<>`'))
 }
 
 
-class Refused(Exception):
-    """A rule that cannot be taken."""
+class RuleError(Exception):
+    """A rule is not valid."""
 
 
-class Full(Refused):
-    """A rule too many, as are all that follow."""
+class TooManyRules(RuleError):
+    """A rule exceeds the maximum, and so do all after it."""
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Refuse a configuration of assets with rules that cannot be taken."""
-    for name, (_rules, wrong) in read(config).items():
-        if wrong:
-            raise ApiError(400, 100324, "\n".join([f"Invalid {name} configuration:", *wrong]))
+    """Raise ApiError if the rules of an assets configuration are not valid."""
+    for name, (_rules, errors) in read(config).items():
+        if errors:
+            raise ApiError(400, 100324, "\n".join([f"Invalid {name} configuration:", *errors]))
 
 
-def applied(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The rules of a configuration by the name of their setting, as the edge takes them."""
-    return {name: rules for name, (rules, _wrong) in read(config).items()}
+def compile_rules(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rules of a configuration for the edge, by the name of their setting."""
+    return {name: rules for name, (rules, _errors) in read(config).items()}
 
 
 def read(config: Mapping[str, Any]) -> dict[str, tuple[Any, list[str]]]:
-    """The rules, and what is wrong with others."""
+    """Return the valid rules and the errors of the others, by setting."""
     return {
-        "_redirects": taken(config.get("_redirects", ""), Redirects(config.get("html_handling") != "none")),
-        "_headers": taken(config.get("_headers", ""), Headers()),
+        "_redirects": parse_lines(config.get("_redirects", ""), Redirects(config.get("html_handling") != "none")),
+        "_headers": parse_lines(config.get("_headers", ""), Headers()),
         "run_worker_first": routes(config.get("run_worker_first", False)),
         "base_path": base_path(config.get("base_path", "/")),
     }
 
 
-def taken(text: str, reader: Redirects | Headers) -> tuple[Any, list[str]]:
-    """What a reader made of the lines that say something, and why it refused others."""
-    wrong = []
+def parse_lines(text: str, reader: Redirects | Headers) -> tuple[Any, list[str]]:
+    """Parse the lines except blank ones and comments. Return the rules and the errors."""
+    errors = []
     for number, line in enumerate(map(str.strip, text.removeprefix("\ufeff").split("\n")), 1):
         if not line or line.startswith("#"):
             continue
         try:
             if len(line) > MAX_LINE:
-                raise Refused(f"Maximum line length of {MAX_LINE} exceeded")
-            reader.take(line)
-        except Refused as refused:
-            wrong.append(f"Line {number}: {refused}")
-            if isinstance(refused, Full):
+                raise RuleError(f"Maximum line length of {MAX_LINE} exceeded")
+            reader.add_line(line)
+        except RuleError as error:
+            errors.append(f"Line {number}: {error}")
+            if isinstance(error, TooManyRules):
                 break
-    return reader.applied(), wrong
+    return reader.compiled(), errors
 
 
 class Redirects:
-    """Lines of `/from /to 301`. Exact paths come first, as far as they stand above all dynamic ones."""
+    """Lines such as `/from /to 301`. A rule is dynamic if it has a placeholder or follows one that has."""
 
     def __init__(self, html_handling: bool) -> None:
         self.html_handling = html_handling
         self.static: dict[str, dict[str, Any]] = {}
         self.dynamic: dict[str, dict[str, Any]] = {}
 
-    def take(self, line: str) -> None:
+    def add_line(self, line: str) -> None:
         tokens = re.sub(r"\s+#.*", "", line).split()
         if len(tokens) not in (2, 3):
-            raise Refused(f"Expected exactly 2 or 3 whitespace-separated tokens. Got {len(tokens)}.")
+            raise RuleError(f"Expected exactly 2 or 3 whitespace-separated tokens. Got {len(tokens)}.")
         source, target, status = (*tokens, "302")[:3]
         if ABSOLUTE.match(source):
-            raise Refused("Only relative URLs are allowed.")
+            raise RuleError("Only relative URLs are allowed.")
         source = address(source if source.startswith("/") else f"/{source}")
-        rules = self.room(source)
+        rules = self.table_for(source)
         target = address(target, whole=True)
         self.check(source, target, status)
         rules[source] = {"to": target, "status": int(status)}
 
-    def room(self, source: str) -> dict[str, dict[str, Any]]:
-        """Where a rule belongs, if there is room for it."""
+    def table_for(self, source: str) -> dict[str, dict[str, Any]]:
+        """Return the table of a rule. Raise TooManyRules if it is full."""
         kind, rules, limit = (
             ("dynamic", self.dynamic, MAX_DYNAMIC)
             if self.dynamic or DYNAMIC.search(source)
             else ("static", self.static, MAX_STATIC)
         )
         if len(rules) == limit:
-            raise Full(f"Maximum number of {kind} _redirects rules limit of {limit} exceeded")
+            raise TooManyRules(f"Maximum number of {kind} _redirects rules limit of {limit} exceeded")
         return rules
 
     def check(self, source: str, target: str, status: str) -> None:
         relative = target.startswith("/")
         if status not in STATUSES:
-            raise Refused(f"Valid status codes are 200, 301, 302 (default), 303, 307, or 308. Got {status}.")
+            raise RuleError(f"Valid status codes are 200, 301, 302 (default), 303, 307, or 308. Got {status}.")
         if (
             relative
             and INDEX.search(target)
             and (source.endswith("/*") or (source.endswith("/") and self.html_handling))
         ):
-            raise Refused(
+            raise RuleError(
                 "Infinite loop detected in this rule. "
                 "This would cause a redirect to strip `.html` or `/index` and end up triggering this rule again."
             )
         if source in self.static or source in self.dynamic:
-            raise Refused(f"Duplicate rule for path {source}")
+            raise RuleError(f"Duplicate rule for path {source}")
         if status == "200" and not relative:
-            raise Refused(f"Proxy (200) redirects can only point to relative paths. Got {target}")
+            raise RuleError(f"Proxy (200) redirects can only point to relative paths. Got {target}")
 
-    def applied(self) -> dict[str, Any]:
-        """`{"static": {path: {"to", "status"}}, "dynamic": [{"pattern", "to", "status"}]}`."""
+    def compiled(self) -> dict[str, Any]:
+        """Return `{"static": {path: {"to", "status"}}, "dynamic": [{"pattern", "to", "status"}]}`."""
         return {
             "static": self.static,
             "dynamic": [{"pattern": source, **rule} for source, rule in self.dynamic.items()],
@@ -136,49 +136,50 @@ class Redirects:
 
 
 class Headers:
-    """Blocks of a pattern and, below it, lines of `Name: value` or `! Name`. All whose pattern fits apply, in their order."""
+    """Blocks of a pattern and lines of `Name: value` or `! Name`. All matching blocks apply, in their order."""
 
     def __init__(self) -> None:
         self.blocks: dict[str, dict[str, Any]] = {}
         self.current: dict[str, Any] | None = None
 
-    def take(self, line: str) -> None:
+    def add_line(self, line: str) -> None:
         if re.match(r"/|\S+://", line):
-            # What stands below a pattern that is refused belongs to nothing.
+            # Set before the check, so that the lines below an invalid pattern are dropped with it.
             self.current = {"set": {}, "unset": []}
             self.blocks[self.pattern(line)] = self.current
         elif self.current is None:
-            raise Refused("Expected a path before headers")
+            raise RuleError("Expected a path before headers")
         elif removed := UNSET.fullmatch(line):
             self.current["unset"].append(removed[1].lower())
-        elif given := SET.fullmatch(line):
-            name, before = given[1].lower(), self.current["set"].get(given[1].lower())
-            self.current["set"][name] = f"{before}, {given[2]}" if before else given[2]
+        elif header := SET.fullmatch(line):
+            name, before = header[1].lower(), self.current["set"].get(header[1].lower())
+            self.current["set"][name] = f"{before}, {header[2]}" if before else header[2]
         else:
-            raise Refused("Invalid header format")
+            raise RuleError("Invalid header format")
 
     def pattern(self, line: str) -> str:
         pattern = address(line)
         absolute = ABSOLUTE.match(pattern)
         if absolute and re.search(r":\d+$", absolute[1]):
-            raise Refused(f"Specifying ports is not supported. Got {line}")
+            raise RuleError(f"Specifying ports is not supported. Got {line}")
         if pattern.count("*") + len(re.findall(r":splat\b", pattern, re.ASCII)) > 1:
-            raise Refused("Only one wildcard is allowed per rule. Use a named placeholder (e.g. :project) instead.")
+            raise RuleError("Only one wildcard is allowed per rule. Use a named placeholder (e.g. :project) instead.")
         if pattern not in self.blocks and len(self.blocks) == MAX_HEADERS:
-            raise Full(f"Maximum number of _headers rules limit of {MAX_HEADERS} exceeded")
+            raise TooManyRules(f"Maximum number of _headers rules limit of {MAX_HEADERS} exceeded")
         return pattern
 
-    def applied(self) -> list[dict[str, Any]]:
-        """`[{"pattern", "set": {name: value}, "unset": [name]}]`."""
+    def compiled(self) -> list[dict[str, Any]]:
+        """Return `[{"pattern", "set": {name: value}, "unset": [name]}]`."""
         return [{"pattern": pattern, **block} for pattern, block in self.blocks.items()]
 
 
 def address(text: str, *, whole: bool = False) -> str:
-    """A path, or a URL of https, as a browser has it; only with `whole` its query and fragment stay."""
+    """Normalize a path or an https URL as a browser does. Drop its query and fragment unless `whole`."""
     absolute = ABSOLUTE.match(text)
     if not absolute and not text.startswith("/"):
-        raise Refused(
-            'URLs should either be relative (e.g. begin with a forward-slash), or use HTTPS (e.g. begin with "https://").'
+        raise RuleError(
+            "URLs should either be relative (e.g. begin with a forward-slash), or use HTTPS "
+            '(e.g. begin with "https://").'
         )
     origin, rest = (f"https://{absolute[1]}", absolute[2]) if absolute else ("", text)
     rest, _mark, fragment = rest.partition("#")
@@ -192,7 +193,7 @@ def address(text: str, *, whole: bool = False) -> str:
 
 
 def without_dots(path: str) -> str:
-    """A path from its first slash on, with its `.` and `..` resolved."""
+    """Resolve the `.` and `..` segments of a path."""
     found: list[str] = []
     for segment in path.removeprefix("/").split("/"):
         dots = segment.lower().replace("%2e", ".")
@@ -204,18 +205,23 @@ def without_dots(path: str) -> str:
 
 
 def base_path(text: str) -> tuple[str, list[str]]:
-    """The path under which all assets are, with a slash at both ends."""
+    """Return the base path of the assets, with a slash at both ends, and the errors."""
     path = without_dots(re.sub("/+", "/", text)).removesuffix("/") + "/"
     is_path = (
         text and not re.match(r"//|[a-zA-Z][a-zA-Z\d+.-]*:", text) and not re.search(r"[\x00-\x1f\x7f\\?#%]", text)
     )
-    return path, [] if is_path else [
-        f"{text!r} is not a path: it has no scheme, host, query, fragment, backslash, control character or percent-encoding"
-    ]
+    error = (
+        f"{text!r} is not a valid path. It must not have a scheme, host, query, fragment, backslash, control character "
+        "or percent-encoding."
+    )
+    return path, [] if is_path else [error]
 
 
 def routes(rules: bool | Sequence[str]) -> tuple[Any, list[str]]:
-    """Whether the Worker comes first, always or by `{"worker": [glob], "assets": [glob]}`; where both fit, the assets do."""
+    """Return whether the Worker runs first, and the errors.
+
+    The value is a bool or `{"worker": [glob], "assets": [glob]}`. The assets win if both match.
+    """
     if isinstance(rules, bool):
         return rules, []
     worker, assets = (
@@ -223,14 +229,14 @@ def routes(rules: bool | Sequence[str]) -> tuple[Any, list[str]]:
         [rule[1:] for rule in rules if rule.startswith("!/")],
     )
     return {"worker": worker, "assets": assets}, [
-        *misrouted(rules, worker),
-        *unfit(worker),
-        *unfit([f"!{rule}" for rule in assets]),
+        *route_errors(rules, worker),
+        *rule_errors(worker),
+        *rule_errors([f"!{rule}" for rule in assets]),
     ]
 
 
-def misrouted(rules: Sequence[str], worker: Sequence[str]) -> Iterator[str]:
-    """What is wrong with the rules together, or does not begin as one."""
+def route_errors(rules: Sequence[str], worker: Sequence[str]) -> Iterator[str]:
+    """Yield the errors of the list as a whole, and of rules with a wrong beginning."""
     if not rules:
         yield "No rules were provided; must provide at least 1 rule"
     elif not worker and all(rule.startswith("!/") for rule in rules):
@@ -242,8 +248,8 @@ def misrouted(rules: Sequence[str], worker: Sequence[str]) -> Iterator[str]:
             yield f"'{rule}': rules must start with '/' or '!/'"
 
 
-def unfit(rules: Sequence[str]) -> Iterator[str]:
-    """What is wrong with rules of one kind."""
+def rule_errors(rules: Sequence[str]) -> Iterator[str]:
+    """Yield the errors of the rules for the Worker, or of those for the assets."""
     for position, rule in enumerate(rules):
         if len(rule) > MAX_ROUTE:
             yield f"'{rule}': all rules must be less than {MAX_ROUTE} characters in length"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Static assets: what an upload session asks for, what it already finds, and the proof that it is complete."""
+"""Static assets: manifests, upload sessions and their signed tokens, stored files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from local_edge.model.config import ASSETS, checked
 from local_edge.model.script_scope import ScriptScope
 from local_edge.store import Store, now
 
+#: Files of a manifest, bytes of a file, and seconds that a token is valid.
 MAX_FILES, MAX_SIZE, LIFETIME = 100_000, 25 * 1024 * 1024, 3600
+#: Bytes and files of a bucket, which a client uploads in one request.
 MAX_BUCKET, MAX_BUCKET_FILES = 50 * 1024 * 1024, 1000
 ALGORITHM = "HS256"
 
 
 def check_manifest(raw: Any) -> dict[str, dict[str, Any]]:
-    """The files by path: `{"/index.html": {"hash": "<32 hexadecimal digits>", "size": 12}}`."""
+    """Return the manifest: `{"/index.html": {"hash": "<32 hexadecimal digits>", "size": 12}}`, sizes in bytes."""
     if not isinstance(raw, dict):
         raise bad_body("`manifest` must be an object of files by path")
     if len(raw) > MAX_FILES:
@@ -58,7 +60,10 @@ def is_hash(value: Any) -> bool:
 
 
 def begin(store: Store, scope: ScriptScope, manifest: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """A session: its token, and what is missing in buckets of a bearable size; with nothing missing the token completes already."""
+    """Create an upload session. Return its token and the missing files in buckets.
+
+    If all files are stored already, the token is the completion token.
+    """
     session = uuid.uuid4().hex
     with store.write() as db:
         db.execute(
@@ -72,15 +77,15 @@ def begin(store: Store, scope: ScriptScope, manifest: Mapping[str, Mapping[str, 
             ),
         )
     sizes = {one["hash"]: one["size"] for one in manifest.values()}
-    wanted = missing(store, scope, sizes)
+    needed = missing(store, scope, sizes)
     return {
-        "jwt": signed(store, session, "session" if wanted else "complete"),
-        "buckets": buckets({one: sizes[one] for one in wanted}),
+        "jwt": sign_token(store, session, "session" if needed else "complete"),
+        "buckets": buckets({one: sizes[one] for one in needed}),
     }
 
 
 def missing(store: Store, scope: ScriptScope, hashes: Iterable[str]) -> list[str]:
-    """Which of these files are not here yet."""
+    """Return the hashes of the files that are not stored yet."""
     return [
         one
         for one in hashes
@@ -92,29 +97,29 @@ def missing(store: Store, scope: ScriptScope, hashes: Iterable[str]) -> list[str
 
 def buckets(sizes: Mapping[str, int]) -> list[list[str]]:
     found: list[list[str]] = []
-    room = 0
+    remaining = 0
     for each, size in sizes.items():
-        if not found or size > room or len(found[-1]) >= MAX_BUCKET_FILES:
+        if not found or size > remaining or len(found[-1]) >= MAX_BUCKET_FILES:
             found.append([])
-            room = MAX_BUCKET
+            remaining = MAX_BUCKET
         found[-1].append(each)
-        room -= size
+        remaining -= size
     return found
 
 
-def signed(store: Store, session: str, state: str) -> str:
+def sign_token(store: Store, session: str, state: str) -> str:
     claims = {"session": session, "state": state, "iat": int(time.time()), "exp": int(time.time()) + LIFETIME}
     return jwt.encode(claims, store.signing_key, ALGORITHM)
 
 
 def session_of(store: Store, token: Any) -> tuple[str, str]:
-    """The session a token speaks of, and its state; jwt.InvalidTokenError if it was not issued here or is too old."""
+    """Return the session of a token and its state. Raise jwt.InvalidTokenError if it is foreign or has expired."""
     claims = jwt.decode(str(token), store.signing_key, [ALGORITHM], options={"require": ["exp", "session", "state"]})
     return str(claims["session"]), str(claims["state"])
 
 
 def authorized(store: Store, token: str) -> str:
-    """The session that a token allows to upload to."""
+    """Return the session of an upload token. Raise ApiError if the token is not valid."""
     try:
         return session_of(store, token)[0]
     except jwt.InvalidTokenError as error:
@@ -124,10 +129,10 @@ def authorized(store: Store, token: str) -> str:
 
 
 def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]]) -> str | None:
-    """Keep files, as hash -> (bytes, content type); the completing token once nothing is missing."""
+    """Store files, given as hash -> (bytes, content type). Return the completion token if none is missing any more."""
     row = store.one("select * from manifests where id = ?", session)
     if row is None:
-        raise ApiError(401, 10000, "Authentication error: this asset upload session does not exist any more")
+        raise ApiError(401, 10000, "Authentication error: this asset upload session no longer exists")
     scope, hashes = ScriptScope(row["account"], row["namespace"]), set(json.loads(row["files"]).values())
     foreign = [name for name in files if name not in hashes]
     if foreign:
@@ -142,11 +147,11 @@ def put(store: Store, session: str, files: Mapping[str, tuple[bytes, str | None]
                 for name, (body, content_type) in files.items()
             ],
         )
-    return None if missing(store, scope, hashes) else signed(store, session, "complete")
+    return None if missing(store, scope, hashes) else sign_token(store, session, "complete")
 
 
 def completed(store: Store, scope: ScriptScope, token: Any) -> str:
-    """The manifest of a completed session of this scope."""
+    """Return the manifest id of a completed session of this scope. Raise ApiError if the token is not one."""
     try:
         session, state = session_of(store, token)
     except jwt.InvalidTokenError as error:
@@ -164,13 +169,16 @@ def completed(store: Store, scope: ScriptScope, token: Any) -> str:
 
 
 def site(store: Store, scope: ScriptScope, assets: Mapping[str, Any]) -> dict[str, Any]:
-    """The assets of a Worker as the edge takes them: `files` by path, each with its `hash` and its `type`, and how they are served."""
+    """Return the assets of a Worker for the edge.
+
+    `files` are by path, each with its `hash` and its `type`. The other keys configure how they are served.
+    """
     config = assets["config"]
     return {
         "files": files(store, scope, assets["manifest"]),
         "html_handling": config.get("html_handling", "auto-trailing-slash"),
         "not_found_handling": config.get("not_found_handling", "none"),
-        **asset_rules.applied(config),
+        **asset_rules.compile_rules(config),
     }
 
 
@@ -180,7 +188,8 @@ def files(store: Store, scope: ScriptScope, manifest: str) -> dict[str, dict[str
     types = {
         one["hash"]: one["content_type"]
         for one in store.all(
-            "select hash, content_type from assets where account = ? and namespace = ? and hash in (select value from json_each(?))",
+            "select hash, content_type from assets where account = ? and namespace = ?"
+            " and hash in (select value from json_each(?))",
             scope.account,
             scope.namespace,
             hashes,
@@ -192,7 +201,7 @@ def files(store: Store, scope: ScriptScope, manifest: str) -> dict[str, dict[str
 
 
 def get(store: Store, scope: ScriptScope, digest: str) -> bytes | None:
-    """The bytes of a file."""
+    """Return the bytes of a file, None if it is not stored."""
     row = store.one(
         "select body from assets where account = ? and namespace = ? and hash = ?",
         scope.account,
@@ -203,7 +212,7 @@ def get(store: Store, scope: ScriptScope, digest: str) -> bytes | None:
 
 
 def check_config(raw: Any) -> dict[str, Any]:
-    """How the files are served."""
+    """Return the validated `assets.config` of an upload."""
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -214,24 +223,27 @@ def check_config(raw: Any) -> dict[str, Any]:
 
 
 def move(store: Store, account: str, old: str, new: str) -> None:
-    """Let the files of a namespace follow its name; inside `write()`."""
+    """Move the files of a namespace to its new name. Call inside `write()`."""
     for table in ("assets", "manifests"):
         store.db.execute(f"update {table} set namespace = ? where account = ? and namespace = ?", (new, account, old))
 
 
 def drop(store: Store, scope: ScriptScope) -> None:
-    """Forget the files of a namespace; inside `write()`."""
+    """Delete the files of a namespace. Call inside `write()`."""
     for table in ("assets", "manifests"):
         store.db.execute(f"delete from {table} where account = ? and namespace = ?", (scope.account, scope.namespace))
 
 
 USED = "select json_extract(config, '$.assets.manifest') from {} where json_extract(config, '$.assets') is not null"
-OVER = f"julianday('now') - julianday(created_on) > ? and id not in ({USED.format('scripts')}) and id not in ({USED.format('versions')})"
+EXPIRED = (
+    f"julianday('now') - julianday(created_on) > ? and id not in ({USED.format('scripts')})"
+    f" and id not in ({USED.format('versions')})"
+)
 
 
 def collect_garbage(store: Store) -> None:
-    """Forget manifests that no Worker uses and whose session is over, and the files that none names any more."""
+    """Delete manifests of expired sessions that no Worker uses, and files without a manifest."""
     with store.write() as db:
-        swept = db.execute(f"delete from manifests where {OVER}", (2 * LIFETIME / 86400,))
+        swept = db.execute(f"delete from manifests where {EXPIRED}", (2 * LIFETIME / 86400,))
         if swept.rowcount:
             db.execute("delete from assets where hash not in (select value from manifests, json_each(files))")

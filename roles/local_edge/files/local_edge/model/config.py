@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Worker's configuration: what shape each of its settings has."""
+"""The settings of a Worker and their validation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from local_edge.errors import ApiError, invalid
 
 DEFAULT_DATE = "2021-11-02"
-#: What of a Worker's configuration its settings show, with the value of one that never gave it.
+#: The settings of the API with their default values.
 DEFAULTS: Mapping[str, Any] = {
     "compatibility_date": DEFAULT_DATE,
     "compatibility_flags": [],
@@ -25,9 +25,10 @@ DEFAULTS: Mapping[str, Any] = {
     "usage_model": "standard",
     "cache_options": None,
 }
-#: What of it belongs to the Worker and not to a version of it.
+#: Settings that belong to the Worker and not to a version.
 UNVERSIONED = ("logpush", "observability", "tail_consumers")
 
+#: Validates a value and raises ApiError. The first argument is its path, for the message.
 Check = Callable[[str, Any], None]
 
 
@@ -40,7 +41,7 @@ def one_of(*values: Any) -> Check:
 
 
 def of_type(described: str, *types: type, least: float | None = None, most: float | None = None) -> Check:
-    """A value of one of these types; true and false are no numbers."""
+    """Return a check of types and bounds. Booleans do not count as numbers."""
 
     def check(path: str, value: Any) -> None:
         fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
@@ -61,7 +62,7 @@ def list_of(check_one: Check) -> Check:
 
 
 def fields(required: Mapping[str, Check] | None = None, /, **optional: Check) -> Check:
-    """An object; keys that are not known pass, since Cloudflare adds new ones."""
+    """Return a check of an object. Unknown keys pass, since Cloudflare adds new ones."""
 
     def check(path: str, value: Any) -> None:
         if not isinstance(value, dict):
@@ -89,7 +90,7 @@ def any_of(described: str, *checks: Check) -> Check:
 
 
 def date(path: str, value: Any) -> None:
-    """A compatibility date that lies not ahead."""
+    """Check a compatibility date, which must not be in the future."""
     try:
         parsed = datetime.date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else None
     except (TypeError, ValueError):
@@ -121,7 +122,7 @@ SHAPES: Mapping[str, Check] = {
     "usage_model": one_of("standard", "bundled", "unbound"),
     "cache_options": fields({"enabled": FLAG}, cross_version_cache=FLAG),
 }
-#: Of an upload, beside the configuration.
+#: Metadata of an upload, besides the settings.
 METADATA: Mapping[str, Check] = {
     "bindings": list_of(fields()),
     "keep_bindings": list_of(TEXT),
@@ -142,8 +143,8 @@ ASSETS: Mapping[str, Check] = {
 
 
 def checked(raw: Mapping[str, Any], shapes: Mapping[str, Check], prefix: str = "") -> dict[str, Any]:
-    """What is given of these, once each has its shape; null is as good as not given."""
-    given = {name: raw[name] for name in shapes if raw.get(name) is not None}
-    for name, value in given.items():
+    """Validate the known keys of an object and return them. A null value counts as absent."""
+    present = {name: raw[name] for name in shapes if raw.get(name) is not None}
+    for name, value in present.items():
         shapes[name](prefix + name, value)
-    return given
+    return present

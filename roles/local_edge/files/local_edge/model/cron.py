@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cron expressions as Cloudflare reads them: minute, hour, day of month, month, day of week."""
+"""Cron expressions in Cloudflare's syntax: minute, hour, day of month, month, day of week."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local_edge.errors import ApiError
 MAX_CRONS = 250
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-#: Of each field the least and the greatest number, the names that stand for numbers, and what only this field may be.
+#: Each field: its least and greatest number, the names of its numbers, and a pattern of special values.
 FIELDS: tuple[tuple[int, int, tuple[str, ...], str], ...] = (
     (0, 59, (), r"(?!)"),
     (0, 23, (), r"(?!)"),
@@ -24,7 +24,7 @@ FIELDS: tuple[tuple[int, int, tuple[str, ...], str], ...] = (
 
 
 def fits(part: str, least: int, greatest: int, names: tuple[str, ...], special: str) -> bool:
-    """Whether one part of a field (between commas) may be there: `*`, a number or a range, each with a step."""
+    """Return whether one item of a field (between commas) is valid: `*`, a number or a range, each with a step."""
     match = re.fullmatch(r"(?:\*|(\d{1,2}|[A-Z]{3})(?:-(\d{1,2}|[A-Z]{3}))?)(?:/(\d{1,2}))?", part)
     if not match:
         return re.fullmatch(special, part) is not None
@@ -35,7 +35,7 @@ def fits(part: str, least: int, greatest: int, names: tuple[str, ...], special: 
 
 
 def check(expressions: list[Any]) -> list[str]:
-    """The expressions of a Worker, once all of them may be."""
+    """Return the expressions of a Worker. Raise ApiError if one is not valid."""
     for one in expressions:
         parts = one.upper().split(" ") if isinstance(one, str) else []
         if len(parts) != len(FIELDS) or not all(

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Custom hostnames: which names may be one, what may be said of their certificates, and how they come to be active."""
+"""Custom hostnames: validation of names and certificate settings, and the states until they are active."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from typing import Any
 
 from local_edge.errors import ApiError
 
-#: What each goes through in the time that the edge was told.
+#: The states that each passes through within `Settings.custom_hostname_seconds`.
 HOSTNAME_STATES = ("pending", "active")
 SSL_STATES = ("initializing", "pending_validation", "pending_issuance", "pending_deployment", "active")
 ORIGIN_STATES = ("initializing", "pending_deployment", "active")
 
 LABELS = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-#: Cloudflare refuses `localhost` as well; here it is the only name that a browser on this machine finds.
+#: Cloudflare also refuses `localhost`. It is allowed here, since browsers resolve it to this machine.
 RESERVED = ("test", "example", "invalid")
 PROHIBITED = ("example.com", "example.net", "example.org")
-AGAIN = "Check your input and try again."
+RETRY_HINT = "Check your input and try again."
 ON_OR_OFF = ("on", "off")
-#: What `ssl.settings` may hold: values, and the code where it is another.
+#: The settings in `ssl.settings`: their values, and the error code for others.
 SETTINGS: Mapping[str, tuple[tuple[str, ...], int]] = {
     "http2": (ON_OR_OFF, 1422),
     "tls_1_3": (ON_OR_OFF, 1424),
     "min_tls_version": (("1.0", "1.1", "1.2", "1.3"), 1425),
     "early_hints": (ON_OR_OFF, 1434),
 }
-#: What `ssl` may hold beside flags and certificates, as above.
+#: The choices in `ssl`: their values, and the error code and message for others.
 CHOICES: Mapping[str, tuple[tuple[str, ...], int, str]] = {
     "method": (
         ("http", "txt", "email"),
@@ -57,8 +57,8 @@ SSL_FIELDS = (*CHOICES, "wildcard", "settings", "cloudflare_branding", "custom_c
 MAILBOXES = ("admin", "administrator", "hostmaster", "postmaster", "webmaster")
 
 
-def refuse(code: int, why: str) -> ApiError:
-    return ApiError(400, code, f"{why} {AGAIN}")
+def refuse(code: int, problem: str) -> ApiError:
+    return ApiError(400, code, f"{problem} {RETRY_HINT}")
 
 
 def missing() -> ApiError:
@@ -73,11 +73,14 @@ def is_address(text: str) -> bool:
     return True
 
 
-def check_name(given: object, kind: str = "custom hostname", first: int = 1407, reserved: bool = True) -> str:
-    """A host name in lower case; the refusals of custom origins are those of custom hostnames, eight codes further."""
-    if not isinstance(given, str) or not given:
+def check_name(value: object, kind: str = "custom hostname", first: int = 1407, reserved: bool = True) -> str:
+    """Return the host name in lower case. Raise ApiError if it is not valid.
+
+    `first` is the first error code: 1407 for custom hostnames, 1415 for custom origins.
+    """
+    if not isinstance(value, str) or not value:
         raise refuse(first, f"Invalid {kind}. It is required.")
-    name = given.lower()
+    name = value.lower()
     if not name.isascii():
         raise refuse(first + 1, f"{kind.capitalize()}s with non-ASCII characters are not supported.")
     if len(name) > 255 or not LABELS.fullmatch(name) or is_address(name):
@@ -101,60 +104,58 @@ def check_name(given: object, kind: str = "custom hostname", first: int = 1407, 
     return name
 
 
-def check_ssl(given: object, before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What is kept of `ssl`; a change names only what it changes. Private keys are not kept: nothing here uses TLS."""
-    told = given if isinstance(given, dict) else {}
-    settings, wildcard = told.get("settings"), told.get("wildcard")
+def check_ssl(value: object, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the validated `ssl` object, merged into the previous one. Private keys are dropped: the edge has no TLS."""
+    raw = value if isinstance(value, dict) else {}
+    settings, wildcard = raw.get("settings"), raw.get("wildcard")
     if (
-        not isinstance(given, dict)
+        not isinstance(value, dict)
         or not isinstance(settings, (dict, type(None)))
         or not isinstance(wildcard, (bool, type(None)))
     ):
         raise refuse(1434, "The SSL attribute is invalid. Refer to the API documentation.")
-    for field, (values, code, why) in CHOICES.items():
-        if given.get(field) is not None and given[field] not in values:
-            raise refuse(code, why)
+    for field, (values, code, problem) in CHOICES.items():
+        if raw.get(field) is not None and raw[field] not in values:
+            raise refuse(code, problem)
     for field, (values, code) in SETTINGS.items():
         if settings and settings.get(field) is not None and settings[field] not in values:
-            raise refuse(
-                code, f"Invalid {field} setting. Only {', '.join(repr(value) for value in values)} is accepted."
-            )
-    validated = bool(given.get("type")), bool(given.get("method"))
-    needed = not given.get("custom_certificate") and (before is None or bool(given.get("certificate_authority")))
+            raise refuse(code, f"Invalid {field} setting. Only {', '.join(map(repr, values))} is accepted.")
+    validated = bool(raw.get("type")), bool(raw.get("method"))
+    needed = not raw.get("custom_certificate") and (before is None or bool(raw.get("certificate_authority")))
     if validated not in ((True, True), (needed, needed)):
         raise refuse(1440, "Both validation type and validation method are required.")
-    kept = {field: given[field] for field in SSL_FIELDS if given.get(field) is not None}
-    return {**DEFAULTS, **(before or {}), **kept}
+    changes = {field: raw[field] for field in SSL_FIELDS if raw.get(field) is not None}
+    return {**DEFAULTS, **(before or {}), **changes}
 
 
-def check_metadata(given: object) -> dict[str, str]:
-    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+def check_metadata(metadata: object) -> dict[str, str]:
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise refuse(1401, "Unable to encode the Custom Metadata as JSON.")
-    return given
+    return metadata
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def state(states: Sequence[str], since: str, seconds: float) -> str:
-    """The state that something is in, of those it goes through in so many seconds."""
-    elapsed = (datetime.now(tz=moment(since).tzinfo) - moment(since)).total_seconds()
+    """Return the current one of the states that are passed through in equal shares of `seconds`."""
+    elapsed = (datetime.now(tz=parse_time(since).tzinfo) - parse_time(since)).total_seconds()
     return states[-1] if elapsed >= seconds else states[max(0, int(elapsed / seconds * (len(states) - 1)))]
 
 
 def active_from(created_at: str, seconds: float) -> int:
-    """The time from which a custom hostname has visitors, in milliseconds as JavaScript counts them."""
-    return int((moment(created_at).timestamp() + seconds) * 1000)
+    """Return the time at which a custom hostname becomes active, in milliseconds since the epoch."""
+    return int((parse_time(created_at).timestamp() + seconds) * 1000)
 
 
 def token(*parts: str) -> str:
-    """What a certificate authority asks for: another one whenever validation begins anew."""
+    """Return the token of a certificate authority, which changes with each start of the validation."""
     return hashlib.sha256(":".join(parts).encode()).hexdigest()[:32]
 
 
 def validation_records(method: str, hosts: Sequence[str], secret: str) -> list[dict[str, Any]]:
-    """What must be placed for a certificate, one record for each name of it; names and wildcards of them are proven at one place."""
+    """Return the validation records of a certificate, one for each host. A wildcard shares the place of its host."""
     records: Mapping[str, Callable[[str, str], dict[str, Any]]] = {
         "http": lambda host, value: {
             "http_url": f"http://{host}/.well-known/acme-challenge/{value}",
@@ -167,12 +168,12 @@ def validation_records(method: str, hosts: Sequence[str], secret: str) -> list[d
 
 
 def ssl_to_api(ident: str, hostname: str, ssl: Mapping[str, Any], since: str, seconds: float) -> dict[str, Any]:
-    """A certificate as far as it is: records while it waits for validation, an issuer once it is active."""
+    """Return a certificate: with validation records while they are pending, with an issuer once it is active."""
     status = "active" if ssl.get("custom_certificate") else state(SSL_STATES, since, seconds)
     hosts = [hostname, *([f"*.{hostname}"] if ssl["wildcard"] else [])]
     shown = {"id": ident, **ssl, "status": status, "hosts": hosts}
     if status == "active":
-        issued = moment(since)
+        issued = parse_time(since)
         return {
             **shown,
             "issuer": "Local Edge",
@@ -187,7 +188,7 @@ def ssl_to_api(ident: str, hostname: str, ssl: Mapping[str, Any], since: str, se
 
 
 def ownership(ident: str, hostname: str) -> dict[str, Any]:
-    """The two ways to prove that a hostname is its customer's."""
+    """Return the records for the two ways to prove ownership of a hostname."""
     return {
         "ownership_verification": {"type": "txt", "name": f"_cf-custom-hostname.{hostname}", "value": ident},
         "ownership_verification_http": {

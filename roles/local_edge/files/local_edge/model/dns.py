@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DNS records of a zone: what may be one, which exclude each other, and which names are proxied."""
+"""DNS records of a zone: validation, conflicts, storage, and the names that are proxied."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from local_edge.store import Store, now
 
 NAME = re.compile(r"(?=.{1,253}$)(\*|[a-z0-9_-]{1,63})(\.(\*|[a-z0-9_-]{1,63}))*")
 AUTOMATIC = 1
-#: Types that lead a visitor to an address; a proxied one of them leads to the edge.
+#: Types that resolve to an address. They can be proxied.
 ADDRESSES = ("A", "AAAA", "CNAME")
 
 
-def refuse(why: str, code: int = 1004) -> ApiError:
-    """A validation error; 1004 is the family's own code, for what has none."""
-    return ApiError(400, code, f"DNS Validation Error: {why}" if code == 1004 else why)
+def refuse(problem: str, code: int = 1004) -> ApiError:
+    """Return a validation error. 1004 is the generic code."""
+    return ApiError(400, code, f"DNS Validation Error: {problem}" if code == 1004 else problem)
 
 
 def missing() -> ApiError:
     return ApiError(404, 81044, "Record does not exist.")
 
 
-#: Why a record cannot be beside those of its name.
-TAKEN: Mapping[int, str] = {
+#: Conflicts with another record of the same name, by code.
+CONFLICTS: Mapping[int, str] = {
     81053: "An A, AAAA, or CNAME record with that host already exists.",
     81054: "A CNAME record with that host already exists.",
     81058: "An identical record already exists.",
@@ -41,8 +41,8 @@ TAKEN: Mapping[int, str] = {
 }
 
 
-def taken(code: int) -> ApiError:
-    return ApiError(400, code, TAKEN[code])
+def conflict_error(code: int) -> ApiError:
+    return ApiError(400, code, CONFLICTS[code])
 
 
 def ipv4(text: str) -> str:
@@ -61,8 +61,12 @@ def host(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What a type's content is: text that `read` accepts, or the form in which the fields of `data` make up that text."""
+class RecordType:
+    """The content of a type of records.
+
+    `read` normalizes the content and raises ValueError, or `form` formats it from the fields of `data`. `refusal` is
+    the code and the message of the error.
+    """
 
     read: Callable[[str], str] = str
     refusal: tuple[int, str] = (1004, "is invalid")
@@ -78,30 +82,30 @@ class Kind:
         try:
             return self.read(content)
         except ValueError:
-            code, why = self.refusal
-            raise refuse(f"Content for {name} record {why}.", code) from None
+            code, problem = self.refusal
+            raise refuse(f"Content for {name} record {problem}.", code) from None
 
 
-KINDS: Mapping[str, Kind] = {
-    "A": Kind(ipv4, (9005, "must be a valid IPv4 address")),
-    "AAAA": Kind(ipv6, (9006, "must be a valid IPv6 address")),
-    "CNAME": Kind(host, (9007, "is invalid")),
-    "MX": Kind(host, priority=True),
-    "NS": Kind(host),
-    "PTR": Kind(host),
-    "TXT": Kind(),
-    "OPENPGPKEY": Kind(),
-    "CAA": Kind(form='{flags} {tag} "{value}"'),
-    "CERT": Kind(form="{type} {key_tag} {algorithm} {certificate}"),
-    "DNSKEY": Kind(form="{flags} {protocol} {algorithm} {public_key}"),
-    "DS": Kind(form="{key_tag} {algorithm} {digest_type} {digest}"),
-    "HTTPS": Kind(form="{priority} {target} {value}"),
-    "SMIMEA": Kind(form="{usage} {selector} {matching_type} {certificate}"),
-    "SRV": Kind(form="{priority} {weight} {port} {target}"),
-    "SSHFP": Kind(form="{algorithm} {type} {fingerprint}"),
-    "SVCB": Kind(form="{priority} {target} {value}"),
-    "TLSA": Kind(form="{usage} {selector} {matching_type} {certificate}"),
-    "URI": Kind(form='{weight} "{target}"', priority=True),
+RECORD_TYPES: Mapping[str, RecordType] = {
+    "A": RecordType(ipv4, (9005, "must be a valid IPv4 address")),
+    "AAAA": RecordType(ipv6, (9006, "must be a valid IPv6 address")),
+    "CNAME": RecordType(host, (9007, "is invalid")),
+    "MX": RecordType(host, priority=True),
+    "NS": RecordType(host),
+    "PTR": RecordType(host),
+    "TXT": RecordType(),
+    "OPENPGPKEY": RecordType(),
+    "CAA": RecordType(form='{flags} {tag} "{value}"'),
+    "CERT": RecordType(form="{type} {key_tag} {algorithm} {certificate}"),
+    "DNSKEY": RecordType(form="{flags} {protocol} {algorithm} {public_key}"),
+    "DS": RecordType(form="{key_tag} {algorithm} {digest_type} {digest}"),
+    "HTTPS": RecordType(form="{priority} {target} {value}"),
+    "SMIMEA": RecordType(form="{usage} {selector} {matching_type} {certificate}"),
+    "SRV": RecordType(form="{priority} {weight} {port} {target}"),
+    "SSHFP": RecordType(form="{algorithm} {type} {fingerprint}"),
+    "SVCB": RecordType(form="{priority} {target} {value}"),
+    "TLSA": RecordType(form="{usage} {selector} {matching_type} {certificate}"),
+    "URI": RecordType(form='{weight} "{target}"', priority=True),
 }
 
 
@@ -110,16 +114,16 @@ def is_whole(value: object) -> bool:
 
 
 def parts(fields: Sequence[str], data: Any) -> Mapping[str, Any]:
-    """The parts of a record that is not given as one text, once none is lacking."""
-    given = data if isinstance(data, dict) else {}
-    lacking = [field for field in fields if not isinstance(given.get(field), str) and not is_whole(given.get(field))]
-    if lacking:
-        raise refuse(f"{lacking[0]} is a required data field.", 9101)
-    return given
+    """Return the `data` of a record. Raise ApiError if one of the fields is absent."""
+    values = data if isinstance(data, dict) else {}
+    absent = [field for field in fields if not isinstance(values.get(field), str) and not is_whole(values.get(field))]
+    if absent:
+        raise refuse(f"{absent[0]} is a required data field.", 9101)
+    return values
 
 
-def completed(name: object, zone: Zone) -> str:
-    """The full name of a record: `@`, `www` and `www.example.com` are all ways to say one."""
+def full_name(name: object, zone: Zone) -> str:
+    """Return the fully qualified name of `@`, `www` or `www.example.com`, in lower case."""
     if not isinstance(name, str) or not name.strip():
         raise refuse("DNS name is invalid.", 9000)
     text = name.strip().rstrip(".").lower()
@@ -141,7 +145,7 @@ def completed(name: object, zone: Zone) -> str:
 
 @dataclass(frozen=True)
 class Record:
-    """A DNS record; with `domain`, the id of a Worker's custom domain, it belongs to that and is read-only."""
+    """A DNS record. With `domain`, the id of a Worker's custom domain, it belongs to that domain and is read-only."""
 
     id: str
     zone: str
@@ -187,10 +191,11 @@ def of_row(row: Any) -> Record:
     )
 
 
-#: A zone's records, each with the tag of the Worker whose custom domain it belongs to.
+#: The records of a zone, with the tag of the Worker if they belong to a custom domain.
 SELECT = (
     "select * from (select dns_records.*, scripts.tag as worker from dns_records"
-    " left join worker_domains on worker_domains.id = domain left join scripts on scripts.id = worker_domains.script) where zone = ?"
+    " left join worker_domains on worker_domains.id = domain"
+    " left join scripts on scripts.id = worker_domains.script) where zone = ?"
 )
 
 
@@ -199,7 +204,7 @@ def listing(store: Store, zone: str) -> list[Record]:
 
 
 def at(store: Store, zone: str, name: str) -> list[Record]:
-    """The records of one name."""
+    """Return the records with this name."""
     return [of_row(row) for row in store.all(f"{SELECT} and name = ? order by created_on, id", zone, name)]
 
 
@@ -211,11 +216,11 @@ def find(store: Store, zone: str, ident: object) -> Record:
 
 
 def read(body: Mapping[str, Any], zone: Zone, before: Record | None = None) -> Record:
-    """The record that a body describes, in the place of `before` if it replaces one."""
+    """Return the record described by a request body. It replaces `before` if given."""
     name, time = body.get("type"), now()
-    kind = KINDS.get(name) if isinstance(name, str) else None
-    if kind is None or not isinstance(name, str):
-        raise refuse(f"type must be one of {', '.join(KINDS)}.")
+    record_type = RECORD_TYPES.get(name) if isinstance(name, str) else None
+    if record_type is None or not isinstance(name, str):
+        raise refuse(f"type must be one of {', '.join(RECORD_TYPES)}.")
     proxied = False if body.get("proxied") is None else body["proxied"]
     if not isinstance(proxied, bool):
         raise refuse("Invalid 'proxied' value, must be a boolean", 9003)
@@ -225,17 +230,17 @@ def read(body: Mapping[str, Any], zone: Zone, before: Record | None = None) -> R
         before.id if before else uuid.uuid4().hex,
         zone.id,
         name,
-        completed(body.get("name"), zone),
-        kind.content(name, body),
+        full_name(body.get("name"), zone),
+        record_type.content(name, body),
         proxied,
-        {**options(body, proxied), **stamps(body, before, time), **priority(kind, body)},
+        {**options(body, proxied), **modification_dates(body, before, time), **priority(record_type, body)},
         before.created_on if before else time,
         time,
     )
 
 
 def options(body: Mapping[str, Any], proxied: bool) -> dict[str, Any]:
-    """What every type may have. The time to live of a proxied record is not for its owner to choose."""
+    """Return the fields that all types have. The TTL of a proxied record is always automatic."""
     ttl, comment, tags = (
         AUTOMATIC if body.get("ttl") is None else body["ttl"],
         body.get("comment"),
@@ -257,49 +262,51 @@ def options(body: Mapping[str, Any], proxied: bool) -> dict[str, Any]:
     }
 
 
-def stamps(body: Mapping[str, Any], before: Record | None, time: str) -> dict[str, Any]:
-    """When comment and tags were last changed; nothing where there are none."""
-    known = before.extras if before else {}
+def modification_dates(body: Mapping[str, Any], before: Record | None, time: str) -> dict[str, Any]:
+    """Return the modification dates of the comment and the tags, if set."""
+    previous = before.extras if before else {}
     return {
-        f"{key}_modified_on": known[f"{key}_modified_on"] if before and known.get(key) == body[key] else time
+        f"{key}_modified_on": previous[f"{key}_modified_on"] if before and previous.get(key) == body[key] else time
         for key in ("comment", "tags")
         if body.get(key)
     }
 
 
-def priority(kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
-    given = {"data": body["data"]} if kind.form else {}
-    if not kind.priority:
-        return given
+def priority(record_type: RecordType, body: Mapping[str, Any]) -> dict[str, Any]:
+    data = {"data": body["data"]} if record_type.form else {}
+    if not record_type.priority:
+        return data
     if not is_whole(body.get("priority")):
         raise refuse("priority is a required field.", 9101)
-    return {**given, "priority": body["priority"]}
+    return {**data, "priority": body["priority"]}
 
 
-def check_neighbours(store: Store, record: Record) -> None:
-    """Pass if a record may be beside those of its name."""
+def check_conflicts(store: Store, record: Record) -> None:
+    """Raise ApiError if a record conflicts with others of the same name."""
     others = [other for other in at(store, record.zone, record.name) if other.id != record.id]
     if any((other.type, other.content) == (record.type, record.content) for other in others):
-        raise taken(81058)
+        raise conflict_error(81058)
     if record.type in ADDRESSES and any(other.domain for other in others):
-        raise taken(81062)
+        raise conflict_error(81062)
     types = {other.type for other in others}
     if record.type == "CNAME" and types & set(ADDRESSES):
-        raise taken(81053)
+        raise conflict_error(81053)
     if record.type in ADDRESSES and "CNAME" in types:
-        raise taken(81054)
+        raise conflict_error(81054)
 
 
 def check_writable(record: Record) -> None:
     if record.domain:
-        raise refuse(f"{record.name} is read-only: it belongs to a custom domain of a Worker. Delete that instead.")
+        raise refuse(
+            f"{record.name} is read-only: it belongs to a custom domain of a Worker. Delete the domain instead."
+        )
 
 
-# These run inside `store.write()`, so that a batch is one transaction.
+# The following run inside `store.write()`, so that a batch is one transaction.
 
 
 def create(store: Store, record: Record) -> Record:
-    check_neighbours(store, record)
+    check_conflicts(store, record)
     store.db.execute(
         "insert into dns_records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -319,11 +326,11 @@ def create(store: Store, record: Record) -> Record:
 
 
 def overwrite(store: Store, zone: Zone, ident: object, body: Mapping[str, Any]) -> Record:
-    """Replace a record by what a body describes."""
+    """Replace a record with the one described by a request body."""
     before = find(store, zone.id, ident)
     check_writable(before)
     record = read(body, zone, before)
-    check_neighbours(store, record)
+    check_conflicts(store, record)
     store.db.execute(
         "update dns_records set type = ?, name = ?, content = ?, proxied = ?, extras = ?, modified_on = ? where id = ?",
         (
@@ -340,7 +347,7 @@ def overwrite(store: Store, zone: Zone, ident: object, body: Mapping[str, Any]) 
 
 
 def merge(store: Store, zone: Zone, ident: object, body: Mapping[str, Any]) -> Record:
-    """Change what a body names."""
+    """Change the fields in a request body."""
     return overwrite(store, zone, ident, {**find(store, zone.id, ident).to_api(), **body})
 
 
@@ -352,18 +359,21 @@ def delete(store: Store, zone: str, ident: object) -> Record:
 
 
 def conflicts(store: Store, zone: str, name: str) -> list[Record]:
-    """The address records of a name that somebody made: a custom domain does not take their place unasked."""
+    """Return the address records that prevent a custom domain with this name."""
     return [record for record in at(store, zone, name) if record.type in ADDRESSES and not record.domain]
 
 
-def claim(store: Store, zone: Zone, name: str, domain: str) -> None:
-    """The proxied record of a custom domain, as Cloudflare makes it: a prefix that discards whatever is sent there."""
+def create_domain_record(store: Store, zone: Zone, name: str, domain: str) -> None:
+    """Create the proxied record of a custom domain, with the discard prefix that Cloudflare uses."""
     record = read({"type": "AAAA", "name": name, "content": "100::", "proxied": True}, zone)
     create(store, replace(record, domain=domain))
 
 
 def names(store: Store, zone: Zone) -> dict[str, bool]:
-    """Every name of a zone, with whether it is proxied. The zone's own exists, and so does one that has only others below it."""
+    """Return all names of a zone, and whether each is proxied.
+
+    They include the zone's own name, and names without records that have subdomains.
+    """
     found = {zone.name: False}
     for row in store.all("select name, max(proxied) as proxied from dns_records where zone = ? group by name", zone.id):
         found[row["name"]] = bool(row["proxied"])
@@ -373,6 +383,6 @@ def names(store: Store, zone: Zone) -> dict[str, bool]:
     return found
 
 
-def addressed(store: Store, zone: str, name: str, proxied: bool) -> bool:
-    """Whether a zone has an address record of this name; `proxied`: one that leads to the edge."""
+def has_address_record(store: Store, zone: str, name: str, proxied: bool) -> bool:
+    """Return whether a name has an address record: a proxied one if `proxied`."""
     return any(record.type in ADDRESSES and record.proxied >= proxied for record in at(store, zone, name))

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers KV: one store for the API and for Workers."""
+"""Workers KV, for the API and for Workers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from local_edge.store import Store
 
 MAX_KEY, MAX_VALUE, MAX_METADATA = 512, 25 * 1024 * 1024, 1024
 MIN_TTL = 60
-#: Seconds that fit into the database, and beyond any life.
+#: Integers in text. 15 digits fit into SQLite.
 INTEGER = re.compile(r"-?\d{1,15}")
 LIVE = "(expiration is null or expiration > ?)"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A key with all that belongs to it; `metadata` is JSON text."""
+    """A key with its value. `metadata` is JSON text, `expiration` is in seconds since the epoch."""
 
     key: str
     value: bytes
@@ -54,7 +54,7 @@ def duplicate_title() -> ApiError:
 
 
 def create_namespace(store: Store, account: str, title: str) -> str:
-    """A new namespace; its id."""
+    """Create a namespace and return its id."""
     if store.one("select 1 from kv_namespaces where account = ? and title = ?", account, title):
         raise duplicate_title()
     ident = uuid.uuid4().hex
@@ -71,7 +71,7 @@ def rename_namespace(store: Store, account: str, ident: str, title: str) -> None
 
 
 def delete_namespace(store: Store, ident: str) -> None:
-    """Remove a namespace with its keys, unless a Worker is bound to it."""
+    """Delete a namespace with its keys. Raise ApiError if a Worker is bound to it."""
     rows = store.all(
         "select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where"
         " bindings.type = 'kv_namespace' and bindings.target = ? order by 1",
@@ -92,7 +92,7 @@ def check_key(key: Any) -> str:
 
 
 def integer(value: Any, name: str) -> int | None:
-    """Read a number that may come as text, from a query; None and '' are none."""
+    """Parse a number or its text. Return None for None and ''."""
     if value is None or value == "":
         return None
     text = str(value)
@@ -102,7 +102,7 @@ def integer(value: Any, name: str) -> int | None:
 
 
 def expiry(expiration: Any, ttl: Any) -> int | None:
-    """The second a key vanishes; `ttl` wins."""
+    """Return the expiration in seconds since the epoch, None for none. `ttl` takes precedence."""
     seconds, moment = integer(ttl, "expiration_ttl"), integer(expiration, "expiration")
     if seconds is not None:
         if seconds < MIN_TTL:
@@ -118,7 +118,7 @@ def expiry(expiration: Any, ttl: Any) -> int | None:
 
 
 def encoded_metadata(value: Any) -> str | None:
-    """Metadata as it is kept; null is none."""
+    """Return metadata as JSON text, None for null."""
     if value is None:
         return None
     return check_metadata(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
@@ -137,7 +137,7 @@ def check_value(value: bytes) -> bytes:
 
 
 def put(store: Store, namespace: str, pairs: Iterable[Pair]) -> None:
-    """Write pairs, all or none; a later put replaces value, metadata and expiration."""
+    """Write pairs in one transaction. The value, metadata and expiration of existing keys are replaced."""
     with store.write() as db:
         db.executemany(
             "insert or replace into kv values (?, ?, ?, ?, ?)",
@@ -156,8 +156,8 @@ def delete(store: Store, namespace: str, keys: Sequence[str]) -> None:
 
 
 def keys(store: Store, namespace: str, prefix: str, after: str, limit: int) -> tuple[list[dict[str, Any]], str]:
-    """A page of key descriptions and the last key of it, '' when nothing follows."""
-    # A comparison of ranges uses the index, which LIKE would not; no key sorts after the last code point.
+    """Return a page of key descriptions, and its last key if more keys follow, else ''."""
+    # A range uses the index, LIKE does not. No key sorts after the last code point.
     rows = store.all(
         f"select key, metadata, expiration from kv where namespace = ? and key > ? and key >= ? and key < ?"
         f" and {LIVE} order by key limit ?",
@@ -173,7 +173,7 @@ def keys(store: Store, namespace: str, prefix: str, after: str, limit: int) -> t
 
 
 def described(row: Any) -> dict[str, Any]:
-    """A key as listings show it: what it does not have is not named."""
+    """A key in listings, without fields that are not set."""
     found: dict[str, Any] = {"name": row["key"]}
     if row["expiration"] is not None:
         found["expiration"] = row["expiration"]
@@ -183,6 +183,6 @@ def described(row: Any) -> dict[str, Any]:
 
 
 def collect_garbage(store: Store) -> None:
-    """Remove what has expired; readers never see it anyway."""
+    """Delete expired keys. Reads skip them anyway."""
     with store.write() as db:
         db.execute("delete from kv where expiration <= ?", (clock(),))

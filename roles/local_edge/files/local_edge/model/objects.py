@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Storage that the edge keeps: of Durable Objects, under the id of their class, and of D1 databases. It outlives what it belonged to."""
+"""The register of storage on the edge: of Durable Objects, under the id of their class, and of D1 databases."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from local_edge.errors import ApiError
 from local_edge.store import Store
 
 D1 = "d1"
-#: How the edge is asked, see `Runtime.act`.
-Act = Callable[[str, Any], Awaitable[Any]]
-#: The ids under which classes of all Workers have their storage.
+#: Calls an action of the edge: `Runtime.call_admin`.
+AdminCall = Callable[[str, Any], Awaitable[Any]]
+#: The ids of the storage of all Durable Object classes.
 CLASSES = "select json_extract(value, '$.id') from scripts, json_each(json_extract(extras, '$.migrations.classes'))"
 
 
-def note(store: Store, kind: str, ident: str) -> bool:
-    """There is storage now; false if it is that of a database which was deleted, and has to go again."""
+def register_storage(store: Store, kind: str, ident: str) -> bool:
+    """Register storage before the edge creates it. Return False if its database has been deleted."""
     with store.write() as db:
         db.execute("insert or ignore into objects values (?, ?)", (kind, ident))
     return kind != D1 or store.one("select 1 from products where kind = ? and id = ?", D1, ident) is not None
 
 
-def is_noted(store: Store, kind: str, ident: str) -> bool:
+def is_registered(store: Store, kind: str, ident: str) -> bool:
     return store.one("select 1 from objects where kind = ? and id = ?", kind, ident) is not None
 
 
 def orphans(store: Store) -> list[tuple[str, str]]:
-    """What no Worker's class and no database has any more."""
+    """Return the kind and id of storage whose class or database no longer exists."""
     rows = store.all(
         f"select kind, id from objects where kind = '{D1}' and id not in (select id from products where kind = '{D1}')"
         f" or kind != '{D1}' and kind not in ({CLASSES})"
@@ -39,15 +39,15 @@ def orphans(store: Store) -> list[tuple[str, str]]:
     return [(row["kind"], row["id"]) for row in rows]
 
 
-async def wipe(store: Store, act: Act, kind: str, ident: str) -> None:
-    """Have the edge let go of storage; if it cannot, the next sweep asks again."""
+async def delete_storage(store: Store, call_admin: AdminCall, kind: str, ident: str) -> None:
+    """Have the edge delete storage. If that fails, the next garbage collection repeats it."""
     with contextlib.suppress(ApiError):
-        await act("/wipe", {"kind": kind, "id": ident})
+        await call_admin("/wipe", {"kind": kind, "id": ident})
         with store.write() as db:
             db.execute("delete from objects where kind = ? and id = ?", (kind, ident))
 
 
-async def collect_garbage(store: Store, act: Act) -> None:
-    """Have the edge let go of what belongs to nothing any more."""
+async def collect_garbage(store: Store, call_admin: AdminCall) -> None:
+    """Have the edge delete the storage of deleted classes and databases."""
     for kind, ident in orphans(store):
-        await wipe(store, act, kind, ident)
+        await delete_storage(store, call_admin, kind, ident)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Route patterns: what is one, and how it is compared."""
+"""Route patterns: validation and comparison."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ PATTERN = re.compile(r"(?P<scheme>https?://)?(?P<host>[^/?#\s]+)(?P<path>/[^?#\s
 LABEL = re.compile(r"[\w-]{1,63}")
 
 
-def refuse(pattern: object, why: str) -> ApiError:
-    return ApiError(400, 10022, f"Invalid route pattern {pattern!r}: {why}")
+def refuse(pattern: object, problem: str) -> ApiError:
+    return ApiError(400, 10022, f"Invalid route pattern {pattern!r}: {problem}")
 
 
 def host_of(pattern: object) -> str:
-    """The host of a pattern without its wildcard; '' where it has none."""
+    """Return the host of a pattern without its wildcard, '' for none."""
     match = PATTERN.fullmatch(pattern) if isinstance(pattern, str) else None
     return match["host"].lower().lstrip("*").lstrip(".") if match else ""
 
 
 def normalized(pattern: object, zone: str) -> str:
-    """The pattern with its host in lower case, once it is one that this zone may have."""
+    """Return the pattern with its host in lower case. Raise ApiError if it is not valid in this zone."""
     if not isinstance(pattern, str) or not pattern:
         raise refuse(pattern, "a pattern is a string such as *.example.com/*")
     if "?" in pattern or "#" in pattern:
@@ -50,6 +50,6 @@ def normalized(pattern: object, zone: str) -> str:
 
 
 def spellings(pattern: str) -> tuple[str, str]:
-    """A normalized pattern as it can be written: a host alone means its root."""
+    """Return both spellings of a normalized pattern: a host alone means its root."""
     path = pattern.split("://", 1)[-1].partition("/")[1:]
     return pattern, pattern + "/" if not path[0] else pattern[:-1] if path == ("/", "") else pattern

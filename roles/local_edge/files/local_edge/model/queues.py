@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Queues: messages wait here until somebody pulls and acknowledges them, or they are too old."""
+"""Queues: messages are stored until they are acknowledged or their retention period ends."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from local_edge.errors import ApiError
 from local_edge.store import Store
 
 CONTENT_TYPES = ("text", "bytes", "json", "v8")
-#: Bytes of one message and of all that are sent together, and how many those may be.
+#: Bytes of a message, bytes of a batch, and messages of a batch.
 MAX_MESSAGE, MAX_BATCH, MAX_COUNT = 128_000, 256_000, 100
-#: Seconds: a day, four days, two weeks.
+#: In seconds: one day, four days, two weeks.
 MAX_DELAY, RETENTION, MAX_RETENTION = 86_400, 345_600, 1_209_600
-#: Seconds that each of a queue's settings may be.
+#: The settings of a queue, with their limits in seconds.
 SETTINGS: Mapping[str, tuple[int, int]] = {
     "delivery_delay": (0, MAX_DELAY),
     "message_retention_period": (60, MAX_RETENTION),
@@ -29,7 +29,7 @@ SETTINGS: Mapping[str, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue; `delay` and `retention` are in seconds."""
+    """A queue. `delay` and `retention` are in seconds."""
 
     id: str
     delay: int
@@ -38,7 +38,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Message:
-    """A message as it is sent; `source` says from where."""
+    """A message to send. `source` is the kind of its sender, `delay` is in seconds."""
 
     body: bytes
     content_type: str
@@ -48,7 +48,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What a queue holds: messages, their bytes, and the millisecond at which the oldest was sent, 0 without one."""
+    """The number of messages in a queue, their bytes, and the sending time of the oldest in milliseconds, 0 for none."""
 
     count: int
     size: int
@@ -56,7 +56,7 @@ class Metrics:
 
 
 def clock() -> int:
-    """Now, in milliseconds."""
+    """Return the current time in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
@@ -65,7 +65,7 @@ def missing() -> ApiError:
 
 
 def find(store: Store, account: str, ident: str) -> Queue:
-    """A queue by its id or its name."""
+    """Return a queue by its id or its name. Raise ApiError if it does not exist."""
     row = store.one(
         "select id, spec from products where kind = 'queue' and account = ? and ? in (id, name)", account, ident
     )
@@ -76,7 +76,7 @@ def find(store: Store, account: str, ident: str) -> Queue:
 
 
 def check_settings(settings: Any) -> None:
-    """Refuse settings that a queue cannot have here."""
+    """Raise ApiError for settings that the local edge does not support."""
     if settings is not None and not isinstance(settings, dict):
         raise ApiError(400, 10207, "JSON request body is invalid: `settings` must be an object")
     for name, value in (settings or {}).items():
@@ -84,14 +84,15 @@ def check_settings(settings: Any) -> None:
             raise ApiError(
                 400,
                 10207,
-                f"JSON request body is invalid: the local edge knows no setting {name!r} of a queue; it has {', '.join(SETTINGS)}",
+                f"JSON request body is invalid: the local edge does not support the queue setting {name!r}. Supported "
+                f"settings: {', '.join(SETTINGS)}.",
             )
         low, high = SETTINGS[name]
         if not is_whole(value, low, high):
             raise ApiError(
                 400,
                 10207,
-                f"JSON request body is invalid: `{name}` is {value!r}, and must be a whole number from {low} to {high}",
+                f"JSON request body is invalid: `{name}` is {value!r} but must be a whole number from {low} to {high}",
             )
 
 
@@ -99,34 +100,37 @@ def is_whole(value: Any, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def check_delay(delay: Any, code: int, what: str) -> None:
+def check_delay(delay: Any, code: int, label: str) -> None:
     if delay is not None and not is_whole(delay, 0, MAX_DELAY):
         raise ApiError(
-            400, code, f"Invalid {what}: a delay of {delay!r} is no whole number of seconds from 0 to {MAX_DELAY}"
+            400, code, f"Invalid {label}: the delay {delay!r} is not a whole number of seconds from 0 to {MAX_DELAY}"
         )
 
 
 def check(messages: Sequence[Message]) -> None:
-    """Refuse messages that are too large or say wrong things of themselves."""
+    """Raise ApiError for messages that are too many, too large, or have invalid metadata."""
     if not 1 <= len(messages) <= MAX_COUNT:
-        raise ApiError(413, 10206, f"Batch count out of bounds: {len(messages)} messages, and it is 1 to {MAX_COUNT}")
+        raise ApiError(413, 10206, f"Batch count out of bounds: {len(messages)} messages, must be 1 to {MAX_COUNT}")
     for one in messages:
         if one.content_type not in CONTENT_TYPES:
             raise ApiError(
                 400,
                 10203,
-                f"Invalid message metadata: content type {one.content_type!r} is none of {', '.join(CONTENT_TYPES)}",
+                f"Invalid message metadata: content type {one.content_type!r} is not one of {', '.join(CONTENT_TYPES)}",
             )
         check_delay(one.delay, 10203, "message metadata")
         if len(one.body) > MAX_MESSAGE:
-            raise ApiError(413, 10204, f"Message size out of bounds: {len(one.body)} bytes, and at most {MAX_MESSAGE}")
+            raise ApiError(413, 10204, f"Message size out of bounds: {len(one.body)} bytes, at most {MAX_MESSAGE}")
     size = sum(len(one.body) for one in messages)
     if size > MAX_BATCH:
-        raise ApiError(413, 10205, f"Batch size out of bounds: {size} bytes, and at most {MAX_BATCH}")
+        raise ApiError(413, 10205, f"Batch size out of bounds: {size} bytes, at most {MAX_BATCH}")
 
 
 def send(store: Store, queue: Queue, messages: Sequence[Message], delay: int | None = None) -> None:
-    """Keep messages, all or none. The delay of a message comes before that of its batch, and that before the queue's."""
+    """Store messages in one transaction.
+
+    The delay of a message takes precedence over that of its batch, which takes precedence over that of the queue.
+    """
     check(messages)
     check_delay(delay, 10202, "batch delay")
     sent, common = clock(), queue.delay if delay is None else delay
@@ -150,7 +154,10 @@ def send(store: Store, queue: Queue, messages: Sequence[Message], delay: int | N
 
 
 def pull(store: Store, queue: Queue, count: int, lease: int) -> list[Any]:
-    """Messages that are nobody's, for as many milliseconds; each is pulled again then unless it was acknowledged."""
+    """Lease available messages for `lease` milliseconds and return their rows.
+
+    A message becomes available again at the end of its lease, unless it is acknowledged.
+    """
     now = clock()
     with store.write() as db:
         rows = store.all(
@@ -170,12 +177,12 @@ def pull(store: Store, queue: Queue, count: int, lease: int) -> list[Any]:
 
 
 def lease_of(message: Any) -> str:
-    """What a message is acknowledged by: its id, and the attempt that this is."""
+    """Return the lease id of a message: its id and the number of the attempt."""
     return f"{message['id']}.{message['attempts']}"
 
 
 def acknowledge(store: Store, queue: Queue, leases: Iterable[str]) -> list[str]:
-    """Remove messages; the leases that stand for none. One that is over is good enough."""
+    """Delete messages and return the unknown leases. An expired lease is accepted."""
     with store.write() as db:
         return [
             lease
@@ -187,7 +194,10 @@ def acknowledge(store: Store, queue: Queue, leases: Iterable[str]) -> list[str]:
 
 
 def retry(store: Store, queue: Queue, delays: Mapping[str, int]) -> list[str]:
-    """Put messages back by lease, after so many seconds; the leases that stand for none, or for one that others have by now."""
+    """Make messages available again after a delay in seconds, by lease.
+
+    Return the leases that are unknown or have been superseded.
+    """
     now = clock()
     with store.write() as db:
         return [
@@ -202,17 +212,18 @@ def retry(store: Store, queue: Queue, delays: Mapping[str, int]) -> list[str]:
 
 def metrics(store: Store, queue: Queue) -> Metrics:
     row = store.db.execute(
-        "select count(*), coalesce(sum(length(body)), 0), coalesce(min(sent), 0) from messages where queue = ? and sent > ?",
+        "select count(*), coalesce(sum(length(body)), 0), coalesce(min(sent), 0) from messages"
+        " where queue = ? and sent > ?",
         (queue.id, clock() - 1000 * queue.retention),
     ).fetchone()
     return Metrics(*row)
 
 
 def producers(store: Store, account: str, name: str) -> list[str]:
-    """The Workers that are bound to a queue."""
+    """Return the names of the Workers that are bound to a queue."""
     rows = store.all(
-        "select distinct scripts.name from bindings join scripts on scripts.id = bindings.script where bindings.type = 'queue'"
-        " and bindings.target = ? and scripts.account = ? order by 1",
+        "select distinct scripts.name from bindings join scripts on scripts.id = bindings.script"
+        " where bindings.type = 'queue' and bindings.target = ? and scripts.account = ? order by 1",
         name,
         account,
     )
@@ -220,16 +231,16 @@ def producers(store: Store, account: str, name: str) -> list[str]:
 
 
 def clear(store: Store, ident: str) -> None:
-    """Drop all messages of a queue."""
+    """Delete all messages of a queue."""
     with store.write() as db:
         db.execute("delete from messages where queue = ?", (ident,))
 
 
 def collect_garbage(store: Store) -> None:
-    """Remove what is too old; readers never see it anyway."""
+    """Delete messages older than the retention period. Reads skip them anyway."""
     with store.write() as db:
         db.execute(
-            "delete from messages where sent <= ? - 1000 * (select coalesce(json_extract(spec, '$.settings.message_retention_period'), ?)"
-            " from products where kind = 'queue' and id = queue)",
+            "delete from messages where sent <= ? - 1000 * (select"
+            " coalesce(json_extract(spec, '$.settings.message_retention_period'), ?) from products where kind = 'queue' and id = queue)",
             (clock(), RETENTION),
         )

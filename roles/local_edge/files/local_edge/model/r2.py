@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""R2 buckets, and how R2 refuses. A bucket of a jurisdiction is another than one of the same name elsewhere."""
+"""R2 buckets and the errors of R2. Each jurisdiction has its own bucket names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STORAGE_CLASSES = (STANDARD, "InfrequentAccess")
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket; `id` is our own."""
+    """A bucket. `id` is internal."""
 
     id: int
     account: str
@@ -46,14 +46,14 @@ def precondition_failed() -> ApiError:
     return ApiError(412, 10031, "At least one of the pre-conditions you specified did not hold.")
 
 
-def invalid_argument(why: str) -> ApiError:
-    return ApiError(400, 10029, why)
+def invalid_argument(message: str) -> ApiError:
+    return ApiError(400, 10029, message)
 
 
-def one_of(value: Any, choices: Sequence[str], what: str) -> str:
-    """The value, once it is one of these."""
+def one_of(value: Any, choices: Sequence[str], label: str) -> str:
+    """Return the value. Raise ApiError if it is not one of the choices."""
     if value not in choices:
-        raise invalid_argument(f"The {what} {value!r} is not valid: it is one of {', '.join(choices)}.")
+        raise invalid_argument(f"The {label} {value!r} is not valid: it is one of {', '.join(choices)}.")
     return str(value)
 
 
@@ -64,7 +64,7 @@ def check_name(name: Any) -> str:
 
 
 def find(store: Store, account: str, jurisdiction: str, name: str) -> Bucket:
-    """A bucket that must be there."""
+    """Return a bucket. Raise ApiError if it does not exist."""
     row = store.one(
         "select * from r2_buckets where account = ? and jurisdiction = ? and name = ?", account, jurisdiction, name
     )
@@ -80,19 +80,20 @@ def create(store: Store, account: str, jurisdiction: str, name: str, location: s
         raise ApiError(409, 10004, "The bucket you tried to create already exists, and you own it.")
     with store.write() as db:
         db.execute(
-            "insert into r2_buckets (account, jurisdiction, name, location, storage_class, created_on) values (?, ?, ?, ?, ?, ?)",
+            "insert into r2_buckets (account, jurisdiction, name, location, storage_class, created_on)"
+            " values (?, ?, ?, ?, ?, ?)",
             (account, jurisdiction, name, location, storage_class, now()),
         )
 
 
 def change_storage_class(store: Store, bucket: Bucket, storage_class: str) -> None:
-    """Set the storage class of objects to come."""
+    """Set the default storage class of new objects."""
     with store.write() as db:
         db.execute("update r2_buckets set storage_class = ? where id = ?", (storage_class, bucket.id))
 
 
 def buckets(store: Store, account: str, jurisdiction: str) -> list[Bucket]:
-    """In the order of their names."""
+    """Return the buckets in the order of their names."""
     return [
         Bucket(**row)
         for row in store.all(
@@ -102,7 +103,7 @@ def buckets(store: Store, account: str, jurisdiction: str) -> list[Bucket]:
 
 
 def delete(store: Store, bucket: Bucket) -> None:
-    """Remove a bucket that holds no objects; uploads that were not completed go with it."""
+    """Delete an empty bucket and its incomplete uploads. Raise ApiError if it contains objects."""
     if store.one("select 1 from r2_objects where bucket = ?", bucket.id):
         raise ApiError(
             409, 10008, f"The bucket you tried to delete ({bucket.name}) is not empty (account {bucket.account})."

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects of R2 buckets: their descriptions are rows, their bytes files; see blobs.py."""
+"""Objects of R2 buckets: rows with their metadata, and files with their bytes (see blobs.py)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from local_edge.model.r2_requests import NO_CONDITIONS, Conditions
 from local_edge.store import Store
 
 MAX_KEY, MAX_CUSTOM, MAX_KEYS = 1024, 8192, 1000
-#: What may come in one request.
+#: Bytes of an object or a part in one request.
 MAX_SIZE = 5 * 1024**3 - 5 * 1024**2
-#: Characters of custom metadata, beyond which a listing goes on on another page.
+#: Characters of custom metadata on one page of a listing.
 MAX_LISTED = 256 * 1024
-#: Sorts behind all that may follow in UTF-8.
+#: Sorts after all UTF-8 text.
 TOP = b"\xff"
-#: What messages call the digests.
+#: The names of the digests in messages.
 NAMES: Mapping[str, str] = {
     "md5": "MD5",
     "sha1": "SHA-1",
@@ -40,7 +40,7 @@ NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Description:
-    """What a client says of an object that it writes; `checksums` (hexadecimal) must be those of its bytes."""
+    """The metadata of an object to write. Its bytes must match the `checksums`, which are hexadecimal."""
 
     http: Mapping[str, Any] = field(default_factory=dict)
     custom: Mapping[str, str] = field(default_factory=dict)
@@ -50,13 +50,13 @@ class Description:
     def check(self) -> None:
         if self.storage_class is not None:
             one_of(self.storage_class, STORAGE_CLASSES, "storage class")
-        if sum(kept_size(name) + kept_size(value) for name, value in self.custom.items()) > MAX_CUSTOM:
+        if sum(metadata_size(name) + metadata_size(value) for name, value in self.custom.items()) > MAX_CUSTOM:
             raise ApiError(400, 10012, "Your metadata headers exceed the maximum allowed metadata size.")
 
 
 @dataclass(frozen=True)
 class Object:
-    """An object; `uploaded` in milliseconds."""
+    """An object. `uploaded` is in milliseconds since the epoch."""
 
     id: int
     key: str
@@ -87,15 +87,15 @@ class Object:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a listing; `cursor` says where the next begins, '' where nothing follows."""
+    """A page of a listing. `cursor` is the start of the next page, '' on the last one."""
 
     objects: list[Object]
     prefixes: list[str]
     cursor: str
 
 
-def kept_size(text: str) -> int:
-    """The bytes that R2 counts: those of the text in Latin-1 if that has it, else in UTF-16."""
+def metadata_size(text: str) -> int:
+    """Return the size that R2 counts: the bytes in Latin-1 if possible, else in UTF-16."""
     try:
         return len(text.encode("latin-1"))
     except UnicodeEncodeError:
@@ -113,20 +113,20 @@ def check_size(size: int) -> None:
         raise ApiError(400, 100100, "Your proposed upload exceeds the maximum allowed object size.")
 
 
-def check_digests(given: Mapping[str, str], real: Mapping[str, str]) -> None:
-    for name, digest in given.items():
-        if digest.lower() != real[name]:
+def check_digests(expected: Mapping[str, str], actual: Mapping[str, str]) -> None:
+    for name, digest in expected.items():
+        if digest.lower() != actual[name]:
             label = NAMES[name]
             raise ApiError(
                 400,
                 10037,
                 f"The {label} checksum you specified did not match what we received.\n"
-                f"You provided a {label} checksum with value: {digest.lower()}\nActual {label} was: {real[name]}",
+                f"You provided a {label} checksum with value: {digest.lower()}\nActual {label} was: {actual[name]}",
             )
 
 
 def head(store: Store, bucket: Bucket, key: str) -> Object:
-    """An object that must be there."""
+    """Return an object. Raise ApiError if it does not exist."""
     found = find(store, bucket, check_key(key))
     if found is None:
         raise no_such_key()
@@ -139,7 +139,7 @@ def find(store: Store, bucket: Bucket, key: str) -> Object | None:
 
 
 def content(store: Store, found: Object, start: int, length: int) -> Content:
-    """A stretch of an object's bytes."""
+    """Return a range of an object's bytes."""
     extents, position, end = [], 0, start + length
     for row in store.all("select blob, size from r2_parts where object = ? order by number", found.id):
         first, last = max(start, position), min(end, position + row["size"])
@@ -154,15 +154,15 @@ def put(
     bucket: Bucket,
     key: str,
     writer: BlobWriter,
-    told: Description,
+    description: Description,
     conditions: Conditions = NO_CONDITIONS,
 ) -> Object:
-    """Write an object whose bytes are in a draft, in the place of that before."""
+    """Write an object with the bytes of a draft, and replace an existing one."""
     check_key(key)
-    told.check()
+    description.check()
     check_size(writer.size)
     digests = writer.digests
-    check_digests(told.checksums, digests)
+    check_digests(description.checksums, digests)
     with store.write() as db:
         before = find(store, bucket, key)
         conditions.check((before.etag, before.uploaded) if before else None)
@@ -172,8 +172,8 @@ def put(
             key,
             writer.size,
             digests["md5"],
-            {name: digests[name] for name in ("md5", *told.checksums)},
-            told,
+            {name: digests[name] for name in ("md5", *description.checksums)},
+            description,
         )
         db.execute(
             "insert into r2_parts values (?, null, ?, 1, ?, ?, '')", (writer.ident, ident, writer.size, digests["md5"])
@@ -183,10 +183,13 @@ def put(
 
 
 def replace(
-    store: Store, bucket: Bucket, key: str, size: int, etag: str, checksums: Mapping[str, str], told: Description
+    store: Store, bucket: Bucket, key: str, size: int, etag: str, checksums: Mapping[str, str], description: Description
 ) -> tuple[int, list[str]]:
-    """A row for a new object, and none for that before, inside `write()`: its id, and the files that are free once this is committed."""
-    freed = forget(store, bucket, key)
+    """Insert the row of an object and delete that of an existing one. Call inside `write()`.
+
+    Return its id, and the files to remove after the commit.
+    """
+    freed = delete_row(store, bucket, key)
     values = (
         bucket.id,
         key,
@@ -194,9 +197,9 @@ def replace(
         size,
         etag,
         json.dumps(dict(checksums)),
-        json.dumps(dict(told.http)),
-        json.dumps(dict(told.custom)),
-        told.storage_class or bucket.storage_class,
+        json.dumps(dict(description.http)),
+        json.dumps(dict(description.custom)),
+        description.storage_class or bucket.storage_class,
         time.time_ns() // 1_000_000,
     )
     ident = store.db.execute(
@@ -208,8 +211,8 @@ def replace(
     return ident, freed
 
 
-def forget(store: Store, bucket: Bucket, key: str) -> list[str]:
-    """Remove the row of an object, if there is one, inside `write()`: the files that are free once this is committed."""
+def delete_row(store: Store, bucket: Bucket, key: str) -> list[str]:
+    """Delete the row of an object if it exists. Return the files to remove after the commit. Call inside `write()`."""
     found = store.one("select id from r2_objects where bucket = ? and key = ?", bucket.id, key)
     if found is None:
         return []
@@ -219,13 +222,13 @@ def forget(store: Store, bucket: Bucket, key: str) -> list[str]:
 
 
 def delete(store: Store, bucket: Bucket, keys: Sequence[str]) -> None:
-    """Remove objects, whether they are there or not."""
+    """Delete objects. Missing ones are ignored."""
     if not 1 <= len(keys) <= MAX_KEYS:
         raise ApiError(400, 10027, f"The number of keys in the request must be between 1 and {MAX_KEYS} inclusive.")
     for key in keys:
         check_key(key)
     with store.write():
-        freed = [blob for key in keys for blob in forget(store, bucket, key)]
+        freed = [blob for key in keys for blob in delete_row(store, bucket, key)]
     store.blobs.remove(freed)
 
 
@@ -239,18 +242,21 @@ def page(
     limit: int = MAX_KEYS,
     described: bool = True,
 ) -> Page:
-    """Objects in the order of their keys; those that have the delimiter behind the prefix are one entry, which is their keys up to its end.
-    A page whose objects shall be `described` may be shorter than its limit."""
+    """Return a page of objects in the order of their keys.
+
+    Keys with the delimiter after the prefix are grouped: the entry of a group is their common part with the delimiter.
+    A page of `described` objects, whose metadata is returned, may be shorter than its limit.
+    """
     if not 1 <= limit <= MAX_KEYS:
         raise ApiError(400, 10022, f"MaxKeys params must be positive integer <= {MAX_KEYS}.")
     low = max(decoded(cursor), b"" if start_after is None else start_after.encode() + b"\0")
     found: list[tuple[bytes, Object | str]] = []
-    room = MAX_LISTED
+    remaining = MAX_LISTED
     for entry in islice(walk(store, bucket, prefix, delimiter, low), limit + 1):
-        if len(found) == limit or room < 0:
+        if len(found) == limit or remaining < 0:
             return shown(found, cursor=encoded(found[-1][0]))
         found.append(entry)
-        room -= custom_size(entry[1]) if described else 0
+        remaining -= custom_size(entry[1]) if described else 0
     return shown(found, cursor="")
 
 
@@ -266,14 +272,15 @@ def custom_size(entry: Object | str) -> int:
 
 
 def walk(store: Store, bucket: Bucket, prefix: str, delimiter: str, low: bytes) -> Iterator[tuple[bytes, Object | str]]:
-    """Objects and groups from a position on, each with the position behind it. Of a group no more than its first key is read."""
+    """Yield objects and groups from a position on, each with the position after it. Read only the first key of a group."""
     low, high = max(low, prefix.encode()), prefix.encode() + TOP
     ended = False
     while not ended:
         ended = True
-        # Positions are bytes: what sorts behind a whole group is no text.
+        # Positions are bytes, since the end of a group is not valid UTF-8.
         for row in store.db.execute(
-            "select * from r2_objects where bucket = ? and key >= cast(? as text) and key < cast(? as text) order by key",
+            "select * from r2_objects where bucket = ? and key >= cast(? as text) and key < cast(? as text)"
+            " order by key",
             (bucket.id, low, high),
         ):
             end = row["key"].find(delimiter, len(prefix)) if delimiter else -1

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a client may ask of an object beside its key: under which conditions (RFC 9110, section 13), and which of its bytes (section 14)."""
+"""Conditional requests (RFC 9110, section 13) and range requests (section 14) for objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from local_edge.errors import ApiError
 from local_edge.model.r2 import invalid_argument, precondition_failed
 
-#: An element of a list of entity tags: the wildcard; or whether it is weak, and its text.
+#: An item of a list of entity tags: the wildcard, or the weakness mark and the text.
 TAG = re.compile(r'[\s,]*(?:(\*)|(W/)?"([^"]*)")')
 RANGE = re.compile(r"\s*bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.IGNORECASE)
 SECOND = 1000
@@ -21,21 +21,21 @@ SECOND = 1000
 
 @dataclass(frozen=True)
 class Tags:
-    """Entity tags."""
+    """A list of entity tags. `any` stands for the wildcard."""
 
     any: bool
     strong: frozenset[str]
     weak: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, told: str | list[str] | None, header: str) -> Tags | None:
-        """From the text of a header, or from a list of tags."""
-        if told is None:
+    def read(cls, value: str | list[str] | None, header: str) -> Tags | None:
+        """Parse the text of a header or a list of tags. Return None for None."""
+        if value is None:
             return None
-        if isinstance(told, list):
-            return cls("*" in told, frozenset(told))
+        if isinstance(value, list):
+            return cls("*" in value, frozenset(value))
         found, position = [], 0
-        while match := TAG.match(told, position):
+        while match := TAG.match(value, position):
             found.append(match)
             position = match.end()
         if not found:
@@ -52,7 +52,7 @@ class Tags:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What must hold of an object; times in milliseconds, of which `seconds` counts only whole ones."""
+    """Conditions on an object. Times are in milliseconds. If `seconds`, they are compared in whole seconds."""
 
     matches: Tags | None = None
     differs: Tags | None = None
@@ -61,23 +61,26 @@ class Conditions:
     seconds: bool = False
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> Conditions:
-        """From `{ifMatch, ifNoneMatch, uploadedBefore, uploadedAfter, secondsGranularity}`."""
+    def read(cls, options: Mapping[str, Any]) -> Conditions:
+        """Parse `{ifMatch, ifNoneMatch, uploadedBefore, uploadedAfter, secondsGranularity}`."""
         return cls(
-            Tags.read(told.get("ifMatch"), "if-match"),
-            Tags.read(told.get("ifNoneMatch"), "if-none-match"),
-            told.get("uploadedBefore"),
-            told.get("uploadedAfter"),
-            bool(told.get("secondsGranularity")),
+            Tags.read(options.get("ifMatch"), "if-match"),
+            Tags.read(options.get("ifNoneMatch"), "if-none-match"),
+            options.get("uploadedBefore"),
+            options.get("uploadedAfter"),
+            bool(options.get("secondsGranularity")),
         )
 
-    def check(self, there: tuple[str, int] | None) -> None:
-        """Refuse what does not hold of an object, by its tag and its time; where there is none, only what must not be there can hold."""
-        if not (self.hold(*there) if there else self.matches is None and self.after is None):
+    def check(self, current: tuple[str, int] | None) -> None:
+        """Raise ApiError unless the conditions are met by an object, given by its entity tag and its time.
+
+        A missing object meets only conditions that exclude one.
+        """
+        if not (self.are_met(*current) if current else self.matches is None and self.after is None):
             raise precondition_failed()
 
-    def hold(self, etag: str, uploaded: int) -> bool:
-        """A time is not looked at where the tags have spoken for the object."""
+    def are_met(self, etag: str, uploaded: int) -> bool:
+        """Return whether an object meets the conditions. A time is ignored if the tags decide in favor of the object."""
         same = self.matches is not None and self.matches.match(etag)
         other = self.differs is not None and not self.differs.match(etag, weakly=True)
         return (
@@ -94,25 +97,26 @@ class Conditions:
 NO_CONDITIONS = Conditions()
 
 
-def resolved(told: Mapping[str, Any] | None, size: int) -> tuple[int, int]:
-    """Start and length of what `{offset, length}`, `{suffix}` or `{header}` mean of so many bytes; of nothing: all.
+def resolve_range(options: Mapping[str, Any] | None, size: int) -> tuple[int, int]:
+    """Resolve `{offset, length}`, `{suffix}` or `{header}` to a start and a length. None stands for all bytes.
 
-    A header that means more than one range, or none that is there, means all; what a program asks must be there.
+    A header with several ranges or an unsatisfiable one also stands for all bytes. In the other forms, an
+    unsatisfiable range is an error.
     """
-    told = told or {}
-    if "header" in told:
-        return of_header(told["header"], size)
-    if not told:
+    options = options or {}
+    if "header" in options:
+        return range_of_header(options["header"], size)
+    if not options:
         return 0, size
-    suffix = told.get("suffix")
-    offset = told.get("offset", 0) if suffix is None else max(0, size - suffix)
-    length = min(size - offset, told.get("length", size) if suffix is None else suffix)
+    suffix = options.get("suffix")
+    offset = options.get("offset", 0) if suffix is None else max(0, size - suffix)
+    length = min(size - offset, options.get("length", size) if suffix is None else suffix)
     if length <= 0:
         raise ApiError(416, 10039, "The requested range is not satisfiable")
     return offset, length
 
 
-def of_header(header: str, size: int) -> tuple[int, int]:
+def range_of_header(header: str, size: int) -> tuple[int, int]:
     match = RANGE.fullmatch(header)
     first, last = match.groups() if match else ("", "")
     if first:

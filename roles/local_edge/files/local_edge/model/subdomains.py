@@ -1,21 +1,21 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The label under which the Workers of an account may answer on workers.dev."""
+"""The workers.dev subdomains of accounts."""
 
 from __future__ import annotations
 
 from local_edge.store import Store
 
 DOMAIN = "workers.dev"
-#: The one that every account begins with.
-FIRST = "local-edge"
+#: The initial label of an account.
+DEFAULT_LABEL = "local-edge"
 
 
 def of(store: Store, account: str) -> str:
-    """The label; '' when the account gave it up."""
+    """Return the label of an account, '' after it was deleted."""
     row = store.one("select name from subdomains where account = ?", account)
-    return str(row["name"]) if row else FIRST
+    return str(row["name"]) if row else DEFAULT_LABEL
 
 
 def save(store: Store, account: str, name: str) -> None:

@@ -79,7 +79,7 @@ class EdgeBackend:
             case ["kv", namespace]:
                 return self.pair(namespace, scope["method"], query, Headers(raw=scope["headers"]), body)
             case ["object", kind, ident]:
-                return 200 if objects.note(self.store, kind, ident) else 404, b"", {}
+                return 200 if objects.register_storage(self.store, kind, ident) else 404, b"", {}
             case ["queue", account, name]:
                 return self.queue(account, name, body)
             case ["file", name]:

@@ -18,7 +18,7 @@ from local_edge.errors import ApiError
 from local_edge.model import r2, r2_objects, r2_uploads
 from local_edge.model.r2 import Bucket
 from local_edge.model.r2_objects import Description, Object
-from local_edge.model.r2_requests import Conditions, resolved
+from local_edge.model.r2_requests import Conditions, resolve_range
 from local_edge.store import Store
 from local_edge.strict_json import loads_strict
 
@@ -75,7 +75,7 @@ async def get(store: Store, bucket: Bucket, options: R2Options, _body: Bytes) ->
     except ApiError as error:
         error.headers[OPTIONS_HEADER] = quote(json.dumps(ranged(found, 0, found.size)))
         raise
-    start, length = resolved(options.get("range"), found.size)
+    start, length = resolve_range(options.get("range"), found.size)
     return (
         200,
         r2_objects.content(store, found, start, length),
