@@ -46,25 +46,25 @@ VALUES: dict[str, tuple[t.Any, t.Any, t.Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(run: Runner) -> None:
+def _prerequisites(run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
     for name in ("tail", "other"):
         run.ok("worker", name=name, content="export default { tail() {} };", compatibility_date="2026-11-01")
 
 
-def test_every_setting_is_tried() -> None:
+def test_settings_all_have_values() -> None:
     assert set(VALUES) == set(SETTINGS) - {"compatibility_date"}
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_setting(run: Runner, edge: Edge, name: str) -> None:
-    first, second, nothing = VALUES[name]
+def test_setting_set_changed_and_removed_is_idempotent(run: Runner, edge: Edge, name: str) -> None:
+    first, second, default = VALUES[name]
     assert verbs(run.ok("namespaced_worker", **WORKER, **{name: first})) == ["PUT "]
-    kept = get(run, edge, "/settings")[name]
+    current = get(run, edge, "/settings")[name]
     assert not run.ok("namespaced_worker", **WORKER, **{name: first})["changed"]
     run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
-    assert get(run, edge, "/settings")[name] == kept, "silence keeps it, also through an upload"
-    if second != nothing:
+    assert get(run, edge, "/settings")[name] == current, "silence keeps it, also through an upload"
+    if second != default:
         changed = run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: second})
         assert verbs(changed) == ["PATCH /settings"] and changed["namespaced_worker"][name] == second
         assert not run.ok(
@@ -73,24 +73,27 @@ def test_a_setting(run: Runner, edge: Edge, name: str) -> None:
     assert verbs(run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None})) == [
         "PATCH /settings"
     ]
-    assert (get(run, edge, "/settings")[name] or nothing) == nothing
+    assert (get(run, edge, "/settings")[name] or default) == default
     assert not run.ok(
         "namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None}, drift_detection="settings"
     )["changed"]
 
 
-def test_what_is_not_given_of_a_setting_stays(run: Runner, edge: Edge) -> None:
+def test_setting_omitted_keys_are_kept(run: Runner, edge: Edge) -> None:
     run.ok(
         "namespaced_worker",
         **WORKER,
         observability={"enabled": True, "logs": {"enabled": True, "invocation_logs": True}},
     )
     run.ok("namespaced_worker", **WORKER, observability={"enabled": True, "head_sampling_rate": 0.5})
-    told = get(run, edge, "/settings")["observability"]
-    assert (told["head_sampling_rate"], told["logs"]) == (0.5, {"enabled": True, "invocation_logs": True})
+    observability = get(run, edge, "/settings")["observability"]
+    assert (observability["head_sampling_rate"], observability["logs"]) == (
+        0.5,
+        {"enabled": True, "invocation_logs": True},
+    )
 
 
-def test_settings_bindings_and_secrets_change_in_one_request(run: Runner, edge: Edge) -> None:
+def test_settings_with_bindings_and_secrets_change_in_one_request(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **WORKER, vars={"A": "1"}, secrets={"KEY": SECRET}, fingerprint_key="fingerprint-key-1")
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
     changed = run.ok(
@@ -112,28 +115,28 @@ def test_settings_bindings_and_secrets_change_in_one_request(run: Runner, edge: 
     assert SECRET not in json.dumps(changed)
 
 
-def tag_of(run: Runner, edge: Edge) -> str:
+def migration_tag(run: Runner, edge: Edge) -> str:
     return str(get(run, edge)["script"]["migration_tag"])
 
 
-def test_only_the_missing_steps_are_sent(run: Runner, edge: Edge) -> None:
+def test_migrations_only_pending_steps_are_sent(run: Runner, edge: Edge) -> None:
     worker = {**WORKER, "content": ROOMS}
     assert verbs(run.ok("namespaced_worker", **worker, migrations=STEPS[:1])) == ["PUT "]
     assert not run.ok("namespaced_worker", **worker, migrations=STEPS[:1])["changed"]
-    assert tag_of(run, edge) == "v1"
+    assert migration_tag(run, edge) == "v1"
     moved = run.ok("namespaced_worker", **worker, migrations=STEPS)
     assert verbs(moved) == ["PATCH /settings"] and moved["namespaced_worker"]["migration_tag"] == "v2"
     assert not run.ok("namespaced_worker", **worker, migrations=STEPS)["changed"]
     run.ok("namespaced_worker", **{**WORKER, "content": ROOMS + "//"}, migrations=STEPS)
-    assert tag_of(run, edge) == "v2"
+    assert migration_tag(run, edge) == "v2"
 
 
-def test_all_steps_are_sent_to_a_new_worker(run: Runner, edge: Edge) -> None:
+def test_migrations_of_new_worker_are_all_sent(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **{**WORKER, "content": ROOMS}, migrations=STEPS, bindings=[])
-    assert tag_of(run, edge) == "v2"
+    assert migration_tag(run, edge) == "v2"
 
 
-def test_a_worker_on_another_way_is_not_replaced_unasked(run: Runner, edge: Edge) -> None:
+def test_migrations_of_diverged_worker_need_allow_replace(run: Runner, edge: Edge) -> None:
     worker = {**WORKER, "content": ROOMS, "secrets": {"KEY": SECRET}}
     run.ok("namespaced_worker", **worker, migrations=STEPS[:1])
     other = [{"tag": "w1", "new_sqlite_classes": ["Hall"]}]
@@ -155,7 +158,7 @@ def test_a_worker_on_another_way_is_not_replaced_unasked(run: Runner, edge: Edge
         allow_replace=True,
     )
     assert verbs(replaced) == verbs(predicted) == ["DELETE ", "PUT "]
-    assert (tag_of(run, edge), secret_names(run, edge)) == ("w1", ["BY_HAND", "KEY"])
+    assert (migration_tag(run, edge), secret_names(run, edge)) == ("w1", ["BY_HAND", "KEY"])
     assert not run.ok(
         "namespaced_worker",
         **{**worker, "secrets": {"KEY": SECRET, "BY_HAND": SECRET}},
@@ -164,13 +167,13 @@ def test_a_worker_on_another_way_is_not_replaced_unasked(run: Runner, edge: Edge
     )["changed"]
 
 
-@pytest.mark.parametrize("said", [True, False], ids=["said", "silent"])
-def test_a_replaced_worker_stays_on_workers_dev(run: Runner, edge: Edge, said: bool) -> None:
+@pytest.mark.parametrize("explicit", [True, False], ids=["said", "silent"])
+def test_worker_replaced_stays_on_workers_dev(run: Runner, edge: Edge, explicit: bool) -> None:
     worker = {"name": "a", "content": ROOMS, "compatibility_date": "2026-11-01", "allow_replace": True}
     run.ok("worker", **worker, workers_dev=True, migrations=STEPS[:1])
     other = {
         **worker,
-        **({"workers_dev": True} if said else {}),
+        **({"workers_dev": True} if explicit else {}),
         "migrations": [{"tag": "w1", "new_sqlite_classes": ["Hall"]}],
     }
     predicted = run.ok("worker", check=True, **other)
@@ -179,18 +182,18 @@ def test_a_replaced_worker_stays_on_workers_dev(run: Runner, edge: Edge, said: b
     assert not run.ok("worker", **other)["changed"]
 
 
-def test_a_replaced_worker_does_not_lose_its_assets_unasked(run: Runner, tmp_path: pathlib.Path) -> None:
+def test_worker_replaced_without_assets_option_is_refused(run: Runner, tmp_path: pathlib.Path) -> None:
     (tmp_path / "index.html").write_text("hello")
     worker, assets = {**WORKER, "content": ROOMS, "allow_replace": True}, {"directory": str(tmp_path)}
     run.ok("namespaced_worker", **worker, assets=assets, migrations=STEPS[:1])
     other = [{"tag": "w1", "new_sqlite_classes": ["Hall"]}]
     assert "would lose: give assets, or null there" in run.refused("namespaced_worker", **worker, migrations=other)
-    made = run.ok("namespaced_worker", **worker, assets=assets, migrations=other)
-    assert verbs(made) == ["DELETE ", "POST /assets-upload-session", "PUT "]
+    replaced = run.ok("namespaced_worker", **worker, assets=assets, migrations=other)
+    assert verbs(replaced) == ["DELETE ", "POST /assets-upload-session", "PUT "]
     assert not run.ok("namespaced_worker", **worker, assets=assets, migrations=other)["changed"]
 
 
-def test_previews_on_workers_dev_stay_as_they_are(run: Runner, edge: Edge) -> None:
+def test_workers_dev_changed_keeps_previews(run: Runner, edge: Edge) -> None:
     worker, path = (
         {"name": "a", "content": CODE, "compatibility_date": "2026-11-01"},
         f"/accounts/{edge.account}/workers/scripts/a/subdomain",
