@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
 
 CODE = "export default { fetch: () => new Response('one') };"
 # Stands in for esbuild where only what surrounds it is tested: writes what it is told to, or fails, and counts how often it was run.
-FAKE = f"""#!{sys.executable}
+FAKE_ESBUILD = f"""#!{sys.executable}
 import json, os, sys
 with open(__file__ + ".runs", "a") as runs:
     runs.write("x")
@@ -53,7 +53,7 @@ with open(options["metafile"], "w") as meta:
 
 
 @pytest.fixture(autouse=True)
-def _forget() -> None:
+def _clear_source_cache() -> None:
     source._read.cache_clear()
 
 
@@ -65,18 +65,18 @@ def entrypoint(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathl
     return file
 
 
-def esbuild(folder: pathlib.Path, version: str) -> str:
+def fake_esbuild(folder: pathlib.Path, version: str) -> str:
     program = folder / f"esbuild-{version}"
-    program.write_text(FAKE.replace("VERSION", version))
+    program.write_text(FAKE_ESBUILD.replace("VERSION", version))
     program.chmod(0o755)
     return str(program)
 
 
-def runs(program: str) -> int:
+def count_runs(program: str) -> int:
     return os.path.getsize(f"{program}.runs")
 
 
-def asked(edge: Edge, method: str, **options: t.Any) -> requests.Response:
+def request_content(edge: Edge, method: str, **options: t.Any) -> requests.Response:
     """Read or replace the code of Worker a of the tenants."""
     url = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/content"
     response = requests.request(method, url, headers={"Authorization": f"Bearer {edge.token}"}, **options)
@@ -84,7 +84,7 @@ def asked(edge: Edge, method: str, **options: t.Any) -> requests.Response:
     return response
 
 
-def files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> str:
+def write_files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> str:
     """Write files below a folder, and return it."""
     for name, content in contents.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -113,16 +113,20 @@ def files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> str:
         ),
     ],
 )
-def test_no_release_takes_an_old_source_for_another(
+def test_source_digest_is_stable_across_releases(
     entrypoint: pathlib.Path, options: dict[str, t.Any], source_digest: str
 ) -> None:
     """These digests are in the tags of Workers that are out there: one that changes uploads them all anew."""
-    files(entrypoint.parent, {"router.js": CODE, "folder/index.js": CODE, "folder/lib/a.txt": "a"})
-    given = {**options, "source_root": str(entrypoint.parent), "esbuild_path": esbuild(entrypoint.parent, "1")}
-    assert source.load(given).source_digest == source_digest
+    write_files(entrypoint.parent, {"router.js": CODE, "folder/index.js": CODE, "folder/lib/a.txt": "a"})
+    source_options = {
+        **options,
+        "source_root": str(entrypoint.parent),
+        "esbuild_path": fake_esbuild(entrypoint.parent, "1"),
+    }
+    assert source.load(source_options).source_digest == source_digest
 
 
-def test_no_esbuild(entrypoint: pathlib.Path) -> None:
+def test_bundle_without_esbuild_fails(entrypoint: pathlib.Path) -> None:
     with pytest.raises(
         CloudflareError,
         match=r"needs esbuild, which was not found\. Install esbuild beside the entrypoint .*esbuild_path",
@@ -169,17 +173,17 @@ def test_no_esbuild(entrypoint: pathlib.Path) -> None:
         ),
     ],
 )
-def test_what_is_no_worker(
+def test_source_invalid_files_are_refused(
     tmp_path: pathlib.Path, contents: dict[str, str], options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(CloudflareError, match=message):
-        source.load({**options, "source_root": files(tmp_path, contents)})
+        source.load({**options, "source_root": write_files(tmp_path, contents)})
 
 
-def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_over_limits_is_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "MAX_SIZE", 200)
     monkeypatch.setattr(folder_source, "MAX_MODULES", 2)
-    root = files(
+    root = write_files(
         tmp_path,
         {
             "large/index.js": CODE,
@@ -201,14 +205,14 @@ def test_what_is_too_much(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
             source.load(options)
 
 
-def test_what_cannot_be_read_is_said(tmp_path: pathlib.Path) -> None:
+def test_source_unreadable_file_is_reported(tmp_path: pathlib.Path) -> None:
     os.symlink("/nowhere", tmp_path / "gone.txt")
     with pytest.raises(CloudflareError, match=r"path: .*gone\.txt cannot be read: No such file"):
-        source.load({"path": files(tmp_path, {"index.js": CODE})})
+        source.load({"path": write_files(tmp_path, {"index.js": CODE})})
 
 
-def test_a_folder_is_its_modules(tmp_path: pathlib.Path) -> None:
-    kinds = {
+def test_source_folder_contains_its_modules(tmp_path: pathlib.Path) -> None:
+    types = {
         "index.js": "application/javascript+module",
         "data.bin": "application/octet-stream",
         "lib/a.cjs": "application/javascript",
@@ -220,17 +224,19 @@ def test_a_folder_is_its_modules(tmp_path: pathlib.Path) -> None:
         "tool.py": "text/x-python",
         "tool.wasm": "application/wasm",
     }
-    described = ["README.md", "index.ts", "index.d.ts", "package.json", "tsconfig.build.json"]
-    left_out = [*described, ".hidden.js", ".git/a.js", "node_modules/a/index.js", "lib/node_modules/a.js"]
-    made = source.load({"path": files(tmp_path, {**dict.fromkeys([*kinds, *left_out], CODE), "index.js.map": "{}"})})
-    assert {module.name: module.type for module in made.modules} == kinds
-    assert [module.name for module in made.modules] == sorted(kinds)
-    assert made.main_module == "index.js"
-    assert [(one.name, one.type) for one in made.maps] == [("index.js.map", "application/source-map")]
-    sent = [(name, part[2]) for name, part in upload_request(made, {}, [], [])["files"]]
+    ignored_files = ["README.md", "index.ts", "index.d.ts", "package.json", "tsconfig.build.json"]
+    ignored = [*ignored_files, ".hidden.js", ".git/a.js", "node_modules/a/index.js", "lib/node_modules/a.js"]
+    loaded = source.load(
+        {"path": write_files(tmp_path, {**dict.fromkeys([*types, *ignored], CODE), "index.js.map": "{}"})}
+    )
+    assert {module.name: module.type for module in loaded.modules} == types
+    assert [module.name for module in loaded.modules] == sorted(types)
+    assert loaded.main_module == "index.js"
+    assert [(one.name, one.type) for one in loaded.maps] == [("index.js.map", "application/source-map")]
+    sent = [(name, part[2]) for name, part in upload_request(loaded, {}, [], [])["files"]]
     assert sent == [
         ("metadata", "application/json"),
-        *sorted(kinds.items()),
+        *sorted(types.items()),
         ("index.js.map", "application/source-map"),
     ]
     assert source.load({"path": str(tmp_path), "main_module": "lib/deep/b.mjs"}).main_module == "lib/deep/b.mjs"
@@ -245,22 +251,22 @@ def test_a_folder_is_its_modules(tmp_path: pathlib.Path) -> None:
         (["lib/a.py"], "lib/a.py"),
     ],
 )
-def test_which_module_is_the_main_one(tmp_path: pathlib.Path, names: list[str], main: str) -> None:
-    assert source.load({"path": files(tmp_path, dict.fromkeys(names, CODE))}).main_module == main
+def test_source_folder_main_module_is_found(tmp_path: pathlib.Path, names: list[str], main: str) -> None:
+    assert source.load({"path": write_files(tmp_path, dict.fromkeys(names, CODE))}).main_module == main
 
 
-def test_an_error_of_esbuild_is_shown_and_found_once(entrypoint: pathlib.Path) -> None:
+def test_bundle_error_is_reported_and_cached(entrypoint: pathlib.Path) -> None:
     entrypoint.write_text("BROKEN")
-    program = esbuild(entrypoint.parent, "1")
+    program = fake_esbuild(entrypoint.parent, "1")
     for _tenant in range(3):
         with pytest.raises(CloudflareError, match=r"could not bundle .*a.ts:\na.ts:1:0: ERROR: Unexpected thing"):
             source.load({"entrypoint": str(entrypoint), "esbuild_path": program})
-    assert runs(program) == 1
+    assert count_runs(program) == 1
 
 
-def test_another_esbuild_is_no_change_and_another_source_is(entrypoint: pathlib.Path) -> None:
+def test_source_digest_ignores_esbuild_version(entrypoint: pathlib.Path) -> None:
     made = [
-        source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)})
+        source.load({"entrypoint": str(entrypoint), "esbuild_path": fake_esbuild(entrypoint.parent, version)})
         for version in ("1", "2")
     ]
     assert made[0].modules != made[1].modules and made[0].source_digest == made[1].source_digest
@@ -268,12 +274,12 @@ def test_another_esbuild_is_no_change_and_another_source_is(entrypoint: pathlib.
     assert made[0].main_module == "a.js"
     source._read.cache_clear()
     entrypoint.write_text("export default { other: 1 };\n")
-    changed = source.load({"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, "1")})
+    changed = source.load({"entrypoint": str(entrypoint), "esbuild_path": fake_esbuild(entrypoint.parent, "1")})
     assert changed.source_digest != made[0].source_digest
 
 
-def test_a_tsconfig_is_part_of_the_source_with_what_it_extends(entrypoint: pathlib.Path) -> None:
-    program, seen = esbuild(entrypoint.parent, "1"), set()
+def test_source_digest_includes_tsconfig_chain(entrypoint: pathlib.Path) -> None:
+    program, digests = fake_esbuild(entrypoint.parent, "1"), set()
     for contents in (
         {},
         {"tsconfig.json": '{"extends": "./base"}'},
@@ -281,46 +287,47 @@ def test_a_tsconfig_is_part_of_the_source_with_what_it_extends(entrypoint: pathl
         {"base.json": '{"compilerOptions": {"jsx": "react"}}'},
     ):
         source._read.cache_clear()
-        files(entrypoint.parent, contents)
-        seen.add(source.load({"entrypoint": str(entrypoint), "esbuild_path": program}).source_digest)
-    assert len(seen) == 4
+        write_files(entrypoint.parent, contents)
+        digests.add(source.load({"entrypoint": str(entrypoint), "esbuild_path": program}).source_digest)
+    assert len(digests) == 4
 
 
-def test_esbuild_is_found_beside_the_entrypoint(entrypoint: pathlib.Path) -> None:
+def test_bundle_finds_esbuild_beside_entrypoint(entrypoint: pathlib.Path) -> None:
     folder = entrypoint.parent / "node_modules" / ".bin"
     folder.mkdir(parents=True)
-    shutil.move(esbuild(entrypoint.parent, "1"), folder / "esbuild")
+    shutil.move(fake_esbuild(entrypoint.parent, "1"), folder / "esbuild")
     assert source.load({"entrypoint": str(entrypoint)}).modules
 
 
-def test_what_many_share_is_bundled_once(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
-    program = esbuild(entrypoint.parent, "1")
+def test_bundle_shared_source_is_built_once(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
+    program = fake_esbuild(entrypoint.parent, "1")
     run.ok("dispatch_namespace", name="tenants")
     defaults = {"entrypoint": str(entrypoint), "esbuild_path": program, "compatibility_date": "2026-11-01"}
     workers = [{"name": f"t{number}", "vars": {"NUMBER": number}} for number in range(30)]
     fleet = {"dispatch_namespace": "tenants", "defaults": defaults, "workers": workers}
     assert len(run.ok("namespaced_workers", **fleet)["operations"]) == 30
-    assert runs(program) == 1
+    assert count_runs(program) == 1
     source._read.cache_clear()
     packed = action._pack(fleet)
-    assert runs(program) == 2 and len(packed) == 1
+    assert count_runs(program) == 2 and len(packed) == 1
     # Where they are handed over, no esbuild is needed any more, and nothing differs.
     os.unlink(program)
     source._read.cache_clear()
     assert not run.ok("namespaced_workers", **fleet, _controller_sources=packed)["changed"]
 
 
-def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
+def test_worker_with_other_esbuild_warns_until_rebundle(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:
     run.ok("dispatch_namespace", name="tenants")
     old, new = (
-        {"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, version)} for version in ("1", "2")
+        {"entrypoint": str(entrypoint), "esbuild_path": fake_esbuild(entrypoint.parent, version)}
+        for version in ("1", "2")
     )
     worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01"}
     fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "compatibility_date": "2026-11-01"}]}
     warning = "Workers whose code another version of esbuild has made: 1. It stays as it is. Give rebundle: true"
 
-    def script() -> str:
-        return asked(edge, "GET").text
+    def current_code() -> str:
+        return request_content(edge, "GET").text
 
     assert run.ok("namespaced_worker", **worker, **old)["warnings"] == []
     assert run.ok("namespaced_worker", **worker, **old)["warnings"] == []
@@ -329,24 +336,24 @@ def test_another_esbuild_is_said_and_used_when_told(entrypoint: pathlib.Path, ru
         ("namespaced_workers", {**fleet, "defaults": new}),
     ):
         for level in ("fingerprint", "settings", "content"):
-            said = run.ok(module, **options, drift_detection=level)
-            assert not said["changed"] and warning in said["warnings"][0], (module, level)
+            result = run.ok(module, **options, drift_detection=level)
+            assert not result["changed"] and warning in result["warnings"][0], (module, level)
     # Tags are written without the code, which they go on telling of.
     assert run.ok("namespaced_worker", **worker, **new, tags=["x"])["operations"][0].endswith("/tags")
     assert warning in run.ok("namespaced_worker", **worker, **new, tags=["x"])["warnings"][0]
     assert not run.ok("namespaced_worker", **worker, **old, rebundle=True)["changed"]
-    told = run.ok("namespaced_worker", check=True, **worker, **new, rebundle=True)
-    assert [operation.split()[0] for operation in told["operations"]] == ["PUT"] and told["diff"]
-    assert "// 1" in script()
+    predicted = run.ok("namespaced_worker", check=True, **worker, **new, rebundle=True)
+    assert [operation.split()[0] for operation in predicted["operations"]] == ["PUT"] and predicted["diff"]
+    assert "// 1" in current_code()
     assert run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)["namespaced_workers"][0][
         "changed_fields"
     ] == ["modules"]
-    assert "// 2" in script()
+    assert "// 2" in current_code()
     again = run.ok("namespaced_workers", **fleet, defaults=new, rebundle=True)
     assert not again["changed"] and again["warnings"] == []
 
 
-def test_code_changed_by_others_is_noticed_whatever_esbuild_made_it(
+def test_worker_code_changed_externally_is_repaired_with_any_esbuild(
     entrypoint: pathlib.Path, run: Runner, edge: Edge
 ) -> None:
     run.ok("dispatch_namespace", name="tenants")
@@ -357,32 +364,32 @@ def test_code_changed_by_others_is_noticed_whatever_esbuild_made_it(
         "entrypoint": str(entrypoint),
         "drift_detection": "content",
     }
-    run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "1"))
+    run.ok("namespaced_worker", **worker, esbuild_path=fake_esbuild(entrypoint.parent, "1"))
     parts = {
         "metadata": (None, '{"main_module": "a.js"}', "application/json"),
         "a.js": ("a.js", CODE, "application/javascript+module"),
     }
-    asked(edge, "PUT", files=parts)
-    repaired = run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "2"))
+    request_content(edge, "PUT", files=parts)
+    repaired = run.ok("namespaced_worker", **worker, esbuild_path=fake_esbuild(entrypoint.parent, "2"))
     assert repaired["changed"] and repaired["warnings"] == []
-    assert not run.ok("namespaced_worker", **worker, esbuild_path=esbuild(entrypoint.parent, "2"))["changed"]
+    assert not run.ok("namespaced_worker", **worker, esbuild_path=fake_esbuild(entrypoint.parent, "2"))["changed"]
 
 
-def test_options_of_bundling_are_the_same_whoever_reads_them(entrypoint: pathlib.Path) -> None:
-    given = {"entrypoint": str(entrypoint), "esbuild_path": esbuild(entrypoint.parent, "1")}
-    as_text = {**given, "minify": "yes", "define": '{"A": 1}', "compatibility_flags": "nodejs_compat"}
-    as_read = {**given, "minify": True, "define": {"A": 1}, "compatibility_flags": ["nodejs_compat"]}
-    assert source.load(as_read, action._pack(as_text)) == source.load(as_read)
-    assert set(action._pack(as_text)) == set(action._pack(as_read))
+def test_source_pack_normalizes_bundler_options(entrypoint: pathlib.Path) -> None:
+    shared = {"entrypoint": str(entrypoint), "esbuild_path": fake_esbuild(entrypoint.parent, "1")}
+    text_options = {**shared, "minify": "yes", "define": '{"A": 1}', "compatibility_flags": "nodejs_compat"}
+    parsed_options = {**shared, "minify": True, "define": {"A": 1}, "compatibility_flags": ["nodejs_compat"]}
+    assert source.load(parsed_options, action._pack(text_options)) == source.load(parsed_options)
+    assert set(action._pack(text_options)) == set(action._pack(parsed_options))
 
 
-def test_what_is_removed_needs_no_code(entrypoint: pathlib.Path, run: Runner) -> None:
+def test_worker_absent_needs_no_code(entrypoint: pathlib.Path, run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
     worker = {
         "dispatch_namespace": "tenants",
         "name": "a",
         "compatibility_date": "2026-11-01",
-        "path": files(entrypoint.parent, {"index.js": CODE}),
+        "path": write_files(entrypoint.parent, {"index.js": CODE}),
     }
     run.ok("namespaced_worker", **worker)
     shutil.rmtree(entrypoint.parent)
@@ -391,27 +398,28 @@ def test_what_is_removed_needs_no_code(entrypoint: pathlib.Path, run: Runner) ->
     assert run.ok("namespaced_worker", **worker, state="absent")["changed"]
 
 
-def test_how_to_bundle_is_for_what_is_bundled() -> None:
+def test_merge_without_entrypoint_drops_bundler_options() -> None:
     defaults = {"entrypoint": "a.ts", "minify": True, "esbuild_path": "/bin/esbuild", "vars": {"A": "b"}}
     assert merge(defaults, {"content": CODE}) == {"content": CODE, "vars": {"A": "b"}}
     assert merge(defaults, {"entrypoint": "b.ts"}) == {**defaults, "entrypoint": "b.ts"}
     assert merge(defaults, {"name": "a"}) == {**defaults, "name": "a"}
 
 
-def test_a_source_travels_to_another_host(tmp_path: pathlib.Path) -> None:
+def test_source_packed_loads_on_other_host(tmp_path: pathlib.Path) -> None:
     folder = (
-        files(tmp_path, {"x/index.js": CODE, "x/index.js.map": "{}", "x/a.bin": b"\xff", "empty/index.js": ""}) + "/x"
+        write_files(tmp_path, {"x/index.js": CODE, "x/index.js.map": "{}", "x/a.bin": b"\xff", "empty/index.js": ""})
+        + "/x"
     )
-    table = json.loads(json.dumps(source.pack([{"path": folder}, {"path": f"{tmp_path}/empty"}, {"content": CODE}])))
-    here = source.load({"path": folder})
+    packed = json.loads(json.dumps(source.pack([{"path": folder}, {"path": f"{tmp_path}/empty"}, {"content": CODE}])))
+    local = source.load({"path": folder})
     shutil.rmtree(tmp_path)
     source._read.cache_clear()
-    assert source.load({"path": folder}, table) == here
+    assert source.load({"path": folder}, packed) == local
     with pytest.raises(CloudflareError, match=r"path: index\.js is empty"):
-        source.load({"path": f"{tmp_path}/empty"}, table)
+        source.load({"path": f"{tmp_path}/empty"}, packed)
 
 
-def test_modules_are_read_back_as_they_were_sent() -> None:
+def test_read_modules_returns_exact_content() -> None:
     body = (
         b'--x\r\nContent-Disposition: form-data; name="a.js"; filename="a.js"\r\nContent-Type: application/javascript+module\r\n\r\n'
         b"export default '\xc3\xa9';\r\n\n\r\n"
@@ -425,19 +433,19 @@ def test_modules_are_read_back_as_they_were_sent() -> None:
     ]
 
 
-def test_stamps_are_read_as_they_are_written() -> None:
+def test_fingerprint_tag_round_trips() -> None:
     tag = FingerprintTag("0123456789abcdef", "89abcdef")
     assert find_fingerprint_tag(["x", tag.render(1_795_000_000)]) == tag
     assert find_fingerprint_tag(["tenantry.2.0123456789abcdef.89abcdef.abc", "tenantry.owner.x"]) is None
-    made = dataclasses.replace(tag, code="01234567")
+    bundled_tag = dataclasses.replace(tag, code="01234567")
     assert (
-        find_fingerprint_tag([made.render(1_795_000_000)]) == tag
-        and getattr(find_fingerprint_tag([made.render(1_795_000_000)]), "code", "") == "01234567"
+        find_fingerprint_tag([bundled_tag.render(1_795_000_000)]) == tag
+        and getattr(find_fingerprint_tag([bundled_tag.render(1_795_000_000)]), "code", "") == "01234567"
     )
-    assert len(made.render(1_795_000_000)) <= 63
+    assert len(bundled_tag.render(1_795_000_000)) <= 63
 
 
-def test_what_the_secrets_segment_covers() -> None:
+def test_secrets_digest_depends_on_key_and_values() -> None:
     assert secrets_digest({"A": "1"}, None) == secrets_digest({"A": "2"}, None), "without a key only names count"
     assert secrets_digest({"A": "1"}, None) != secrets_digest({"B": "1"}, None)
     assert secrets_digest({"A": "1"}, "key") != secrets_digest({"A": "2"}, "key")
