@@ -32,7 +32,7 @@ def routes(*patterns: str, **options: t.Any) -> dict[str, t.Any]:
     return {**SHARED, "routes": [{"pattern": pattern} for pattern in patterns], **options}
 
 
-def there(run: Runner, zone: str) -> dict[str, str | None]:
+def current_routes(run: Runner, zone: str) -> dict[str, str | None]:
     """Return the Worker of each pattern of a zone."""
     return {route["pattern"]: route["worker"] for route in run.ok("worker_route_info", zone=zone)["worker_routes"]}
 
@@ -43,10 +43,10 @@ def failures(result: Result) -> dict[str, str]:
     return {one["name"]: one["msg"] for one in result["worker_routes"] if one["failed"]}
 
 
-def test_what_they_cost(run: Runner, edge: Edge) -> None:
+def test_worker_routes_each_change_sends_minimal_requests(run: Runner, edge: Edge) -> None:
     """Requests: the first number is reads, the second writes. One listing for each zone, whatever the number of its routes."""
 
-    def cost(**options: t.Any) -> tuple[int, int]:
+    def count_requests(**options: t.Any) -> tuple[int, int]:
         edge.clear()
         run.ok("worker_routes", **options)
         writes = len(edge.writes())
@@ -54,27 +54,29 @@ def test_what_they_cost(run: Runner, edge: Edge) -> None:
 
     many = [f"{letter}.example.com/*" for letter in "abcdefgh"]
     by_id = routes(*many, zone_id=edge.zones["example.com"])
-    assert cost(**by_id) == (2, 8)
-    assert cost(**by_id) == (1, 0)
-    assert cost(**routes(*many, zone="example.com")) == (2, 0)
-    assert cost(**routes(*many)) == (10, 0), "each host may be a zone of its own: only asking tells"
+    assert count_requests(**by_id) == (2, 8)
+    assert count_requests(**by_id) == (1, 0)
+    assert count_requests(**routes(*many, zone="example.com")) == (2, 0)
+    assert count_requests(**routes(*many)) == (10, 0), "each host may be a zone of its own: only asking tells"
     elsewhere = {"pattern": "a.platform.localhost/*", "zone_id": edge.zones["platform.localhost"]}
-    assert cost(**{**by_id, "routes": [*by_id["routes"], elsewhere]}) == (3, 1), "only what was written is read back"
-    assert cost(**{**by_id, "worker": "other", "take_over": True}) == (2, 8)
-    assert cost(**by_id, take_over=True, state="absent") == (2, 8)
-    assert cost(**by_id, state="absent") == (1, 0)
-    assert cost(**routes(), zone="example.com") == (0, 0)
+    assert count_requests(**{**by_id, "routes": [*by_id["routes"], elsewhere]}) == (3, 1), (
+        "only what was written is read back"
+    )
+    assert count_requests(**{**by_id, "worker": "other", "take_over": True}) == (2, 8)
+    assert count_requests(**by_id, take_over=True, state="absent") == (2, 8)
+    assert count_requests(**by_id, state="absent") == (1, 0)
+    assert count_requests(**routes(), zone="example.com") == (0, 0)
 
 
-def test_a_zone_is_found_once_though_what_was_written_is_read_back(run: Runner, edge: Edge) -> None:
+def test_worker_routes_zone_lookup_is_cached(run: Runner, edge: Edge) -> None:
     edge.clear()
     run.ok("worker_routes", **routes("a.b.example.com/*", "c.b.example.com/*"))
-    asked = [seen["path"] for seen in edge.requests() if not seen["write"]]
-    assert asked.count("/zones") == 4, "a.b, c.b, b and the zone itself"
-    assert len(asked) == 6
+    paths = [seen["path"] for seen in edge.requests() if not seen["write"]]
+    assert paths.count("/zones") == 4, "a.b, c.b, b and the zone itself"
+    assert len(paths) == 6
 
 
-def test_what_one_says_beats_what_is_said_for_all(run: Runner, edge: Edge) -> None:
+def test_worker_routes_own_options_override_shared_ones(run: Runner, edge: Edge) -> None:
     declared = [
         {"pattern": "a.example.com/*"},
         {"pattern": "b.example.com/*", "worker": "other"},
@@ -85,22 +87,22 @@ def test_what_one_says_beats_what_is_said_for_all(run: Runner, edge: Edge) -> No
     assert result["worker_routes"] == [
         {"name": route["pattern"], "changed": True, "failed": False} for route in declared
     ]
-    assert there(run, "example.com") == {
+    assert current_routes(run, "example.com") == {
         "a.example.com/*": "router",
         "b.example.com/*": "other",
         "c.example.com/*": None,
     }
-    assert there(run, "shop.example.com") == {"*/*": "router"}
+    assert current_routes(run, "shop.example.com") == {"*/*": "router"}
     taken = [{**declared[1], "worker": "router", "take_over": True}, {**declared[0], "worker": "other"}]
     assert list(failures(run("worker_routes", routes=taken))) == ["a.example.com/*"]
-    assert there(run, "example.com") == {
+    assert current_routes(run, "example.com") == {
         "a.example.com/*": "router",
         "b.example.com/*": "router",
         "c.example.com/*": None,
     }
 
 
-def test_silence_keeps_and_null_removes(run: Runner) -> None:
+def test_worker_routes_omitted_worker_is_kept_and_null_removes_it(run: Runner) -> None:
     run.ok("worker_routes", **routes("a.example.com/*", "b.example.com/*"))
     assert not run.ok("worker_routes", routes=[{"pattern": "A.example.com/*"}])["changed"]
     assert not run.ok("worker_routes", routes=["pattern=a.example.com/*"])["changed"], (
@@ -108,24 +110,24 @@ def test_silence_keeps_and_null_removes(run: Runner) -> None:
     )
     assert not run.ok("worker_routes", routes="pattern=a.example.com/*")["changed"]
     run.ok("worker_routes", worker=None, take_over=True, routes=[{"pattern": "a.example.com/*"}])
-    assert there(run, "example.com") == {"a.example.com/*": None, "b.example.com/*": "router"}
+    assert current_routes(run, "example.com") == {"a.example.com/*": None, "b.example.com/*": "router"}
 
 
-def test_what_is_not_declared_stays(run: Runner) -> None:
+def test_worker_routes_undeclared_are_kept(run: Runner) -> None:
     run.ok("worker_routes", **routes("a.example.com/*", "b.example.com/*"))
     run.ok("worker_routes", **routes("a.example.com/*", state="absent"))
-    assert there(run, "example.com") == {"b.example.com/*": "router"}
+    assert current_routes(run, "example.com") == {"b.example.com/*": "router"}
     assert not run.ok("worker_routes", **routes(state="absent"))["changed"]
 
 
-def test_one_pattern_in_several_zones(run: Runner) -> None:
+def test_worker_routes_same_pattern_in_several_zones_is_accepted(run: Runner) -> None:
     everywhere = [{"pattern": "*/*", "zone": zone} for zone in ("example.com", "platform.localhost")]
     result = run.ok("worker_routes", **SHARED, routes=everywhere)
     assert [one["name"] for one in result["worker_routes"]] == [
         "*/* in zone example.com",
         "*/* in zone platform.localhost",
     ]
-    assert there(run, "example.com") == there(run, "platform.localhost") == {"*/*": "router"}
+    assert current_routes(run, "example.com") == current_routes(run, "platform.localhost") == {"*/*": "router"}
 
 
 @pytest.mark.parametrize(
@@ -142,9 +144,7 @@ def test_one_pattern_in_several_zones(run: Runner) -> None:
         ],
     ],
 )
-def test_a_route_declared_twice_is_refused_before_anything_is_asked(
-    run: Runner, edge: Edge, declared: list[t.Any]
-) -> None:
+def test_worker_routes_duplicate_is_refused_without_requests(run: Runner, edge: Edge, declared: list[t.Any]) -> None:
     message = run.refused("worker_routes", **SHARED, routes=declared)
     assert (
         "routes: 'A.example.com' and 'a.example.com/' are one route: remove one of them, or give both the zone"
@@ -167,14 +167,14 @@ def test_a_route_declared_twice_is_refused_before_anything_is_asked(
         ({"routes": [], "concurrency": 0}, "concurrency is 0"),
     ],
 )
-def test_what_is_no_list_of_routes_is_refused(run: Runner, options: dict[str, t.Any], message: str) -> None:
+def test_worker_routes_invalid_options_are_refused(run: Runner, options: dict[str, t.Any], message: str) -> None:
     assert message in run.refused("worker_routes", **options)
 
 
 @pytest.mark.parametrize(("unknown", "code"), [(NOWHERE, 9109), ("nowhere", 7003)])
-def test_bad_ones_fail_alone(run: Runner, unknown: str, code: int) -> None:
+def test_worker_routes_invalid_route_fails_alone(run: Runner, unknown: str, code: int) -> None:
     run.ok("worker_route", pattern="theirs.example.com/*", worker="other")
-    bad: dict[str, tuple[dict[str, t.Any], str]] = {
+    invalid: dict[str, tuple[dict[str, t.Any], str]] = {
         "a.*.example.com/*": ({}, "is no route"),
         "theirs.example.com/*": ({}, "belongs to Worker 'other'. Set take_over: true"),
         "*.nowhere.org/*": ({}, "zone: no zone fits route '*.nowhere.org/*'"),
@@ -192,70 +192,70 @@ def test_bad_ones_fail_alone(run: Runner, unknown: str, code: int) -> None:
         "absent.example.com/*": ({"worker": "nobody"}, "Upload the Worker first"),
         "elsewhere.net/*": ({"zone": "example.com"}, "code 10022"),
     }
-    good = [{"pattern": f"{letter}.example.com/*"} for letter in "xyz"]
+    valid = [{"pattern": f"{letter}.example.com/*"} for letter in "xyz"]
     declared = [
-        *good[:1],
+        *valid[:1],
         *(
             {"pattern": int(pattern) if pattern.isdigit() else pattern, **options}
-            for pattern, (options, _message) in bad.items()
+            for pattern, (options, _message) in invalid.items()
         ),
-        *good[1:],
+        *valid[1:],
     ]
     result = run("worker_routes", **SHARED, routes=declared)
-    told = failures(result)
-    assert list(told) == list(bad)
-    for pattern, (_options, message) in bad.items():
-        assert message in told[pattern], told[pattern]
-    assert f"Routes: {len(bad)} of {len(declared)} failed. a.*.example.com/*: pattern: " in result["msg"]
-    assert set(there(run, "example.com")) == {"theirs.example.com/*", *(route["pattern"] for route in good)}
-    assert len(result["operations"]) == len(good)
+    errors = failures(result)
+    assert list(errors) == list(invalid)
+    for pattern, (_options, message) in invalid.items():
+        assert message in errors[pattern], errors[pattern]
+    assert f"Routes: {len(invalid)} of {len(declared)} failed. a.*.example.com/*: pattern: " in result["msg"]
+    assert set(current_routes(run, "example.com")) == {"theirs.example.com/*", *(route["pattern"] for route in valid)}
+    assert len(result["operations"]) == len(valid)
 
 
-def test_a_zone_that_refuses_is_asked_once(run: Runner, edge: Edge) -> None:
+def test_worker_routes_failing_zone_is_queried_once(run: Runner, edge: Edge) -> None:
     edge.clear()
-    lost = [{"pattern": f"{letter}.nowhere.org/*", "zone_id": NOWHERE} for letter in "abc"]
-    result = run("worker_routes", **SHARED, routes=[*lost, {"pattern": "a.example.com/*"}])
-    assert list(failures(result)) == [route["pattern"] for route in lost]
+    unknown_routes = [{"pattern": f"{letter}.nowhere.org/*", "zone_id": NOWHERE} for letter in "abc"]
+    result = run("worker_routes", **SHARED, routes=[*unknown_routes, {"pattern": "a.example.com/*"}])
+    assert list(failures(result)) == [route["pattern"] for route in unknown_routes]
     assert [seen["path"] for seen in edge.requests()].count(f"/zones/{NOWHERE}/workers/routes") == 1
-    assert there(run, "example.com") == {"a.example.com/*": "router"}
+    assert current_routes(run, "example.com") == {"a.example.com/*": "router"}
     edge.clear()
-    down = edge.zones["shop.example.com"]
-    edge.fault(method="GET", path=f"/zones/{down}/.*", status=502, times=99, when="before")
+    failing_zone = edge.zones["shop.example.com"]
+    edge.fault(method="GET", path=f"/zones/{failing_zone}/.*", status=502, times=99, when="before")
     result = run(
         "worker_routes",
         **SHARED,
-        routes=[{"pattern": f"{letter}.shop.example.com/*", "zone_id": down} for letter in "abc"],
+        routes=[{"pattern": f"{letter}.shop.example.com/*", "zone_id": failing_zone} for letter in "abc"],
     )
     assert len(failures(result)) == 3 and len(edge.requests()) == ATTEMPTS
 
 
-def test_a_zone_that_nobody_sees_holds_nothing_in_a_prediction(run: Runner) -> None:
+def test_worker_routes_unknown_zone_is_empty_in_check_mode(run: Runner) -> None:
     predicted = run.ok("worker_routes", check=True, **routes("*.nowhere.org/*", "a.nowhere.org/*", zone="nowhere.org"))
     assert predicted["operations"] == ["POST /zones/(known after apply)/workers/routes"] * 2
-    foreseen = run.ok("worker_routes", check=True, **routes("*.nowhere.org/*", zone_id="(known after apply)"))
-    assert foreseen["operations"] == predicted["operations"][:1]
+    predicted_with_id = run.ok("worker_routes", check=True, **routes("*.nowhere.org/*", zone_id="(known after apply)"))
+    assert predicted_with_id["operations"] == predicted["operations"][:1]
     assert not run.ok("worker_routes", **routes("*.nowhere.org/*", zone="nowhere.org", state="absent"))["changed"]
 
 
-def test_a_lost_answer_is_looked_up_and_nothing_is_sent_twice(run: Runner, edge: Edge) -> None:
-    for when, done in (("after", True), ("before", False)):
+def test_worker_routes_lost_response_is_not_repeated(run: Runner, edge: Edge) -> None:
+    for when, applied in (("after", True), ("before", False)):
         edge.clear()
         edge.fault(method="POST", path=".*/workers/routes", status=502, times=1, when=when)
         result = run("worker_routes", **routes(f"a.{when}.example.com/*", f"b.{when}.example.com/*"), concurrency=1)
         assert len(edge.writes()) == 2
-        assert len(result["operations"]) == result["summary"]["changed"] == (2 if done else 1)
-        assert done or list(failures(result)) == [f"a.{when}.example.com/*"]
-        assert not done or not result.get("failed")
-    assert len(there(run, "example.com")) == 3
+        assert len(result["operations"]) == result["summary"]["changed"] == (2 if applied else 1)
+        assert applied or list(failures(result)) == [f"a.{when}.example.com/*"]
+        assert not applied or not result.get("failed")
+    assert len(current_routes(run, "example.com")) == 3
 
 
-def test_more_failures_than_are_tolerated_end_it(run: Runner, edge: Edge) -> None:
+def test_worker_routes_over_max_failures_aborts(run: Runner, edge: Edge) -> None:
     declared = [{"pattern": f"{letter}.example.com/*", "worker": "nobody"} for letter in "abc"]
-    good = {"pattern": "d.example.com/*"}
-    broken = run("worker_routes", **SHARED, routes=[*declared, good], max_failures=1, concurrency=1)
-    assert "Broken off, since more than max_failures (1) failed: 2 were not begun" in broken["msg"]
-    assert there(run, "example.com") == {}
-    tolerated = run.ok("worker_routes", **SHARED, routes=[*declared, good], max_failures=3)
+    valid = {"pattern": "d.example.com/*"}
+    aborted = run("worker_routes", **SHARED, routes=[*declared, valid], max_failures=1, concurrency=1)
+    assert "Broken off, since more than max_failures (1) failed: 2 were not begun" in aborted["msg"]
+    assert current_routes(run, "example.com") == {}
+    tolerated = run.ok("worker_routes", **SHARED, routes=[*declared, valid], max_failures=3)
     assert (
         tolerated["summary"] == {"total": 4, "changed": 1, "failed": 3} and "3 of 4 failed" in tolerated["warnings"][0]
     )
