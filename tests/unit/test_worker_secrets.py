@@ -28,7 +28,7 @@ def _worker(run: Runner) -> None:
     run.ok("namespaced_worker", **WORKER, secrets={"THEIRS": SECRET})
 
 
-def test_what_differs_is_sent_at_once(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_changes_are_sent_in_bulk(run: Runner, edge: Edge) -> None:
     first = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET, "B": SECRET}, **KEY)
     assert verbs(first) == ["PATCH /secrets-bulk", "PUT /tags"] and SECRET not in json.dumps(first)
     assert not run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET, "B": SECRET}, **KEY)["changed"]
@@ -65,7 +65,7 @@ def test_secrets_diff_marks_secrets_to_send(
     assert set(changed["diff"]["after"]["secrets"].values()) == {"(sensitive)"}
 
 
-def test_without_a_key_only_names_are_compared(run: Runner) -> None:
+def test_worker_secrets_without_key_compare_names_only(run: Runner) -> None:
     assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET})) == ["PATCH /secrets-bulk", "PUT /tags"]
     again = run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET + "2"})
     assert not again["changed"] and "could not be compared" in again["warnings"][0]
@@ -75,7 +75,7 @@ def test_without_a_key_only_names_are_compared(run: Runner) -> None:
     ]
 
 
-def test_the_worker_is_still_its_owners(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_change_leaves_worker_unchanged_for_owner(run: Runner, edge: Edge) -> None:
     run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET}, **KEY)
     assert not run.ok("namespaced_worker", **WORKER)["changed"], "whoever says nothing of secrets finds nothing changed"
     run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
@@ -84,9 +84,7 @@ def test_the_worker_is_still_its_owners(run: Runner, edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("key", [{}, KEY], ids=["without a key", "with a key"])
-def test_the_worker_does_not_count_as_touched(
-    run: Runner, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]
-) -> None:
+def test_worker_secrets_change_is_not_drift(run: Runner, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(Client, "server_time", lambda client: time.time() - 20)
         run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"})
@@ -98,7 +96,7 @@ def test_the_worker_does_not_count_as_touched(
 
 
 @pytest.mark.parametrize("key", [{}, KEY], ids=["without a key", "with a key"])
-def test_what_others_have_changed_is_still_found(
+def test_worker_secrets_change_keeps_external_drift_visible(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]
 ) -> None:
     with monkeypatch.context() as patched:
@@ -111,13 +109,13 @@ def test_what_others_have_changed_is_still_found(
     assert verbs(run.ok("namespaced_worker", **WORKER, logpush=True)) == ["PATCH /settings"]
 
 
-def test_a_worker_that_others_upload_is_not_stamped_without_need(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_without_fingerprint_tag_write_no_tags(run: Runner, edge: Edge) -> None:
     call(run, edge, "PUT", "/tags", body=["theirs"])
     assert verbs(run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET})) == ["PATCH /secrets-bulk"]
     assert get(run, edge, "/tags") == ["theirs"]
 
 
-def test_what_it_costs(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_each_change_sends_minimal_requests(run: Runner, edge: Edge) -> None:
     edge.clear()
     run.ok("worker_secrets", **SECRETS, secrets={"A": SECRET}, **KEY)
     assert len(edge.requests()) == 6
@@ -126,7 +124,7 @@ def test_what_it_costs(run: Runner, edge: Edge) -> None:
     assert len(edge.requests()) == 2
 
 
-def test_a_worker_of_the_account(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_of_account_worker_are_managed(run: Runner, edge: Edge) -> None:
     assert "There is no Worker 'router': upload it first" in run.refused(
         "worker_secrets", name="router", secrets={"A": SECRET}
     )
@@ -136,7 +134,7 @@ def test_a_worker_of_the_account(run: Runner, edge: Edge) -> None:
     assert run.ok("worker_secrets", name="router", secrets={"A": None}, state="absent")["worker_secrets"] is None
 
 
-def test_a_worker_that_is_not_there(run: Runner) -> None:
+def test_worker_secrets_of_missing_worker_are_refused(run: Runner) -> None:
     assert "There is no Worker 'b' in dispatch namespace 'tenants'" in run.refused(
         "worker_secrets", **{**SECRETS, "name": "b"}, secrets={"A": SECRET}
     )
@@ -145,7 +143,7 @@ def test_a_worker_that_is_not_there(run: Runner) -> None:
     )
 
 
-def test_a_binding_of_another_type_is_not_taken(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_named_like_variable_are_refused(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **WORKER, vars={"PLAN": "pro"}, secrets={"THEIRS": SECRET})
     assert "PLAN" in run("worker_secrets", **SECRETS, secrets={"PLAN": SECRET})["msg"]
     assert {one["name"]: one["type"] for one in get(run, edge, "/bindings")}["PLAN"] == "plain_text"
