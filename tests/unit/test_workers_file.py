@@ -20,7 +20,9 @@ AB = [{"name": "a"}, {"name": "b"}]
 RIGHT, WRONG = VaultSecret(b"the-password"), VaultSecret(b"another")
 
 
-def read(folder: pathlib.Path, name: str, content: str | bytes, password: VaultSecret | None = None) -> list[t.Any]:
+def read_file(
+    folder: pathlib.Path, name: str, content: str | bytes, password: VaultSecret | None = None
+) -> list[t.Any]:
     file = folder / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     loader = DataLoader()
@@ -52,13 +54,17 @@ def read(folder: pathlib.Path, name: str, content: str | bytes, password: VaultS
         ("t.json", '[{"name": "{{ one }}", "vars": null}, "b"]', [{"name": "{{ one }}", "vars": None}, "b"]),
     ],
 )
-def test_what_a_file_says(tmp_path: pathlib.Path, name: str, content: str | bytes, found: list[t.Any]) -> None:
-    assert read(tmp_path, name, content) == found
+def test_workers_file_supported_formats_are_read(
+    tmp_path: pathlib.Path, name: str, content: str | bytes, found: list[t.Any]
+) -> None:
+    assert read_file(tmp_path, name, content) == found
 
 
-def test_a_large_file_is_read_as_a_whole(tmp_path: pathlib.Path) -> None:
+def test_workers_file_large_is_read_completely(tmp_path: pathlib.Path) -> None:
     long = "x" * 3_000_000
-    assert read(tmp_path, "t.jsonl", f'{{"name": "a", "content": "{long}"}}\n{{"name": "b"}}')[0]["content"] == long
+    assert (
+        read_file(tmp_path, "t.jsonl", f'{{"name": "a", "content": "{long}"}}\n{{"name": "b"}}')[0]["content"] == long
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,35 +94,35 @@ def test_a_large_file_is_read_as_a_whole(tmp_path: pathlib.Path) -> None:
         ("t.json", "[" * 100_000, "it holds what cannot be read (RecursionError)"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_without_a_word_of_it(
+def test_workers_file_invalid_error_hides_content(
     tmp_path: pathlib.Path, name: str, content: str | bytes, problem: str
 ) -> None:
     with pytest.raises(AnsibleActionFail) as failure:
-        read(tmp_path, name, content)
+        read_file(tmp_path, name, content)
     message = str(failure.value)
     assert message.startswith(f"workers_file: {tmp_path}/{name} ") and problem in message
     assert SECRET not in message and SECRET not in repr(failure.value.__cause__)
 
 
 @pytest.mark.parametrize("name", ["t.json", "t.yml"])
-def test_a_file_may_be_vaulted_as_a_whole(tmp_path: pathlib.Path, name: str) -> None:
-    sealed = VaultLib([("default", RIGHT)]).encrypt('[{"name": "a"}, {"name": "b"}]')
-    assert read(tmp_path, name, sealed, RIGHT) == AB
+def test_workers_file_vaulted_is_decrypted(tmp_path: pathlib.Path, name: str) -> None:
+    encrypted = VaultLib([("default", RIGHT)]).encrypt('[{"name": "a"}, {"name": "b"}]')
+    assert read_file(tmp_path, name, encrypted, RIGHT) == AB
     for password in (None, WRONG):
         with pytest.raises(AnsibleActionFail, match=r"cannot be read: .*([Dd]ecrypt|secret)"):
-            read(tmp_path, name, sealed, password)
+            read_file(tmp_path, name, encrypted, password)
 
 
-def test_a_value_may_be_vaulted(tmp_path: pathlib.Path) -> None:
-    sealed = VaultLib([("default", RIGHT)]).encrypt(SECRET).decode()
-    text = "- name: a\n  secrets:\n    KEY: !vault |\n" + "".join(f"      {line}\n" for line in sealed.splitlines())
-    assert read(tmp_path, "t.yml", text, RIGHT) == [{"name": "a", "secrets": {"KEY": SECRET}}]
+def test_workers_file_vaulted_value_is_decrypted(tmp_path: pathlib.Path) -> None:
+    encrypted = VaultLib([("default", RIGHT)]).encrypt(SECRET).decode()
+    text = "- name: a\n  secrets:\n    KEY: !vault |\n" + "".join(f"      {line}\n" for line in encrypted.splitlines())
+    assert read_file(tmp_path, "t.yml", text, RIGHT) == [{"name": "a", "secrets": {"KEY": SECRET}}]
     for password in (None, WRONG):
         with pytest.raises(AnsibleActionFail, match=r"cannot be read: .*([Dd]ecrypt|secret)"):
-            read(tmp_path, "t.yml", text, password)
+            read_file(tmp_path, "t.yml", text, password)
 
 
-def test_a_file_that_is_none(tmp_path: pathlib.Path) -> None:
+def test_workers_file_unreadable_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "folder.json").mkdir()
     for name in ("folder.json", "missing.json"):
         with pytest.raises(AnsibleActionFail, match=f"workers_file: .*{name} cannot be read"):
