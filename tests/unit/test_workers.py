@@ -20,7 +20,7 @@ def _namespace(run: Runner) -> None:
     run.ok("dispatch_namespace", name="tenants")
 
 
-def test_only_what_differs_is_sent(run: Runner) -> None:
+def test_worker_change_sends_only_differences(run: Runner) -> None:
     with_secret = {
         **WORKER,
         "secrets": {"KEY": SECRET},
@@ -46,20 +46,20 @@ def test_only_what_differs_is_sent(run: Runner) -> None:
     )
 
 
-def test_what_each_path_costs(run: Runner, edge: Edge) -> None:
+def test_workers_each_change_sends_minimal_requests(run: Runner, edge: Edge) -> None:
     """Requests: the first number is reads, the second writes. A constant, whatever the fleet's size, when nothing changed."""
 
-    def cost(module: str, **options: t.Any) -> tuple[int, int]:
+    def count_requests(module: str, **options: t.Any) -> tuple[int, int]:
         edge.clear()
         run.ok(module, **options)
         writes = len(edge.writes())
         return len(edge.requests()) - writes, writes
 
-    assert cost("namespaced_worker", **WORKER) == (2, 1)
-    assert cost("namespaced_worker", **WORKER) == (1, 0)
-    assert cost("namespaced_worker", **{**WORKER, "vars": {"A": "b"}}) == (4, 1)
-    assert cost("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (2, 1)
-    assert cost("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (1, 0)
+    assert count_requests("namespaced_worker", **WORKER) == (2, 1)
+    assert count_requests("namespaced_worker", **WORKER) == (1, 0)
+    assert count_requests("namespaced_worker", **{**WORKER, "vars": {"A": "b"}}) == (4, 1)
+    assert count_requests("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (2, 1)
+    assert count_requests("worker", **{key: WORKER[key] for key in WORKER if key not in NAMESPACE}) == (1, 0)
     run.ok("kv_namespace", title="Metadata")
     bound = {
         "name": "bound",
@@ -67,7 +67,7 @@ def test_what_each_path_costs(run: Runner, edge: Edge) -> None:
         "compatibility_date": "2026-11-01",
         "bindings": [{"name": "KV", "type": "kv_namespace", "title": "Metadata"}],
     }
-    assert cost("worker", **bound) == (3, 1), (
+    assert count_requests("worker", **bound) == (3, 1), (
         "what is found by its name once is not looked for again when the write is read back"
     )
     tenants = [{"name": f"t{number}"} for number in range(12)]
@@ -77,12 +77,12 @@ def test_what_each_path_costs(run: Runner, edge: Edge) -> None:
         "workers": tenants,
         "owner": "mine",
     }
-    assert cost("namespaced_workers", **fleet) == (2, 12)
-    assert cost("namespaced_workers", **fleet) == (1, 0)
-    assert cost("namespaced_workers", **NAMESPACE, owner="mine", state="absent") == (2, 1)
+    assert count_requests("namespaced_workers", **fleet) == (2, 12)
+    assert count_requests("namespaced_workers", **fleet) == (1, 0)
+    assert count_requests("namespaced_workers", **NAMESPACE, owner="mine", state="absent") == (2, 1)
 
 
-def test_a_lost_stamp_is_repaired_without_an_upload(run: Runner, edge: Edge) -> None:
+def test_worker_missing_fingerprint_tag_is_restored_without_upload(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **WORKER, tags=["x"])
     call(run, edge, "PUT", "/tags", body=["x"])
     repaired = run.ok("namespaced_worker", **WORKER, tags=["x"])
@@ -91,12 +91,12 @@ def test_a_lost_stamp_is_repaired_without_an_upload(run: Runner, edge: Edge) -> 
     assert not run.ok("namespaced_worker", **WORKER, tags=["x"])["changed"]
 
 
-def test_a_tag_given_twice_is_one(run: Runner) -> None:
+def test_worker_duplicate_tag_is_ignored(run: Runner) -> None:
     assert run.ok("namespaced_worker", **WORKER, tags=["x", "x"])["changed"]
     assert not run.ok("namespaced_worker", **WORKER, tags=["x", "x"])["changed"]
 
 
-def test_a_change_of_tags_alone_is_told_as_it_was_foreseen(run: Runner) -> None:
+def test_worker_tags_change_matches_prediction(run: Runner) -> None:
     worker = {**WORKER, "secrets": {"KEY": SECRET}, "fingerprint_key": "fingerprint-key-1"}
     run.ok("namespaced_worker", **worker)
     predicted, real = (run.ok("namespaced_worker", check=check, **worker, tags=["x"]) for check in (True, False))
@@ -104,16 +104,16 @@ def test_a_change_of_tags_alone_is_told_as_it_was_foreseen(run: Runner) -> None:
     assert set(predicted["namespaced_worker"]) == set(real["namespaced_worker"])
 
 
-def test_our_tags_are_in_no_diff(run: Runner, edge: Edge) -> None:
+def test_worker_diff_hides_collection_tags(run: Runner, edge: Edge) -> None:
     result = run.ok("namespaced_worker", **WORKER, tags=["x"])
     assert "tenantry." not in json.dumps(result["diff"]) + json.dumps(result["namespaced_worker"])
-    ours = [tag for tag in get(run, edge, "/tags") if tag != "x"]
-    assert len(ours) == 2 and all(tag.startswith("tenantry.") for tag in ours)
+    collection_tags = [tag for tag in get(run, edge, "/tags") if tag != "x"]
+    assert len(collection_tags) == 2 and all(tag.startswith("tenantry.") for tag in collection_tags)
 
 
-@pytest.mark.parametrize("unsaid", ["keep", "clear"])
-def test_tags_and_secrets_of_others_stay(run: Runner, edge: Edge, unsaid: str) -> None:
-    edge.behaviors.upload_without_keep_bindings = edge.behaviors.upload_without_tags = unsaid
+@pytest.mark.parametrize("upload_behavior", ["keep", "clear"])
+def test_worker_upload_keeps_external_tags_and_secrets(run: Runner, edge: Edge, upload_behavior: str) -> None:
+    edge.behaviors.upload_without_keep_bindings = edge.behaviors.upload_without_tags = upload_behavior
     run.ok("namespaced_worker", **WORKER)
     call(run, edge, "PUT", "/tags", body=[*get(run, edge, "/tags"), "theirs"])
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
@@ -135,7 +135,9 @@ def test_tags_and_secrets_of_others_stay(run: Runner, edge: Edge, unsaid: str) -
         ({"vars": {"PLAN": None}, "unmanaged_bindings": "keep"}, {"CONFIG", "DATA"}),
     ],
 )
-def test_which_bindings_stay(run: Runner, edge: Edge, given: dict[str, t.Any], left: set[str]) -> None:
+def test_worker_undeclared_bindings_are_kept_by_rule(
+    run: Runner, edge: Edge, given: dict[str, t.Any], left: set[str]
+) -> None:
     run.ok("kv_namespace", title="Metadata")
     bound = [
         {"name": "CONFIG", "type": "json", "json": {"a": 1}},
@@ -147,7 +149,7 @@ def test_which_bindings_stay(run: Runner, edge: Edge, given: dict[str, t.Any], l
     assert {binding["name"] for binding in result["namespaced_worker"]["bindings"]} == left
 
 
-def test_a_namespace_is_renamed_once_with_what_it_holds(run: Runner, edge: Edge) -> None:
+def test_dispatch_namespace_renamed_keeps_workers(run: Runner, edge: Edge) -> None:
     run.ok("dispatch_namespace", name="old", trusted_workers=True)
     run.ok("namespaced_worker", **{**WORKER, "dispatch_namespace": "old"})
     renamed = run.ok("dispatch_namespace", name="old", new_name="new")
@@ -157,7 +159,7 @@ def test_a_namespace_is_renamed_once_with_what_it_holds(run: Runner, edge: Edge)
     assert not run.ok("namespaced_worker", **{**WORKER, "dispatch_namespace": "new"})["changed"]
 
 
-def test_trust_that_no_answer_tells_is_set_once_and_said_so(run: Runner, edge: Edge) -> None:
+def test_dispatch_namespace_unreported_trust_is_set_once_with_warning(run: Runner, edge: Edge) -> None:
     edge.behaviors.namespace_optional_fields = "neither"
     created = run.ok("dispatch_namespace", name="untold", trusted_workers=True)
     assert [operation.split()[0] for operation in created["operations"]] == ["POST", "PUT"]
@@ -169,18 +171,18 @@ def test_trust_that_no_answer_tells_is_set_once_and_said_so(run: Runner, edge: E
     assert not run.ok("dispatch_namespace", name="told", trusted_workers=True)["changed"]
 
 
-@pytest.mark.parametrize("unsaid", ["keep", "clear"])
-def test_bindings_and_secrets_stay_where_only_one_way_of_keeping_is_allowed(
-    run: Runner, edge: Edge, unsaid: str
+@pytest.mark.parametrize("upload_behavior", ["keep", "clear"])
+def test_worker_upload_with_one_allowed_keep_method_keeps_bindings(
+    run: Runner, edge: Edge, upload_behavior: str
 ) -> None:
-    edge.behaviors.upload_without_keep_bindings, edge.behaviors.inherit_with_keep_bindings = unsaid, "refuse"
+    edge.behaviors.upload_without_keep_bindings, edge.behaviors.inherit_with_keep_bindings = upload_behavior, "refuse"
     run.ok("namespaced_worker", **WORKER, vars={"PLAN": "pro"}, secrets={"GOING": SECRET, "STAYING": SECRET})
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
     run.ok("namespaced_worker", **{**WORKER, "content": CODE + "//"}, secrets={"NEW": SECRET, "GOING": None})
     assert {binding["name"] for binding in get(run, edge, "/bindings")} == {"PLAN", "STAYING", "BY_HAND", "NEW"}
 
 
-def test_a_binding_never_destroys_a_secret_unasked(run: Runner, edge: Edge) -> None:
+def test_worker_binding_named_like_secret_is_refused(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})
     assert "A of Worker 'a'" in run.refused("namespaced_worker", **WORKER, vars={"A": "plain"})
     run.ok("namespaced_worker", **WORKER, vars={"A": "plain"}, secrets={"A": None})
@@ -194,13 +196,13 @@ def test_a_binding_never_destroys_a_secret_unasked(run: Runner, edge: Edge) -> N
     assert not run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})["changed"]
 
 
-def test_true_is_not_one(run: Runner, edge: Edge) -> None:
+def test_worker_vars_true_and_one_differ(run: Runner, edge: Edge) -> None:
     for value in (True, 1, 0, False):
         assert verbs(run.ok("namespaced_worker", **WORKER, vars={"A": value}))[0] in ("PUT ", "PATCH /settings")
         assert json.dumps(get(run, edge, "/bindings")[0]["json"]) == json.dumps(value)
 
 
-def test_null_means_no_secrets_whatever_was_said_before(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_null_removes_all(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **WORKER, secrets={"A": SECRET})
     run.ok("namespaced_worker", **WORKER, secrets={})
     assert secret_names(run, edge) == ["A"]
@@ -208,7 +210,7 @@ def test_null_means_no_secrets_whatever_was_said_before(run: Runner, edge: Edge)
     assert not run.ok("namespaced_worker", **WORKER, secrets=None)["changed"]
 
 
-def test_what_goes_is_decided_anew_when_the_rule_changes(run: Runner, edge: Edge) -> None:
+def test_worker_unmanaged_bindings_changed_rule_is_applied(run: Runner, edge: Edge) -> None:
     def names() -> set[str]:
         return {binding["name"] for binding in get(run, edge, "/bindings")}
 
@@ -221,7 +223,7 @@ def test_what_goes_is_decided_anew_when_the_rule_changes(run: Runner, edge: Edge
     assert names() == {"A"}
 
 
-def test_secrets_without_a_key_are_sent_once_and_said_so(run: Runner, edge: Edge) -> None:
+def test_worker_secrets_without_key_are_sent_once_with_warning(run: Runner, edge: Edge) -> None:
     first = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET})
     assert not first.get("warnings")
     second = run.ok("namespaced_worker", **WORKER, secrets={"KEY": "another value than before"})
@@ -231,20 +233,20 @@ def test_secrets_without_a_key_are_sent_once_and_said_so(run: Runner, edge: Edge
     assert secret_names(run, edge) == ["KEY", "NEW"]
 
 
-def test_who_has_no_key_leaves_what_a_key_has_hashed(run: Runner) -> None:
+def test_worker_without_key_keeps_keyed_secrets(run: Runner) -> None:
     keyed = {**WORKER, "secrets": {"KEY": SECRET}, "fingerprint_key": "fingerprint-key-1"}
     run.ok("namespaced_worker", **keyed)
     assert not run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET})["changed"]
     assert not run.ok("namespaced_worker", **keyed)["changed"]
 
 
-def test_secrets_always(run: Runner) -> None:
+def test_worker_update_secrets_always_sends_secrets(run: Runner) -> None:
     for _run in range(2):
         result = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET}, update_secrets="always")
         assert result["changed"] and not result.get("warnings")
 
 
-def test_a_key_from_the_environment(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_fingerprint_key_from_environment_is_used(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDFLARE_FINGERPRINT_KEY", "fingerprint-key-from-environment")
     run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET})
     rotated = run.ok("namespaced_worker", **WORKER, secrets={"KEY": SECRET + "2"})
@@ -252,7 +254,7 @@ def test_a_key_from_the_environment(run: Runner, monkeypatch: pytest.MonkeyPatch
     assert "fingerprint-key-from-environment" not in json.dumps(rotated)
 
 
-def test_a_run_killed_between_two_small_writes_is_finished(run: Runner, edge: Edge) -> None:
+def test_worker_interrupted_secret_update_is_completed(run: Runner, edge: Edge) -> None:
     options = {**WORKER, "fingerprint_key": "fingerprint-key-1"}
     run.ok("namespaced_worker", **options, secrets={"KEY": SECRET})
     edge.fault(method="PUT", path=".*/tags", status=500, times=9, when="before")
@@ -267,42 +269,41 @@ def test_a_run_killed_between_two_small_writes_is_finished(run: Runner, edge: Ed
 
 @pytest.mark.parametrize("module", ["namespaced_worker", "namespaced_workers", "worker"])
 @pytest.mark.parametrize("secret", [SECRET, "e", "1", "2026-11-01"])
-def test_secrets_are_in_no_result_and_mangle_none(run: Runner, edge: Edge, module: str, secret: str) -> None:
+def test_worker_results_hide_secrets(run: Runner, edge: Edge, module: str, secret: str) -> None:
     worker = {"name": "a", "content": CODE, "compatibility_date": "2026-11-01", "secrets": {"KEY": secret}}
     options: dict[str, t.Any] = {
         "namespaced_worker": {**NAMESPACE, **worker},
         "worker": worker,
         "namespaced_workers": {**NAMESPACE, "workers": [worker]},
     }[module]
-    told = [
+    results = [
         run(module, check=True, **options),
         run(module, **options),
         run(module, **options, tags=1),
         run(module, **options, wrong={"KEY": secret}),
     ]
     edge.fault(method="GET", path=".*", status=400, code=10021, message=f"echo {secret} echo", times=9)
-    told.append(run(module, **options))
-    told.append(run(module, **options, api_token="a-token-that-is-wrong-123"))
-    text = json.dumps(told)
+    results.append(run(module, **options))
+    results.append(run(module, **options, api_token="a-token-that-is-wrong-123"))
+    text = json.dumps(results)
     assert "a-token-that-is-wrong-123" not in text
     if len(secret) > 2 and secret != "2026-11-01":
         assert secret not in text
-    assert told[1]["operations"] == [operation.replace("********", secret) for operation in told[1]["operations"]]
-    for result in told:
-        for options_told in (
+    assert results[1]["operations"] == [operation.replace("********", secret) for operation in results[1]["operations"]]
+    for result in results:
+        for module_args in (
             result["invocation"]["module_args"],
             *(result["invocation"]["module_args"].get("workers") or []),
         ):
-            assert options_told.get("secrets", {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}) == {
+            assert module_args.get("secrets", {"KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}) == {
                 "KEY": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
             }
             assert (
-                options_told.get("wrong", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
-                == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+                module_args.get("wrong", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER") == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
             )
 
 
-def test_secrets_in_text_are_hidden_with_it(run: Runner) -> None:
+def test_namespaced_workers_secrets_in_json_text_are_hidden(run: Runner) -> None:
     defaults = json.dumps({"content": CODE, "compatibility_date": "2026-11-01", "secrets": {"KEY": "pin4"}})
     result = run("namespaced_workers", **NAMESPACE, defaults=defaults, workers=[{"name": "a"}])
     assert result["changed"] and "pin4" not in json.dumps(result)
@@ -312,7 +313,7 @@ def test_secrets_in_text_are_hidden_with_it(run: Runner) -> None:
     assert broken["failed"] and "pin4" not in json.dumps(broken)
 
 
-def test_credentials_from_the_environment_are_told_by_nobody(run: Runner, edge: Edge) -> None:
+def test_worker_results_hide_environment_credentials(run: Runner, edge: Edge) -> None:
     edge.fault(method="GET", path=".*", status=400, code=10021, message=f"echo {edge.token} echo", times=9)
     result = run("namespaced_worker", **WORKER)
     assert "echo ******** echo" in result["msg"] and edge.token not in json.dumps(result)
@@ -322,7 +323,7 @@ def test_credentials_from_the_environment_are_told_by_nobody(run: Runner, edge: 
     assert stored["kv_entries"]["entries"]["a"]["value"] == "a copy of ********"
 
 
-def test_every_way_of_being_absent_is_understood(run: Runner, edge: Edge) -> None:
+def test_worker_missing_response_variants_are_recognized(run: Runner, edge: Edge) -> None:
     for shape in ("10007", "null", "10092"):
         edge.behaviors.missing_script_response = shape
         assert run.ok("namespaced_worker", **WORKER)["changed"]
@@ -330,7 +331,7 @@ def test_every_way_of_being_absent_is_understood(run: Runner, edge: Edge) -> Non
         assert not run.ok("namespaced_worker", **NAMESPACE, name="a", state="absent")["changed"]
 
 
-def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
+def test_namespaced_workers_routing_records_follow_hostnames(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     run.ok("kv_entries", title="Metadata", entries=[{"key": "theirs", "value": "x"}])
     fleet = {
@@ -342,30 +343,30 @@ def test_records_follow_the_tenants(run: Runner, edge: Edge) -> None:
     }
     namespace = run.ok("namespaced_workers", **fleet)["routing_kv"]["namespace_id"]
 
-    def keys() -> dict[str, t.Any]:
+    def kv_values() -> dict[str, t.Any]:
         root = f"/accounts/{edge.account}/storage/kv/namespaces/{namespace}"
         names = [
             key["name"]
             for key in run.ok("api", path=f"{root}/keys")["api"]
             if not key["name"].startswith("tenantry/ledger/")
         ]
-        seen = run.ok(
+        found = run.ok(
             "kv_entries", check=True, title="Metadata", entries=[{"key": name, "value": ""} for name in names]
         )["diff"]["before"]
-        return {name: entry["value"] for name, entry in seen.items()}
+        return {name: entry["value"] for name, entry in found.items()}
 
     record = '{"state":"active","worker":"a"}'
-    assert keys() == {"a.example.com": record, "b.example.com": record, "theirs": "x"}
+    assert kv_values() == {"a.example.com": record, "b.example.com": record, "theirs": "x"}
     fleet["workers"] = [{"name": "a", "hostnames": ["b.example.com"]}]
     run.ok("namespaced_workers", **fleet)
-    assert keys() == {"b.example.com": record, "theirs": "x"}
+    assert kv_values() == {"b.example.com": record, "theirs": "x"}
     other = {**fleet, "owner": "yours", "workers": [{"name": "c", "hostnames": ["b.example.com"]}]}
     assert "b.example.com belongs to owner 'mine'" in run.refused("namespaced_workers", **other)
-    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
-    assert keys() == {"theirs": "x"} and gone["remaining"]["kv_keys"] == 1
+    removed = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
+    assert kv_values() == {"theirs": "x"} and removed["remaining"]["kv_keys"] == 1
 
 
-def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
+def test_namespaced_workers_listing_without_tags_is_idempotent(run: Runner, edge: Edge) -> None:
     edge.behaviors.list_includes_tags = "no"
     fleet = {
         **NAMESPACE,
@@ -375,11 +376,11 @@ def test_a_listing_without_tags(run: Runner, edge: Edge) -> None:
     }
     assert run.ok("namespaced_workers", **fleet)["changed"]
     assert not run.ok("namespaced_workers", **fleet)["changed"]
-    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
-    assert len(gone["namespaced_workers"]) == 2 and gone["remaining"]["workers"] == 0
+    removed = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
+    assert len(removed["namespaced_workers"]) == 2 and removed["remaining"]["workers"] == 0
 
 
-def test_some_of_the_tenants_leave(run: Runner, edge: Edge) -> None:
+def test_namespaced_workers_absent_removes_listed_workers_only(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     fleet = {**NAMESPACE, "owner": "mine", "routing_kv": {"title": "Metadata"}}
     workers = [
@@ -387,12 +388,15 @@ def test_some_of_the_tenants_leave(run: Runner, edge: Edge) -> None:
         for name in ("a", "b")
     ]
     run.ok("namespaced_workers", **fleet, workers=workers)
-    gone = run.ok("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "never"}], state="absent")
-    assert gone["routing_kv"]["records"] == {"b.example.com": "b"} and gone["remaining"] == {"workers": 1, "kv_keys": 0}
-    assert [one["changed"] for one in gone["namespaced_workers"]] == [True, False]
+    removed = run.ok("namespaced_workers", **fleet, workers=[{"name": "a"}, {"name": "never"}], state="absent")
+    assert removed["routing_kv"]["records"] == {"b.example.com": "b"} and removed["remaining"] == {
+        "workers": 1,
+        "kv_keys": 0,
+    }
+    assert [one["changed"] for one in removed["namespaced_workers"]] == [True, False]
 
 
-def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
+def test_namespaced_workers_failed_worker_keeps_records(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     fleet = {
         **NAMESPACE,
@@ -415,7 +419,7 @@ def test_what_fails_keeps_its_records(run: Runner, edge: Edge) -> None:
     assert not run.ok("namespaced_workers", **fleet, workers=moved)["changed"]
 
 
-def test_a_host_name_that_moves_to_what_fails_stays_where_it_was(run: Runner, edge: Edge) -> None:
+def test_namespaced_workers_hostname_moved_to_failed_worker_is_kept(run: Runner, edge: Edge) -> None:
     run.ok("kv_namespace", title="Metadata")
     fleet = {
         **NAMESPACE,
@@ -429,13 +433,13 @@ def test_a_host_name_that_moves_to_what_fails_stays_where_it_was(run: Runner, ed
     assert result["failed"] and result["routing_kv"]["records"] == {"x.example.com": "a"}
 
 
-def test_what_is_gone_already_need_not_be_deleted(run: Runner, edge: Edge) -> None:
+def test_worker_deleted_with_lost_response_succeeds(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_worker", **WORKER)
     edge.fault(method="DELETE", path=".*", status=502, times=1, when="after")
     assert run.ok("namespaced_worker", **NAMESPACE, name="a", state="absent")["changed"]
 
 
-def test_another_owners_workers_are_never_removed(run: Runner, edge: Edge) -> None:
+def test_namespaced_workers_absent_keeps_other_owners(run: Runner, edge: Edge) -> None:
     for owner in ("mine", "yours"):
         workers = [{"name": f"{owner}{number}"} for number in range(3)]
         run.ok(
@@ -445,14 +449,14 @@ def test_another_owners_workers_are_never_removed(run: Runner, edge: Edge) -> No
             defaults={"content": CODE, "compatibility_date": "2026-11-01"},
             workers=workers,
         )
-    gone = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
-    assert gone["remaining"] == {"workers": 3}
-    assert len(gone["operations"]) == 1 and len(gone["namespaced_workers"]) == 3
+    removed = run.ok("namespaced_workers", **NAMESPACE, owner="mine", state="absent")
+    assert removed["remaining"] == {"workers": 3}
+    assert len(removed["operations"]) == 1 and len(removed["namespaced_workers"]) == 3
     root = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts"
     assert sorted(script["id"] for script in run.ok("api", path=root)["api"]) == ["yours0", "yours1", "yours2"]
 
 
-def test_api_is_a_way_out(run: Runner, edge: Edge) -> None:
+def test_api_module_sends_any_request(run: Runner, edge: Edge) -> None:
     path = "/accounts/{account_id}/storage/kv/namespaces"
     predicted = run.ok("api", check=True, method="POST", path=path, body={"title": "x"})
     assert predicted["changed"] and predicted["api"] is None and edge.writes()[1:] == []
