@@ -17,7 +17,7 @@ from local_edge.model.dns import Record
 
 MAX_PAGE = 5_000_000
 Filter = Callable[[Record], bool]
-#: Comparisons by suffix of a filter such as `name.contains`. Without a suffix the whole text must match. Case is ignored.
+#: Comparisons by suffix of a filter such as `name.contains`. Without a suffix the text must be equal. Case is ignored.
 TESTS: Mapping[str, Callable[[str, str], bool]] = {
     "": str.__eq__,
     ".exact": str.__eq__,

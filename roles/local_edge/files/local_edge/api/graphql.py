@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Of Cloudflare's GraphQL API the one question that clients here ask: how much an R2 bucket holds."""
+"""The only supported query of Cloudflare's GraphQL API: the size of an R2 bucket."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from local_edge.store import now
 
 FIELD = "r2StorageAdaptiveGroups"
 SIZES = (
-    "select count(*) as objectCount, sum(size) as payloadSize, sum(length(cast(key || http || custom as blob))) as metadataSize from r2_objects"
+    "select count(*) as objectCount, sum(size) as payloadSize,"
+    " sum(length(cast(key || http || custom as blob))) as metadataSize from r2_objects"
     " where bucket = (select id from r2_buckets where account = ? and jurisdiction = ? and name = ?)"
 )
 
 
 async def query(request: ApiRequest) -> ApiResponse:
-    """An answer of GraphQL's own form."""
+    """Run a query. Return the response format of GraphQL."""
     body = request.json_object()
     variables = body.get("variables") or {}
     if FIELD not in str(body.get("query")):
         return graphql(
             None,
-            f"The local edge knows of the GraphQL API no more than {FIELD}, by the variables accountTag and filter.bucketName",
+            f"The local edge supports only {FIELD} of the GraphQL API, with the variables accountTag and "
+            "filter.bucketName",
         )
     account, name = str(variables.get("accountTag")), str((variables.get("filter") or {}).get("bucketName"))
     auth.check_owner(request.settings, {"account": account}, "/graphql")
@@ -35,7 +37,7 @@ async def query(request: ApiRequest) -> ApiResponse:
 
 
 def groups(request: ApiRequest, account: str, name: str) -> list[dict[str, Any]]:
-    """What a bucket holds now; a jurisdiction is before the name and an underscore."""
+    """Return the current size of a bucket. `name` is the bucket name, or jurisdiction, underscore and bucket name."""
     jurisdiction, _separator, bare = name.rpartition("_")
     row = request.store.one(SIZES, account, jurisdiction or r2.DEFAULT, bare)
     return [{"max": dict(row), "dimensions": {"datetime": now()}}] if row and row["objectCount"] else []

@@ -65,4 +65,4 @@ async def delete_namespace(request: ApiRequest) -> ApiResponse:
     ident = find(request)["id"]
     kv.delete_namespace(request.store, ident)
     request.invalidate(f"kv:{ident}")
-    return ApiResponse({})  # an object: clients that check types refuse null here
+    return ApiResponse({})  # clients that check types fail on null here

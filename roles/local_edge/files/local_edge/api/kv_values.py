@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys and values of a KV namespace, one at a time and in bulk."""
+"""Keys and values of a KV namespace, single and in bulk."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def list_keys(request: ApiRequest) -> ApiResponse:
 
 
 async def get_value(request: ApiRequest) -> ApiResponse:
-    """The bare bytes, without an envelope."""
+    """Return the value without an envelope."""
     pair = find_pair(request)
     headers = {"content-type": "application/octet-stream"}
     if pair.expiration is not None:
@@ -53,7 +53,7 @@ async def get_metadata(request: ApiRequest) -> ApiResponse:
 
 
 async def put_value(request: ApiRequest) -> ApiResponse:
-    """A raw body, or the two parts `value` and `metadata`."""
+    """Write a value. The body is the value itself, or multipart with the parts `value` and `metadata`."""
     namespace, key = find(request)["id"], kv.check_key(request.params["key"])
     value, metadata = request.body, None
     if request.media_type == "multipart/form-data":
@@ -96,12 +96,12 @@ def read_bulk(request: ApiRequest, least: int = 1) -> list[Any]:
     if len(body) < least:
         raise ApiError(400, 10029, "minimum number of keys is 1")
     if len(body) > MAX_BULK:
-        raise refuse_body(f"at most {MAX_BULK} entries a request, not {len(body)}")
+        raise refuse_body(f"at most {MAX_BULK} entries per request, not {len(body)}")
     return body
 
 
 def bulk_pair(raw: Any) -> Pair:
-    """One pair of a bulk write."""
+    """Read a pair of a bulk write. Raise ApiError if it is invalid."""
     if not isinstance(raw, dict) or not isinstance(raw.get("value"), str):
         raise refuse_body("each entry needs `key` and `value`, both strings")
     try:
@@ -153,7 +153,7 @@ async def bulk_get(request: ApiRequest) -> ApiResponse:
 
 
 def read_value(pair: Pair, form: str, with_metadata: bool) -> Any:
-    """A value as bulk get returns it."""
+    """Return a value in the format of a bulk read."""
     try:
         value: Any = loads_strict(pair.value) if form == "json" else pair.value.decode()
     except ValueError:

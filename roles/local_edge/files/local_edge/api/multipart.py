@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Multipart bodies, in and out."""
+"""Parsing and encoding of multipart bodies."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from local_edge.errors import bad_body
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-# What it finds wrong is in the refusal already.
+# The API error already contains its warnings.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
-#: Characters that a header cannot hold between quotes, and how browsers write them there.
+#: Escapes of characters in a quoted header value, as browsers write them.
 ESCAPED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 
 @dataclass(frozen=True)
 class FormPart:
-    """One part; `filename` is None for a plain field."""
+    """A part. `filename` is None for a field without a file."""
 
     name: str
     body: bytes
@@ -38,12 +38,12 @@ class FormPart:
 
     @property
     def media_type(self) -> str:
-        """The content type without its parameters."""
+        """Content type without its parameters."""
         return self.content_type.partition(";")[0].strip().lower()
 
 
 class Reader:
-    """The parts of one body, collected while the parser walks through it."""
+    """Collects the parts of a body from the callbacks of the parser."""
 
     def __init__(self) -> None:
         self.parts: list[FormPart] = []
@@ -98,7 +98,7 @@ class Reader:
 
 
 def read(request: ApiRequest) -> list[FormPart]:
-    """The parts of a request in their order."""
+    """Return the parts of a request. Raise ApiError if the body is malformed."""
     reader = Reader()
     try:
         _kind, options = parse_options_header(request.headers.get("content-type", ""))
@@ -119,9 +119,10 @@ def quoted(text: str | None) -> str:
 
 
 def encode(parts: Iterable[FormPart]) -> tuple[bytes, str]:
-    """A multipart body and its content type."""
+    """Return a multipart body and its content type."""
     boundary, chunks = uuid.uuid4().hex, []
     for each in parts:
-        head = f'Content-Disposition: form-data; name="{quoted(each.name)}"; filename="{quoted(each.filename)}"\r\nContent-Type: {each.content_type}'
+        names = f'name="{quoted(each.name)}"; filename="{quoted(each.filename)}"'
+        head = f"Content-Disposition: form-data; {names}\r\nContent-Type: {each.content_type}"
         chunks += [f"--{boundary}\r\n{head}\r\n\r\n".encode(), each.body, b"\r\n"]
     return b"".join([*chunks, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"

@@ -18,7 +18,7 @@ SELECT = (
     "select *, (select count(*) from scripts where scripts.account = namespaces.account and"
     " scripts.namespace = namespaces.name) as scripts from namespaces where account = ?"
 )
-#: By position of the behavior `namespace_optional_fields`: what a namespace does not show.
+#: Omitted fields of a namespace by value of the behavior `namespace_optional_fields`.
 OMITTED_FIELDS = {
     "both": (),
     "trusted_workers": ("script_count",),
@@ -50,7 +50,7 @@ def to_api(row: Any, account: str) -> dict[str, Any]:
 
 
 def to_response(request: ApiRequest, namespace: dict[str, Any]) -> dict[str, Any]:
-    """A namespace as it travels."""
+    """Return a namespace without the fields that the behavior omits."""
     return {
         key: value
         for key, value in namespace.items()
@@ -110,7 +110,7 @@ async def create_namespace(request: ApiRequest) -> ApiResponse:
 
 
 async def put_namespace(request: ApiRequest) -> ApiResponse:
-    """Rename a namespace, and set its trusted mode."""
+    """Rename a namespace and set its trusted mode."""
     old, body = find(request, request.params["namespace"]), request.json_object()
     name = check_name(body.get("name", old["namespace_name"]))
     keep = request.behaviors.namespace_update_without_trusted == "keep"
@@ -134,7 +134,7 @@ async def put_namespace(request: ApiRequest) -> ApiResponse:
 
 
 def rename_in_bindings(request: ApiRequest, old: str, new: str) -> None:
-    """Let the bindings to a namespace name it as it is called now; inside `write()`."""
+    """Update the name in the bindings to a renamed namespace. Call it inside `write()`."""
     for bound in map(scripts.from_row, request.store.all(SELECT_BOUND_SCRIPTS, request.account, old)):
         request.store.db.execute(RENAME_IN_BINDING, (new, bound.id, old))
         request.store.db.execute(
@@ -144,14 +144,14 @@ def rename_in_bindings(request: ApiRequest, old: str, new: str) -> None:
 
 
 async def delete_namespace(request: ApiRequest) -> ApiResponse:
-    """Delete a namespace, with every Worker in it."""
+    """Delete a namespace with its Workers."""
     namespace = find(request, request.params["namespace"])
     name = namespace["namespace_name"]
     if namespace["script_count"] and request.behaviors.delete_nonempty_namespace == "refuse":
         raise ApiError(
             400,
             10064,
-            f"Dispatch namespace {name!r} still holds {namespace['script_count']} Workers; delete those first",
+            f"Dispatch namespace {name!r} still contains {namespace['script_count']} Workers; delete those first",
         )
     with request.store.write() as db:
         script_updates.delete(request.store, scripts.listing(request.store, request.scope))

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects of other products, as far as a binding may point to them: made, listed, looked up and deleted, one table for all."""
+"""Objects of other products that a binding can refer to: created, listed, read and deleted in one table."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from local_edge.store import now
 
 @dataclass(frozen=True)
 class Product:
-    """One product: where it is, how its objects call their name and their id, and how it says that one is missing or taken.
+    """A product: its path, the keys of name and id in its objects, and its errors.
 
-    Without `ident` the name identifies. `dated` is what its dates are called, `defaults` what an object has that was made without it, `page` how
-    many fit in one: if nobody says, at least and at most.
+    The name is the id if `ident` is None. `date_fields` are the keys of dates, `defaults` the default properties of an
+    object. `page` is the default, the minimum and the maximum size of a page.
     """
 
     kind: str
@@ -94,7 +94,7 @@ class Product:
         return ApiResponse({})
 
     def routes(self, account: str) -> list[tuple[str, str, Handler]]:
-        """Its lines in the table of paths."""
+        """Return the product's routes for `table`."""
         base = f"{account}/{self.path}"
         return [
             ("GET", base, self.list_objects),
@@ -104,7 +104,7 @@ class Product:
         ]
 
 
-#: What comes with an object, is never shown and is of no use here: not kept.
+#: Properties that are not stored, since the API never returns them and the local edge does not use them.
 CREDENTIALS = ("password", "access_client_secret", "private_key")
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Queues and their messages: sent, pulled and acknowledged over HTTP. No Worker is handed any."""
+"""Queues and their messages, sent, pulled and acknowledged over HTTP. Consumer Workers are not supported."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from local_edge.errors import ApiError, invalid
 from local_edge.model import queues
 from local_edge.model.queues import Message, Metrics, Queue
 
-#: How many messages are pulled, and for how many milliseconds.
+#: Defaults of a pull: number of messages, and lease in milliseconds with its maximum.
 BATCH, LEASE, MAX_LEASE = 5, 30_000, 12 * 60 * 60 * 1000
 
 
 class Queues(Product):
-    """The product, with what its objects hold."""
+    """The product, with the messages of its queues."""
 
     def to_api(self, request: ApiRequest, row: Any) -> dict[str, Any]:
         bound = [
@@ -80,7 +80,7 @@ def queue_of(request: ApiRequest) -> Queue:
 
 
 def listed(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """A list of objects in a body; none where it is left out."""
+    """Return a list of objects in a body, [] if it is missing. Raise ApiError if it is malformed."""
     value = body.get(name) or []
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
         raise invalid_body(f"`{name}` must be a list of objects")
@@ -88,14 +88,12 @@ def listed(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def message_of(raw: Mapping[str, Any]) -> Message:
-    """A message as the API takes it: JSON unless it says that it is text."""
+    """Read a message. Its content type is `json` by default."""
     kind = raw.get("content_type", "json")
     if kind not in ("text", "json"):
-        raise ApiError(
-            400, 10203, f"Invalid message metadata: content type {kind!r} is neither text nor json, which the API takes"
-        )
+        raise ApiError(400, 10203, f"Invalid message metadata: content type {kind!r} must be text or json")
     if "body" not in raw or (kind == "text" and not isinstance(raw["body"], str)):
-        raise invalid_body("a message has a `body`, which is a string where its `content_type` is text")
+        raise invalid_body("a message must have a `body`, a string if its `content_type` is text")
     text = raw["body"] if kind == "text" else json.dumps(raw["body"], separators=(",", ":"), ensure_ascii=False)
     return Message(text.encode(), kind, "api", raw.get("delay_seconds"))
 
@@ -125,12 +123,12 @@ async def push_batch(request: ApiRequest) -> ApiResponse:
 
 
 async def pull(request: ApiRequest) -> ApiResponse:
-    """Lease messages. Text comes as it is, anything else in base64."""
+    """Lease messages. Bodies are base64 except for text."""
     queue, body = queue_of(request), request.json_object(malformed) if request.body else {}
     count, lease = body.get("batch_size", BATCH), body.get("visibility_timeout_ms", LEASE)
     for name, value, high in (("batch_size", count, queues.MAX_COUNT), ("visibility_timeout_ms", lease, MAX_LEASE)):
         if not queues.is_whole(value, 1, high):
-            raise invalid_body(f"`{name}` is {value!r}, and must be a whole number from 1 to {high}")
+            raise invalid_body(f"`{name}` must be an integer from 1 to {high}, not {value!r}")
     messages = [pulled(row) for row in queues.pull(request.store, queue, count, lease)]
     metadata = response_metadata(request, queue)
     return ApiResponse(
@@ -139,7 +137,7 @@ async def pull(request: ApiRequest) -> ApiResponse:
 
 
 def pulled(row: Any) -> dict[str, Any]:
-    """A message as it is handed out."""
+    """Return a leased message in the format of the API."""
     body = row["body"].decode() if row["content_type"] == "text" else base64.b64encode(row["body"]).decode()
     delay = {} if row["delay"] is None else {"CF-msg-delay-secs": str(row["delay"])}
     return {
@@ -153,17 +151,17 @@ def pulled(row: Any) -> dict[str, Any]:
 
 
 async def ack(request: ApiRequest) -> ApiResponse:
-    """Remove messages that were pulled, or put them back."""
+    """Delete leased messages, or return them to the queue."""
     queue, body = queue_of(request), request.json_object(malformed)
     done, again = listed(body, "acks"), listed(body, "retries")
     if not all(isinstance(one.get("lease_id"), str) for one in (*done, *again)):
-        raise invalid_body("each of `acks` and `retries` has a `lease_id`, as a pull answered it")
+        raise invalid_body("each of `acks` and `retries` must have the `lease_id` from a pull")
     delays = {one["lease_id"]: one.get("delay_seconds", 0) for one in again}
     for delay in delays.values():
         queues.check_delay(delay, 10203, "message metadata")
     leases = list(dict.fromkeys(one["lease_id"] for one in done))
     unknown, gone = queues.acknowledge(request.store, queue, leases), queues.retry(request.store, queue, delays)
-    warnings = dict.fromkeys((*unknown, *gone), "The lease stands for no message that is still here")
+    warnings = dict.fromkeys((*unknown, *gone), "The lease has no message any more")
     return ApiResponse(
         {"ackCount": len(leases) - len(unknown), "retryCount": len(delays) - len(gone), "warnings": warnings}
     )
@@ -175,8 +173,8 @@ async def list_consumers(request: ApiRequest) -> ApiResponse:
 
 
 async def create_consumer(request: ApiRequest) -> ApiResponse:
-    """Refuse it: what a consumer is handed here nobody would see."""
+    """Raise ApiError, since consumers are not supported."""
     queue_of(request)
     raise invalid(
-        "the local edge hands messages to no consumer: pull them with POST .../messages/pull, which needs none here"
+        "the local edge does not support consumers. Pull messages with POST .../messages/pull, which requires none."
     )

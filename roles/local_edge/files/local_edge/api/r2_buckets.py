@@ -32,7 +32,7 @@ def to_api(bucket: Bucket) -> dict[str, Any]:
 
 
 async def list_buckets(request: ApiRequest) -> ApiResponse:
-    """Those of one jurisdiction."""
+    """Return a page of the buckets in a jurisdiction."""
     size, down = request.number("per_page", 20, 1, 1000), request.query.get("direction") == "desc"
     after, part = request.cursor() or request.query.get("start_after", ""), request.query.get("name_contains", "")
     found = r2.buckets(request.store, request.account, jurisdiction_of(request))
@@ -61,7 +61,7 @@ async def get_bucket(request: ApiRequest) -> ApiResponse:
 
 
 async def patch_bucket(request: ApiRequest) -> ApiResponse:
-    """The storage class is in a header."""
+    """Change the default storage class, given in a header."""
     r2.change_storage_class(
         request.store,
         find(request),

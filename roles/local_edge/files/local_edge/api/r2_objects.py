@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects of R2 buckets: a body is the bytes, headers are what HTTP knows of them."""
+"""Objects of R2 buckets. The body is the content, and headers are the HTTP metadata."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from local_edge.model import r2_objects
 from local_edge.model.r2_objects import Description, Object
 from local_edge.model.r2_requests import Conditions
 
-#: The headers that are kept as they are, by the names of R2.
+#: Headers that are stored unchanged, by their names in R2.
 HEADERS = {
     "contentType": "content-type",
     "contentLanguage": "content-language",
@@ -26,7 +26,7 @@ HEADERS = {
     "contentEncoding": "content-encoding",
     "cacheControl": "cache-control",
 }
-#: The one that is a time.
+#: The metadata that is a time: its name in R2 and its header.
 EXPIRY, EXPIRES = "cacheExpiry", "expires"
 NO_TYPE = "application/octet-stream"
 
@@ -36,12 +36,12 @@ def moment(milliseconds: int) -> datetime:
 
 
 def written(milliseconds: int) -> str:
-    """A time as the API writes it."""
+    """Format a time in milliseconds for the API."""
     return moment(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def time_in(request: ApiRequest, header: str) -> int | None:
-    """A header's time in milliseconds; one that is no time is none."""
+    """Return the time of a header in milliseconds, None if it is missing or malformed."""
     with contextlib.suppress(ValueError, OverflowError):
         return (
             int(parsedate_to_datetime(request.headers[header]).timestamp() * 1000)
@@ -52,7 +52,7 @@ def time_in(request: ApiRequest, header: str) -> int | None:
 
 
 def described(request: ApiRequest) -> Description:
-    """What the headers say of the object; they may hold any text, as bytes of UTF-8."""
+    """Read the metadata of an object from the headers, which may contain UTF-8."""
     http: dict[str, Any] = {
         name: request.headers[header].encode("latin-1").decode(errors="replace")
         for name, header in HEADERS.items()
@@ -110,16 +110,16 @@ async def list_objects(request: ApiRequest) -> ApiResponse:
 
 
 async def get_object(request: ApiRequest) -> ApiResponse:
-    """The bare bytes, without an envelope."""
+    """Return the content without an envelope."""
     found = r2_objects.head(request.store, find(request), request.params["key"])
-    wanted = Conditions.read(
+    conditions = Conditions.read(
         {
             "ifNoneMatch": request.headers.get("if-none-match"),
             "uploadedAfter": time_in(request, "if-modified-since"),
             "secondsGranularity": True,
         }
     )
-    if not wanted.are_met(found.etag, found.uploaded):
+    if not conditions.are_met(found.etag, found.uploaded):
         return ApiResponse(status=304, content=b"", headers=http_headers(found))
     return ApiResponse(content=r2_objects.content(request.store, found, 0, found.size), headers=http_headers(found))
 
@@ -151,7 +151,7 @@ async def delete_object(request: ApiRequest) -> ApiResponse:
 
 
 async def delete_objects(request: ApiRequest) -> ApiResponse:
-    """Several, as a list of their keys."""
+    """Delete the objects in a list of keys."""
     bucket, keys = find(request), request.json()
     if not isinstance(keys, list):
         raise bad_body("it must be a JSON array of keys")

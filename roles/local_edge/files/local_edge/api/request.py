@@ -27,7 +27,7 @@ from local_edge.strict_json import loads_strict
 
 @dataclass
 class ApiResponse:
-    """A result for the envelope; or, with `content`, bytes that travel without one."""
+    """The result of a handler. With `content`, the response is that content without an envelope."""
 
     result: Any = None
     info: Mapping[str, Any] | None = None
@@ -39,10 +39,10 @@ class ApiResponse:
 
 @dataclass
 class ApiRequest:
-    """One request that is allowed to be here.
+    """An authorized API request.
 
-    `invalidated_keys` collects the cache keys that the edge drops before the response is sent: keys of Workers, prefixes
-    of keys (ending in a slash), `routes`, or `kv:` and the id of a KV namespace.
+    `invalidated_keys` collects the cache keys that the edge drops before the response is sent: keys of Workers,
+    prefixes of keys (ending in a slash), `routes`, or `kv:` and the id of a KV namespace.
     """
 
     store: Store
@@ -68,17 +68,17 @@ class ApiRequest:
 
     @property
     def scope(self) -> ScriptScope:
-        """Where the Workers of this path live."""
+        """The account and namespace of the request path."""
         return ScriptScope(self.account, self.params.get("namespace", ""))
 
     @property
     def script(self) -> Script:
-        """The Worker of this path, which must be there."""
+        """The Worker of the request path. Raise ApiError if it does not exist."""
         return scripts.get(self.store, self.scope, self.params["script"])
 
     @property
     def client(self) -> str:
-        """Who deploys, as `last_deployed_from` has it."""
+        """The client, for `last_deployed_from`: `wrangler` or `api`."""
         return "wrangler" if self.headers.get("user-agent", "").startswith("wrangler/") else "api"
 
     @property
@@ -86,7 +86,7 @@ class ApiRequest:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def json(self, error: Callable[[str], ApiError] = bad_body) -> Any:
-        """The body as JSON, whatever its declared type."""
+        """Parse the body as JSON, regardless of its Content-Type. `error` builds the ApiError for a malformed body."""
         try:
             return loads_strict(self.body)
         except ValueError as problem:
@@ -98,16 +98,16 @@ class ApiRequest:
             raise error("it must be a JSON object")
         return body
 
-    def tags(self, given: Any) -> list[str]:
-        """Tags of a Worker, once they may be; null is none."""
+    def tags(self, value: Any) -> list[str]:
+        """Check the tags of a Worker. None stands for no tags. Raise ApiError if they are invalid."""
         return scripts.check_tags(
-            [] if given is None else given,
+            [] if value is None else value,
             int(self.behaviors.max_tag_length),
             self.behaviors.special_character_tags == "accept",
         )
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
-        """A number from the query, within its bounds."""
+        """Return a number of the query. Raise ApiError if it is out of bounds."""
         text = self.query.get(name, "")
         if not text:
             return default
@@ -116,21 +116,21 @@ class ApiRequest:
         return int(text)
 
     def cursor(self) -> str:
-        """Where this listing goes on: what `cursor_after` made of it."""
+        """Return the last name of the previous page, '' for the first page. Raise ApiError for a foreign cursor."""
         text = self.query.get("cursor", "")
         with contextlib.suppress(binascii.Error, ValueError):
             raw = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
             last = raw[SIGNATURE:].decode()
-            if not raw or hmac.compare_digest(raw, self.signed(last)):
+            if not raw or hmac.compare_digest(raw, self.sign(last)):
                 return last
         raise bad_parameter("cursor", f"{text[:100]!r} was not issued for this listing")
 
     def cursor_after(self, last: str) -> str:
-        """A cursor, opaque to clients; '' where nothing follows."""
-        return base64.urlsafe_b64encode(self.signed(last)).decode() if last else ""
+        """Return an opaque cursor for the page after a name. '' for '', which stands for the last page."""
+        return base64.urlsafe_b64encode(self.sign(last)).decode() if last else ""
 
-    def signed(self, last: str) -> bytes:
-        """The last name of a page, with the proof that it was one of this listing."""
+    def sign(self, last: str) -> bytes:
+        """Return a name with a signature that is valid for this list only."""
         listing = "\0".join([*self.params.values(), last]).encode()
         return hmac.digest(self.store.signing_key, listing, hashlib.sha256)[:SIGNATURE] + last.encode()
 
@@ -140,7 +140,7 @@ Handler = Callable[[ApiRequest], Awaitable[ApiResponse]]
 
 
 def paged(request: ApiRequest, items: list[Any], default: int = 20, low: int = 5, high: int = 50) -> ApiResponse:
-    """One page in page/per_page style, with its `result_info`."""
+    """Return the page that `page` and `per_page` select, with its `result_info`."""
     page, size = request.number("page", 1, 1, 1_000_000), request.number("per_page", default, low, high)
     part = items[(page - 1) * size : page * size]
     return ApiResponse(

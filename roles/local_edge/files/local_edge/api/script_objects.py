@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Worker as the API shows it."""
+"""Workers in the format of the API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def script_tags(store: Store, script: Script) -> list[str]:
 
 
 def script_to_api(script: Script) -> dict[str, Any]:
-    """What listings, uploads and lookups have in common."""
+    """Return the properties of a Worker that lists, uploads and lookups have in common."""
     config = script.settings()
     names = (
         "compatibility_date",

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings, bindings, secrets and tags of a Worker, at both levels."""
+"""Settings, bindings, secrets and tags of Workers, in an account and in a namespace."""
 
 from __future__ import annotations
 
@@ -23,34 +23,37 @@ from local_edge.model.scripts import Script
 SCRIPT_SETTINGS = ("logpush", "tail_consumers", "observability", "tags")
 
 
-def update_script(request: ApiRequest, script: Script, what: ScriptUpdate) -> Script:
-    """Write a change that is not the code."""
+def update_script(request: ApiRequest, script: Script, update: ScriptUpdate) -> Script:
+    """Write a change that does not include the code."""
     request.invalidate(script.key)
-    return script_updates.write(request.store, script.scope, script.name, what, updates_modified_on(request, what))
+    return script_updates.write(request.store, script.scope, script.name, update, updates_modified_on(request, update))
 
 
-def answer(request: ApiRequest, script: Script) -> ApiResponse:
-    shown = bindings_to_api(request, script)
-    return ApiResponse(settings_to_api(request.store, script, shown))
+def settings_response(request: ApiRequest, script: Script) -> ApiResponse:
+    return ApiResponse(settings_to_api(request.store, script, bindings_to_api(request, script)))
 
 
 async def get_settings(request: ApiRequest) -> ApiResponse:
-    return answer(request, request.script)
+    return settings_response(request, request.script)
 
 
 async def get_bindings(request: ApiRequest) -> ApiResponse:
     return ApiResponse(bindings_to_api(request, request.script))
 
 
-async def patch_settings(request: ApiRequest) -> ApiResponse:
-    """Change what is given. `bindings` is replaced as a whole, but a secret without text stands for the one there is."""
-    script = request.script
+def read_settings(request: ApiRequest) -> dict[str, Any]:
+    """Read the part `settings` of the body. Raise ApiError if it is missing or malformed."""
     if request.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data with one part `settings`")
     parts = [part for part in multipart.read(request) if part.name == "settings"]
     if not parts:
         raise invalid("could not read content for part settings")
-    raw = json_part(parts[0].body, "settings")
+    return json_part(parts[0].body, "settings")
+
+
+async def patch_settings(request: ApiRequest) -> ApiResponse:
+    """Update the given settings. `bindings` replaces all bindings; a secret without text keeps its value."""
+    script, raw = request.script, read_settings(request)
     config, tags = merge_config(request, script, raw), raw.get("tags")
     after = None
     if raw.get("bindings") is not None:
@@ -68,11 +71,11 @@ async def patch_settings(request: ApiRequest) -> ApiResponse:
         after = bindings_with_ids(request, script.name, after, state)
     if {"compatibility_date", "compatibility_flags", "bindings"} & set(raw):
         source = scripts.source_of(request.store, script)
-        there = after if after is not None else list(bindings.load(request.store, script.id).values())
-        config = with_handlers(config, await validate(request, source, config, there), source)
+        effective = after if after is not None else list(bindings.load(request.store, script.id).values())
+        config = with_handlers(config, await validate(request, source, config, effective), source)
         if request.script.version != script.version:
             raise conflict()
-    return answer(
+    return settings_response(
         request,
         update_script(
             request,
@@ -88,24 +91,24 @@ async def patch_settings(request: ApiRequest) -> ApiResponse:
 
 
 def merge_config(request: ApiRequest, script: Script, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration after a patch: null goes back to the default."""
+    """Return the configuration after a merge patch. A null resets a setting to its default."""
     cleared = {name for name in DEFAULTS if name in raw and raw[name] is None}
-    given = checked(raw, SHAPES)
-    scripts.check_tail_consumers(request.store, request.account, given)
-    return {**{name: value for name, value in script.config.items() if name not in cleared}, **given}
+    patch = checked(raw, SHAPES)
+    scripts.check_tail_consumers(request.store, request.account, patch)
+    return {**{name: value for name, value in script.config.items() if name not in cleared}, **patch}
 
 
 async def get_script_settings(request: ApiRequest) -> ApiResponse:
-    """The part of an account Worker's settings that does not make a version."""
-    shown = settings_to_api(request.store, request.script, [])
-    return ApiResponse({name: shown[name] for name in SCRIPT_SETTINGS})
+    """Return the settings of an account Worker that are not part of a version."""
+    settings = settings_to_api(request.store, request.script, [])
+    return ApiResponse({name: settings[name] for name in SCRIPT_SETTINGS})
 
 
 async def patch_script_settings(request: ApiRequest) -> ApiResponse:
     script, raw = request.script, request.json_object()
-    wanted = {name: raw[name] for name in SCRIPT_SETTINGS if name in raw}
-    tags = request.tags(wanted.pop("tags")) if "tags" in wanted else None
-    update_script(request, script, ScriptUpdate(config=merge_config(request, script, wanted), tags=tags))
+    patch = {name: raw[name] for name in SCRIPT_SETTINGS if name in raw}
+    tags = request.tags(patch.pop("tags")) if "tags" in patch else None
+    update_script(request, script, ScriptUpdate(config=merge_config(request, script, patch), tags=tags))
     return await get_script_settings(request)
 
 
@@ -116,7 +119,7 @@ def secrets_of(request: ApiRequest, script: Script) -> dict[str, Binding]:
 
 
 def find_secret(request: ApiRequest) -> Binding:
-    """The secret of this path."""
+    """Return the secret of the request path. Raise ApiError if it does not exist."""
     name = request.params["secret"]
     found = secrets_of(request, request.script).get(name)
     if found is None:
@@ -124,19 +127,19 @@ def find_secret(request: ApiRequest) -> Binding:
     return found
 
 
-async def store_secrets(request: ApiRequest, script: Script, wanted: Mapping[str, Any]) -> dict[str, Binding]:
-    """Merge secrets into a Worker's bindings: null deletes, the others replace or come on top."""
+async def store_secrets(request: ApiRequest, script: Script, patch: Mapping[str, Any]) -> dict[str, Binding]:
+    """Apply a merge patch of secrets to a Worker. A null deletes a secret. Return all bindings by name."""
     if not versions.is_latest_deployed(request.store, script.id):
-        # The edit would start from the newest version, and let one answer that nobody has deployed.
+        # The edit starts from the newest version, and would activate one that was not deployed.
         raise ApiError(
             400,
             10215,
-            "Secret edit failed. You attempted to modify a secret, but the latest version of your Worker isn't currently"
-            " deployed. Please ensure that the latest version of your Worker is fully deployed.",
+            "Secret edit failed. You attempted to modify a secret, but the latest version of your Worker isn't "
+            "currently deployed. Please ensure that the latest version of your Worker is fully deployed.",
         )
     after = bindings.load(request.store, script.id)
     before = dict(after)
-    for name, raw in wanted.items():
+    for name, raw in patch.items():
         if raw is None:
             if name in after and after[name].type in bindings.SECRET_TYPES:
                 del after[name]
@@ -149,7 +152,7 @@ async def store_secrets(request: ApiRequest, script: Script, wanted: Mapping[str
                 400, 10053, f"Binding name {name!r} is already in use by a binding of type {after[name].type}"
             )
         after[name] = bindings.parse(request.store, request.account, entry)
-    if any(name in after and after[name].type == "secret_key" for name in wanted):
+    if any(name in after and after[name].type == "secret_key" for name in patch):
         await validate(request, scripts.source_of(request.store, script), script.config, list(after.values()))
         if request.script.version != script.version:
             raise conflict()
@@ -178,21 +181,21 @@ async def delete_secret(request: ApiRequest) -> ApiResponse:
 
 
 async def patch_secrets(request: ApiRequest) -> ApiResponse:
-    """Many secrets in one merge patch."""
-    wanted = request.json_object().get("secrets")
-    if not isinstance(wanted, dict):
+    """Apply a merge patch of several secrets."""
+    patch = request.json_object().get("secrets")
+    if not isinstance(patch, dict):
         raise bad_body("`secrets` must be an object of secrets by name")
-    after = await store_secrets(request, request.script, wanted)
-    return ApiResponse({name: after[name].to_api() for name, raw in wanted.items() if raw is not None})
+    after = await store_secrets(request, request.script, patch)
+    return ApiResponse({name: after[name].to_api() for name, raw in patch.items() if raw is not None})
 
 
 async def get_tags(request: ApiRequest) -> ApiResponse:
-    """The tags; null where there are none, as Cloudflare has it."""
+    """Return the tags, or null for none, as Cloudflare does."""
     return ApiResponse(script_tags(request.store, request.script) or None)
 
 
 async def put_tags(request: ApiRequest) -> ApiResponse:
-    """Replace the tags; clients send none as [], as null, or as no body at all."""
+    """Replace the tags. Clients remove all with [], null or an empty body."""
     tags = request.tags(request.json() if request.body else None)
     return ApiResponse(script_tags(request.store, update_script(request, request.script, ScriptUpdate(tags=tags))))
 

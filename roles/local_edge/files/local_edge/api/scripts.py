@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers: listing, looking up, reading the code, deleting. One code for both levels."""
+"""List, read and delete Workers, in an account and in a namespace."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from local_edge.model import script_updates, scripts
 from local_edge.model.scripts import Script
 
 MAX_PAGE = 1000
-#: By position of the behavior `list_includes_tags`: what the listing of a namespace leaves out.
+#: Fields that the list of a namespace omits, by value of the behavior `list_includes_tags`.
 OMITTED_LIST_FIELDS = {"yes": (), "no": ("tags", "etag"), "tags": ("etag",), "etag": ("tags",)}
-#: By position of the behavior `last_page_cursor`: the `result_info` of the last page, beside its count.
+#: `result_info` of the last page except its count, by value of the behavior `last_page_cursor`.
 LAST_PAGE: Mapping[str, Mapping[str, Any]] = {"empty": {"cursor": ""}, "absent": {}, "null": {"cursor": None}}
 
 
 def listed(request: ApiRequest, script: Script) -> dict[str, Any]:
-    """A Worker in the listing of its scope."""
+    """Return a Worker as an item of a list."""
     item = {**script_to_api(script), "tags": script_tags(request.store, script)}
     if request.scope.namespace:
         return {
@@ -44,7 +44,7 @@ def listed(request: ApiRequest, script: Script) -> dict[str, Any]:
 
 
 async def list_namespaced(request: ApiRequest) -> ApiResponse:
-    """A page of a namespace's Workers."""
+    """Return a page of a namespace's Workers."""
     scripts.check_scope(request.store, request.scope)
     limit, tags = request.number("limit", MAX_PAGE, 1, MAX_PAGE), request.query.get("tags", "")
     found = scripts.listing(request.store, request.scope, tags, request.cursor(), limit + 1)
@@ -60,7 +60,7 @@ async def list_namespaced(request: ApiRequest) -> ApiResponse:
 
 
 async def list_account(request: ApiRequest) -> ApiResponse:
-    """All Workers of the account in one array."""
+    """Return all Workers of an account in one array."""
     return ApiResponse(
         [
             listed(request, script)
@@ -70,7 +70,7 @@ async def list_account(request: ApiRequest) -> ApiResponse:
 
 
 async def get_namespaced(request: ApiRequest) -> ApiResponse:
-    """Metadata, nested. How an absent Worker looks is a behavior: three answers were seen."""
+    """Return the metadata of a Worker in a namespace, in the nested format of that endpoint."""
     scripts.check_scope(request.store, request.scope)
     script = scripts.find(request.store, request.scope, request.params["script"])
     if script is None:
@@ -87,6 +87,7 @@ async def get_namespaced(request: ApiRequest) -> ApiResponse:
 
 
 def missing_response(request: ApiRequest) -> ApiResponse:
+    """Return or raise the response for a missing Worker, according to the behavior."""
     if request.behaviors.missing_script_response == "10007":
         raise worker_missing()
     if request.behaviors.missing_script_response == "10092":
@@ -95,7 +96,7 @@ def missing_response(request: ApiRequest) -> ApiResponse:
 
 
 async def get_content(request: ApiRequest) -> ApiResponse:
-    """The code: a multipart body with one part per module, the main one first."""
+    """Return the code as a multipart body with one part per module, the main module first."""
     source = scripts.source_of(request.store, request.script)
     if not source.modules:
         return ApiResponse(content=b"", status=204)
@@ -109,7 +110,7 @@ async def get_content(request: ApiRequest) -> ApiResponse:
 
 
 async def delete_script(request: ApiRequest) -> ApiResponse:
-    """Delete a Worker; without `force` not while others bind to it. Its routes go with it."""
+    """Delete a Worker with its routes. Without `force`, raise ApiError if other Workers bind to it."""
     script = request.script
     users = scripts.dependents_of(request.store, script)
     if users and request.query.get("force") != "true":
@@ -124,7 +125,8 @@ async def delete_script(request: ApiRequest) -> ApiResponse:
         if not script.scope.namespace:
             db.execute(
                 "delete from bindings where (type = 'service' and target = ?1 or type = 'dispatch_namespace' and"
-                " json_extract(spec, '$.outbound.worker.service') = ?1) and script in (select id from scripts where account = ?2)",
+                " json_extract(spec, '$.outbound.worker.service') = ?1)"
+                " and script in (select id from scripts where account = ?2)",
                 (script.name, request.account),
             )
             db.executemany(
@@ -136,25 +138,25 @@ async def delete_script(request: ApiRequest) -> ApiResponse:
 
 
 def zones(request: ApiRequest) -> list[str]:
-    """The ids of the account's zones: Workers of two accounts may bear one name."""
+    """Return the zone ids of the account. Routes need this filter, since two accounts can use one Worker name."""
     return [zone.id for zone in request.settings.zones if zone.account.id == request.account]
 
 
 async def delete_by_tag(request: ApiRequest) -> ApiResponse:
-    """Delete the Workers a filter finds. Without a tag that must be there, it would be everything: refused."""
+    """Delete the Workers that match a filter. It must require a tag, so that it never matches all Workers."""
     scripts.check_scope(request.store, request.scope)
     text = request.query.get("tags", "")
-    wanted, _unwanted = scripts.tag_filter(text)
-    if not wanted:
+    required, _excluded = scripts.tag_filter(text)
+    if not required:
         raise bad_parameter("tags", "deleting Workers needs a filter with at least one TAG:yes")
-    doomed = scripts.listing(request.store, request.scope, text)
+    matching = scripts.listing(request.store, request.scope, text)
     with request.store.write():
-        script_updates.delete(request.store, doomed)
-    request.invalidate(*(script.key for script in doomed))
-    return DELETED[request.behaviors.bulk_delete_response]([script.name for script in doomed])
+        script_updates.delete(request.store, matching)
+    request.invalidate(*(script.key for script in matching))
+    return DELETED[request.behaviors.bulk_delete_response]([script.name for script in matching])
 
 
-#: By position of the behavior `bulk_delete_response`.
+#: Responses by value of the behavior `bulk_delete_response`.
 DELETED: Mapping[str, Callable[[list[str]], ApiResponse]] = {
     "objects": lambda names: ApiResponse([{"id": name} for name in names]),
     "names": ApiResponse,

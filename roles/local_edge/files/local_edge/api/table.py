@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which path leads to which handler."""
+"""The routes of the API: method and path to handler."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Route = tuple[str, str, Handler]
 
 
 def common_routes(base: str) -> Iterator[Route]:
-    """What Workers of an account and of a namespace have in common."""
+    """Yield the routes that Workers of an account and of a namespace have in common."""
     one = f"{base}/{{script}}"
     yield "PUT", one, uploads.put_script
     yield "DELETE", one, scripts.delete_script
@@ -72,7 +72,7 @@ def common_routes(base: str) -> Iterator[Route]:
 
 
 def account_routes(one: str) -> Iterator[Route]:
-    """What Workers of a namespace have not."""
+    """Yield the routes of account Workers only."""
     yield "GET", f"{one}/schedules", account_scripts.get_schedules
     yield "PUT", f"{one}/schedules", account_scripts.put_schedules
     yield "GET", f"{one}/subdomain", account_scripts.get_subdomain
@@ -90,7 +90,7 @@ def account_routes(one: str) -> Iterator[Route]:
     yield "GET", f"{one}/deployments/{{deployment}}", versions.get_deployment
 
 
-#: `{name}` is one segment, `{name+}` all that remain: clients differ in whether they escape the slashes of a key.
+#: `{name}` matches one segment, `{name+}` all remaining ones, since some clients do not escape the slashes of a key.
 API_ROUTES: tuple[Route, ...] = (
     ("GET", "/user", accounts.get_user),
     ("GET", "/user/tokens/verify", accounts.verify_token),
@@ -186,15 +186,15 @@ API_ROUTES: tuple[Route, ...] = (
     ("POST", "/graphql", graphql.query),
     *(route for product in (*products.PRODUCTS, d1.DATABASES, queues.QUEUES) for route in product.routes(ACCOUNT)),
 )
-#: POST, but nothing of the account is written: a question, or a file that waits for the upload of the Worker it belongs to.
+#: POST requests that do not count as writes: queries, and asset files before the upload of their Worker.
 READ_ONLY_POSTS = frozenset({kv_values.bulk_get, d1.export, graphql.query, assets.upload})
-#: What checks an authorization of its own, which is not the token of the API.
+#: Handlers that check another authorization than the API token.
 SELF_AUTHENTICATING = frozenset({assets.upload, d1.upload, d1.download})
 
 
 @dataclass
 class Node:
-    """One segment of all paths that begin alike."""
+    """A node of the routing tree: one segment of a path."""
 
     literal: dict[str, Node] = field(default_factory=dict)
     variable: tuple[str, Node] | None = None
@@ -202,7 +202,7 @@ class Node:
     handlers: dict[str, Handler] = field(default_factory=dict)
 
     def add(self, segments: list[str]) -> Node:
-        """The node of a path, made where it is missing."""
+        """Return the node of a path. Create it if it is missing."""
         if not segments:
             return self
         head, tail = segments[0], segments[1:]
@@ -215,7 +215,7 @@ class Node:
         return self.literal.setdefault(head, Node()).add(tail)
 
     def find(self, segments: list[str]) -> tuple[Mapping[str, Handler], dict[str, str]]:
-        """The handlers by method and the parameters of a path; both empty where no path leads."""
+        """Return the handlers by method and the parameters of a path. Both are empty for an unknown path."""
         node, params = self, dict[str, str]()
         for position, segment in enumerate(segments):
             if segment in node.literal:
@@ -228,7 +228,7 @@ class Node:
                 params[name] = "/".join(segments[position:])
                 break
             elif not any(segments[position:]):
-                break  # a slash at the end means something in a key only
+                break  # a trailing slash is significant in a key only
             else:
                 return {}, {}
         return node.handlers, params

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Uploading a Worker: the one write that makes or replaces all of it."""
+"""Uploads of Workers, which create a Worker or replace all of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from local_edge.model.scripts import Module, Script, Source
 from local_edge.runtime.base import Exports
 from local_edge.strict_json import loads_strict
 
-#: Of the modules together: plain, and compressed as on the way to the machines that run them.
+#: Maximum size of all modules in bytes: uncompressed, and compressed for distribution.
 MAX_SIZE, MAX_COMPRESSED = 64 * 1024 * 1024, 10 * 1024 * 1024
 MODULE_KINDS = {
     "application/javascript+module": "js",
@@ -51,20 +51,23 @@ CONTENT_TYPES = {
     "requirement": "text/x-python-requirement",
 }
 SOURCE_MAP = "application/source-map"
-#: How an upload of the code alone may name its main file.
+#: Headers that name the main module in an upload without metadata.
 MAIN_HEADERS = {"main_module": "cf-worker-main-module-part", "body_part": "cf-worker-body-part"}
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A body taken apart."""
+    """The metadata and the files of an upload."""
 
     metadata: Mapping[str, Any]
     files: Sequence[FormPart]
 
     @property
     def main(self) -> tuple[str, str | None]:
-        """What the main file is called, and the kind it has whatever its Content-Type says: `body_part` is the syntax from before modules."""
+        """Return the name of the main module, and "script" for the older syntax (`body_part`).
+
+        That kind overrides the Content-Type.
+        """
         main, body = self.metadata.get("main_module"), self.metadata.get("body_part")
         if (main is None) == (body is None):
             raise invalid("metadata must name its `main_module`, or else its `body_part`, and not both")
@@ -74,8 +77,10 @@ class Upload:
         return name, None if main else "script"
 
     def source(self) -> Source:
-        """The modules. The main one is found by file name, never by the name of its part; but a script, and what its bindings name, by that of
-        the part where there is one. A Worker of assets alone has none."""
+        """Return the modules. A Worker with static assets only has none. Raise ApiError if they are invalid.
+
+        Modules are named by file name, those of a script by the name of their part if the main one is found by it.
+        """
         if self.metadata.get("assets") and not self.files and not {"main_module", "body_part"} & set(self.metadata):
             return Source("", [])
         main, kind = self.main
@@ -88,7 +93,7 @@ class Upload:
         names = [module.name for module in modules]
         if main not in names:
             raise invalid(
-                f"main_module {main!r} is not the file name of any uploaded part; there are {', '.join(names) or 'none'}"
+                f"main_module {main!r} is not the file name of any uploaded part ({', '.join(names) or 'none'})"
             )
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -101,17 +106,17 @@ class Upload:
         kind = MODULE_KINDS.get(file.media_type)
         if kind is None:
             raise invalid(
-                f"module {name!r} has Content-Type {file.content_type!r}; it is one of {', '.join(MODULE_KINDS)}"
+                f"module {name!r} has Content-Type {file.content_type!r}; it must be one of {', '.join(MODULE_KINDS)}"
             )
         if not name.isprintable():
-            raise invalid(f"module {name!r}: the name of a module has no control characters")
+            raise invalid(f"module {name!r}: the name must not contain control characters")
         if name == main:
             kind = main_kind or ("js" if kind == "cjs" else kind)
         return Module(name, kind, file.body)
 
 
 def check_size(modules: Sequence[Module]) -> None:
-    """Refuse what is too large; what is small enough uncompressed is not compressed to find out."""
+    """Raise ApiError if the modules are too large. They are compressed only if the uncompressed size requires it."""
     size = sum(len(module.body) for module in modules)
     if size > MAX_SIZE or (
         size > MAX_COMPRESSED and sum(len(zlib.compress(one.body, 1)) for one in modules) > MAX_COMPRESSED
@@ -134,7 +139,7 @@ def json_part(text: bytes, name: str) -> dict[str, Any]:
 
 
 async def read(request: ApiRequest) -> Upload:
-    """Take the body apart; metadata may come as a file, as a field, or (content only) as a header."""
+    """Read an upload. The metadata is a part, with or without a file name, or is replaced by a header."""
     if request.media_type in ("application/javascript", "text/javascript"):
         return Upload(
             {"body_part": "worker.js"}, [FormPart("worker.js", request.body, "worker.js", "application/javascript")]
@@ -153,7 +158,7 @@ async def read(request: ApiRequest) -> Upload:
 
 
 def inherit_policy(request: ApiRequest, metadata: Mapping[str, Any]) -> InheritPolicy:
-    """Which of the old bindings survive this upload."""
+    """Return how an upload treats the existing bindings."""
     keep = metadata.get("keep_bindings")
     if keep is None:
         keep = bindings.SECRET_TYPES if request.behaviors.upload_without_keep_bindings == "keep" else ()
@@ -161,14 +166,14 @@ def inherit_policy(request: ApiRequest, metadata: Mapping[str, Any]) -> InheritP
 
 
 def tags_after(request: ApiRequest, metadata: Mapping[str, Any]) -> list[str] | None:
-    """The tags this upload sets; None leaves them."""
+    """Return the tags that an upload sets. None keeps the existing ones."""
     if metadata.get("tags") is None:
         return None if request.behaviors.upload_without_tags == "keep" else []
     return request.tags(metadata["tags"])
 
 
 def read_annotations(body: Mapping[str, Any]) -> dict[str, str]:
-    """What a client says of a version or a deployment."""
+    """Return the annotations of a version or deployment. Raise ApiError if they are not strings."""
     raw = body.get("annotations") or {}
     if not isinstance(raw, dict) or not all(isinstance(value, str) for value in raw.values()):
         raise bad_body("annotations must be an object of strings")
@@ -187,7 +192,7 @@ def with_handlers(config: Mapping[str, Any], handlers: Exports, source: Source) 
 
 @dataclass(frozen=True)
 class ResolvedUpload:
-    """What an upload comes to, given what the Worker was."""
+    """The result of an upload, given the existing Worker. `version` is that of the existing one, if any."""
 
     config: Mapping[str, Any]
     bindings: list[Binding]
@@ -196,7 +201,7 @@ class ResolvedUpload:
 
 
 def resolve_upload(request: ApiRequest, name: str, metadata: Mapping[str, Any]) -> ResolvedUpload:
-    """Bindings, assets and migrations, checked against what there is now."""
+    """Check bindings, assets and migrations of an upload against the current state, and resolve references."""
     metadata = {**metadata, **checked(metadata, METADATA)}
     scripts.check_scope(request.store, request.scope)
     old = scripts.find(request.store, request.scope, name)
@@ -224,7 +229,10 @@ def resolve_upload(request: ApiRequest, name: str, metadata: Mapping[str, Any]) 
 def bindings_with_ids(
     request: ApiRequest, name: str, after: Iterable[Binding], state: Mapping[str, Any]
 ) -> list[Binding]:
-    """The bindings of a Worker with those to Durable Objects resolved, be it to its own classes after migrations or to those of others."""
+    """Return bindings with the namespace ids of Durable Objects.
+
+    `state` contains the Worker's own classes after migrations. Classes of other Workers are read from the database.
+    """
 
     def classes_of(key: str) -> migrations.Classes:
         if key == request.scope.key(name):
@@ -236,18 +244,20 @@ def bindings_with_ids(
 
 
 def assets_after(request: ApiRequest, old: Script | None, metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The static assets `{"manifest", "config"}` of a Worker after this upload."""
+    """Return the static assets `{"manifest", "config"}` of a Worker after an upload, None without assets."""
     before = old.config.get("assets") if old else None
-    wanted = metadata.get("assets")
-    if wanted and wanted.get("jwt"):
+    uploaded = metadata.get("assets")
+    if uploaded and uploaded.get("jwt"):
         return {
-            "manifest": assets.completed(request.store, request.scope, wanted["jwt"]),
-            "config": assets.check_config(wanted.get("config")),
+            "manifest": assets.completed(request.store, request.scope, uploaded["jwt"]),
+            "config": assets.check_config(uploaded.get("config")),
         }
     if metadata.get("keep_assets") and before:
-        return {**before, "config": assets.check_config(wanted["config"])} if wanted and "config" in wanted else before
-    if wanted:
-        raise invalid("assets need the `jwt` that completed their upload")
+        if uploaded and "config" in uploaded:
+            return {**before, "config": assets.check_config(uploaded["config"])}
+        return before
+    if uploaded:
+        raise invalid("`assets` must contain the `jwt` of the completed upload session")
     return None
 
 
@@ -257,12 +267,12 @@ def check_assets_binding(served: Mapping[str, Any] | None, after: Sequence[Bindi
 
 
 async def validate(request: ApiRequest, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]) -> Exports:
-    """What the Worker handles; one of assets alone has nothing to start."""
+    """Start the Worker in the validator and return its exports. A Worker without modules is not started."""
     return await request.runtime.validate(source, config, bound) if source.modules else Exports([], has_default=False)
 
 
 def upload_response(request: ApiRequest, script: Script, startup_ms: int) -> ApiResponse:
-    """What an upload answers: the Worker without its bindings."""
+    """Return the response of an upload: the Worker without its bindings."""
     request.invalidate(script.key)
     version = scripts.active_version_info(request.store, script)["id"].replace("-", "")
     return ApiResponse(
@@ -279,7 +289,7 @@ def upload_response(request: ApiRequest, script: Script, startup_ms: int) -> Api
 
 
 async def put_script(request: ApiRequest) -> ApiResponse:
-    """Create or replace a Worker, live at once."""
+    """Create or replace a Worker. The change is active when the response is sent."""
     name = scripts.check_name(request.params["script"])
     scripts.check_scope(request.store, request.scope)
     upload = await read(request)
@@ -288,7 +298,7 @@ async def put_script(request: ApiRequest) -> ApiResponse:
     source = source_to_keep(request, name, upload.files) or upload.source()
     tags, first = tags_after(request, upload.metadata), resolve_upload(request, name, upload.metadata)
     handlers = await validate(request, source, first.config, first.bindings)
-    # Validation let others write: what bindings point to is settled only now.
+    # Other requests may have changed the state during validation, so references are resolved again.
     after = resolve_upload(request, name, upload.metadata)
     if after.version != first.version:
         raise conflict()
@@ -306,7 +316,7 @@ async def put_script(request: ApiRequest) -> ApiResponse:
 
 
 async def put_content(request: ApiRequest) -> ApiResponse:
-    """Replace the code and nothing else."""
+    """Replace the code of a Worker and keep everything else."""
     script, upload = request.script, await read(request)
     source = upload.source()
     handlers = await validate(request, source, script.config, list(bindings.load(request.store, script.id).values()))

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Versions and deployments of an account's Workers: uploads that do not answer yet, and the choice of what does."""
+"""Versions and deployments of an account's Workers."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from local_edge.model.scripts import Script
 from local_edge.model.versions import Content, Deployment, Version
 
 AUTHOR = "local@edge.test"
-#: Metadata that belongs to the Worker, not to a version of it.
+#: Metadata that belongs to the Worker and cannot be part of a version.
 UNVERSIONED_SETTINGS = ("migrations", "logpush", "tail_consumers", "tags")
 SHARE = fields({"version_id": TEXT, "percentage": of_type("a number from 0 to 100", int, float, least=0, most=100)})
 
 
 def source_of(version: Version) -> str:
-    """Who made it."""
+    """Return the client that uploaded a version: `wrangler` or `api`."""
     return str(version.content.config.get("last_deployed_from", "api"))
 
 
 def to_api(version: Version) -> dict[str, Any]:
-    """A version as its listing shows it."""
+    """Return a version in the format of the list."""
     annotations = {"workers/triggered_by": "upload", **version.annotations}
     return {
         "id": version.id,
@@ -47,7 +47,7 @@ def to_api(version: Version) -> dict[str, Any]:
 
 
 def version_detail(request: ApiRequest, version: Version) -> dict[str, Any]:
-    """A version with what it consists of."""
+    """Return a version with its resources: bindings, script and runtime settings."""
     content = version.content
     config = {name: content.config.get(name, default) for name, default in DEFAULTS.items()}
     handlers = content.config.get("handlers", [])
@@ -88,7 +88,7 @@ def deployment_json(request: ApiRequest, deployment: Deployment) -> dict[str, An
 
 
 async def list_versions(request: ApiRequest) -> ApiResponse:
-    """All versions that could be deployed, which are all there are. wrangler reads the `resources` of these, too."""
+    """Return a page of versions, or all with `deployable=true`. Include `resources`, which wrangler reads."""
     found = [version_detail(request, version) for version in versions.listing(request.store, request.script.id)]
     page, size = request.number("page", 1, 1, 1_000_000), request.number("per_page", 10, 1, 100)
     return ApiResponse(
@@ -110,13 +110,11 @@ async def get_version(request: ApiRequest) -> ApiResponse:
 
 
 async def create_version(request: ApiRequest) -> ApiResponse:
-    """An upload that nothing answers with until it is deployed. What it inherits comes from the newest version."""
+    """Upload a version without deploying it. It inherits bindings from the newest version."""
     script, upload = request.script, await uploads.read(request)
     unversioned = [key for key in UNVERSIONED_SETTINGS if upload.metadata.get(key)]
     if unversioned:
-        raise invalid(
-            f"metadata `{unversioned[0]}` belongs to the Worker and not to a version: send it with the Worker's settings"
-        )
+        raise invalid(f"metadata `{unversioned[0]}` cannot be part of a version: change it in the Worker's settings")
     source, newest = upload.source(), versions.newest(request.store, script.id)
     before = {one.name: one for one in newest.content.bindings}
     metadata = {**upload.metadata, **checked(upload.metadata, METADATA)}
@@ -145,14 +143,17 @@ async def create_version(request: ApiRequest) -> ApiResponse:
 
 
 async def patch_latest(request: ApiRequest) -> ApiResponse:
-    """A version like the newest but for what the merge patch of its `env` says, as clients keep a secret for the next deployment."""
+    """Create a version from the newest one and a merge patch of its `env`, without deploying it.
+
+    Clients prepare secrets for the next deployment this way.
+    """
     script, body = request.script, request.json_object()
-    wanted = body.get("env")
-    if not isinstance(wanted, dict) or not all(raw is None or isinstance(raw, dict) for raw in wanted.values()):
+    env = body.get("env")
+    if not isinstance(env, dict) or not all(raw is None or isinstance(raw, dict) for raw in env.values()):
         raise bad_body("`env` must be an object of bindings by name; null removes one")
     newest = versions.newest(request.store, script.id).content
-    after = {one.name: one for one in newest.bindings if one.name not in wanted}
-    for name, raw in wanted.items():
+    after = {one.name: one for one in newest.bindings if one.name not in env}
+    for name, raw in env.items():
         if raw is not None:
             entry = {**raw, "name": name}
             after[bindings.check_name(entry)] = bindings.parse(request.store, request.account, entry)
@@ -188,7 +189,7 @@ async def get_deployment(request: ApiRequest) -> ApiResponse:
 
 
 async def create_deployment(request: ApiRequest) -> ApiResponse:
-    """Let versions answer. Of several, the one with the largest share does: a local edge has too few visitors to divide."""
+    """Deploy one or two versions. The one with the larger percentage serves all requests of the local edge."""
     script, body = request.script, request.json_object()
     shares = read_shares(request, script, body)
     chosen = versions.get(request.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
@@ -208,14 +209,14 @@ async def create_deployment(request: ApiRequest) -> ApiResponse:
 
 
 def read_shares(request: ApiRequest, script: Script, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The versions of a deployment with their percentages."""
+    """Read the versions of a deployment, as `[{"version_id", "percentage"}]`. Raise ApiError if they are invalid."""
     shares = body.get("versions")
     if body.get("strategy", "percentage") != "percentage" or not isinstance(shares, list) or not 1 <= len(shares) <= 2:
-        raise bad_body("a deployment has the strategy `percentage` and one or two `versions`")
+        raise bad_body("a deployment must have the strategy `percentage` and one or two `versions`")
     for one in shares:
         SHARE("versions", one)
     if sum(one["percentage"] for one in shares) != 100 or len({one["version_id"] for one in shares}) < len(shares):
-        raise bad_body("the `versions` differ, and their percentages sum up to 100")
+        raise bad_body("the `versions` must differ, and their percentages must sum up to 100")
     return [
         {"version_id": versions.get(request.store, script.id, one["version_id"]).id, "percentage": one["percentage"]}
         for one in shares

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse
@@ -34,25 +34,25 @@ def owned_zones(request: ApiRequest) -> list[Zone]:
 
 
 def zone_named(request: ApiRequest, body: Mapping[str, Any], host: str) -> Zone:
-    """The zone that a body names by id, by name, or by nothing but a host: then the one with the longest name."""
+    """Return the zone that a body selects by id or name, by default the longest zone that contains the host."""
     ident, name = body.get("zone_id"), body.get("zone_name")
-    fits = [
+    matching = [
         zone
         for zone in owned_zones(request)
         if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))
     ]
-    if not fits:
+    if not matching:
         raise ApiError(
             400,
             10082,
             f"Could not find a zone for {ident or name or host!r}. Make sure the domain is set up to be proxied by "
             "Cloudflare.",
         )
-    return max(fits, key=lambda zone: len(zone.name))
+    return max(matching, key=lambda zone: len(zone.name))
 
 
 def to_api(row: Any) -> dict[str, Any]:
-    """A route; without a Worker it has no key `script`."""
+    """Return a route in the format of the API. A route without a Worker has no key `script`."""
     return {"id": row["id"], "pattern": row["pattern"], **({"script": row["script"]} if row["script"] else {})}
 
 
@@ -66,7 +66,7 @@ def find(request: ApiRequest) -> dict[str, Any]:
 
 
 def read(request: ApiRequest, ident: str) -> tuple[str, str | None]:
-    """The pattern and the Worker of a body, once both are possible."""
+    """Return the pattern and the Worker of a body. Raise ApiError if either is invalid or the pattern is taken."""
     body, zone = request.json_object(), zone_of(request)
     pattern, script = patterns.normalized(body.get("pattern"), zone.name), body.get("script")
     if script is not None and not isinstance(script, str):
@@ -88,8 +88,8 @@ def read(request: ApiRequest, ident: str) -> tuple[str, str | None]:
     return pattern, script or None
 
 
-def wanted_route(request: ApiRequest, item: Any) -> tuple[str, str]:
-    """The zone and the pattern of a route that is given beside others: as its pattern alone, or with its zone."""
+def parse_route(request: ApiRequest, item: Any) -> tuple[str, str]:
+    """Return zone id and pattern of a route in a list. The item is a pattern, or an object with pattern and zone."""
     body = {"pattern": item} if isinstance(item, str) else item
     if not isinstance(body, dict):
         raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
@@ -97,40 +97,46 @@ def wanted_route(request: ApiRequest, item: Any) -> tuple[str, str]:
     return zone.id, patterns.normalized(body.get("pattern"), zone.name)
 
 
-async def put_script_routes(request: ApiRequest) -> ApiResponse:
-    """Make these the routes of a Worker, over all zones: those it has beside them are deleted."""
-    script, body = request.script, request.json()
-    if not isinstance(body, list):
-        raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
-    wanted = dict.fromkeys(wanted_route(request, item) for item in body)
-    for zone, pattern in wanted:
+def check_available(request: ApiRequest, routes: Iterable[tuple[str, str]], script: str) -> None:
+    """Raise ApiError if a route exists and is not a route of this Worker."""
+    for zone, pattern in routes:
         if request.store.one(
             "select 1 from routes where zone = ? and pattern in (?, ?) and script is not ?",
             zone,
             *patterns.spellings(pattern),
-            script.name,
+            script,
         ):
             raise ApiError(409, 10020, f"A route with the same pattern already exists: {pattern}")
-    owned = {zone.id: zone for zone in owned_zones(request)}
-    rows = request.store.all("select * from routes where script = ?", script.name)
-    mine = {(row["zone"], row["pattern"]): row for row in rows if row["zone"] in owned}
+
+
+def replace_routes(
+    request: ApiRequest, script: str, desired: Collection[tuple[str, str]], zones: Collection[str]
+) -> None:
+    """Create the missing routes of a Worker, and delete its others in these zones. Raise ApiError above the limit."""
+    rows = request.store.all("select * from routes where script = ?", script)
+    current = {(row["zone"], row["pattern"]): row["id"] for row in rows if row["zone"] in zones}
     with request.store.write() as db:
         db.executemany(
-            "delete from routes where id = ?", [(row["id"],) for route, row in mine.items() if route not in wanted]
+            "delete from routes where id = ?", [(ident,) for route, ident in current.items() if route not in desired]
         )
         db.executemany(
             "insert into routes values (?, ?, ?, ?, ?)",
-            [
-                (uuid.uuid4().hex, zone, pattern, script.name, now())
-                for zone, pattern in wanted
-                if (zone, pattern) not in mine
-            ],
+            [(uuid.uuid4().hex, *route, script, now()) for route in desired if route not in current],
         )
-        if any(
-            request.store.count("select count(*) from routes where zone = ?", zone) > MAX_ROUTES
-            for zone, _pattern in wanted
-        ):
-            raise too_many()
+        for zone, _pattern in desired:
+            if request.store.count("select count(*) from routes where zone = ?", zone) > MAX_ROUTES:
+                raise too_many()
+
+
+async def put_script_routes(request: ApiRequest) -> ApiResponse:
+    """Replace the routes of a Worker in all zones of its account."""
+    script, body = request.script, request.json()
+    if not isinstance(body, list):
+        raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
+    desired = dict.fromkeys(parse_route(request, item) for item in body)
+    check_available(request, desired, script.name)
+    owned = {zone.id: zone for zone in owned_zones(request)}
+    replace_routes(request, script.name, desired, owned)
     request.invalidate("routes")
     rows = request.store.all("select * from routes where script = ? order by created_on, id", script.name)
     return ApiResponse(
