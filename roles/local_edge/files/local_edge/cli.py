@@ -242,7 +242,7 @@ def serve(arguments: argparse.Namespace) -> int:
     settings = settings_from_args(arguments)
     lock(Path(str(settings.data)))
     try:
-        asyncio.run(supervisor.serve(settings, arguments.given, api, http))
+        asyncio.run(supervisor.serve(settings, arguments.serve_arguments, api, http))
     except WorkerdUnavailable as error:
         raise StartupError(str(error)) from None
     return 0
@@ -343,9 +343,9 @@ def show_logs(arguments: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = sys.argv[1:] if arguments is None else arguments
-    parsed = parser().parse_args(given)
-    parsed.given = given[1:]
+    command_line = sys.argv[1:] if arguments is None else arguments
+    parsed = parser().parse_args(command_line)
+    parsed.serve_arguments = command_line[1:]
     try:
         return {"serve": serve, "control": control, "stop": stop, "logs": show_logs, "probe": probe.main}[
             parsed.command

@@ -37,9 +37,11 @@ def check_etag(request: ApiRequest, name: str) -> None:
 
 def check_inherit_with_keep(request: ApiRequest, metadata: Mapping[str, Any]) -> None:
     """Raise ApiError if an upload combines `inherit` and `keep_bindings` and the behavior refuses that."""
-    given = metadata.get("bindings")
-    named = isinstance(given, list) and any(isinstance(one, dict) and one.get("type") == "inherit" for one in given)
-    if named and metadata.get("keep_bindings") and request.behaviors.inherit_with_keep_bindings == "refuse":
+    entries = metadata.get("bindings")
+    inherits = isinstance(entries, list) and any(
+        isinstance(one, dict) and one.get("type") == "inherit" for one in entries
+    )
+    if inherits and metadata.get("keep_bindings") and request.behaviors.inherit_with_keep_bindings == "refuse":
         raise invalid("bindings of type inherit cannot be combined with keep_bindings")
 
 
@@ -54,11 +56,16 @@ def source_to_keep(request: ApiRequest, name: str, files: Sequence[Any]) -> Sour
     return source if source and source.modules else None
 
 
-def updates_modified_on(request: ApiRequest, what: ScriptUpdate) -> bool:
+def updates_modified_on(request: ApiRequest, update: ScriptUpdate) -> bool:
     """Whether a write that does not change the code updates `modified_on`."""
-    parts = {name for name in ("tags", "bindings", "config") if getattr(what, name) is not None}
-    still = {"all": False, "content": True, "all_but_tags": parts == {"tags"}, "all_but_secrets": parts == {"bindings"}}
-    return not still[request.behaviors.modified_on_updated_by]
+    parts = {name for name in ("tags", "bindings", "config") if getattr(update, name) is not None}
+    unchanged = {
+        "all": False,
+        "content": True,
+        "all_but_tags": parts == {"tags"},
+        "all_but_secrets": parts == {"bindings"},
+    }
+    return not unchanged[request.behaviors.modified_on_updated_by]
 
 
 def bindings_to_api(request: ApiRequest, script: Script) -> list[dict[str, Any]]:

@@ -73,13 +73,13 @@ def find(request: ApiRequest) -> Any:
     return row
 
 
-def check_origin(request: ApiRequest, given: object) -> str:
+def check_origin(request: ApiRequest, value: object) -> str:
     """Check a custom origin and return its name. With `--require-dns` it must have a DNS record in the zone."""
     zone = zone_of(request)
-    own = isinstance(given, str) and f".{given.lower()}".endswith(f".{zone.name}")
-    if isinstance(given, str) and given.startswith("*"):
+    own = isinstance(value, str) and f".{value.lower()}".endswith(f".{zone.name}")
+    if isinstance(value, str) and value.startswith("*"):
         raise refuse(1420, "Wildcard custom origin hostnames are not supported.")
-    name = custom_hostnames.check_name(given, "custom origin hostname", 1415, reserved=not own)
+    name = custom_hostnames.check_name(value, "custom origin hostname", 1415, reserved=not own)
     if request.settings.require_dns and not dns.has_address_record(request.store, zone.id, name, proxied=False):
         raise refuse(
             1421,
@@ -114,7 +114,7 @@ async def list_hostnames(request: ApiRequest) -> ApiResponse:
         "select * from custom_hostnames where zone = ? order by created_at desc, id", request.params["zone"]
     )
     names = [(TEXTS[name], query[name].lower()) for name in TEXTS if query.get(name)]
-    found = [to_api(request, row) for row in rows if all(test(row["hostname"], wanted) for test, wanted in names)]
+    found = [to_api(request, row) for row in rows if all(test(row["hostname"], expected) for test, expected in names)]
     found = [
         one
         for one in found

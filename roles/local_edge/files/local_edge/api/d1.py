@@ -218,20 +218,20 @@ async def init(request: ApiRequest, ident: str, body: Mapping[str, Any]) -> ApiR
     etag = body.get("etag")
     if not isinstance(etag, str) or not etag:
         raise malformed("etag", "Required")
-    there = d1.uploaded(request.store, ident, etag)
-    if there:
-        return await run(request, ident, there.name)
+    file = d1.uploaded(request.store, ident, etag)
+    if file:
+        return await run(request, ident, file.name)
     name = d1.open_file(request.store, ident, etag)
     return ApiResponse({"filename": name, "upload_url": signed_url(request, name, "PUT")})
 
 
 async def ingest(request: ApiRequest, ident: str, body: Mapping[str, Any]) -> ApiResponse:
-    there = d1.uploaded(request.store, ident, str(body.get("etag")))
-    if there is None or there.name != body.get("filename"):
+    file = d1.uploaded(request.store, ident, str(body.get("etag")))
+    if file is None or file.name != body.get("filename"):
         return task_status(
             "import", f"The file {body.get('filename')} has not been uploaded with the etag {body.get('etag')}."
         )
-    return await run(request, ident, there.name)
+    return await run(request, ident, file.name)
 
 
 async def poll(_call: ApiRequest, _ident: str, _body: Mapping[str, Any]) -> ApiResponse:

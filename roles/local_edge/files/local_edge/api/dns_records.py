@@ -33,8 +33,8 @@ def bad_json(why: str) -> ApiError:
     return ApiError(400, 9207, f"Request body is invalid: {why}")
 
 
-def text_filter(field: str, test: str, wanted: str) -> Filter:
-    return lambda record: TESTS[test](str(record.to_api()[field] or "").lower(), wanted.lower())
+def text_filter(field: str, test: str, expected: str) -> Filter:
+    return lambda record: TESTS[test](str(record.to_api()[field] or "").lower(), expected.lower())
 
 
 def tags_of(record: Record) -> list[tuple[str, str]]:
@@ -42,22 +42,22 @@ def tags_of(record: Record) -> list[tuple[str, str]]:
     return [(tag.lower().partition(":")[0], tag.lower().partition(":")[2]) for tag in record.extras["tags"]]
 
 
-def tag_filter(test: str, wanted: str) -> Filter:
-    name, _separator, value = wanted.lower().partition(":")
+def tag_filter(test: str, expected: str) -> Filter:
+    name, _separator, value = expected.lower().partition(":")
     return lambda record: any(tag == name and TESTS[test](found, value) for tag, found in tags_of(record))
 
 
 #: Constructors of filters by query parameter.
 FILTERS: Mapping[str, Callable[[str], Filter]] = {
-    "type": lambda wanted: lambda record: record.type == wanted.upper(),
-    "proxied": lambda wanted: lambda record: record.proxied == (wanted == "true"),
-    "comment.present": lambda _wanted: lambda record: bool(record.extras["comment"]),
-    "comment.absent": lambda _wanted: lambda record: not record.extras["comment"],
+    "type": lambda expected: lambda record: record.type == expected.upper(),
+    "proxied": lambda expected: lambda record: record.proxied == (expected == "true"),
+    "comment.present": lambda _value: lambda record: bool(record.extras["comment"]),
+    "comment.absent": lambda _value: lambda record: not record.extras["comment"],
     **{f"{field}{test}": partial(text_filter, field, test) for field in TEXTS for test in TESTS},
 }
 TAG_FILTERS: Mapping[str, Callable[[str], Filter]] = {
-    "tag.present": lambda wanted: lambda record: wanted.lower() in dict(tags_of(record)),
-    "tag.absent": lambda wanted: lambda record: wanted.lower() not in dict(tags_of(record)),
+    "tag.present": lambda expected: lambda record: expected.lower() in dict(tags_of(record)),
+    "tag.absent": lambda expected: lambda record: expected.lower() not in dict(tags_of(record)),
     **{f"tag{test}": partial(tag_filter, test) for test in TESTS},
 }
 

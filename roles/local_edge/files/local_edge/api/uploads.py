@@ -245,7 +245,7 @@ def bindings_with_ids(
 
 def assets_after(request: ApiRequest, old: Script | None, metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the static assets `{"manifest", "config"}` of a Worker after an upload, None without assets."""
-    before = old.config.get("assets") if old else None
+    before: Mapping[str, Any] | None = old.config.get("assets") if old else None
     uploaded = metadata.get("assets")
     if uploaded and uploaded.get("jwt"):
         return {

@@ -194,9 +194,9 @@ async def create_deployment(request: ApiRequest) -> ApiResponse:
     shares = read_shares(request, script, body)
     chosen = versions.get(request.store, script.id, max(shares, key=lambda one: one["percentage"])["version_id"])
     annotations = uploads.read_annotations(body)
-    kept = {name: script.config[name] for name in UNVERSIONED if name in script.config}
+    unversioned = {name: script.config[name] for name in UNVERSIONED if name in script.config}
     change = ScriptUpdate(
-        config={**chosen.content.config, **kept},
+        config={**chosen.content.config, **unversioned},
         bindings=chosen.content.bindings,
         annotations=annotations,
         version=chosen,
