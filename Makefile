@@ -43,7 +43,7 @@ install: $(RUN) $(BUILT) ## ansible-playbook in .venv/bin, and the collection as
 edge: install ## start the local edge; .cache/edge/env says how to reach it
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' $(behaviors)
 
-probe: $(RUN) ## ask a real account what nobody knows of Cloudflare, for the next make edge; CONFIRM=yes spares the question
+probe: $(RUN) ## detect undocumented behavior with a real account, for the next make edge; CONFIRM=yes skips the confirmation
 	@PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m local_edge probe --write $(PROBED) \
 		$(if $(filter yes,$(CONFIRM)),--yes) $(if $(ZONE),--zone $(ZONE)) $(OPTIONS)
 
@@ -159,7 +159,7 @@ diagrams: ## draw the diagrams of the documentation
 edge = { "local_edge_api_port": $(API_PORT), "local_edge_http_port": $(HTTP_PORT), "local_edge_install_dir": "$(CURDIR)/.cache/edge", \
 	"local_edge_data_dir": "$(CURDIR)/.cache/edge/data", "local_edge_env_file": "$(CURDIR)/.cache/edge/env" }
 
-# What `make probe` was answered.
+# The results of `make probe`.
 PROBED   := .cache/probe/behaviors.json
 behaviors = $(if $(wildcard $(PROBED)),-e '{ "local_edge_behaviors": "{{ \
 	(lookup(\"ansible.builtin.file\", \"$(CURDIR)/$(PROBED)\") | from_json).behaviors }}" }')

@@ -20,7 +20,7 @@ from local_edge.probe import command
 from local_edge.probe.api import Api
 from local_edge.probe.questions import QUESTIONS
 from local_edge.probe.run import Report, probe
-from local_edge.probe.sandbox import PREFIX, Sandbox, Trespass
+from local_edge.probe.sandbox import PREFIX, Sandbox, SandboxViolation
 from local_edge.runtime.base import Exports
 from local_edge.settings import Behaviors
 from local_edge.testing import running
@@ -71,8 +71,8 @@ def before(client: Client) -> dict[str, Any]:
 def run_probe(client: Client, *behaviors: str, **options: Any) -> Report:
     """Probe this edge without delays."""
     zone = {"id": client.edge.zones["example.com"], "name": "example.com"}
-    api = Api(client.edge.api, client.edge.token, hold=lambda seconds: None)
-    return probe(api, client.edge.account, zone, ["exhaust-budget"], behaviors, **{"patience": 0, **options})
+    api = Api(client.edge.api, client.edge.token, sleep=lambda seconds: None)
+    return probe(api, client.edge.account, zone, ["exhaust-budget"], behaviors, **{"timeout": 0, **options})
 
 
 def account_state(client: Client) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def test_probe_request_fails_restores_account(client: Client, before: dict[str, 
     )
     assert report.left == []
     assert account_state(client) == before
-    assert {one.behavior for one in report.findings if not one.position and not one.evidence} == set()
+    assert {one.behavior for one in report.findings if not one.choice and not one.evidence} == set()
 
 
 def test_probe_interrupted_restores_account(client: Client, before: dict[str, Any]) -> None:
@@ -174,7 +174,7 @@ def test_probe_interrupted_restores_account(client: Client, before: dict[str, An
 
     zone = {"id": client.edge.zones["example.com"], "name": "example.com"}
     report = probe(
-        Interrupted(client.edge.api, client.edge.token, lambda seconds: None), client.edge.account, zone, patience=0
+        Interrupted(client.edge.api, client.edge.token, lambda seconds: None), client.edge.account, zone, timeout=0
     )
     assert len(report.findings) == len(QUESTIONS)
     assert "the probe was interrupted" in str(report.findings[-2])
@@ -187,9 +187,9 @@ def test_probe_unanswerable_question_reports_evidence(client: Client) -> None:
     report = run_probe(client, "trusted_workers_on_create", "route_create_response", "status_of_10035")
     evidence = {one.behavior: one.evidence for one in report.findings}
     assert report.behaviors == {}
-    assert evidence["trusted_workers_on_create"] == "the edge knows no such behaviour yet: null"
-    assert evidence["route_create_response"].startswith("an answer of a shape that nobody expected")
-    assert evidence["status_of_10035"] == "none of 18 writes, 6 at a time, overtook another"
+    assert evidence["trusted_workers_on_create"] == "the local edge does not support this behavior yet: null"
+    assert evidence["route_create_response"].startswith("the response has an unexpected shape")
+    assert evidence["status_of_10035"] == "none of 18 writes, 6 in parallel, conflicted with another"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_probe_unanswerable_question_reports_evidence(client: Client) -> None:
 def test_sandbox_write_without_prefix_is_refused(client: Client, method: str, path: str, given: Any) -> None:
     client.edge.clear()
     box = Sandbox(Api(client.edge.api, client.edge.token), client.edge.account, f"{PREFIX}1")
-    with pytest.raises(Trespass):
+    with pytest.raises(SandboxViolation):
         box.send(method, box.namespaces + path.removeprefix("/namespaces"), given)
     assert client.edge.requests() == []
 
@@ -235,7 +235,7 @@ def test_command_not_confirmed_sends_no_request(
     monkeypatch.setattr("sys.stdin.isatty", lambda: terminal, raising=False)
     monkeypatch.setattr("builtins.input", lambda text: "no")
     for options in ((), ("--clean",)):
-        with pytest.raises(ValueError, match="nothing was asked" if terminal else "confirm with --yes"):
+        with pytest.raises(ValueError, match="not confirmed" if terminal else "confirm with --yes"):
             run(client, *options)
     assert client.edge.requests() == []
 
@@ -247,7 +247,7 @@ def test_command_confirmation_typed_runs_probe(
     monkeypatch.setattr("builtins.input", lambda text: "yes")
     assert run(client, "--question", "last_page_cursor") == 0
     output = capsys.readouterr().out
-    assert f"This asks {client.edge.api}" in output
+    assert f"This detects undocumented behavior of {client.edge.api}" in output
     assert "1 of 1 questions answered" in output
     assert client.edge.token not in output
 
@@ -260,7 +260,7 @@ def test_command_write_option_writes_file_that_edge_loads(client: Client, tmp_pa
     )
     written = json.loads(file.read_text())
     assert written["behaviors"] == {"last_page_cursor": "null"}
-    assert written["unanswered"] == {"code_of_429": "asked only with --exhaust-budget"}
+    assert written["unanswered"] == {"code_of_429": "requires --exhaust-budget"}
     client.edge.behaviors.set("delete_response", "empty")
     assert run(client, "--yes", "--zone", "example.com", "--question", "delete_response", "--write", str(file)) == 0
     behaviors = Behaviors()
@@ -318,5 +318,5 @@ def test_command_invalid_token_or_unknown_zone_is_refused(client: Client) -> Non
         run(client, "--yes", CLOUDFLARE_API_TOKEN="")
     with pytest.raises(ValueError, match="code 9109"):
         run(client, "--yes", CLOUDFLARE_API_TOKEN="wrong")
-    with pytest.raises(ValueError, match=r"--zone nowhere\.example: the token sees 0 of them"):
+    with pytest.raises(ValueError, match=r"--zone nowhere\.example: the token has access to 0"):
         run(client, "--yes", "--zone", "nowhere.example")

@@ -1,14 +1,14 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The probe: asks the real API, with throw-away objects, what no published source tells, and answers in the edge's behaviors.
+"""The probe: detect undocumented behavior of the real API with temporary objects, as behaviors of the local edge.
 
-api          one request: counted, repeated where that is safe
-sandbox      what a question may do: make objects of the probe's own prefix, and remove them
-experiments  what is done to find out where a behavior stands
-questions    the table: a behavior, its experiment, how the answer is read
-run          asks, cleans up, tells
-command      the options, the confirmation
+api          sends requests, counts them, and retries safe ones
+sandbox      creates objects with the probe's prefix and removes them
+experiments  sends the requests that reveal a behavior
+questions    maps each behavior to its experiment and to the interpretation of the result
+run          runs the experiments, cleans up, and reports
+command      options and confirmation
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done to find out where a behavior stands. Each returns what it saw: a reply, or a value.
+"""The experiments that reveal a behavior. Each returns a reply or a value to interpret.
 
-A question that cannot be asked raises Unanswered. Reads may lag behind writes, so a write is marked, and waited for.
+They raise Inconclusive if a prerequisite fails. Since a read may lag after a write, writes are marked and polled for.
 """
 
 from __future__ import annotations
@@ -15,86 +15,88 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from local_edge.probe.api import Part, Reply, Unanswered
-from local_edge.probe.sandbox import CODE, MODULE, Sandbox, bindings_of, mark
+from local_edge.probe.api import Inconclusive, Part, Reply
+from local_edge.probe.sandbox import CODE, MODULE, Sandbox, bindings_of, marker_binding
 
 SECRET = {"name": "SECRET", "type": "secret_text", "text": "throw-away"}
 TAG_LENGTHS = (64, 256, 1024)
-ROUNDS, AT_ONCE, REQUESTS_AT_MOST = 3, 6, 3000
+ROUNDS, CONCURRENCY, MAX_LIST_REQUESTS = 3, 6, 3000
 
 
-def get_what_never_was(box: Sandbox) -> Reply:
+def get_missing_script(box: Sandbox) -> Reply:
     return box.send("GET", f"{box.tenants}/{box.name()}")
 
 
 def upload_again(box: Sandbox, first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a Worker that was uploaded twice."""
+    """Upload a Worker twice and return its settings."""
     worker = box.worker(**first)
-    reply = box.upload(worker, **{"bindings": [mark("2")], **then})
+    reply = box.upload(worker, **{"bindings": [marker_binding("2")], **then})
     if not reply.ok:
-        raise Unanswered(f"the second upload answered {reply}")
+        raise Inconclusive(f"the second upload returned {reply}")
     return box.settings(worker, marked="2")
 
 
-def tags_after_an_upload_without(box: Sandbox) -> list[str]:
+def upload_without_tags(box: Sandbox) -> list[str]:
     return upload_again(box, {"tags": ["probe"]}, {}).get("tags") or []
 
 
-def secrets_after_an_upload_without(box: Sandbox) -> list[str]:
-    after = upload_again(box, {"bindings": [mark("1"), SECRET]}, {})
+def upload_without_secrets(box: Sandbox) -> list[str]:
+    after = upload_again(box, {"bindings": [marker_binding("1"), SECRET]}, {})
     return [one["name"] for one in bindings_of(after) if one["type"] == "secret_text"]
 
 
 def upload_without_code(box: Sandbox) -> Reply:
-    """Once without the main module's name and, where that is refused, once with it. What is accepted must still have its code."""
+    """Upload metadata only, without `main_module` and, if that is refused, with it. Verify that the code is kept."""
     worker = box.worker()
-    reply = box.upload(worker, code="", bindings=[mark("2")])
-    reply = reply if reply.ok else box.upload(worker, code="", bindings=[mark("2")], main_module=MODULE)
+    reply = box.upload(worker, code="", bindings=[marker_binding("2")])
+    reply = reply if reply.ok else box.upload(worker, code="", bindings=[marker_binding("2")], main_module=MODULE)
     if not reply.ok:
         return reply
     box.settings(worker, marked="2")
     if CODE.encode() not in box.send("GET", f"{worker}/content").body:
-        raise Unanswered("an upload without code was accepted, and the code is gone")
+        raise Inconclusive("an upload without code was accepted, but the code is missing afterwards")
     return reply
 
 
-def keep_by_name_and_by_type(box: Sandbox) -> Reply:
-    worker = box.worker(bindings=[mark("1"), SECRET])
+def inherit_with_keep_bindings(box: Sandbox) -> Reply:
+    worker = box.worker(bindings=[marker_binding("1"), SECRET])
     return box.upload(
         worker, strict=True, bindings=[{"name": "MARK", "type": "inherit"}], keep_bindings=["secret_text"]
     )
 
 
-def put_a_trusted_namespace(box: Sandbox) -> Any:
-    """`trusted_workers` of a namespace that was switched to it, and then put again without a word of it."""
+def update_trusted_namespace(box: Sandbox) -> Any:
+    """Set `trusted_workers`, update the namespace without the key, and return its value."""
     name = box.namespace()
     path = f"{box.namespaces}/{name}"
-    box.ask("PUT", path, {"name": name, "trusted_workers": True})
-    before = box.until(lambda: box.ask("GET", path), lambda found: found.get("trusted_workers"))
+    box.require_result("PUT", path, {"name": name, "trusted_workers": True})
+    before = box.poll_until(lambda: box.require_result("GET", path), lambda found: found.get("trusted_workers"))
     if not before.get("trusted_workers"):
-        raise Unanswered("a namespace does not show that it is trusted")
-    box.ask("PUT", path, {"name": name})
-    after = box.until(lambda: box.ask("GET", path), lambda found: found.get("modified_on") != before.get("modified_on"))
+        raise Inconclusive("trusted_workers of a namespace was not set")
+    box.require_result("PUT", path, {"name": name})
+    after = box.poll_until(
+        lambda: box.require_result("GET", path), lambda found: found.get("modified_on") != before.get("modified_on")
+    )
     return after.get("trusted_workers")
 
 
-def create_a_trusted_namespace(box: Sandbox) -> Any:
+def create_trusted_namespace(box: Sandbox) -> Any:
     name = box.namespace(trusted_workers=True)
-    return box.ask("GET", f"{box.namespaces}/{name}").get("trusted_workers")
+    return box.require_result("GET", f"{box.namespaces}/{name}").get("trusted_workers")
 
 
-def get_a_namespace(box: Sandbox) -> list[str]:
-    namespace = box.ask("GET", f"{box.namespaces}/{box.namespace()}")
+def get_namespace(box: Sandbox) -> list[str]:
+    namespace = box.require_result("GET", f"{box.namespaces}/{box.namespace()}")
     return [key for key in ("trusted_workers", "script_count") if namespace.get(key) is not None]
 
 
-def rename_what_is_bound(box: Sandbox) -> dict[str, str]:
-    """What a Worker's binding names before and after its namespace is renamed."""
+def rename_bound_namespace(box: Sandbox) -> dict[str, str]:
+    """Rename a bound namespace. Return its old and new name and the one in the binding."""
     old, new = box.namespace(), box.name()
     worker = box.worker(
-        box.scripts, bindings=[mark("1"), {"name": "TENANTS", "type": "dispatch_namespace", "namespace": old}]
+        box.scripts, bindings=[marker_binding("1"), {"name": "TENANTS", "type": "dispatch_namespace", "namespace": old}]
     )
-    box.ask("PUT", f"{box.namespaces}/{old}", {"name": new, "trusted_workers": False})
+    box.require_result("PUT", f"{box.namespaces}/{old}", {"name": new, "trusted_workers": False})
 
     def bound() -> str:
         found = [
@@ -102,135 +104,135 @@ def rename_what_is_bound(box: Sandbox) -> dict[str, str]:
         ]
         return str(found[0] if found else "nothing")
 
-    after = box.until(bound, lambda name: name != old)
+    after = box.poll_until(bound, lambda name: name != old)
     return {"stay": old, "follow": new, "bound to": after}
 
 
-def delete_a_namespace_with_a_worker(box: Sandbox) -> Reply:
+def delete_nonempty_namespace(box: Sandbox) -> Reply:
     name = box.namespace()
     box.worker(f"{box.namespaces}/{name}/scripts")
     return box.send("DELETE", f"{box.namespaces}/{name}")
 
 
-def create_a_route(box: Sandbox) -> list[str]:
-    """A route without a Worker, on a host that nobody has: it changes nothing for anyone."""
-    assert box.zone, "the question needs a zone"
+def create_route(box: Sandbox) -> list[str]:
+    """Create a route without a Worker on an unused host, which affects no traffic. Return the keys of the result."""
+    assert box.zone, "this experiment requires a zone"
     reply = box.send("POST", box.routes_path, {"pattern": f"{box.name()}.{box.zone['name']}/*"})
     if not reply.ok:
-        raise Unanswered(f"creating a route answered {reply}")
+        raise Inconclusive(f"creating a route returned {reply}")
     return list(reply.result)
 
 
-def list_one(box: Sandbox) -> list[str]:
-    """Which keys the listing shows of a Worker that has tags."""
+def list_one_worker(box: Sandbox) -> list[str]:
+    """Return the keys `tags` and `etag` if the listing contains them."""
     name = box.worker(tags=["probe"]).rpartition("/")[2]
-    found = box.until(lambda: [one for one in box.ask("GET", box.tenants) if one["id"] == name], bool)
+    found = box.poll_until(lambda: [one for one in box.require_result("GET", box.tenants) if one["id"] == name], bool)
     if not found:
-        raise Unanswered("a new Worker was not to be seen in the listing")
+        raise Inconclusive("a new Worker was not visible in the listing")
     return [key for key in ("tags", "etag") if key in found[0]]
 
 
-def list_all(box: Sandbox) -> Any:
+def list_all_workers(box: Sandbox) -> Any:
     box.worker()
     return box.send("GET", f"{box.tenants}?limit=1000").envelope.get("result_info")
 
 
-def write_this_and_that(box: Sandbox) -> dict[str, bool]:
-    """Which writes move `modified_on`."""
+def probe_modified_on(box: Sandbox) -> dict[str, bool]:
+    """Return whether each kind of write updates `modified_on`."""
     worker = box.worker(tags=["probe"])
 
     def modified() -> str:
-        return str(box.ask("GET", worker)["modified_on"])
+        return str(box.require_result("GET", worker)["modified_on"])
 
-    moved = {}
-    for what, method, path, given in (
+    updated = {}
+    for kind, method, path, body in (
         ("tags", "PUT", "tags", ["probe", "more"]),
         ("secrets", "PUT", "secrets", SECRET),
         ("settings", "PATCH", "settings", [Part("settings", '{"logpush": false}', "application/json")]),
     ):
         before = modified()
-        box.ask(method, f"{worker}/{path}", given)
-        moved[what] = box.until(modified, partial(operator.ne, before)) != before
-    return moved
+        box.require_result(method, f"{worker}/{path}", body)
+        updated[kind] = box.poll_until(modified, partial(operator.ne, before)) != before
+    return updated
 
 
-def tag_with(box: Sandbox, tags: Iterable[str]) -> list[str]:
-    """Which of these tags a Worker may have."""
+def accepted_tags(box: Sandbox, tags: Iterable[str]) -> list[str]:
+    """Return the tags that the API accepts."""
     worker = box.worker()
     return [tag for tag in tags if box.send("PUT", f"{worker}/tags", [tag]).result == [tag]]
 
 
-def tag_longer_and_longer(box: Sandbox) -> list[int]:
-    return [len(tag) for tag in tag_with(box, ("t" * length for length in TAG_LENGTHS))]
+def probe_tag_length(box: Sandbox) -> list[int]:
+    return [len(tag) for tag in accepted_tags(box, ("t" * length for length in TAG_LENGTHS))]
 
 
-def tag_oddly(box: Sandbox) -> list[str]:
-    return tag_with(box, ("a,b", "a&b", "a b"))
+def probe_tag_characters(box: Sandbox) -> list[str]:
+    return accepted_tags(box, ("a,b", "a&b", "a b"))
 
 
-def bind_a_service(box: Sandbox) -> list[str]:
-    """The keys of a service binding that was uploaded with `props`."""
+def bind_service(box: Sandbox) -> list[str]:
+    """Return the keys of a service binding that was uploaded with `props`."""
     target = box.worker(box.scripts).rpartition("/")[2]
     binding = {"name": "SERVICE", "type": "service", "service": target, "props": {"probe": True}}
-    after = box.settings(box.worker(bindings=[mark("1"), binding]), marked="1")
+    after = box.settings(box.worker(bindings=[marker_binding("1"), binding]), marked="1")
     return [key for one in bindings_of(after) if one["name"] == "SERVICE" for key in one]
 
 
-def delete_a_worker(box: Sandbox) -> Reply:
-    return accepted(box.send("DELETE", box.worker()))
+def delete_worker(box: Sandbox) -> Reply:
+    return require_ok(box.send("DELETE", box.worker()))
 
 
 def delete_by_tag(box: Sandbox) -> Reply:
-    """Two Workers of a namespace of their own."""
-    place = f"{box.namespaces}/{box.namespace()}/scripts"
+    """Delete two Workers of a new namespace by their tag."""
+    scripts = f"{box.namespaces}/{box.namespace()}/scripts"
     for _each in range(2):
-        box.worker(place, tags=["probe"])
-    box.until(lambda: box.ask("GET", f"{place}?tags=probe:yes"), lambda found: len(found) == 2)
-    return accepted(box.send("DELETE", f"{place}?tags=probe:yes"))
+        box.worker(scripts, tags=["probe"])
+    box.poll_until(lambda: box.require_result("GET", f"{scripts}?tags=probe:yes"), lambda found: len(found) == 2)
+    return require_ok(box.send("DELETE", f"{scripts}?tags=probe:yes"))
 
 
-def accepted(reply: Reply) -> Reply:
+def require_ok(reply: Reply) -> Reply:
     if not reply.ok:
-        raise Unanswered(f"deleting answered {reply}")
+        raise Inconclusive(f"deleting returned {reply}")
     return reply
 
 
-def create_a_namespace_twice(box: Sandbox) -> Reply:
+def create_namespace_twice(box: Sandbox) -> Reply:
     return box.send("POST", box.namespaces, {"name": box.namespace()})
 
 
-def write_at_once(box: Sandbox) -> Reply:
-    """Several writes to one Worker at the same moment, until one of them overtakes another. No two are alike: nothing is known already."""
-    worker = box.worker(bindings=[mark("1")])
+def write_concurrently(box: Sandbox) -> Reply:
+    """Send concurrent writes to one Worker until two conflict. All differ, so that none is skipped as unchanged."""
+    worker = box.worker(bindings=[marker_binding("1")])
 
     def write(number: int) -> Reply:
         if number % 2:
             return box.send("PUT", f"{worker}/secrets", {**SECRET, "name": f"SECRET_{number}"})
-        bindings = json.dumps({"bindings": [{**mark("2"), "name": f"MARK_{number}"}]})
+        bindings = json.dumps({"bindings": [{**marker_binding("2"), "name": f"MARK_{number}"}]})
         return box.send("PATCH", f"{worker}/settings", [Part("settings", bindings, "application/json")])
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
         for round_ in range(ROUNDS):
-            replies = list(pool.map(write, range(round_ * AT_ONCE, (round_ + 1) * AT_ONCE)))
-            overtaken = next((reply for reply in replies if reply.code == 10035), None)
-            if overtaken:
-                return overtaken
-    raise Unanswered(f"none of {ROUNDS * AT_ONCE} writes, {AT_ONCE} at a time, overtook another")
+            replies = list(pool.map(write, range(round_ * CONCURRENCY, (round_ + 1) * CONCURRENCY)))
+            conflict = next((reply for reply in replies if reply.code == 10035), None)
+            if conflict:
+                return conflict
+    raise Inconclusive(f"none of {ROUNDS * CONCURRENCY} writes, {CONCURRENCY} in parallel, conflicted with another")
 
 
-def upload_on_condition(box: Sandbox) -> Reply:
-    """A condition on the etag that fails: first that it be another, then that it be not the one it is."""
+def upload_conditionally(box: Sandbox) -> Reply:
+    """Upload with conditions on the etag that do not hold: If-Match and, if that is ignored, If-None-Match."""
     worker = box.worker()
-    etag = (box.ask("GET", worker).get("script") or {}).get("etag", "")
+    etag = (box.require_result("GET", worker).get("script") or {}).get("etag", "")
     reply = box.upload(worker, headers={"If-Match": f'"{"0" * 64}"'})
     return box.upload(worker, headers={"If-None-Match": f'"{etag}"'}) if reply.ok and etag else reply
 
 
-def exhaust_the_budget(box: Sandbox) -> Reply:
+def exhaust_rate_limit(box: Sandbox) -> Reply:
     with ThreadPoolExecutor(4) as pool:
-        for _wave in range(REQUESTS_AT_MOST // 40):
+        for _wave in range(MAX_LIST_REQUESTS // 40):
             replies = pool.map(lambda _each: box.api.once("GET", box.namespaces), range(40))
             refused = [reply for reply in replies if reply.status == 429]
             if refused:
                 return refused[0]
-    raise Unanswered(f"{REQUESTS_AT_MOST} requests did not exhaust the budget")
+    raise Inconclusive(f"{MAX_LIST_REQUESTS} requests did not exceed the rate limit")

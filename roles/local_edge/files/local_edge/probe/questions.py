@@ -1,9 +1,9 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The questions: a behavior, what is done to find out where it stands, and how the answer is read.
+"""The questions: each behavior with its experiment and the interpretation of the result.
 
-What reads as no position of the behavior is told as unanswered, with what was seen.
+A result without an interpretation is reported as unanswered, with the evidence.
 """
 
 from __future__ import annotations
@@ -19,29 +19,32 @@ from local_edge.probe.sandbox import Sandbox
 
 @dataclass(frozen=True)
 class Question:
-    """One behavior and how to find out where it stands. `needs` names an option of the probe without which it is not asked."""
+    """A behavior, and how to detect it. `needs` is the option of the probe that enables it.
+
+    `interpret` returns one of the choices of the behavior, '' for an unexpected result.
+    """
 
     behavior: str
-    do: Callable[[Sandbox], Any]
-    read: Callable[[Any], str]
+    experiment: Callable[[Sandbox], Any]
+    interpret: Callable[[Any], str]
     needs: str = ""
 
 
-def one_of(**positions: Any) -> Callable[[Any], str]:
-    """The position whose value was seen."""
-    return lambda seen: next((position for position, value in positions.items() if value == seen), "")
+def one_of(**choices: Any) -> Callable[[Any], str]:
+    """Interpret a result as the choice with this value."""
+    return lambda result: next((choice for choice, value in choices.items() if value == result), "")
 
 
 def either(yes: str, no: str) -> Callable[[Any], str]:
-    """One position where something was seen, another where nothing was."""
-    return lambda seen: yes if seen else no
+    """Interpret a result by its truth value."""
+    return lambda result: yes if result else no
 
 
-def having(key: str, yes: str, no: str) -> Callable[[Any], str]:
-    return lambda seen: yes if key in seen else no
+def by_key(key: str, yes: str, no: str) -> Callable[[Any], str]:
+    return lambda result: yes if key in result else no
 
 
-def went_through(yes: str, no: str) -> Callable[[Reply], str]:
+def by_success(yes: str, no: str) -> Callable[[Reply], str]:
     return lambda reply: yes if reply.ok else no
 
 
@@ -60,7 +63,7 @@ def end_of_list(info: Any) -> str:
 
 
 def shape(reply: Reply) -> str:
-    """How the body of a deletion looks."""
+    """Interpret the body of the response to a deletion."""
     if not reply.body:
         return "empty"
     first = reply.result[0] if isinstance(reply.result, list) and reply.result else reply.result
@@ -73,21 +76,21 @@ def longest(lengths: list[int]) -> str:
     return str(max(lengths, default=""))
 
 
-def bound(seen: Mapping[str, str]) -> str:
-    return next((position for position in ("stay", "follow") if seen["bound to"] == seen[position]), "")
+def bound(names: Mapping[str, str]) -> str:
+    return next((choice for choice in ("stay", "follow") if names["bound to"] == names[choice]), "")
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("missing_script_response", experiments.get_what_never_was, absence),
-    Question("upload_without_tags", experiments.tags_after_an_upload_without, either("keep", "clear")),
-    Question("upload_without_keep_bindings", experiments.secrets_after_an_upload_without, either("keep", "clear")),
-    Question("upload_without_code", experiments.upload_without_code, went_through("keep", "refuse")),
-    Question("inherit_with_keep_bindings", experiments.keep_by_name_and_by_type, went_through("accept", "refuse")),
-    Question("namespace_update_without_trusted", experiments.put_a_trusted_namespace, one_of(keep=True, reset=False)),
-    Question("trusted_workers_on_create", experiments.create_a_trusted_namespace, one_of(honor=True, ignore=False)),
+    Question("missing_script_response", experiments.get_missing_script, absence),
+    Question("upload_without_tags", experiments.upload_without_tags, either("keep", "clear")),
+    Question("upload_without_keep_bindings", experiments.upload_without_secrets, either("keep", "clear")),
+    Question("upload_without_code", experiments.upload_without_code, by_success("keep", "refuse")),
+    Question("inherit_with_keep_bindings", experiments.inherit_with_keep_bindings, by_success("accept", "refuse")),
+    Question("namespace_update_without_trusted", experiments.update_trusted_namespace, one_of(keep=True, reset=False)),
+    Question("trusted_workers_on_create", experiments.create_trusted_namespace, one_of(honor=True, ignore=False)),
     Question(
         "namespace_optional_fields",
-        experiments.get_a_namespace,
+        experiments.get_namespace,
         one_of(
             both=["trusted_workers", "script_count"],
             trusted_workers=["trusted_workers"],
@@ -95,18 +98,18 @@ QUESTIONS: tuple[Question, ...] = (
             neither=[],
         ),
     ),
-    Question("bindings_after_rename", experiments.rename_what_is_bound, bound),
+    Question("bindings_after_rename", experiments.rename_bound_namespace, bound),
+    Question("delete_nonempty_namespace", experiments.delete_nonempty_namespace, by_success("cascade", "refuse")),
+    Question("route_create_response", experiments.create_route, by_key("pattern", "object", "id"), needs="zone"),
     Question(
-        "delete_nonempty_namespace", experiments.delete_a_namespace_with_a_worker, went_through("cascade", "refuse")
+        "list_includes_tags",
+        experiments.list_one_worker,
+        one_of(yes=["tags", "etag"], tags=["tags"], etag=["etag"], no=[]),
     ),
-    Question("route_create_response", experiments.create_a_route, having("pattern", "object", "id"), needs="zone"),
-    Question(
-        "list_includes_tags", experiments.list_one, one_of(yes=["tags", "etag"], tags=["tags"], etag=["etag"], no=[])
-    ),
-    Question("last_page_cursor", experiments.list_all, end_of_list),
+    Question("last_page_cursor", experiments.list_all_workers, end_of_list),
     Question(
         "modified_on_updated_by",
-        experiments.write_this_and_that,
+        experiments.probe_modified_on,
         one_of(
             all={"tags": True, "secrets": True, "settings": True},
             content={"tags": False, "secrets": False, "settings": False},
@@ -114,13 +117,15 @@ QUESTIONS: tuple[Question, ...] = (
             all_but_secrets={"tags": True, "secrets": False, "settings": True},
         ),
     ),
-    Question("max_tag_length", experiments.tag_longer_and_longer, longest),
-    Question("special_character_tags", experiments.tag_oddly, one_of(accept=["a,b", "a&b", "a b"], refuse=[])),
-    Question("service_props_returned", experiments.bind_a_service, having("props", "yes", "no")),
-    Question("delete_response", experiments.delete_a_worker, shape),
+    Question("max_tag_length", experiments.probe_tag_length, longest),
+    Question(
+        "special_character_tags", experiments.probe_tag_characters, one_of(accept=["a,b", "a&b", "a b"], refuse=[])
+    ),
+    Question("service_props_returned", experiments.bind_service, by_key("props", "yes", "no")),
+    Question("delete_response", experiments.delete_worker, shape),
     Question("bulk_delete_response", experiments.delete_by_tag, shape),
-    Question("status_of_100120", experiments.create_a_namespace_twice, status_of(100120)),
-    Question("status_of_10035", experiments.write_at_once, status_of(10035)),
-    Question("status_of_10018", experiments.upload_on_condition, status_of(10018)),
-    Question("code_of_429", experiments.exhaust_the_budget, lambda reply: str(reply.code), needs="exhaust-budget"),
+    Question("status_of_100120", experiments.create_namespace_twice, status_of(100120)),
+    Question("status_of_10035", experiments.write_concurrently, status_of(10035)),
+    Question("status_of_10018", experiments.upload_conditionally, status_of(10018)),
+    Question("code_of_429", experiments.exhaust_rate_limit, lambda reply: str(reply.code), needs="exhaust-budget"),
 )

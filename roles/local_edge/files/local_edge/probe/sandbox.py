@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a question may do: make objects of the probe's own, and look at them. Everything else stays untouched."""
+"""The operations of an experiment, restricted to objects of the probe."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
-from local_edge.probe.api import TRIES, Api, Part, Reply, Stop, Unanswered, form
+from local_edge.probe.api import MAX_ATTEMPTS, AbortProbe, Api, Inconclusive, Part, Reply, form
 
-#: Every object of every probe begins so.
+#: The names of all objects of all probes begin with it.
 PREFIX = "tenantry-probe-"
 CODE = "export default { fetch() { return new Response('probe'); } };"
 DATE = "2026-01-01"
 MODULE = "probe.mjs"
-NOT_THERE = (10007, 10090, 10092, 100119)
-LONGEST_WAIT, FOR_CLEANING = 600, 200
+NOT_FOUND_CODES = (10007, 10090, 10092, 100119)
+#: Seconds to wait for the rate limit before cleaning up, and additional requests for it.
+MAX_WAIT, CLEANUP_REQUESTS = 600, 200
 
 
-class Trespass(Exception):
-    """A bug of ours: a question was about to write to what is not the probe's."""
+class SandboxViolation(Exception):
+    """An experiment tried to write to an object that is not the probe's. This is a bug."""
 
 
-def mark(value: str) -> dict[str, str]:
-    """A binding that shows which of two writes one is looking at."""
+def marker_binding(value: str) -> dict[str, str]:
+    """Return a binding that distinguishes the results of two writes."""
     return {"name": "MARK", "type": "plain_text", "text": value}
 
 
 class Sandbox:
-    """An account (and a zone, if one was named), as far as names begin with `prefix`.
+    """The objects in an account, and in a zone if given, whose names begin with `prefix`.
 
-    `patience` is how many seconds a read may lag behind a write.
+    `timeout` is the maximum lag of a read after a write, in seconds.
     """
 
     def __init__(
-        self, api: Api, account: str, prefix: str, zone: Mapping[str, str] | None = None, patience: int = 8
+        self, api: Api, account: str, prefix: str, zone: Mapping[str, str] | None = None, timeout: int = 8
     ) -> None:
-        self.api, self.prefix, self.patience = api, prefix, patience
+        self.api, self.prefix, self.timeout = api, prefix, timeout
         self.namespaces = f"/accounts/{account}/workers/dispatch/namespaces"
         self.scripts = f"/accounts/{account}/workers/scripts"
         self.zone = zone
@@ -54,67 +55,67 @@ class Sandbox:
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def name(self) -> str:
-        """A name that no other object has."""
+        """Return a new name."""
         return f"{self.prefix}-{next(self._names)}"
 
-    def send(self, method: str, path: str, given: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send a request with a JSON body, or with a form where the parts of one are given."""
-        self.fence(method, path, given)
-        self.remember(method, path.partition("?")[0], given)
-        if isinstance(given, list) and given and isinstance(given[0], Part):
-            body, kind = form(given)
-            return self.api.send(method, path, body, {**kind, **(headers or {})})
-        if given is None:
+    def send(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """Send a request with a JSON body, or with a multipart form for a list of parts."""
+        self.check_scope(method, path, body)
+        self.register(method, path.partition("?")[0], body)
+        if isinstance(body, list) and body and isinstance(body[0], Part):
+            content, content_type = form(body)
+            return self.api.send(method, path, content, {**content_type, **(headers or {})})
+        if body is None:
             return self.api.send(method, path, None, headers)
         return self.api.send(
-            method, path, json.dumps(given).encode(), {"Content-Type": "application/json", **(headers or {})}
+            method, path, json.dumps(body).encode(), {"Content-Type": "application/json", **(headers or {})}
         )
 
-    def fence(self, method: str, path: str, given: Any) -> None:
-        """Let nothing through that writes to what does not bear the prefix."""
+    def check_scope(self, method: str, path: str, body: Any) -> None:
+        """Raise SandboxViolation for a write to an object without the prefix."""
         inside = re.match(
             rf"({re.escape(self.namespaces)}|{re.escape(self.scripts)})/{re.escape(self.prefix)}[a-z0-9-]*(?=[/?]|$)",
             path,
         )
-        told = [given[key] for key in ("name", "pattern") if isinstance(given, dict) and key in given]
-        named = all(isinstance(name, str) and name.startswith(self.prefix) for name in told) or "/secrets" in path
-        creates = method == "POST" and path in (self.namespaces, self.routes_path) and told
+        new_names = [body[key] for key in ("name", "pattern") if isinstance(body, dict) and key in body]
+        named = all(isinstance(name, str) and name.startswith(self.prefix) for name in new_names) or "/secrets" in path
+        creates = method == "POST" and path in (self.namespaces, self.routes_path) and new_names
         route = method == "DELETE" and path in [f"{self.routes_path}/{ident}" for ident in self.routes]
-        everyone = (
+        deletes_all = (
             method == "DELETE"
             and re.search(r"/scripts(\?|$)", path)
             and not re.search(r"/scripts\?tags=[^:]+:yes$", path)
         )
-        if method != "GET" and (".." in path or everyone or not named or not (inside or creates or route)):
-            raise Trespass(f"{method} {path}")
+        if method != "GET" and (".." in path or deletes_all or not named or not (inside or creates or route)):
+            raise SandboxViolation(f"{method} {path}")
 
-    def remember(self, method: str, path: str, given: Any) -> None:
-        """Note what a request may make, before it is sent: its answer may get lost."""
+    def register(self, method: str, path: str, body: Any) -> None:
+        """Register the objects that a request may create. Call before it is sent, since its response may be lost."""
         if method == "PUT" and re.fullmatch(rf"{self.scripts}/[^/]+", path):
             self.made.append(path)
-        if isinstance(given, dict) and (path == self.namespaces or re.fullmatch(rf"{self.namespaces}/[^/]+", path)):
-            self.made.append(f"{self.namespaces}/{given['name']}")
+        if isinstance(body, dict) and (path == self.namespaces or re.fullmatch(rf"{self.namespaces}/[^/]+", path)):
+            self.made.append(f"{self.namespaces}/{body['name']}")
 
-    def ask(self, method: str, path: str, given: Any = None, headers: Mapping[str, str] | None = None) -> Any:
-        """The result of a request without which the question cannot be asked."""
-        reply = self.send(method, path, given, headers)
+    def require_result(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the result of a request. Raise Inconclusive if it fails."""
+        reply = self.send(method, path, body, headers)
         if not reply.ok:
-            raise Unanswered(f"{method} {path} answered {reply}")
+            raise Inconclusive(f"{method} {path} returned {reply}")
         return reply.result
 
     # -- objects -------------------------------------------------------------------------------------------------------
 
     def namespace(self, **options: Any) -> str:
-        """Make a dispatch namespace, and wait until it is to be seen."""
+        """Create a dispatch namespace, wait until it is visible, and return its name."""
         name = self.name()
-        self.ask("POST", self.namespaces, {"name": name, **options})
-        if not self.until(lambda: self.send("GET", f"{self.namespaces}/{name}"), lambda reply: reply.ok).ok:
-            raise Unanswered(f"a new namespace was not to be seen within {self.patience} s")
+        self.require_result("POST", self.namespaces, {"name": name, **options})
+        if not self.poll_until(lambda: self.send("GET", f"{self.namespaces}/{name}"), lambda reply: reply.ok).ok:
+            raise Inconclusive(f"a new namespace was not visible within {self.timeout} s")
         return name
 
     @property
     def tenants(self) -> str:
-        """The path of the Workers in the namespace that questions share."""
+        """The path of the Workers in the namespace that experiments share."""
         if not self._tenants:
             self._tenants = f"{self.namespaces}/{self.namespace()}/scripts"
         return self._tenants
@@ -131,93 +132,93 @@ class Sandbox:
         strict: bool = False,
         **metadata: Any,
     ) -> Reply:
-        """Upload a Worker; without code, only its metadata."""
-        told = {**({"main_module": MODULE} if code else {}), "compatibility_date": DATE, **metadata}
-        parts = [Part("metadata", json.dumps(told), "application/json")]
+        """Upload a Worker, or only its metadata if `code` is empty."""
+        content = {**({"main_module": MODULE} if code else {}), "compatibility_date": DATE, **metadata}
+        parts = [Part("metadata", json.dumps(content), "application/json")]
         parts += [Part(MODULE, code, "application/javascript+module", MODULE)] if code else []
         query = {"excludeScript": "true", **({"bindings_inherit": "strict"} if strict else {})}
         return self.send("PUT", f"{path}?{urlencode(query)}", parts, headers)
 
-    def worker(self, place: str = "", **metadata: Any) -> str:
-        """Upload a new Worker, into the namespace that questions share or to another place; its path, once it is to be seen."""
-        path = f"{place or self.tenants}/{self.name()}"
+    def worker(self, scripts: str = "", **metadata: Any) -> str:
+        """Upload a new Worker below `scripts` or the shared namespace, wait until it is visible, and return its path."""
+        path = f"{scripts or self.tenants}/{self.name()}"
         reply = self.upload(path, **metadata)
         if not reply.ok:
-            raise Unanswered(f"PUT {path} answered {reply}: {reply.body.decode(errors='replace')[:200]}")
-        if not self.until(lambda: self.send("GET", f"{path}/settings"), lambda reply: reply.ok).ok:
-            raise Unanswered(f"a new Worker was not to be seen within {self.patience} s")
+            raise Inconclusive(f"PUT {path} returned {reply}: {reply.body.decode(errors='replace')[:200]}")
+        if not self.poll_until(lambda: self.send("GET", f"{path}/settings"), lambda reply: reply.ok).ok:
+            raise Inconclusive(f"a new Worker was not visible within {self.timeout} s")
         return path
 
-    # -- looking -------------------------------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------------------------------
 
-    def until(self, look: Callable[[], Any], ready: Callable[[Any], bool]) -> Any:
-        """The first look that is ready, or the last one within patience."""
-        seen = look()
-        for _second in range(self.patience):
-            if ready(seen):
+    def poll_until(self, read: Callable[[], Any], ready: Callable[[Any], bool]) -> Any:
+        """Return the first result that is ready, or the last one within the timeout."""
+        result = read()
+        for _second in range(self.timeout):
+            if ready(result):
                 break
-            self.api.hold(1)
-            seen = look()
-        return seen
+            self.api.sleep(1)
+            result = read()
+        return result
 
     def settings(self, path: str, marked: str) -> dict[str, Any]:
-        """Settings of a Worker, once they show the write that was marked so."""
-        seen = self.until(
-            lambda: self.send("GET", f"{path}/settings").result or {}, lambda found: mark(marked) in bindings_of(found)
+        """Return the settings of a Worker once they show the write with this marker."""
+        marker = marker_binding(marked)
+        settings: dict[str, Any] = self.poll_until(
+            lambda: self.send("GET", f"{path}/settings").result or {}, lambda result: marker in bindings_of(result)
         )
-        if mark(marked) not in bindings_of(seen):
-            raise Unanswered(f"a write was not to be seen within {self.patience} s")
-        found: dict[str, Any] = seen
-        return found
+        if marker not in bindings_of(settings):
+            raise Inconclusive(f"a write was not visible within {self.timeout} s")
+        return settings
 
     # -- cleaning ------------------------------------------------------------------------------------------------------
 
     def clean(self) -> list[str]:
-        """Remove whatever bears the prefix; what is left all the same."""
-        self.api.most += FOR_CLEANING
-        doomed: dict[str, None] = {}
-        with suppress(Unanswered):
-            doomed.update(dict.fromkeys(self.listed()))
+        """Delete all objects with the prefix. Return the paths of those that could not be deleted."""
+        self.api.max_requests += CLEANUP_REQUESTS
+        found: dict[str, None] = {}
+        with suppress(Inconclusive):
+            found.update(dict.fromkeys(self.listed()))
         try:
-            for path in [*doomed, *(path for path in self.made if path not in doomed)]:
-                with suppress(Unanswered):
+            for path in [*found, *(path for path in self.made if path not in found)]:
+                with suppress(Inconclusive):
                     self.remove(path)
-            return list(self.until(lambda: list(self.listed()), lambda found: not found))
-        except (Unanswered, Stop) as why:
-            return [f"perhaps something beginning with {self.prefix} ({why})"]
+            return list(self.poll_until(lambda: list(self.listed()), lambda found: not found))
+        except (Inconclusive, AbortProbe) as error:
+            return [f"possibly objects beginning with {self.prefix} ({error})"]
 
     def listed(self) -> Iterator[str]:
-        """The paths of everything that bears the prefix: first what leads to something, then what it leads to."""
+        """Yield the paths of all objects with the prefix. An object comes before those that it refers to."""
         for path, key, name in (
             (self.routes_path, "id", "pattern"),
             (self.scripts, "id", "id"),
             (self.namespaces, "namespace_name", "namespace_name"),
         ):
-            for one in self.patiently("GET", path).result or [] if path else []:
+            for one in self.send_with_wait("GET", path).result or [] if path else []:
                 if one[name].startswith(self.prefix):
                     self.routes += [one[key]] if path == self.routes_path else []
                     yield f"{path}/{one[key]}"
 
     def remove(self, path: str) -> None:
-        """Delete one object; a namespace that must be empty first is emptied."""
-        reply = self.patiently("DELETE", path + ("?force=true" if path.startswith(self.scripts) else ""))
-        if reply.ok or reply.code in NOT_THERE or not path.startswith(self.namespaces):
+        """Delete one object. Empty a namespace first if that is required."""
+        reply = self.send_with_wait("DELETE", path + ("?force=true" if path.startswith(self.scripts) else ""))
+        if reply.ok or reply.code in NOT_FOUND_CODES or not path.startswith(self.namespaces):
             return
-        for one in self.patiently("GET", f"{path}/scripts").result or []:
-            self.patiently("DELETE", f"{path}/scripts/{one['id']}?force=true")
-        self.patiently("DELETE", path)
+        for one in self.send_with_wait("GET", f"{path}/scripts").result or []:
+            self.send_with_wait("DELETE", f"{path}/scripts/{one['id']}?force=true")
+        self.send_with_wait("DELETE", path)
 
-    def patiently(self, method: str, path: str) -> Reply:
-        """Send a request of the cleaning, after the block where the API is blocked."""
-        for _attempt in range(TRIES):
+    def send_with_wait(self, method: str, path: str) -> Reply:
+        """Send a request of the cleanup. If the rate limit is exceeded, wait and retry."""
+        for _attempt in range(MAX_ATTEMPTS):
             try:
                 return self.send(method, path)
-            except Stop as stop:
-                if not 0 < stop.wait <= LONGEST_WAIT:
+            except AbortProbe as abort:
+                if not 0 < abort.wait <= MAX_WAIT:
                     raise
-                print(f"Waiting {stop.wait:.0f} s for the API, to clean up.", flush=True)
-                self.api.hold(stop.wait)
-        raise Unanswered(f"{method} {path}: the budget of the API is spent")
+                print(f"Waiting {abort.wait:.0f} s for the rate limit before cleaning up.", flush=True)
+                self.api.sleep(abort.wait)
+        raise Inconclusive(f"{method} {path}: the rate limit of the API is exceeded")
 
 
 def bindings_of(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
