@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""alchemy: the multi-tenant example as one program in TypeScript, made, changed and taken down."""
+"""alchemy: the multi-tenant example as a TypeScript program, deployed, changed and destroyed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ PROGRAM = "alchemy.run.ts"
 BOTH = {"customer-a": ["feature1", "feature2"], "customer-b": ["feature1", "feature3"]}
 
 
-def seen(edge: Edge, customer: str) -> Any:
-    """What a visitor of a customer is told, or the status."""
+def visit(edge: Edge, customer: str) -> Any:
+    """Visit a customer. Return the JSON of the response, or its status if it is an error."""
     answer = edge.get(f"{customer}.platform.example.com", "/x")
     return answer.json() if answer.ok else answer.status_code
 
 
-def test_the_platform_is_made_changed_and_destroyed(project: Project, edge: Edge) -> None:
+def test_alchemy_platform_is_created_changed_and_destroyed(project: Project, edge: Edge) -> None:
     project.copy_from(Path(__file__).parent / "projects" / "alchemy")
     project.copy_from(ROOT / "examples" / "quickstart")
-    # The one client that does not ask the base URL for its accounts, but Cloudflare's own.
+    # alchemy looks up accounts at Cloudflare's own URL instead of the base URL.
     project.environment["CLOUDFLARE_ACCOUNT_ID"] = edge.ready["accounts"][0]["id"]
     project.run(PROGRAM, FEATURES=json.dumps(BOTH))
     (kv,) = edge.call("GET", "/storage/kv/namespaces")
@@ -35,8 +35,8 @@ def test_the_platform_is_made_changed_and_destroyed(project: Project, edge: Edge
     ]
     edge.call("PUT", f"/storage/kv/namespaces/{kv['id']}/bulk", json=records)
     for customer, features in BOTH.items():
-        assert seen(edge, customer) == {"customerId": customer, "features": features, "path": "/x"}
-    assert seen(edge, "nobody") == 404
+        assert visit(edge, customer) == {"customerId": customer, "features": features, "path": "/x"}
+    assert visit(edge, "nobody") == 404
     bindings = {one["name"]: one for one in edge.call("GET", "/workers/scripts/platform-router/settings")["bindings"]}
     assert (bindings["TENANT_NAMESPACE"]["namespace"], bindings["TENANT_DATA"]["namespace_id"]) == (
         "customer-workers",
@@ -44,8 +44,8 @@ def test_the_platform_is_made_changed_and_destroyed(project: Project, edge: Edge
     )
 
     project.run(PROGRAM, FEATURES=json.dumps({"customer-a": ["feature4"]}))
-    assert seen(edge, "customer-a")["features"] == ["feature4"]
-    assert seen(edge, "customer-b") == 404
+    assert visit(edge, "customer-a")["features"] == ["feature4"]
+    assert visit(edge, "customer-b") == 404
     assert [script["id"] for script in edge.call("GET", "/workers/dispatch/namespaces/customer-workers/scripts")] == [
         "customer-a-worker"
     ]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers that publish Workers: Cloudflare's TypeScript SDK, bundled by wrangler, asks Cloudflare's API by its own name from inside the edge."""
+"""Workers that publish Workers with Cloudflare's TypeScript SDK, bundled by wrangler, through the API of the edge."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from edge_process import TOKEN, Edge
 from foreign_clients import Project
 
 PUBLISHER = Path(__file__).parent / "projects" / "publisher"
-#: A checkout of Cloudflare's repository of templates: its code is not ours to carry, and no package holds it.
+#: A checkout of Cloudflare's repository of templates, which is not available as a package.
 TEMPLATES = os.environ.get("CLOUDFLARE_TEMPLATES", "")
 CODE = "export default { fetch: (request, env) => new Response(`hello from ${env.CUSTOMER ?? 'nobody'}`) };"
 
 
 def deploy(project: Project, name: str, **variables: str) -> None:
-    """Deploy a publisher, and give it the token it publishes with."""
+    """Deploy a publisher and set its API token."""
     account = project.edge.ready["accounts"][0]["id"]
     values = {"CLOUDFLARE_ACCOUNT_ID": account, **variables}
     project.wrangler("deploy", *(part for key, value in values.items() for part in ("--var", f"{key}:{value}")))
     project.wrangler("secret", "put", "CLOUDFLARE_API_TOKEN", "--name", name, stdin=TOKEN)
 
 
-def test_a_worker_publishes_workers_with_the_typescript_sdk(project: Project, edge: Edge) -> None:
+def test_typescript_sdk_in_worker_publishes_workers(project: Project, edge: Edge) -> None:
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "published"})
     project.copy_from(PUBLISHER)
     deploy(project, "publisher", NAMESPACE="published")
@@ -43,7 +43,7 @@ def test_a_worker_publishes_workers_with_the_typescript_sdk(project: Project, ed
 @pytest.mark.skipif(
     not TEMPLATES, reason="CLOUDFLARE_TEMPLATES does not name a checkout of the repository cloudflare/templates"
 )
-def test_cloudflares_own_publisher_publishes(project: Project, edge: Edge) -> None:
+def test_cloudflare_publisher_template_publishes_workers(project: Project, edge: Edge) -> None:
     name, namespace = "worker-publisher-template", "my-dispatch-namespace"
     project.copy_from(Path(TEMPLATES) / name)
     project.wrangler("dispatch-namespace", "create", namespace)

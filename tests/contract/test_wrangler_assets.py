@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""wrangler: static assets, with and without code, of an account and of a namespace."""
+"""wrangler: static assets with and without code, in an account and in a namespace."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ export default { fetch(request, env) {
 
 
 def uploads(edge: Edge) -> int:
-    return sum(seen["path"].endswith("/workers/assets/upload") for seen in request_log(edge))
+    return sum(request["path"].endswith("/workers/assets/upload") for request in request_log(edge))
 
 
-def test_a_site_is_deployed_and_only_what_changed_is_sent_again(project: Project, edge: Edge) -> None:
+def test_deploy_changed_site_uploads_only_changed_files(project: Project, edge: Edge) -> None:
     project.write("public/index.html", "<h1>home</h1>")
     project.write("public/about.html", "<h1>about</h1>")
     project.write("public/style.css", "h1 { color: red }")
@@ -45,7 +45,7 @@ def test_a_site_is_deployed_and_only_what_changed_is_sent_again(project: Project
     assert uploads(edge) == 0 and edge.get("site.example.com", "/about").text == "<h1>about</h1>"
 
 
-def test_rules_for_headers_and_redirects_are_heeded(project: Project, edge: Edge) -> None:
+def test_deploy_headers_and_redirects_files_are_applied(project: Project, edge: Edge) -> None:
     project.write("public/about.html", "<h1>about</h1>")
     project.write("public/_headers", "/about\n  X-Page: one\n")
     project.write("public/_redirects", "/old /about 301\n")
@@ -56,26 +56,26 @@ def test_rules_for_headers_and_redirects_are_heeded(project: Project, edge: Edge
     assert (moved.status_code, moved.headers["location"]) == (301, "/about")
 
 
-def test_assets_below_a_path(project: Project, edge: Edge) -> None:
+def test_deploy_assets_below_base_path(project: Project, edge: Edge) -> None:
     project.write("public/about.html", "<h1>about</h1>")
     project.configure(name="site", assets={"directory": "public", "base_path": "/docs"}, routes=["site.example.com/*"])
     project.wrangler("deploy")
     assert [edge.get("site.example.com", path).status_code for path in ("/docs/about", "/about")] == [200, 404]
 
 
-def test_rules_that_are_refused_are_told(project: Project, edge: Edge) -> None:
+def test_deploy_invalid_redirects_prints_error(project: Project, edge: Edge) -> None:
     project.write("public/index.html", "<h1>home</h1>")
     project.write("public/_redirects", "/* /index.html 200\n")
     project.configure(name="site", assets={"directory": "public"})
-    said = project.wrangler("deploy", fails=True)
+    output = project.wrangler("deploy", fails=True)
     assert (
-        "Invalid _redirects configuration" in said
-        and "Line 1: Infinite loop detected in this rule." in said
-        and "[code: 100324]" in said
+        "Invalid _redirects configuration" in output
+        and "Line 1: Infinite loop detected in this rule." in output
+        and "[code: 100324]" in output
     )
 
 
-def test_a_tenant_with_code_and_assets(project: Project, edge: Edge) -> None:
+def test_deploy_tenant_with_code_and_assets(project: Project, edge: Edge) -> None:
     platform = Platform(edge)
     project.write("index.js", API)
     project.write("public/index.html", "<h1>tenant</h1>")

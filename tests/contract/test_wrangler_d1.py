@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""wrangler: D1 databases, SQL by command and by file, migrations, exports, and a Worker that is bound to one."""
+"""wrangler: D1 databases, SQL commands and files, migrations, exports, and a Worker with a D1 binding."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ export default { async fetch(request, { DB }) { return Response.json(await DB.pr
 
 
 @pytest.fixture
-def shop(project: Project) -> str:
-    """The id of a database, which the project names."""
+def database(project: Project) -> str:
+    """Create a database, add it to the configuration and return its id."""
     ident = str(project.edge.call("POST", "/d1/database", json={"name": "shop"})["uuid"])
     project.configure(
         name="worker", main="index.js", d1_databases=[{"binding": "DB", "database_name": "shop", "database_id": ident}]
@@ -31,7 +31,7 @@ def execute(project: Project, *arguments: str) -> Any:
     return project.read("d1", "execute", "shop", "--remote", "--json", *arguments)
 
 
-def test_databases_are_made_listed_shown_and_deleted(project: Project) -> None:
+def test_d1_create_list_info_delete(project: Project) -> None:
     assert "Successfully created DB 'shop'" in project.wrangler("d1", "create", "shop", "--location", "weur")
     assert "A database with that name already exists" in project.wrangler("d1", "create", "shop", fails=True)
     (listed,) = project.read("d1", "list", "--json")
@@ -44,7 +44,7 @@ def test_databases_are_made_listed_shown_and_deleted(project: Project) -> None:
     assert "Couldn't find a D1 DB" in project.wrangler("d1", "info", "shop", fails=True)
 
 
-def test_sql_is_executed_by_command_and_a_worker_sees_it(project: Project, shop: str) -> None:
+def test_d1_execute_command_is_visible_to_worker(project: Project, database: str) -> None:
     results = execute(
         project,
         "--command",
@@ -53,18 +53,18 @@ def test_sql_is_executed_by_command_and_a_worker_sees_it(project: Project, shop:
     )
     assert [one["results"] for one in results] == [[], [], [{"id": 2, "name": "c"}]]
     assert [one["success"] for one in results] == [True] * 3
-    said = project.wrangler("d1", "execute", "shop", "--remote", "--command", "select * from missing", fails=True)
-    assert "no such table: missing: SQLITE_ERROR" in said and "7500" in said
+    output = project.wrangler("d1", "execute", "shop", "--remote", "--command", "select * from missing", fails=True)
+    assert "no such table: missing: SQLITE_ERROR" in output and "7500" in output
     project.wrangler("deploy")
     project.edge.route("shop.example.com/*", "worker")
     assert project.edge.get("shop.example.com").json() == [["a;b"], ["c"]]
 
 
-def test_a_file_is_imported_whole_or_not_at_all(project: Project, shop: str) -> None:
+def test_d1_execute_file_one_statement_fails_applies_none(project: Project, database: str) -> None:
     rows = "".join(f"insert into items (name) values ('row {number}; of many');\n" for number in range(2000))
     project.write("whole.sql", f"create table items (id integer primary key, name text);\n{rows}")
-    said = project.wrangler("d1", "execute", "shop", "--remote", "--json", "--file", "whole.sql")
-    (summary,) = json.loads(said[said.index("[") :])
+    output = project.wrangler("d1", "execute", "shop", "--remote", "--json", "--file", "whole.sql")
+    (summary,) = json.loads(output[output.index("[") :])
     assert summary["results"][0]["Total queries executed"] == 2001 and summary["meta"]["changes"] == 2000
     project.write("broken.sql", "delete from items;\ninsertz;\n")
     assert 'near "insertz": syntax error' in project.wrangler(
@@ -77,7 +77,7 @@ def test_a_file_is_imported_whole_or_not_at_all(project: Project, shop: str) -> 
     assert execute(project, "--command", "select count(*) as n from items")[0]["results"] == [{"n": 2002}]
 
 
-def test_migrations_are_applied_once_each(project: Project, shop: str) -> None:
+def test_d1_migrations_apply_runs_each_once(project: Project, database: str) -> None:
     project.write(
         "migrations/0001_items.sql", "-- the first\ncreate table items (id integer primary key, name text);\n"
     )
@@ -101,7 +101,7 @@ def test_migrations_are_applied_once_each(project: Project, shop: str) -> None:
     assert execute(project, "--command", "select * from items; select * from log")[0]["results"] == []
 
 
-def test_an_export_is_a_file_that_can_be_imported(project: Project, shop: str) -> None:
+def test_d1_export_can_be_imported(project: Project, database: str) -> None:
     execute(
         project,
         "--command",

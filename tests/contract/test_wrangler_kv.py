@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""wrangler: KV namespaces, their pairs one by one and in bulk."""
+"""wrangler: KV namespaces, single pairs and bulk operations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from foreign_clients import Project
 
 @pytest.fixture
 def kv(project: Project) -> str:
-    """The id of a namespace."""
+    """Create a namespace and return its id."""
     return str(project.edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"])
 
 
-def test_namespaces_are_made_listed_renamed_and_deleted(project: Project) -> None:
+def test_kv_namespace_create_list_rename_delete(project: Project) -> None:
     project.wrangler("kv", "namespace", "create", "settings")
     assert "already exists" in project.wrangler("kv", "namespace", "create", "settings", fails=True)
     (made,) = project.read("kv", "namespace", "list")
@@ -28,7 +28,7 @@ def test_namespaces_are_made_listed_renamed_and_deleted(project: Project) -> Non
     assert project.edge.call("GET", "/storage/kv/namespaces") == []
 
 
-def test_a_pair_is_written_with_all_that_belongs_to_it_read_listed_and_deleted(project: Project, kv: str) -> None:
+def test_kv_key_put_get_list_delete(project: Project, kv: str) -> None:
     at, key = ("--namespace-id", kv, "--remote"), "a folder/ä key?"
     project.wrangler("kv", "key", "put", *at, key, "the value", "--metadata", '{"owner":"me"}', "--ttl", "600")
     assert project.wrangler("kv", "key", "get", *at, key, "--text").strip() == "the value"
@@ -42,7 +42,7 @@ def test_a_pair_is_written_with_all_that_belongs_to_it_read_listed_and_deleted(p
     assert "404" in project.wrangler("kv", "key", "get", *at, key, "--text", fails=True)
 
 
-def test_pairs_travel_in_bulk(project: Project, kv: str) -> None:
+def test_kv_bulk_put_get_delete(project: Project, kv: str) -> None:
     at = ("--namespace-id", kv, "--remote")
     project.write(
         "pairs.json",
@@ -52,8 +52,8 @@ def test_pairs_travel_in_bulk(project: Project, kv: str) -> None:
     value = project.edge.session.get(f"{project.edge.account}/storage/kv/namespaces/{kv}/values/bytes")
     assert value.content == b"\x00\xff"
     project.write("keys.json", ["plain", "absent"])
-    said = project.wrangler("kv", "bulk", "get", *at, "keys.json")
-    assert '"plain": "one"' in said and '"absent": null' in said
+    output = project.wrangler("kv", "bulk", "get", *at, "keys.json")
+    assert '"plain": "one"' in output and '"absent": null' in output
     project.write("keys.json", ["plain", "bytes"])
     project.wrangler("kv", "bulk", "delete", *at, "keys.json", "--force")
     assert project.edge.call("GET", f"/storage/kv/namespaces/{kv}/keys") == []

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""wrangler: queues, and a Worker that sends to two of them."""
+"""wrangler: queues, and a Worker that sends to two queues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ export default { async fetch(request, env) {
 """
 
 
-def test_queues_are_made_listed_shown_and_deleted(project: Project, edge: Edge) -> None:
+def test_queues_create_list_info_delete(project: Project, edge: Edge) -> None:
     project.wrangler(
         "queues", "create", "mails", "--delivery-delay-secs", "60", "--message-retention-period-secs", "3600"
     )
@@ -27,14 +27,14 @@ def test_queues_are_made_listed_shown_and_deleted(project: Project, edge: Edge) 
     (made,) = edge.call("GET", "/queues")
     assert made["settings"] == {"delivery_delay": 60, "message_retention_period": 3600}
     assert made["queue_id"] in project.wrangler("queues", "list")
-    said = project.wrangler("queues", "info", "mails")
-    assert "Queue Name: mails" in said and "Number of Producers: 0" in said and "Number of Consumers: 0" in said
+    output = project.wrangler("queues", "info", "mails")
+    assert "Queue Name: mails" in output and "Number of Producers: 0" in output and "Number of Consumers: 0" in output
     project.wrangler("queues", "delete", "mails")
     assert edge.call("GET", "/queues") == []
     assert "does not exist" in project.wrangler("queues", "info", "mails", fails=True)
 
 
-def test_a_worker_sends_to_its_queues(project: Project, edge: Edge) -> None:
+def test_deploy_worker_sends_to_bound_queues(project: Project, edge: Edge) -> None:
     for name in ("mails", "orders"):
         project.wrangler("queues", "create", name)
     project.write("index.js", SENDER)
@@ -49,10 +49,12 @@ def test_a_worker_sends_to_its_queues(project: Project, edge: Edge) -> None:
     queues = {one["queue_name"]: one["queue_id"] for one in edge.call("GET", "/queues")}
     pulled = {name: edge.call("POST", f"/queues/{ident}/messages/pull", json={}) for name, ident in queues.items()}
     assert base64.b64decode(pulled["mails"]["messages"][0]["body"]) == b'{"to":"customer"}'
-    assert (pulled["orders"]["messages"], pulled["orders"]["message_backlog_count"]) == ([], 2), "both wait"
+    assert (pulled["orders"]["messages"], pulled["orders"]["message_backlog_count"]) == ([], 2), (
+        "both messages are delayed"
+    )
 
 
-def test_a_consumer_is_refused_with_what_to_do_instead(project: Project, edge: Edge) -> None:
+def test_deploy_queue_consumer_is_refused_with_remedy(project: Project, edge: Edge) -> None:
     project.wrangler("queues", "create", "mails")
     project.write("index.js", "export default { fetch() {}, async queue() {} };")
     project.configure(name="reader", main="index.js", queues={"consumers": [{"queue": "mails"}]})

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""wrangler: R2 buckets, the objects in them, and a Worker that is bound to one."""
+"""wrangler: R2 buckets, their objects, and a Worker with an R2 binding."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bucket(project: Project) -> str:
     return "files"
 
 
-def test_buckets_are_made_listed_shown_changed_and_deleted(project: Project) -> None:
+def test_r2_bucket_create_list_info_update_delete(project: Project) -> None:
     assert "Created bucket 'files'" in project.wrangler(
         "r2", "bucket", "create", "files", "--location", "weur", "--storage-class", "InfrequentAccess"
     )
@@ -53,7 +53,7 @@ def test_buckets_are_made_listed_shown_changed_and_deleted(project: Project) -> 
     assert project.edge.call("GET", "/r2/buckets") == {"buckets": []}
 
 
-def test_objects_are_put_got_and_deleted(project: Project, bucket: str) -> None:
+def test_r2_object_put_get_delete(project: Project, bucket: str) -> None:
     content = os.urandom(300_000)
     (project.folder / "content.bin").write_bytes(content)
     options = (
@@ -100,12 +100,12 @@ def test_objects_are_put_got_and_deleted(project: Project, bucket: str) -> None:
     project.wrangler("r2", "bucket", "delete", bucket)
 
 
-def test_objects_go_through_pipes(project: Project, bucket: str) -> None:
+def test_r2_object_put_and_get_through_pipe(project: Project, bucket: str) -> None:
     project.wrangler("r2", "object", "put", f"{bucket}/piped", "--pipe", "--remote", stdin="through a pipe")
     assert project.wrangler("r2", "object", "get", f"{bucket}/piped", "--pipe", "--remote") == "through a pipe"
 
 
-def test_a_worker_is_deployed_with_its_bucket(project: Project, bucket: str) -> None:
+def test_deploy_worker_with_r2_binding(project: Project, bucket: str) -> None:
     project.write("hello.txt", "hello")
     project.wrangler(
         "r2",

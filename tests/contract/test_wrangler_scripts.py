@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""wrangler: a project in the syntax from before modules, with files that are bindings and files that it imports."""
+"""wrangler: a project in service Worker syntax, with file bindings and imports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async function respond(request) {
 """
 
 
-def test_a_script_with_a_namespace_and_files_is_deployed_unchanged(project: Project, edge: Edge) -> None:
+def test_deploy_service_worker_script_with_bindings_runs(project: Project, edge: Edge) -> None:
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     project.write("index.js", SCRIPT)
     project.write("imported.txt", "imported")

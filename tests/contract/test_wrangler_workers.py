@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""wrangler: a router with everything that hangs on it, its secrets, versions and end."""
+"""wrangler: a router with all bindings and triggers, secrets, environments and deletion."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VALUE = {"a": 1}
 
 @pytest.fixture
 def edge(edge: Edge) -> Edge:
-    """What the router is bound to."""
+    """Create the objects that the router is bound to."""
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "customers"})
     edge.deploy("customer-a", TEXT.format("customer a"), namespace="customers")
     edge.deploy("customer-b", ASKING, namespace="customers")
@@ -59,9 +59,7 @@ def schedules(edge: Edge) -> list[str]:
     return [schedule["cron"] for schedule in edge.call("GET", "/workers/scripts/router/schedules")["schedules"]]
 
 
-def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(
-    project: Project, edge: Edge, data: str
-) -> None:
+def test_deploy_router_with_all_bindings_and_triggers(project: Project, edge: Edge, data: str) -> None:
     settings: dict[str, Any] = {
         "name": "router",
         "main": "index.js",
@@ -75,8 +73,8 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(
     }
     project.write("index.js", ROUTER)
     project.configure(**settings)
-    said = project.wrangler("deploy")
-    assert "*.example.com/* (zone name: example.com)" in said and "schedule: */5 * * * *" in said
+    output = project.wrangler("deploy")
+    assert "*.example.com/* (zone name: example.com)" in output and "schedule: */5 * * * *" in output
     assert edge.get("example.com", "/own").json() == {"vars": VALUE, "stored": "the value", "greeting": "hello"}
     assert edge.get("customer-a.example.com").text == "customer a"
     assert patterns(edge) == {"*.example.com/*": "router", "example.com/own": "router"}
@@ -92,8 +90,8 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(
             "workers_dev": True,
         }
     )
-    said = project.wrangler("deploy", "--message", "a second thought", "--tag", "v2")
-    assert "router.local-edge.workers.dev" in said and "WARNING" not in said
+    output = project.wrangler("deploy", "--message", "a second thought", "--tag", "v2")
+    assert "router.local-edge.workers.dev" in output and "WARNING" not in output
     assert edge.get("router.local-edge.workers.dev", "/own").json()["vars"] == "changed"
     assert (patterns(edge), schedules(edge)) == ({"*.example.com/*": "router"}, [])
     assert edge.call("GET", "/workers/scripts/router/subdomain")["enabled"] is True
@@ -101,7 +99,7 @@ def test_a_router_is_deployed_with_all_its_bindings_and_triggers_and_changed(
     assert len(versions) == 2 and versions[0]["annotations"]["workers/message"] == "a second thought"
 
 
-def test_what_tenants_ask_goes_through_the_outbound_worker(project: Project, edge: Edge) -> None:
+def test_deploy_outbound_worker_receives_fetches_of_tenants(project: Project, edge: Edge) -> None:
     outbound = {"service": "outbound", "parameters": ["customer"]}
     project.write("index.js", ROUTER)
     project.configure(
@@ -115,7 +113,7 @@ def test_what_tenants_ask_goes_through_the_outbound_worker(project: Project, edg
     assert edge.get("customer-b.example.com").text == "customer-b asked service.example.net"
 
 
-def test_a_route_of_another_worker_is_not_taken(project: Project, edge: Edge) -> None:
+def test_deploy_route_of_other_worker_is_refused(project: Project, edge: Edge) -> None:
     edge.route("taken.example.com/*", "greeter")
     project.write("index.js", ECHO)
     project.configure(name="late", main="index.js", workers_dev=False, routes=["taken.example.com/*"])
@@ -123,7 +121,7 @@ def test_a_route_of_another_worker_is_not_taken(project: Project, edge: Edge) ->
     assert patterns(edge) == {"taken.example.com/*": "greeter"}
 
 
-def test_a_worker_has_a_domain_of_its_own(project: Project, edge: Edge) -> None:
+def test_deploy_custom_domain_is_created(project: Project, edge: Edge) -> None:
     project.write("index.js", ECHO)
     project.configure(name="shop", main="index.js", routes=[{"pattern": "shop.example.com", "custom_domain": True}])
     assert "shop.example.com (custom domain)" in project.wrangler("deploy")
@@ -133,7 +131,7 @@ def test_a_worker_has_a_domain_of_its_own(project: Project, edge: Edge) -> None:
     ]
 
 
-def test_an_environment_is_a_worker_with_a_name_of_its_own(project: Project, edge: Edge) -> None:
+def test_deploy_environment_is_separate_worker(project: Project, edge: Edge) -> None:
     project.write("index.js", ECHO)
     staging = {"vars": {"STAGE": "staging"}, "routes": ["staging.example.com/*"]}
     project.configure(name="shop", main="index.js", vars={"STAGE": "production"}, env={"staging": staging})
@@ -145,16 +143,16 @@ def test_an_environment_is_a_worker_with_a_name_of_its_own(project: Project, edg
     assert edge.get("staging.example.com").json()["env"] == {"STAGE": "staging", "KEY": "hidden"}
 
 
-def test_a_binding_to_what_is_not_there_is_refused(project: Project, edge: Edge) -> None:
+def test_deploy_binding_to_missing_worker_is_refused(project: Project, edge: Edge) -> None:
     project.write("index.js", ECHO)
     project.configure(name="lost", main="index.js", services=[{"binding": "OTHER", "service": "nobody"}])
     assert "[code: 10144]" in project.wrangler("deploy", fails=True)
     assert "lost" not in [script["id"] for script in edge.call("GET", "/workers/scripts")]
 
 
-def test_secrets_are_put_listed_and_deleted_and_survive_a_deployment(project: Project, edge: Edge) -> None:
+def test_secret_put_list_delete_survives_deployment(project: Project, edge: Edge) -> None:
     at = ("--name", "keeper")
-    project.wrangler("secret", "put", "FIRST", *at, stdin="one\n")  # wrangler makes the Worker that is not there yet
+    project.wrangler("secret", "put", "FIRST", *at, stdin="one\n")  # wrangler creates the missing Worker
     project.write("secrets.json", {"SECOND": "two", "THIRD": "three"})
     project.wrangler("secret", "bulk", "secrets.json", *at)
     project.write("secrets.json", {"SECOND": None, "THIRD": "drei"})
@@ -167,14 +165,14 @@ def test_secrets_are_put_listed_and_deleted_and_survive_a_deployment(project: Pr
     assert edge.get("keeper.example.com").json()["env"] == {"THIRD": "drei"}
 
 
-def test_a_worker_that_another_needs_is_deleted_only_by_force(project: Project, edge: Edge) -> None:
+def test_delete_worker_in_use_requires_force(project: Project, edge: Edge) -> None:
     edge.deploy("visitor", ECHO, bindings=[{"name": "GREETER", "type": "service", "service": "greeter"}])
-    said = project.wrangler(
+    output = project.wrangler(
         "delete", "--name", "greeter"
     )  # without a terminal wrangler takes yes for the answer to its question
     assert (
-        "Worker visitor (production) uses this Worker as a Service Binding" in said
-        and "Successfully deleted greeter" in said
+        "Worker visitor (production) uses this Worker as a Service Binding" in output
+        and "Successfully deleted greeter" in output
     )
     project.wrangler("delete", "--name", "visitor", "--force")
     assert [script["id"] for script in edge.call("GET", "/workers/scripts")] == ["outbound"]

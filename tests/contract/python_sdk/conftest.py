@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A control plane in this process and the official Python SDK, strict; a file that needs more of either says so."""
+"""Provide an in-process control plane and the official Python SDK with strict validation. Some files override both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def edge() -> Iterator[Edge]:
 
 @pytest.fixture
 def sdk(edge: Edge) -> Iterator[Cloudflare]:
-    """The SDK, and an account without objects."""
+    """Provide the SDK and an empty account."""
     edge.reset()
     with sdk_client.client(edge) as sdk:
         yield sdk
@@ -30,5 +30,5 @@ def sdk(edge: Edge) -> Iterator[Cloudflare]:
 
 @pytest.fixture
 def at(edge: Edge) -> Place:
-    """The account, as the SDK's methods take it."""
+    """Return the account as keyword arguments of the SDK's methods."""
     return {"account_id": edge.account}

@@ -1,9 +1,9 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cloudflare's own Python SDK, unchanged, against the control plane; and what the SDK knows of the API.
+"""Run Cloudflare's official Python SDK against the control plane, and list the endpoints of the SDK.
 
-Every answer is validated strictly: what the SDK declares and the edge does not send fails where it is called.
+Responses are validated strictly: a call fails if the edge omits anything that the SDK declares.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from local_edge.testing import Edge, running
 CODE = "export default { fetch() { return new Response('ok'); } };"
 DATE = "2026-11-01"
 MODULE = "application/javascript+module"
-#: What tests call a client: their own, and one whose token is a session's.
+#: Names of SDK clients in tests: their own client, and one with the token of a session.
 ROOTS = ("sdk", "uploader")
-#: How the SDK's resources send; a listing is a GET unless it says otherwise.
+#: Request methods of the SDK's resources. A listing is a GET by default.
 VERBS = {"_get": "GET", "_post": "POST", "_put": "PUT", "_patch": "PATCH", "_delete": "DELETE", "_get_api_list": "GET"}
 
 
-#: The arguments that say in which account, namespace ... a call acts.
+#: The arguments that identify the account, namespace and so on of a call.
 Place = dict[str, Any]
 
 
 @contextlib.contextmanager
 def opened(**settings: Any) -> Iterator[tuple[Edge, Cloudflare]]:
-    """A control plane and the SDK that talks to it; without retries, which would hide a refusal."""
+    """Start a control plane and the SDK, without retries, which would hide errors."""
     with running(**settings) as edge, client(edge) as sdk:
         yield edge, sdk
 
@@ -50,14 +50,14 @@ def client(edge: Edge, token: str = "") -> Cloudflare:
 
 
 def bare(answer: Any) -> Any:
-    """The result of an answer that the SDK itself declares wrongly; why, is said where it is used."""
+    """Return the result of a response that the SDK declares incorrectly. Callers explain why."""
     body = answer.http_response.json()
     assert body["success"]
     return body["result"]
 
 
 def module(name: str = "index.js", code: str = CODE, kind: str = MODULE) -> tuple[str, bytes, str]:
-    """One of the SDK's `files`: all parts are called `files`, and only the file name says which module it is."""
+    """Return an element of the SDK's `files`. All parts are called `files`; the file name identifies the module."""
     return name, code.encode(), kind
 
 
@@ -74,13 +74,13 @@ def secret(name: str, value: str = "hush") -> Any:
 
 
 def shown(bindings: Any) -> Mapping[str, dict[str, Any]]:
-    """Bindings by name, as they travelled."""
+    """Map bindings by name, as sent by the API."""
     return {one.name: one.to_dict(exclude_unset=True) for one in bindings}
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A static file, as a manifest and an upload name it."""
+    """A static file, as in a manifest and in an upload."""
 
     content: bytes
 
@@ -103,7 +103,7 @@ def asset(content: str) -> Asset:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A method of the SDK, such as `kv.namespaces.create`, and the request it sends."""
+    """A method of the SDK, such as `kv.namespaces.create`, and its request."""
 
     name: str
     method: str
@@ -111,7 +111,7 @@ class Endpoint:
 
     @property
     def address(self) -> tuple[str, str]:
-        """The request without the names of its parameters, which differ between the SDK and the edge."""
+        """Return the request without parameter names, which differ between the SDK and the edge."""
         return self.method, nameless(self.path)
 
 
@@ -120,7 +120,7 @@ def nameless(path: str) -> str:
 
 
 def known(sdk: Cloudflare, families: tuple[str, ...]) -> list[Endpoint]:
-    """Every endpoint of these families, read from the SDK's own source."""
+    """List the endpoints of these families, read from the source of the SDK."""
     return [endpoint for family in families for endpoint in endpoints(getattr(sdk, family), family)]
 
 
@@ -131,11 +131,11 @@ def endpoints(resource: SyncAPIResource, name: str) -> Iterator[Endpoint]:
         if isinstance(value, cached_property):
             yield from endpoints(getattr(resource, attribute), f"{name}.{attribute}")
         elif inspect.isfunction(value):
-            yield sent(f"{name}.{attribute}", inspect.getsource(inspect.unwrap(value)))
+            yield request_of(f"{name}.{attribute}", inspect.getsource(inspect.unwrap(value)))
 
 
-def sent(name: str, source: str) -> Endpoint:
-    """What a method sends, from the one call in its body: `self._post(path_template("/zones/{zone_id}/...", ...), ...)`."""
+def request_of(name: str, source: str) -> Endpoint:
+    """Return the request of a method, from the only call in its body: `self._post(path_template("/zones/{zone_id}/...", ...), ...)`."""
     for node in ast.walk(ast.parse(textwrap.dedent(source))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in VERBS:
             paths = [
@@ -143,17 +143,17 @@ def sent(name: str, source: str) -> Endpoint:
                 for one in ast.walk(node.args[0])
                 if isinstance(one, ast.Constant) and str(one.value).startswith("/")
             ]
-            told = [
+            method = [
                 word.value.value
                 for word in node.keywords
                 if word.arg == "method" and isinstance(word.value, ast.Constant)
             ]
-            return Endpoint(name, str(*told or [VERBS[node.func.attr]]).upper(), str(*paths))
+            return Endpoint(name, str(*method or [VERBS[node.func.attr]]).upper(), str(*paths))
     raise LookupError(f"{name} sends nothing that can be read")
 
 
 def called(folder: Path) -> set[str]:
-    """The SDK's methods that tests call, by the chain of attributes after `sdk`."""
+    """Find the SDK methods that tests call, by the chain of attributes after `sdk`."""
     chains = set()
     for file in folder.glob("test_*.py"):
         for node in ast.walk(ast.parse(file.read_text())):

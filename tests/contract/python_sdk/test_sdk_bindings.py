@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every type of binding that the official Python SDK can upload, read back as the SDK declares it."""
+"""All types of bindings of the official Python SDK, uploaded and read back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cloudflare.types.workers_for_platforms.dispatch.namespaces import script_up
 from local_edge.testing import Edge
 from sdk_client import Place, metadata, module
 
-#: By type, what else a binding has.
+#: Additional keys of a binding, by type.
 FREE: dict[str, dict[str, Any]] = {
     "ai": {},
     "browser": {},
@@ -55,7 +55,7 @@ FREE: dict[str, dict[str, Any]] = {
     "text_blob": {"part": "index.js"},
     "data_blob": {"part": "index.js"},
 }
-#: Types whose targets a fixture makes.
+#: Types whose targets a fixture creates.
 BOUND = (
     "kv_namespace",
     "r2_bucket",
@@ -66,15 +66,15 @@ BOUND = (
     "mtls_certificate",
     "secrets_store_secret",
 )
-#: `assets` needs static assets, `inherit` stands for another type: both have tests beside the uploads.
+#: `assets` needs static assets and `inherit` stands for another type. Both are tested with uploads.
 ELSEWHERE = ("assets", "inherit")
-#: What is written and never read.
+#: Write-only keys.
 UNREAD = ("key_base64",)
 
 
 @pytest.fixture(name="sdk", scope="module")
 def _sdk(edge: Edge) -> Iterator[Cloudflare]:
-    """The SDK, and an account with a namespace and a Worker to point to."""
+    """Provide the SDK and an account with a namespace and a Worker as binding targets."""
     with sdk_client.client(edge) as sdk:
         sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="prod")
         rooms = {"new_tag": "v1", "new_sqlite_classes": ["Room"]}
@@ -86,7 +86,7 @@ def _sdk(edge: Edge) -> Iterator[Cloudflare]:
 
 @pytest.fixture(name="bindings", scope="module")
 def _bindings(edge: Edge, sdk: Cloudflare) -> list[dict[str, Any]]:
-    """One binding of every type."""
+    """Provide one binding of every type."""
     at: Place = {"account_id": edge.account}
     origin: Any = {
         "scheme": "postgres",
@@ -125,13 +125,13 @@ def _bindings(edge: Edge, sdk: Cloudflare) -> list[dict[str, Any]]:
 
 
 def readable(binding: dict[str, Any]) -> dict[str, Any]:
-    """What comes back of a binding that was sent."""
+    """Return the readable part of a binding."""
     secret = ("text",) if binding["type"] == "secret_text" else UNREAD
     more = {"id": binding["database_id"]} if binding["type"] == "d1" else {}
     return {**{key: value for key, value in binding.items() if key not in secret}, **more}
 
 
-def test_the_table_has_every_type_of_the_sdk() -> None:
+def test_binding_table_covers_every_type_of_sdk() -> None:
     shapes = [
         shape
         for name, shape in vars(script_update_params).items()
@@ -145,7 +145,9 @@ def test_the_table_has_every_type_of_the_sdk() -> None:
     assert types == {*FREE, *BOUND, *ELSEWHERE}
 
 
-def test_a_namespaced_worker_with_all_of_them(edge: Edge, sdk: Cloudflare, bindings: list[dict[str, Any]]) -> None:
+def test_namespaced_worker_all_bindings_are_read_back(
+    edge: Edge, sdk: Cloudflare, bindings: list[dict[str, Any]]
+) -> None:
     at: Place = {"account_id": edge.account, "dispatch_namespace": "prod"}
     sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
         "all", **at, metadata=metadata(bindings=bindings), files=[module()]
@@ -156,7 +158,7 @@ def test_a_namespaced_worker_with_all_of_them(edge: Edge, sdk: Cloudflare, bindi
     assert settings and sdk_client.shown(settings.bindings) == sdk_client.shown(found)
 
 
-def test_a_worker_of_the_account_with_all_of_them(edge: Edge, sdk: Cloudflare, bindings: list[dict[str, Any]]) -> None:
+def test_account_worker_all_bindings_are_read_back(edge: Edge, sdk: Cloudflare, bindings: list[dict[str, Any]]) -> None:
     sdk.workers.scripts.update("all", account_id=edge.account, metadata=metadata(bindings=bindings), files=[module()])
     settings = sdk.workers.scripts.script_and_version_settings.get("all", account_id=edge.account)
     assert sdk_client.shown(settings.bindings) == {one["name"]: readable(one) for one in bindings}

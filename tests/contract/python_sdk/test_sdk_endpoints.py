@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The official Python SDK against the edge: which endpoints, who is asking, and how it is refused."""
+"""Endpoints of the official Python SDK and of the edge, the user, and errors."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ FAMILIES = (
     "mtls_certificates",
 )
 
-#: What the SDK knows and the edge does not have: beginnings of names, each with its reason.
+#: Endpoints of the SDK that the edge does not serve: prefixes of names, each with its reason.
 OUT: dict[str, str] = {
     "user.": "a user's profile, billing and tokens are no part of the contract; who it is and whether the token is good are (§1.2)",
     "memberships.": "joining and leaving accounts is for the dashboard; clients read the listing",
     "accounts.": "members, billing, logs and tokens of an account are no part of the contract; looking it up and verifying are (§1.2, §1.3)",
-    "zones.": "the edge is told its zones at its start; the contract looks them up (§1.3)",
+    "zones.": "zones are options of the edge; the contract looks them up (§1.3)",
     "workers.account_settings.": "no client of the contract asks for an account's defaults",
     "workers.beta.": "the JSON API of Workers is in beta and knows no Workers of dispatch namespaces (§11)",
     "workers.observability.": "logs and traces in Cloudflare's own telemetry",
@@ -54,7 +54,7 @@ OUT: dict[str, str] = {
     "dns.zone_transfers.": "the contract needs records, and nothing else of DNS",
     "dns.records.export": "zone files; the contract writes single records",
     "dns.records.import_": "zone files; the contract writes single records",
-    "dns.records.scan": "there is no former DNS provider to look at",
+    "dns.records.scan": "there is no former DNS provider",
     "r2.": "a bucket holds objects; its rules, domains, events and migrations are not the contract's",
     "d1.": "a database is what a binding points to (§3.5); what is in it is not the contract's",
     "queues.": "messages are sent, pulled and acknowledged (§3.5); what delivers, pauses or purges them is not the contract's",
@@ -72,8 +72,8 @@ def _edge() -> Iterator[Edge]:
         yield edge
 
 
-def excuse(name: str) -> str | None:
-    """Which entry of the table excuses a method of the SDK."""
+def exemption_of(name: str) -> str | None:
+    """Return the entry of the table that covers a method of the SDK, or None."""
     return next((beginning for beginning in OUT if name.startswith(beginning)), None)
 
 
@@ -87,36 +87,36 @@ def _served() -> set[tuple[str, str]]:
     return {(method, sdk_client.nameless(path)) for method, path, _handler in table.API_ROUTES}
 
 
-def test_every_endpoint_of_both_is_called(endpoints: list[Endpoint], served: set[tuple[str, str]]) -> None:
-    """What the edge serves and the SDK knows, these tests call with the SDK."""
+def test_endpoints_served_by_edge_are_called_with_sdk(endpoints: list[Endpoint], served: set[tuple[str, str]]) -> None:
+    """The contract tests call every endpoint that both the edge and the SDK have."""
     called = sdk_client.called(Path(__file__).parent)
     assert not sorted(one.name for one in endpoints if one.address in served and one.name not in called)
 
 
-def test_what_the_edge_does_not_serve_has_a_reason(endpoints: list[Endpoint], served: set[tuple[str, str]]) -> None:
-    assert not sorted(one.name for one in endpoints if one.address not in served and not excuse(one.name))
+def test_endpoints_not_served_by_edge_have_reason(endpoints: list[Endpoint], served: set[tuple[str, str]]) -> None:
+    assert not sorted(one.name for one in endpoints if one.address not in served and not exemption_of(one.name))
 
 
-def test_every_reason_is_needed(endpoints: list[Endpoint], served: set[tuple[str, str]]) -> None:
-    assert set(OUT) == {excuse(one.name) for one in endpoints if one.address not in served} - {None}
+def test_exemptions_are_all_needed(endpoints: list[Endpoint], served: set[tuple[str, str]]) -> None:
+    assert set(OUT) == {exemption_of(one.name) for one in endpoints if one.address not in served} - {None}
     assert len(endpoints) > 300, "the SDK's source reads differently now"
 
 
-def test_the_token(edge: Edge, sdk: Cloudflare) -> None:
+def test_token_verify_returns_active(edge: Edge, sdk: Cloudflare) -> None:
     of_user, of_account = sdk.user.tokens.verify(), sdk.accounts.tokens.verify(account_id=edge.account)
     assert of_user and of_account
     assert of_user.status == of_account.status == "active"
     assert of_user.id == of_account.id
 
 
-def test_the_user(edge: Edge, sdk: Cloudflare) -> None:
+def test_user_get_returns_user(edge: Edge, sdk: Cloudflare) -> None:
     user = sdk.user.get()
     assert user and user.organizations
     assert user.email
     assert [one.id for one in user.organizations] == [f"{number:032x}" for number in range(1, 13)]
 
 
-def test_accounts(edge: Edge, sdk: Cloudflare) -> None:
+def test_accounts_list_and_get_return_account(edge: Edge, sdk: Cloudflare) -> None:
     account = sdk.accounts.get(account_id=edge.account)
     assert account
     assert account.name == "Company 1"
@@ -129,7 +129,7 @@ def test_accounts(edge: Edge, sdk: Cloudflare) -> None:
     assert next(iter(sdk.accounts.list(direction="desc"))).name == "Company 9"
 
 
-def test_memberships(edge: Edge, sdk: Cloudflare) -> None:
+def test_memberships_list_returns_membership(edge: Edge, sdk: Cloudflare) -> None:
     found = list(sdk.memberships.list(per_page=5))
     assert [one.account and one.account.id for one in found] == [f"{number:032x}" for number in range(1, 13)]
     assert {one.status for one in found} == {"accepted"}
@@ -141,7 +141,7 @@ def test_memberships(edge: Edge, sdk: Cloudflare) -> None:
     assert not list(sdk.memberships.list(status="pending"))
 
 
-def test_zones(edge: Edge, sdk: Cloudflare) -> None:
+def test_zones_list_and_get_return_zones(edge: Edge, sdk: Cloudflare) -> None:
     zone = sdk.zones.get(zone_id=edge.zones["zone3.example"])
     assert zone
     assert (zone.name, zone.account.id) == ("zone3.example", edge.account)
@@ -170,7 +170,7 @@ def test_zones(edge: Edge, sdk: Cloudflare) -> None:
         (503, cloudflare.InternalServerError),
     ],
 )
-def test_each_status_is_the_refusal_that_the_sdk_has_for_it(
+def test_error_status_raises_matching_sdk_exception(
     edge: Edge, sdk: Cloudflare, status: int, refusal: type[cloudflare.APIStatusError]
 ) -> None:
     edge.fault(status=status, code=4711, message="as told")
@@ -179,7 +179,7 @@ def test_each_status_is_the_refusal_that_the_sdk_has_for_it(
     assert [(one.code, one.message) for one in caught.value.errors] == [(4711, "as told")]
 
 
-def test_a_spent_budget_is_told_with_its_end() -> None:
+def test_rate_limit_exceeded_raises_with_retry_after() -> None:
     with sdk_client.opened(rate_limit="2/60/60") as (_edge, sdk):
         assert [bool(sdk.user.tokens.verify()) for _time in range(2)] == [True, True]
         with pytest.raises(cloudflare.RateLimitError) as caught:
@@ -188,20 +188,20 @@ def test_a_spent_budget_is_told_with_its_end() -> None:
     assert caught.value.errors[0].code == 971
 
 
-def test_what_the_sdk_repeats_of_its_own_accord(edge: Edge, sdk: Cloudflare) -> None:
+def test_sdk_retries_failed_request(edge: Edge, sdk: Cloudflare) -> None:
     for status in (429, 503, 0):
         edge.fault(status=status)
         assert sdk.with_options(max_retries=1).user.tokens.verify()
     assert [one["status"] for one in edge.requests()] == [429, 200, 503, 200, 0, 200]
 
 
-def test_a_lost_connection(edge: Edge, sdk: Cloudflare) -> None:
+def test_connection_lost_raises_connection_error(edge: Edge, sdk: Cloudflare) -> None:
     edge.fault(status=0)
     with pytest.raises(cloudflare.APIConnectionError):
         sdk.user.tokens.verify()
 
 
-def test_tokens_and_ids_that_are_wrong(edge: Edge, sdk: Cloudflare) -> None:
+def test_invalid_token_or_id_raises(edge: Edge, sdk: Cloudflare) -> None:
     with (
         sdk_client.client(edge, token="0" * 40) as stranger,
         pytest.raises(cloudflare.PermissionDeniedError, match="Invalid access token"),

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers KV, as the official Python SDK writes and reads it."""
+"""Workers KV with the official Python SDK."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sdk_client import Place, bare, metadata, module
 
 @pytest.fixture(name="at")
 def _at(edge: Edge, sdk: Cloudflare) -> Place:
-    """A namespace."""
+    """Create a namespace and return its identifying arguments."""
     made = sdk.kv.namespaces.create(account_id=edge.account, title="data")
     assert made
     return {"account_id": edge.account, "namespace_id": made.id}
 
 
 def stored(sdk: Cloudflare, at: Place) -> dict[str, bytes]:
-    """All there is."""
+    """Return all values by key."""
     return {key.name: sdk.kv.namespaces.values.get(key.name, **at).read() for key in sdk.kv.namespaces.keys.list(**at)}
 
 
-def test_namespaces(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+def test_kv_namespace_create_update_list_delete(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     assert sdk.kv.namespaces.update(**at, title="renamed").title == "renamed"
     found = sdk.kv.namespaces.get(**at)
     assert found
@@ -43,7 +43,7 @@ def test_namespaces(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     assert missing.value.errors[0].code == 10013
 
 
-def test_namespaces_over_pages(edge: Edge, sdk: Cloudflare) -> None:
+def test_kv_namespaces_list_several_pages(edge: Edge, sdk: Cloudflare) -> None:
     titles = [f"n{number:02}" for number in range(25)]
     for title in titles:
         sdk.kv.namespaces.create(account_id=edge.account, title=title)
@@ -55,7 +55,7 @@ def test_namespaces_over_pages(edge: Edge, sdk: Cloudflare) -> None:
     assert len(edge.requests()) == 7, "each listing ends with the empty page that tells the SDK to stop"
 
 
-def test_a_namespace_in_use_stays(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+def test_kv_namespace_in_use_cannot_be_deleted(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     sdk.workers.scripts.update(
         "router",
         account_id=edge.account,
@@ -68,7 +68,7 @@ def test_a_namespace_in_use_stays(edge: Edge, sdk: Cloudflare, at: Place) -> Non
 
 
 @pytest.mark.parametrize("key", ["plain", "with/slash", "with space & ? # %", "ümläut/日本", "a=b:c"])
-def test_one_value(sdk: Cloudflare, at: Place, key: str) -> None:
+def test_kv_value_put_get_delete(sdk: Cloudflare, at: Place, key: str) -> None:
     until = int(time.time()) + 3600
     sdk.kv.namespaces.values.update(key, **at, value=b"\x00\xffbytes", metadata={"hash": "h"}, expiration=until)
     answer = sdk.kv.namespaces.values.get(key, **at)
@@ -83,7 +83,7 @@ def test_one_value(sdk: Cloudflare, at: Place, key: str) -> None:
     assert missing.value.errors[0].code == 10009
 
 
-def test_a_later_value_replaces_everything(sdk: Cloudflare, at: Place) -> None:
+def test_kv_value_put_again_replaces_metadata_and_expiration(sdk: Cloudflare, at: Place) -> None:
     sdk.kv.namespaces.values.update("k", **at, value=b"one", metadata={"a": 1}, expiration_ttl=3600)
     sdk.kv.namespaces.values.update("k", **at, value=b"two")
     (listed,) = sdk.kv.namespaces.keys.list(**at)
@@ -92,7 +92,7 @@ def test_a_later_value_replaces_everything(sdk: Cloudflare, at: Place) -> None:
     assert stored(sdk, at) == {"k": b"two"}
 
 
-def test_keys_over_cursors(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+def test_kv_keys_list_several_pages(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     names = [f"{letter}/{number:03}" for letter in "ab" for number in range(60)]
     sdk.kv.namespaces.bulk_update(**at, body=[{"key": name, "value": name} for name in reversed(names)])
     edge.clear()
@@ -103,7 +103,7 @@ def test_keys_over_cursors(edge: Edge, sdk: Cloudflare, at: Place) -> None:
         sdk.kv.namespaces.keys.list(**at, cursor="never issued")
 
 
-def test_bulk(sdk: Cloudflare, at: Place) -> None:
+def test_kv_bulk_update_get_delete(sdk: Cloudflare, at: Place) -> None:
     pairs: Any = [
         {"key": "text", "value": "v", "metadata": {"a": 1}, "expiration_ttl": 600},
         {"key": "json", "value": '{"b": [2]}'},
@@ -126,8 +126,8 @@ def test_bulk(sdk: Cloudflare, at: Place) -> None:
     assert list(stored(sdk, at)) == ["json"]
 
 
-def test_a_bulk_get_of_what_is_not_there(sdk: Cloudflare, at: Place) -> None:
-    """A key that is missing is null (contract §6). The SDK declares that for values with metadata only, and is wrong about the others."""
+def test_kv_bulk_get_missing_key_returns_null(sdk: Cloudflare, at: Place) -> None:
+    """A missing key is null (contract §6). The SDK declares this only for values with metadata."""
     sdk.kv.namespaces.values.update("k", **at, value=b"v")
     with pytest.raises(cloudflare.APIResponseValidationError):
         sdk.kv.namespaces.bulk_get(**at, keys=["k", "none"])
@@ -136,8 +136,8 @@ def test_a_bulk_get_of_what_is_not_there(sdk: Cloudflare, at: Place) -> None:
     }
 
 
-def test_the_older_names_of_bulk(sdk: Cloudflare, at: Place) -> None:
-    """The same endpoints; the SDK keeps the methods that it had before."""
+def test_kv_bulk_deprecated_methods_work(sdk: Cloudflare, at: Place) -> None:
+    """The deprecated methods of the SDK use the same endpoints."""
     with pytest.deprecated_call():
         sdk.kv.namespaces.keys.bulk_update(**at, body=[{"key": "k", "value": "v"}])
     with pytest.deprecated_call():
@@ -149,15 +149,15 @@ def test_the_older_names_of_bulk(sdk: Cloudflare, at: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "code"),
+    ("invalid", "code"),
     [
         ({"key_name": "k", "value": b"v", "expiration_ttl": 5}, 10034),
         ({"key_name": "k", "value": b"v", "metadata": {"x": "x" * 2000}}, 10031),
         ({"key_name": "k" * 513, "value": b"v"}, 10030),
     ],
 )
-def test_values_that_are_refused(sdk: Cloudflare, at: Place, wrong: dict[str, Any], code: int) -> None:
+def test_kv_bulk_invalid_value_is_refused(sdk: Cloudflare, at: Place, invalid: dict[str, Any], code: int) -> None:
     with pytest.raises(cloudflare.APIStatusError) as refused:
-        sdk.kv.namespaces.values.update(**at, **wrong)
+        sdk.kv.namespaces.values.update(**at, **invalid)
     assert refused.value.errors[0].code == code
     assert not stored(sdk, at)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dispatch namespaces and their Workers, as the official Python SDK writes and reads them."""
+"""Dispatch namespaces and their Workers with the official Python SDK."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ WHERE = {"dispatch_namespace": "prod"}
 
 @pytest.fixture(name="sdk")
 def _sdk(edge: Edge, sdk: Cloudflare) -> Cloudflare:
-    """The SDK, and an account with one namespace."""
+    """Provide the SDK and an account with one namespace."""
     sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="prod")
     return sdk
 
 
 @pytest.fixture(name="at")
 def _at(edge: Edge) -> Place:
-    """Where the Workers of these tests are."""
+    """Return the identifying arguments of the namespace."""
     return {"account_id": edge.account, **WHERE}
 
 
@@ -40,7 +40,7 @@ def bindings(sdk: Cloudflare, at: Place, name: str = "shop") -> Any:
     return sdk_client.shown(sdk.workers_for_platforms.dispatch.namespaces.scripts.bindings.get(name, **at))
 
 
-def test_namespaces(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+def test_dispatch_namespace_create_update_list_delete(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     made = sdk.workers_for_platforms.dispatch.namespaces.create(account_id=edge.account, name="staging")
     found = sdk.workers_for_platforms.dispatch.namespaces.get("staging", account_id=edge.account)
     assert made and found
@@ -58,7 +58,7 @@ def test_namespaces(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     assert missing.value.errors[0].code == 100119
 
 
-def test_a_worker_is_uploaded_found_and_deleted(sdk: Cloudflare, at: Place) -> None:
+def test_namespaced_worker_upload_get_delete(sdk: Cloudflare, at: Place) -> None:
     made = upload(
         sdk,
         at,
@@ -85,7 +85,9 @@ def test_a_worker_is_uploaded_found_and_deleted(sdk: Cloudflare, at: Place) -> N
 
 
 @pytest.mark.parametrize(("shape", "code"), [("10007", 10007), ("10092", 10092), ("null", None)])
-def test_every_shape_of_a_missing_worker(edge: Edge, sdk: Cloudflare, at: Place, shape: str, code: int | None) -> None:
+def test_namespaced_worker_missing_returns_configured_response(
+    edge: Edge, sdk: Cloudflare, at: Place, shape: str, code: int | None
+) -> None:
     edge.behaviors.set("missing_script_response", shape)
     if code is None:
         assert sdk.workers_for_platforms.dispatch.namespaces.scripts.get("nobody", **at).script is None
@@ -95,8 +97,8 @@ def test_every_shape_of_a_missing_worker(edge: Edge, sdk: Cloudflare, at: Place,
     assert missing.value.errors[0].code == code
 
 
-def test_modules_are_found_by_file_name(sdk: Cloudflare, at: Place) -> None:
-    """The SDK calls every part `files`; which module it is, only the file name says."""
+def test_upload_modules_are_found_by_file_name(sdk: Cloudflare, at: Place) -> None:
+    """The SDK calls every part `files`. Only the file name identifies a module."""
     sdk.workers_for_platforms.dispatch.namespaces.scripts.update(
         "shop",
         **at,
@@ -118,7 +120,7 @@ def test_modules_are_found_by_file_name(sdk: Cloudflare, at: Place) -> None:
         )
 
 
-def test_content_alone(sdk: Cloudflare, at: Place) -> None:
+def test_content_update_keeps_bindings_and_tags(sdk: Cloudflare, at: Place) -> None:
     before = upload(sdk, at, bindings=[text("A")], tags=["kept"])
     after = sdk.workers_for_platforms.dispatch.namespaces.scripts.content.update(
         "shop",
@@ -132,9 +134,9 @@ def test_content_alone(sdk: Cloudflare, at: Place) -> None:
     assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)] == ["kept"]
 
 
-def test_settings(sdk: Cloudflare, at: Place) -> None:
+def test_settings_edit_and_get(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, bindings=[text("A", "1"), secret("S")], tags=["one"])
-    wanted: Any = {
+    desired: Any = {
         "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}],
         "tags": ["one", "two"],
         "compatibility_date": "2026-10-01",
@@ -142,7 +144,7 @@ def test_settings(sdk: Cloudflare, at: Place) -> None:
         "logpush": True,
         "observability": {"enabled": True},
     }
-    changed = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.edit("shop", **at, settings=wanted)
+    changed = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.edit("shop", **at, settings=desired)
     found = sdk.workers_for_platforms.dispatch.namespaces.scripts.settings.get("shop", **at)
     assert changed and found
     assert changed.to_dict() == found.to_dict()
@@ -157,7 +159,7 @@ def test_settings(sdk: Cloudflare, at: Place) -> None:
     assert found.observability.enabled
 
 
-def test_what_an_upload_keeps(sdk: Cloudflare, at: Place) -> None:
+def test_upload_keep_bindings_keeps_secrets(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, bindings=[text("A"), secret("S")])
     upload(sdk, at, bindings=[text("B")], keep_bindings=["secret_text"])
     assert sorted(bindings(sdk, at)) == ["B", "S"]
@@ -174,13 +176,13 @@ def test_what_an_upload_keeps(sdk: Cloudflare, at: Place) -> None:
     assert refused.value.errors[0].code == 10057
 
 
-def test_a_binding_to_what_is_not_there(sdk: Cloudflare, at: Place) -> None:
+def test_upload_binding_to_missing_object_is_refused(sdk: Cloudflare, at: Place) -> None:
     with pytest.raises(cloudflare.BadRequestError, match=f"KV namespace '{'0' * 32}' not found") as missing:
         upload(sdk, at, bindings=[{"name": "KV", "type": "kv_namespace", "namespace_id": "0" * 32}])
     assert missing.value.errors[0].code == 10041
 
 
-def test_secrets(sdk: Cloudflare, at: Place) -> None:
+def test_secrets_update_list_delete(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at)
     put = sdk.workers_for_platforms.dispatch.namespaces.scripts.secrets.update(
         "shop", **at, name="ONE", text="never shown", type="secret_text"
@@ -217,7 +219,7 @@ def test_secrets(sdk: Cloudflare, at: Place) -> None:
         assert "bmV2ZXI" not in answer.text()
 
 
-def test_tags(sdk: Cloudflare, at: Place) -> None:
+def test_tags_update_list_delete(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, tags=["a"])
     assert [
         *sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update("shop", **at, body=["a", "b", "c=d"])
@@ -237,8 +239,8 @@ def test_tags(sdk: Cloudflare, at: Place) -> None:
     assert found and found.tags == []
 
 
-def test_assets(edge: Edge, sdk: Cloudflare, at: Place) -> None:
-    """A session, the missing files, the token that completes it, and a Worker that has assets."""
+def test_assets_upload_session_deploys_worker(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+    """Upload missing files in a session and deploy a Worker with the completion token."""
     page, style = asset("<h1>shop</h1>"), asset("h1 { color: teal }")
     manifest: Any = {"/index.html": page.entry, "/style.css": style.entry}
     session = sdk.workers_for_platforms.dispatch.namespaces.scripts.asset_upload.create("shop", **at, manifest=manifest)
@@ -252,10 +254,10 @@ def test_assets(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     assert upload(sdk, at, assets={"jwt": done.jwt, "config": {"html_handling": "auto-trailing-slash"}}).has_assets
     again = sdk.workers_for_platforms.dispatch.namespaces.scripts.asset_upload.create("other", **at, manifest=manifest)
     assert again and again.jwt
-    assert not [ident for bucket in again.buckets or [] for ident in bucket], "the files are there already"
+    assert not [ident for bucket in again.buckets or [] for ident in bucket], "the files are already stored"
 
 
-def test_a_namespace_takes_its_workers_along(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+def test_dispatch_namespace_delete_deletes_its_workers(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at)
     sdk.workers_for_platforms.dispatch.namespaces.delete("prod", account_id=edge.account)
     with pytest.raises(cloudflare.NotFoundError) as missing:

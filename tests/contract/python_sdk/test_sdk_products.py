@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What bindings point to, made, listed, found and deleted by the official Python SDK; and a Worker that is bound to it."""
+"""Products that bindings refer to, with the official Python SDK, and Workers with such bindings."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sdk_client import Place, metadata, module
 
 
 def bind(sdk: Cloudflare, at: Place, **binding: str) -> None:
-    """Upload a Worker with this one binding."""
+    """Upload a Worker with a single binding."""
     sdk.workers.scripts.update("bound", **at, metadata=metadata(bindings=[{"name": "IT", **binding}]), files=[module()])
 
 
-def refused(sdk: Cloudflare, at: Place, **binding: str) -> int | None:
-    """The code of an upload whose binding points to what is gone."""
+def upload_error_code(sdk: Cloudflare, at: Place, **binding: str) -> int | None:
+    """Upload a Worker whose binding refers to a deleted object. Return the error code."""
     with pytest.raises(cloudflare.BadRequestError) as caught:
         bind(sdk, at, **binding)
     return caught.value.errors[0].code
 
 
-def test_r2_buckets(sdk: Cloudflare, at: Place) -> None:
+def test_r2_bucket_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
     made = sdk.r2.buckets.create(**at, name="files", storage_class="InfrequentAccess", location_hint="weur")
     assert (made.name, made.storage_class, made.location) == ("files", "InfrequentAccess", "weur")
     assert sdk.r2.buckets.get("files", **at).to_dict() == made.to_dict()
@@ -37,10 +37,10 @@ def test_r2_buckets(sdk: Cloudflare, at: Place) -> None:
     sdk.r2.buckets.delete("files", **at)
     with pytest.raises(cloudflare.NotFoundError):
         sdk.r2.buckets.get("files", **at)
-    assert refused(sdk, at, type="r2_bucket", bucket_name="files") == 10085
+    assert upload_error_code(sdk, at, type="r2_bucket", bucket_name="files") == 10085
 
 
-def test_d1_databases(sdk: Cloudflare, at: Place) -> None:
+def test_d1_database_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
     made = sdk.d1.database.create(**at, name="orders")
     assert made.uuid
     assert sdk.d1.database.get(made.uuid, **at).to_dict() == made.to_dict()
@@ -48,10 +48,10 @@ def test_d1_databases(sdk: Cloudflare, at: Place) -> None:
     bind(sdk, at, type="d1", database_id=made.uuid)
     sdk.d1.database.delete(made.uuid, **at)
     assert not list(sdk.d1.database.list(**at))
-    assert refused(sdk, at, type="d1", database_id=made.uuid) == 10181
+    assert upload_error_code(sdk, at, type="d1", database_id=made.uuid) == 10181
 
 
-def test_queues(sdk: Cloudflare, at: Place) -> None:
+def test_queue_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
     made = sdk.queues.create(**at, queue_name="mails")
     assert made and made.queue_id
     found = sdk.queues.get(made.queue_id, **at)
@@ -64,10 +64,10 @@ def test_queues(sdk: Cloudflare, at: Place) -> None:
     ]
     sdk.queues.delete(made.queue_id, **at)
     assert not list(sdk.queues.list(**at))
-    assert refused(sdk, at, type="queue", queue_name="mails") == 11000
+    assert upload_error_code(sdk, at, type="queue", queue_name="mails") == 11000
 
 
-def test_messages_of_a_queue(sdk: Cloudflare, at: Place) -> None:
+def test_queue_messages_push_pull_ack(sdk: Cloudflare, at: Place) -> None:
     made = sdk.queues.create(**at, queue_name="orders")
     assert made and made.queue_id
     sdk.queues.messages.push(made.queue_id, **at, body="first", content_type="text")
@@ -100,7 +100,7 @@ def test_messages_of_a_queue(sdk: Cloudflare, at: Place) -> None:
     sdk.queues.delete(made.queue_id, **at)
 
 
-def test_hyperdrive_configurations(sdk: Cloudflare, at: Place) -> None:
+def test_hyperdrive_config_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
     made = sdk.hyperdrive.configs.create(
         **at,
         name="main",
@@ -121,10 +121,10 @@ def test_hyperdrive_configurations(sdk: Cloudflare, at: Place) -> None:
     bind(sdk, at, type="hyperdrive", id=made.id)
     sdk.hyperdrive.configs.delete(made.id, **at)
     assert not list(sdk.hyperdrive.configs.list(**at))
-    assert refused(sdk, at, type="hyperdrive", id=made.id) == 10157
+    assert upload_error_code(sdk, at, type="hyperdrive", id=made.id) == 10157
 
 
-def test_vectorize_indexes(sdk: Cloudflare, at: Place) -> None:
+def test_vectorize_index_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
     made = sdk.vectorize.indexes.create(**at, name="texts", config={"dimensions": 32, "metric": "cosine"})
     found = sdk.vectorize.indexes.get("texts", **at)
     assert made and found and found.config
@@ -134,10 +134,10 @@ def test_vectorize_indexes(sdk: Cloudflare, at: Place) -> None:
     bind(sdk, at, type="vectorize", index_name="texts")
     sdk.vectorize.indexes.delete("texts", **at)
     assert not list(sdk.vectorize.indexes.list(**at))
-    assert refused(sdk, at, type="vectorize", index_name="texts") == 10159
+    assert upload_error_code(sdk, at, type="vectorize", index_name="texts") == 10159
 
 
-def test_secrets_stores(sdk: Cloudflare, at: Place) -> None:
+def test_secrets_store_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
     made = sdk.secrets_store.stores.create(**at, name="default")
     assert made
     found = sdk.secrets_store.stores.get(made.id, **at)
@@ -146,10 +146,10 @@ def test_secrets_stores(sdk: Cloudflare, at: Place) -> None:
     bind(sdk, at, type="secrets_store_secret", store_id=made.id, secret_name="any")
     sdk.secrets_store.stores.delete(made.id, **at)
     assert not list(sdk.secrets_store.stores.list(**at))
-    assert refused(sdk, at, type="secrets_store_secret", store_id=made.id, secret_name="any") == 10182
+    assert upload_error_code(sdk, at, type="secrets_store_secret", store_id=made.id, secret_name="any") == 10182
 
 
-def test_mtls_certificates(sdk: Cloudflare, at: Place) -> None:
+def test_mtls_certificate_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
     made = sdk.mtls_certificates.create(
         **at, name="client", ca=False, certificates="-----BEGIN CERTIFICATE-----", private_key="never shown"
     )
@@ -161,4 +161,4 @@ def test_mtls_certificates(sdk: Cloudflare, at: Place) -> None:
     bind(sdk, at, type="mtls_certificate", certificate_id=made.id)
     sdk.mtls_certificates.delete(made.id, **at)
     assert not list(sdk.mtls_certificates.list(**at))
-    assert refused(sdk, at, type="mtls_certificate", certificate_id=made.id) == 100143
+    assert upload_error_code(sdk, at, type="mtls_certificate", certificate_id=made.id) == 100143

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects of R2 buckets, as the official Python SDK writes and reads them."""
+"""Objects of R2 buckets with the official Python SDK."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sdk_client import Place
 
 @pytest.fixture(name="at")
 def _at(edge: Edge, sdk: Cloudflare) -> Place:
-    """A bucket."""
+    """Create a bucket and return its identifying arguments."""
     sdk.r2.buckets.create(account_id=edge.account, name="files")
     return {"account_id": edge.account, "bucket_name": "files"}
 
 
-def test_the_life_of_an_object(sdk: Cloudflare, at: Place) -> None:
+def test_r2_object_upload_get_delete(sdk: Cloudflare, at: Place) -> None:
     body = bytes(range(256)) * 1000
     made = sdk.r2.buckets.objects.upload(
         "a/b ü.bin", body, **at, cf_r2_storage_class="InfrequentAccess", extra_headers={"Content-Type": "image/png"}
@@ -55,7 +55,7 @@ def test_the_life_of_an_object(sdk: Cloudflare, at: Place) -> None:
     assert missing.value.errors[0].code == 10007
 
 
-def test_objects_over_pages(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+def test_r2_objects_list_several_pages(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     keys = [f"{folder}/{number:02}" for folder in "ab" for number in range(25)]
     for key in keys:
         sdk.r2.buckets.objects.upload(key, b"x", **at)
@@ -67,7 +67,7 @@ def test_objects_over_pages(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     assert not list(sdk.r2.buckets.objects.list(**at, delimiter="/"))
 
 
-def test_a_bucket_with_objects_stays(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+def test_r2_bucket_not_empty_cannot_be_deleted(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     sdk.r2.buckets.objects.upload("k", b"x", **at)
     with pytest.raises(cloudflare.ConflictError, match="is not empty") as refused:
         sdk.r2.buckets.delete("files", account_id=edge.account)
@@ -76,7 +76,7 @@ def test_a_bucket_with_objects_stays(edge: Edge, sdk: Cloudflare, at: Place) -> 
     sdk.r2.buckets.delete("files", account_id=edge.account)
 
 
-def test_buckets_over_pages(edge: Edge, sdk: Cloudflare) -> None:
+def test_r2_buckets_list_several_pages(edge: Edge, sdk: Cloudflare) -> None:
     for number in range(25):
         sdk.r2.buckets.create(account_id=edge.account, name=f"bucket-{number:02}")
     assert len(sdk.r2.buckets.list(account_id=edge.account).buckets or []) == 20

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers of an account, as the official Python SDK writes and reads them."""
+"""Workers of an account with the official Python SDK."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEW = "export default { fetch() { return new Response('new') } }"
 
 @pytest.fixture(name="sdk")
 def _sdk(edge: Edge, sdk: Cloudflare) -> Cloudflare:
-    """The SDK, and an account with one Worker."""
+    """Provide the SDK and an account with one Worker."""
     upload(sdk, {"account_id": edge.account}, bindings=[text("A"), secret("S", "never shown")])
     return sdk
 
@@ -32,7 +32,7 @@ def settings(sdk: Cloudflare, at: Place) -> Any:
     return sdk.workers.scripts.script_and_version_settings.get("router", **at)
 
 
-def test_a_worker_is_uploaded_listed_and_deleted(edge: Edge, sdk: Cloudflare, at: Place) -> None:
+def test_worker_upload_list_delete(edge: Edge, sdk: Cloudflare, at: Place) -> None:
     made = upload(sdk, at, "egress", tags=["team-a"], compatibility_flags=["nodejs_compat"], logpush=True)
     assert (made.id, made.tags, made.logpush, made.compatibility_flags) == (
         "egress",
@@ -56,7 +56,7 @@ def test_a_worker_is_uploaded_listed_and_deleted(edge: Edge, sdk: Cloudflare, at
     assert missing.value.errors[0].code == 10007
 
 
-def test_search(sdk: Cloudflare, at: Place) -> None:
+def test_search_returns_matching_workers(sdk: Cloudflare, at: Place) -> None:
     for name in ("router-test", "egress"):
         upload(sdk, at, name)
     found = sdk.workers.scripts.search(**at, name="router")
@@ -64,7 +64,7 @@ def test_search(sdk: Cloudflare, at: Place) -> None:
     assert [one.script_name for one in sdk.workers.scripts.search(**at, id=found[0].id)] == [found[0].script_name]
 
 
-def test_a_worker_that_others_use_stays(sdk: Cloudflare, at: Place) -> None:
+def test_worker_in_use_cannot_be_deleted(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, "egress")
     upload(sdk, at, bindings=[{"name": "OUT", "type": "service", "service": "egress"}])
     with pytest.raises(cloudflare.BadRequestError, match="router"):
@@ -73,7 +73,7 @@ def test_a_worker_that_others_use_stays(sdk: Cloudflare, at: Place) -> None:
     assert list(sdk_client.shown(settings(sdk, at).bindings)) == ["S"]
 
 
-def test_the_code(sdk: Cloudflare, at: Place) -> None:
+def test_content_update_and_get(sdk: Cloudflare, at: Place) -> None:
     content = sdk.workers.scripts.content.get("router", **at)
     assert content.headers["content-type"].startswith("multipart/form-data")
     assert sdk_client.CODE.encode() in content.read()
@@ -86,14 +86,14 @@ def test_the_code(sdk: Cloudflare, at: Place) -> None:
     assert sorted(sdk_client.shown(settings(sdk, at).bindings)) == ["A", "S"]
 
 
-def test_settings_with_and_without_a_version(sdk: Cloudflare, at: Place) -> None:
-    wanted: Any = {
+def test_settings_edit_creates_version_or_not(sdk: Cloudflare, at: Place) -> None:
+    desired: Any = {
         "bindings": [text("A", "2"), {"type": "inherit", "name": "S"}],
         "compatibility_date": "2026-10-01",
         "placement": {"mode": "smart"},
         "limits": {"cpu_ms": 30},
     }
-    changed: Any = sdk.workers.scripts.script_and_version_settings.edit("router", **at, settings=wanted)
+    changed: Any = sdk.workers.scripts.script_and_version_settings.edit("router", **at, settings=desired)
     assert changed.to_dict() == settings(sdk, at).to_dict()
     assert sdk_client.shown(changed.bindings) == {"A": text("A", "2"), "S": {"name": "S", "type": "secret_text"}}
     assert (changed.compatibility_date, changed.placement.mode, changed.limits.cpu_ms) == ("2026-10-01", "smart", 30)
@@ -117,7 +117,7 @@ def test_settings_with_and_without_a_version(sdk: Cloudflare, at: Place) -> None
     assert sdk_client.shown(settings(sdk, at).bindings)["A"] == text("A", "2")
 
 
-def test_secrets(sdk: Cloudflare, at: Place) -> None:
+def test_secrets_update_list_delete(sdk: Cloudflare, at: Place) -> None:
     put = sdk.workers.scripts.secrets.update("router", **at, name="ONE", text="never shown", type="secret_text")
     assert put and put.to_dict() == {"name": "ONE", "type": "secret_text"}
     sdk.workers.scripts.secrets.bulk_update(
@@ -134,7 +134,7 @@ def test_secrets(sdk: Cloudflare, at: Place) -> None:
     assert "never" not in answer.text()
 
 
-def test_schedules(sdk: Cloudflare, at: Place) -> None:
+def test_schedules_update_and_get(sdk: Cloudflare, at: Place) -> None:
     assert sdk.workers.scripts.schedules.get("router", **at).schedules == []
     sdk.workers.scripts.schedules.update("router", **at, body=[{"cron": "*/30 * * * *"}, {"cron": "0 0 * * SUN"}])
     found = sdk.workers.scripts.schedules.get("router", **at).schedules
@@ -145,7 +145,7 @@ def test_schedules(sdk: Cloudflare, at: Place) -> None:
     assert sdk.workers.scripts.schedules.update("router", **at, body=[]).schedules == []
 
 
-def test_the_workers_dev_host(sdk: Cloudflare, at: Place) -> None:
+def test_workers_dev_subdomain_create_get_delete(sdk: Cloudflare, at: Place) -> None:
     assert sdk.workers.subdomains.update(**at, subdomain="company").subdomain == "company"
     assert sdk.workers.subdomains.get(**at).subdomain == "company"
     on = sdk.workers.scripts.subdomain.create("router", **at, enabled=True, previews_enabled=True)
@@ -160,8 +160,8 @@ def test_the_workers_dev_host(sdk: Cloudflare, at: Place) -> None:
     assert missing.value.errors[0].code == 10007
 
 
-def test_versions_and_deployments(sdk: Cloudflare, at: Place) -> None:
-    """A version changes nothing until it is deployed; a deployment goes back as well as forth.
+def test_versions_create_and_deploy(sdk: Cloudflare, at: Place) -> None:
+    """A version takes effect when it is deployed. An older version can be deployed again.
 
     Answers with a version's bindings are read bare: the SDK declares those as a class that pydantic cannot validate at all.
     """
@@ -210,7 +210,7 @@ def test_versions_and_deployments(sdk: Cloudflare, at: Place) -> None:
         assert missing.value.errors[0].code == 100146
 
 
-def test_versions_over_pages(sdk: Cloudflare, at: Place) -> None:
+def test_versions_list_several_pages(sdk: Cloudflare, at: Place) -> None:
     for number in range(6):
         upload(sdk, at, bindings=[text("A", str(number))])
     assert [one.number for one in sdk.workers.scripts.versions.list("router", **at, per_page=3)] == [
@@ -224,14 +224,14 @@ def test_versions_over_pages(sdk: Cloudflare, at: Place) -> None:
     ]
 
 
-def test_deployments_listed(sdk: Cloudflare, at: Place) -> None:
+def test_deployments_list_returns_all(sdk: Cloudflare, at: Place) -> None:
     upload(sdk, at, code=NEW)
     latest = bare(sdk.workers.scripts.deployments.with_raw_response.list("router", **at))["deployments"]
     assert len(latest) == 2
     assert latest[0]["created_on"] > latest[1]["created_on"]
 
 
-def test_assets(sdk: Cloudflare, edge: Edge, at: Place) -> None:
+def test_assets_upload_session_deploys_worker(sdk: Cloudflare, edge: Edge, at: Place) -> None:
     page = asset("<h1>docs</h1>")
     session = sdk.workers.scripts.assets.upload.create("docs", **at, manifest={"/index.html": page.entry})  # type: ignore[dict-item]
     assert session and session.jwt
@@ -248,7 +248,7 @@ def test_assets(sdk: Cloudflare, edge: Edge, at: Place) -> None:
         upload(sdk, at, "docs", assets={"jwt": "never issued"})
 
 
-def test_the_beta_lookup(sdk: Cloudflare, at: Place) -> None:
-    """The one endpoint of the newer API that clients ask."""
+def test_beta_worker_get_returns_worker(sdk: Cloudflare, at: Place) -> None:
+    """The only endpoint of the beta API that clients use."""
     found = sdk.workers.beta.workers.get("router", **at)
     assert found.name == "router"

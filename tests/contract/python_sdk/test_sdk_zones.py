@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What leads visitors to Workers, as the official Python SDK writes and reads it: routes, custom domains, DNS records, custom hostnames."""
+"""Routes, custom domains, DNS records and custom hostnames with the official Python SDK."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _edge() -> Iterator[Edge]:
 
 @pytest.fixture(name="sdk")
 def _sdk(edge: Edge, sdk: Cloudflare) -> Cloudflare:
-    """The SDK, and an account with a router."""
+    """Provide the SDK and an account with a router."""
     sdk.workers.scripts.update("router", account_id=edge.account, metadata=metadata(), files=[module()])
     return sdk
 
@@ -33,13 +33,13 @@ def _zone(edge: Edge) -> str:
     return edge.zones["platform.test"]
 
 
-def record(sdk: Cloudflare, zone: str, name: str, **more: Any) -> Any:
+def create_record(sdk: Cloudflare, zone: str, name: str, **more: Any) -> Any:
     return sdk.dns.records.create(
         zone_id=zone, **{"name": name, "type": "A", "content": "192.0.2.1", "ttl": 1, "proxied": True, **more}
     )
 
 
-def test_routes(edge: Edge, sdk: Cloudflare, zone: str) -> None:
+def test_route_create_update_list_delete(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     made = sdk.workers.routes.create(zone_id=zone, pattern="*.platform.test/*", script="router")
     assert sdk.workers.routes.get(made.id, zone_id=zone).to_dict() == {
         "id": made.id,
@@ -68,15 +68,15 @@ def test_routes(edge: Edge, sdk: Cloudflare, zone: str) -> None:
         sdk.workers.routes.get(made.id, zone_id=zone)
 
 
-def test_a_route_that_was_created_with_its_id_alone(edge: Edge, sdk: Cloudflare, zone: str) -> None:
-    """Older answers have nothing but `id` (contract §5), which the SDK refuses; the route is there all the same."""
+def test_route_create_response_with_id_only_creates_route(edge: Edge, sdk: Cloudflare, zone: str) -> None:
+    """Older responses contain only `id` (contract §5). The SDK rejects them, but the route is created."""
     edge.behaviors.set("route_create_response", "id")
     with pytest.raises(cloudflare.APIResponseValidationError):
         sdk.workers.routes.create(zone_id=zone, pattern="platform.test/*", script="router")
     assert [one.pattern for one in sdk.workers.routes.list(zone_id=zone)] == ["platform.test/*"]
 
 
-def test_custom_domains(edge: Edge, sdk: Cloudflare, zone: str) -> None:
+def test_custom_domain_update_list_delete(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     made = sdk.workers.domains.update(
         account_id=edge.account, hostname="app.platform.test", service="router", zone_id=zone
     )
@@ -108,8 +108,8 @@ def test_custom_domains(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     assert missing.value.errors[0].code == 100114
 
 
-def test_a_domain_with_records_of_its_own_is_refused(edge: Edge, sdk: Cloudflare, zone: str) -> None:
-    record(sdk, zone, "app.platform.test")
+def test_custom_domain_with_existing_records_is_refused(edge: Edge, sdk: Cloudflare, zone: str) -> None:
+    create_record(sdk, zone, "app.platform.test")
     with pytest.raises(cloudflare.APIStatusError) as refused:
         sdk.workers.domains.update(
             account_id=edge.account, hostname="app.platform.test", service="router", zone_id=zone
@@ -117,8 +117,8 @@ def test_a_domain_with_records_of_its_own_is_refused(edge: Edge, sdk: Cloudflare
     assert refused.value.errors[0].code == 100117
 
 
-def test_dns_records(sdk: Cloudflare, zone: str) -> None:
-    made = record(sdk, zone, "app.platform.test", comment="by a test")
+def test_dns_record_create_update_edit_delete(sdk: Cloudflare, zone: str) -> None:
+    made = create_record(sdk, zone, "app.platform.test", comment="by a test")
     found = sdk.dns.records.get(made.id, zone_id=zone)
     assert found and found.to_dict() == made.to_dict()
     assert (found.name, found.type, found.content, found.proxied, found.ttl) == (
@@ -146,10 +146,10 @@ def test_dns_records(sdk: Cloudflare, zone: str) -> None:
         sdk.dns.records.get(made.id, zone_id=zone)
 
 
-def test_dns_records_over_pages_and_filters(edge: Edge, sdk: Cloudflare, zone: str) -> None:
+def test_dns_records_list_pages_and_filters(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     names = [f"host{number}.platform.test" for number in range(8)]
     for name in names:
-        record(sdk, zone, name, type="TXT" if name == names[0] else "A", proxied=name == names[1])
+        create_record(sdk, zone, name, type="TXT" if name == names[0] else "A", proxied=name == names[1])
     edge.clear()
     assert sorted(one.name for one in sdk.dns.records.list(zone_id=zone, per_page=5)) == names
     assert len(edge.requests()) == 3
@@ -159,8 +159,8 @@ def test_dns_records_over_pages_and_filters(edge: Edge, sdk: Cloudflare, zone: s
     assert not list(sdk.dns.records.list(zone_id=edge.zones["other.test"]))
 
 
-def test_dns_records_in_a_batch(sdk: Cloudflare, zone: str) -> None:
-    old, kept = record(sdk, zone, "old.platform.test"), record(sdk, zone, "kept.platform.test")
+def test_dns_records_batch_applies_all(sdk: Cloudflare, zone: str) -> None:
+    old, kept = create_record(sdk, zone, "old.platform.test"), create_record(sdk, zone, "kept.platform.test")
     done = sdk.dns.records.batch(
         zone_id=zone,
         deletes=[{"id": old.id}],
@@ -174,7 +174,7 @@ def test_dns_records_in_a_batch(sdk: Cloudflare, zone: str) -> None:
     }
 
 
-def test_custom_hostnames(edge: Edge, sdk: Cloudflare, zone: str) -> None:
+def test_custom_hostname_create_edit_list_delete(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     made = sdk.custom_hostnames.create(
         zone_id=zone,
         hostname="shop.customer.net",
@@ -205,7 +205,7 @@ def test_custom_hostnames(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     assert missing.value.errors[0].code == 1436
 
 
-def test_custom_hostnames_over_pages_and_filters(edge: Edge, sdk: Cloudflare, zone: str) -> None:
+def test_custom_hostnames_list_pages_and_filters(edge: Edge, sdk: Cloudflare, zone: str) -> None:
     names = [f"shop{number}.customer.net" for number in range(7)]
     for name in names:
         sdk.custom_hostnames.create(zone_id=zone, hostname=name)
@@ -224,7 +224,7 @@ def test_custom_hostnames_over_pages_and_filters(edge: Edge, sdk: Cloudflare, zo
     ]
 
 
-def test_the_quota_of_custom_hostnames(sdk: Cloudflare, zone: str) -> None:
+def test_custom_hostname_quota_returns_usage(sdk: Cloudflare, zone: str) -> None:
     before = sdk.custom_hostnames.quota.get(zone_id=zone)
     sdk.custom_hostnames.create(zone_id=zone, hostname="shop.customer.net")
     after = sdk.custom_hostnames.quota.get(zone_id=zone)
@@ -232,11 +232,11 @@ def test_the_quota_of_custom_hostnames(sdk: Cloudflare, zone: str) -> None:
     assert (before.used, after.used, after.exceeded) == (0, 1, False)
 
 
-def test_the_fallback_origin(sdk: Cloudflare, zone: str) -> None:
+def test_fallback_origin_update_get_delete(sdk: Cloudflare, zone: str) -> None:
     with pytest.raises(cloudflare.NotFoundError) as missing:
         sdk.custom_hostnames.fallback_origin.get(zone_id=zone)
     assert missing.value.errors[0].code == 1551
-    record(sdk, zone, "fallback.platform.test")
+    create_record(sdk, zone, "fallback.platform.test")
     sdk.custom_hostnames.fallback_origin.update(zone_id=zone, origin="fallback.platform.test")
     found = sdk.custom_hostnames.fallback_origin.get(zone_id=zone)
     assert found and found.origin == "fallback.platform.test"
