@@ -26,7 +26,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as Ordinary
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import HAS_REQUESTS
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import IN_FULL
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import MAX_DETAILED_RESULTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
@@ -79,7 +79,7 @@ class ActionModule(Ordinary):
         self, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
         told = self._task.args
-        if len(arguments.get("workers") or ()) > IN_FULL:
+        if len(arguments.get("workers") or ()) > MAX_DETAILED_RESULTS:
             say(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
         try:
             self._task.args = arguments

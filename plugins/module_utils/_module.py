@@ -18,22 +18,22 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ._cloudflare.client import HAS_REQUESTS, Client, get_client
 from ._cloudflare.errors import CloudflareError
-from ._engine.converge import Mode, Outcome, converge
-from ._engine.fleet import IN_FULL, Unfit
-from ._engine.plan import knowable
+from ._engine.converge import ModuleResult, RunOptions, converge
+from ._engine.fleet import MAX_DETAILED_RESULTS, InvalidElement
+from ._engine.plan import is_known
 from ._engine.progress import Progress
-from ._engine.resource import UNKNOWN, Kind, Spec
+from ._engine.resource import UNKNOWN, Convergible, OptionSpec
 from ._renamed import add_new_names
 from ._worker.source import PACKED_SOURCES
 
-AUTH: dict[str, Spec] = {
+AUTH: dict[str, OptionSpec] = {
     "api_token": {"type": "str", "no_log": True},
     "api_key": {"type": "str", "no_log": True},
     "email": {"type": "str"},
     "account_id": {"type": "str"},
     "api_url": {"type": "str"},
 }
-STATE: dict[str, Spec] = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+STATE: dict[str, OptionSpec] = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 VARIABLES = {
     "fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"
 }  # options that the environment may hold, besides the client's own
@@ -47,19 +47,19 @@ SHORTEST_MASKED = 4  # characters: the same for the text of a failure, which a s
 INTERNAL_ARGUMENTS = (PACKED_SOURCES,)  # the action plugin adds them; they are not options and appear in no result
 
 
-def _name(key: str, spec: t.Mapping[str, Spec]) -> str:
+def _name(key: str, spec: t.Mapping[str, OptionSpec]) -> str:
     """Return the own name of an option that was given by this one, which may be an alias; nothing where it is no option."""
     return key if key in spec else next((name for name, option in spec.items() if key in option.get("aliases", ())), "")
 
 
 def given_options(
-    values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], spec: t.Mapping[str, Spec]
+    values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], spec: t.Mapping[str, OptionSpec]
 ) -> dict[str, t.Any]:
     """Return of the validated C(values) those that the user gave: C(raw), as it arrived, is the mask. At every depth."""
     return {name: _given(values[name], value, spec[name]) for key, value in raw.items() if (name := _name(key, spec))}
 
 
-def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
+def _given(value: t.Any, raw: t.Any, option: OptionSpec) -> t.Any:
     inner = option.get("options")
     match value, raw:
         case dict(), dict() if inner:
@@ -73,7 +73,7 @@ def _given(value: t.Any, raw: t.Any, option: Spec) -> t.Any:
     return value
 
 
-def masked(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Any:
+def masked(raw: t.Any, spec: t.Mapping[str, OptionSpec]) -> t.Any:
     """Return the arguments for people to see: secrets hidden by where they stand, what is no option hidden altogether."""
     if isinstance(raw, list):
         return [masked(one, spec) for one in raw]
@@ -82,7 +82,7 @@ def masked(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Any:
     return {key: _masked(value, spec[name]) if (name := _name(key, spec)) else HIDDEN for key, value in raw.items()}
 
 
-def _masked(value: t.Any, option: Spec) -> t.Any:
+def _masked(value: t.Any, option: OptionSpec) -> t.Any:
     if value is None:
         return None
     if option.get("no_log"):
@@ -95,7 +95,7 @@ def _masked(value: t.Any, option: Spec) -> t.Any:
     return masked(value, inner)
 
 
-def secrets_in(raw: t.Any, spec: t.Mapping[str, Spec]) -> t.Iterator[str]:
+def secrets_in(raw: t.Any, spec: t.Mapping[str, OptionSpec]) -> t.Iterator[str]:
     """Yield the texts that arguments hold where the options are secret."""
     if not isinstance(raw, dict):
         return
@@ -133,13 +133,15 @@ def scrubbed(text: str, secrets: t.Iterable[str]) -> str:
 class Module(AnsibleModule):
     """AnsibleModule that keeps what the user gave apart from what it stands for, and hides secrets by structure."""
 
-    def __init__(self, kind: type[Kind]) -> None:
+    def __init__(self, kind: type[Convergible]) -> None:
         self.raw: dict[str, t.Any] = {}
-        self._many = kind.many
+        self._many = kind.list_option
         self._elements: list[t.Any] = []
         self._internal: dict[str, t.Any] = {}
-        states = STATE if kind.stateful else {}
-        super().__init__(argument_spec={**kind.spec(), **states, **AUTH}, supports_check_mode=True, **kind.rules)
+        states = STATE if kind.has_state else {}
+        super().__init__(
+            argument_spec={**kind.spec(), **states, **AUTH}, supports_check_mode=True, **kind.argument_rules
+        )
         self.params.update(self._internal)
         for name, variable in VARIABLES.items():
             if name in self.params and self.params[name] is None:
@@ -153,7 +155,7 @@ class Module(AnsibleModule):
 
         Of a large fleet's it is told nothing: they are hidden by where they stand, and scrubbed by us from what failed.
         """
-        known = self.secrets | (self._of_many if len(self._elements) <= IN_FULL else set())
+        known = self.secrets | (self._of_many if len(self._elements) <= MAX_DETAILED_RESULTS else set())
         self.no_log_values: set[str] = {value for value in known if len(value) >= SHORTEST_SCRUBBED}
 
     def get_client(self) -> Client:
@@ -199,7 +201,7 @@ class Module(AnsibleModule):
         if self._elements:
             told[self._many] = (
                 masked(self._elements, self._element_spec)
-                if len(self._elements) <= IN_FULL
+                if len(self._elements) <= MAX_DETAILED_RESULTS
                 else f"{len(self._elements)} of them"
             )
         kwargs["invocation"] = {"module_args": told}
@@ -219,7 +221,7 @@ class Module(AnsibleModule):
                 raise CloudflareError(
                     f"{name} is {'null' if given[name] is None else 'empty'}: give it a value, or leave it out if it is optional."
                 )
-        foreseen = [name for name, value in given.items() if not knowable(value)]
+        foreseen = [name for name, value in given.items() if not is_known(value)]
         if foreseen and not self.check_mode:
             raise CloudflareError(
                 f"{foreseen[0]} holds {UNKNOWN!r}, which is what check mode foresees and no value: register it in the same run."
@@ -227,8 +229,8 @@ class Module(AnsibleModule):
         return given
 
     @property
-    def _element_spec(self) -> dict[str, Spec]:
-        return t.cast("dict[str, Spec]", self.argument_spec[self._many]["options"])
+    def _element_spec(self) -> dict[str, OptionSpec]:
+        return t.cast("dict[str, OptionSpec]", self.argument_spec[self._many]["options"])
 
     def _fit(self, element: t.Any, validator: ArgumentSpecValidator) -> dict[str, t.Any]:
         """Return what was given of one of many objects, or why that is no declaration."""
@@ -248,18 +250,19 @@ class Module(AnsibleModule):
             ]
             if not why:
                 return given_options(result.validated_parameters, element, self._element_spec)
-        unfit = Unfit(element if isinstance(element, dict) else {})
-        unfit.why = self.scrubbed("; ".join(why) or f"{element!r} is no dictionary")
+        unfit = InvalidElement(element if isinstance(element, dict) else {})
+        unfit.error = self.scrubbed("; ".join(why) or f"{element!r} is no dictionary")
         return unfit
 
-    def converge(self, kind: type[Kind], client: Client, given: dict[str, t.Any]) -> Outcome:
+    def converge(self, kind: type[Convergible], client: Client, given: dict[str, t.Any]) -> ModuleResult:
         """Run the one flow."""
         return converge(
-            kind(client, given, self.params), Mode(self.params.get("state") or "present", self.check_mode, self._diff)
+            kind(client, given, self.params),
+            RunOptions(self.params.get("state") or "present", self.check_mode, self._diff),
         )
 
 
-def run(kind: type[Kind]) -> None:
+def run(kind: type[Convergible]) -> None:
     """Be the module of this kind."""
     module = Module(kind)
     if not HAS_REQUESTS:
@@ -275,11 +278,11 @@ def run(kind: type[Kind]) -> None:
         module.fail(f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=trace)
     for warning in outcome.warnings:
         module.warn(module.scrubbed(warning))
-    for one in outcome.thing if kind.many else ():
+    for one in outcome.value if kind.list_option else ():
         one.update({"msg": module.scrubbed(one["msg"])} if "msg" in one else {})
     if client.rate_limiter.waited >= 1:
         module.warn(f"Waited {client.rate_limiter.waited:.0f} s for the API budget or for Cloudflare to recover.")
         client.rate_limiter.waited = 0.0
     if outcome.failure:
-        module.fail(outcome.failure, **outcome.result())
-    module.exit_json(**outcome.result())
+        module.fail(outcome.failure, **outcome.as_dict())
+    module.exit_json(**outcome.as_dict())

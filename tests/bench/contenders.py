@@ -302,5 +302,5 @@ class Bare(Bundled):
             sys.executable,
             str(PEERS / "bare.py"),
             self.scripts,
-            str(NamespacedWorkers.controls["concurrency"]["default"]),
+            str(NamespacedWorkers.behavior_options["concurrency"]["default"]),
         ]

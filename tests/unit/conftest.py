@@ -40,7 +40,7 @@ def edge(control_plane: Edge, monkeypatch: pytest.MonkeyPatch) -> Edge:
     monkeypatch.setenv("CLOUDFLARE_API_BASE_URL", control_plane.api)
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
     monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", ACCOUNT)
-    monkeypatch.setattr(converge, "PATIENCE", 0.3)
+    monkeypatch.setattr(converge, "VERIFY_TIMEOUT", 0.3)
     monkeypatch.setattr(client, "BACKOFF", 0.01)
     client.close_clients()
     return control_plane

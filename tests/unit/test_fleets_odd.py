@@ -123,7 +123,7 @@ def test_fleet_external_change_during_run_is_repaired_by_next_run(
 ) -> None:
     """The ledger is written last: what it notes then must not be what others have made of it."""
     monkeypatch.setattr(script_mapping, "UPLOAD_TOLERANCE", 0.0)
-    look = NamespacedWorkers.look
+    look = NamespacedWorkers.refresh
 
     def change_then_poll(self: NamespacedWorkers, names: t.Collection[str] | None = None) -> None:
         if names is not None:
@@ -134,7 +134,7 @@ def test_fleet_external_change_during_run_is_repaired_by_next_run(
         look(self, names)
 
     with monkeypatch.context() as patch:
-        patch.setattr(NamespacedWorkers, "look", change_then_poll)
+        patch.setattr(NamespacedWorkers, "refresh", change_then_poll)
         deploy(run, "a", a={"secrets": None})
     assert secret_names(run, edge) == ["BY_HAND"]
     deploy(run, "a", a={"secrets": None})

@@ -153,7 +153,7 @@ INFOS = {
         first={"hostname": "shop.customer.net"},
         second={"hostname": "www.customer.net", "custom_metadata": None},
         choices=({"hostname": "SHOP.customer.net"},),
-        moving=CustomHostname.touched,
+        moving=CustomHostname.computed_on_write,
         none=({"hostname": "customer.net"}, {"status": "never"}, {"ssl_status": "never"}),
         where=ZONE,
         nowhere={"zone": "nowhere.org"},
@@ -181,7 +181,9 @@ def look(run: Runner, edge: Edge, name: str, options: Options) -> list[Options]:
     edge.clear()
     looks: list[Result] = [run.ok(name, check=check, **options) for check in (True, False)]
     assert edge.writes() == [], "it wrote"
-    foreseen, found = ([without(thing, INFOS[name].moving) for thing in one.pop(kind(name).plural)] for one in looks)
+    foreseen, found = (
+        [without(thing, INFOS[name].moving) for thing in one.pop(kind(name).result_key)] for one in looks
+    )
     assert foreseen == found and looks[0] == looks[1], "check mode tells something else"
     assert looks[0] == {"changed": False, "operations": [], "warnings": [], "invocation": looks[1]["invocation"]}
     return found
@@ -289,7 +291,7 @@ def test_only_the_chosen_workers_are_read_more_of(run: Runner, edge: Edge, name:
     assert cost(run, edge, name, **case.where, detail="content", name="w1") == 1 + 2
     assert cost(run, edge, name, **case.where, detail="settings", tags=["odd:no"]) == 1 + 2
     told = [
-        set(run.ok(name, **case.where, name="w1", detail=read)[kind(name).plural][0])
+        set(run.ok(name, **case.where, name="w1", detail=read)[kind(name).result_key][0])
         for read in ("listing", "settings", "content")
     ]
     assert told[1] - told[0] >= {"compatibility_date", "bindings", "secrets"} and told[2] - told[1] == {"modules"}
@@ -442,7 +444,7 @@ def test_in_what_a_run_would_make_there_is_nothing_yet(run: Runner, edge: Edge) 
         ("worker_route_info", "zone_id"),
     ):
         options = {option: foreseen}
-        assert run.ok(name, check=True, **options)[kind(name).plural] == []
+        assert run.ok(name, check=True, **options)[kind(name).result_key] == []
         assert "which is what check mode foresees and no value" in run.refused(name, **options)
 
 

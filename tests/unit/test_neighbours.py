@@ -247,7 +247,7 @@ def test_custom_hostname_wait_for_validation_records_returns_them(
 ) -> None:
     from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine import converge
 
-    monkeypatch.setattr(converge, "LAST_LOOK", 0.1)
+    monkeypatch.setattr(converge, "POLL_MAX_INTERVAL", 0.1)
     with active_after(edge, 4) as to:
         first = run.ok("custom_hostname", **SHOP, **to)["custom_hostname"]
         assert (first["status"], first["ssl_status"]) == ("pending", "initializing")

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 
 import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _resources
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import Fleet
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import BulkResource
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Kind, Resource
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Convergible, Resource
 from harness import Runner
 from local_edge.settings import Behaviors
 from local_edge.testing import Edge
@@ -248,7 +248,7 @@ CASES = {
 }
 
 
-def resource_classes(*bases: type[Kind]) -> dict[str, type[Kind]]:
+def resource_classes(*bases: type[Convergible]) -> dict[str, type[Convergible]]:
     """Find every kind that is made of one of these."""
     for folder in _resources.__path__:
         for file in pathlib.Path(folder).glob("*.py"):
@@ -269,7 +269,7 @@ def apply_and_verify(run: Runner, edge: Edge, module: str, **options: t.Any) -> 
     assert edge.writes() == [], "check mode wrote"
     real = run.ok(module, **copy.deepcopy(options))
     # The members of a fleet are written side by side.
-    order: t.Callable[[list[str]], list[str]] = sorted if module in resource_classes(Fleet) else list
+    order: t.Callable[[list[str]], list[str]] = sorted if module in resource_classes(BulkResource) else list
     assert order(real["operations"]) == order(edge.writes()), "what it says it did is not what the server received"
     assert matches_prediction(predicted["operations"], real["operations"]), (
         predicted["operations"],
@@ -296,7 +296,7 @@ def prepare_case(run: Runner, name: str) -> Case:
 
 
 def test_resources_all_have_cases() -> None:
-    assert set(resource_classes(Resource, Fleet)) - set(INTERNAL) == set(CASES)
+    assert set(resource_classes(Resource, BulkResource)) - set(INTERNAL) == set(CASES)
 
 
 def test_modules_all_have_resource_and_action() -> None:
@@ -333,7 +333,7 @@ def test_resource_deleted_matches_prediction(run: Runner, edge: Edge, name: str)
     run.ok(name, **case.create)
     deleted = apply_and_verify(run, edge, name, state="absent", **{**case.identity, **case.removal})
     assert deleted["changed"]
-    if name not in resource_classes(Fleet):
+    if name not in resource_classes(BulkResource):
         assert deleted[name] is None
 
 

@@ -15,24 +15,24 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 from .._cloudflare.errors import AmbiguousResult, ApiError, CloudflareError, ConnectError
-from .converge import Mode, Outcome, apply, converge, render
+from .converge import ModuleResult, RunOptions, apply, build_diffs, converge
 from .plan import Plan, plan
 from .progress import Progress
-from .resource import Kind, Object, Resource, Spec, Step
+from .resource import Attributes, Convergible, OptionSpec, Resource, Step
 
 NOTHING = Plan(None, None)
-TOLD = 10  # failures in one message; the result names them all
-IN_FULL = 100  # members: a larger fleet is not told of one by one, but for those that changed or failed
+MAX_NAMES_IN_MESSAGE = 10  # failures in one message; the result names them all
+MAX_DETAILED_RESULTS = 100  # members: a larger fleet is not told of one by one, but for those that changed or failed
 
 
-class Unfit(dict[str, t.Any]):
-    """One element of C(Kind.many) as it was given, which is no declaration: C(why)."""
+class InvalidElement(dict[str, t.Any]):
+    """One element of C(Convergible.list_option) as it was given, which is no declaration: C(why)."""
 
-    why = ""
+    error = ""
 
 
 @dataclass
-class Member:
+class BulkMember:
     """One object of the fleet, its plan, and what became of it."""
 
     name: str
@@ -42,25 +42,25 @@ class Member:
     changed: bool = False
     operations: list[str] = field(default_factory=list)
     failure: str = ""
-    counts: bool = True
+    is_primary: bool = True
     """Whether it is one of those that are asked for, and not what goes with them."""
-    doubt: str = ""
+    ambiguous_error: str = ""
     """Why it is not known whether a write was carried out."""
 
     @property
-    def the(self) -> Resource:
+    def require_resource(self) -> Resource:
         """The object, which every member has that did not fail while it was planned."""
         return t.cast(Resource, self.resource)
 
     @property
-    def due(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether it is still to be written."""
         return bool(self.plan.steps and not self.failure and not self.changed)
 
     @property
-    def reached(self) -> Object | None:
+    def reached(self) -> Attributes | None:
         """Return what has become of it, or would."""
-        return self.plan.before if self.failure or self.due else self.plan.after
+        return self.plan.before if self.failure or self.is_pending else self.plan.after
 
     @property
     def result(self) -> dict[str, t.Any]:
@@ -75,10 +75,13 @@ class Member:
         )
 
 
-class Fleet(Kind):
+class BulkResource(Convergible):
     """What a module that takes a whole list is about."""
 
-    pace: t.ClassVar[dict[str, Spec]] = {"concurrency": {"type": "int", "default": 8}, "max_failures": {"type": "int"}}
+    batch_options: t.ClassVar[dict[str, OptionSpec]] = {
+        "concurrency": {"type": "int", "default": 8},
+        "max_failures": {"type": "int"},
+    }
     """The options of every fleet."""
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
@@ -95,45 +98,45 @@ class Fleet(Kind):
         """How the fleet is called in messages."""
 
     @abstractmethod
-    def look(self, names: t.Collection[str] | None = None) -> None:
+    def refresh(self, names: t.Collection[str] | None = None) -> None:
         """Read the listing from which the members are observed; at least what it says of C(names), where only those matter."""
 
     @abstractmethod
     def names(self) -> t.Iterable[str]:
         """Return the names of the members, after C(look)."""
 
-    def leaving(self) -> t.Collection[str]:
+    def names_to_prune(self) -> t.Collection[str]:
         """Return the names of those that are there, are no members, and shall go, after C(look). Raises where that is too much."""
         return ()
 
     @abstractmethod
-    def member(self, name: str, state: str) -> Resource:
+    def build_resource(self, name: str, state: str) -> Resource:
         """Return one member, or one that leaves. Raises where its options are wrong."""
 
-    def companion(self, members: t.Sequence[Member]) -> Resource | None:
+    def linked_resource(self, members: t.Sequence[BulkMember]) -> Resource | None:
         """Return what is kept in step with these members: written after they are, removed before. Its state is among its options."""
         return None
 
-    def needed(self, name: str, companion: Member) -> str:
+    def removal_blocker(self, name: str, companion: BulkMember) -> str:
         """Say why one that leaves has to stay for now, if it does, by what is kept in step."""
         return ""
 
-    def at_once(self, due: t.Sequence[Member]) -> Step | None:
+    def bulk_step(self, due: t.Sequence[BulkMember]) -> Step | None:
         """Return one write that does what the plans of all C(due) members do, if there is one."""
         return None
 
-    def extra(self, members: t.Sequence[Member], companion: Member | None) -> dict[str, t.Any]:
+    def extra_results(self, members: t.Sequence[BulkMember], companion: BulkMember | None) -> dict[str, t.Any]:
         """Return what else the result says."""
         return {}
 
 
 @converge.register
-def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
+def converge_fleet(fleet: BulkResource, mode: RunOptions) -> ModuleResult:
     """Bring every member to what was asked, and what is kept in step with them."""
-    fleet.in_full = mode.diff
-    fleet.look()
+    fleet.needs_full_read = mode.diff
+    fleet.refresh()
     members = [_planned(fleet, name, mode.state) for name in fleet.names()]
-    leaving = [_planned(fleet, name, "absent") for name in fleet.leaving()]
+    leaving = [_planned(fleet, name, "absent") for name in fleet.names_to_prune()]
     companion = _accompanied(fleet, members)
     if not mode.check:
         _refuse_what_stands_on_nothing(fleet, members, companion)
@@ -146,60 +149,66 @@ def converge_fleet(fleet: Fleet, mode: Mode) -> Outcome:
         companion = (
             companion
             if work.is_complete(members)
-            else _accompanied(fleet, [member for member in members if not member.due])
+            else _accompanied(fleet, [member for member in members if not member.is_pending])
         )
         groups = [companion, leaving]
     for member in leaving:
-        member.failure = member.failure or "".join(fleet.needed(member.name, one) for one in companion)
+        member.failure = member.failure or "".join(fleet.removal_blocker(member.name, one) for one in companion)
     for group in groups:
         work.write(group)
         if group is companion and not work.is_complete(group):
             work.stop(f"since {companion[0].name} failed")
     everyone = [*members, *leaving]
     failure = work.failure(everyone, companion)
-    return Outcome(
+    return ModuleResult(
         fleet.name,
-        [member.result for member in everyone if len(everyone) <= IN_FULL or member.changed or member.failure],
+        [
+            member.result
+            for member in everyone
+            if len(everyone) <= MAX_DETAILED_RESULTS or member.changed or member.failure
+        ],
         work.operations,
         diff=[
             one
             for member in (*everyone, *companion)
             if member.changed
-            for one in render(member.the, member.plan.before, member.plan.after)
+            for one in build_diffs(member.require_resource, member.plan.before, member.plan.after)
         ]
         if mode.diff
         else None,
         warnings=[*fleet.warnings, *work.warnings],
-        extra={"summary": _summary(everyone), **fleet.extra(everyone, companion[0] if companion else None)},
+        extra={"summary": _summary(everyone), **fleet.extra_results(everyone, companion[0] if companion else None)},
         failure=failure,
     )
 
 
-def _planned(fleet: Fleet, name: str, state: str) -> Member:
+def _planned(fleet: BulkResource, name: str, state: str) -> BulkMember:
     try:
-        resource = fleet.member(name, state)
-        return Member(name, resource, plan(resource, resource.observe(), state), state)
+        resource = fleet.build_resource(name, state)
+        return BulkMember(name, resource, plan(resource, resource.observe(), state), state)
     except CloudflareError as error:
         if _concerns_all(error):
             raise
-        return Member(name, state=state, failure=str(error))
+        return BulkMember(name, state=state, failure=str(error))
 
 
-def _accompanied(fleet: Fleet, members: t.Sequence[Member]) -> list[Member]:
+def _accompanied(fleet: BulkResource, members: t.Sequence[BulkMember]) -> list[BulkMember]:
     """Return the companion of the members that have not failed, planned; none, or one."""
-    resource = fleet.companion([member for member in members if not member.failure])
+    resource = fleet.linked_resource([member for member in members if not member.failure])
     if resource is None:
         return []
     state = resource.options["state"]
-    return [Member(resource.name, resource, plan(resource, resource.observe(), state), state, counts=False)]
+    return [BulkMember(resource.name, resource, plan(resource, resource.observe(), state), state, is_primary=False)]
 
 
-def _refuse_what_stands_on_nothing(fleet: Fleet, members: t.Sequence[Member], companion: t.Sequence[Member]) -> None:
+def _refuse_what_stands_on_nothing(
+    fleet: BulkResource, members: t.Sequence[BulkMember], companion: t.Sequence[BulkMember]
+) -> None:
     """Name what everything stands on and is not there, before the first write."""
-    wanted = [member for member in (*members, *companion) if member.due and member.plan.after]
+    wanted = [member for member in (*members, *companion) if member.is_pending and member.plan.after]
     missing = [
         *(fleet.missing if wanted else []),
-        *(reason for member in wanted if member in companion for reason in member.the.missing),
+        *(reason for member in wanted if member in companion for reason in member.require_resource.missing),
     ]
     if missing:
         raise CloudflareError(" ".join(missing))
@@ -213,50 +222,60 @@ def _concerns_all(error: CloudflareError) -> bool:
 class Work:
     """The writing of a fleet: what was sent, what went wrong, and whether to go on."""
 
-    def __init__(self, fleet: Fleet, mode: Mode, members: t.Sequence[Member]) -> None:
+    def __init__(self, fleet: BulkResource, mode: RunOptions, members: t.Sequence[BulkMember]) -> None:
         self.operations: list[str] = []
         self.warnings: list[str] = []
         self._fleet, self._mode = fleet, mode
         self._why_stopped = ""
         self._tolerated: int | None = fleet.options["max_failures"]
         self._failures = 0
-        self._progress = Progress(fleet.label, sum(member.due for member in members), fleet.client.rate_limiter)
+        self._progress = Progress(fleet.label, sum(member.is_pending for member in members), fleet.client.rate_limiter)
         for member in members:
             if member.failure:
                 self._count_failure()
 
-    def is_complete(self, members: t.Sequence[Member]) -> bool:
+    def is_complete(self, members: t.Sequence[BulkMember]) -> bool:
         """Whether these have become what their plans say, or would."""
-        return not any(member.failure or member.due for member in members)
+        return not any(member.failure or member.is_pending for member in members)
 
     def stop(self, why: str) -> None:
         """Begin no more members."""
         self._why_stopped = self._why_stopped or why
 
-    def write(self, group: t.Sequence[Member]) -> None:
+    def write(self, group: t.Sequence[BulkMember]) -> None:
         """Do what the plans of these members say."""
-        due = [member for member in group if member.due]
-        at_once = self._fleet.at_once(due)
+        due = [member for member in group if member.is_pending]
+        at_once = self._fleet.bulk_step(due)
         if self._mode.check:
             self._foresee(due, at_once)
             return
         if at_once and not self._why_stopped:
             self._do_at_once(due, at_once)
-            due = [member for member in due if member.due]
+            due = [member for member in due if member.is_pending]
         self._apply_each(due)
-        late = self._unsettled([member for member in due if (member.changed and member.the.reads_back) or member.doubt])
+        late = self._unsettled(
+            [
+                member
+                for member in due
+                if (member.changed and member.require_resource.verify_after_write) or member.ambiguous_error
+            ]
+        )
         for member in due:
-            if member.doubt:
+            if member.ambiguous_error:
                 self._end_doubt(member, carried_out=member not in late)
         self.operations += [operation for member in due for operation in member.operations]
         self._warn_of([member for member in late if not member.failure])
 
-    def failure(self, members: t.Sequence[Member], companion: t.Sequence[Member]) -> str:
+    def failure(self, members: t.Sequence[BulkMember], companion: t.Sequence[BulkMember]) -> str:
         """Return why the task fails, if it does. What is tolerated becomes a warning."""
         failed = [member for member in members if member.failure]
-        left = sum(member.due for member in (*members, *companion))
+        left = sum(member.is_pending for member in (*members, *companion))
         told = [f"{len(failed)} of {len(members)} failed."] if failed else []
-        told += [f"{member.name}: {member.failure}" for member in (*failed[:TOLD], *companion) if member.failure]
+        told += [
+            f"{member.name}: {member.failure}"
+            for member in (*failed[:MAX_NAMES_IN_MESSAGE], *companion)
+            if member.failure
+        ]
         told += (
             [f"Broken off, {self._why_stopped}: {left} were not begun. Run again, and it goes on from there."]
             if left
@@ -268,17 +287,17 @@ class Work:
             return ""
         return message
 
-    def _foresee(self, due: t.Sequence[Member], at_once: Step | None) -> None:
+    def _foresee(self, due: t.Sequence[BulkMember], at_once: Step | None) -> None:
         self.operations += (
             [str(at_once)] if at_once else [operation for member in due for operation in member.plan.operations]
         )
         for member in due:
             member.changed = True
 
-    def _do_at_once(self, due: t.Sequence[Member], step: Step) -> None:
+    def _do_at_once(self, due: t.Sequence[BulkMember], step: Step) -> None:
         lost = False
         try:
-            self._fleet.client.write(step.method, step.path, **step.how())
+            self._fleet.client.write(step.method, step.path, **step.request())
         except AmbiguousResult:
             lost = True
         except CloudflareError as error:
@@ -291,39 +310,39 @@ class Work:
             member.changed = member not in left
             self._progress.step(member.changed, failed=False)
 
-    def _apply_each(self, due: t.Sequence[Member]) -> None:
+    def _apply_each(self, due: t.Sequence[BulkMember]) -> None:
         self._fleet.client.rate_limiter.on_wait = self._progress.wait
         with ThreadPoolExecutor(self._fleet.options["concurrency"]) as pool:
             try:
                 for ended in as_completed([pool.submit(self._apply, member) for member in due]):
                     member = ended.result()
-                    if member.counts:
+                    if member.is_primary:
                         self._progress.step(member.changed, bool(member.failure))
             except BaseException:
                 self._why_stopped = "interrupted"
                 raise
 
-    def _apply(self, member: Member) -> Member:
+    def _apply(self, member: BulkMember) -> BulkMember:
         if self._why_stopped:
             return member
         try:
-            apply(member.the, member.plan, member.operations)
+            apply(member.require_resource, member.plan, member.operations)
         except AmbiguousResult as lost:
-            member.doubt = str(lost)
+            member.ambiguous_error = str(lost)
         except CloudflareError as error:
             self._fail(member, error)
-        member.changed = bool(member.operations or member.doubt)
+        member.changed = bool(member.operations or member.ambiguous_error)
         return member
 
-    def _end_doubt(self, member: Member, carried_out: bool) -> None:
+    def _end_doubt(self, member: BulkMember, carried_out: bool) -> None:
         """Say what became of a member of which a write was sent and its answer was lost."""
         if carried_out:
             member.operations = member.plan.operations
             return
-        member.failure, member.changed = member.doubt, bool(member.operations)
+        member.failure, member.changed = member.ambiguous_error, bool(member.operations)
         self._count_failure()
 
-    def _fail(self, member: Member, error: CloudflareError) -> None:
+    def _fail(self, member: BulkMember, error: CloudflareError) -> None:
         member.failure = str(error)
         self._count_failure()
         if _concerns_all(error):
@@ -334,27 +353,31 @@ class Work:
         if self._tolerated is not None and self._failures > self._tolerated:
             self.stop(f"since more than max_failures ({self._tolerated}) failed")
 
-    def _unsettled(self, due: t.Sequence[Member]) -> list[Member]:
+    def _unsettled(self, due: t.Sequence[BulkMember]) -> list[BulkMember]:
         """Return the members that a fresh listing does not yet show as they should be, after patience."""
         left = list(due)
         for member in left:
-            member.the.written()
-        for _waited in self._mode.looks() if left else ():
+            member.require_resource.after_write()
+        for _waited in self._mode.poll() if left else ():
             self._fleet.client.invalidate()
-            self._fleet.look([member.name for member in left])
-            left = [member for member in left if plan(member.the, member.the.observe(), member.state).steps]
+            self._fleet.refresh([member.name for member in left])
+            left = [
+                member
+                for member in left
+                if plan(member.require_resource, member.require_resource.observe(), member.state).steps
+            ]
             if not left:
                 break
         return left
 
-    def _warn_of(self, late: t.Sequence[Member]) -> None:
+    def _warn_of(self, late: t.Sequence[BulkMember]) -> None:
         if late:
-            names = ", ".join(member.the.label for member in late[:TOLD])
+            names = ", ".join(member.require_resource.label for member in late[:MAX_NAMES_IN_MESSAGE])
             self.warnings.append(
                 f"Cloudflare accepted the writes, but its listing does not show all of them yet: {len(late)}, such as {names}."
             )
 
 
-def _summary(members: t.Sequence[Member]) -> dict[str, int]:
+def _summary(members: t.Sequence[BulkMember]) -> dict[str, int]:
     failed = sum(bool(member.failure) for member in members)
     return {"total": len(members), "changed": sum(member.changed for member in members), "failed": failed}

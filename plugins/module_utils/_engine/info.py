@@ -9,35 +9,37 @@ from __future__ import annotations
 import typing as t
 from abc import abstractmethod
 
-from .converge import Mode, Outcome, converge
-from .plan import differs, knowable
-from .resource import Kind, Object
+from .converge import ModuleResult, RunOptions, converge
+from .plan import field_differs, is_known
+from .resource import Attributes, Convergible
 
 
-class Info(Kind):
+class Info(Convergible):
     """What a module that only looks is about. C(identity) says where the objects are, and C(fields) by what they are chosen."""
 
-    plural: t.ClassVar[str]
+    result_key: t.ClassVar[str]
     """The name of the list in the result."""
-    stateful = False
+    has_state = False
 
     @abstractmethod
-    def listed(self) -> t.Iterable[Object]:
+    def list_objects(self) -> t.Iterable[Attributes]:
         """Read the objects, in the shape in which their own module returns them; none where what they are in is missing."""
 
-    def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
+    def fetch_details(self, chosen: t.Iterable[Attributes]) -> t.Iterable[Attributes]:
         """Return the chosen objects with what only further requests tell, but for those that are gone by then."""
         return chosen
 
-    def chosen(self) -> t.Iterator[Object]:
+    def filter_objects(self) -> t.Iterator[Attributes]:
         """Yield the objects that differ in none of the given fields."""
-        asked = [field for field in self.fields if field.name in self.given]
-        for thing in self.listed():
-            if not any(differs(field, thing.get(field.name), self.given[field.name]) for field in asked):
+        asked = [field for field in self.fields if field.name in self.user_params]
+        for thing in self.list_objects():
+            if not any(field_differs(field, thing.get(field.name), self.user_params[field.name]) for field in asked):
                 yield thing
 
 
 @converge.register
-def converge_info(info: Info, mode: Mode) -> Outcome:
+def converge_info(info: Info, mode: RunOptions) -> ModuleResult:
     """Tell what there is. In something that only a run would make there is nothing yet."""
-    return Outcome(info.plural, list(info.deepened(info.chosen())) if knowable(info.given) else [])
+    return ModuleResult(
+        info.result_key, list(info.fetch_details(info.filter_objects())) if is_known(info.user_params) else []
+    )

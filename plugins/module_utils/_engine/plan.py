@@ -9,15 +9,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .resource import DIFFERENT, UNKNOWN, Field, Object, Resource, Step, identical
+from .resource import DIFFERENT, UNKNOWN, Attributes, Field, Resource, Step, json_equal
 
 
 @dataclass(frozen=True)
 class Plan:
     """What check mode prints, diff shows and a run applies. C(before) and C(after) are None where there is no object."""
 
-    before: Object | None
-    after: Object | None
+    before: Attributes | None
+    after: Attributes | None
     steps: tuple[Step, ...] = ()
     changed: tuple[str, ...] = ()
 
@@ -27,30 +27,30 @@ class Plan:
         return [str(step) for step in self.steps]
 
 
-def knowable(value: t.Any) -> bool:
+def is_known(value: t.Any) -> bool:
     """Whether nothing in C(value) waits for the server."""
     match value:
         case dict():
-            return all(map(knowable, value.values()))
+            return all(map(is_known, value.values()))
         case list() | tuple():
-            return all(map(knowable, value))
+            return all(map(is_known, value))
         case _:
             return bool(value != UNKNOWN)
 
 
-def differs(field: Field, before: t.Any, after: t.Any) -> bool:
+def field_differs(field: Field, before: t.Any, after: t.Any) -> bool:
     """Whether a field is not yet what it shall be. What is not known yet is different."""
-    return not knowable(after) or before == DIFFERENT or not identical(field.normalize(before), field.normalize(after))
+    return not is_known(after) or before == DIFFERENT or not json_equal(field.normalize(before), field.normalize(after))
 
 
-def plan(resource: Resource, before: Object | None, state: str = "present") -> Plan:
+def plan(resource: Resource, before: Attributes | None, state: str = "present") -> Plan:
     """Return the way from C(before) to what the user wants. Pure: makes no request."""
     if state == "absent":
         resource.guard(before, None)
         return Plan(before, None, tuple(resource.delete(before)) if before else ())
-    wanted = resource.wanted(before)
+    wanted = resource.desired(before)
     if before is None:
-        blank = dict.fromkeys((*resource.filled, *resource.touched), UNKNOWN)
+        blank = dict.fromkeys((*resource.computed, *resource.computed_on_write), UNKNOWN)
         initial = {field.name: field.initial for field in resource.fields}
         after = {**blank, **_identity(resource), **initial, **wanted}
         resource.guard(None, after)
@@ -58,15 +58,15 @@ def plan(resource: Resource, before: Object | None, state: str = "present") -> P
     changed = tuple(
         field.name
         for field in resource.fields
-        if field.name in wanted and differs(field, before.get(field.name), wanted[field.name])
+        if field.name in wanted and field_differs(field, before.get(field.name), wanted[field.name])
     )
     after = {**before, **{name: wanted[name] for name in changed}}
     resource.guard(before, after)
     steps = tuple(resource.update(before, after, changed))
     if steps:
-        after = {**after, **dict.fromkeys(resource.touched, UNKNOWN)}
+        after = {**after, **dict.fromkeys(resource.computed_on_write, UNKNOWN)}
     return Plan(before, after, steps, changed)
 
 
-def _identity(resource: Resource) -> Object:
+def _identity(resource: Resource) -> Attributes:
     return {name: resource.options[name] for name in resource.identity if resource.options.get(name) is not None}

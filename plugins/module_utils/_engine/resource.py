@@ -16,24 +16,24 @@ from dataclasses import dataclass, field
 
 from .._cloudflare.client import ApiResponse, Client
 
-Object = dict[str, t.Any]
-Spec = t.Mapping[str, t.Any]
+Attributes = dict[str, t.Any]
+OptionSpec = t.Mapping[str, t.Any]
 
 DIFFERENT = "(changed, not read)"  # what is there in place of what is wanted, where that is enough to know
 UNKNOWN = "(known after apply)"  # what only the server can fill in; compares as different, never travels
 
 
-def same(value: t.Any) -> t.Any:
+def unchanged(value: t.Any) -> t.Any:
     """Compare as it is."""
     return value
 
 
-def identical(one: t.Any, other: t.Any) -> bool:
+def json_equal(one: t.Any, other: t.Any) -> bool:
     """Whether two values are the same as JSON: true is not 1 there, as it is in Python."""
     return repr(one) == repr(other) or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def unordered(value: t.Any) -> t.Any:
+def as_set(value: t.Any) -> t.Any:
     """Compare a list of strings as a set. Null is the empty one."""
     return sorted(set(value or []))
 
@@ -47,8 +47,8 @@ class Field:
     """
 
     name: str
-    spec: Spec | None
-    normalize: t.Callable[[t.Any], t.Any] = same
+    spec: OptionSpec | None
+    normalize: t.Callable[[t.Any], t.Any] = unchanged
     initial: t.Any = UNKNOWN
     removed: t.Any = None
 
@@ -62,19 +62,19 @@ class Step:
 
     method: str
     path: str
-    how: t.Callable[[], t.Mapping[str, t.Any]] = field(default=dict, compare=False)
-    accept: t.Callable[[ApiResponse], None] = field(default=lambda answer: None, compare=False)
+    request: t.Callable[[], t.Mapping[str, t.Any]] = field(default=dict, compare=False)
+    on_response: t.Callable[[ApiResponse], None] = field(default=lambda answer: None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
 
-def body(value: t.Any) -> t.Callable[[], t.Mapping[str, t.Any]]:
+def json_body(value: t.Any) -> t.Callable[[], t.Mapping[str, t.Any]]:
     """Send C(value) as JSON."""
     return lambda: {"json": value}
 
 
-class Kind(ABC):
+class Convergible(ABC):
     """What a module is about. An instance is what one task wants.
 
     C(given) holds what the user gave, and only that; C(options) every option with its default.
@@ -82,23 +82,23 @@ class Kind(ABC):
 
     name: t.ClassVar[str]
     """The name of the module, and of the object in its result."""
-    identity: t.ClassVar[t.Mapping[str, Spec]] = {}
+    identity: t.ClassVar[t.Mapping[str, OptionSpec]] = {}
     """The options that say which object is meant."""
     fields: t.ClassVar[tuple[Field, ...]] = ()
     """What is owned of it."""
-    controls: t.ClassVar[t.Mapping[str, Spec]] = {}
+    behavior_options: t.ClassVar[t.Mapping[str, OptionSpec]] = {}
     """The options that say how, not what."""
-    rules: t.ClassVar[t.Mapping[str, t.Any]] = {}
+    argument_rules: t.ClassVar[t.Mapping[str, t.Any]] = {}
     """What Ansible checks between options: mutually_exclusive, required_if, ..."""
-    stateful: t.ClassVar[bool] = True
+    has_state: t.ClassVar[bool] = True
     """Whether there is an option C(state)."""
-    many: t.ClassVar[str] = ""
+    list_option: t.ClassVar[str] = ""
     """The option that lists many objects, each of which is checked by itself: one that is wrong does not keep the others from their due."""
-    in_full: bool = False
+    needs_full_read: bool = False
     """Whether somebody wants to see all that is, and not only whether it differs."""
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
-        self.client, self.given, self.options = client, given, options
+        self.client, self.user_params, self.options = client, given, options
 
     @property
     def warnings(self) -> list[str]:
@@ -106,19 +106,23 @@ class Kind(ABC):
         return []
 
     @classmethod
-    def spec(cls) -> dict[str, Spec]:
+    def spec(cls) -> dict[str, OptionSpec]:
         """Return the Ansible options of this kind."""
-        return {**cls.identity, **{field.name: field.spec for field in cls.fields if field.spec}, **cls.controls}
+        return {
+            **cls.identity,
+            **{field.name: field.spec for field in cls.fields if field.spec},
+            **cls.behavior_options,
+        }
 
 
-class Resource(Kind):
+class Resource(Convergible):
     """One object of the API."""
 
-    filled: t.ClassVar[tuple[str, ...]] = ()
+    computed: t.ClassVar[tuple[str, ...]] = ()
     """What the server fills in when the object is made."""
-    touched: t.ClassVar[tuple[str, ...]] = ()
+    computed_on_write: t.ClassVar[tuple[str, ...]] = ()
     """What the server fills in anew at every change."""
-    reads_back: t.ClassVar[bool] = True
+    verify_after_write: t.ClassVar[bool] = True
     """Whether a write is proven by reading it back; else by its answer."""
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
@@ -132,44 +136,44 @@ class Resource(Kind):
         """How the object is called in messages and diffs."""
 
     @abstractmethod
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         """Read the object as it is; None where there is none, also where what it lives in is missing."""
 
     @abstractmethod
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         """Return the writes that make the object."""
 
     @abstractmethod
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         """Return the writes that turn C(before) into C(after), of which the fields C(changed) differ."""
 
     @abstractmethod
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         """Return the writes that remove the object."""
 
-    def wanted(self, before: Object | None) -> Object:
+    def desired(self, before: Attributes | None) -> Attributes:
         """Return the given fields as they shall be. C(before) is there for fields that are merged into what exists."""
         return {
-            field.name: field.removed if self.given[field.name] is None else self.given[field.name]
+            field.name: field.removed if self.user_params[field.name] is None else self.user_params[field.name]
             for field in self.fields
-            if field.name in self.given
+            if field.name in self.user_params
         }
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         """Refuse what must not be done to this object unasked. Runs before anything is written, in check mode too."""
 
-    def written(self) -> None:
+    def after_write(self) -> None:
         """Called between the writes and the reading back."""
 
-    def details(self) -> list[Object]:
+    def extra_diffs(self) -> list[Attributes]:
         """Return more diffs, in Ansible's form, of what C(shown) tells only in sum."""
         return []
 
-    def awaited(self, thing: Object) -> str:
+    def pending_reason(self, thing: Attributes) -> str:
         """Say what has yet to happen to the object before the task ends; nothing where it waits for nothing. The option C(wait_timeout) says how long."""
         return ""
 
-    def shown(self, thing: Object | None) -> Object:
+    def diff_view(self, thing: Attributes | None) -> Attributes:
         """Return what a diff shows of the object: identity and fields, not what the server fills in."""
         own = (*self.identity, *(field.name for field in self.fields))
         return {key: thing[key] for key in own if key in thing} if thing else {}

@@ -7,30 +7,30 @@
 from __future__ import annotations
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.converge import Mode, Outcome, converge
-from .._engine.resource import Kind
+from .._engine.converge import ModuleResult, RunOptions, converge
+from .._engine.resource import Convergible
 
 SAFE_METHODS = ("GET", "HEAD")
 METHODS = (*SAFE_METHODS, "POST", "PUT", "PATCH", "DELETE")
 
 
-class Api(Kind):
+class Api(Convergible):
     """One API request. Every request except GET and HEAD counts as a change."""
 
     name = "api"
     identity = {"path": {"type": "str", "required": True}}
-    controls = {
+    behavior_options = {
         "method": {"type": "str", "choices": list(METHODS), "default": "GET"},
         "query": {"type": "dict"},
         "body": {"type": "raw"},
         "headers": {"type": "dict"},
         "paginate": {"type": "bool", "default": False},
     }
-    stateful = False
+    has_state = False
 
 
 @converge.register
-def converge_api(api: Api, mode: Mode) -> Outcome:
+def converge_api(api: Api, mode: RunOptions) -> ModuleResult:
     """Send the request. In check mode, send only reads."""
     options, method = api.options, api.options["method"]
     path = "/" + str(options["path"]).lstrip("/")
@@ -40,13 +40,13 @@ def converge_api(api: Api, mode: Mode) -> Outcome:
         raise CloudflareError(f"paginate: {method} requests have no pages. Use method: GET, or set paginate: false.")
     arguments = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
     if options["paginate"]:
-        return Outcome(api.name, api.client.list_all(path, **(options["query"] or {})))
+        return ModuleResult(api.name, api.client.list_all(path, **(options["query"] or {})))
     if method in SAFE_METHODS:
         answer = api.client.call(method, path, **arguments)
-        return Outcome(
+        return ModuleResult(
             api.name, answer.result if "json" in answer.content_type else answer.content.decode(errors="replace")
         )
     api.client.invalidate()
-    return Outcome(
+    return ModuleResult(
         api.name, None if mode.check else api.client.call(method, path, **arguments).result, [f"{method} {path}"]
     )

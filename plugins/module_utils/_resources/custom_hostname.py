@@ -10,18 +10,18 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Spec, Step, body
+from .._engine.resource import UNKNOWN, Attributes, Field, OptionSpec, Step, json_body
 from .zone import HOSTNAME, ZoneInfo, ZoneResource, normalize_hostname
 
-ON_OFF: Spec = {"type": "str", "choices": ["on", "off"]}
-SETTINGS: dict[str, Spec] = {
+ON_OFF: OptionSpec = {"type": "str", "choices": ["on", "off"]}
+SETTINGS: dict[str, OptionSpec] = {
     "http2": ON_OFF,
     "tls_1_3": ON_OFF,
     "early_hints": ON_OFF,
     "min_tls_version": {"type": "str", "choices": ["1.0", "1.1", "1.2", "1.3"]},
     "ciphers": {"type": "list", "elements": "str"},
 }
-SSL: dict[str, Spec] = {
+SSL: dict[str, OptionSpec] = {
     "method": {"type": "str", "choices": ["http", "txt", "email"]},
     "type": {"type": "str", "choices": ["dv"]},
     "certificate_authority": {"type": "str"},
@@ -31,13 +31,13 @@ SSL: dict[str, Spec] = {
 }
 DELETING_STATUSES = ("pending_deletion", "deleted")  # deletion is asynchronous
 # The choices of wait_for, with the condition that ends the wait.
-WAIT_CONDITIONS: t.Mapping[str, t.Callable[[Object], bool]] = {
+WAIT_CONDITIONS: t.Mapping[str, t.Callable[[Attributes], bool]] = {
     "validation_records": lambda item: item["ssl_status"] != "initializing",
     "active": lambda item: item["status"] == "active" and item["ssl_status"] in (None, "active"),
 }
 
 
-def normalize_ssl(ssl: t.Mapping[str, t.Any] | None) -> Object | None:
+def normalize_ssl(ssl: t.Mapping[str, t.Any] | None) -> Attributes | None:
     """Normalize the API's C(ssl) object to the managed keys. Return None without a certificate."""
     if not ssl:
         return None
@@ -57,7 +57,7 @@ def strip_unknown(value: t.Any) -> t.Any:
 
 def required_dns_records(
     found: t.Mapping[str, t.Any], validation_records: t.Iterable[t.Mapping[str, t.Any]]
-) -> list[Object]:
+) -> list[Attributes]:
     """Return the DNS records that the customer must create to validate the hostname and its certificate."""
     owner = found.get("ownership_verification") or {}
     own = (
@@ -73,7 +73,7 @@ def required_dns_records(
     ]
 
 
-def from_api(found: Object, zone: str) -> Object:
+def from_api(found: Attributes, zone: str) -> Attributes:
     """Convert an API object to a custom hostname."""
     ssl = found.get("ssl") or {}
     validation_records = ssl.get("validation_records") or []
@@ -85,7 +85,7 @@ def from_api(found: Object, zone: str) -> Object:
         "custom_metadata": found.get("custom_metadata") or {},
         **{
             key: found.get(key)
-            for key in (*CustomHostname.filled, "status", "ownership_verification", "ownership_verification_http")
+            for key in (*CustomHostname.computed, "status", "ownership_verification", "ownership_verification_http")
         },
         "verification_errors": found.get("verification_errors") or [],
         "ssl_status": ssl.get("status"),
@@ -111,15 +111,15 @@ class CustomHostname(ZoneResource):
         ),
         Field("custom_origin_sni", {"type": "str"}, lambda sni: sni or None, initial=None),
     )
-    controls = {
-        **ZoneResource.controls,
+    behavior_options = {
+        **ZoneResource.behavior_options,
         "wait_for": {"type": "str", "choices": list(WAIT_CONDITIONS)},
         "wait_timeout": {"type": "int", "default": 300},
     }
-    rules = {**ZoneResource.rules, "required_one_of": [("zone", "zone_id")]}
+    argument_rules = {**ZoneResource.argument_rules, "required_one_of": [("zone", "zone_id")]}
     collection = ("custom_hostnames",)
-    filled = ("id", "created_at")
-    touched = (
+    computed = ("id", "created_at")
+    computed_on_write = (
         *("status", "ssl_status", "dns_records", "ownership_verification", "ownership_verification_http"),
         *("validation_records", "validation_errors", "verification_errors"),
     )
@@ -145,7 +145,7 @@ class CustomHostname(ZoneResource):
     def label(self) -> str:
         return f"custom hostname {self.options['hostname']!r}"
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         self._resolve_zone()
         listed = (
             [] if self._zone == UNKNOWN else self.client.list_all(self._path(), hostname=self.lookup_host, per_page=50)
@@ -160,8 +160,8 @@ class CustomHostname(ZoneResource):
         )
         return from_api(found, self._zone) if found else None
 
-    def wanted(self, before: Object | None) -> Object:
-        wanted = super().wanted(before)
+    def desired(self, before: Attributes | None) -> Attributes:
+        wanted = super().desired(before)
         if "ssl" in wanted:
             current_ssl = (before or {}).get("ssl") or {**dict.fromkeys(SSL, UNKNOWN), "type": "dv"}
             settings = wanted["ssl"].get("settings", {})
@@ -173,14 +173,14 @@ class CustomHostname(ZoneResource):
             }
         return wanted
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         ssl = (after or {}).get("ssl")
         if isinstance(ssl, dict) and ssl["method"] == UNKNOWN:
             raise CloudflareError(
                 f"ssl: the certificate of {self.label} needs a validation method. Set method to http, txt or email."
             )
 
-    def awaited(self, thing: Object) -> str:
+    def pending_reason(self, thing: Attributes) -> str:
         condition = self.options.get("wait_for")
         if not condition or WAIT_CONDITIONS[condition](thing):
             return ""
@@ -193,29 +193,29 @@ class CustomHostname(ZoneResource):
         ]
         return f"it is {thing['status']}, its certificate {thing['ssl_status'] or 'none'}" + ".".join(["", *details])
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         after["zone_id"] = self._zone
         own = strip_unknown({field.name: after[field.name] for field in self.fields if after[field.name]})
-        return [Step("POST", self._path(), body({"hostname": self.lookup_host, **own}))]
+        return [Step("POST", self._path(), json_body({"hostname": self.lookup_host, **own}))]
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         patch = {name: strip_unknown(after[name]) for name in changed}
-        return [Step("PATCH", self._path(before["id"]), body(patch))] if changed else []
+        return [Step("PATCH", self._path(before["id"]), json_body(patch))] if changed else []
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["id"]))]
 
 
 class CustomHostnameInfo(ZoneInfo):
     """Information about the custom hostnames of a zone, except those under deletion."""
 
-    name, plural = "custom_hostname_info", "custom_hostnames"
+    name, result_key = "custom_hostname_info", "custom_hostnames"
     fields = (
         Field("hostname", {"type": "str"}, normalize_hostname),
         Field("status", {"type": "str"}),
         Field("ssl_status", {"type": "str"}),
     )
-    rules = CustomHostname.rules
+    argument_rules = CustomHostname.argument_rules
     collection = CustomHostname.collection
     from_api = staticmethod(from_api)
 
@@ -227,5 +227,5 @@ class CustomHostnameInfo(ZoneInfo):
     def list_params(self) -> dict[str, t.Any]:
         return {"hostname": normalize_hostname(self.options["hostname"] or "") or None, "per_page": 50}
 
-    def listed(self) -> t.Iterable[Object]:
-        return [item for item in super().listed() if item["status"] not in DELETING_STATUSES]
+    def list_objects(self) -> t.Iterable[Attributes]:
+        return [item for item in super().list_objects() if item["status"] not in DELETING_STATUSES]

@@ -11,7 +11,7 @@ import typing as t
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
-from .._engine.resource import Field, Object, Resource, Step, body
+from .._engine.resource import Attributes, Field, Resource, Step, json_body
 
 ROOT = ("workers", "dispatch", "namespaces")
 COMPUTED = ("namespace_id", "script_count", "created_on", "created_by")
@@ -23,7 +23,7 @@ def scripts_path(client: Client, namespace: str, *parts: str) -> str:
     return client.account(*ROOT, namespace, "scripts", *parts)
 
 
-def from_api(namespace: t.Mapping[str, t.Any]) -> Object:
+def from_api(namespace: t.Mapping[str, t.Any]) -> Attributes:
     """Convert an API object, which has C(namespace_name) for the name, to a dispatch namespace."""
     return {
         "name": namespace["namespace_name"],
@@ -40,8 +40,8 @@ class DispatchNamespace(Resource):
         Field("name", None),
         Field("trusted_workers", {"type": "bool"}, bool, initial=False, removed=False),
     )
-    controls = {"new_name": {"type": "str"}, "force": {"type": "bool", "default": False}}
-    filled, touched = COMPUTED, COMPUTED_ON_WRITE
+    behavior_options = {"new_name": {"type": "str"}, "force": {"type": "bool", "default": False}}
+    computed, computed_on_write = COMPUTED, COMPUTED_ON_WRITE
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -62,11 +62,11 @@ class DispatchNamespace(Resource):
     def _path(self, *name: str) -> str:
         return self.client.account(*ROOT, *name)
 
-    def _read(self, name: str) -> Object | None:
+    def _read(self, name: str) -> Attributes | None:
         found = self.client.get_or_none(self._path(name))
         return from_api(found.result) if found and found.result else None
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         old, new_name = self._read(self.options["name"]), self.options.get("new_name")
         new = self._read(new_name) if new_name and new_name != self.options["name"] else None
         if old and new:
@@ -80,44 +80,46 @@ class DispatchNamespace(Resource):
             )
         return found
 
-    def wanted(self, before: Object | None) -> Object:
-        wanted = {**super().wanted(before), "name": self.options.get("new_name") or self.options["name"]}
+    def desired(self, before: Attributes | None) -> Attributes:
+        wanted = {**super().desired(before), "name": self.options.get("new_name") or self.options["name"]}
         if before and before["trusted_workers"] is None and "trusted_workers" in wanted:
             # Some API responses omit trusted_workers; an unknown value must not cause a change.
             del wanted["trusted_workers"]
             self._trust_not_comparable |= not self._verifying
         return wanted
 
-    def written(self) -> None:
+    def after_write(self) -> None:
         self._verifying = True
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if before and after is None and before["script_count"] and not self.options["force"]:
             raise CloudflareError(
                 f"{self.label} still contains {before['script_count']} Workers, which would be deleted with it."
                 " Remove them first, or set force: true to delete them too."
             )
 
-    def create(self, after: Object) -> t.Iterable[Step]:
-        yield Step("POST", self._path(), body({"name": after["name"]}))
+    def create(self, after: Attributes) -> t.Iterable[Step]:
+        yield Step("POST", self._path(), json_body({"name": after["name"]}))
         if after["trusted_workers"]:
             # The API documents trusted_workers only for PUT.
             yield from self.update(after, after, ("trusted_workers",))
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        trusted = self.given.get("trusted_workers") if after["trusted_workers"] is None else after["trusted_workers"]
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
+        trusted = (
+            self.user_params.get("trusted_workers") if after["trusted_workers"] is None else after["trusted_workers"]
+        )
         config = {"name": after["name"], **({} if trusted is None else {"trusted_workers": trusted})}
-        return [Step("PUT", self._path(before["name"]), body(config))] if changed else []
+        return [Step("PUT", self._path(before["name"]), json_body(config))] if changed else []
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["name"]))]
 
 
 class DispatchNamespaceInfo(Info):
     """Information about the dispatch namespaces of the account."""
 
-    name, plural = "dispatch_namespace_info", "dispatch_namespaces"
+    name, result_key = "dispatch_namespace_info", "dispatch_namespaces"
     fields = (Field("name", {"type": "str", "aliases": ["namespace"]}),)
 
-    def listed(self) -> t.Iterable[Object]:
+    def list_objects(self) -> t.Iterable[Attributes]:
         return map(from_api, self.client.list_all(self.client.account(*ROOT)))

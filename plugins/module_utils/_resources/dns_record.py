@@ -13,7 +13,7 @@ import typing as t
 
 from .._cloudflare.client import ApiResponse, Client
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Step, body, identical, same, unordered
+from .._engine.resource import UNKNOWN, Attributes, Field, Step, as_set, json_body, json_equal, unchanged
 from .zone import ZoneInfo, ZoneResource, normalize_hostname
 
 NAME = re.compile(r"(\*|[a-z0-9_-]{1,63})(\.(\*|[a-z0-9_-]{1,63}))+")
@@ -50,7 +50,7 @@ NORMALIZERS: t.Mapping[str, t.Callable[[str], str]] = {
 }
 
 
-def from_api(record: Object, zone: str) -> Object:
+def from_api(record: Attributes, zone: str) -> Attributes:
     """Convert an API object to a DNS record."""
     owned = {field.name: record.get(field.name) for field in DNSRecord.fields}
     kept = {key: record.get(key) for key in ("id", "name", "type", "created_on", "modified_on")}
@@ -72,11 +72,11 @@ class DNSRecord(ZoneResource):
         Field("ttl", {"type": "int"}, initial=TTL_AUTO, removed=TTL_AUTO),
         Field("priority", {"type": "int"}, initial=None),
         Field("comment", {"type": "str"}, lambda comment: comment or None, initial=None),
-        Field("tags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
+        Field("tags", {"type": "list", "elements": "str"}, as_set, initial=[], removed=[]),
     )
-    controls = {**ZoneResource.controls, "multi_value": {"type": "bool"}}
+    behavior_options = {**ZoneResource.behavior_options, "multi_value": {"type": "bool"}}
     collection = ("dns_records",)
-    filled, touched = ("id", "created_on"), ("modified_on",)
+    computed, computed_on_write = ("id", "created_on"), ("modified_on",)
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -118,9 +118,9 @@ class DNSRecord(ZoneResource):
 
     @property
     def _normalize(self) -> t.Callable[[str], str]:
-        return NORMALIZERS.get(self.options["type"], same)
+        return NORMALIZERS.get(self.options["type"], unchanged)
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         self._resolve_zone()
         listed = (
             []
@@ -135,12 +135,12 @@ class DNSRecord(ZoneResource):
             ]
         )
 
-    def _match_record(self, records: t.Sequence[Object]) -> Object | None:
+    def _match_record(self, records: t.Sequence[Attributes]) -> Attributes | None:
         """Select the record to manage among those of the same name and type."""
         matches = [
             record
             for record in records
-            if all(identical(value, record[name]) for name, value in self._desired_content(record).items())
+            if all(json_equal(value, record[name]) for name, value in self._desired_content(record).items())
         ]
         candidates = matches or ([] if self._is_multi_value or self.options["state"] == "absent" else records)
         if len(candidates) > 1:
@@ -150,9 +150,9 @@ class DNSRecord(ZoneResource):
             )
         return candidates[0] if candidates else None
 
-    def _desired_content(self, record: Object) -> Object:
+    def _desired_content(self, record: Attributes) -> Attributes:
         """Return the declared content and data, with equivalent spellings replaced by those of C(record)."""
-        desired = {name: self.given[name] for name in MATCH_FIELDS if name in self.given}
+        desired = {name: self.user_params[name] for name in MATCH_FIELDS if name in self.user_params}
         if (
             "content" in desired
             and record["content"] is not None
@@ -163,16 +163,16 @@ class DNSRecord(ZoneResource):
             desired["data"] = {**(record["data"] or {}), **desired["data"]}
         return desired
 
-    def wanted(self, before: Object | None) -> Object:
-        wanted = {**super().wanted(before), **(self._desired_content(before) if before else {})}
+    def desired(self, before: Attributes | None) -> Attributes:
+        wanted = {**super().desired(before), **(self._desired_content(before) if before else {})}
         if wanted.get("proxied", (before or {}).get("proxied")):
             wanted.setdefault("ttl", TTL_AUTO)
         return wanted
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if after is None:
             return
-        if before is None and not any(name in self.given for name in MATCH_FIELDS):
+        if before is None and not any(name in self.user_params for name in MATCH_FIELDS):
             raise CloudflareError(
                 f"content: {self.label} does not exist yet: give its content, or its data where the type has several parts."
             )
@@ -181,14 +181,14 @@ class DNSRecord(ZoneResource):
                 f"ttl: {self.label} is proxied, and then Cloudflare chooses its ttl: leave ttl out, or set proxied: false."
             )
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         after["zone_id"] = self._zone
         own = {
             key: after[key]
             for key in ("name", "type", *(field.name for field in self.fields))
             if after[key] not in (None, UNKNOWN)
         }
-        return [Step("POST", self._path(), body({**own, "name": self.lookup_host}), self._check_created_name)]
+        return [Step("POST", self._path(), json_body({**own, "name": self.lookup_host}), self._check_created_name)]
 
     def _check_created_name(self, answer: ApiResponse) -> None:
         name = answer.result["name"]
@@ -198,27 +198,29 @@ class DNSRecord(ZoneResource):
                 f"name: {self.options['name']!r} is not in zone {self._zone}, and was made as {name!r}: remove that, give the whole name."
             )
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         if "data" in changed:
             after["content"] = UNKNOWN
         return (
-            [Step("PATCH", self._path(before["id"]), body({name: after[name] for name in changed}))] if changed else []
+            [Step("PATCH", self._path(before["id"]), json_body({name: after[name] for name in changed}))]
+            if changed
+            else []
         )
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["id"]))]
 
 
 class DNSRecordInfo(ZoneInfo):
     """Information about the DNS records of a zone."""
 
-    name, plural = "dns_record_info", "dns_records"
+    name, result_key = "dns_record_info", "dns_records"
     fields = (
         Field("name", {"type": "str"}, normalize_hostname),
         Field("type", {"type": "str", "choices": list(TYPES)}),
         Field("content", {"type": "str"}),
     )
-    rules = {**ZoneInfo.rules, "required_one_of": [("zone_id", "zone", "name")]}
+    argument_rules = {**ZoneInfo.argument_rules, "required_one_of": [("zone_id", "zone", "name")]}
     collection = DNSRecord.collection
     from_api = staticmethod(from_api)
 

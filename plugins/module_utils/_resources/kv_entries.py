@@ -16,7 +16,7 @@ from .._cloudflare.client import ApiResponse, Client, join
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
 from .._engine.prune_limit import PruneLimit
-from .._engine.resource import UNKNOWN, Field, Object, Resource, Spec, Step, body, identical
+from .._engine.resource import UNKNOWN, Attributes, Field, OptionSpec, Resource, Step, json_body, json_equal
 from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
 from .kv_namespace import ROOT, find_by_title
 
@@ -28,7 +28,7 @@ MIN_TTL = 60  # seconds
 CLOCK_SKEW = 60  # seconds of tolerated clock difference
 BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
-ENTRY: dict[str, Spec] = {
+ENTRY: dict[str, OptionSpec] = {
     "key": {"type": "str", "required": True, "no_log": False},
     "value": {"type": "raw"},
     "base64": {"type": "bool"},
@@ -47,13 +47,13 @@ def serialize(value: t.Any) -> str:
     )
 
 
-def entry_from_bytes(value: bytes) -> Object:
+def entry_from_bytes(value: bytes) -> Attributes:
     """Convert stored bytes to an entry: UTF-8 as text, anything else in base64."""
     text = value.decode(errors="ignore")
     return {"value": text} if text.encode() == value else {"value": base64.b64encode(value).decode(), "base64": True}
 
 
-def parse_entry(entry: t.Mapping[str, t.Any]) -> Object:
+def parse_entry(entry: t.Mapping[str, t.Any]) -> Attributes:
     """Validate and normalize one declared entry. Raise CloudflareError if Cloudflare cannot store it."""
     key, ttl = entry.get("key") or "", entry.get("expiration_ttl")
     if not key or key in (".", "..") or len(key.encode()) > SIZE_LIMITS["key"]:
@@ -97,10 +97,10 @@ def check_bulk_result(answer: ApiResponse) -> None:
         )
 
 
-def bulk_put(path: str, pairs: t.Iterable[Object]) -> list[Step]:
+def bulk_put(path: str, pairs: t.Iterable[Attributes]) -> list[Step]:
     """Return the writes that store C(pairs), each with C(key), C(value) and perhaps C(metadata). A value may be one that is made when it is sent."""
 
-    def sent(some: t.Sequence[Object]) -> t.Callable[[], t.Mapping[str, t.Any]]:
+    def sent(some: t.Sequence[Attributes]) -> t.Callable[[], t.Mapping[str, t.Any]]:
         return lambda: {
             "json": [{**pair, "value": pair["value"]() if callable(pair["value"]) else pair["value"]} for pair in some]
         }
@@ -108,9 +108,9 @@ def bulk_put(path: str, pairs: t.Iterable[Object]) -> list[Step]:
     return [Step("PUT", f"{path}/bulk", sent(some), check_bulk_result) for some in _batches(pairs)]
 
 
-def _batches(pairs: t.Iterable[Object]) -> t.Iterator[list[Object]]:
+def _batches(pairs: t.Iterable[Attributes]) -> t.Iterator[list[Attributes]]:
     """Yield as many pairs at a time as one request may hold, by number and by size. A value that is not made yet may have any."""
-    batch: list[Object] = []
+    batch: list[Attributes] = []
     remaining_bytes = MAX_BULK_BYTES
     for pair in pairs:
         size = SIZE_LIMITS["value"] if callable(pair["value"]) else len(json.dumps(pair)) + 2
@@ -132,14 +132,14 @@ def get_value(client: Client, path: str, key: str) -> bytes | None:
 def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
     """Return the requests that delete C(keys)."""
     return [
-        Step("POST", f"{path}/bulk/delete", body(keys[at : at + MAX_BULK_WRITE]), check_bulk_result)
+        Step("POST", f"{path}/bulk/delete", json_body(keys[at : at + MAX_BULK_WRITE]), check_bulk_result)
         for at in range(0, len(keys), MAX_BULK_WRITE)
     ]
 
 
-def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object] | None:
+def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes] | None:
     """Return the existing entries among C(keys), by key. Return None if the KV namespace does not exist."""
-    found: dict[str, Object] = {}
+    found: dict[str, Attributes] = {}
     for at in range(0, len(keys), MAX_BULK_READ):
         answer = client.get_or_not_found(
             f"{path}/bulk/get",
@@ -156,7 +156,7 @@ def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Obje
     return found
 
 
-def get_values(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Object]:
+def get_values(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes]:
     """Return the existing entries among C(keys), text or binary, with one request per key."""
     return {key: entry_from_bytes(value) for key in keys if (value := get_value(client, path, key)) is not None}
 
@@ -183,18 +183,18 @@ class KVEntries(Resource):
     fields = (
         Field("entries", {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": ENTRY}),
     )
-    controls = {
+    behavior_options = {
         "prune": {"type": "bool", "default": False},
         "prefix": {"type": "str"},
         "prune_limit": {"type": "str", "default": "100"},
     }
-    rules = {"required_one_of": [("title", "namespace_id")], "mutually_exclusive": [("title", "namespace_id")]}
-    reads_back = False
+    argument_rules = {"required_one_of": [("title", "namespace_id")], "mutually_exclusive": [("title", "namespace_id")]}
+    verify_after_write = False
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._id = UNKNOWN
-        self._declared: dict[str, Object] = {}
+        self._declared: dict[str, Attributes] = {}
         self._prefix = options.get("prefix") or ""
         self._prune_limit = PruneLimit.parse(options["prune_limit"])
         if options["prune"] and (options["state"] == "absent" or options.get("prefix") is None):
@@ -224,13 +224,13 @@ class KVEntries(Resource):
 
     # -- current state -------------------------------------------------------------------------------------------------------
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         self._id, self.missing = resolve_namespace(self.client, self.options)
         current = {} if self.missing else self._read()
         exists = bool(current) if self.options["state"] == "absent" else not self.missing
         return {"namespace_id": self._id, "entries": current} if exists else None
 
-    def _read(self) -> dict[str, Object]:
+    def _read(self) -> dict[str, Attributes]:
         """Return the existing declared entries, and with C(prune) the metadata of undeclared entries."""
         listed = self._listed() if self.options["prune"] else None
         keys = [key for key in self._declared if listed is None or key in listed]
@@ -244,19 +244,19 @@ class KVEntries(Resource):
         }
         return {**{key: current[key] for key in keys if key in current}, **others}
 
-    def _listed(self) -> dict[str, Object]:
+    def _listed(self) -> dict[str, Attributes]:
         keys = self.client.list_or_none(self._path("keys"), prefix=self._prefix, limit=1000)
         if keys is None:
             self._set_namespace_missing()
         return {key["name"]: _key_info(key) for key in keys or ()}
 
-    def _read_texts(self, keys: t.Sequence[str]) -> dict[str, Object]:
+    def _read_texts(self, keys: t.Sequence[str]) -> dict[str, Attributes]:
         found = bulk_get(self.client, self._path(), keys)
         if found is None:
             self._set_namespace_missing()
         return found or {}
 
-    def _read_binary(self, key: str) -> Object | None:
+    def _read_binary(self, key: str) -> Attributes | None:
         """Read what no bulk read returns: first what is said of the key, which is the first of those that begin with it, then its bytes."""
         answer = self.client.get_or_not_found(self._path("keys"), params={"prefix": key, "limit": 10})
         if answer.not_found_code:
@@ -272,11 +272,11 @@ class KVEntries(Resource):
 
     # -- desired state ------------------------------------------------------------------------------------------------
 
-    def wanted(self, before: Object | None) -> Object:
+    def desired(self, before: Attributes | None) -> Attributes:
         current = (before or {}).get("entries", {})
         return {"entries": {key: _merge_entry(current.get(key, {}), entry) for key, entry in self._declared.items()}}
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if after is None:
             return
         for key, entry in _entries_to_write(before, after).items():
@@ -294,10 +294,10 @@ class KVEntries(Resource):
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         return self.update({"entries": {}}, {**after, "namespace_id": self._id}, ("entries",))
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         entries = _entries_to_write(before, after)
         pairs = [
             {"key": key, **{name: value for name, value in entry.items() if value is not None}}
@@ -305,14 +305,14 @@ class KVEntries(Resource):
         ]
         return [*bulk_put(self._path(), pairs), *bulk_delete(self._path(), _keys_to_delete(before, after))]
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return bulk_delete(self._path(), list(before["entries"]))
 
-    def shown(self, thing: Object | None) -> Object:
+    def diff_view(self, thing: Attributes | None) -> Attributes:
         return thing["entries"] if thing else {}
 
 
-def _key_info(found: t.Mapping[str, t.Any]) -> Object:
+def _key_info(found: t.Mapping[str, t.Any]) -> Attributes:
     """Return the metadata and expiration of a key."""
     return {
         "metadata": found.get("metadata"),
@@ -320,36 +320,41 @@ def _key_info(found: t.Mapping[str, t.Any]) -> Object:
     }
 
 
-def _is_managed(key: str, info: Object) -> bool:
+def _is_managed(key: str, info: Attributes) -> bool:
     """Return whether namespaced_workers manages this key."""
     return key.startswith(f"{METADATA_KEY}/") or (
         isinstance(info["metadata"], dict) and METADATA_KEY in info["metadata"]
     )
 
 
-def _merge_entry(current: Object, entry: Object) -> Object:
+def _merge_entry(current: Attributes, entry: Attributes) -> Attributes:
     """Lay an entry over what is there. A write resets what it does not mention: metadata and expiry that the user is silent about travel with it."""
-    entry_after: Object = {**{name: current[name] for name in ("metadata", "expiration") if name in current}, **entry}
+    entry_after: Attributes = {
+        **{name: current[name] for name in ("metadata", "expiration") if name in current},
+        **entry,
+    }
     ttl, expiration = entry_after.pop("expiration_ttl", None), current.get("expiration")
     if entry_after.get("expiration") is None:
         entry_after.pop("expiration", None)
-    if ttl is None or (identical(entry_after, current) and expiration and expiration <= time.time() + ttl + CLOCK_SKEW):
+    if ttl is None or (
+        json_equal(entry_after, current) and expiration and expiration <= time.time() + ttl + CLOCK_SKEW
+    ):
         return entry_after  # what is as it shall be goes on to its end, unless a new one's would come sooner
     entry_after.pop("expiration", None)
     return {**entry_after, "expiration_ttl": ttl}
 
 
-def _entries_to_write(before: Object | None, after: Object) -> dict[str, Object]:
-    current: dict[str, Object] = before["entries"] if before else {}
-    return {key: entry for key, entry in after["entries"].items() if not identical(entry, current.get(key))}
+def _entries_to_write(before: Attributes | None, after: Attributes) -> dict[str, Attributes]:
+    current: dict[str, Attributes] = before["entries"] if before else {}
+    return {key: entry for key, entry in after["entries"].items() if not json_equal(entry, current.get(key))}
 
 
-def _keys_to_delete(before: Object | None, after: Object) -> list[str]:
+def _keys_to_delete(before: Attributes | None, after: Attributes) -> list[str]:
     return [key for key in before["entries"] if key not in after["entries"]] if before else []
 
 
 # The choices of detail, with the function that reads the values.
-READERS: t.Mapping[str, t.Callable[[Client, str, t.Sequence[str]], dict[str, Object] | None]] = {
+READERS: t.Mapping[str, t.Callable[[Client, str, t.Sequence[str]], dict[str, Attributes] | None]] = {
     "keys": lambda _client, _path, keys: {key: {} for key in keys},
     "values": bulk_get,
     "bytes": get_values,
@@ -359,12 +364,15 @@ READERS: t.Mapping[str, t.Callable[[Client, str, t.Sequence[str]], dict[str, Obj
 class KVEntriesInfo(Info):
     """Information about the entries of a KV namespace. A listing contains everything except the values."""
 
-    name, plural = "kv_entries_info", "kv_entries"
+    name, result_key = "kv_entries_info", "kv_entries"
     identity = KVEntries.identity
-    controls = {"prefix": {"type": "str"}, "detail": {"type": "str", "choices": list(READERS), "default": "values"}}
-    rules = KVEntries.rules
+    behavior_options = {
+        "prefix": {"type": "str"},
+        "detail": {"type": "str", "choices": list(READERS), "default": "values"},
+    }
+    argument_rules = KVEntries.argument_rules
 
-    def listed(self) -> t.Iterable[Object]:
+    def list_objects(self) -> t.Iterable[Attributes]:
         ident, missing = resolve_namespace(self.client, self.options)
         self._path = self.client.account(*ROOT, ident)
         keys = (
@@ -374,7 +382,7 @@ class KVEntriesInfo(Info):
         )
         return [{"key": key["name"], "expiration": None, **_key_info(key)} for key in keys or ()]
 
-    def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
+    def fetch_details(self, chosen: t.Iterable[Attributes]) -> t.Iterable[Attributes]:
         entries = {entry["key"]: entry for entry in chosen}
         values = READERS[self.options["detail"]](self.client, self._path, list(entries)) or {}
         return [{**entries[key], **values[key]} for key in entries if key in values]

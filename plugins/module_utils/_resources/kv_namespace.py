@@ -11,30 +11,30 @@ import typing as t
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
-from .._engine.resource import Field, Object, Resource, Step, body
+from .._engine.resource import Attributes, Field, Resource, Step, json_body
 from .._worker.bindings import KV_BY_TITLE
 
 ROOT = KV_BY_TITLE.path
 
 
-def find_by_title(client: Client, title: str) -> Object | None:
+def find_by_title(client: Client, title: str) -> Attributes | None:
     """Return the KV namespace with this title, or None."""
     found = KV_BY_TITLE.find(client, title)
     return _from_api(found) if found else None
 
 
-def find_by_id(client: Client, ident: str) -> Object | None:
+def find_by_id(client: Client, ident: str) -> Attributes | None:
     """Return the KV namespace with this id, or None."""
     found = client.get_or_none(client.account(*ROOT, ident))
     return _from_api(found.result) if found else None
 
 
-def list_all(client: Client) -> t.Iterator[Object]:
+def list_all(client: Client) -> t.Iterator[Attributes]:
     """List all KV namespaces of the account."""
     return map(_from_api, KV_BY_TITLE.list_all(client))
 
 
-def _from_api(namespace: t.Mapping[str, t.Any]) -> Object:
+def _from_api(namespace: t.Mapping[str, t.Any]) -> Attributes:
     return {"id": namespace["id"], "title": namespace["title"]}
 
 
@@ -44,22 +44,22 @@ class KVNamespace(Resource):
     name = "kv_namespace"
     identity = {"id": {"type": "str"}}
     fields = (Field("title", {"type": "str"}),)
-    controls = {"force": {"type": "bool", "default": False}}
-    rules = {"required_one_of": [("title", "id")]}
-    filled = ("id",)
+    behavior_options = {"force": {"type": "bool", "default": False}}
+    argument_rules = {"required_one_of": [("title", "id")]}
+    computed = ("id",)
 
     @property
     def label(self) -> str:
         return f"KV namespace {self.options.get('title') or self.options['id']!r}"
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         found = self._find()
         if found and self.options["state"] == "absent" and not self.options["force"]:
             keys = self.client.call("GET", self.client.account(*ROOT, found["id"], "keys"), params={"limit": 10})
             self._key_count = len(keys.result or [])
         return found
 
-    def _find(self) -> Object | None:
+    def _find(self) -> Attributes | None:
         return (
             find_by_id(self.client, self.options["id"])
             if self.options.get("id")
@@ -68,7 +68,7 @@ class KVNamespace(Resource):
 
     _key_count = 0
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if before is None and after is not None and self.options.get("id"):
             raise CloudflareError(
                 f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to create one by title."
@@ -76,25 +76,27 @@ class KVNamespace(Resource):
         if after is None and self._key_count:
             raise CloudflareError(f"{self.label} still contains keys. Set force: true to delete them too.")
 
-    def create(self, after: Object) -> t.Iterable[Step]:
-        return [Step("POST", self.client.account(*ROOT), body({"title": after["title"]}))]
+    def create(self, after: Attributes) -> t.Iterable[Step]:
+        return [Step("POST", self.client.account(*ROOT), json_body({"title": after["title"]}))]
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         return (
-            [Step("PUT", self.client.account(*ROOT, before["id"]), body({"title": after["title"]}))] if changed else []
+            [Step("PUT", self.client.account(*ROOT, before["id"]), json_body({"title": after["title"]}))]
+            if changed
+            else []
         )
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [Step("DELETE", self.client.account(*ROOT, before["id"]))]
 
 
 class KVNamespaceInfo(Info):
     """Information about the KV namespaces of the account."""
 
-    name, plural = "kv_namespace_info", "kv_namespaces"
+    name, result_key = "kv_namespace_info", "kv_namespaces"
     fields = (Field("id", {"type": "str"}), Field("title", {"type": "str"}))
 
-    def listed(self) -> t.Iterable[Object]:
+    def list_objects(self) -> t.Iterable[Attributes]:
         if not self.options["id"]:
             return list_all(self.client)
         found = find_by_id(self.client, self.options["id"])

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._engine.plan import knowable
-from .._engine.resource import DIFFERENT, Field, Object
+from .._engine.plan import is_known
+from .._engine.resource import DIFFERENT, Attributes, Field
 from .._worker import settings
 from .._worker.bindings import INHERIT, Binding
 from .._worker.fingerprint import fingerprint
@@ -25,7 +25,7 @@ def _digest(value: t.Any) -> str:
     return fingerprint(value)[:8]
 
 
-def make_memo(current: Object, fields: t.Iterable[Field], declared: t.Iterable[Binding]) -> LedgerMemo:
+def make_memo(current: Attributes, fields: t.Iterable[Field], declared: t.Iterable[Binding]) -> LedgerMemo:
     """Return what to remember of a Worker that was read or written as a whole."""
     hashes = {
         field.name: _digest(field.normalize(current[field.name]))
@@ -42,10 +42,10 @@ def make_memo(current: Object, fields: t.Iterable[Field], declared: t.Iterable[B
 
 
 def from_memo(
-    memo: LedgerMemo, fields: t.Iterable[Field], wanted: Object, declared: t.Collection[Binding]
-) -> Object | None:
+    memo: LedgerMemo, fields: t.Iterable[Field], wanted: Attributes, declared: t.Collection[Binding]
+) -> Attributes | None:
     """Return the Worker as it is: what is not remembered to be the wanted is C(DIFFERENT). None where that is too little to go by."""
-    current: Object = {}
+    current: Attributes = {}
     for field in fields:
         name, digest = field.name, memo.get(field.name)
         if digest is None:
@@ -69,6 +69,6 @@ def from_memo(
 
 
 def _is_default(field: Field, value: t.Any) -> bool:
-    return not knowable(value) or (
-        knowable(field.initial) and bool(field.normalize(value) == field.normalize(field.initial))
+    return not is_known(value) or (
+        is_known(field.initial) and bool(field.normalize(value) == field.normalize(field.initial))
     )

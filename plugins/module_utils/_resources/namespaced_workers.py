@@ -11,9 +11,9 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.fleet import IN_FULL, TOLD, Fleet, Member, Unfit
+from .._engine.fleet import MAX_DETAILED_RESULTS, MAX_NAMES_IN_MESSAGE, BulkMember, BulkResource, InvalidElement
 from .._engine.prune_limit import PruneLimit
-from .._engine.resource import Object, Resource, Step
+from .._engine.resource import Attributes, Resource, Step
 from .._worker import bindings, source
 from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag, find_owner
 from .dispatch_namespace import scripts_path
@@ -67,13 +67,13 @@ def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dic
     return {**base, **tenant, **merged}
 
 
-class NamespacedWorkers(Fleet):
+class NamespacedWorkers(BulkResource):
     """The Workers of one owner, as one task wants them. Without C(workers), C(state=absent) means all of that owner's."""
 
     name = "namespaced_workers"
     identity = {"dispatch_namespace": {"type": "str", "required": True, "aliases": ["namespace"]}}
-    many = "workers"
-    controls = {
+    list_option = "workers"
+    behavior_options = {
         "workers": {
             "type": "list",
             "elements": "dict",
@@ -93,17 +93,17 @@ class NamespacedWorkers(Fleet):
         },
         "prune": {"type": "bool", "default": False},
         "prune_limit": {"type": "str", "default": "10%"},
-        **Fleet.pace,
+        **BulkResource.batch_options,
         **{name: spec for name, spec in Script.spec().items() if name in COMMON_OPTIONS},
     }
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._listed: dict[str, Object] = {}
+        self._listed: dict[str, Attributes] = {}
         self._resources: list[NamespacedWorker] = []
         self._routing_records: RoutingRecords | None = None
         self._ledger: Ledger | None = None  # until the first look
-        self._workers: dict[str, Object] = {}
+        self._workers: dict[str, Attributes] = {}
         for position, worker in enumerate(given.get("workers") or [], 1):
             name = worker.get("name")
             if not name:
@@ -153,7 +153,7 @@ class NamespacedWorkers(Fleet):
     @property
     def warnings(self) -> list[str]:
         built = self._resources
-        unknown = {label for worker in built for label in bindings.unknown_types(worker.given)}
+        unknown = {label for worker in built for label in bindings.unknown_types(worker.user_params)}
         return [
             *uncompared_secrets_warnings(sum(worker.uncompared_count for worker in built)),
             *outdated_bundle_warnings(sum(worker.is_outdated_bundle for worker in built)),
@@ -165,7 +165,7 @@ class NamespacedWorkers(Fleet):
     def _path(self, *parts: str) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"], *parts)
 
-    def look(self, names: t.Collection[str] | None = None) -> None:
+    def refresh(self, names: t.Collection[str] | None = None) -> None:
         for name in names or ():  # of what was written since
             (self._ledger or {}).pop(name, None)
         # The members hold this very mapping: what they observe is always the latest look.
@@ -188,7 +188,7 @@ class NamespacedWorkers(Fleet):
         )
         return load_ledger(self.client, self.options["routing_kv"], self.options["owner"]) if needed else {}
 
-    def _read(self, name: str) -> Object | None:
+    def _read(self, name: str) -> Attributes | None:
         """Read one Worker where that is less than the whole listing."""
         self._listed.pop(name, None)
         return script_from_answer(self.client.get_or_not_found(self._path(name)))
@@ -200,7 +200,7 @@ class NamespacedWorkers(Fleet):
         """Return the names of the Workers that are this owner's by their tags."""
         return [name for name in self._listed if find_owner(self._tags(name)) == self.options["owner"]]
 
-    def leaving(self) -> t.Collection[str]:
+    def names_to_prune(self) -> t.Collection[str]:
         if not self.options["prune"]:
             return ()
         owned, limit = self._owned_names(), self._prune_limit
@@ -208,7 +208,8 @@ class NamespacedWorkers(Fleet):
         if not limit.allows(len(gone), len(owned)):
             raise CloudflareError(
                 f"prune: {len(gone)} of the {len(owned)} Workers of owner {self.options['owner']!r} are not declared and would be removed, which is more than"
-                f" prune_limit ({limit}): {', '.join(gone[:TOLD])}{', ...' if gone[TOLD:] else ''}. Nothing was changed. Declare them,"
+                f" prune_limit ({limit}): {', '.join(gone[:MAX_NAMES_IN_MESSAGE])}"
+                f"{', ...' if gone[MAX_NAMES_IN_MESSAGE:] else ''}. Nothing was changed. Declare them,"
                 f" or set prune_limit: {limit.raised_to(len(gone), len(owned))} to delete all of them."
             )
         return gone
@@ -219,17 +220,17 @@ class NamespacedWorkers(Fleet):
             script["tags"] = tags
         return tags_of(self.client, self._path(name), script)
 
-    def _tags_from_ledger(self, script: Object) -> list[str]:
+    def _tags_from_ledger(self, script: Attributes) -> list[str]:
         """Return the tags of a Worker that nobody has touched since they were noted."""
         ledger_entry = (self._ledger or {}).get(script["id"], ())
         if len(ledger_entry) < 4 or list(ledger_entry[1:3]) != [script.get("etag"), script.get("modified_on")]:
             return []
         return [*ledger_entry[3].get("tags", ()), OWNER_PREFIX + self.options["owner"], ledger_entry[0]]
 
-    def member(self, name: str, state: str) -> Resource:
+    def build_resource(self, name: str, state: str) -> Resource:
         declared = self._workers.get(name, {})
-        if isinstance(declared, Unfit):
-            raise CloudflareError(declared.why)
+        if isinstance(declared, InvalidElement):
+            raise CloudflareError(declared.error)
         for host in _hosts_of(declared):
             if not HOST.fullmatch(host):
                 raise CloudflareError(
@@ -239,7 +240,7 @@ class NamespacedWorkers(Fleet):
         worker = NamespacedWorker(
             self.client, given, {**self._option_defaults, **given, **self._common, "state": state}
         )
-        worker.listing, worker.in_full = self._listed, self.in_full
+        worker.listing, worker.needs_full_read = self._listed, self.needs_full_read
         ledger_entry = (self._ledger or {}).get(name, [])
         if name in self._listed and ledger_entry[:1] == [
             fingerprint_tag_text(self._tags(name))
@@ -250,7 +251,7 @@ class NamespacedWorkers(Fleet):
 
     # -- what goes with them -------------------------------------------------------------------------------------------
 
-    def companion(self, members: t.Sequence[Member]) -> Resource | None:
+    def linked_resource(self, members: t.Sequence[BulkMember]) -> Resource | None:
         registry, names = self.options.get("routing_kv"), {member.name for member in members}
         if not registry:
             return None
@@ -274,7 +275,7 @@ class NamespacedWorkers(Fleet):
         )
         return self._routing_records
 
-    def _build_ledger(self, members: t.Iterable[Member]) -> Ledger:
+    def _build_ledger(self, members: t.Iterable[BulkMember]) -> Ledger:
         """Return the ledger as it shall be: these Workers as the latest listing reports them, others of this owner as they were noted."""
         listed_members = [
             member for member in members if member.name in self._listed and not self._modified_since_write(member.name)
@@ -286,14 +287,17 @@ class NamespacedWorkers(Fleet):
         """Whether others seem to have written a Worker since this run did: then it is not noted, and the next run reads it."""
         return modified_after_upload(find_fingerprint_tag(self._tags(name)), self._listed[name])
 
-    def _ledger_entry(self, member: Member) -> list[t.Any]:
+    def _ledger_entry(self, member: BulkMember) -> list[t.Any]:
         script, ledger_entry = self._listed[member.name], (self._ledger or {}).get(member.name, [])
         current = [fingerprint_tag_text(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
         if ledger_entry[:3] == current or not member.plan.steps:
             return ledger_entry if ledger_entry[:3] == current else current
-        return [*current, *t.cast(NamespacedWorker, member.the).ledger_memo(t.cast(Object, member.plan.after))]
+        return [
+            *current,
+            *t.cast(NamespacedWorker, member.require_resource).ledger_memo(t.cast(Attributes, member.plan.after)),
+        ]
 
-    def needed(self, name: str, companion: Member) -> str:
+    def removal_blocker(self, name: str, companion: BulkMember) -> str:
         referencing_hosts = [
             host for host, worker in ((companion.plan.after or {}).get("records") or {}).items() if worker == name
         ]
@@ -303,14 +307,14 @@ class NamespacedWorkers(Fleet):
             else ""
         )
 
-    def at_once(self, due: t.Sequence[Member]) -> Step | None:
+    def bulk_step(self, due: t.Sequence[BulkMember]) -> Step | None:
         if not self._all_of_owner or len(due) < 2:
             return None
         # An unfiltered deletion of this collection would take every tenant: the filter is never empty and always positive.
         owned = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes"}
         return Step("DELETE", self._path(), lambda: {"params": owned})
 
-    def extra(self, members: t.Sequence[Member], companion: Member | None) -> dict[str, t.Any]:
+    def extra_results(self, members: t.Sequence[BulkMember], companion: BulkMember | None) -> dict[str, t.Any]:
         removed_names = {
             member.name for member in members if member.state == "absent" and member.plan.steps and not member.failure
         }
@@ -323,10 +327,10 @@ class NamespacedWorkers(Fleet):
         }
 
     @staticmethod
-    def _result_records(members: t.Sequence[Member], companion: Member | None) -> Object | None:
+    def _result_records(members: t.Sequence[BulkMember], companion: BulkMember | None) -> Attributes | None:
         """Return what is told of the records: of a large fleet only those of Workers that changed."""
         records = companion.reached if companion else None
-        if records is None or len(members) <= IN_FULL:
+        if records is None or len(members) <= MAX_DETAILED_RESULTS:
             return records
         changed = {member.name for member in members if member.changed}
         return {**records, "records": {host: name for host, name in records["records"].items() if name in changed}}

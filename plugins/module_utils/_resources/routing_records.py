@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import Field, Object, Resource, Step
+from .._engine.resource import Attributes, Field, Resource, Step
 from .._worker.bindings import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_entries import METADATA_KEY, bulk_delete, bulk_put, resolve_namespace
@@ -31,7 +31,7 @@ class RoutingRecords(Resource):
 
     name = "routing_kv"
     fields = (Field("records", None),)
-    reads_back = False
+    verify_after_write = False
 
     foreign_key_count = 0
     """How many keys of the KV namespace are not this owner's."""
@@ -43,7 +43,7 @@ class RoutingRecords(Resource):
     def _path(self) -> str:
         return f"{self.client.account(*ROOT)}/{self._id}"
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         self._id, self.missing = resolve_namespace(self.client, self.options)
         keys = None if self.missing else self.client.list_or_none(f"{self._path()}/keys", limit=1000)
         if keys is None and not self.missing:
@@ -60,7 +60,7 @@ class RoutingRecords(Resource):
         conflicting_host = next(
             (
                 host
-                for host in self.given["records"]
+                for host in self.user_params["records"]
                 if owner_by_host.get(host, self.options["owner"]) != self.options["owner"]
             ),
             None,
@@ -81,35 +81,35 @@ class RoutingRecords(Resource):
             else None
         )
 
-    def wanted(self, before: Object | None) -> Object:
+    def desired(self, before: Attributes | None) -> Attributes:
         # A host name that moves to a Worker which failed keeps its record until that one is there.
         there = (before or {"records": {}})["records"]
         kept_records = {
             host: worker
             for host, worker in there.items()
-            if worker not in self.given["workers"] or host in self.given["declared_hosts"]
+            if worker not in self.user_params["workers"] or host in self.user_params["declared_hosts"]
         }
-        return {"records": {**kept_records, **self.given["records"]}}
+        return {"records": {**kept_records, **self.user_params["records"]}}
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         raise AssertionError("the records of an owner are always there, if none of them")
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        pairs = [self._pair(host, worker) for host, worker in self.given["records"].items()]
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
+        pairs = [self._pair(host, worker) for host, worker in self.user_params["records"].items()]
         gone = [host for host in before["records"] if host not in after["records"]]
         due = [pair for pair in pairs if self._digests.get(pair["key"]) != pair["metadata"][METADATA_KEY]["digest"]]
         return [
-            *bulk_put(self._path(), [*due, *([] if self.given["ledger_unchanged"] else [self._ledger_pair()])]),
+            *bulk_put(self._path(), [*due, *([] if self.user_params["ledger_unchanged"] else [self._ledger_pair()])]),
             *(bulk_delete(self._path(), gone) if gone else []),
         ]
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return bulk_delete(self._path(), [*before["records"], *self._ledger_keys])
 
-    def _ledger_pair(self) -> Object:
-        return {"key": LEDGER_KEY_PREFIX + self.options["owner"], "value": self.given["ledger"]}
+    def _ledger_pair(self) -> Attributes:
+        return {"key": LEDGER_KEY_PREFIX + self.options["owner"], "value": self.user_params["ledger"]}
 
-    def _pair(self, host: str, worker: str) -> Object:
+    def _pair(self, host: str, worker: str) -> Attributes:
         value = {"worker": worker, "state": "active"}
         mark = {"owner": self.options["owner"], "worker": worker, "digest": fingerprint(value)}
         return {"key": host, "value": canonical(value).decode(), "metadata": {METADATA_KEY: mark}}

@@ -15,7 +15,7 @@ import typing as t
 from abc import abstractmethod
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Step, unordered
+from .._engine.resource import UNKNOWN, Attributes, Field, Step, as_set
 from .._worker import assets, bindings, migrations, multipart, settings, source
 from .._worker.bindings import INHERIT, Binding, NameLookup
 from .._worker.fingerprint import (
@@ -54,10 +54,10 @@ class Script(AssetsMixin):
         Field("migration_tag", None, initial=None),
         Field("bindings", bindings.SPEC, initial=[], removed=[]),
         Field("secrets", secrets.SPEC, initial={}, removed={}),
-        Field("tags", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),
+        Field("tags", {"type": "list", "elements": "str"}, as_set, initial=[], removed=[]),
         Field("owner", {"type": "str", "default": "default"}),
     )
-    controls = {
+    behavior_options = {
         **source.SPEC,
         "vars": {"type": "dict"},
         **secrets.CONTROLS,
@@ -69,7 +69,7 @@ class Script(AssetsMixin):
         "rebundle": {"type": "bool", "default": False},
         "source_root": {"type": "path"},
     }
-    filled, touched = COMPUTED, COMPUTED_ON_WRITE
+    computed, computed_on_write = COMPUTED, COMPUTED_ON_WRITE
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -93,7 +93,7 @@ class Script(AssetsMixin):
         return [
             *super().warnings,
             *outdated_bundle_warnings(int(self.is_outdated_bundle)),
-            *unknown_binding_warnings(bindings.unknown_types(self.given)),
+            *unknown_binding_warnings(bindings.unknown_types(self.user_params)),
         ]
 
     # -- where it lives ------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Script(AssetsMixin):
         return True
 
     @abstractmethod
-    def read_summary(self) -> Object | None:
+    def read_summary(self) -> Attributes | None:
         """Return tags, etag and dates of the script; None where there is none."""
 
     @abstractmethod
@@ -116,7 +116,7 @@ class Script(AssetsMixin):
     @property
     def _has_source(self) -> bool:
         return self.options.get("state") != "absent" and any(
-            self.given.get(way) for way in (*source.SOURCE_OPTIONS, "assets")
+            self.user_params.get(way) for way in (*source.SOURCE_OPTIONS, "assets")
         )
 
     @property
@@ -138,34 +138,36 @@ class Script(AssetsMixin):
 
     @property
     def _migrations(self) -> list[migrations.Step]:
-        return self.given.get("migrations") or []
+        return self.user_params.get("migrations") or []
 
-    def _settings(self) -> Object:
-        return {name: self.given[name] or [] for name in settings.SETTINGS if name in self.given}
+    def _settings(self) -> Attributes:
+        return {name: self.user_params[name] or [] for name in settings.SETTINGS if name in self.user_params}
 
     def _desired_tag(self) -> FingerprintTag:
         fingerprint_input = {"source": self._source.source_digest, **self._settings()}
         if self._declared is not None:
             fingerprint_input["bindings"] = self._declared
-            fingerprint_input["owns"] = bindings.ownership_fingerprint(self.given, self.options["unmanaged_bindings"])
+            fingerprint_input["owns"] = bindings.ownership_fingerprint(
+                self.user_params, self.options["unmanaged_bindings"]
+            )
         # What is not given is attested as it was.
         fingerprint_tag = dataclasses.replace(
             self._fingerprint_tag or FingerprintTag(""), fingerprint=fingerprint(fingerprint_input)
         )
-        if "assets" in self.given:
+        if "assets" in self.user_params:
             fingerprint_tag = dataclasses.replace(
                 fingerprint_tag, assets=self._assets.digest if self._assets else NO_ASSETS
             )
         return (
             dataclasses.replace(fingerprint_tag, secrets=self._secrets_digest())
-            if "secrets" in self.given
+            if "secrets" in self.user_params
             else fingerprint_tag
         )
 
-    def wanted(self, before: Object | None) -> Object:
+    def desired(self, before: Attributes | None) -> Attributes:
         wanted = {
-            **super().wanted(before),
-            **settings.desired(self.given, before or {}),
+            **super().desired(before),
+            **settings.desired(self.user_params, before or {}),
             "owner": self.options["owner"],
         }
         wanted.pop("bindings", None)
@@ -176,12 +178,12 @@ class Script(AssetsMixin):
         if self._has_source:
             wanted["modules"] = [module.summary for module in self._source.modules]
         if self._declared is not None or self._secrets:
-            kept = bindings.unmanaged_filter(self.given, self.options["unmanaged_bindings"])
+            kept = bindings.unmanaged_filter(self.user_params, self.options["unmanaged_bindings"])
             there = (before or {}).get("bindings", [])
             merged = bindings.merge_bindings(there, self._declared or [], kept)
             if self._declared is not None or merged != there:
                 wanted["bindings"] = merged
-        if "secrets" in self.given:
+        if "secrets" in self.user_params:
             wanted["secrets"] = self._desired_secrets((before or {}).get("secrets", {}))
         if self._verifying and self._secrets_to_keep:  # what a write has lost is seen when it is read back
             wanted["secrets"] = {
@@ -192,10 +194,10 @@ class Script(AssetsMixin):
 
     # -- what is -------------------------------------------------------------------------------------------------------
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         self.missing.clear()
         summary = self.read_summary()
-        self._declared = bindings.resolve_declared(self.given, self._resolve_id)
+        self._declared = bindings.resolve_declared(self.user_params, self._resolve_id)
         self._tags = list(summary["tags"] or []) if summary else []
         self._fingerprint_tag = find_fingerprint_tag(self._tags)
         self._has_assets = summary is not None and summary.get("has_assets") is not False
@@ -207,11 +209,11 @@ class Script(AssetsMixin):
         self._has_drifted = not self._verifying and self.has_drifted(summary)
         return {**current, **self._read_attributes(current)} if self._has_source else current
 
-    def has_drifted(self, summary: Object) -> bool:
+    def has_drifted(self, summary: Attributes) -> bool:
         """Whether somebody else seems to have changed it since it was stamped."""
         return modified_after_upload(self._fingerprint_tag, summary)
 
-    def _read_depth(self, current: Object) -> str:
+    def _read_depth(self, current: Attributes) -> str:
         """How deep to read what the stamp attests."""
         if self._verifying:
             return "settings" if self.reads_itself and (self._secrets_to_keep or self._secrets) else "fingerprint"
@@ -219,7 +221,7 @@ class Script(AssetsMixin):
             return "content"
         return "settings" if self._needs_replacement(current) else str(self.options["drift_detection"])
 
-    def _read_attributes(self, current: Object) -> Object:
+    def _read_attributes(self, current: Attributes) -> Attributes:
         wanted, fingerprint_tag, depth = self._desired_tag(), self._fingerprint_tag, self._read_depth(current)
         same = self._fingerprint_matches(wanted.fingerprint)
         skip_read = (
@@ -231,38 +233,38 @@ class Script(AssetsMixin):
         )
         self.is_fully_read = self.is_fully_read if self._verifying else not skip_read
         if skip_read:
-            attested = self.wanted(None)
+            attested = self.desired(None)
             return {"secrets": {}, **{name: attested[name] for name in attested if name not in current}}
         seen = (
-            self.state_from_ledger(same) if depth == "fingerprint" and not self.in_full else None
+            self.state_from_ledger(same) if depth == "fingerprint" and not self.needs_full_read else None
         ) or self._read_remote(same, depth)
         names = list(seen["secrets"])
         if not self._verifying:
             removed = (
                 set(names)
-                if self.given.get("secrets", {}) is None
+                if self.user_params.get("secrets", {}) is None
                 else {name for name, value in self._secrets.items() if value is None}
             )
             self._secrets_to_keep = set(names) - removed
         return {**seen, "assets": self._current_assets(wanted), "secrets": self._observed_secrets(names)}
 
-    def state_from_ledger(self, same: bool) -> Object | None:
+    def state_from_ledger(self, same: bool) -> Attributes | None:
         """Return what C(_read_remote) does without reading it; None where nobody remembers enough of it."""
         return None
 
-    def _read_remote(self, same: bool, depth: str) -> Object:
+    def _read_remote(self, same: bool, depth: str) -> Attributes:
         """Read settings, bindings and names of secrets, and the code unless it is the C(same) by the stamp and the level trusts that."""
         seen = settings_from_api(
             self.client.call("GET", f"{self.path}/settings").result or {}, self._declared or [] if same else []
         )
         if same and depth != "content":
-            code = self.wanted(None)["modules"]
+            code = self.desired(None)["modules"]
         else:
             content = self.client.call("GET", self.content_path, headers={"Accept": "*/*"})
             modules = multipart.read_modules(content.content, content.content_type)
             code = [module.summary for module in modules]
             if same and bundle_digest(code) == self._bundle_digest:
-                code = self.wanted(None)["modules"]
+                code = self.desired(None)["modules"]
             else:
                 self._bundle_digest, self._current_modules = (
                     self._source.bundle_digest,
@@ -286,7 +288,7 @@ class Script(AssetsMixin):
 
     # -- what to do ----------------------------------------------------------------------------------------------------
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         holder, owner = (before or {}).get("owner"), self.options["owner"]
         if holder and holder != owner and not self.options["take_over"]:
             raise CloudflareError(
@@ -312,12 +314,12 @@ class Script(AssetsMixin):
                 f"tags: {self.label} has {len(after['tags'])} tags of others and {MAX_USER_TAGS} fit: give tags to say which of them stay."
             )
 
-    def _needs_replacement(self, before: Object) -> bool:
+    def _needs_replacement(self, before: Attributes) -> bool:
         """Whether its migrations are none of those that are declared, so that no step leads from there."""
         tag = before.get("migration_tag")
         return bool(self._migrations and tag and tag not in migrations.tags(self._migrations))
 
-    def _check_replacement(self, before: Object) -> None:
+    def _check_replacement(self, before: Attributes) -> None:
         declared = ", ".join(map(repr, migrations.tags(self._migrations)))
         if not self.options["allow_replace"]:
             raise CloudflareError(
@@ -329,15 +331,15 @@ class Script(AssetsMixin):
             raise CloudflareError(
                 f"allow_replace: {self.label} has secrets that replacing it would lose: give {', '.join(lost)} in secrets, or null there."
             )
-        if before.get("assets") and "assets" not in self.given:
+        if before.get("assets") and "assets" not in self.user_params:
             raise CloudflareError(
                 f"allow_replace: {self.label} has assets that replacing it would lose: give assets, or null there."
             )
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         return self._upload(None, after)
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         if self._needs_replacement(before):
             return [*self.delete(before), *self._upload(None, after)]
         removed = (
@@ -366,10 +368,10 @@ class Script(AssetsMixin):
             dataclasses.replace(wanted, secrets=fingerprint_tag.secrets) if fingerprint_tag and other_key else wanted
         )
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [Step("DELETE", self.path)]
 
-    def details(self) -> list[Object]:
+    def extra_diffs(self) -> list[Attributes]:
         old = {module.name: module for module in self._current_modules}
         new = {module.name: module for module in self._source.modules} if old else {}
         return [
@@ -378,18 +380,18 @@ class Script(AssetsMixin):
             if (one := source.module_diff(old.get(name), new.get(name), f"{self.label}: {name}"))
         ]
 
-    def shown(self, current: Object | None) -> Object:
+    def diff_view(self, current: Attributes | None) -> Attributes:
         # Whose it is stands in a tag of ours, and those are nobody's business in a diff.
-        return {key: value for key, value in super().shown(current).items() if key != "owner"}
+        return {key: value for key, value in super().diff_view(current).items() if key != "owner"}
 
-    def _tags_to_write(self, after: Object, code: str) -> list[str]:
+    def _tags_to_write(self, after: Attributes, code: str) -> list[str]:
         return [
             *after["tags"],
             OWNER_PREFIX + self.options["owner"],
             dataclasses.replace(self._desired_tag(), code=code).render(self.client.server_time()),
         ]
 
-    def _bindings_to_send(self, before: Object | None, after: Object, explicit_inherit: bool) -> list[Binding]:
+    def _bindings_to_send(self, before: Attributes | None, after: Attributes, explicit_inherit: bool) -> list[Binding]:
         """Return the bindings of a write: what is declared, and what stays. Secrets stay by their type, unless C(explicit_inherit)."""
         there: list[Binding] = (before or {}).get("bindings", [])
         bound = bindings.to_api(after.get("bindings", there), self._declared or [], there)
@@ -402,10 +404,10 @@ class Script(AssetsMixin):
             ]
         return [*bound, *(bindings.secret_binding(name, value) for name, value in new.items())]
 
-    def _pending_migrations(self, before: Object | None) -> Object:
+    def _pending_migrations(self, before: Attributes | None) -> Attributes:
         return migrations.pending(self._migrations, (before or {}).get("migration_tag"))
 
-    def _upload(self, before: Object | None, after: Object) -> list[Step]:
+    def _upload(self, before: Attributes | None, after: Attributes) -> list[Step]:
         all_bindings = self._bindings_to_send(before, after, explicit_inherit=False)
         upload_settings = {
             name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)
@@ -423,7 +425,7 @@ class Script(AssetsMixin):
         )
         return [session.step, put] if session else [put]
 
-    def _patch_settings(self, before: Object, after: Object, changed: t.Collection[str]) -> Step:
+    def _patch_settings(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> Step:
         """Change what is not code. Bindings are replaced as a whole, so what stays is named."""
         upload_settings = {
             name: after[name] for name in settings.SETTINGS if name in changed

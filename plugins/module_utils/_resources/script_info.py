@@ -12,7 +12,7 @@ from abc import abstractmethod
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
-from .._engine.resource import Field, Object
+from .._engine.resource import Attributes, Field
 from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag
 from .._worker.multipart import read_modules
 from .script_mapping import assets_from_api, script_from_api, settings_from_api
@@ -25,7 +25,7 @@ class ScriptInfo(Info):
     """The Workers of one place that one task asks for. C(content) is where below a Worker its code is read."""
 
     fields = (Field("name", {"type": "str"}), Field("owner", {"type": "str"}))
-    controls = {
+    behavior_options = {
         "tags": {"type": "list", "elements": "str"},
         "detail": {"type": "str", "choices": list(DETAIL), "default": DETAIL[0]},
     }
@@ -45,7 +45,7 @@ class ScriptInfo(Info):
         """Return the path of the Workers, of one, or of a part of one."""
 
     @abstractmethod
-    def scripts(self) -> t.Iterable[Object]:
+    def scripts(self) -> t.Iterable[Attributes]:
         """Read the Workers as the API lists them."""
 
     @property
@@ -54,7 +54,7 @@ class ScriptInfo(Info):
         terms = [*self._terms, *([f"{OWNER_PREFIX}{self.options['owner']}:yes"] if self.options["owner"] else [])]
         return {"tags": ",".join(terms)} if terms else {}
 
-    def listed(self) -> t.Iterable[Object]:
+    def list_objects(self) -> t.Iterable[Attributes]:
         where = {name: self.options[name] for name in self.identity}
         for script in self.scripts():
             tags = self._tags(script)
@@ -62,7 +62,7 @@ class ScriptInfo(Info):
                 assets = assets_from_api(script.get("has_assets") is True, find_fingerprint_tag(tags))
                 yield {**where, "name": script["id"], **script_from_api(script, tags), "assets": assets}
 
-    def _tags(self, script: Object) -> list[str] | None:
+    def _tags(self, script: Attributes) -> list[str] | None:
         """Return the tags of a Worker; None where it is gone by now."""
         if "tags" in script:
             return script["tags"] or []
@@ -73,18 +73,18 @@ class ScriptInfo(Info):
         """Whether these are the tags of a Worker that is asked for."""
         return all((tag in tags) is (side == "yes") for tag, side in (term.rsplit(":", 1) for term in self._terms))
 
-    def deepened(self, chosen: t.Iterable[Object]) -> t.Iterable[Object]:
+    def fetch_details(self, chosen: t.Iterable[Attributes]) -> t.Iterable[Attributes]:
         readers = (self._settings, self._modules)[: DETAIL.index(self.options["detail"])]
         for worker in chosen:
             parts = [reader(worker["name"]) for reader in readers]
             if all(parts):
                 yield {key: value for part in (worker, *parts) for key, value in part.items()}
 
-    def _settings(self, name: str) -> Object:
+    def _settings(self, name: str) -> Attributes:
         found = self.client.get_or_none(self.path(name, "settings"))
         return settings_from_api(found.result) if found else {}
 
-    def _modules(self, name: str) -> Object:
+    def _modules(self, name: str) -> Attributes:
         found = self.client.get_or_none(self.path(name, *self.content), headers={"Accept": "*/*"})
         return (
             {"modules": [module.summary for module in read_modules(found.content, found.content_type)]} if found else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from .._engine.resource import Object
+from .._engine.resource import Attributes
 from .._worker import bindings, settings
 from .._worker.bindings import Binding
 from .._worker.fingerprint import FingerprintTag, find_fingerprint_tag, find_owner, user_tags
@@ -31,7 +31,7 @@ def parse_timestamp(date: str | None) -> float:
     return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
 
 
-def modified_after_upload(fingerprint_tag: FingerprintTag | None, summary: Object) -> bool:
+def modified_after_upload(fingerprint_tag: FingerprintTag | None, summary: Attributes) -> bool:
     """Whether somebody else seems to have changed a Worker since it was stamped."""
     return (
         fingerprint_tag is not None
@@ -39,7 +39,7 @@ def modified_after_upload(fingerprint_tag: FingerprintTag | None, summary: Objec
     )
 
 
-def script_from_api(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Object:
+def script_from_api(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Attributes:
     """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
     return {"owner": find_owner(tags), "tags": user_tags(tags), **{name: script.get(name) for name in LISTING_FIELDS}}
 
@@ -49,12 +49,12 @@ def fingerprint_tag_text(tags: t.Iterable[str]) -> str | None:
     return next((tag for tag in tags if find_fingerprint_tag([tag])), None)
 
 
-def assets_from_api(there: bool, fingerprint_tag: FingerprintTag | None) -> Object | None:
+def assets_from_api(there: bool, fingerprint_tag: FingerprintTag | None) -> Attributes | None:
     """Return what a stamp tells of the assets of a Worker; None where it has none."""
     return {"digest": (fingerprint_tag.assets if fingerprint_tag else "") or UNKNOWN_ASSETS} if there else None
 
 
-def settings_from_api(answer: t.Mapping[str, t.Any], sent_bindings: t.Iterable[Binding] = ()) -> Object:
+def settings_from_api(answer: t.Mapping[str, t.Any], sent_bindings: t.Iterable[Binding] = ()) -> Attributes:
     """Return what the settings of a Worker tell; of its secrets, that is the names. C(sent_bindings) are the bindings that are known to have been sent."""
     all_bindings = bindings.by_name(answer.get("bindings") or [])
     return {

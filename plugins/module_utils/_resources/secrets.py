@@ -9,15 +9,15 @@ from __future__ import annotations
 import typing as t
 from abc import abstractmethod
 
-from .._engine.resource import Object, Resource, Spec, Step
+from .._engine.resource import Attributes, OptionSpec, Resource, Step
 from .._worker import bindings
 from .._worker.fingerprint import FingerprintTag, secrets_digest
 
 # Placeholders for the values of secrets in results and diffs.
 SENSITIVE, SENSITIVE_CHANGED = "(sensitive)", "(sensitive, changed)"
 SENSITIVE_POSSIBLY_CHANGED = "(sensitive, possibly changed)"
-SPEC: Spec = {"type": "dict", "no_log": True}
-CONTROLS: dict[str, Spec] = {
+SPEC: OptionSpec = {"type": "dict", "no_log": True}
+CONTROLS: dict[str, OptionSpec] = {
     "fingerprint_key": {"type": "str", "no_log": True},
     "update_secrets": {"type": "str", "choices": ["on_change", "on_create", "always"]},
 }
@@ -58,7 +58,7 @@ class SecretsMixin(Resource):
 
     @property
     def _secrets(self) -> dict[str, t.Any]:
-        given = self.given.get("secrets") or {}
+        given = self.user_params.get("secrets") or {}
         return {
             name: value if value is None or isinstance(value, dict) else str(value) for name, value in given.items()
         }
@@ -68,7 +68,7 @@ class SecretsMixin(Resource):
         return {name: value for name, value in self._secrets.items() if value is not None}
 
     def _secrets_digest(self) -> str:
-        secrets = None if self.given["secrets"] is None else self._secrets
+        secrets = None if self.user_params["secrets"] is None else self._secrets
         return secrets_digest(secrets, self._fingerprint_key if self._update_policy == "on_change" else None)
 
     def _observed_secrets(self, names: t.Iterable[str]) -> dict[str, str]:
@@ -78,7 +78,7 @@ class SecretsMixin(Resource):
         """
         same = (
             self._fingerprint_tag is not None
-            and "secrets" in self.given
+            and "secrets" in self.user_params
             and self._fingerprint_tag.secrets == self._secrets_digest()
         )
         placeholder = SENSITIVE
@@ -90,14 +90,14 @@ class SecretsMixin(Resource):
 
     def _desired_secrets(self, there: t.Mapping[str, t.Any]) -> dict[str, str]:
         """Return the secrets as they shall be: those that exist and are not named stay, but where the whole option is null."""
-        stay = [] if self.given["secrets"] is None else [name for name in there if name not in self._secrets]
+        stay = [] if self.user_params["secrets"] is None else [name for name in there if name not in self._secrets]
         return {**dict.fromkeys(stay, SENSITIVE), **dict.fromkeys(self._secret_values, SENSITIVE)}
 
     def _count_uncompared(self) -> None:
         if not self._fingerprint_key and self._update_policy == "on_create" and not self._verifying:
             self.uncompared_count = len(self._secret_values)
 
-    def _secrets_to_send(self, before: Object | None, after: Object) -> dict[str, t.Any]:
+    def _secrets_to_send(self, before: Attributes | None, after: Attributes) -> dict[str, t.Any]:
         there = (before or {}).get("secrets", {})
         return {name: value for name, value in self._secret_values.items() if there.get(name) != after["secrets"][name]}
 
@@ -108,5 +108,5 @@ class SecretsMixin(Resource):
         headers = {"Content-Type": "application/merge-patch+json"}
         return Step("PATCH", f"{self.path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": headers})
 
-    def written(self) -> None:
+    def after_write(self) -> None:
         self._force_send, self._verifying = False, True

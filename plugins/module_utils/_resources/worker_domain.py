@@ -11,7 +11,7 @@ import typing as t
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
-from .._engine.resource import Field, Object, Step, body
+from .._engine.resource import Attributes, Field, Step, json_body
 from .zone import HOSTNAME, ZoneResource, normalize_hostname
 
 
@@ -20,12 +20,12 @@ def domains_path(client: Client, *domain: str) -> str:
     return client.account("workers", "domains", *domain)
 
 
-def from_api(domain: Object) -> Object:
+def from_api(domain: Attributes) -> Attributes:
     """Convert an API object to a custom domain."""
     return {
         "hostname": domain["hostname"],
         "worker": domain.get("service"),
-        **{key: domain.get(key) for key in ("zone_id", *WorkerDomain.filled)},
+        **{key: domain.get(key) for key in ("zone_id", *WorkerDomain.computed)},
     }
 
 
@@ -35,8 +35,8 @@ class WorkerDomain(ZoneResource):
     name = "worker_domain"
     identity = {"hostname": {"type": "str", "required": True}}
     fields = (Field("worker", {"type": "str", "aliases": ["service"]}),)
-    controls = {**ZoneResource.controls, "take_over": {"type": "bool", "default": False}}
-    filled = ("id", "cert_id", "zone_name")
+    behavior_options = {**ZoneResource.behavior_options, "take_over": {"type": "bool", "default": False}}
+    computed = ("id", "cert_id", "zone_name")
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -60,7 +60,7 @@ class WorkerDomain(ZoneResource):
     def _path(self, *parts: str) -> str:
         return domains_path(self.client, *parts)
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         domains = self.client.list_all(self._path(), hostname=self.lookup_host)
         found = next((domain for domain in domains if domain["hostname"] == self.lookup_host), None)
         if found:
@@ -69,44 +69,44 @@ class WorkerDomain(ZoneResource):
             self._resolve_zone()
         return None
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         current_worker, worker = (before or {}).get("worker"), self.options.get("worker")
         if current_worker and worker and current_worker != worker and not self.options["take_over"]:
             raise CloudflareError(
                 f"worker: {self.label} belongs to Worker {current_worker!r}. Set take_over: true to reassign it."
             )
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         after["zone_id"] = self._zone
         return [self._put(after)]
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         return [self._put(after)] if changed else []
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["id"]))]
 
-    def _put(self, after: Object) -> Step:
+    def _put(self, after: Attributes) -> Step:
         return Step(
             "PUT",
             self._path(),
-            body({"hostname": self.lookup_host, "service": after["worker"], "zone_id": after["zone_id"]}),
+            json_body({"hostname": self.lookup_host, "service": after["worker"], "zone_id": after["zone_id"]}),
         )
 
 
 class WorkerDomainInfo(Info):
     """Information about the custom domains of the account."""
 
-    name, plural = "worker_domain_info", "worker_domains"
+    name, result_key = "worker_domain_info", "worker_domains"
     fields = (
         Field("hostname", {"type": "str"}, normalize_hostname),
         Field("worker", {"type": "str", "aliases": ["service"]}),
         Field("zone_id", {"type": "str"}),
     )
-    controls = {"zone": {"type": "str"}}
-    rules = WorkerDomain.rules
+    behavior_options = {"zone": {"type": "str"}}
+    argument_rules = WorkerDomain.argument_rules
 
-    def listed(self) -> t.Iterable[Object]:
+    def list_objects(self) -> t.Iterable[Attributes]:
         zone = normalize_hostname(self.options["zone"] or "")
         domains = self.client.list_all(
             domains_path(self.client),

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Field, Object, Step, body
+from .._engine.resource import UNKNOWN, Attributes, Field, Step, json_body
 from .zone import ZoneInfo, ZoneResource
 
 PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
@@ -35,7 +35,7 @@ def pattern_host(pattern: str) -> str:
     return parts["host"]
 
 
-def from_api(route: Object, zone: str) -> Object:
+def from_api(route: Attributes, zone: str) -> Attributes:
     """Convert an API object, which omits C(script) for a route without a Worker, to a route."""
     return {"id": route["id"], "pattern": route["pattern"], "worker": route.get("script") or None, "zone_id": zone}
 
@@ -46,9 +46,9 @@ class WorkerRoute(ZoneResource):
     name = "worker_route"
     identity = {"pattern": {"type": "str", "required": True}}
     fields = (Field("worker", {"type": "str", "aliases": ["script"]}, lambda worker: worker or None),)
-    controls = {**ZoneResource.controls, "take_over": {"type": "bool", "default": False}}
+    behavior_options = {**ZoneResource.behavior_options, "take_over": {"type": "bool", "default": False}}
     collection = ("workers", "routes")
-    filled = ("id",)
+    computed = ("id",)
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -62,47 +62,47 @@ class WorkerRoute(ZoneResource):
     def lookup_host(self) -> str:
         return pattern_host(self.options["pattern"])
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         self._resolve_zone()
         routes = [] if self._zone == UNKNOWN else self.client.list_all(self._path())
         wanted = normalize_pattern(self.options["pattern"])
         found = next((route for route in routes if normalize_pattern(route["pattern"]) == wanted), None)
         return from_api(found, self._zone) if found else None
 
-    def guard(self, before: Object | None, after: Object | None) -> None:
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if before is None:
-            if after is not None and "worker" not in self.given:
+            if after is not None and "worker" not in self.user_params:
                 raise CloudflareError(
                     f"worker: {self.label} does not exist yet. Name its Worker, or set worker: null for a route without a Worker."
                 )
             return
         current_worker = before["worker"]
-        declared = after or (self.given if "worker" in self.given else before)
+        declared = after or (self.user_params if "worker" in self.user_params else before)
         if current_worker and declared["worker"] != current_worker and not self.options["take_over"]:
             raise CloudflareError(
                 f"worker: {self.label} belongs to Worker {current_worker!r}. Set take_over: true to reassign it."
             )
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         after["zone_id"] = self._zone
-        return [Step("POST", self._path(), body(self._body(after)))]
+        return [Step("POST", self._path(), json_body(self._body(after)))]
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
-        return [Step("PUT", self._path(before["id"]), body(self._body(after)))] if changed else []
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
+        return [Step("PUT", self._path(before["id"]), json_body(self._body(after)))] if changed else []
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["id"]))]
 
-    def _body(self, after: Object) -> Object:
+    def _body(self, after: Attributes) -> Attributes:
         return {"pattern": after["pattern"], **({"script": after["worker"]} if after["worker"] else {})}
 
 
 class WorkerRouteInfo(ZoneInfo):
     """Information about the routes of a zone."""
 
-    name, plural = "worker_route_info", "worker_routes"
+    name, result_key = "worker_route_info", "worker_routes"
     fields = (Field("pattern", {"type": "str"}, normalize_pattern), *WorkerRoute.fields)
-    rules = {**ZoneInfo.rules, "required_one_of": [("zone_id", "zone", "pattern")]}
+    argument_rules = {**ZoneInfo.argument_rules, "required_one_of": [("zone_id", "zone", "pattern")]}
     collection = WorkerRoute.collection
     from_api = staticmethod(from_api)
 

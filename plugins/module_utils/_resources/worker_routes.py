@@ -10,7 +10,7 @@ import typing as t
 
 from .._cloudflare.client import join
 from .._cloudflare.errors import AmbiguousResult, ApiError, CloudflareError
-from .._engine.fleet import Fleet, Unfit
+from .._engine.fleet import BulkResource, InvalidElement
 from .._engine.resource import UNKNOWN, Resource
 from .worker_route import WorkerRoute, normalize_pattern
 from .zone import normalize_hostname
@@ -36,17 +36,23 @@ def in_different_zones(one: Route, other: Route) -> bool:
     )
 
 
-class WorkerRoutes(Fleet):
+class WorkerRoutes(BulkResource):
     """Routes, each identified by its pattern and zone."""
 
     name = "worker_routes"
-    many = "routes"
-    controls = {
-        "routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE, **WorkerRoute.rules},
+    list_option = "routes"
+    behavior_options = {
+        "routes": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": ROUTE,
+            **WorkerRoute.argument_rules,
+        },
         **COMMON_OPTIONS,
-        **Fleet.pace,
+        **BulkResource.batch_options,
     }
-    rules = WorkerRoute.rules
+    argument_rules = WorkerRoute.argument_rules
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -55,11 +61,15 @@ class WorkerRoutes(Fleet):
 
     def _with_defaults(self, route: Route) -> Route:
         """Merge the common options into a route. A route with its own zone or zone_id takes neither from them."""
-        if isinstance(route, Unfit):
+        if isinstance(route, InvalidElement):
             return route
         excluded = ZONE_OPTIONS if any(option in route for option in ZONE_OPTIONS) else ()
         return {
-            **{name: self.given[name] for name in COMMON_OPTIONS if name in self.given and name not in excluded},
+            **{
+                name: self.user_params[name]
+                for name in COMMON_OPTIONS
+                if name in self.user_params and name not in excluded
+            },
             **route,
         }
 
@@ -88,16 +98,16 @@ class WorkerRoutes(Fleet):
     def label(self) -> str:
         return "Routes"
 
-    def look(self, names: t.Collection[str] | None = None) -> None:
+    def refresh(self, names: t.Collection[str] | None = None) -> None:
         """Leave it to the members: the zones are known only from them, and the client remembers the listing of each."""
 
     def names(self) -> t.Iterable[str]:
         return self._routes
 
-    def member(self, name: str, state: str) -> Resource:
+    def build_resource(self, name: str, state: str) -> Resource:
         given = self._routes[name]
-        if isinstance(given, Unfit):
-            raise CloudflareError(given.why)
+        if isinstance(given, InvalidElement):
+            raise CloudflareError(given.error)
         for option in ZONE_OPTIONS:
             if option in given and not given[option]:
                 raise CloudflareError(

@@ -12,7 +12,7 @@ import typing as t
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
-from .._engine.resource import UNKNOWN, Field, Object, Resource, Step, body, unordered
+from .._engine.resource import UNKNOWN, Attributes, Field, Resource, Step, as_set, json_body
 from .worker import worker_missing_message
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -65,7 +65,7 @@ class WorkerSchedule(Resource):
 
     name = "worker_schedule"
     identity = {"worker": {"type": "str", "required": True, "aliases": ["name"]}}
-    fields = (Field("crons", {"type": "list", "elements": "str"}, unordered, initial=[], removed=[]),)
+    fields = (Field("crons", {"type": "list", "elements": "str"}, as_set, initial=[], removed=[]),)
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -79,33 +79,33 @@ class WorkerSchedule(Resource):
     def label(self) -> str:
         return f"schedule of Worker {self.options['worker']!r}"
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         crons = read_crons(self.client, self.options["worker"])
         self.missing = [worker_missing_message(self.options["worker"])] if crons is None else []
         exists = bool(crons) if self.options["state"] == "absent" else crons is not None
         return {"worker": self.options["worker"], "crons": crons} if exists else None
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         return [self._put(after["crons"])]
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         return [self._put(after["crons"])] if changed else []
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [self._put([])]
 
     def _put(self, crons: t.Iterable[str]) -> Step:
         return Step(
             "PUT",
             schedules_path(self.client, self.options["worker"]),
-            body([{"cron": cron} for cron in dict.fromkeys(crons)]),
+            json_body([{"cron": cron} for cron in dict.fromkeys(crons)]),
         )
 
 
 class WorkerScheduleInfo(Info):
     """Information about cron triggers, with one request per Worker."""
 
-    name, plural = "worker_schedule_info", "worker_schedules"
+    name, result_key = "worker_schedule_info", "worker_schedules"
     fields = (Field("worker", {"type": "str", "aliases": ["name"]}),)
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
@@ -113,7 +113,7 @@ class WorkerScheduleInfo(Info):
         if "worker" in given and not given["worker"]:
             raise CloudflareError("worker: the name is null or empty. Name a Worker, or omit the option.")
 
-    def listed(self) -> t.Iterable[Object]:
+    def list_objects(self) -> t.Iterable[Attributes]:
         names = (
             [self.options["worker"]]
             if self.options["worker"]

@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import Field, Object, Step
+from .._engine.resource import Attributes, Field, Step
 from .._worker import binding_validation
 from .._worker.fingerprint import NO_FINGERPRINT, FingerprintTag, find_fingerprint_tag
 from .namespaced_worker import NamespacedWorker
@@ -29,7 +29,7 @@ class WorkerSecrets(SecretsMixin):
         "dispatch_namespace": {"type": "str", "aliases": ["namespace"]},
     }
     fields = (Field("secrets", SPEC, initial={}, removed={}),)
-    controls = CONTROLS
+    behavior_options = CONTROLS
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
@@ -56,7 +56,7 @@ class WorkerSecrets(SecretsMixin):
     def path(self) -> str:
         return self._worker.path
 
-    def observe(self) -> Object | None:
+    def observe(self) -> Attributes | None:
         summary = self._worker.read_summary()
         self.missing = self._worker.missing or (
             [] if summary else [f"There is no {self._worker.label}: upload it first."]
@@ -77,18 +77,18 @@ class WorkerSecrets(SecretsMixin):
             else None
         )
 
-    def wanted(self, before: Object | None) -> Object:
+    def desired(self, before: Attributes | None) -> Attributes:
         return {"secrets": self._desired_secrets((before or {}).get("secrets", {}))}
 
-    def create(self, after: Object) -> t.Iterable[Step]:
+    def create(self, after: Attributes) -> t.Iterable[Step]:
         return self._write_steps({}, self._secret_values)
 
-    def update(self, before: Object, after: Object, changed: t.Collection[str]) -> t.Iterable[Step]:
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         removed = dict.fromkeys(name for name in before["secrets"] if name not in after["secrets"])
         pending = {**removed, **self._secrets_to_send(before, after)} if changed else {}
         return self._write_steps(before, pending) if pending or not self._tag_is_current() else []
 
-    def delete(self, before: Object) -> t.Iterable[Step]:
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
         return self._write_steps(before, dict.fromkeys(before["secrets"]))
 
     def _tag_is_current(self) -> bool:
@@ -99,7 +99,7 @@ class WorkerSecrets(SecretsMixin):
             or (self._fingerprint_tag is not None and self._fingerprint_tag.secrets == self._secrets_digest())
         )
 
-    def _write_steps(self, before: Object, pending: t.Mapping[str, t.Any]) -> list[Step]:
+    def _write_steps(self, before: Attributes, pending: t.Mapping[str, t.Any]) -> list[Step]:
         steps = [self._patch_secrets(pending)] if pending else []
         # The Worker is changed by this: unless it is stamped anew, its next upload would take that for somebody else's doing.
         rewrite_tag = not self._tag_is_current() or (

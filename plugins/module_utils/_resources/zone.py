@@ -13,7 +13,7 @@ from abc import abstractmethod
 from .._cloudflare.client import Client, join
 from .._cloudflare.errors import CloudflareError
 from .._engine.info import Info
-from .._engine.resource import UNKNOWN, Kind, Object, Resource
+from .._engine.resource import UNKNOWN, Attributes, Convergible, Resource
 
 HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
 
@@ -23,11 +23,11 @@ def normalize_hostname(text: str) -> str:
     return text.lower().rstrip(".")
 
 
-class ZoneMixin(Kind):
+class ZoneMixin(Convergible):
     """A zone given by C(zone_id) or C(zone), or the one with the longest matching suffix of C(lookup_host)."""
 
-    controls = {"zone_id": {"type": "str"}, "zone": {"type": "str"}}
-    rules = {"mutually_exclusive": [("zone_id", "zone")]}
+    behavior_options = {"zone_id": {"type": "str"}, "zone": {"type": "str"}}
+    argument_rules = {"mutually_exclusive": [("zone_id", "zone")]}
     collection: t.ClassVar[tuple[str, ...]]
     """The path of the objects below the zone."""
 
@@ -77,7 +77,7 @@ class ZoneInfo(ZoneMixin, Info):
 
     @staticmethod
     @abstractmethod
-    def from_api(item: Object, zone: str, /) -> Object:
+    def from_api(item: Attributes, zone: str, /) -> Attributes:
         """Convert an API object in the zone with this id."""
 
     @property
@@ -85,7 +85,7 @@ class ZoneInfo(ZoneMixin, Info):
         """Return query parameters that filter the listing and set its page size."""
         return {}
 
-    def listed(self) -> t.Iterable[Object]:
+    def list_objects(self) -> t.Iterable[Attributes]:
         zone = self.find_zone()
         items = self.client.list_all(join("zones", zone, *self.collection), **self.list_params) if zone else []
         return [self.from_api(item, str(zone)) for item in items]

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._cloudflare.client import Client
-from .._engine.resource import Spec, identical
+from .._engine.resource import OptionSpec, json_equal
 
 Binding = dict[str, t.Any]  # in the form of the API, with name and type
 Params = t.Mapping[str, t.Any]
@@ -152,8 +152,8 @@ REJECTED_TYPES = {
     ),
 }
 
-STRINGS: Spec = {"type": "list", "elements": "str"}
-OPTIONS: dict[str, Spec] = {
+STRINGS: OptionSpec = {"type": "list", "elements": "str"}
+OPTIONS: dict[str, OptionSpec] = {
     **{option: {"type": "str"} for schema in TYPES.values() for option in schema.all_options},
     "json": {"type": "raw"},
     "secret_name": {"type": "str", "no_log": False},  # Ansible would hide it because of its name
@@ -245,7 +245,7 @@ def _resolve(binding: Params, find: t.Callable[[NameLookup, str], str]) -> Bindi
     return binding_options
 
 
-def _drop_nulls(value: t.Any, spec: Spec) -> t.Any:
+def _drop_nulls(value: t.Any, spec: OptionSpec) -> t.Any:
     """Remove null options from a value, at every depth."""
     match value:
         case list() if "options" in spec:
@@ -360,7 +360,7 @@ def _satisfies(binding: Binding, current: Binding) -> bool:
     )
 
 
-def _same(declared: t.Any, current: t.Any, spec: Spec) -> bool:
+def _same(declared: t.Any, current: t.Any, spec: OptionSpec) -> bool:
     """Compare declared options only, as deep as C(spec) goes. Other values must be identical."""
     match declared, current:
         case dict(), dict() if "options" in spec:
@@ -369,7 +369,7 @@ def _same(declared: t.Any, current: t.Any, spec: Spec) -> bool:
             return len(declared) == len(current) and all(
                 _same(item, other, spec) for item, other in zip(declared, current, strict=True)
             )
-    return identical(declared, current)
+    return json_equal(declared, current)
 
 
 def ownership_fingerprint(user_params: Params, unmanaged: str) -> list[t.Any]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
-from .._engine.resource import Spec
+from .._engine.resource import OptionSpec
 
 Step = dict[str, t.Any]
 
-NAMES: Spec = {"type": "list", "elements": "str"}
+NAMES: OptionSpec = {"type": "list", "elements": "str"}
 
 
-def _rename_spec(*names: str) -> Spec:
+def _rename_spec(*names: str) -> OptionSpec:
     return {"type": "list", "elements": "dict", "options": {name: {"type": "str", "required": True} for name in names}}
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._engine.resource import Field, Spec, unordered
+from .._engine.resource import Field, OptionSpec, as_set
 
-RATE: Spec = {"type": "float"}
-TELEMETRY_OPTIONS: dict[str, Spec] = {
+RATE: OptionSpec = {"type": "float"}
+TELEMETRY_OPTIONS: dict[str, OptionSpec] = {
     "head_sampling_rate": RATE,
     "persist": {"type": "bool"},
     "destinations": {"type": "list", "elements": "str"},
@@ -23,14 +23,14 @@ TELEMETRY_OPTIONS: dict[str, Spec] = {
 class Setting:
     """One setting: its Ansible option, and the value that null sets and that a response omits."""
 
-    spec: Spec
+    spec: OptionSpec
     default: t.Any
     normalize: t.Callable[[t.Any], t.Any]
     is_partial: bool = False
     """Whether omitted keys keep their current values."""
 
 
-def _known_keys(spec: Spec) -> t.Callable[[t.Any], t.Any]:
+def _known_keys(spec: OptionSpec) -> t.Callable[[t.Any], t.Any]:
     """Return a normalizer that drops keys which the option does not have, and nulls."""
 
     def known_keys(value: t.Any) -> t.Any:
@@ -43,13 +43,13 @@ def _known_keys(spec: Spec) -> t.Callable[[t.Any], t.Any]:
     return known_keys
 
 
-def _plain(value: t.Any, spec: Spec) -> t.Any:
+def _plain(value: t.Any, spec: OptionSpec) -> t.Any:
     if "options" in spec:
         return _known_keys(spec)(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-OBSERVABILITY: Spec = {
+OBSERVABILITY: OptionSpec = {
     "type": "dict",
     "options": {
         "enabled": {"type": "bool", "required": True},
@@ -65,19 +65,19 @@ OBSERVABILITY: Spec = {
         "traces": {"type": "dict", "options": {"enabled": {"type": "bool"}, **TELEMETRY_OPTIONS}},
     },
 }
-LIMITS: Spec = {"type": "dict", "options": {"cpu_ms": {"type": "int"}, "subrequests": {"type": "int"}}}
-PLACEMENT: Spec = {
+LIMITS: OptionSpec = {"type": "dict", "options": {"cpu_ms": {"type": "int"}, "subrequests": {"type": "int"}}}
+PLACEMENT: OptionSpec = {
     "type": "dict",
     "options": {
         "mode": {"type": "str", "choices": ["smart", "targeted"]},
         **{key: {"type": "str"} for key in ("region", "hostname", "host")},
     },
 }
-CACHE: Spec = {
+CACHE: OptionSpec = {
     "type": "dict",
     "options": {"enabled": {"type": "bool", "required": True}, "cross_version_cache": {"type": "bool"}},
 }
-CONSUMERS: Spec = {
+CONSUMERS: OptionSpec = {
     "type": "list",
     "elements": "dict",
     "options": {
@@ -89,7 +89,7 @@ CONSUMERS: Spec = {
 PRODUCTION = "production"  # the default environment
 
 
-def _with_enabled_default(spec: Spec) -> t.Callable[[t.Any], t.Any]:
+def _with_enabled_default(spec: OptionSpec) -> t.Callable[[t.Any], t.Any]:
     """Return a normalizer for objects that are disabled if they are null or lack C(enabled)."""
     return lambda value: {"enabled": False, **_known_keys(spec)(value)}
 
@@ -108,7 +108,7 @@ def _consumers(value: t.Any) -> t.Any:
 
 SETTINGS = {
     "compatibility_date": Setting({"type": "str"}, None, lambda value: value),
-    "compatibility_flags": Setting({"type": "list", "elements": "str"}, [], unordered),
+    "compatibility_flags": Setting({"type": "list", "elements": "str"}, [], as_set),
     "limits": Setting(LIMITS, {}, _known_keys(LIMITS)),
     "observability": Setting(OBSERVABILITY, {"enabled": False}, _with_enabled_default(OBSERVABILITY), is_partial=True),
     "placement": Setting(PLACEMENT, {}, _known_keys(PLACEMENT)),
