@@ -18,11 +18,11 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ._cloudflare.client import HAS_REQUESTS, Client, get_client
 from ._cloudflare.errors import CloudflareError
-from ._engine.converge import ModuleResult, RunOptions, converge
-from ._engine.fleet import MAX_DETAILED_RESULTS, InvalidElement
-from ._engine.plan import is_known
+from ._engine.bulk import MAX_DETAILED_RESULTS, InvalidElement
+from ._engine.converge import ModuleResult, RunOptions
+from ._engine.fields import UNKNOWN, OptionSpec, is_known
 from ._engine.progress import Progress
-from ._engine.resource import UNKNOWN, Convergible, OptionSpec
+from ._engine.resource import Convergible
 from ._renamed import add_new_names
 from ._worker.source import PACKED_SOURCES
 
@@ -256,10 +256,8 @@ class Module(AnsibleModule):
 
     def converge(self, kind: type[Convergible], client: Client, given: dict[str, t.Any]) -> ModuleResult:
         """Run the one flow."""
-        return converge(
-            kind(client, given, self.params),
-            RunOptions(self.params.get("state") or "present", self.check_mode, self._diff),
-        )
+        run = RunOptions(self.params.get("state") or "present", self.check_mode, self._diff)
+        return kind(client, given, self.params).converge(run)
 
 
 def run(kind: type[Convergible]) -> None:

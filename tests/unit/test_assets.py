@@ -15,7 +15,9 @@ import typing as t
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_mapping
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.script import (
+    mapping as script_mapping,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import assets
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import (
     FingerprintTag,

@@ -146,7 +146,7 @@ INVALID = [
     (
         "namespaced_workers",
         fleet_options(workers=[{"name": "a", "hostnames": ["not a host"]}]),
-        "a: hostnames: 'not a host' is no host name",
+        "a: hostnames: 'not a host' is not a valid host name",
     ),
     ("namespaced_workers", fleet_options(workers=None), "workers: give the Workers that are meant"),
     ("namespaced_worker", {**GOOD, "secrets": {"a-b": "secret-value"}}, "'a-b' is not a valid binding name"),

@@ -131,7 +131,7 @@ INVALID = {
     "unknown option": ({"bindngs": []}, "bindngs"),
     "wrong type": ({"vars": 7}, "vars"),
     "wrong value": ({"compatibility_date": "tomorrow"}, "compatibility_date: 'tomorrow'"),
-    "host name": ({"hostnames": ["*.example.com"]}, "'*.example.com' is no host name"),
+    "host name": ({"hostnames": ["*.example.com"]}, "'*.example.com' is not a valid host name"),
     "file": ({"content": None, "path": "/nowhere/at/all.js"}, "file /nowhere/at/all.js does not exist"),
     "refused": ({"content": CODE + "// refused"}, "code 10021"),
 }
@@ -207,9 +207,10 @@ def test_fleet_over_max_failures_aborts(run: Runner, edge: Edge, tolerated: int 
     assert bool(result.get("failed")) is failed
     if failed and tolerated is not None:
         assert (
-            f"since more than max_failures ({tolerated}) failed" in result["msg"] and result["summary"]["changed"] < 37
+            f"Aborted: more than max_failures ({tolerated}) failed" in result["msg"]
+            and result["summary"]["changed"] < 37
         )
-        assert "Run again, and it goes on from there." in result["msg"]
+        assert "not started. Run again to continue." in result["msg"]
     else:
         assert result["summary"] == {"total": 40, "changed": 37, "failed": 3}
         assert "3 of 40 failed. t000: " in (result["msg"] if failed else str(result["warnings"]))
@@ -232,7 +233,7 @@ def test_fleet_vanished_namespace_aborts(run: Runner, edge: Edge) -> None:
     result = run("namespaced_workers", **FLEET, workers=tenants(40), concurrency=2)
     assert (
         result["failed"]
-        and "since the others would fail of the same" in result["msg"]
+        and "the others would fail of the same error" in result["msg"]
         and "Create the dispatch namespace first" in result["msg"]
     )
     assert len(edge.writes()) < 20

@@ -11,9 +11,11 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_mapping
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import (
     NamespacedWorkers,
+)
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.script import (
+    mapping as script_mapping,
 )
 from fleets_at_random import LEDGER, NO_LEDGERS, play
 from harness import Runner
@@ -177,7 +179,7 @@ def test_fleet_failed_record_write_keeps_workers(
     edge.fault(method=method, path=path, status=400, code=10013, message="no", times=1)
     edge.clear()
     result = run("namespaced_workers", **{**FLEET, **options})
-    assert result["failed"] and "Broken off, since routing_kv failed" in result["msg"]
+    assert result["failed"] and "Aborted: routing_kv failed" in result["msg"]
     assert not any("/scripts" in write for write in edge.writes())
     assert result["routing_kv"]["records"] == routing_records(run) == {"a.example.com": "a", "b.example.com": "b"}
     assert run.ok("namespaced_workers", **{**FLEET, **options})["changed"]

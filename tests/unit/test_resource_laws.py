@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 
 import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _resources
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.fleet import BulkResource
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.bulk import BulkResource
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import Convergible, Resource
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import ApiObject, Convergible
 from harness import Runner
 from local_edge.settings import Behaviors
 from local_edge.testing import Edge
@@ -296,7 +296,7 @@ def prepare_case(run: Runner, name: str) -> Case:
 
 
 def test_resources_all_have_cases() -> None:
-    assert set(resource_classes(Resource, BulkResource)) - set(INTERNAL) == set(CASES)
+    assert set(resource_classes(ApiObject, BulkResource)) - set(INTERNAL) == set(CASES)
 
 
 def test_modules_all_have_resource_and_action() -> None:

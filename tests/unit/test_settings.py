@@ -140,10 +140,12 @@ def test_migrations_of_diverged_worker_need_allow_replace(run: Runner, edge: Edg
     worker = {**WORKER, "content": ROOMS, "secrets": {"KEY": SECRET}}
     run.ok("namespaced_worker", **worker, migrations=STEPS[:1])
     other = [{"tag": "w1", "new_sqlite_classes": ["Hall"]}]
-    assert "stands at 'v1', which is none of 'w1'" in run.refused("namespaced_worker", **worker, migrations=other)
+    assert "has the migration tag 'v1', which is none of 'w1'" in run.refused(
+        "namespaced_worker", **worker, migrations=other
+    )
     call(run, edge, "PUT", "/secrets", body={"name": "BY_HAND", "text": SECRET, "type": "secret_text"})
     message = run.refused("namespaced_worker", **worker, migrations=other, allow_replace=True)
-    assert "would lose: give BY_HAND in secrets" in message
+    assert "would lose its secrets BY_HAND. Give their values in secrets" in message
     predicted = run.ok(
         "namespaced_worker",
         check=True,
@@ -187,7 +189,7 @@ def test_worker_replaced_without_assets_option_is_refused(run: Runner, tmp_path:
     worker, assets = {**WORKER, "content": ROOMS, "allow_replace": True}, {"directory": str(tmp_path)}
     run.ok("namespaced_worker", **worker, assets=assets, migrations=STEPS[:1])
     other = [{"tag": "w1", "new_sqlite_classes": ["Hall"]}]
-    assert "would lose: give assets, or null there" in run.refused("namespaced_worker", **worker, migrations=other)
+    assert "would lose its assets. Give assets, or null" in run.refused("namespaced_worker", **worker, migrations=other)
     replaced = run.ok("namespaced_worker", **worker, assets=assets, migrations=other)
     assert verbs(replaced) == ["DELETE ", "POST /assets-upload-session", "PUT "]
     assert not run.ok("namespaced_worker", **worker, assets=assets, migrations=other)["changed"]

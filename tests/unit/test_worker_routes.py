@@ -253,7 +253,7 @@ def test_worker_routes_over_max_failures_aborts(run: Runner, edge: Edge) -> None
     declared = [{"pattern": f"{letter}.example.com/*", "worker": "nobody"} for letter in "abc"]
     valid = {"pattern": "d.example.com/*"}
     aborted = run("worker_routes", **SHARED, routes=[*declared, valid], max_failures=1, concurrency=1)
-    assert "Broken off, since more than max_failures (1) failed: 2 were not begun" in aborted["msg"]
+    assert "Aborted: more than max_failures (1) failed; 2 not started" in aborted["msg"]
     assert current_routes(run, "example.com") == {}
     tolerated = run.ok("worker_routes", **SHARED, routes=[*declared, valid], max_failures=3)
     assert (

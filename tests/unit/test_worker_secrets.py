@@ -13,7 +13,9 @@ import time
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import script_mapping
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.script import (
+    mapping as script_mapping,
+)
 from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE, SECRET, WORKER, call, get, secret_names, verbs

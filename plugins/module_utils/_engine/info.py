@@ -2,20 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What there is of one kind of object. Only reads: check mode is no other thing, and nothing is ever changed."""
+"""Modules that gather information: they only read."""
 
 from __future__ import annotations
 
 import typing as t
 from abc import abstractmethod
 
-from .converge import ModuleResult, RunOptions, converge
-from .plan import field_differs, is_known
-from .resource import Attributes, Convergible
+from .converge import ModuleResult, RunOptions
+from .fields import Attributes, is_known
+from .resource import Convergible
 
 
 class Info(Convergible):
-    """What a module that only looks is about. C(identity) says where the objects are, and C(fields) by what they are chosen."""
+    """The subject of an info module. ``identity`` says where the objects are, ``fields`` by which they are filtered."""
 
     result_key: t.ClassVar[str]
     """The name of the list in the result."""
@@ -23,23 +23,20 @@ class Info(Convergible):
 
     @abstractmethod
     def list_objects(self) -> t.Iterable[Attributes]:
-        """Read the objects, in the shape in which their own module returns them; none where what they are in is missing."""
+        """Read the objects in the shape of their own module. Empty if their parent does not exist."""
 
-    def fetch_details(self, chosen: t.Iterable[Attributes]) -> t.Iterable[Attributes]:
-        """Return the chosen objects with what only further requests tell, but for those that are gone by then."""
-        return chosen
+    def fetch_details(self, objects: t.Iterable[Attributes]) -> t.Iterable[Attributes]:
+        """Return the objects with attributes that need further requests, without those deleted in the meantime."""
+        return objects
 
     def filter_objects(self) -> t.Iterator[Attributes]:
-        """Yield the objects that differ in none of the given fields."""
-        asked = [field for field in self.fields if field.name in self.user_params]
-        for thing in self.list_objects():
-            if not any(field_differs(field, thing.get(field.name), self.user_params[field.name]) for field in asked):
-                yield thing
+        """Yield the objects that match all given fields."""
+        filters = [(field, self.user_params[field.name]) for field in self.fields if field.name in self.user_params]
+        for candidate in self.list_objects():
+            if not any(field.differs(candidate.get(field.name), value) for field, value in filters):
+                yield candidate
 
-
-@converge.register
-def converge_info(info: Info, mode: RunOptions) -> ModuleResult:
-    """Tell what there is. In something that only a run would make there is nothing yet."""
-    return ModuleResult(
-        info.result_key, list(info.fetch_details(info.filter_objects())) if is_known(info.user_params) else []
-    )
+    def converge(self, run: RunOptions) -> ModuleResult:
+        """Return the objects. A parent that only a real run would create contains none yet."""
+        found = list(self.fetch_details(self.filter_objects())) if is_known(self.user_params) else []
+        return ModuleResult(self.result_key, found)

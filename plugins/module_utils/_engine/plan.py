@@ -2,71 +2,129 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan: what is, what shall be, and the writes between them. Made without a single request."""
+"""The plan: the object before and after, and the writes between. Made without a request."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .resource import DIFFERENT, UNKNOWN, Attributes, Field, Resource, Step, json_equal
+from .fields import UNKNOWN, Attributes, Field
+
+if t.TYPE_CHECKING:
+    from .._cloudflare.client import ApiResponse
+
+
+@dataclass(frozen=True)
+class Step:
+    """One write, as the plan prints it and a run sends it.
+
+    ``request`` builds the arguments of ``Client.write`` when the step is sent, so that a plan of many uploads stays small.
+    ``on_response`` reads the answer, and may raise.
+    """
+
+    method: str
+    path: str
+    request: t.Callable[[], t.Mapping[str, t.Any]] = field(default=dict, compare=False)
+    on_response: t.Callable[[ApiResponse], None] = field(default=lambda answer: None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def json_body(value: t.Any) -> t.Callable[[], t.Mapping[str, t.Any]]:
+    """Return the request of a step that sends ``value`` as JSON."""
+    return lambda: {"json": value}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What check mode prints, diff shows and a run applies. C(before) and C(after) are None where there is no object."""
+    """What check mode prints, a diff shows and a run applies.
+
+    ``before`` and ``after`` are None if the object does not exist. ``changed`` names the fields that differ, ``missing``
+    the prerequisites that do not exist, each with its remedy.
+    """
 
     before: Attributes | None
     after: Attributes | None
     steps: tuple[Step, ...] = ()
     changed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def operations(self) -> list[str]:
-        """The writes in order, such as C(PUT /accounts/.../scripts/a)."""
+        """The writes in order, such as ``PUT /accounts/.../scripts/a``."""
         return [str(step) for step in self.steps]
 
-
-def is_known(value: t.Any) -> bool:
-    """Whether nothing in C(value) waits for the server."""
-    match value:
-        case dict():
-            return all(map(is_known, value.values()))
-        case list() | tuple():
-            return all(map(is_known, value))
-        case _:
-            return bool(value != UNKNOWN)
+    def extra_diffs(self) -> list[Attributes]:
+        """Return further diffs in Ansible's format, of parts that the object shows only as a digest."""
+        return []
 
 
-def field_differs(field: Field, before: t.Any, after: t.Any) -> bool:
-    """Whether a field is not yet what it shall be. What is not known yet is different."""
-    return not is_known(after) or before == DIFFERENT or not json_equal(field.normalize(before), field.normalize(after))
+class Planner(t.Protocol):
+    """The decisions about an object that a plan asks for. None of them makes a request."""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields that are owned."""
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """The attributes that the server fills in at creation."""
+
+    @property
+    def computed_on_write(self) -> tuple[str, ...]:
+        """The attributes that the server fills in at every write."""
+
+    def computed_after(self, changed: t.Collection[str]) -> tuple[str, ...]:
+        """Return the attributes that the server fills in after a change of these fields."""
+
+    def identity_values(self) -> Attributes:
+        """Return the identifying options with their values."""
+
+    def desired(self, before: Attributes | None) -> Attributes:
+        """Return the managed fields as they must become."""
+
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
+        """Refuse what the user must ask for explicitly. Raises CloudflareError."""
+
+    def create(self, after: Attributes) -> t.Iterable[Step]:
+        """Return the writes that create the object."""
+
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
+        """Return the writes that change the given fields."""
+
+    def delete(self, before: Attributes) -> t.Iterable[Step]:
+        """Return the writes that delete the object."""
 
 
-def plan(resource: Resource, before: Attributes | None, state: str = "present") -> Plan:
-    """Return the way from C(before) to what the user wants. Pure: makes no request."""
+def make_plan(
+    planner: Planner,
+    before: Attributes | None,
+    state: str = "present",
+    missing: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Plan:
+    """Return the plan from ``before`` to the desired object, or to none if ``state`` is absent."""
     if state == "absent":
-        resource.guard(before, None)
-        return Plan(before, None, tuple(resource.delete(before)) if before else ())
-    wanted = resource.desired(before)
+        planner.guard(before, None)
+        return Plan(before, None, tuple(planner.delete(before)) if before else (), (), missing, warnings)
+    desired = planner.desired(before)
     if before is None:
-        blank = dict.fromkeys((*resource.computed, *resource.computed_on_write), UNKNOWN)
-        initial = {field.name: field.initial for field in resource.fields}
-        after = {**blank, **_identity(resource), **initial, **wanted}
-        resource.guard(None, after)
-        return Plan(None, after, tuple(resource.create(after)), tuple(wanted))
+        computed = dict.fromkeys((*planner.computed, *planner.computed_on_write), UNKNOWN)
+        initial = {field.name: field.initial for field in planner.fields}
+        after = {**computed, **planner.identity_values(), **initial, **desired}
+        planner.guard(None, after)
+        return Plan(None, after, tuple(planner.create(after)), tuple(desired), missing, warnings)
     changed = tuple(
         field.name
-        for field in resource.fields
-        if field.name in wanted and field_differs(field, before.get(field.name), wanted[field.name])
+        for field in planner.fields
+        if field.name in desired and field.differs(before.get(field.name), desired[field.name])
     )
-    after = {**before, **{name: wanted[name] for name in changed}}
-    resource.guard(before, after)
-    steps = tuple(resource.update(before, after, changed))
+    after = {**before, **{name: desired[name] for name in changed}}
+    planner.guard(before, after)
+    steps = tuple(planner.update(before, after, changed))
     if steps:
-        after = {**after, **dict.fromkeys(resource.computed_on_write, UNKNOWN)}
-    return Plan(before, after, steps, changed)
-
-
-def _identity(resource: Resource) -> Attributes:
-    return {name: resource.options[name] for name in resource.identity if resource.options.get(name) is not None}
+        after = {**after, **dict.fromkeys(planner.computed_after(changed), UNKNOWN)}
+    return Plan(before, after, steps, changed, missing, warnings)

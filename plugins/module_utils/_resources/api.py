@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.converge import ModuleResult, RunOptions, converge
+from .._engine.converge import ModuleResult, RunOptions
 from .._engine.resource import Convergible
 
 SAFE_METHODS = ("GET", "HEAD")
@@ -28,25 +28,25 @@ class Api(Convergible):
     }
     has_state = False
 
-
-@converge.register
-def converge_api(api: Api, mode: RunOptions) -> ModuleResult:
-    """Send the request. In check mode, send only reads."""
-    options, method = api.options, api.options["method"]
-    path = "/" + str(options["path"]).lstrip("/")
-    if "{account_id}" in path:
-        path = path.replace("{account_id}", api.client.account_id)
-    if options["paginate"] and method != "GET":
-        raise CloudflareError(f"paginate: {method} requests have no pages. Use method: GET, or set paginate: false.")
-    arguments = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
-    if options["paginate"]:
-        return ModuleResult(api.name, api.client.list_all(path, **(options["query"] or {})))
-    if method in SAFE_METHODS:
-        answer = api.client.call(method, path, **arguments)
+    def converge(self, run: RunOptions) -> ModuleResult:
+        """Send the request. In check mode, send only reads."""
+        options, method = self.options, self.options["method"]
+        path = "/" + str(options["path"]).lstrip("/")
+        if "{account_id}" in path:
+            path = path.replace("{account_id}", self.client.account_id)
+        if options["paginate"] and method != "GET":
+            raise CloudflareError(
+                f"paginate: {method} requests have no pages. Use method: GET, or set paginate: false."
+            )
+        arguments = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
+        if options["paginate"]:
+            return ModuleResult(self.name, self.client.list_all(path, **(options["query"] or {})))
+        if method in SAFE_METHODS:
+            answer = self.client.call(method, path, **arguments)
+            return ModuleResult(
+                self.name, answer.result if "json" in answer.content_type else answer.content.decode(errors="replace")
+            )
+        self.client.invalidate()
         return ModuleResult(
-            api.name, answer.result if "json" in answer.content_type else answer.content.decode(errors="replace")
+            self.name, None if run.check else self.client.call(method, path, **arguments).result, [f"{method} {path}"]
         )
-    api.client.invalidate()
-    return ModuleResult(
-        api.name, None if mode.check else api.client.call(method, path, **arguments).result, [f"{method} {path}"]
-    )

@@ -10,7 +10,9 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Attributes, Field, OptionSpec, Step, json_body
+from .._engine.fields import UNKNOWN, Attributes, Field, OptionSpec
+from .._engine.plan import Step, json_body
+from .._engine.resource import Observation
 from .zone import HOSTNAME, ZoneInfo, ZoneResource, normalize_hostname
 
 ON_OFF: OptionSpec = {"type": "str", "choices": ["on", "off"]}
@@ -145,8 +147,8 @@ class CustomHostname(ZoneResource):
     def label(self) -> str:
         return f"custom hostname {self.options['hostname']!r}"
 
-    def observe(self) -> Attributes | None:
-        self._resolve_zone()
+    def observe(self) -> Observation:
+        missing = self._resolve_zone()
         listed = (
             [] if self._zone == UNKNOWN else self.client.list_all(self._path(), hostname=self.lookup_host, per_page=50)
         )
@@ -158,7 +160,7 @@ class CustomHostname(ZoneResource):
             ),
             None,
         )
-        return from_api(found, self._zone) if found else None
+        return Observation(from_api(found, self._zone) if found else None, missing)
 
     def desired(self, before: Attributes | None) -> Attributes:
         wanted = super().desired(before)
@@ -194,7 +196,6 @@ class CustomHostname(ZoneResource):
         return f"it is {thing['status']}, its certificate {thing['ssl_status'] or 'none'}" + ".".join(["", *details])
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
-        after["zone_id"] = self._zone
         own = strip_unknown({field.name: after[field.name] for field in self.fields if after[field.name]})
         return [Step("POST", self._path(), json_body({"hostname": self.lookup_host, **own}))]
 

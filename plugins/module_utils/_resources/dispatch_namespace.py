@@ -10,8 +10,10 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._engine.fields import Attributes, Field
 from .._engine.info import Info
-from .._engine.resource import Attributes, Field, Resource, Step, json_body
+from .._engine.plan import Step, json_body
+from .._engine.resource import Observation, Resource
 
 ROOT = ("workers", "dispatch", "namespaces")
 COMPUTED = ("namespace_id", "script_count", "created_on", "created_by")
@@ -43,21 +45,9 @@ class DispatchNamespace(Resource):
     behavior_options = {"new_name": {"type": "str"}, "force": {"type": "bool", "default": False}}
     computed, computed_on_write = COMPUTED, COMPUTED_ON_WRITE
 
-    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
-        super().__init__(client, given, options)
-        self._trust_not_comparable, self._verifying = False, False
-
     @property
     def label(self) -> str:
         return f"dispatch namespace {self.options['name']!r}"
-
-    @property
-    def warnings(self) -> list[str]:
-        return (
-            [f"trusted_workers: the API did not return the value for {self.label}. It was not compared."]
-            if self._trust_not_comparable
-            else []
-        )
 
     def _path(self, *name: str) -> str:
         return self.client.account(*ROOT, *name)
@@ -66,7 +56,7 @@ class DispatchNamespace(Resource):
         found = self.client.get_or_none(self._path(name))
         return from_api(found.result) if found and found.result else None
 
-    def observe(self) -> Attributes | None:
+    def observe(self) -> Observation:
         old, new_name = self._read(self.options["name"]), self.options.get("new_name")
         new = self._read(new_name) if new_name and new_name != self.options["name"] else None
         if old and new:
@@ -78,18 +68,18 @@ class DispatchNamespace(Resource):
             found["script_count"] = len(
                 self.client.call("GET", scripts_path(self.client, found["name"]), params={"limit": 10}).result or []
             )
-        return found
+        return Observation(found)
 
     def desired(self, before: Attributes | None) -> Attributes:
         wanted = {**super().desired(before), "name": self.options.get("new_name") or self.options["name"]}
         if before and before["trusted_workers"] is None and "trusted_workers" in wanted:
             # Some API responses omit trusted_workers; an unknown value must not cause a change.
             del wanted["trusted_workers"]
-            self._trust_not_comparable |= not self._verifying
         return wanted
 
-    def after_write(self) -> None:
-        self._verifying = True
+    def plan_warnings(self, before: Attributes | None) -> t.Iterable[str]:
+        if before and before["trusted_workers"] is None and "trusted_workers" in self.user_params:
+            yield f"trusted_workers: the API did not return the value for {self.label}. It was not compared."
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if before and after is None and before["script_count"] and not self.options["force"]:

@@ -13,7 +13,9 @@ import typing as t
 
 from .._cloudflare.client import ApiResponse, Client
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Attributes, Field, Step, as_set, json_body, json_equal, unchanged
+from .._engine.fields import UNKNOWN, Attributes, Field, as_set, json_equal, unchanged
+from .._engine.plan import Step, json_body
+from .._engine.resource import Observation
 from .zone import ZoneInfo, ZoneResource, normalize_hostname
 
 NAME = re.compile(r"(\*|[a-z0-9_-]{1,63})(\.(\*|[a-z0-9_-]{1,63}))+")
@@ -120,20 +122,21 @@ class DNSRecord(ZoneResource):
     def _normalize(self) -> t.Callable[[str], str]:
         return NORMALIZERS.get(self.options["type"], unchanged)
 
-    def observe(self) -> Attributes | None:
-        self._resolve_zone()
+    def observe(self) -> Observation:
+        missing = self._resolve_zone()
         listed = (
             []
             if self._zone == UNKNOWN
             else self.client.list_all(self._path(), name=self.lookup_host, type=self.options["type"])
         )
-        return self._match_record(
+        found = self._match_record(
             [
                 from_api(record, self._zone)
                 for record in listed
                 if (normalize_hostname(record["name"]), record["type"]) == (self.lookup_host, self.options["type"])
             ]
         )
+        return Observation(found, missing)
 
     def _match_record(self, records: t.Sequence[Attributes]) -> Attributes | None:
         """Select the record to manage among those of the same name and type."""
@@ -182,7 +185,6 @@ class DNSRecord(ZoneResource):
             )
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
-        after["zone_id"] = self._zone
         own = {
             key: after[key]
             for key in ("name", "type", *(field.name for field in self.fields))
@@ -198,9 +200,11 @@ class DNSRecord(ZoneResource):
                 f"name: {self.options['name']!r} is not in zone {self._zone}, and was made as {name!r}: remove that, give the whole name."
             )
 
+    def computed_after(self, changed: t.Collection[str]) -> tuple[str, ...]:
+        # Cloudflare composes the content of a record from its data.
+        return (*self.computed_on_write, *(("content",) if "data" in changed else ()))
+
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
-        if "data" in changed:
-            after["content"] = UNKNOWN
         return (
             [Step("PATCH", self._path(before["id"]), json_body({name: after[name] for name in changed}))]
             if changed

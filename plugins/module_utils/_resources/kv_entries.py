@@ -14,9 +14,11 @@ import typing as t
 
 from .._cloudflare.client import ApiResponse, Client, join
 from .._cloudflare.errors import CloudflareError
+from .._engine.fields import UNKNOWN, Attributes, Field, OptionSpec, json_equal
 from .._engine.info import Info
+from .._engine.plan import Step, json_body
 from .._engine.prune_limit import PruneLimit
-from .._engine.resource import UNKNOWN, Attributes, Field, OptionSpec, Resource, Step, json_body, json_equal
+from .._engine.resource import Observation, Resource
 from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
 from .kv_namespace import ROOT, find_by_title
 
@@ -224,18 +226,19 @@ class KVEntries(Resource):
 
     # -- current state -------------------------------------------------------------------------------------------------------
 
-    def observe(self) -> Attributes | None:
-        self._id, self.missing = resolve_namespace(self.client, self.options)
-        current = {} if self.missing else self._read()
-        exists = bool(current) if self.options["state"] == "absent" else not self.missing
-        return {"namespace_id": self._id, "entries": current} if exists else None
+    def observe(self) -> Observation:
+        self._id, self._missing = resolve_namespace(self.client, self.options)
+        current = {} if self._missing else self._read()
+        exists = bool(current) if self.options["state"] == "absent" else not self._missing
+        found = {"namespace_id": self._id, "entries": current} if exists else None
+        return Observation(found, tuple(self._missing))
 
     def _read(self) -> dict[str, Attributes]:
         """Return the existing declared entries, and with C(prune) the metadata of undeclared entries."""
         listed = self._listed() if self.options["prune"] else None
         keys = [key for key in self._declared if listed is None or key in listed]
         current = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
-        binary = [key for key in keys if self._declared[key].get("base64") and not self.missing]
+        binary = [key for key in keys if self._declared[key].get("base64") and not self._missing]
         current |= {key: entry for key in binary if (entry := self._read_binary(key))}
         others = {
             key: info
@@ -268,7 +271,7 @@ class KVEntries(Resource):
         return None if value is None else {**entry_from_bytes(value), **info}
 
     def _set_namespace_missing(self) -> None:
-        self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
+        self._missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
 
     # -- desired state ------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,10 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._engine.fields import Attributes, Field
 from .._engine.info import Info
-from .._engine.resource import Attributes, Field, Resource, Step, json_body
+from .._engine.plan import Step, json_body
+from .._engine.resource import Observation, Resource
 from .._worker.bindings import KV_BY_TITLE
 
 ROOT = KV_BY_TITLE.path
@@ -52,12 +54,12 @@ class KVNamespace(Resource):
     def label(self) -> str:
         return f"KV namespace {self.options.get('title') or self.options['id']!r}"
 
-    def observe(self) -> Attributes | None:
+    def observe(self) -> Observation:
         found = self._find()
         if found and self.options["state"] == "absent" and not self.options["force"]:
             keys = self.client.call("GET", self.client.account(*ROOT, found["id"], "keys"), params={"limit": 10})
             self._key_count = len(keys.result or [])
-        return found
+        return Observation(found)
 
     def _find(self) -> Attributes | None:
         return (

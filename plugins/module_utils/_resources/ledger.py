@@ -9,24 +9,28 @@ A Worker whose etag or modification date differs from its entry has drifted. The
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from .._cloudflare.client import Client, parse_json
 from .kv_entries import METADATA_KEY, get_value, resolve_namespace
 from .kv_namespace import ROOT
+from .script.snapshot import LedgerEntry
 
 LEDGER_KEY_PREFIX = f"{METADATA_KEY}/ledger/"  # followed by the owner; the slashes keep it apart from host names
 
-Ledger = dict[str, list[t.Any]]  # Worker -> fingerprint tag, etag, modified_on and, if known, its memo
+Ledger = dict[str, LedgerEntry]  # by the name of the Worker
 
 
 def load_ledger(client: Client, options: t.Mapping[str, t.Any], owner: str) -> Ledger:
     """Load an owner's ledger. Return an empty one if it does not exist or cannot be parsed."""
     namespace_id, missing = resolve_namespace(client, options)
     text = None if missing else get_value(client, f"{client.account(*ROOT)}/{namespace_id}", LEDGER_KEY_PREFIX + owner)
-    entries = parse_json(text or b"")
-    return {name: entry for name, entry in entries.items() if _is_entry(entry)} if isinstance(entries, dict) else {}
+    values = parse_json(text or b"")
+    entries = {name: LedgerEntry.from_json(value) for name, value in values.items()} if isinstance(values, dict) else {}
+    return {name: entry for name, entry in entries.items() if entry}
 
 
-def _is_entry(entry: t.Any) -> bool:
-    return isinstance(entry, list) and len(entry) in (3, 4) and all(isinstance(memo, dict) for memo in entry[3:])
+def dump_ledger(ledger: Ledger) -> str:
+    """Return the value of the ledger's key."""
+    return json.dumps({name: entry.to_json() for name, entry in ledger.items()})

@@ -9,22 +9,19 @@ from __future__ import annotations
 import typing as t
 
 from .._cloudflare.client import ApiResponse, Client
-from .._engine.resource import Attributes, Step
-from .._worker.bindings import Binding, unmanaged_filter
-from .._worker.settings import SETTINGS
+from .._engine.fields import Attributes
 from .dispatch_namespace import scripts_path
-from .ledger_memo import LedgerMemo, from_memo, make_memo
-from .script import Script
-from .script_info import ScriptInfo
-from .script_mapping import SUMMARY_FIELDS
-from .secrets import SENSITIVE
+from .script.base import Script
+from .script.desired import Endpoint
+from .script.info import ScriptInfo
+from .script.mapping import SUMMARY_FIELDS, modified_after_upload
+from .script.snapshot import LedgerEntry, Snapshot
 
 CODE_NAMESPACE_NOT_FOUND = 100119
-LEDGER_FIELDS = tuple(field for field in Script.fields if field.name in ("modules", *SETTINGS))
 
 
 class NamespacedWorker(Script):
-    """A user Worker as one task wants it. C(listing) is what a listing said of all of them, where one was read."""
+    """A user Worker as one task declares it. In a bulk run, it is read from ``listing``, which is shared."""
 
     name = "namespaced_worker"
     identity = {
@@ -32,64 +29,38 @@ class NamespacedWorker(Script):
         "name": {"type": "str", "required": True},
     }
     listing: t.Mapping[str, Attributes] | None = None
-    ledger_entry: t.Sequence[t.Any] = ()
-    """Its entry in the ledger, if its stamp is still the same: stamp, etag and modified_on as they were told then, and what is remembered of the rest."""
+    ledger_entry: LedgerEntry | None = None
+    """The Worker's entry in the ledger, if it was made with the present fingerprint tag."""
 
     @property
-    def reads_itself(self) -> bool:
-        return self.listing is None
+    def is_listed(self) -> bool:
+        return self.listing is not None
 
     @property
     def label(self) -> str:
         return f"Worker {self.options['name']!r} in dispatch namespace {self.options['dispatch_namespace']!r}"
 
     @property
-    def path(self) -> str:
-        return scripts_path(self.client, self.options["dispatch_namespace"], self.options["name"])
+    def endpoint(self) -> Endpoint:
+        path = scripts_path(self.client, self.options["dispatch_namespace"], self.options["name"])
+        return Endpoint(path, f"{path}/content", "PUT", f"{path}/tags", lambda tags: {"json": tags}, self.client)
 
-    def read_summary(self) -> Attributes | None:
-        script = self._read() if self.listing is None else self.listing.get(self.options["name"])
+    def read_summary(self) -> tuple[Snapshot | None, tuple[str, ...]]:
+        script, missing = self._read() if self.listing is None else (self.listing.get(self.options["name"]), ())
         if script is None:
-            return None
-        return {"tags": tags_of(self.client, self.path, script), **{key: script.get(key) for key in SUMMARY_FIELDS}}
+            return None, missing
+        tags = tags_of(self.client, self.endpoint.path, script)
+        summary = {"tags": tags, **{key: script.get(key) for key in SUMMARY_FIELDS}}
+        entry = self.ledger_entry
+        if entry is None:
+            return Snapshot(summary, has_drifted=modified_after_upload(summary)), ()
+        return Snapshot(summary, has_drifted=not entry.is_current(summary), memo=entry.memo), ()
 
-    def _read(self) -> Attributes | None:
-        found = self.client.get_or_not_found(self.path)
-        if found.not_found_code == CODE_NAMESPACE_NOT_FOUND:
-            self.missing.append(namespace_missing_message(self.options["dispatch_namespace"]))
-        return script_from_answer(found)
-
-    def has_drifted(self, summary: Attributes) -> bool:
-        if self.ledger_entry:
-            return list(self.ledger_entry[1:3]) != [summary.get("etag"), summary.get("modified_on")]
-        return super().has_drifted(summary)
-
-    def state_from_ledger(self, same: bool) -> Attributes | None:
-        memos, wanted = self.ledger_entry[3:], self.desired(None)
-        seen = from_memo(memos[0], LEDGER_FIELDS, wanted, self._declared or []) if memos else None
-        if seen is None or self._keeps_unmanaged(seen["bindings"]):
-            return None
-        self._bundle_digest = self._bundle_digest if same else self._source.bundle_digest
-        code = {"modules": wanted["modules"]} if same else {}
-        return {**seen, **code, "secrets": dict.fromkeys(memos[0].get("secrets", ()), SENSITIVE)}
-
-    def _keeps_unmanaged(self, there: t.Iterable[Binding]) -> bool:
-        """Whether bindings stay that are not declared: then all that stays, secrets too, is named in an upload, and what is not named is lost."""
-        unmanaged = self.options["unmanaged_bindings"]
-        kept, declared = (
-            unmanaged_filter(self.user_params, unmanaged),
-            {binding["name"] for binding in self._declared or []},
-        )
-        return unmanaged == "keep" or any(kept(binding) for binding in there if binding["name"] not in declared)
-
-    def ledger_memo(self, current: Attributes) -> list[LedgerMemo]:
-        """Return what the ledger shall remember of the Worker, if anything. A change of its tags leaves the rest as it was noted."""
-        if self.is_fully_read:
-            return [make_memo(current, LEDGER_FIELDS, self._declared or [])]
-        return [{**rest, "tags": current["tags"]} for rest in self.ledger_entry[3:]]
-
-    def replace_tags(self, tags: t.Callable[[], list[str]]) -> Step:
-        return Step("PUT", f"{self.path}/tags", lambda: {"json": tags()})
+    def _read(self) -> tuple[Attributes | None, tuple[str, ...]]:
+        found = self.client.get_or_not_found(self.endpoint.path)
+        is_missing = found.not_found_code == CODE_NAMESPACE_NOT_FOUND
+        missing = (namespace_missing_message(self.options["dispatch_namespace"]),) if is_missing else ()
+        return script_from_answer(found), missing
 
 
 class NamespacedWorkerInfo(ScriptInfo):

@@ -6,28 +6,34 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.fleet import MAX_DETAILED_RESULTS, MAX_NAMES_IN_MESSAGE, BulkMember, BulkResource, InvalidElement
+from .._engine.bulk import MAX_DETAILED_RESULTS, BulkResource, InvalidElement
+from .._engine.bulk_member import Member, PlannedMember, planned
+from .._engine.bulk_run import MAX_NAMES_IN_MESSAGE
+from .._engine.fields import Attributes
+from .._engine.plan import Step
 from .._engine.prune_limit import PruneLimit
-from .._engine.resource import Attributes, Resource, Step
+from .._engine.resource import ApiObject
 from .._worker import bindings, source
-from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag, find_owner
+from .._worker.fingerprint import OWNER_PREFIX, find_owner
 from .dispatch_namespace import scripts_path
-from .ledger import Ledger, load_ledger
+from .ledger import Ledger, dump_ledger, load_ledger
 from .namespaced_worker import NamespacedWorker, namespace_missing_message, script_from_answer, tags_of
 from .routing_records import RoutingRecords
-from .script import Script
-from .script_mapping import (
+from .script.base import Script
+from .script.mapping import (
     fingerprint_tag_text,
     modified_after_upload,
     outdated_bundle_warnings,
     unknown_binding_warnings,
 )
-from .secrets import uncompared_secrets_warnings
+from .script.planner import ScriptPlan, memo_after
+from .script.secrets import uncompared_secrets_warnings
+from .script.snapshot import LedgerEntry
 
 PAGE_SIZE = 1000  # Workers in one answer of the listing
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
@@ -100,7 +106,6 @@ class NamespacedWorkers(BulkResource):
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
         self._listed: dict[str, Attributes] = {}
-        self._resources: list[NamespacedWorker] = []
         self._routing_records: RoutingRecords | None = None
         self._ledger: Ledger | None = None  # until the first look
         self._workers: dict[str, Attributes] = {}
@@ -150,13 +155,12 @@ class NamespacedWorkers(BulkResource):
     def label(self) -> str:
         return f"Workers in dispatch namespace {self.options['dispatch_namespace']!r}"
 
-    @property
-    def warnings(self) -> list[str]:
-        built = self._resources
-        unknown = {label for worker in built for label in bindings.unknown_types(worker.user_params)}
+    def plan_warnings(self, members: t.Sequence[PlannedMember]) -> list[str]:
+        plans = [t.cast(ScriptPlan, member.plan) for member in members]
+        unknown = {label for member in members for label in bindings.unknown_types(member.resource.user_params)}
         return [
-            *uncompared_secrets_warnings(sum(worker.uncompared_count for worker in built)),
-            *outdated_bundle_warnings(sum(worker.is_outdated_bundle for worker in built)),
+            *uncompared_secrets_warnings(sum(plan.uncompared_secrets for plan in plans)),
+            *outdated_bundle_warnings(sum(plan.is_outdated_bundle for plan in plans)),
             *unknown_binding_warnings(unknown),
         ]
 
@@ -221,115 +225,105 @@ class NamespacedWorkers(BulkResource):
         return tags_of(self.client, self._path(name), script)
 
     def _tags_from_ledger(self, script: Attributes) -> list[str]:
-        """Return the tags of a Worker that nobody has touched since they were noted."""
-        ledger_entry = (self._ledger or {}).get(script["id"], ())
-        if len(ledger_entry) < 4 or list(ledger_entry[1:3]) != [script.get("etag"), script.get("modified_on")]:
+        """Return the tags of a Worker that was not written since the ledger was."""
+        entry = (self._ledger or {}).get(script["id"])
+        if entry is None or entry.memo is None or not entry.is_current(script):
             return []
-        return [*ledger_entry[3].get("tags", ()), OWNER_PREFIX + self.options["owner"], ledger_entry[0]]
+        return [*entry.memo.get("tags", ()), OWNER_PREFIX + self.options["owner"], str(entry.fingerprint_tag)]
 
-    def build_resource(self, name: str, state: str) -> Resource:
+    def build_resource(self, name: str, state: str) -> NamespacedWorker:
         declared = self._workers.get(name, {})
         if isinstance(declared, InvalidElement):
             raise CloudflareError(declared.error)
         for host in _hosts_of(declared):
             if not HOST.fullmatch(host):
                 raise CloudflareError(
-                    f"hostnames: {host!r} is no host name: each is looked up as it is, so a wildcard would never be found."
+                    f"hostnames: {host!r} is not a valid host name. Each is looked up as it is, so a wildcard would"
+                    " never be found."
                 )
-        given = {**merge(self._defaults, declared), "name": name}
-        worker = NamespacedWorker(
-            self.client, given, {**self._option_defaults, **given, **self._common, "state": state}
-        )
+        params = {**merge(self._defaults, declared), "name": name}
+        options = {**self._option_defaults, **params, **self._common, "state": state}
+        worker = NamespacedWorker(self.client, params, options)
         worker.listing, worker.needs_full_read = self._listed, self.needs_full_read
-        ledger_entry = (self._ledger or {}).get(name, [])
-        if name in self._listed and ledger_entry[:1] == [
-            fingerprint_tag_text(self._tags(name))
-        ]:  # else it was stamped since, as worker_secrets does
-            worker.ledger_entry = ledger_entry
-        self._resources.append(worker)
+        entry = (self._ledger or {}).get(name)
+        # A Worker that was tagged since, as by worker_secrets, has another fingerprint tag than its entry.
+        if name in self._listed and entry and entry.fingerprint_tag == fingerprint_tag_text(self._tags(name)):
+            worker.ledger_entry = entry
         return worker
 
-    # -- what goes with them -------------------------------------------------------------------------------------------
+    # -- records and ledger --------------------------------------------------------------------------------------------
 
-    def linked_resource(self, members: t.Sequence[BulkMember]) -> Resource | None:
-        registry, names = self.options.get("routing_kv"), {member.name for member in members}
-        if not registry:
+    def linked_resource(self, members: t.Sequence[Member]) -> ApiObject | None:
+        routing_kv, names = self.options.get("routing_kv"), {member.name for member in members}
+        if not routing_kv:
             return None
         absent = self.options["state"] == "absent"
-        records = {} if absent else {host: name for host, name in self._hosts.items() if name in names}
-        state = (
-            "absent" if absent and self._all_of_owner else "present"
-        )  # of some of them: the records of the others stay
-        options = {**registry, "owner": self.options["owner"], "state": state}
-        given = {
-            "records": records,
-            "workers": names | set(self._to_prune),
-            "declared_hosts": set() if absent else set(self._hosts),
-        }
-        # Only after a write: what others have changed is read, and mended or stamped, before it is noted.
-        ledger_unchanged = absent or not any(member.plan.steps for member in members)
+        # The removal of some Workers leaves the records of the others.
+        state = "absent" if absent and self._all_of_owner else "present"
         self._routing_records = RoutingRecords(
             self.client,
-            {**given, "ledger": lambda: json.dumps(self._build_ledger(members)), "ledger_unchanged": ledger_unchanged},
-            options,
+            {
+                "records": {} if absent else {host: name for host, name in self._hosts.items() if name in names},
+                "workers": names | set(self._to_prune),
+                "declared_hosts": set() if absent else set(self._hosts),
+                "ledger": lambda: dump_ledger(self._build_ledger(planned(members))),
+                # Written only after a Worker was: drift is read and repaired before the ledger stores it.
+                "ledger_unchanged": absent or not any(member.plan.steps for member in planned(members)),
+            },
+            {**routing_kv, "owner": self.options["owner"], "state": state},
         )
         return self._routing_records
 
-    def _build_ledger(self, members: t.Iterable[BulkMember]) -> Ledger:
-        """Return the ledger as it shall be: these Workers as the latest listing reports them, others of this owner as they were noted."""
-        listed_members = [
+    def _build_ledger(self, members: t.Iterable[PlannedMember]) -> Ledger:
+        """Return the ledger of the latest listing. Entries of other Workers of this owner stay."""
+        settled = [
             member for member in members if member.name in self._listed and not self._modified_since_write(member.name)
         ]
-        entries = {member.name: self._ledger_entry(member) for member in listed_members}
+        entries = {member.name: self._ledger_entry(member) for member in settled}
         return {**{name: entry for name, entry in (self._ledger or {}).items() if name in self._listed}, **entries}
 
     def _modified_since_write(self, name: str) -> bool:
-        """Whether others seem to have written a Worker since this run did: then it is not noted, and the next run reads it."""
-        return modified_after_upload(find_fingerprint_tag(self._tags(name)), self._listed[name])
+        """Whether others seem to have written a Worker since this run did: the next run must read it."""
+        return modified_after_upload({**self._listed[name], "tags": self._tags(name)})
 
-    def _ledger_entry(self, member: BulkMember) -> list[t.Any]:
-        script, ledger_entry = self._listed[member.name], (self._ledger or {}).get(member.name, [])
-        current = [fingerprint_tag_text(self._tags(member.name)), script.get("etag"), script.get("modified_on")]
-        if ledger_entry[:3] == current or not member.plan.steps:
-            return ledger_entry if ledger_entry[:3] == current else current
-        return [
-            *current,
-            *t.cast(NamespacedWorker, member.require_resource).ledger_memo(t.cast(Attributes, member.plan.after)),
-        ]
+    def _ledger_entry(self, member: PlannedMember) -> LedgerEntry:
+        script, previous = self._listed[member.name], (self._ledger or {}).get(member.name)
+        tag_text = fingerprint_tag_text(self._tags(member.name))
+        entry = LedgerEntry(tag_text, script.get("etag"), script.get("modified_on"))
+        if previous and dataclasses.replace(previous, memo=None) == entry:
+            return previous
+        return dataclasses.replace(entry, memo=memo_after(t.cast(ScriptPlan, member.plan)))
 
-    def removal_blocker(self, name: str, companion: BulkMember) -> str:
-        referencing_hosts = [
-            host for host, worker in ((companion.plan.after or {}).get("records") or {}).items() if worker == name
-        ]
-        return (
-            f"It stays, since it still answers for {', '.join(referencing_hosts)}: the Worker that shall do so failed."
-            if referencing_hosts
-            else ""
-        )
+    def removal_blocker(self, name: str, linked: PlannedMember) -> str:
+        records = (linked.plan.after or {}).get("records") or {}
+        hosts = ", ".join(host for host, worker in records.items() if worker == name)
+        return f"It stays, since it still answers for {hosts}: the Worker that shall do so failed." if hosts else ""
 
-    def bulk_step(self, due: t.Sequence[BulkMember]) -> Step | None:
-        if not self._all_of_owner or len(due) < 2:
+    def bulk_step(self, pending: t.Sequence[PlannedMember]) -> Step | None:
+        if not self._all_of_owner or len(pending) < 2:
             return None
-        # An unfiltered deletion of this collection would take every tenant: the filter is never empty and always positive.
+        # A deletion without a filter would take every tenant: the filter is never empty and always positive.
         owned = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes"}
         return Step("DELETE", self._path(), lambda: {"params": owned})
 
-    def extra_results(self, members: t.Sequence[BulkMember], companion: BulkMember | None) -> dict[str, t.Any]:
-        removed_names = {
-            member.name for member in members if member.state == "absent" and member.plan.steps and not member.failure
+    def extra_results(self, members: t.Sequence[Member], linked: PlannedMember | None) -> dict[str, t.Any]:
+        removed = {
+            member.name
+            for member in planned(members)
+            if member.state == "absent" and member.plan.steps and not member.failure
         }
-        remaining = {"workers": len([name for name in self._listed if name not in removed_names])}
+        remaining = {"workers": len([name for name in self._listed if name not in removed])}
         if self._routing_records is None:
             return {"remaining": remaining}
         return {
             "remaining": {**remaining, "kv_keys": self._routing_records.foreign_key_count},
-            "routing_kv": self._result_records(members, companion),
+            "routing_kv": self._result_records(members, linked),
         }
 
     @staticmethod
-    def _result_records(members: t.Sequence[BulkMember], companion: BulkMember | None) -> Attributes | None:
-        """Return what is told of the records: of a large fleet only those of Workers that changed."""
-        records = companion.reached if companion else None
+    def _result_records(members: t.Sequence[Member], linked: PlannedMember | None) -> Attributes | None:
+        """Return the records; those of changed Workers only if there are many."""
+        records = linked.final_state if linked else None
         if records is None or len(members) <= MAX_DETAILED_RESULTS:
             return records
         changed = {member.name for member in members if member.changed}

@@ -13,7 +13,9 @@ from __future__ import annotations
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import Attributes, Field, Resource, Step
+from .._engine.fields import Attributes, Field
+from .._engine.plan import Step
+from .._engine.resource import Observation, Resource
 from .._worker.bindings import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_entries import METADATA_KEY, bulk_delete, bulk_put, resolve_namespace
@@ -43,11 +45,11 @@ class RoutingRecords(Resource):
     def _path(self) -> str:
         return f"{self.client.account(*ROOT)}/{self._id}"
 
-    def observe(self) -> Attributes | None:
-        self._id, self.missing = resolve_namespace(self.client, self.options)
-        keys = None if self.missing else self.client.list_or_none(f"{self._path()}/keys", limit=1000)
-        if keys is None and not self.missing:
-            self.missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
+    def observe(self) -> Observation:
+        self._id, missing = resolve_namespace(self.client, self.options)
+        keys = None if missing else self.client.list_or_none(f"{self._path()}/keys", limit=1000)
+        if keys is None and not missing:
+            missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
         ledger = LEDGER_KEY_PREFIX + self.options["owner"]
         self._ledger_keys = [key["name"] for key in keys or () if key["name"] == ledger]
         metadata_by_key = {
@@ -75,11 +77,9 @@ class RoutingRecords(Resource):
             if mark.get("owner") == self.options["owner"]
         }
         self.foreign_key_count = len(metadata_by_key) - len(own_records)
-        return (
-            {"namespace_id": self._id, "records": own_records}
-            if own_records or self._ledger_keys or self.options["state"] != "absent"
-            else None
-        )
+        exists = own_records or self._ledger_keys or self.options["state"] != "absent"
+        found = {"namespace_id": self._id, "records": own_records} if exists else None
+        return Observation(found, tuple(missing))
 
     def desired(self, before: Attributes | None) -> Attributes:
         # A host name that moves to a Worker which failed keeps its record until that one is there.

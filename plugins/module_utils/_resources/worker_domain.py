@@ -10,8 +10,10 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._engine.fields import Attributes, Field
 from .._engine.info import Info
-from .._engine.resource import Attributes, Field, Step, json_body
+from .._engine.plan import Step, json_body
+from .._engine.resource import Observation
 from .zone import HOSTNAME, ZoneResource, normalize_hostname
 
 
@@ -60,14 +62,12 @@ class WorkerDomain(ZoneResource):
     def _path(self, *parts: str) -> str:
         return domains_path(self.client, *parts)
 
-    def observe(self) -> Attributes | None:
+    def observe(self) -> Observation:
         domains = self.client.list_all(self._path(), hostname=self.lookup_host)
         found = next((domain for domain in domains if domain["hostname"] == self.lookup_host), None)
         if found:
-            return from_api(found)
-        if self.options["state"] == "present":
-            self._resolve_zone()
-        return None
+            return Observation(from_api(found))
+        return Observation(None, self._resolve_zone() if self.options["state"] == "present" else ())
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         current_worker, worker = (before or {}).get("worker"), self.options.get("worker")
@@ -77,7 +77,6 @@ class WorkerDomain(ZoneResource):
             )
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
-        after["zone_id"] = self._zone
         return [self._put(after)]
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:

@@ -10,7 +10,9 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import UNKNOWN, Attributes, Field, Step, json_body
+from .._engine.fields import UNKNOWN, Attributes, Field
+from .._engine.plan import Step, json_body
+from .._engine.resource import Observation
 from .zone import ZoneInfo, ZoneResource
 
 PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
@@ -62,12 +64,12 @@ class WorkerRoute(ZoneResource):
     def lookup_host(self) -> str:
         return pattern_host(self.options["pattern"])
 
-    def observe(self) -> Attributes | None:
-        self._resolve_zone()
+    def observe(self) -> Observation:
+        missing = self._resolve_zone()
         routes = [] if self._zone == UNKNOWN else self.client.list_all(self._path())
         wanted = normalize_pattern(self.options["pattern"])
         found = next((route for route in routes if normalize_pattern(route["pattern"]) == wanted), None)
-        return from_api(found, self._zone) if found else None
+        return Observation(from_api(found, self._zone) if found else None, missing)
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if before is None:
@@ -84,7 +86,6 @@ class WorkerRoute(ZoneResource):
             )
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
-        after["zone_id"] = self._zone
         return [Step("POST", self._path(), json_body(self._body(after)))]
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:

@@ -10,8 +10,9 @@ import typing as t
 
 from .._cloudflare.client import join
 from .._cloudflare.errors import AmbiguousResult, ApiError, CloudflareError
-from .._engine.fleet import BulkResource, InvalidElement
-from .._engine.resource import UNKNOWN, Resource
+from .._engine.bulk import BulkResource, InvalidElement
+from .._engine.fields import UNKNOWN
+from .._engine.resource import Resource
 from .worker_route import WorkerRoute, normalize_pattern
 from .zone import normalize_hostname
 

@@ -11,8 +11,10 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._engine.fields import UNKNOWN, Attributes, Field, as_set
 from .._engine.info import Info
-from .._engine.resource import UNKNOWN, Attributes, Field, Resource, Step, as_set, json_body
+from .._engine.plan import Step, json_body
+from .._engine.resource import Observation, Resource
 from .worker import worker_missing_message
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -79,11 +81,11 @@ class WorkerSchedule(Resource):
     def label(self) -> str:
         return f"schedule of Worker {self.options['worker']!r}"
 
-    def observe(self) -> Attributes | None:
+    def observe(self) -> Observation:
         crons = read_crons(self.client, self.options["worker"])
-        self.missing = [worker_missing_message(self.options["worker"])] if crons is None else []
+        missing = (worker_missing_message(self.options["worker"]),) if crons is None else ()
         exists = bool(crons) if self.options["state"] == "absent" else crons is not None
-        return {"worker": self.options["worker"], "crons": crons} if exists else None
+        return Observation({"worker": self.options["worker"], "crons": crons} if exists else None, missing)
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
         return [self._put(after["crons"])]

@@ -2,117 +2,172 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets of a Worker that somebody else uploads: set, changed and removed by themselves, without an upload."""
+"""Secrets of a Worker that is uploaded by other means: set, changed and removed without an upload."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
+from dataclasses import dataclass, field
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import Attributes, Field, Step
+from .._engine.fields import Attributes, Field
+from .._engine.plan import Plan, Step, make_plan
+from .._engine.resource import ApiObject, Observation
 from .._worker import binding_validation
 from .._worker.fingerprint import NO_FINGERPRINT, FingerprintTag, find_fingerprint_tag
 from .namespaced_worker import NamespacedWorker
-from .script import Script
-from .script_mapping import modified_after_upload
-from .secrets import CONTROLS, SPEC, SecretsMixin
+from .script.base import Script
+from .script.desired import Endpoint
+from .script.secrets import CONTROLS, SPEC, SecretsPolicy, patch_secrets, uncompared_secrets_warnings
+from .script.snapshot import Snapshot
 from .worker import Worker
 
+FIELDS = (Field("secrets", SPEC, initial={}, removed={}),)
 
-class WorkerSecrets(SecretsMixin):
-    """Some secrets of one Worker, as one task wants them. Absent, none of those that are named is there."""
+
+@dataclass(frozen=True)
+class SecretsObservation(Observation):
+    """The declared secrets that exist, and the summary of their Worker, None if it does not exist."""
+
+    policy: SecretsPolicy = field(default_factory=SecretsPolicy)
+    worker: Snapshot | None = None
+
+
+class WorkerSecrets(ApiObject):
+    """Some secrets of one Worker. Absent means that none of the named ones exists."""
 
     name = "worker_secrets"
     identity = {
         "name": {"type": "str", "required": True},
         "dispatch_namespace": {"type": "str", "aliases": ["namespace"]},
     }
-    fields = (Field("secrets", SPEC, initial={}, removed={}),)
+    fields = FIELDS
     behavior_options = CONTROLS
 
-    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
-        super().__init__(client, given, options)
+    def __init__(self, client: t.Any, user_params: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, user_params, options)
         script_class: type[Script] = NamespacedWorker if options.get("dispatch_namespace") else Worker
         self._worker = script_class(client, {}, {**options, "owner": "default", "state": "absent"})
-        self._tags: list[str] = []
-        self._has_drifted = False
-        if "secrets" not in given or (options["state"] == "absent" and not given["secrets"]):
+        if "secrets" not in user_params or (options["state"] == "absent" and not user_params["secrets"]):
             raise CloudflareError("secrets: say which are meant, by name.")
-        name_errors = (
-            complaint for name in self._secrets for complaint in binding_validation.name_errors("secrets", name)
-        )
-        for complaint in (
-            *name_errors,
-            *(binding_validation.validation_errors(given) if options["state"] == "present" else ()),
-        ):
-            raise CloudflareError(complaint)
+        self._policy = SecretsPolicy.from_options(user_params, options)
+        errors = [
+            error for name in self._policy.declared or () for error in binding_validation.name_errors("secrets", name)
+        ]
+        if options["state"] == "present":
+            errors += binding_validation.validation_errors(user_params)
+        for error in errors:
+            raise CloudflareError(error)
 
     @property
     def label(self) -> str:
         return f"secrets of {self._worker.label}"
 
-    @property
-    def path(self) -> str:
-        return self._worker.path
+    def observe(self) -> SecretsObservation:
+        return self._observe(self._policy)
 
-    def observe(self) -> Attributes | None:
-        summary = self._worker.read_summary()
-        self.missing = self._worker.missing or (
-            [] if summary else [f"There is no {self._worker.label}: upload it first."]
-        )
-        self._tags = list((summary or {}).get("tags") or [])
-        self._fingerprint_tag = find_fingerprint_tag(self._tags)
-        self._has_drifted = summary is not None and modified_after_upload(self._fingerprint_tag, summary)
-        self._count_uncompared()
-        if summary is None:
-            return None
-        names = sorted(secret["name"] for secret in self.client.call("GET", f"{self.path}/secrets").result or [])
+    def observe_written(self, plan: Plan) -> SecretsObservation:
+        return self._observe(self._policy.sent())
+
+    def _observe(self, policy: SecretsPolicy) -> SecretsObservation:
+        worker, missing = self._worker.read_summary()
+        if worker is None:
+            missing = missing or (f"There is no {self._worker.label}: upload it first.",)
+            return SecretsObservation(None, missing, policy)
+        answer = self.client.call("GET", f"{self._worker.endpoint.path}/secrets")
+        names = sorted(secret["name"] for secret in answer.result or [])
         if self.options["state"] == "absent":
-            names = [name for name in names if name in self._secrets]
-        current = {name: self.options[name] for name in self.identity if self.options.get(name)}
-        return (
-            {**current, "secrets": self._observed_secrets(names)}
-            if names or self.options["state"] == "present"
-            else None
-        )
+            names = [name for name in names if name in (policy.declared or {})]
+            if not names:
+                return SecretsObservation(None, missing, policy, worker)
+        identity = {name: self.options[name] for name in self.identity if self.options.get(name)}
+        current = {**identity, "secrets": policy.observed(names, worker.fingerprint_tag)}
+        return SecretsObservation(current, missing, policy, worker)
+
+    def plan(self, observation: Observation, state: str) -> Plan:
+        found = t.cast(SecretsObservation, observation)
+        identity = {name: self.options[name] for name in self.identity if self.options.get(name) is not None}
+        planner = SecretsPlanner(found.policy, found.worker, self._worker.endpoint, identity, state)
+        uncompared = found.policy.uncompared_count
+        warnings = tuple(uncompared_secrets_warnings(uncompared))
+        return make_plan(planner, found.current, state, found.missing, warnings)
+
+
+@dataclass(frozen=True)
+class SecretsPlanner:
+    """The decisions about the secrets of a Worker that the engine's plan asks for."""
+
+    policy: SecretsPolicy
+    worker: Snapshot | None
+    endpoint: Endpoint
+    identity: Attributes
+    state: str
+    fields: t.ClassVar[tuple[Field, ...]] = FIELDS
+    computed: t.ClassVar[tuple[str, ...]] = ()
+    computed_on_write: t.ClassVar[tuple[str, ...]] = ()
+
+    def identity_values(self) -> Attributes:
+        """Return the identifying options with their values."""
+        return self.identity
+
+    def computed_after(self, changed: t.Collection[str]) -> tuple[str, ...]:
+        """Return nothing: the server fills in nothing."""
+        return ()
 
     def desired(self, before: Attributes | None) -> Attributes:
-        return {"secrets": self._desired_secrets((before or {}).get("secrets", {}))}
+        """Return the secrets as placeholders."""
+        return {"secrets": self.policy.desired((before or {}).get("secrets", {}))}
 
-    def create(self, after: Attributes) -> t.Iterable[Step]:
-        return self._write_steps({}, self._secret_values)
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
+        """Refuse nothing."""
 
-    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
-        removed = dict.fromkeys(name for name in before["secrets"] if name not in after["secrets"])
-        pending = {**removed, **self._secrets_to_send(before, after)} if changed else {}
-        return self._write_steps(before, pending) if pending or not self._tag_is_current() else []
+    def create(self, after: Attributes) -> list[Step]:
+        """Return the writes that set all declared secrets."""
+        return self._writes(self.policy.values)
 
-    def delete(self, before: Attributes) -> t.Iterable[Step]:
-        return self._write_steps(before, dict.fromkeys(before["secrets"]))
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> list[Step]:
+        """Return the writes that set and remove secrets, or only renew the fingerprint tag."""
+        values = {**self.policy.removed(before, after), **self.policy.to_send(before, after)} if changed else {}
+        return self._writes(values) if values or not self._tag_is_current else []
 
+    def delete(self, before: Attributes) -> list[Step]:
+        """Return the writes that remove the declared secrets."""
+        return self._writes(dict.fromkeys(before["secrets"]))
+
+    @property
+    def _tag(self) -> FingerprintTag | None:
+        return self.worker.fingerprint_tag if self.worker else None
+
+    @property
     def _tag_is_current(self) -> bool:
-        """Whether the stamp says what the values are, or need not."""
-        return (
-            self.options["state"] == "absent"
-            or self._update_policy != "on_change"
-            or (self._fingerprint_tag is not None and self._fingerprint_tag.secrets == self._secrets_digest())
-        )
+        """Whether the fingerprint tag attests the values, or need not."""
+        if self.state == "absent" or self.policy.update != "on_change":
+            return True
+        return self._tag is not None and self._tag.secrets == self.policy.digest
 
-    def _write_steps(self, before: Attributes, pending: t.Mapping[str, t.Any]) -> list[Step]:
-        steps = [self._patch_secrets(pending)] if pending else []
-        # The Worker is changed by this: unless it is stamped anew, its next upload would take that for somebody else's doing.
-        rewrite_tag = not self._tag_is_current() or (
-            bool(pending) and self._fingerprint_tag is not None and not self._has_drifted
-        )
-        return [*steps, self._worker.replace_tags(self._updated_tags)] if rewrite_tag else steps
+    def _writes(self, values: t.Mapping[str, t.Any]) -> list[Step]:
+        steps = [patch_secrets(self.endpoint.path, values)] if values else []
+        has_drifted = self.worker is not None and self.worker.has_drifted
+        # The write moves modified_on: without a new tag, the Worker's next upload would find that it has drifted.
+        renews_tag = not self._tag_is_current or (bool(values) and self._tag is not None and not has_drifted)
+        if renews_tag:
+            steps.append(
+                Step(
+                    self.endpoint.tags_method,
+                    self.endpoint.tags_path,
+                    lambda: self.endpoint.tags_to_request(self._updated_tags()),
+                )
+            )
+        return steps
 
     def _updated_tags(self) -> list[str]:
-        """Return the Worker's tags, of which the stamp says what its secrets are now. What others have changed before is not attested by that."""
-        fingerprint_tag, now = self._fingerprint_tag or FingerprintTag(NO_FINGERPRINT), self.client.server_time()
-        if not self._tag_is_current():
-            fingerprint_tag = dataclasses.replace(fingerprint_tag, secrets=self._secrets_digest())
-        time = (
-            fingerprint_tag.uploaded_at if self._has_drifted else max(now, fingerprint_tag.uploaded_at + 1)
-        )  # another stamp than the one that a ledger may have noted
-        return [*(tag for tag in self._tags if not find_fingerprint_tag([tag])), fingerprint_tag.render(time)]
+        """Return the Worker's tags with a renewed fingerprint tag. It does not attest earlier drift."""
+        tag, now = self._tag or FingerprintTag(NO_FINGERPRINT), self.endpoint.client.server_time()
+        if not self._tag_is_current:
+            tag = dataclasses.replace(tag, secrets=self.policy.digest)
+        has_drifted = self.worker is not None and self.worker.has_drifted
+        # Another second than before, so that it differs from the tag that a ledger may store.
+        uploaded_at = tag.uploaded_at if has_drifted else max(now, tag.uploaded_at + 1)
+        others = [one for one in (self.worker.tags if self.worker else ()) if not find_fingerprint_tag([one])]
+        return [*others, tag.render(uploaded_at)]

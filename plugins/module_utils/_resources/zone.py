@@ -12,8 +12,9 @@ from abc import abstractmethod
 
 from .._cloudflare.client import Client, join
 from .._cloudflare.errors import CloudflareError
+from .._engine.fields import UNKNOWN, Attributes
 from .._engine.info import Info
-from .._engine.resource import UNKNOWN, Attributes, Convergible, Resource
+from .._engine.resource import Convergible, Resource
 
 HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
 
@@ -58,18 +59,20 @@ class ZoneResource(ZoneMixin, Resource):
         below = join(*self.collection, *parts)
         return f"/zones/{UNKNOWN}{below}" if self._zone == UNKNOWN else join("zones", self._zone) + below
 
-    def _resolve_zone(self) -> None:
-        """Resolve the zone once, or record the missing prerequisite."""
+    def _resolve_zone(self) -> tuple[str, ...]:
+        """Resolve the zone once. Return it as a missing prerequisite if there is none."""
         if self._zone != UNKNOWN:
-            return
-        self.missing.clear()
+            return ()
         zone_id, name = self.find_zone(), self.options.get("zone")
         if zone_id is None:
-            what = f"zone: there is no zone {name!r}" if name else f"zone: no zone fits {self.label}"
-            self.missing.append(
-                f"{what} that these credentials can see: add it to the account, give zone_id, or allow the token Zone:Read."
-            )
-        self._zone = zone_id or UNKNOWN
+            problem = f"zone: there is no zone {name!r}" if name else f"zone: no zone fits {self.label}"
+            remedy = "add it to the account, give zone_id, or allow the token Zone:Read."
+            return (f"{problem} that these credentials can see: {remedy}",)
+        self._zone = zone_id
+        return ()
+
+    def desired(self, before: Attributes | None) -> Attributes:
+        return {**super().desired(before), **({"zone_id": self._zone} if before is None else {})}
 
 
 class ZoneInfo(ZoneMixin, Info):

@@ -18,11 +18,13 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from .._cloudflare.client import ApiResponse, Client
 from .._cloudflare.errors import CloudflareError
-from .._engine.resource import Step
+from .._engine.plan import Step
 from .fingerprint import canonical, fingerprint
 from .gitignore import GitignoreMatcher
+
+if t.TYPE_CHECKING:
+    from .._cloudflare.client import ApiResponse, Client
 
 SPEC: dict[str, t.Any] = {
     "type": "dict",

@@ -10,8 +10,10 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from .._cloudflare.client import Client
-from .._engine.resource import OptionSpec, json_equal
+from .._engine.fields import OptionSpec, json_equal
+
+if t.TYPE_CHECKING:
+    from .._cloudflare.client import Client
 
 Binding = dict[str, t.Any]  # in the form of the API, with name and type
 Params = t.Mapping[str, t.Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._engine.resource import OptionSpec
+from .._engine.fields import OptionSpec
 
 Step = dict[str, t.Any]
 

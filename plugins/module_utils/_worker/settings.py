@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._engine.resource import Field, OptionSpec, as_set
+from .._engine.fields import Field, OptionSpec, as_set
 
 RATE: OptionSpec = {"type": "float"}
 TELEMETRY_OPTIONS: dict[str, OptionSpec] = {

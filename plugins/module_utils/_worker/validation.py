@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._engine.resource import UNKNOWN
+from .._engine.fields import UNKNOWN
 from . import binding_validation, migrations
 from .fingerprint import TAG_PREFIX
 from .source import BUNDLER_OPTIONS, SOURCE_OPTIONS

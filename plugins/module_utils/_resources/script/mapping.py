@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from .._engine.resource import Attributes
-from .._worker import bindings, settings
-from .._worker.bindings import Binding
-from .._worker.fingerprint import FingerprintTag, find_fingerprint_tag, find_owner, user_tags
+from ..._engine.fields import Attributes
+from ..._worker import bindings, settings
+from ..._worker.bindings import Binding
+from ..._worker.fingerprint import FingerprintTag, find_fingerprint_tag, find_owner, user_tags
 from .secrets import SENSITIVE
 
 COMPUTED, COMPUTED_ON_WRITE = ("created_on",), ("etag", "modified_on")
@@ -31,12 +31,10 @@ def parse_timestamp(date: str | None) -> float:
     return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
 
 
-def modified_after_upload(fingerprint_tag: FingerprintTag | None, summary: Attributes) -> bool:
-    """Whether somebody else seems to have changed a Worker since it was stamped."""
-    return (
-        fingerprint_tag is not None
-        and parse_timestamp(summary.get("modified_on")) > fingerprint_tag.uploaded_at + UPLOAD_TOLERANCE
-    )
+def modified_after_upload(summary: Attributes) -> bool:
+    """Whether a Worker was changed outside of this collection since its fingerprint tag was written, by its dates."""
+    tag = find_fingerprint_tag(summary["tags"] or [])
+    return tag is not None and parse_timestamp(summary.get("modified_on")) > tag.uploaded_at + UPLOAD_TOLERANCE
 
 
 def script_from_api(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Attributes:

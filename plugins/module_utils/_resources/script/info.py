@@ -10,12 +10,12 @@ import re
 import typing as t
 from abc import abstractmethod
 
-from .._cloudflare.errors import CloudflareError
-from .._engine.info import Info
-from .._engine.resource import Attributes, Field
-from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag
-from .._worker.multipart import read_modules
-from .script_mapping import assets_from_api, script_from_api, settings_from_api
+from ..._cloudflare.errors import CloudflareError
+from ..._engine.fields import Attributes, Field
+from ..._engine.info import Info
+from ..._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag
+from ..._worker.multipart import read_modules
+from .mapping import assets_from_api, script_from_api, settings_from_api
 
 TAG_FILTER = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
 DETAIL = ("listing", "settings", "content")  # each also reads what those before it read

@@ -1,0 +1,189 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many objects of one kind: one listing, a plan for each, writes side by side, one listing to verify.
+
+A member that fails does not keep the others from converging. The next run completes one that was aborted.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from abc import abstractmethod
+
+from .._cloudflare.errors import CloudflareError
+from .bulk_member import FailedMember, Member, PlannedMember, concerns_all, planned
+from .bulk_run import BulkRun
+from .converge import ModuleResult, RunOptions, build_diffs
+from .fields import OptionSpec
+from .plan import Step
+from .resource import ApiObject, Convergible
+
+MAX_DETAILED_RESULTS = 100  # members: the result of a larger run lists only those that changed or failed
+
+
+class InvalidElement(dict[str, t.Any]):
+    """An element of ``Convergible.list_option`` as the user gave it, and the validation error in it."""
+
+    error = ""
+
+
+class BulkResource(Convergible):
+    """The subject of a module that takes a list of objects."""
+
+    batch_options: t.ClassVar[dict[str, OptionSpec]] = {
+        "concurrency": {"type": "int", "default": 8},
+        "max_failures": {"type": "int"},
+    }
+    """The options of every bulk module."""
+
+    def __init__(self, client: t.Any, user_params: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, user_params, options)
+        self.missing: list[str] = []
+        """Missing prerequisites of all members, each with its remedy. Set by ``refresh``."""
+        for name, minimum in (("concurrency", 1), ("max_failures", 0)):
+            if options.get(name) is not None and options[name] < minimum:
+                raise CloudflareError(f"{name} is {options[name]}: it must be at least {minimum}.")
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The name of the objects in messages."""
+
+    @abstractmethod
+    def refresh(self, names: t.Collection[str] | None = None) -> None:
+        """Read the listing from which members are observed; of ``names`` at least, if given."""
+
+    @abstractmethod
+    def names(self) -> t.Iterable[str]:
+        """Return the names of the declared objects. Called after ``refresh``."""
+
+    def names_to_prune(self) -> t.Collection[str]:
+        """Return the names of the objects to prune. Called after ``refresh``; raises if there are too many."""
+        return ()
+
+    @abstractmethod
+    def build_resource(self, name: str, state: str) -> ApiObject:
+        """Return one object. Raises CloudflareError if its declaration is invalid."""
+
+    def linked_resource(self, members: t.Sequence[Member]) -> ApiObject | None:
+        """Return the object kept in sync with these members: written after they are, removed before them.
+
+        Its desired state is the option ``state``.
+        """
+        return None
+
+    def removal_blocker(self, name: str, linked: PlannedMember) -> str:
+        """Return why an object to prune must stay for now, by the linked object; empty if it need not."""
+        return ""
+
+    def bulk_step(self, pending: t.Sequence[PlannedMember]) -> Step | None:
+        """Return one write that replaces those of all pending members, if there is one."""
+        return None
+
+    def extra_results(self, members: t.Sequence[Member], linked: PlannedMember | None) -> dict[str, t.Any]:
+        """Return further keys of the module's result."""
+        return {}
+
+    def plan_warnings(self, members: t.Sequence[PlannedMember]) -> list[str]:
+        """Return warnings about the plans."""
+        return []
+
+    # -- the run -------------------------------------------------------------------------------------------------------
+
+    def converge(self, run: RunOptions) -> ModuleResult:
+        """Plan all members, check prerequisites, write members, linked object and removals, and report."""
+        self.needs_full_read = run.diff
+        self.refresh()
+        members = [self._plan(name, run.state) for name in self.names()]
+        removals = [self._plan(name, "absent") for name in self.names_to_prune()]
+        linked = self._plan_linked(members)
+        if not run.check:
+            self._check_prerequisites(members, linked)
+        writes = BulkRun(self, run, [*members, *removals])
+        if run.state == "absent":
+            self._remove(writes, linked, members)
+        else:
+            linked = self._write(writes, members, linked, removals)
+        return self._result(run, writes, [*members, *removals], linked)
+
+    def _plan(self, name: str, state: str) -> Member:
+        try:
+            resource = self.build_resource(name, state)
+            return PlannedMember(name, resource, resource.plan(resource.observe(), state), state)
+        except CloudflareError as error:
+            if concerns_all(error):
+                raise
+            return FailedMember(name, str(error), state)
+
+    def _plan_linked(self, members: t.Sequence[Member]) -> list[PlannedMember]:
+        """Return the linked object of the members that have not failed, planned; none or one."""
+        resource = self.linked_resource([member for member in members if not member.failure])
+        if resource is None:
+            return []
+        state = resource.options["state"]
+        plan = resource.plan(resource.observe(), state)
+        return [PlannedMember(resource.name, resource, plan, state, is_linked=True)]
+
+    def _check_prerequisites(self, members: t.Sequence[Member], linked: t.Sequence[PlannedMember]) -> None:
+        """Raise for prerequisites that all writes need, before the first write."""
+        needing = [member for member in planned((*members, *linked)) if member.is_pending and member.plan.after]
+        missing = [*(self.missing if needing else [])]
+        missing += [reason for member in needing if member.is_linked for reason in member.plan.missing]
+        if missing:
+            raise CloudflareError(" ".join(missing))
+
+    def _remove(self, writes: BulkRun, linked: t.Sequence[PlannedMember], members: t.Sequence[Member]) -> None:
+        """Remove the linked object, then the members: a record that leads to a Worker goes first."""
+        self._write_linked(writes, linked)
+        writes.write(planned(members))
+
+    def _write(
+        self,
+        writes: BulkRun,
+        members: t.Sequence[Member],
+        linked: list[PlannedMember],
+        removals: t.Sequence[Member],
+    ) -> list[PlannedMember]:
+        """Write the members, then the linked object, then the removals. Return the linked object as it was written."""
+        writes.write(planned(members))
+        if not writes.is_complete(members):
+            linked = self._plan_linked([member for member in members if not member.is_pending])
+        for member in planned(removals):
+            member.failure = member.failure or "".join(self.removal_blocker(member.name, one) for one in linked)
+        self._write_linked(writes, linked)
+        writes.write(planned(removals))
+        return linked
+
+    def _write_linked(self, writes: BulkRun, linked: t.Sequence[PlannedMember]) -> None:
+        writes.write(linked)
+        if not writes.is_complete(linked):
+            writes.abort(f"{linked[0].name} failed")
+
+    def _result(
+        self,
+        run: RunOptions,
+        writes: BulkRun,
+        members: t.Sequence[Member],
+        linked: t.Sequence[PlannedMember],
+    ) -> ModuleResult:
+        failure = writes.failure_message(members, linked)
+        changed = [member for member in planned((*members, *linked)) if member.changed]
+        detailed = len(members) <= MAX_DETAILED_RESULTS
+        diffs = [diff for member in changed for diff in build_diffs(member.resource, member.plan, member.plan.after)]
+        warnings = [*self.warnings, *self.plan_warnings(planned(members)), *writes.warnings]
+        return ModuleResult(
+            self.name,
+            [member.as_result() for member in members if detailed or member.changed or member.failure],
+            writes.operations,
+            diff=diffs if run.diff else None,
+            warnings=warnings,
+            extra={"summary": _summary(members), **self.extra_results(members, linked[0] if linked else None)},
+            failure=failure,
+        )
+
+
+def _summary(members: t.Sequence[Member]) -> dict[str, int]:
+    failed = sum(bool(member.failure) for member in members)
+    return {"total": len(members), "changed": sum(member.changed for member in members), "failed": failed}

@@ -1,0 +1,178 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The writes of a bulk run: side by side under the rate limiter, verified by a fresh listing."""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from .._cloudflare.errors import AmbiguousResult, CloudflareError
+from .bulk_member import Member, PlannedMember, concerns_all
+from .converge import RunOptions, apply
+from .plan import Step
+from .progress import Progress
+
+if t.TYPE_CHECKING:
+    from .bulk import BulkResource
+
+MAX_NAMES_IN_MESSAGE = 10  # names in one message; the result has them all
+
+
+class BulkRun:
+    """The writes of a bulk run so far: acknowledged operations, failures, and whether to start any more."""
+
+    def __init__(self, bulk: BulkResource, run: RunOptions, members: t.Sequence[Member]) -> None:
+        self.operations: list[str] = []
+        self.warnings: list[str] = []
+        self._bulk, self._run = bulk, run
+        self._abort_reason = ""
+        self._max_failures: int | None = bulk.options["max_failures"]
+        self._failures = 0
+        pending = sum(member.is_pending for member in members)
+        self._progress = Progress(bulk.label, pending, bulk.client.rate_limiter)
+        for member in members:
+            if member.failure:
+                self._count_failure()
+
+    def is_complete(self, members: t.Sequence[Member]) -> bool:
+        """Whether these members became as planned, or would."""
+        return not any(member.failure or member.is_pending for member in members)
+
+    def abort(self, reason: str) -> None:
+        """Start no further write."""
+        self._abort_reason = self._abort_reason or reason
+
+    def write(self, group: t.Sequence[PlannedMember]) -> None:
+        """Apply the plans of these members and verify them. In check mode, only record the operations."""
+        pending = [member for member in group if member.is_pending]
+        bulk_step = self._bulk.bulk_step(pending)
+        if self._run.check:
+            self._predict(pending, bulk_step)
+            return
+        if bulk_step and not self._abort_reason:
+            self._apply_bulk_step(pending, bulk_step)
+            pending = [member for member in pending if member.is_pending]
+        self._apply_each(pending)
+        self._verify(pending)
+        self.operations += [operation for member in pending for operation in member.operations]
+
+    def failure_message(self, members: t.Sequence[Member], linked: t.Sequence[PlannedMember]) -> str:
+        """Return the message with which the task fails; empty if it does not. Tolerated failures become a warning."""
+        failed = [member for member in members if member.failure]
+        not_started = sum(member.is_pending for member in (*members, *linked))
+        parts = [f"{len(failed)} of {len(members)} failed."] if failed else []
+        named = (*failed[:MAX_NAMES_IN_MESSAGE], *linked)
+        parts += [f"{member.name}: {member.failure}" for member in named if member.failure]
+        if not_started:
+            parts.append(f"Aborted: {self._abort_reason}; {not_started} not started. Run again to continue.")
+        message = f"{self._bulk.label}: {' '.join(parts)}" if parts else ""
+        if message and not not_started and self._failures <= (self._max_failures or 0):
+            self.warnings.append(message)
+            return ""
+        return message
+
+    # -- writes --------------------------------------------------------------------------------------------------------
+
+    def _predict(self, pending: t.Sequence[PlannedMember], bulk_step: Step | None) -> None:
+        operations = [operation for member in pending for operation in member.plan.operations]
+        self.operations += [str(bulk_step)] if bulk_step else operations
+        for member in pending:
+            member.changed = True
+
+    def _apply_bulk_step(self, pending: t.Sequence[PlannedMember], step: Step) -> None:
+        """Send one write for all. Those it did not reach stay pending, and are written one by one."""
+        is_ambiguous = False
+        try:
+            self._bulk.client.write(step.method, step.path, **step.request())
+        except AmbiguousResult:
+            is_ambiguous = True
+        except CloudflareError as error:
+            if concerns_all(error):
+                self._fail(pending[0], error)
+            return
+        unsettled = self._wait_until_settled(pending)
+        self.operations += [] if is_ambiguous and len(unsettled) == len(pending) else [str(step)]
+        for member in pending:
+            member.changed = member not in unsettled
+            self._progress.step(member.changed, failed=False)
+
+    def _apply_each(self, pending: t.Sequence[PlannedMember]) -> None:
+        self._bulk.client.rate_limiter.on_wait = self._progress.wait
+        with ThreadPoolExecutor(self._bulk.options["concurrency"]) as pool:
+            try:
+                for future in as_completed([pool.submit(self._apply, member) for member in pending]):
+                    member = future.result()
+                    if not member.is_linked:
+                        self._progress.step(member.changed, bool(member.failure))
+            except BaseException:
+                self._abort_reason = "interrupted"
+                raise
+
+    def _apply(self, member: PlannedMember) -> PlannedMember:
+        if self._abort_reason:
+            return member
+        try:
+            apply(member.resource.client, member.plan, member.operations)
+        except AmbiguousResult as error:
+            member.ambiguous_error = str(error)
+        except CloudflareError as error:
+            self._fail(member, error)
+        member.changed = bool(member.operations or member.ambiguous_error)
+        return member
+
+    def _fail(self, member: PlannedMember, error: CloudflareError) -> None:
+        member.failure = str(error)
+        self._count_failure()
+        if concerns_all(error):
+            self.abort("the others would fail of the same error")
+
+    def _count_failure(self) -> None:
+        self._failures += 1
+        if self._max_failures is not None and self._failures > self._max_failures:
+            self.abort(f"more than max_failures ({self._max_failures}) failed")
+
+    # -- verification --------------------------------------------------------------------------------------------------
+
+    def _verify(self, written: t.Sequence[PlannedMember]) -> None:
+        """Read the written members again, decide about ambiguous results, and warn of those that do not show yet."""
+        to_read = [
+            member
+            for member in written
+            if (member.changed and member.resource.verify_after_write) or member.ambiguous_error
+        ]
+        unsettled = self._wait_until_settled(to_read)
+        for member in written:
+            if member.ambiguous_error:
+                self._resolve_ambiguous(member, was_carried_out=member not in unsettled)
+        late = [member for member in unsettled if not member.failure]
+        if late:
+            names = ", ".join(member.resource.label for member in late[:MAX_NAMES_IN_MESSAGE])
+            self.warnings.append(
+                "Cloudflare accepted the writes, but its listing does not show all of them yet:"
+                f" {len(late)}, such as {names}."
+            )
+
+    def _resolve_ambiguous(self, member: PlannedMember, was_carried_out: bool) -> None:
+        if was_carried_out:
+            member.operations = member.plan.operations
+            return
+        member.failure, member.changed = member.ambiguous_error, bool(member.operations)
+        self._count_failure()
+
+    def _wait_until_settled(self, members: t.Sequence[PlannedMember]) -> list[PlannedMember]:
+        """Poll the listing until it shows the members as planned. Return those that it does not show in time."""
+        unsettled = list(members)
+        for _waited in self._run.poll() if unsettled else ():
+            self._bulk.client.invalidate()
+            self._bulk.refresh([member.name for member in unsettled])
+            unsettled = [
+                member
+                for member in unsettled
+                if member.resource.plan(member.resource.observe_written(member.plan), member.state).steps
+            ]
+            if not unsettled:
+                break
+        return unsettled

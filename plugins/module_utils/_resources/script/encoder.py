@@ -1,0 +1,120 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The writes of a plan, as requests. A body is built only when it is sent, so that a plan of many uploads stays small."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..._engine.fields import UNKNOWN, Attributes
+from ..._engine.plan import Step, json_body
+from ..._worker import bindings, migrations, multipart, settings
+from ..._worker.assets import UploadSession
+from ..._worker.bindings import INHERIT, Binding
+from ..._worker.fingerprint import OWNER_PREFIX
+from .comparison import Comparison
+
+
+def upload(comparison: Comparison, before: Attributes | None, after: Attributes) -> list[Step]:
+    """Return the upload of code, settings and bindings, after an upload of assets if they changed.
+
+    ``before`` is None for a new Worker, also for one that replaces another.
+    """
+    desired = comparison.desired
+    all_bindings = _bindings_to_send(comparison, before, after, explicit_inherit=False)
+    metadata = {
+        name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)
+    } | _pending_migrations(comparison, before)
+    session = _assets_session(comparison, before, after)
+
+    def request() -> t.Mapping[str, t.Any]:
+        source = comparison.source
+        tags = _tags_to_write(comparison, after, source.bundle_digest)
+        return multipart.upload_request(
+            source, {**metadata, **_assets_metadata(comparison, session)}, all_bindings, tags
+        )
+
+    put = Step("PUT", desired.endpoint.path, request)
+    return [session.step, put] if session else [put]
+
+
+def patch_settings(comparison: Comparison, before: Attributes, after: Attributes, changed: t.Collection[str]) -> Step:
+    """Return the write that changes anything but code. Bindings are replaced as a whole, so each that stays is named."""
+    metadata = {name: after[name] for name in settings.SETTINGS if name in changed} | _pending_migrations(
+        comparison, before
+    )
+    if {"bindings", "secrets"} & set(changed):
+        metadata["bindings"] = _bindings_to_send(comparison, before, after, explicit_inherit=True)
+
+    def request() -> t.Mapping[str, t.Any]:
+        return multipart.settings_request(
+            {**metadata, "tags": _tags_to_write(comparison, after, comparison.bundle_to_attest)}
+        )
+
+    return Step("PATCH", f"{comparison.desired.endpoint.path}/settings", request)
+
+
+def replace_tags(comparison: Comparison, after: Attributes) -> Step:
+    """Return the write that replaces the tags and nothing else."""
+    endpoint = comparison.desired.endpoint
+
+    def request() -> t.Mapping[str, t.Any]:
+        return endpoint.tags_to_request(_tags_to_write(comparison, after, comparison.bundle_to_attest))
+
+    return Step(endpoint.tags_method, endpoint.tags_path, request)
+
+
+def switch_subdomain(comparison: Comparison, after: Attributes) -> Step:
+    """Return the write that lets a Worker answer on workers.dev, or not. Its previews are sent as they are."""
+    current = (comparison.snapshot.subdomain if comparison.snapshot else None) or {}
+    path = f"{comparison.desired.endpoint.path}/subdomain"
+    return Step("POST", path, json_body({**current, "enabled": after["workers_dev"]}))
+
+
+def _tags_to_write(comparison: Comparison, after: Attributes, bundle_digest: str) -> list[str]:
+    desired = comparison.desired
+    tag = dataclasses.replace(comparison.desired_tag, code=bundle_digest)
+    return [*after["tags"], OWNER_PREFIX + desired.owner, tag.render(desired.endpoint.client.server_time())]
+
+
+def _bindings_to_send(
+    comparison: Comparison, before: Attributes | None, after: Attributes, explicit_inherit: bool
+) -> list[Binding]:
+    """Return the bindings of a write: the declared ones and those that stay.
+
+    Secrets stay by ``keep_bindings``. ``explicit_inherit`` names each of them instead, and so does a write with another
+    binding to inherit, since Cloudflare does not document the two together.
+    """
+    current: list[Binding] = (before or {}).get("bindings", [])
+    policy = comparison.desired.secrets
+    bound = bindings.to_api(after.get("bindings", current), comparison.resolved.bindings or [], current)
+    new = policy.to_send(before, after) if policy.declared else {}
+    if before and (explicit_inherit or any(binding["type"] == INHERIT for binding in bound)):
+        bound += [bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new]
+    return [*bound, *(bindings.secret_binding(name, value) for name, value in new.items())]
+
+
+def _pending_migrations(comparison: Comparison, before: Attributes | None) -> Attributes:
+    return migrations.pending(comparison.desired.migrations, (before or {}).get("migration_tag"))
+
+
+def _assets_session(comparison: Comparison, before: Attributes | None, after: Attributes) -> UploadSession | None:
+    """Return the upload of the assets if they changed, and always for a Worker without code."""
+    assets, endpoint = comparison.desired.assets, comparison.desired.endpoint
+    if assets is None or (before is not None and before["assets"] == after["assets"] and after["modules"]):
+        return None
+    return UploadSession(endpoint.client, endpoint.path, assets.folder)
+
+
+def _assets_metadata(comparison: Comparison, session: UploadSession | None) -> Attributes:
+    """Return the assets part of an upload. Assets that it does not mention are deleted."""
+    assets = comparison.desired.assets
+    if assets and session:
+        return {"assets": {"jwt": session.token, "config": assets.config}}
+    if assets:
+        return {"keep_assets": True, "assets": {"config": assets.config}}
+    stay = comparison.snapshot is not None and comparison.snapshot.has_assets
+    return {"keep_assets": True} if stay and "assets" not in comparison.desired.user_params else {}

@@ -1,0 +1,25 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fields that every Worker has, wherever it lives."""
+
+from __future__ import annotations
+
+from ..._engine.fields import Field, as_set
+from ..._worker import assets, bindings, multipart, settings
+from . import secrets
+
+MEMO_FIELDS = (Field("modules", None, multipart.modules_key, initial=[]), *settings.FIELDS)
+"""The fields that the ledger's memo holds by a hash."""
+
+FIELDS = (
+    MEMO_FIELDS[0],
+    Field("assets", assets.SPEC, initial=None),
+    *settings.FIELDS,
+    Field("migration_tag", None, initial=None),
+    Field("bindings", bindings.SPEC, initial=[], removed=[]),
+    Field("secrets", secrets.SPEC, initial={}, removed={}),
+    Field("tags", {"type": "list", "elements": "str"}, as_set, initial=[], removed=[]),
+    Field("owner", {"type": "str", "default": "default"}),
+)

@@ -1,0 +1,213 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a Worker: a function of what is desired and what was read. It sends nothing."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ..._cloudflare.errors import CloudflareError
+from ..._engine.fields import Attributes, Field
+from ..._engine.plan import Plan, Step, make_plan
+from ..._worker import migrations, source
+from ..._worker.bindings import INHERIT
+from ..._worker.validation import MAX_USER_TAGS
+from . import encoder
+from .comparison import Comparison
+from .desired import Resolved
+from .fields import FIELDS
+from .mapping import COMPUTED, COMPUTED_ON_WRITE
+from .memo import make_memo
+from .secrets import patch_secrets
+from .snapshot import LedgerMemo, Snapshot
+
+
+@dataclass(frozen=True)
+class ScriptPlan(Plan):
+    """A plan, with the comparison that it was made from."""
+
+    comparison: Comparison | None = None
+    uncompared_secrets: int = 0
+    is_outdated_bundle: bool = False
+
+    def extra_diffs(self) -> list[Attributes]:
+        return module_diffs(self.comparison) if self.comparison else []
+
+
+def plan(
+    resolved: Resolved,
+    snapshot: Snapshot | None,
+    state: str = "present",
+    fields: tuple[Field, ...] = FIELDS,
+    missing: tuple[str, ...] = (),
+) -> ScriptPlan:
+    """Return the plan from the snapshot to the desired Worker. Raises CloudflareError if the user must ask for it."""
+    comparison = Comparison(resolved, snapshot)
+    found = make_plan(ScriptPlanner(comparison, fields), comparison.current, state, missing)
+    uploads = any((step.method, step.path) == ("PUT", resolved.desired.endpoint.path) for step in found.steps)
+    return ScriptPlan(
+        found.before,
+        found.after,
+        found.steps,
+        found.changed,
+        found.missing,
+        comparison=comparison if found.steps else None,
+        uncompared_secrets=comparison.uncompared_secrets,
+        is_outdated_bundle=comparison.is_outdated_bundle and not uploads,
+    )
+
+
+def needs_replacement(resolved: Resolved, snapshot: Snapshot) -> bool:
+    """Whether the Worker must be deleted and created again, because no declared migration leads from its tag."""
+    return Comparison(resolved, snapshot).needs_replacement
+
+
+def memo_after(plan: ScriptPlan) -> LedgerMemo | None:
+    """Return the ledger's memo of a Worker once the plan is applied; None if too little of it is known."""
+    comparison, after = plan.comparison, plan.after
+    if comparison is None or after is None:
+        return None
+    if comparison.is_fully_known:
+        return make_memo(after, comparison.resolved.bindings or [])
+    memo = comparison.snapshot.memo if comparison.snapshot else None
+    return None if memo is None else {**memo, "tags": after["tags"]}
+
+
+def module_diffs(comparison: Comparison) -> list[Attributes]:
+    """Return the modules that differ, as line diffs in Ansible's format. Empty if the code was not read."""
+    snapshot = comparison.snapshot
+    if snapshot is None or snapshot.modules is None or comparison.code_is_current:
+        return []
+    old, new = (
+        {module.name: module for module in modules} for modules in (snapshot.modules, comparison.source.modules)
+    )
+    label = comparison.desired.label
+    diffs = (source.module_diff(old.get(name), new.get(name), f"{label}: {name}") for name in sorted({*old, *new}))
+    return [diff for diff in diffs if diff]
+
+
+@dataclass(frozen=True)
+class ScriptPlanner:
+    """The decisions about a Worker that the engine's plan asks for."""
+
+    comparison: Comparison
+    fields: tuple[Field, ...]
+    computed: t.ClassVar[tuple[str, ...]] = COMPUTED
+    computed_on_write: t.ClassVar[tuple[str, ...]] = COMPUTED_ON_WRITE
+
+    def identity_values(self) -> Attributes:
+        """Return the identifying options with their values."""
+        return self.comparison.desired.identity
+
+    def computed_after(self, changed: t.Collection[str]) -> tuple[str, ...]:
+        """Return the attributes that the server fills in at every write."""
+        return self.computed_on_write
+
+    def desired(self, before: Attributes | None) -> Attributes:
+        """Return the managed attributes as they must become."""
+        return self.comparison.attributes(before)
+
+    # -- refusals ------------------------------------------------------------------------------------------------------
+
+    def guard(self, before: Attributes | None, after: Attributes | None) -> None:
+        """Refuse a plan that takes another owner's Worker, or would lose something that the user did not mention."""
+        self._check_owner(before)
+        if after is not None:
+            if before is not None:
+                self._check_secrets(before, after)
+                if self.comparison.needs_replacement:
+                    self._check_replacement(before)
+            self._check_inherited(before, after)
+            self._check_tags(after)
+
+    def _check_owner(self, before: Attributes | None) -> None:
+        desired, holder = self.comparison.desired, (before or {}).get("owner")
+        if holder and holder != desired.owner and not desired.take_over:
+            raise CloudflareError(
+                f"{desired.label} belongs to owner {holder!r}, not to {desired.owner!r}."
+                f" Set owner to {holder!r}, or take_over: true to make it yours."
+            )
+
+    def _check_secrets(self, before: Attributes, after: Attributes) -> None:
+        kept = set(before.get("secrets", {})) & set(after.get("secrets", {}))
+        for name in sorted(kept & self.comparison.resolved.replaced_bindings):
+            raise CloudflareError(
+                f"bindings: {name} of {self.comparison.desired.label} is a secret, which a binding of this name would"
+                f" replace. Set secrets: {{{name}: null}} too."
+            )
+
+    def _check_replacement(self, before: Attributes) -> None:
+        desired = self.comparison.desired
+        declared = ", ".join(map(repr, migrations.tags(desired.migrations)))
+        if not desired.allow_replace:
+            raise CloudflareError(
+                f"migrations: {desired.label} has the migration tag {before['migration_tag']!r}, which is none of"
+                f" {declared}. Declare the steps that led there too, or set allow_replace: true to delete the Worker,"
+                " with the data of its Durable Objects, and create it again."
+            )
+        lost = sorted(self.comparison.kept_secrets - set(desired.secrets.values))
+        if lost:
+            raise CloudflareError(
+                f"allow_replace: replacing {desired.label} would lose its secrets {', '.join(lost)}."
+                " Give their values in secrets, or null."
+            )
+        if before.get("assets") and "assets" not in desired.user_params:
+            raise CloudflareError(
+                f"allow_replace: replacing {desired.label} would lose its assets. Give assets, or null."
+            )
+
+    def _check_inherited(self, before: Attributes | None, after: Attributes) -> None:
+        current = (before or {}).get("bindings", [])
+        for binding in after.get("bindings", []):
+            if binding["type"] == INHERIT and binding not in current:
+                raise CloudflareError(
+                    f"bindings: {binding['name']}: {self.comparison.desired.label} has no binding"
+                    f" {binding.get('old_name') or binding['name']} to keep. Declare its type. Secrets stay by themselves."
+                )
+
+    def _check_tags(self, after: Attributes) -> None:
+        if len(after["tags"]) > MAX_USER_TAGS:
+            raise CloudflareError(
+                f"tags: {self.comparison.desired.label} has {len(after['tags'])} tags of others, and {MAX_USER_TAGS} fit."
+                " Give tags to choose which of them stay."
+            )
+
+    # -- writes --------------------------------------------------------------------------------------------------------
+
+    def create(self, after: Attributes) -> list[Step]:
+        """Return the writes that create the Worker."""
+        switches = "workers_dev" in self.comparison.desired.user_params
+        return [*encoder.upload(self.comparison, None, after), *self._subdomain(after, switches)]
+
+    def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> list[Step]:
+        """Return the writes that change the Worker: an upload only if code or assets changed."""
+        if self.comparison.needs_replacement:
+            upload = encoder.upload(self.comparison, None, after)
+            return [*self.delete(before), *upload, *self._subdomain(after, bool(after.get("workers_dev")))]
+        parts = set(changed) - {"workers_dev"}
+        return [*self._update_script(before, after, parts), *self._subdomain(after, "workers_dev" in changed)]
+
+    def _update_script(self, before: Attributes, after: Attributes, changed: set[str]) -> list[Step]:
+        comparison, desired = self.comparison, self.comparison.desired
+        removed = desired.secrets.removed(before, after) if "secrets" in changed else {}
+        # A bulk run sends bindings with the code: a PATCH would have to name every secret that exists at that moment.
+        if changed & {"modules", "assets", *(["bindings"] if desired.is_listed else [])}:
+            first = [patch_secrets(desired.endpoint.path, removed)] if removed else []
+            return [*first, *encoder.upload(comparison, before, after)]
+        if changed - {"secrets", "tags", "owner"}:
+            return [encoder.patch_settings(comparison, before, after, changed)]
+        values = {**removed, **desired.secrets.to_send(before, after)} if "secrets" in changed else {}
+        steps = [patch_secrets(desired.endpoint.path, values)] if "secrets" in changed else []
+        if changed or not comparison.tag_is_current or comparison.has_drifted:
+            steps.append(encoder.replace_tags(comparison, after))
+        return steps
+
+    def _subdomain(self, after: Attributes, switches: bool) -> list[Step]:
+        return [encoder.switch_subdomain(self.comparison, after)] if switches else []
+
+    def delete(self, before: Attributes) -> list[Step]:
+        """Return the write that deletes the Worker."""
+        return [Step("DELETE", self.comparison.desired.endpoint.path)]

@@ -1,0 +1,34 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The reads of a Worker, to the depth that its plan needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..._worker import multipart
+from .comparison import Comparison
+from .desired import Resolved
+from .snapshot import Snapshot
+
+if t.TYPE_CHECKING:
+    from ..._cloudflare.client import Client
+
+
+def read(client: Client, resolved: Resolved, summary: Snapshot | None, needs_full_read: bool) -> Snapshot | None:
+    """Return the snapshot of a summary, extended by the parts that the plan of this Worker needs.
+
+    ``needs_full_read`` forbids the ledger's memo: a diff must show the real settings.
+    """
+    parts = Comparison(resolved, summary).parts_to_read(needs_full_read)
+    if summary is None or not parts:
+        return summary
+    endpoint = resolved.desired.endpoint
+    snapshot = dataclasses.replace(summary, settings=client.call("GET", f"{endpoint.path}/settings").result or {})
+    if "content" not in parts:
+        return snapshot
+    content = client.call("GET", endpoint.content_path, headers={"Accept": "*/*"})
+    return dataclasses.replace(snapshot, modules=tuple(multipart.read_modules(content.content, content.content_type)))
