@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Static assets from a folder beside the playbook to a visitor."""
+"""Static assets, from a folder next to the playbook to a visitor."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def site(project: AnsibleProject) -> pathlib.Path:
     return folder
 
 
-def seen(project: AnsibleProject, *paths: str, host: str = "site.example.com") -> list[str]:
-    """Return what visitors see at each path: where it leads, else its text, after its status if that is not 200."""
+def visit(project: AnsibleProject, *paths: str, host: str = "site.example.com") -> list[str]:
+    """Visit each path. Return the location or the text of the response, after its status if it is not 200."""
     answers = [project.edge.get(host, path) for path in paths]
     return [
         ("" if answer.status_code == 200 else f"{answer.status_code} ")
@@ -51,8 +51,10 @@ def seen(project: AnsibleProject, *paths: str, host: str = "site.example.com") -
     ]
 
 
-@pytest.mark.parametrize(("name", "direct"), [("direct", True), ("ordinary", False)])
-def test_a_site_without_code(project: AnsibleProject, site: pathlib.Path, name: str, direct: bool) -> None:
+@pytest.mark.parametrize(("name", "in_process"), [("direct", True), ("ordinary", False)])
+def test_worker_assets_only_site_is_deployed_and_updated(
+    project: AnsibleProject, site: pathlib.Path, name: str, in_process: bool
+) -> None:
     def worker(options: str = "", **assets: t.Any) -> Play:
         arguments = {
             "name": name,
@@ -60,7 +62,9 @@ def test_a_site_without_code(project: AnsibleProject, site: pathlib.Path, name: 
             "assets": {"directory": "site", "not_found_handling": "404-page", **assets},
         }
         return project.play(
-            [{"name": "a site", "tenantry.cloudflare_workers.worker": arguments}], options, tenantry_in_process=direct
+            [{"name": "a site", "tenantry.cloudflare_workers.worker": arguments}],
+            options,
+            tenantry_in_process=in_process,
         ).ok()
 
     def uploads() -> int:
@@ -70,7 +74,7 @@ def test_a_site_without_code(project: AnsibleProject, site: pathlib.Path, name: 
     project.edge.route("site.example.com/*", name)
     paths = ("/", "/about", "/caf%C3%A9%20%5B1%5D", "/none", "/old", "/secret.txt", "/_headers", "/.assetsignore")
     nothing = "404 <h1>nothing</h1>"
-    assert seen(project, *paths) == [
+    assert visit(project, *paths) == [
         "<h1>home</h1>",
         "<h1>about</h1>",
         "<h1>café</h1>",
@@ -90,20 +94,20 @@ def test_a_site_without_code(project: AnsibleProject, site: pathlib.Path, name: 
     (site / "about.html").unlink()
     (site / "_redirects").write_text("/old / 302\n")
     predicted = worker("--check --diff")
-    assert predicted.changed == 1 and uploads() == 0 and seen(project, "/") == ["<h1>home</h1>"]
-    done = worker("--diff")
+    assert predicted.changed == 1 and uploads() == 0 and visit(project, "/") == ["<h1>home</h1>"]
+    applied = worker("--diff")
     assert (
-        done.operations == predicted.operations
-        and done.diffs[0]["after"] == predicted.diffs[0]["after"]
+        applied.operations == predicted.operations
+        and applied.diffs[0]["after"] == predicted.diffs[0]["after"]
         and uploads() == 1
     )
-    assert seen(project, "/", "/about", "/old") == ["<h1>new</h1>", nothing, "302 /"]
+    assert visit(project, "/", "/about", "/old") == ["<h1>new</h1>", nothing, "302 /"]
 
     assert worker(not_found_handling="none").changed == 1 and uploads() == 0
-    assert seen(project, "/", "/about") == ["<h1>new</h1>", "404 "]
+    assert visit(project, "/", "/about") == ["<h1>new</h1>", "404 "]
 
 
-def test_tenants_that_share_a_site(project: AnsibleProject, site: pathlib.Path) -> None:
+def test_namespaced_workers_shared_assets_are_deployed(project: AnsibleProject, site: pathlib.Path) -> None:
     platform = Platform(project.edge)
     fleet = {
         "dispatch_namespace": platform.namespace,
@@ -127,23 +131,25 @@ def test_tenants_that_share_a_site(project: AnsibleProject, site: pathlib.Path) 
     task = {"name": "tenants", "tenantry.cloudflare_workers.namespaced_workers": fleet}
     project.play([task]).ok()
     for name in ("a", "b"):
-        assert seen(project, "/", "/api/x", "/about", "/old", host=f"{name}.example.com") == [
+        assert visit(project, "/", "/api/x", "/about", "/old", host=f"{name}.example.com") == [
             "<h1>home</h1>",
             '"/api/x"',
             "<h1>about</h1>",
             "301 /about",
         ]
-    assert seen(project, "/", "/about", host="c.example.com") == ["<h1>other</h1>", "c"]
+    assert visit(project, "/", "/about", host="c.example.com") == ["<h1>other</h1>", "c"]
     project.requests()
     assert project.play([task]).ok().changed == 0 and len(project.requests()) == 1
 
     fleet["workers"][0]["content"] = API.replace("Response.json(pathname)", "Response.json('changed')")  # type: ignore[index]
     changed = project.play([task]).ok()
     assert [operation.rpartition("/")[2] for operation in changed.operations] == ["a"]
-    assert seen(project, "/", "/api/x", host="a.example.com") == ["<h1>home</h1>", '"changed"'], "its assets were kept"
+    assert visit(project, "/", "/api/x", host="a.example.com") == ["<h1>home</h1>", '"changed"'], (
+        "the assets are unchanged"
+    )
 
 
-def test_a_folder_is_on_the_controller(project: AnsibleProject, site: pathlib.Path) -> None:
+def test_assets_directory_remote_host_or_missing_is_refused(project: AnsibleProject, site: pathlib.Path) -> None:
     arguments = {"name": "site", "compatibility_date": "2026-11-01", "assets": {"directory": "site"}}
     play = project.play([{"tenantry.cloudflare_workers.worker": arguments, "vars": {"ansible_connection": "ssh"}}])
     assert play.code != 0 and "this task runs on another host: set delegate_to: localhost" in play.tasks[-1][1]["msg"]

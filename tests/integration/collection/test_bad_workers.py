@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What only the runtime can refuse, as a person sees it."""
+"""Errors that only the runtime or the network reports, as shown to the user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORKER = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2
 
 
 @pytest.mark.parametrize(
-    ("code", "says"),
+    ("code", "message"),
     [
         ("export default { fetch( };", "code 10021: Uncaught SyntaxError: Unexpected token"),
         ("while (true) {}\nexport default { fetch() {} };", "code 10021: Script startup exceeded CPU time limit"),
@@ -24,16 +24,16 @@ WORKER = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2
         ("throw new Error('at start'); export default {};", "code 10021: Uncaught Error: at start"),
     ],
 )
-def test_code_that_does_not_start(project: AnsibleProject, code: str, says: str) -> None:
+def test_upload_failing_code_reports_runtime_error(project: AnsibleProject, code: str, message: str) -> None:
     project.edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
     play = project.play([{"tenantry.cloudflare_workers.namespaced_worker": {**WORKER, "content": code}}])
     result: dict[str, t.Any] = play.tasks[-1][1]
-    assert play.code != 0 and says in result["msg"], result["msg"]
+    assert play.code != 0 and message in result["msg"], result["msg"]
     assert "Traceback" not in play.stdout
     assert project.edge.call("GET", "/workers/dispatch/namespaces/tenants/scripts") == []
 
 
-def test_no_edge(project: AnsibleProject) -> None:
+def test_play_api_unreachable_reports_remedy(project: AnsibleProject) -> None:
     project.variables["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:9/client/v4"
     play = project.play()
     assert (
@@ -44,8 +44,8 @@ def test_no_edge(project: AnsibleProject) -> None:
     assert "Traceback" not in play.stdout
 
 
-def test_unquoted_dates_in_a_template(project: AnsibleProject) -> None:
-    """ansible-core 2.16 turns them into text that no module can read; later ones pass them on."""
+def test_workers_unquoted_date_is_accepted_or_refused_with_remedy(project: AnsibleProject) -> None:
+    """ansible-core 2.16 converts them to text that a module cannot parse. Later versions keep them."""
     project.edge.call("POST", "/workers/dispatch/namespaces", json={"name": "tenants"})
     project.variable(
         "tenants",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A tenant that is bound to everything the runtime runs, from one playbook, and uses it all in one request."""
+"""A tenant with all bindings that the local edge runs, deployed by one playbook and used in one request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ DATE = {"compatibility_date": "2026-11-01"}
 COUNTER = """
 import { DurableObject } from "cloudflare:workers";
 export class Counter extends DurableObject {
-  async add(n) { const total = n + ((await this.ctx.storage.get("total")) ?? 0); await this.ctx.storage.put("total", total); return total; }
+  async add(n) {
+    const total = n + ((await this.ctx.storage.get("total")) ?? 0);
+    await this.ctx.storage.put("total", total);
+    return total;
+  }
 }
 export default { fetch: () => new Response("objects") };
 """
@@ -79,16 +83,16 @@ def task(module: str, **options: t.Any) -> dict[str, t.Any]:
     return {"name": module, PREFIX + module: options}
 
 
-def made(product: str, **body: t.Any) -> dict[str, t.Any]:
+def create_product(product: str, **body: t.Any) -> dict[str, t.Any]:
     return task("api", method="POST", path=f"/accounts/{{account_id}}/{product}", body=body)
 
 
-THINGS = [
-    made("r2/buckets", name="tenant-files"),
-    made("d1/database", name="tenant-a"),
-    made("queues", queue_name="jobs"),
+PRODUCTS = [
+    create_product("r2/buckets", name="tenant-files"),
+    create_product("d1/database", name="tenant-a"),
+    create_product("queues", queue_name="jobs"),
 ]
-LASTING = [
+IDEMPOTENT_TASKS = [
     task("dispatch_namespace", name="tenants"),
     task("kv_namespace", title="Tenant Data"),
     task("kv_entries", title="Tenant Data", entries=[{"key": "greeting", "value": "from KV"}]),
@@ -130,13 +134,13 @@ LASTING = [
 ]
 
 
-def test_everything_that_runs(project: AnsibleProject) -> None:
+def test_tenant_all_bindings_are_usable_and_idempotent(project: AnsibleProject) -> None:
     edge, key = project.edge, b"hush-hush-signing-key"
     project.variable("signing_key", base64.b64encode(key).decode())
     edge.deploy("objects", COUNTER, migrations={"new_tag": "v1", "new_sqlite_classes": ["Counter"]})
-    project.play([*THINGS, *LASTING]).ok()
-    seen = edge.get("customer-a.platform.localhost").json()
-    assert seen == {
+    project.play([*PRODUCTS, *IDEMPOTENT_TASKS]).ok()
+    result = edge.get("customer-a.platform.localhost").json()
+    assert result == {
         "text": "pro",
         "json": 5,
         "kv": "from KV",
@@ -155,6 +159,6 @@ def test_everything_that_runs(project: AnsibleProject) -> None:
     )
     points = edge.api.replace("/client/v4", "/_edge/analytics?dataset=tenant-points")
     wait_until(lambda: [one["worker"] for one in edge.session.get(points).json()["points"]] == ["tenants/customer-a"])
-    again = project.play(LASTING, "-vvv --diff").ok()
+    again = project.play(IDEMPOTENT_TASKS, "-vvv --diff").ok()
     assert again.changed == 0
     assert key.decode() not in again.stdout and base64.b64encode(key).decode() not in again.stdout

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The examples on the modules' pages run as they stand, and do nothing the second time but for what they remove."""
+"""The examples of the module pages run unmodified, and are idempotent except for removals."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def removes(task: dict[str, t.Any]) -> bool:
 
 
 @pytest.mark.parametrize("module", [file.stem for file in MODULES])
-def test_the_examples_of(project: AnsibleProject, module: str) -> None:
+def test_examples_of_module_run_and_are_idempotent(project: AnsibleProject, module: str) -> None:
     tasks = examples(module)
-    lasting = [task for task in tasks if not removes(task)]
-    assert lasting and any(f"tenantry.cloudflare_workers.{module}" in task for task in lasting)
+    idempotent = [task for task in tasks if not removes(task)]
+    assert idempotent and any(f"tenantry.cloudflare_workers.{module}" in task for task in idempotent)
     project.play(tasks).ok()
     project.edge.wipe()
-    project.play(lasting).ok()
+    project.play(idempotent).ok()
     if module != "api":
-        # One that holds a secret has its value compared by a key.
-        assert project.play(lasting).ok().changed == 0
+        # Examples with secrets set a fingerprint key, so that the values are compared.
+        assert project.play(idempotent).ok().changed == 0

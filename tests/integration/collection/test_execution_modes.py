@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Direct execution and the ordinary way are one: the same tasks both ways, compared result by result."""
+"""In-process and ordinary execution give the same results for the same tasks."""
 
 from __future__ import annotations
 
@@ -133,46 +133,48 @@ TASKS = [
     task("kv_namespace", {"title": "Metadata", "state": "absent", "force": True}),
     task("worker_route", {"pattern": "*.platform.localhost/*", "state": "absent"}, register="first"),
     {
-        "name": "is what was registered the same?",
+        "name": "check the registered result",
         "ansible.builtin.assert": {"that": ["first is changed", "first.operations | length == 1"]},
     },
 ]
 VARYING = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f-]{32,36}|ray [0-9a-f]{16}-EDGE|tenantry\.1\.[0-9a-z.]+")
 
 
-def settled(value: t.Any) -> t.Any:
-    """Leave out what differs from run to run: times (a stamp holds one), ids, where Ansible keeps its files."""
+def without_varying_values(value: t.Any) -> t.Any:
+    """Remove values that differ between runs: times, ids and the paths of Ansible's files."""
     match value:
         case dict():
             skip = ("exception", "start", "end", "delta", "ansible_facts", "failed_when_result", "_controller_sources")
             return {
-                key: settled(inner)
+                key: without_varying_values(inner)
                 for key, inner in value.items()
                 if key not in skip and not key.startswith("_ansible")
             }
         case list():
-            return [settled(inner) for inner in value]
+            return [without_varying_values(inner) for inner in value]
         case str():
             return VARYING.sub("*", value)
     return value
 
 
-def run(project: AnsibleProject, direct: bool) -> Play:
+def run(project: AnsibleProject, in_process: bool) -> Play:
     project.edge.wipe()
     (project.folder / "project" / "router.js").write_text(CODE)
     (project.folder / "project" / "modules").mkdir(exist_ok=True)
     (project.folder / "project" / "modules" / "index.js").write_text(CODE)
-    return project.play(TASKS, "-vvv --diff", secret=SECRET, wrong="wrong-token-of-no-one", tenantry_in_process=direct)
+    return project.play(
+        TASKS, "-vvv --diff", secret=SECRET, wrong="wrong-token-of-no-one", tenantry_in_process=in_process
+    )
 
 
-def test_both_ways_are_one(project: AnsibleProject) -> None:
-    direct, ordinary = run(project, True), run(project, False)
-    assert "AnsiballZ_" not in direct.stdout, "the direct way was not taken"
+def test_execution_modes_same_tasks_give_same_results(project: AnsibleProject) -> None:
+    in_process, ordinary = run(project, True), run(project, False)
+    assert "AnsiballZ_" not in in_process.stdout, "the tasks did not run in process"
     assert "AnsiballZ_" in ordinary.stdout
-    assert len(direct.tasks) == len(ordinary.tasks)
-    for (name, one), (_same, other) in zip(direct.tasks, ordinary.tasks, strict=True):
-        assert settled(one) == settled(other), name
-    for play in (direct, ordinary):
+    assert len(in_process.tasks) == len(ordinary.tasks)
+    for (name, one), (_same, other) in zip(in_process.tasks, ordinary.tasks, strict=True):
+        assert without_varying_values(one) == without_varying_values(other), name
+    for play in (in_process, ordinary):
         assert play.code == 0, play.stdout
         assert SECRET not in play.stdout and "wrong-token-of-no-one" not in play.stdout
         assert TOKEN not in play.stdout
@@ -180,7 +182,9 @@ def test_both_ways_are_one(project: AnsibleProject) -> None:
 
 
 @pytest.mark.parametrize("keywords", [{"async": 60, "poll": 1}, {"vars": {"tenantry_in_process": "false"}}])
-def test_the_ordinary_way_is_taken_where_it_must(project: AnsibleProject, keywords: dict[str, t.Any]) -> None:
+def test_in_process_execution_async_or_disabled_is_not_used(
+    project: AnsibleProject, keywords: dict[str, t.Any]
+) -> None:
     play = project.play([task("dispatch_namespace", {"name": "tenants"}, **keywords)], "-vvv").ok()
     assert "AnsiballZ_" in play.stdout
     assert [space["namespace_name"] for space in project.edge.call("GET", "/workers/dispatch/namespaces")] == [
@@ -188,7 +192,7 @@ def test_the_ordinary_way_is_taken_where_it_must(project: AnsibleProject, keywor
     ]
 
 
-def test_module_defaults(project: AnsibleProject) -> None:
+def test_module_defaults_of_action_group_are_applied(project: AnsibleProject) -> None:
     del project.variables["CLOUDFLARE_API_TOKEN"]
     defaults = {"group/tenantry.cloudflare_workers.all": {"api_token": "{{ token }}"}}
     block = {

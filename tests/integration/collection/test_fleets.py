@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fleets as people run them: broken off, twice at once, from a file, on a terminal and in a log."""
+"""Fleet runs: interrupted, concurrent, from a file, on a terminal and in a log."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ FLEET: dict[str, t.Any] = {
     "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
     "workers_file": "tenants.json",
 }
-# Loaded before any task: progress is told this often, in seconds, on a terminal and elsewhere.
-HURRY = """
+# Loaded before the first task. Sets the intervals of progress output in seconds, on a terminal and elsewhere.
+FAST_PROGRESS = """
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _progress
 
@@ -52,14 +52,14 @@ def slow_edge(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
 
 
 @pytest.fixture
-def slow(slow_edge: Edge, tmp_path: pathlib.Path) -> AnsibleProject:
-    """A project in which every request takes a while, with a namespace for tenants and one for their records."""
+def slow_project(slow_edge: Edge, tmp_path: pathlib.Path) -> AnsibleProject:
+    """Provide a project on a slow edge, with a dispatch namespace and a KV namespace."""
     slow_edge.wipe()
     project = AnsibleProject(slow_edge, tmp_path)
     project.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
     plugins = tmp_path / "project" / "callback_plugins"
     plugins.mkdir()
-    (plugins / "hurry.py").write_text(HURRY)
+    (plugins / "hurry.py").write_text(FAST_PROGRESS)
     project.variables["ANSIBLE_CALLBACKS_ENABLED"] = "hurry"
     project.requests()
     return project
@@ -69,8 +69,8 @@ def task(module: str, **options: t.Any) -> dict[str, t.Any]:
     return {f"tenantry.cloudflare_workers.{module}": options}
 
 
-def tenants(project: AnsibleProject, count: int, **options: t.Any) -> list[dict[str, t.Any]]:
-    """Write the file of a fleet, and return the tenants in it."""
+def write_tenants(project: AnsibleProject, count: int, **options: t.Any) -> list[dict[str, t.Any]]:
+    """Write the file of tenants and return its contents."""
     fleet = [
         {"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], **options} for number in range(count)
     ]
@@ -85,7 +85,7 @@ def start(
     hosts: str = "localhost",
     options: t.Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a play from the command line, in a session of its own, as a shell or a service would."""
+    """Start a play with ansible-playbook, in a new session."""
     playbook = project.folder / "project" / f"play-{time.monotonic_ns()}.yml"
     playbook.write_text(
         yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": list(tasks)}], sort_keys=False)
@@ -102,47 +102,51 @@ def start(
 
 
 def uploads(project: AnsibleProject) -> list[str]:
-    """Return the names of the Workers that were uploaded since the edge was last asked."""
+    """Return the names of the Workers uploaded since the last call."""
     return sorted(
         write.rpartition("/")[2] for write in project.writes() if write.startswith("PUT") and "/scripts/" in write
     )
 
 
-def there(project: AnsibleProject) -> set[str]:
+def listed_workers(project: AnsibleProject) -> set[str]:
     return {
         script["id"] for script in project.edge.call("GET", "/workers/dispatch/namespaces/tenants/scripts?limit=1000")
     }
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_what_was_broken_off_is_finished_by_the_next_run(slow: AnsibleProject, how: signal.Signals) -> None:
-    names = {tenant["name"] for tenant in tenants(slow, 300)}
-    process = start(slow, subprocess.DEVNULL, task("namespaced_workers", **FLEET))
-    while len(there(slow)) < 40:
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_fleet_interrupted_run_is_completed_by_next_run(
+    slow_project: AnsibleProject, signal_number: signal.Signals
+) -> None:
+    names = {tenant["name"] for tenant in write_tenants(slow_project, 300)}
+    process = start(slow_project, subprocess.DEVNULL, task("namespaced_workers", **FLEET))
+    while len(listed_workers(slow_project)) < 40:
         assert process.poll() is None
         time.sleep(0.05)
-    broken_off = time.monotonic()
+    interrupted_at = time.monotonic()
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for one in (
         process.pid,
-        *(map(int, children) if how is signal.SIGKILL else ()),
-    ):  # with its workers: as when a machine or a container ends
-        os.kill(one, how)
+        *(map(int, children) if signal_number is signal.SIGKILL else ()),
+    ):  # with its worker processes, as when a container is killed
+        os.kill(one, signal_number)
     process.wait(20)
-    assert time.monotonic() - broken_off < 5
+    assert time.monotonic() - interrupted_at < 5
     time.sleep(1)
-    done = there(slow)
-    assert 40 <= len(done) < 300, "nobody goes on in the background"
-    slow.requests()
-    assert slow.play([task("namespaced_workers", **FLEET)]).ok().tasks[0][1]["summary"]["changed"] == len(names - done)
-    assert uploads(slow) == sorted(names - done)
-    again = slow.play([task("namespaced_workers", **FLEET)]).ok()
-    assert not again.changed and slow.writes() == []
+    done = listed_workers(slow_project)
+    assert 40 <= len(done) < 300, "no process continues in the background"
+    slow_project.requests()
+    assert slow_project.play([task("namespaced_workers", **FLEET)]).ok().tasks[0][1]["summary"]["changed"] == len(
+        names - done
+    )
+    assert uploads(slow_project) == sorted(names - done)
+    again = slow_project.play([task("namespaced_workers", **FLEET)]).ok()
+    assert not again.changed and slow_project.writes() == []
 
 
 @pytest.mark.parametrize("owners", [("mine", "theirs"), ("mine", "mine")])
-def test_two_at_once(slow: AnsibleProject, owners: tuple[str, str]) -> None:
-    tenants(slow, 60)
+def test_fleet_concurrent_runs_succeed(slow_project: AnsibleProject, owners: tuple[str, str]) -> None:
+    write_tenants(slow_project, 60)
     theirs = (
         [{"name": f"u{number:03}", "hostnames": [f"u{number:03}.example.com"]} for number in range(60)]
         if owners[1] != "mine"
@@ -150,24 +154,24 @@ def test_two_at_once(slow: AnsibleProject, owners: tuple[str, str]) -> None:
     )
     other = {**FLEET, "owner": owners[1], "prune": True}
     other |= {"workers": theirs, "workers_file": "none.json"} if theirs else {}
-    (slow.folder / "project" / "none.json").write_text("[]")
+    (slow_project.folder / "project" / "none.json").write_text("[]")
     tasks = (task("namespaced_workers", **FLEET, prune=True), task("namespaced_workers", **other))
-    both = [start(slow, subprocess.PIPE, one) for one in tasks]
+    both = [start(slow_project, subprocess.PIPE, one) for one in tasks]
     for process in both:
         output, _nothing = process.communicate(timeout=60)
         assert process.returncode == 0, output.decode()
-    assert len(there(slow)) == (120 if theirs else 60)
-    slow.requests()
-    assert not slow.play(list(tasks)).ok().changed
-    assert slow.writes() == []
+    assert len(listed_workers(slow_project)) == (120 if theirs else 60)
+    slow_project.requests()
+    assert not slow_project.play(list(tasks)).ok().changed
+    assert slow_project.writes() == []
 
 
 # -- a file ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("direct", [True, False])
-def test_where_a_file_is_looked_for(project: AnsibleProject, direct: bool) -> None:
-    project.variable("tenantry_in_process", direct)
+@pytest.mark.parametrize("in_process", [True, False])
+def test_workers_file_relative_path_is_found(project: AnsibleProject, in_process: bool) -> None:
+    project.variable("tenantry_in_process", in_process)
     folder = project.folder / "project"
     project.play([task("dispatch_namespace", name="tenants")]).ok()
     fleet = {"dispatch_namespace": "tenants", "owner": "mine", "defaults": FLEET["defaults"]}
@@ -190,19 +194,19 @@ def test_where_a_file_is_looked_for(project: AnsibleProject, direct: bool) -> No
             task("namespaced_workers", **fleet, workers_file=str(folder / "tenants.yml")),
         ]
     ).ok()
-    told = [
+    listed = [
         [one["name"] for one in result["namespaced_workers"]]
         for _name, result in play.tasks
         if "namespaced_workers" in result
     ]
-    assert told == [["beside"], ["more", "files"], ["role"], ["root"], ["beside"]]
+    assert listed == [["beside"], ["more", "files"], ["role"], ["root"], ["beside"]]
     bound = project.edge.call("GET", "/workers/dispatch/namespaces/tenants/scripts/beside/bindings")
     assert {one["name"]: one["text"] for one in bound} == {"TEXT": "{{ nothing }}", "DATE": "2026-11-01"}
 
 
-@pytest.mark.parametrize("direct", [True, False])
-def test_a_file_that_is_wrong_never_means_everyone(project: AnsibleProject, direct: bool) -> None:
-    project.variable("tenantry_in_process", direct)
+@pytest.mark.parametrize("in_process", [True, False])
+def test_workers_file_invalid_never_removes_all_workers(project: AnsibleProject, in_process: bool) -> None:
+    project.variable("tenantry_in_process", in_process)
     fleet = {name: value for name, value in FLEET.items() if name not in ("routing_kv", "workers_file")}
     project.play(
         [
@@ -233,18 +237,18 @@ def test_a_file_that_is_wrong_never_means_everyone(project: AnsibleProject, dire
             assert play.code != 0 or (state == "absent" and not play.changed), play.stdout
     for file in ("missing.json", "", None):
         assert project.play([task("namespaced_workers", **fleet, workers_file=file, state="absent")]).code != 0
-    assert there(project) == {"a", "b"}
+    assert listed_workers(project) == {"a", "b"}
 
 
-@pytest.mark.parametrize("direct", [True, False])
-def test_what_a_file_holds_is_told_by_nothing(project: AnsibleProject, direct: bool) -> None:
-    project.variable("tenantry_in_process", direct)
+@pytest.mark.parametrize("in_process", [True, False])
+def test_workers_file_secrets_appear_in_no_output(project: AnsibleProject, in_process: bool) -> None:
+    project.variable("tenantry_in_process", in_process)
     project.variables["ANSIBLE_LOG_PATH"] = str(project.folder / "ansible.log")
     project.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
     fleet = {**FLEET, "defaults": {**FLEET["defaults"], "secrets": {"ALL": "{{ shared }}"}}}
     project.variable("shared", f"{SECRET}-shared")
-    tenants(project, 3, secrets={"KEY": SECRET, "PIN": "pin4"})
-    left = []
+    write_tenants(project, 3, secrets={"KEY": SECRET, "PIN": "pin4"})
+    outputs = []
     for broken in (False, True):
         if broken:
             message = f"the value {SECRET} and {SECRET}-shared and pin4 are no good"
@@ -259,81 +263,95 @@ def test_what_a_file_holds_is_told_by_nothing(project: AnsibleProject, direct: b
             project.edge.session.post(
                 f"{project.edge.api.removesuffix('/client/v4')}/_edge/faults", json=fault
             ).raise_for_status()
-            tenants(project, 3, secrets={"KEY": SECRET, "PIN": "pin4"}, vars={"PLAN": "pro"})
+            write_tenants(project, 3, secrets={"KEY": SECRET, "PIN": "pin4"}, vars={"PLAN": "pro"})
         play = project.play(
-            [{**task("namespaced_workers", **fleet), "register": "told"}, {"ansible.builtin.debug": {"var": "told"}}],
+            [
+                {**task("namespaced_workers", **fleet), "register": "result"},
+                {"ansible.builtin.debug": {"var": "result"}},
+            ],
             "-vvvv --diff",
         )
         assert bool(play.code) is broken, play.stdout
-        left += [play.stdout, *(file.read_text(errors="replace") for file in play.folder.rglob("*") if file.is_file())]
-    left += [(project.folder / "ansible.log").read_text(), project.edge.log.read_text()]
+        outputs += [
+            play.stdout,
+            *(file.read_text(errors="replace") for file in play.folder.rglob("*") if file.is_file()),
+        ]
+    outputs += [(project.folder / "ansible.log").read_text(), project.edge.log.read_text()]
     (project.folder / "project" / "tenants.json").write_text(f'[{{"name": "a", "secrets": {{"KEY": "{SECRET}"}}')
-    left += [project.play([task("namespaced_workers", **fleet)], "-vvvv").stdout]
-    assert any("t001: Cloudflare answered 400, code 10021" in text for text in left)
-    for text in left:
+    outputs += [project.play([task("namespaced_workers", **fleet)], "-vvvv").stdout]
+    assert any("t001: Cloudflare answered 400, code 10021" in text for text in outputs)
+    for text in outputs:
         assert SECRET not in text and "pin4" not in text
 
 
 # -- progress ----------------------------------------------------------------------------------------------------------
 
-SAID = re.compile(r"Workers in dispatch namespace 'tenants': (\d+)/150, (?:\d:\d\d to go, )?(\d+) changed, 0 failed")
+PROGRESS_LINE = re.compile(
+    r"Workers in dispatch namespace 'tenants': (\d+)/150, (?:\d:\d\d to go, )?(\d+) changed, 0 failed"
+)
 
 
-def on_terminal(project: AnsibleProject, *tasks: dict[str, t.Any], **how: t.Any) -> str:
-    """Run a play on a terminal, and return what came there."""
+def run_on_terminal(project: AnsibleProject, *tasks: dict[str, t.Any], **options: t.Any) -> str:
+    """Run a play on a terminal and return its output."""
     ours, theirs = pty.openpty()
-    process = start(project, theirs, *tasks, **how)
+    process = start(project, theirs, *tasks, **options)
     os.close(theirs)
-    shown = b""
+    output = b""
     try:
         while piece := os.read(ours, 4096):
-            shown += piece
-    except OSError:  # the other end is closed
+            output += piece
+    except OSError:  # the terminal is closed
         pass
     os.close(ours)
-    assert process.wait(20) == 0, shown.decode()
-    return shown.decode()
+    assert process.wait(20) == 0, output.decode()
+    return output.decode()
 
 
-def test_a_bar_on_a_terminal(slow: AnsibleProject) -> None:
-    tenants(slow, 150)
-    shown = on_terminal(slow, task("namespaced_workers", **FLEET))
-    drawn = re.findall(r"\r\x1b\[K(\[[#.]{12}\] \d+/150[^\r\n]*)", shown)
+def test_progress_on_terminal_is_bar(slow_project: AnsibleProject) -> None:
+    write_tenants(slow_project, 150)
+    output = run_on_terminal(slow_project, task("namespaced_workers", **FLEET))
+    drawn = re.findall(r"\r\x1b\[K(\[[#.]{12}\] \d+/150[^\r\n]*)", output)
     assert len(drawn) > 5 and drawn[0] != drawn[-1] and all(len(line) <= 80 for line in drawn)
-    after = shown.rpartition(drawn[-1])[2]
-    assert after.startswith("\r\x1b[K"), "nothing of the bar is left"
+    after = output.rpartition(drawn[-1])[2]
+    assert after.startswith("\r\x1b[K"), "the bar is erased"
     assert "changed: [localhost]" in after.replace("\x1b[0;33m", "")
 
 
-def test_lines_where_nobody_watches(slow: AnsibleProject) -> None:
-    tenants(slow, 150)
-    process = start(slow, subprocess.PIPE, task("namespaced_workers", **FLEET))
+def test_progress_without_terminal_is_lines(slow_project: AnsibleProject) -> None:
+    write_tenants(slow_project, 150)
+    process = start(slow_project, subprocess.PIPE, task("namespaced_workers", **FLEET))
     output = process.communicate(timeout=60)[0].decode()
     assert (
-        process.returncode == 0 and len(SAID.findall(output)) >= 2 and "\r" not in output and "\x1b[K" not in output
+        process.returncode == 0
+        and len(PROGRESS_LINE.findall(output)) >= 2
+        and "\r" not in output
+        and "\x1b[K" not in output
     ), output
 
 
-def test_lines_in_a_job_of_awx(slow: AnsibleProject) -> None:
-    tenants(slow, 150)
-    play = slow.play([task("namespaced_workers", **FLEET)]).ok()
-    assert len(SAID.findall(play.stdout)) >= 2 and "/150" not in re.sub(SAID, "", play.stdout)
+def test_progress_in_awx_job_is_lines(slow_project: AnsibleProject) -> None:
+    write_tenants(slow_project, 150)
+    play = slow_project.play([task("namespaced_workers", **FLEET)]).ok()
+    assert len(PROGRESS_LINE.findall(play.stdout)) >= 2 and "/150" not in re.sub(PROGRESS_LINE, "", play.stdout)
 
 
-def test_the_ordinary_way_says_that_it_shows_nothing(slow: AnsibleProject) -> None:
-    tenants(slow, 150)
-    slow.variable("tenantry_in_process", False)
-    play = slow.play([task("namespaced_workers", **FLEET)]).ok()
-    assert "no progress is shown, since the module runs in a process of its own" in play.stdout and not SAID.findall(
-        play.stdout
+def test_progress_ordinary_execution_reports_no_progress(slow_project: AnsibleProject) -> None:
+    write_tenants(slow_project, 150)
+    slow_project.variable("tenantry_in_process", False)
+    play = slow_project.play([task("namespaced_workers", **FLEET)]).ok()
+    assert (
+        "no progress is shown, since the module runs in a process of its own" in play.stdout
+        and not PROGRESS_LINE.findall(play.stdout)
     )
 
 
-def test_nobody_reads_what_is_said(slow: AnsibleProject) -> None:
-    tenants(slow, 150)
-    process = start(slow, subprocess.PIPE, task("namespaced_workers", **FLEET))
+def test_progress_output_closed_does_not_stop_run(slow_project: AnsibleProject) -> None:
+    write_tenants(slow_project, 150)
+    process = start(slow_project, subprocess.PIPE, task("namespaced_workers", **FLEET))
     assert process.stdout
-    wait_until(lambda: bool(there(slow)), 30)  # else Ansible itself may die of what it has to say first
+    wait_until(
+        lambda: bool(listed_workers(slow_project)), 30
+    )  # before that, Ansible itself could fail on the closed output
     process.stdout.close()
     process.wait(60)
-    assert len(there(slow)) == 150
+    assert len(listed_workers(slow_project)) == 150

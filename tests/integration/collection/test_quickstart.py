@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The quickstart as people and AWX run it: predicted, done, done again, changed, torn down; with traffic through workerd."""
+"""The quickstart as users and AWX run it: check mode, deployment, second run, change and teardown, with traffic."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ CONFIG = {
 }
 
 
-def test_the_whole_life_of_a_platform(project: AnsibleProject) -> None:
+def test_quickstart_deployed_changed_and_removed(project: AnsibleProject) -> None:
     predicted = project.play(options="--check --diff").ok()
     assert project.writes() == []
     assert len(predicted.operations) == 7
 
-    done = project.play(options="--diff").ok()
-    assert sorted(project.writes()) == sorted(done.operations), "tenants are written side by side"
-    assert matches_prediction(predicted.operations, done.operations)
-    assert matches_prediction(predicted.diffs, done.diffs)
+    applied = project.play(options="--diff").ok()
+    assert sorted(project.writes()) == sorted(applied.operations), "tenants are written in parallel"
+    assert matches_prediction(predicted.operations, applied.operations)
+    assert matches_prediction(predicted.diffs, applied.diffs)
     for customer, config in CONFIG.items():
         assert project.edge.get(f"{customer}.platform.localhost").json() == config
-    nobody = project.edge.get("nobody.platform.localhost")
-    assert (nobody.status_code, nobody.text) == (404, "There is no customer at nobody.platform.localhost.\n")
+    unknown = project.edge.get("nobody.platform.localhost")
+    assert (unknown.status_code, unknown.text) == (404, "There is no customer at nobody.platform.localhost.\n")
 
     again = project.play().ok()
     assert again.changed == 0 and again.operations == [] and project.writes() == []
@@ -58,14 +58,14 @@ def test_the_whole_life_of_a_platform(project: AnsibleProject) -> None:
     assert silent.changed == 0 and project.writes() == []
 
 
-def test_an_unchanged_platform_costs_a_constant(project: AnsibleProject) -> None:
+def test_quickstart_unchanged_run_sends_at_most_14_requests(project: AnsibleProject) -> None:
     project.play().ok()
     project.requests()
     project.play().ok()
     assert len(project.requests()) <= 14
 
 
-def test_what_was_only_adopted_stays(project: AnsibleProject) -> None:
+def test_quickstart_absent_keeps_adopted_objects(project: AnsibleProject) -> None:
     project.edge.call("POST", "/workers/dispatch/namespaces", json={"name": "customer-workers"})
     project.edge.deploy(
         "theirs", "export default { fetch: () => new Response('theirs') }", namespace="customer-workers"
@@ -83,13 +83,13 @@ def test_what_was_only_adopted_stays(project: AnsibleProject) -> None:
     assert project.edge.call("GET", "/workers/scripts") == []
 
 
-def test_the_router_that_ships_with_the_role(project: AnsibleProject) -> None:
+def test_quickstart_without_entrypoint_uses_router_of_role(project: AnsibleProject) -> None:
     site = project.folder / "project" / "site.yml"
     site.write_text(site.read_text().replace("        entrypoint: src/main-router.ts\n", ""))
     project.play().ok()
     assert project.edge.get("Customer-A.platform.localhost", "/x").json() == {**CONFIG["customer-a"], "path": "/x"}
-    nobody = project.edge.get("nobody.platform.localhost")
-    assert (nobody.status_code, nobody.text) == (404, "No tenant answers for nobody.platform.localhost.\n")
+    unknown = project.edge.get("nobody.platform.localhost")
+    assert (unknown.status_code, unknown.text) == (404, "No tenant answers for nobody.platform.localhost.\n")
     project.edge.call("DELETE", "/workers/dispatch/namespaces/customer-workers/scripts/customer-a-worker")
     gone = project.edge.get("customer-a.platform.localhost")
     assert (gone.status_code, gone.text) == (404, "The Worker of customer-a.platform.localhost is gone.\n")
@@ -97,7 +97,7 @@ def test_the_router_that_ships_with_the_role(project: AnsibleProject) -> None:
     assert project.edge.get("customer-a.platform.localhost").json() == CONFIG["customer-a"]
 
 
-def test_a_run_that_broke_is_finished_by_the_next(project: AnsibleProject) -> None:
+def test_quickstart_failed_run_is_completed_by_next_run(project: AnsibleProject) -> None:
     site = project.folder / "project" / "site.yml"
     good = site.read_text()
     site.write_text(good.replace("src/main-router.ts", "src/nowhere.ts"))
@@ -106,5 +106,5 @@ def test_a_run_that_broke_is_finished_by_the_next(project: AnsibleProject) -> No
     assert "Traceback" not in broken.stdout
     site.write_text(good)
     finished = project.play().ok()
-    assert finished.changed == 2, "the router and its route: the tenants were done"
+    assert finished.changed == 2, "the router and its route; the tenants were already deployed"
     assert project.edge.get("customer-a.platform.localhost").json() == CONFIG["customer-a"]

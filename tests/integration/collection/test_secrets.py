@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A secret is in nothing that a run leaves: output at any verbosity, events, artifacts, temporary files, the edge's log."""
+"""Secrets appear in no output of a run: verbose output, events, artifacts, temporary files and the edge's log."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from plays import AnsibleProject
 MARKS = ("hush-hush-tenant-secret", "hush-hush-router-secret", "hush-hush-fingerprint-key")
 
 
-@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize("in_process", [True, False])
 @pytest.mark.parametrize("broken", [False, True])
-def test_nothing_tells(
-    project: AnsibleProject, direct: bool, broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+def test_secrets_successful_or_failed_run_appear_in_no_output(
+    project: AnsibleProject, in_process: bool, broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -42,19 +42,19 @@ def test_nothing_tells(
     site.write_text(text)
     for name, mark in zip(("tenant_secret", "router_secret", "fingerprint_key"), MARKS, strict=True):
         project.variable(name, mark)
-    project.variable("tenantry_in_process", direct)
+    project.variable("tenantry_in_process", in_process)
     for _run in range(2):
         play = project.play(options="-vvvv --diff")
         assert bool(play.code) is broken, play.stdout
-        left = [
+        outputs = [
             file.read_text(errors="replace")
             for file in (*play.folder.rglob("*"), *temporary.rglob("*"))
             if file.is_file()
         ]
         for mark in MARKS:
-            assert mark not in play.stdout and not [text for text in left if mark in text]
+            assert mark not in play.stdout and not [text for text in outputs if mark in text]
             assert mark not in project.edge.log.read_text()
-        # ansible-runner itself records the environment it was given, as AWX does, masked there.
+        # ansible-runner records its environment in the artifacts. AWX masks it there.
         assert TOKEN not in play.stdout
     if not broken:
         assert project.edge.call("GET", "/workers/scripts/platform-router/secrets")[0]["name"] == "KEY"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Folders and entrypoints as people have them, made by the real esbuild and visited through workerd."""
+"""Folders and entrypoints, bundled by esbuild and run by workerd."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FOLDER: dict[str, str | bytes] = {
     ".env": "NO=part of it",
     "README.md": "no part of it",
 }
-ANSWER = [42, "é\n", [0, 255, 13, 10], "<b>", "SELECT 1", {"a": [1]}, "old", "éyou"]
+FOLDER_RESPONSE = [42, "é\n", [0, 255, 13, 10], "<b>", "SELECT 1", {"a": [1]}, "old", "éyou"]
 
 PROJECT: dict[str, str | bytes] = {
     "src/worker.tsx": """
@@ -88,7 +88,7 @@ OPTIONS = {
     "compatibility_flags": ["nodejs_compat"],
     "source_map": True,
 }
-MADE = [
+PROJECT_RESPONSE = [
     42,
     42,
     "é\n",
@@ -104,7 +104,7 @@ MADE = [
 ]
 
 
-def written(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> pathlib.Path:
+def write_files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> pathlib.Path:
     for name, content in contents.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -115,52 +115,52 @@ def worker(**options: t.Any) -> dict[str, t.Any]:
     return {WORKER: {"name": "modules", "compatibility_date": "2026-11-01", **options}}
 
 
-@pytest.mark.parametrize("direct", [True, False])
-def test_a_folder_of_modules(project: AnsibleProject, direct: bool) -> None:
-    written(project.folder / "project" / "worker", FOLDER)
+@pytest.mark.parametrize("in_process", [True, False])
+def test_path_folder_of_modules_is_uploaded(project: AnsibleProject, in_process: bool) -> None:
+    write_files(project.folder / "project" / "worker", FOLDER)
     tasks = [worker(path="worker")]
-    done = project.play(tasks, tenantry_in_process=direct).ok()
-    assert [module["name"] for module in done.tasks[-1][1]["worker"]["modules"]] == sorted(
+    applied = project.play(tasks, tenantry_in_process=in_process).ok()
+    assert [module["name"] for module in applied.tasks[-1][1]["worker"]["modules"]] == sorted(
         name for name in FOLDER if name[0] not in ".Rn"
     )
     project.edge.route(f"{HOST}/*", "modules")
-    assert project.edge.get(HOST).json() == ANSWER
-    assert project.play(tasks, tenantry_in_process=not direct).ok().changed == 0
-    # What the tag attests is what is there: where it is lost, all modules are read back and found equal.
+    assert project.edge.get(HOST).json() == FOLDER_RESPONSE
+    assert project.play(tasks, tenantry_in_process=not in_process).ok().changed == 0
+    # Without the fingerprint tag, all modules are read back and found equal.
     project.edge.call("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
     assert [operation.split()[0] for operation in project.play(tasks).ok().operations] == ["PATCH"]
 
 
 @pytest.mark.parametrize("minify", [True, False])
-def test_an_entrypoint_with_everything(project: AnsibleProject, minify: bool) -> None:
-    """Bundled in two places: the same bytes, so the second run changes nothing, nor does it where the tag is lost."""
-    for place in ("one", "two/deeper"):
-        written(project.folder / "project" / place, PROJECT)
+def test_entrypoint_with_all_imports_is_bundled(project: AnsibleProject, minify: bool) -> None:
+    """Bundling in two folders gives the same bytes, so the second run changes nothing, even without the tag."""
+    for folder in ("one", "two/deeper"):
+        write_files(project.folder / "project" / folder, PROJECT)
     one, two = (
-        [worker(**OPTIONS, minify=minify, source_root=str(project.folder / "project" / place))]
-        for place in ("one", "two/deeper")
+        [worker(**OPTIONS, minify=minify, source_root=str(project.folder / "project" / folder))]
+        for folder in ("one", "two/deeper")
     )
-    made = project.play(one, tenantry_in_process=minify).ok().tasks[-1][1]["worker"]["modules"]
+    bundle = project.play(one, tenantry_in_process=minify).ok().tasks[-1][1]["worker"]["modules"]
     project.edge.route(f"{HOST}/*", "modules")
-    assert project.edge.get(HOST).json() == MADE
+    assert project.edge.get(HOST).json() == PROJECT_RESPONSE
     assert project.play(two, tenantry_in_process=not minify).ok().changed == 0
     project.edge.call("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
     assert [operation.split()[0] for operation in project.play(two).ok().operations] == ["PATCH"]
-    assert len(made) == 6 and [module["name"] for module in made][-1] == "worker.js"
+    assert len(bundle) == 6 and [module["name"] for module in bundle][-1] == "worker.js"
     content = project.edge.session.get(f"{project.edge.account}/workers/scripts/modules/content/v2").content
     assert str(project.folder).encode() not in content and b"tenantry-" not in content
 
 
 @pytest.mark.parametrize("minify", [True, False])
-def test_the_same_bytes_anywhere(tmp_path: pathlib.Path, minify: bool) -> None:
-    places = [written(tmp_path / place, PROJECT) for place in ("one", "two/much/deeper")]
-    one, two = (source.load({**OPTIONS, "minify": minify, "source_root": str(place)}) for place in places)
+def test_entrypoint_in_different_folders_gives_same_bytes(tmp_path: pathlib.Path, minify: bool) -> None:
+    folders = [write_files(tmp_path / folder, PROJECT) for folder in ("one", "two/much/deeper")]
+    one, two = (source.load({**OPTIONS, "minify": minify, "source_root": str(folder)}) for folder in folders)
     assert one == two and len(one.modules) == 6
     assert not [
         part.name for part in one.parts if str(tmp_path).encode() in part.content or b"tenantry-" in part.content
     ]
-    chart = json.loads(one.maps[0].content)
-    assert set(chart["sources"]) == {
+    source_map = json.loads(one.maps[0].content)
+    assert set(source_map["sources"]) == {
         "worker.tsx",
         "greet.ts",
         "settings.json",
@@ -172,26 +172,26 @@ def test_the_same_bytes_anywhere(tmp_path: pathlib.Path, minify: bool) -> None:
     )
 
 
-def test_a_source_map_leads_to_the_line(tmp_path: pathlib.Path) -> None:
-    """Also where a line had to be put before the code, so that packages find Node's modules."""
+def test_source_map_refers_to_source_line(tmp_path: pathlib.Path) -> None:
+    """Also if a line is prepended to the code, so that packages find Node's modules."""
     for flags in ([], ["nodejs_compat"]):
         head = "try { require('node:fs') } catch {}"
         entry = (
-            written(
+            write_files(
                 tmp_path / f"{len(flags)}",
                 {"a.ts": f"{head}\n\nexport default {{ fetch() {{ throw new Error('here') }} }};\n"},
             )
             / "a.ts"
         )
-        made = source.load({"entrypoint": str(entry), "source_map": True, "compatibility_flags": flags})
-        lines = made.modules[0].content.decode().splitlines()
+        bundle = source.load({"entrypoint": str(entry), "source_map": True, "compatibility_flags": flags})
+        lines = bundle.modules[0].content.decode().splitlines()
         assert lines[0].startswith("import { createRequire as") is bool(flags)
         at = next(number for number, line in enumerate(lines) if "'here'" in line or '"here"' in line)
-        assert originals(json.loads(made.maps[0].content)["mappings"])[at] == 2
+        assert source_lines(json.loads(bundle.maps[0].content)["mappings"])[at] == 2
 
 
-def originals(mappings: str) -> list[int | None]:
-    """Decode a source map: for each line of the code, the line of the source at its beginning."""
+def source_lines(mappings: str) -> list[int | None]:
+    """Decode a source map. Return the first source line of each line of the code."""
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     found: list[int | None] = []
     line = 0
@@ -210,7 +210,7 @@ def originals(mappings: str) -> list[int | None]:
 
 
 @pytest.mark.parametrize(
-    ("code", "options", "says"),
+    ("code", "options", "message"),
     [
         (
             "export default {\n  fetch( };",
@@ -223,9 +223,9 @@ def originals(mappings: str) -> list[int | None]:
         ("export default A;", {"define": {"A-b": 1}}, "define name"),
     ],
 )
-def test_what_cannot_be_bundled_is_said_in_the_words_of_esbuild(
-    tmp_path: pathlib.Path, code: str, options: dict[str, t.Any], says: str
+def test_entrypoint_invalid_reports_esbuild_error(
+    tmp_path: pathlib.Path, code: str, options: dict[str, t.Any], message: str
 ) -> None:
-    written(tmp_path, {"a.ts": code, "a.css": "a {}"})
-    with pytest.raises(CloudflareError, match=f"(?s){says}"):
+    write_files(tmp_path, {"a.ts": code, "a.css": "a {}"})
+    with pytest.raises(CloudflareError, match=f"(?s){message}"):
         source.load({"entrypoint": str(tmp_path / "a.ts"), **options})
