@@ -250,7 +250,7 @@ def test_stop_command_other_server_is_refused(start: Start) -> None:
         (["--zone", "nodots"], "two labels or more"),
         (["--rate-limit", "lots"], "1200/300"),
         (["--behavior", "missing_script_response=maybe"], "10092, null, 10007"),
-        (["--max-isolates", "0"], "from 1"),
+        (["--max-isolates", "0"], "at least 1"),
         (["--workerd", "/nonexistent/workerd"], "npm ci"),
         (["--workerd", "/bin/true"], "does not run as workerd"),
     ],
