@@ -28,7 +28,7 @@ ZONE = {"zone": "platform.localhost"}
 NAMESPACED = {"dispatch_namespace": "tenants"}
 METADATA = {"title": "Metadata"}
 # What has no module of its own that looks.
-TOLD_BY = {
+COVERED_BY = {
     "namespaced_workers": "namespaced_worker_info",
     "worker_routes": "worker_route_info",
     "worker_secrets": "worker_info",
@@ -37,234 +37,242 @@ TOLD_BY = {
 
 @dataclass
 class Case:
-    """How a module looks for what the module C(of) makes. C(where) leads to all that there is, and C(deep) has all of it told.
+    """An info module's case: the C(resource) whose objects it returns, and the requests that a listing takes (C(reads)).
 
-    C(first) and C(second) are laid over what makes an object, to make two of them. Each of C(choices) leads to the first one alone,
-    and C(none) to no object. C(nowhere) is a place that does not exist; C(reads) is how many requests it takes to tell of all. C(needs)
-    exists beforehand, beside what the module that makes them needs. C(moving) is what time changes of the objects.
+    C(scope) selects all objects, C(full_detail) adds all their fields, and C(missing_scope) does not exist. The options
+    in C(first) and C(second) create two objects. Each of C(filters) selects only the first one, each of C(unmatched)
+    none. C(prerequisites) are created before the resource's own. The values of C(volatile) change over time.
     """
 
-    of: str
+    resource: str
     second: Options
-    choices: t.Sequence[Options]
-    none: t.Sequence[Options]
+    filters: t.Sequence[Options]
+    unmatched: t.Sequence[Options]
     first: Options = field(default_factory=dict)
-    needs: t.Sequence[tuple[str, Options]] = ()
-    where: Options = field(default_factory=dict)
-    deep: Options = field(default_factory=dict)
-    nowhere: Options | None = None
-    moving: t.Sequence[str] = ()
+    prerequisites: t.Sequence[tuple[str, Options]] = ()
+    scope: Options = field(default_factory=dict)
+    full_detail: Options = field(default_factory=dict)
+    missing_scope: Options | None = None
+    volatile: t.Sequence[str] = ()
     reads: int = 1
 
 
 WORKERS: Options = {
     "second": {"name": "second", "owner": "them", "tags": ["trial"], "secrets": {}},
-    "choices": (
+    "filters": (
         {"owner": "default"},
         {"tags": ["plan-pro:yes"]},
         {"tags": "plan-pro:yes,trial:no"},
         {"tags": ["trial:no"]},
     ),
-    "none": (
+    "unmatched": (
         {"name": "never"},
         {"owner": "nobody"},
         {"tags": ["plan-pro:yes", "trial:yes"]},
         {"owner": "them", "tags": ["plan-pro:yes"]},
     ),
-    "deep": {"detail": "content"},
+    "full_detail": {"detail": "content"},
 }
 INFOS = {
     "dispatch_namespace_info": Case(
-        of="dispatch_namespace",
+        resource="dispatch_namespace",
         second={"name": "second"},
-        choices=({"name": "tenants"}, {"namespace": "tenants"}),
-        none=({"name": "never"},),
+        filters=({"name": "tenants"}, {"namespace": "tenants"}),
+        unmatched=({"name": "never"},),
     ),
     "kv_namespace_info": Case(
-        of="kv_namespace",
+        resource="kv_namespace",
         second={"title": "Second"},
-        choices=({"title": "Metadata"},),
-        none=({"title": "metadata"}, {"id": "f" * 32}, {"id": "f" * 32, "title": "Metadata"}),
+        filters=({"title": "Metadata"},),
+        unmatched=({"title": "metadata"}, {"id": "f" * 32}, {"id": "f" * 32, "title": "Metadata"}),
     ),
     "kv_entries_info": Case(
-        of="kv_entries",
+        resource="kv_entries",
         first={"entries": [{"key": "a/b", "value": {"x": 1}, "metadata": {"m": 1}}]},
         second={"entries": [{"key": "x/y", "value": "z"}]},
-        choices=({"prefix": "a/"},),
-        none=({"prefix": "b"},),
-        where=METADATA,
-        nowhere={"title": "Nowhere"},
+        filters=({"prefix": "a/"},),
+        unmatched=({"prefix": "b"},),
+        scope=METADATA,
+        missing_scope={"title": "Nowhere"},
         reads=3,
     ),
     "namespaced_worker_info": Case(
-        of="namespaced_worker",
-        where=NAMESPACED,
-        nowhere={"dispatch_namespace": "nowhere"},
-        **{**WORKERS, "choices": ({"name": "a"}, *WORKERS["choices"])},
+        resource="namespaced_worker",
+        scope=NAMESPACED,
+        missing_scope={"dispatch_namespace": "nowhere"},
+        **{**WORKERS, "filters": ({"name": "a"}, *WORKERS["filters"])},
     ),
-    "worker_info": Case(of="worker", **{**WORKERS, "choices": ({"name": "router"}, *WORKERS["choices"])}),
+    "worker_info": Case(resource="worker", **{**WORKERS, "filters": ({"name": "router"}, *WORKERS["filters"])}),
     "worker_route_info": Case(
-        of="worker_route",
+        resource="worker_route",
         second={"pattern": "other.platform.localhost/x*", "worker": None},
-        choices=({"pattern": "*.Platform.localhost/*"}, {"worker": "router"}),
-        none=(
+        filters=({"pattern": "*.Platform.localhost/*"}, {"worker": "router"}),
+        unmatched=(
             {"pattern": "*.platform.localhost/"},
             {"worker": "never"},
             {"pattern": "*.platform.localhost/*", "worker": None},
         ),
-        where=ZONE,
-        nowhere={"zone": "nowhere.org"},
+        scope=ZONE,
+        missing_scope={"zone": "nowhere.org"},
         reads=2,
     ),
     "dns_record_info": Case(
-        of="dns_record",
+        resource="dns_record",
         first={"name": "*.platform.localhost", "content": "100::"},
         second={"name": "www.platform.localhost", "content": "100::2", "tags": []},
-        choices=(
+        filters=(
             {"name": "*.Platform.localhost"},
             {"content": "100::"},
             {"name": "*.platform.localhost", "type": "AAAA"},
         ),
-        none=({"type": "A"}, {"name": "platform.localhost"}, {"name": "www.platform.localhost", "content": "100::"}),
-        where=ZONE,
-        nowhere={"zone": "nowhere.org"},
+        unmatched=(
+            {"type": "A"},
+            {"name": "platform.localhost"},
+            {"name": "www.platform.localhost", "content": "100::"},
+        ),
+        scope=ZONE,
+        missing_scope={"zone": "nowhere.org"},
         reads=2,
     ),
     "worker_domain_info": Case(
-        of="worker_domain",
+        resource="worker_domain",
         first={"hostname": "app.platform.localhost"},
         second={"hostname": "www.example.com", "worker": "other"},
-        choices=(
+        filters=(
             {"hostname": "APP.platform.localhost"},
             {"worker": "router"},
             {"zone": "Platform.localhost"},
             {"zone": "platform.localhost"},
         ),
-        none=(
+        unmatched=(
             {"hostname": "app.example.com"},
             {"worker": "never"},
             {"worker": "other", "zone": "platform.localhost"},
             {"zone_id": "f" * 32},
         ),
-        nowhere={"zone": "nowhere.org"},
+        missing_scope={"zone": "nowhere.org"},
     ),
     "custom_hostname_info": Case(
-        of="custom_hostname",
+        resource="custom_hostname",
         first={"hostname": "shop.customer.net"},
         second={"hostname": "www.customer.net", "custom_metadata": None},
-        choices=({"hostname": "SHOP.customer.net"},),
-        moving=CustomHostname.computed_on_write,
-        none=({"hostname": "customer.net"}, {"status": "never"}, {"ssl_status": "never"}),
-        where=ZONE,
-        nowhere={"zone": "nowhere.org"},
+        filters=({"hostname": "SHOP.customer.net"},),
+        volatile=CustomHostname.computed_on_write,
+        unmatched=({"hostname": "customer.net"}, {"status": "never"}, {"ssl_status": "never"}),
+        scope=ZONE,
+        missing_scope={"zone": "nowhere.org"},
         reads=2,
     ),
     "worker_schedule_info": Case(
-        of="worker_schedule",
+        resource="worker_schedule",
         first={"crons": ["*/30 * * * *", "0 4 * * SUN"]},
         second={"worker": "other", "crons": ["1 2 3 4 *"]},
-        needs=[("worker", {"name": name, "content": CODE, **DATE}) for name in ("other", "idle")],
-        choices=({"worker": "router"},),
-        none=({"worker": "never"}, {"worker": "idle"}),
+        prerequisites=[("worker", {"name": name, "content": CODE, **DATE}) for name in ("other", "idle")],
+        filters=({"worker": "router"},),
+        unmatched=({"worker": "never"}, {"worker": "idle"}),
         reads=1 + 3,
     ),
 }
 every_info = pytest.mark.parametrize("name", INFOS)
 
 
-def kind(name: str) -> type[Info]:
+def info_class(name: str) -> type[Info]:
     return t.cast("type[Info]", resource_classes(Info)[name])
 
 
-def look(run: Runner, edge: Edge, name: str, options: Options) -> list[Options]:
+def query_info(run: Runner, edge: Edge, name: str, options: Options) -> list[Options]:
     """Hold one look to the laws, and return what it found."""
     edge.clear()
-    looks: list[Result] = [run.ok(name, check=check, **options) for check in (True, False)]
+    results: list[Result] = [run.ok(name, check=check, **options) for check in (True, False)]
     assert edge.writes() == [], "it wrote"
-    foreseen, found = (
-        [without(thing, INFOS[name].moving) for thing in one.pop(kind(name).result_key)] for one in looks
+    predicted, found = (
+        [without(item, INFOS[name].volatile) for item in result.pop(info_class(name).result_key)] for result in results
     )
-    assert foreseen == found and looks[0] == looks[1], "check mode tells something else"
-    assert looks[0] == {"changed": False, "operations": [], "warnings": [], "invocation": looks[1]["invocation"]}
+    assert predicted == found and results[0] == results[1], "check mode tells something else"
+    assert results[0] == {"changed": False, "operations": [], "warnings": [], "invocation": results[1]["invocation"]}
     return found
 
 
-def without(thing: Options, keys: t.Collection[str]) -> Options:
-    return {key: value for key, value in thing.items() if key not in keys}
+def without(item: Options, keys: t.Collection[str]) -> Options:
+    return {key: value for key, value in item.items() if key not in keys}
 
 
-def ready(run: Runner, case: Case) -> Options:
+def create_prerequisites(run: Runner, case: Case) -> Options:
     """Make what must exist beforehand, and return what makes an object."""
-    for module, options in case.needs:
+    for module, options in case.prerequisites:
         run.ok(module, **options)
-    return prepare_case(run, case.of).create
+    return prepare_case(run, case.resource).create
 
 
-def make(run: Runner, case: Case, options: Options) -> list[Options]:
+def create_object(run: Runner, case: Case, options: Options) -> list[Options]:
     """Make an object with its module, and return it as one that looks would."""
-    made = run.ok(case.of, **options)[case.of]
-    if made.get("assets"):
-        made["assets"] = {"digest": made["assets"]["digest"]}  # Cloudflare lists them for nobody
-    if case.of != "kv_entries":
-        return [without(made, (*case.moving, "workers_dev"))]  # which is only read where it is managed
-    return [{"key": key, "expiration": None, "metadata": None, **entry} for key, entry in made["entries"].items()]
+    created = run.ok(case.resource, **options)[case.resource]
+    if created.get("assets"):
+        created["assets"] = {"digest": created["assets"]["digest"]}  # Cloudflare lists them for nobody
+    if case.resource != "kv_entries":
+        return [without(created, (*case.volatile, "workers_dev"))]  # which is only read where it is managed
+    return [{"key": key, "expiration": None, "metadata": None, **entry} for key, entry in created["entries"].items()]
 
 
-def test_every_module_of_objects_has_one_that_looks() -> None:
-    assert set(resource_classes(Info)) == set(INFOS) == {f"{name}_info" for name in CASES if name not in TOLD_BY}
+def test_info_modules_exist_for_all_resources() -> None:
+    assert set(resource_classes(Info)) == set(INFOS) == {f"{name}_info" for name in CASES if name not in COVERED_BY}
 
 
-def by_name(things: list[Options]) -> list[Options]:
+def by_name(items: list[Options]) -> list[Options]:
     return sorted(
-        things,
-        key=lambda thing: [str(thing.get(key)) for key in ("name", "worker", "title", "key", "pattern", "hostname")],
+        items,
+        key=lambda item: [str(item.get(key)) for key in ("name", "worker", "title", "key", "pattern", "hostname")],
     )
 
 
 @every_info
-def test_where_there_is_nothing_nothing_is_found(run: Runner, edge: Edge, name: str) -> None:
+def test_info_on_empty_account_returns_nothing(run: Runner, edge: Edge, name: str) -> None:
     case = INFOS[name]
-    for options in (case.where, *({**case.where, **choice} for choice in (*case.choices, *case.none)), case.nowhere):
+    for options in (
+        case.scope,
+        *({**case.scope, **choice} for choice in (*case.filters, *case.unmatched)),
+        case.missing_scope,
+    ):
         if options is not None:
-            assert look(run, edge, name, options) == []
+            assert query_info(run, edge, name, options) == []
 
 
 @every_info
-def test_what_a_module_made_is_found_as_it_returned_it(run: Runner, edge: Edge, name: str) -> None:
+def test_info_returns_objects_as_created(run: Runner, edge: Edge, name: str) -> None:
     case = INFOS[name]
-    create, everything = ready(run, case), {**case.where, **case.deep}
-    first = make(run, case, {**create, **case.first})
-    assert look(run, edge, name, everything) == first
-    second = make(run, case, {**create, **case.second})
-    assert by_name(look(run, edge, name, everything)) == by_name([*first, *second])
-    for choice in case.choices:
-        assert look(run, edge, name, {**everything, **choice}) == first, choice
-    for choice in case.none:
-        assert look(run, edge, name, {**everything, **choice}) == [], choice
+    create, everything = create_prerequisites(run, case), {**case.scope, **case.full_detail}
+    first = create_object(run, case, {**create, **case.first})
+    assert query_info(run, edge, name, everything) == first
+    second = create_object(run, case, {**create, **case.second})
+    assert by_name(query_info(run, edge, name, everything)) == by_name([*first, *second])
+    for choice in case.filters:
+        assert query_info(run, edge, name, {**everything, **choice}) == first, choice
+    for choice in case.unmatched:
+        assert query_info(run, edge, name, {**everything, **choice}) == [], choice
 
 
 @pytest.mark.slow
 @every_info
 @pytest.mark.parametrize("number", range(APIS))
-def test_whatever_the_real_api_does_where_nobody_knows(run: Runner, edge: Edge, name: str, number: int) -> None:
+def test_info_with_any_api_behavior_returns_objects(run: Runner, edge: Edge, name: str, number: int) -> None:
     vars(edge.behaviors).update(api_behaviors(number))
     case = INFOS[name]
-    create, everything = ready(run, case), {**case.where, **case.deep}
-    first, second = (make(run, case, {**create, **options}) for options in (case.first, case.second))
-    for options, there in (
+    create, everything = create_prerequisites(run, case), {**case.scope, **case.full_detail}
+    first, second = (create_object(run, case, {**create, **options}) for options in (case.first, case.second))
+    for options, expected in (
         (everything, [*first, *second]),
-        *(({**everything, **choice}, first) for choice in case.choices),
+        *(({**everything, **choice}, first) for choice in case.filters),
     ):
-        found = look(run, edge, name, options)
+        found = query_info(run, edge, name, options)
         # Not every answer tells all: what is not told is null.
         assert by_name(found) == by_name(
-            [{key: None if found[0][key] is None else value for key, value in thing.items()} for thing in there]
+            [{key: None if found[0][key] is None else value for key, value in item.items()} for item in expected]
         ), options
-    for choice in case.none:
-        assert look(run, edge, name, {**everything, **choice}) == [], choice
+    for choice in case.unmatched:
+        assert query_info(run, edge, name, {**everything, **choice}) == [], choice
 
 
-def cost(run: Runner, edge: Edge, module: str, /, **options: t.Any) -> int:
+def count_requests(run: Runner, edge: Edge, module: str, /, **options: t.Any) -> int:
     """Return how many requests a look sends."""
     edge.clear()
     run.ok(module, **options)
@@ -272,54 +280,54 @@ def cost(run: Runner, edge: Edge, module: str, /, **options: t.Any) -> int:
 
 
 @every_info
-def test_what_each_look_costs(run: Runner, edge: Edge, name: str) -> None:
+def test_info_listing_sends_expected_requests(run: Runner, edge: Edge, name: str) -> None:
     case = INFOS[name]
-    create = ready(run, case)
+    create = create_prerequisites(run, case)
     for options in (case.first, case.second):
-        make(run, case, {**create, **options})
-    assert cost(run, edge, name, **case.where) == case.reads
+        create_object(run, case, {**create, **options})
+    assert count_requests(run, edge, name, **case.scope) == case.reads
 
 
 @pytest.mark.parametrize("name", ["namespaced_worker_info", "worker_info"])
-def test_only_the_chosen_workers_are_read_more_of(run: Runner, edge: Edge, name: str) -> None:
+def test_worker_info_detail_reads_only_selected_workers(run: Runner, edge: Edge, name: str) -> None:
     case = INFOS[name]
-    create = prepare_case(run, case.of).create
+    create = prepare_case(run, case.resource).create
     for number in range(3):
-        run.ok(case.of, **{**create, "name": f"w{number}", "tags": ["odd"] if number % 2 else []})
-    assert cost(run, edge, name, **case.where, detail="settings") == 1 + 3
-    assert cost(run, edge, name, **case.where, detail="content") == 1 + 3 * 2
-    assert cost(run, edge, name, **case.where, detail="content", name="w1") == 1 + 2
-    assert cost(run, edge, name, **case.where, detail="settings", tags=["odd:no"]) == 1 + 2
-    told = [
-        set(run.ok(name, **case.where, name="w1", detail=read)[kind(name).result_key][0])
-        for read in ("listing", "settings", "content")
+        run.ok(case.resource, **{**create, "name": f"w{number}", "tags": ["odd"] if number % 2 else []})
+    assert count_requests(run, edge, name, **case.scope, detail="settings") == 1 + 3
+    assert count_requests(run, edge, name, **case.scope, detail="content") == 1 + 3 * 2
+    assert count_requests(run, edge, name, **case.scope, detail="content", name="w1") == 1 + 2
+    assert count_requests(run, edge, name, **case.scope, detail="settings", tags=["odd:no"]) == 1 + 2
+    keys = [
+        set(run.ok(name, **case.scope, name="w1", detail=detail)[info_class(name).result_key][0])
+        for detail in ("listing", "settings", "content")
     ]
-    assert told[1] - told[0] >= {"compatibility_date", "bindings", "secrets"} and told[2] - told[1] == {"modules"}
+    assert keys[1] - keys[0] >= {"compatibility_date", "bindings", "secrets"} and keys[2] - keys[1] == {"modules"}
 
 
-def test_a_listing_without_tags_costs_a_request_for_each_worker(run: Runner, edge: Edge) -> None:
+def test_worker_info_listing_without_tags_reads_each_worker(run: Runner, edge: Edge) -> None:
     edge.behaviors.list_includes_tags = "no"
     create = prepare_case(run, "namespaced_worker").create
     for name, owner in (("a", "us"), ("b", "them")):
         run.ok("namespaced_worker", **{**create, "name": name, "owner": owner})
-    assert cost(run, edge, "namespaced_worker_info", **NAMESPACED) == 1 + 2
-    assert cost(run, edge, "namespaced_worker_info", **NAMESPACED, owner="us") == 1 + 1
+    assert count_requests(run, edge, "namespaced_worker_info", **NAMESPACED) == 1 + 2
+    assert count_requests(run, edge, "namespaced_worker_info", **NAMESPACED, owner="us") == 1 + 1
 
 
-def test_what_is_known_by_a_name_that_the_api_knows_takes_one_request(run: Runner, edge: Edge) -> None:
+def test_info_by_id_sends_one_request(run: Runner, edge: Edge) -> None:
     ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
-    assert cost(run, edge, "kv_namespace_info", id=ident) == 1
-    assert cost(run, edge, "kv_entries_info", namespace_id=ident) == 1
-    assert cost(run, edge, "worker_route_info", zone_id=edge.zones["example.com"]) == 1
+    assert count_requests(run, edge, "kv_namespace_info", id=ident) == 1
+    assert count_requests(run, edge, "kv_entries_info", namespace_id=ident) == 1
+    assert count_requests(run, edge, "worker_route_info", zone_id=edge.zones["example.com"]) == 1
 
 
-def test_values_are_read_a_hundred_at_once(run: Runner, edge: Edge) -> None:
+def test_kv_entries_info_values_are_read_in_batches(run: Runner, edge: Edge) -> None:
     ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
     entries = [{"key": f"k{number:04}", "value": number} for number in range(2 * MAX_BULK_READ + 1)]
     run.ok("kv_entries", namespace_id=ident, entries=entries)
-    assert cost(run, edge, "kv_entries_info", namespace_id=ident) == 1 + 3
-    assert cost(run, edge, "kv_entries_info", namespace_id=ident, detail="keys") == 1
-    assert cost(run, edge, "kv_entries_info", namespace_id=ident, prefix="k00") == 1 + 1
+    assert count_requests(run, edge, "kv_entries_info", namespace_id=ident) == 1 + 3
+    assert count_requests(run, edge, "kv_entries_info", namespace_id=ident, detail="keys") == 1
+    assert count_requests(run, edge, "kv_entries_info", namespace_id=ident, prefix="k00") == 1 + 1
     found = run.ok("kv_entries_info", namespace_id=ident)["kv_entries"]
     assert [(entry["key"], entry["value"]) for entry in found] == [
         (entry["key"], str(entry["value"])) for entry in entries
@@ -328,20 +336,20 @@ def test_values_are_read_a_hundred_at_once(run: Runner, edge: Edge) -> None:
     assert keys == [{key: value for key, value in entry.items() if key != "value"} for entry in found]
 
 
-def test_values_that_are_no_text_are_read_one_by_one(run: Runner, edge: Edge) -> None:
+def test_kv_entries_info_bytes_are_read_individually(run: Runner, edge: Edge) -> None:
     ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
     run.ok(
         "kv_entries",
         namespace_id=ident,
         entries=[{"key": "gif", "value": "R0lGODn/", "base64": True}, {"key": "text", "value": "R0lGODn/"}],
     )
-    told = {"metadata": None, "expiration": None}
-    found = look(run, edge, "kv_entries_info", {"namespace_id": ident, "detail": "bytes"})
+    defaults = {"metadata": None, "expiration": None}
+    found = query_info(run, edge, "kv_entries_info", {"namespace_id": ident, "detail": "bytes"})
     assert found == [
-        {"key": "gif", "value": "R0lGODn/", "base64": True, **told},
-        {"key": "text", "value": "R0lGODn/", **told},
+        {"key": "gif", "value": "R0lGODn/", "base64": True, **defaults},
+        {"key": "text", "value": "R0lGODn/", **defaults},
     ]
-    assert cost(run, edge, "kv_entries_info", namespace_id=ident, detail="bytes") == 1 + 2
+    assert count_requests(run, edge, "kv_entries_info", namespace_id=ident, detail="bytes") == 1 + 2
     assert "text" in run.refused("kv_entries_info", namespace_id=ident)
 
 
@@ -365,47 +373,47 @@ MANY_OF: dict[str, t.Callable[[int], tuple[str, Options]]] = {
 
 
 @pytest.mark.parametrize("name", MANY_OF)
-def test_more_than_a_page_is_found(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    case, whole = INFOS[name], Client.call
+def test_info_several_pages_are_read(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    case, original = INFOS[name], Client.call
 
     def in_small_pages(
-        client: Client, method: str, path: str, idempotent: bool | None = None, **how: t.Any
+        client: Client, method: str, path: str, idempotent: bool | None = None, **options: t.Any
     ) -> ApiResponse:
         params = {
-            key: PAGE if key in ("limit", "per_page") else value for key, value in (how.get("params") or {}).items()
+            key: PAGE if key in ("limit", "per_page") else value for key, value in (options.get("params") or {}).items()
         }
-        return whole(client, method, path, idempotent, **{**how, "params": params})
+        return original(client, method, path, idempotent, **{**options, "params": params})
 
-    prepare_case(run, case.of)
+    prepare_case(run, case.resource)
     for number in range(MANY):
-        module, options = MANY_OF[name](number)
-        run.ok(module, **options)
+        module, create_options = MANY_OF[name](number)
+        run.ok(module, **create_options)
     monkeypatch.setattr(Client, "call", in_small_pages)
-    found = look(run, edge, name, case.where)
-    assert len(found) == len({str(thing) for thing in found}) == MANY
-    assert cost(run, edge, name, **case.where) == case.reads + 2
+    found = query_info(run, edge, name, case.scope)
+    assert len(found) == len({str(item) for item in found}) == MANY
+    assert count_requests(run, edge, name, **case.scope) == case.reads + 2
 
 
-def test_a_filter_that_the_api_does_not_heed_is_kept_all_the_same(
-    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    create, whole = prepare_case(run, "namespaced_worker").create, Client.call
+def test_worker_info_filter_ignored_by_api_is_applied(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    create, original = prepare_case(run, "namespaced_worker").create, Client.call
     for name, tags in (("a", ["plan-pro"]), ("b", ["plan-pro", "trial"]), ("c", [])):
         run.ok("namespaced_worker", **{**create, "name": name, "tags": tags})
 
     def without_filter(
-        client: Client, method: str, path: str, idempotent: bool | None = None, **how: t.Any
+        client: Client, method: str, path: str, idempotent: bool | None = None, **options: t.Any
     ) -> ApiResponse:
-        return whole(client, method, path, idempotent, **{**how, "params": {**(how.get("params") or {}), "tags": None}})
+        return original(
+            client, method, path, idempotent, **{**options, "params": {**(options.get("params") or {}), "tags": None}}
+        )
 
     monkeypatch.setattr(Client, "call", without_filter)
-    found = look(
+    found = query_info(
         run, edge, "namespaced_worker_info", {**NAMESPACED, "tags": "plan-pro:yes, trial:no", "owner": "default"}
     )
     assert [worker["name"] for worker in found] == ["a"]
 
 
-def test_a_worker_of_nobody_is_told_as_one(run: Runner, edge: Edge) -> None:
+def test_worker_info_without_owner_returns_null_owner(run: Runner, edge: Edge) -> None:
     create = prepare_case(run, "namespaced_worker").create
     run.ok("namespaced_worker", **create)
     run.ok(
@@ -414,14 +422,14 @@ def test_a_worker_of_nobody_is_told_as_one(run: Runner, edge: Edge) -> None:
         path=f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/tags",
         body=["cf:theirs"],
     )
-    worker = look(run, edge, "namespaced_worker_info", NAMESPACED)[0]
+    worker = query_info(run, edge, "namespaced_worker_info", NAMESPACED)[0]
     assert worker["owner"] is None and worker["tags"] == ["cf:theirs"]
-    assert look(run, edge, "namespaced_worker_info", {**NAMESPACED, "tags": ["cf:theirs:yes"]}) == [worker]
-    assert look(run, edge, "namespaced_worker_info", {**NAMESPACED, "owner": "default"}) == []
+    assert query_info(run, edge, "namespaced_worker_info", {**NAMESPACED, "tags": ["cf:theirs:yes"]}) == [worker]
+    assert query_info(run, edge, "namespaced_worker_info", {**NAMESPACED, "owner": "default"}) == []
 
 
 @pytest.mark.parametrize(("part", "tags_listed"), [("settings", "yes"), ("content", "yes"), ("settings", "no")])
-def test_a_worker_that_is_gone_when_more_of_it_is_read_is_not_told(
+def test_worker_info_worker_deleted_during_read_is_omitted(
     run: Runner, edge: Edge, part: str, tags_listed: str
 ) -> None:
     create = prepare_case(run, "namespaced_worker").create
@@ -435,20 +443,20 @@ def test_a_worker_that_is_gone_when_more_of_it_is_read_is_not_told(
     ] == ["b"]
 
 
-def test_in_what_a_run_would_make_there_is_nothing_yet(run: Runner, edge: Edge) -> None:
-    foreseen = run.ok("kv_namespace", check=True, title="Metadata")["kv_namespace"]["id"]
-    assert foreseen == UNKNOWN
+def test_info_of_predicted_parent_returns_nothing(run: Runner, edge: Edge) -> None:
+    predicted_id = run.ok("kv_namespace", check=True, title="Metadata")["kv_namespace"]["id"]
+    assert predicted_id == UNKNOWN
     for name, option in (
         ("kv_entries_info", "namespace_id"),
         ("kv_namespace_info", "id"),
         ("worker_route_info", "zone_id"),
     ):
-        options = {option: foreseen}
-        assert run.ok(name, check=True, **options)[kind(name).result_key] == []
+        options = {option: predicted_id}
+        assert run.ok(name, check=True, **options)[info_class(name).result_key] == []
         assert "which is what check mode foresees and no value" in run.refused(name, **options)
 
 
-WRONG = [
+INVALID = [
     (
         "namespaced_worker_info",
         {**NAMESPACED, "tags": ["plan-pro"]},
@@ -468,6 +476,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "message"), WRONG, ids=[message for _name, _options, message in WRONG])
-def test_what_cannot_be_looked_for_is_refused(run: Runner, name: str, options: Options, message: str) -> None:
+@pytest.mark.parametrize(("name", "options", "message"), INVALID, ids=[message for _name, _options, message in INVALID])
+def test_info_invalid_options_are_refused(run: Runner, name: str, options: Options, message: str) -> None:
     assert message in run.refused(name, **options)
