@@ -142,7 +142,7 @@ def test_console_edge_stopped_and_restarted_shows_state(browser: Browser, start:
 
 def test_console_without_javascript_is_readable(browser: Browser, filled_edge: Edge) -> None:
     with open_console(browser, filled_edge, java_script_enabled=False) as page:
-        expect(page.get_by_role("status")).to_contain_text("reload for what is new")
+        expect(page.get_by_role("status")).to_contain_text("reload to update")
         page.get_by_role("combobox").select_option("prod")
         page.get_by_label("Name begins with").fill("customer-1")
         page.get_by_role("button", name="Show").click()

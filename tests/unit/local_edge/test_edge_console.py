@@ -244,7 +244,7 @@ def test_page_many_workers_is_paged_and_filtered(client: Client) -> None:
     assert names(client, "?namespace=prod&tag=odd&q=customer-00") == every[1:10:2]
     assert names(client, "?q=customer-10") == every[100:]
     assert names(client, "?namespace=/") == ["router"]
-    assert "There is no namespace nope" in page_text(client, "?namespace=nope")
+    assert "Namespace nope does not exist" in page_text(client, "?namespace=nope")
     assert "No Worker found" in page_text(client, "?namespace=prod&q=zzz")
 
 

@@ -1,11 +1,11 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The edge's own console: one page at `/` of the API port, read-only, without a token.
+"""The console of the local edge: one read-only page at `/` of the API port, without authentication.
 
-asked    what the query of the page asks for, and the links from there
-facts    what the page shows, read in a bounded number of queries; of bindings names and types only
-door     who may see it, and how it travels
+query       parses the query string of the page and builds its links
+view_model  reads the data of the page in a bounded number of queries, without the values of bindings
+views       checks the access and renders the page
 """
 
 from __future__ import annotations

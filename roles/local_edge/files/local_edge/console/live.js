@@ -1,32 +1,32 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Keeps the page as the edge would serve it now. What did not change is not touched, and what a reader holds waits. */
-const PERIOD = 1000;
-const PATIENCE = 5000;
+/** Keeps the page up to date. Parts that are unchanged or in use by the reader are not replaced. */
+const INTERVAL_MS = 1000;
+const TIMEOUT_MS = 5000;
 
 const status = document.getElementById("live");
 let served = partsOf(document);
 let lostAt = null;
 
-/** What the server sent, by the id of each part: browsers write into the page too (`open` of a <details>). */
+/** Returns the HTML of each part by its id, as served: browsers change the page later (`open` of a <details>). */
 function partsOf(root) {
   return new Map(Array.from(root.querySelectorAll("[data-part]"), (part) => [part.id, part.outerHTML]));
 }
 
-function say(state, text) {
+function showStatus(state, text) {
   status.dataset.state = state;
   if (status.textContent !== text) status.textContent = text;
 }
 
-/** Whether somebody selects text here or is about to enter some. */
-function isHeld(element) {
+/** Returns whether the reader has selected text in an element or edits a field in it. */
+function isInUse(element) {
   const selection = getSelection();
   return (!selection.isCollapsed && selection.containsNode(element, true))
     || (element.contains(document.activeElement) && document.activeElement.matches("input, select"));
 }
 
-/** The nearest thing with a name around an element, and which link or button of it the element is. */
+/** Returns the closest ancestor with an id, and the index of the element among its focusable elements. */
 function addressOf(element) {
   const named = element.closest("[id]");
   return { id: named.id, index: focusable(named).indexOf(element) };
@@ -36,34 +36,38 @@ function focusable(element) {
   return Array.from(element.querySelectorAll("a, button, summary, input, select"));
 }
 
-/** Put `fresh` in the place of `old`, with what was open, entered and focused there. */
+/** Replaces `old` with `fresh` and keeps open details, entered text and the focus. */
 function replace(old, fresh) {
-  for (const { id } of old.querySelectorAll("details[open]")) fresh.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  for (const { id } of old.querySelectorAll("details[open]")) {
+    fresh.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  }
   for (const field of old.querySelectorAll("input[name]")) {
     const same = fresh.querySelector(`input[name="${field.name}"]`);
     if (same && field.value !== field.defaultValue) same.value = field.value;
   }
-  const focused = old.contains(document.activeElement) && old !== document.activeElement ? addressOf(document.activeElement) : null;
+  const { activeElement } = document;
+  const focused = old.contains(activeElement) && old !== activeElement ? addressOf(activeElement) : null;
   old.replaceWith(fresh);
   const named = focused && document.getElementById(focused.id);
   if (named) focusable(named)[focused.index]?.focus({ preventScroll: true });
 }
 
-/** The first thing with a name that is in view, so that it can stay where it is. */
-function landmark() {
+/** Returns the first visible element with an id and its position, to keep the scroll position. */
+function scrollAnchor() {
   if (!scrollY) return null;
-  const found = Array.from(document.querySelectorAll("main [id]")).find((element) => element.getBoundingClientRect().top >= 0);
-  return found && { id: found.id, top: found.getBoundingClientRect().top };
+  const topOf = (element) => element.getBoundingClientRect().top;
+  const found = Array.from(document.querySelectorAll("main [id]")).find((element) => topOf(element) >= 0);
+  return found && { id: found.id, top: topOf(found) };
 }
 
 function update(fresh) {
   const parts = partsOf(fresh);
-  const alike = [...parts.keys()].join("\n") === [...served.keys()].join("\n");
-  const changed = alike ? [...parts.keys()].filter((id) => parts.get(id) !== served.get(id)) : ["main"];
-  const mark = changed.length ? landmark() : null;
+  const sameParts = [...parts.keys()].join("\n") === [...served.keys()].join("\n");
+  const changed = sameParts ? [...parts.keys()].filter((id) => parts.get(id) !== served.get(id)) : ["main"];
+  const anchor = changed.length ? scrollAnchor() : null;
   for (const id of changed) {
     const old = document.getElementById(id);
-    if (isHeld(old)) continue;
+    if (isInUse(old)) continue;
     if (id === "main") {
       replace(old, fresh);
       served = parts;
@@ -72,30 +76,30 @@ function update(fresh) {
       served.set(id, parts.get(id));
     }
   }
-  const marked = mark && document.getElementById(mark.id);
-  if (marked) scrollBy({ top: marked.getBoundingClientRect().top - mark.top, behavior: "instant" });
+  const anchored = anchor && document.getElementById(anchor.id);
+  if (anchored) scrollBy({ top: anchored.getBoundingClientRect().top - anchor.top, behavior: "instant" });
 }
 
 async function refresh() {
   try {
-    const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!response.ok) throw new Error(`status ${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     update(page.getElementById("main"));
     lostAt = null;
-    say("live", "Live");
+    showStatus("live", "Live");
   } catch {
     lostAt ??= new Date().toLocaleTimeString([], { hour12: false });
-    say("lost", `Not answering since ${lostAt}`);
+    showStatus("lost", `Not answering since ${lostAt}`);
   }
 }
 
 const pause = () => new Promise((go) => {
   if (document.hidden) document.addEventListener("visibilitychange", go, { once: true });
-  else setTimeout(go, PERIOD);
+  else setTimeout(go, INTERVAL_MS);
 });
 
-say("live", "Live");
+showStatus("live", "Live");
 for (;;) {
   await pause();
   await refresh();

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page shows. Every list is cut, and every cut says what there is in all: thousands of Workers cost what a hundred do."""
+"""The data of the page. All lists are limited and have a total, so that the page stays fast with many Workers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from local_edge.store import Store
 if TYPE_CHECKING:
     from local_edge.app import ControlPlane
 
-#: How many are shown: namespaces; Workers of each where all are shown, and of one that is query for; routes of a zone; requests.
-NAMESPACES, PREVIEW_SIZE, PAGE, ROUTES, REQUESTS = 50, 10, 100, 100, 30
-#: How many entries of the log are shown, and how much of each.
-MAX_LOG_LINES, TEXT = 50, 4000
+#: Workers of each namespace on the overview, and on the page of a namespace.
+PREVIEW_SIZE, PAGE_SIZE = 10, 100
+MAX_NAMESPACES, MAX_ROUTES, MAX_REQUESTS = 50, 100, 30
+#: Entries of the log, and characters of each.
+MAX_LOG_LINES, MAX_TEXT = 50, 4000
 
 FROM_NAMESPACES = "from namespaces where account = ?"
-#: Workers of ?1 in ?2 whose names begin with ?3 and, if ?4 is not empty, that have this tag.
+#: Workers of the account ?1 and the namespace ?2 with the prefix ?3 and, if not empty, the tag ?4.
 MATCHING = (
     "from scripts where account = ?1 and namespace = ?2 and name >= ?3 and name < ?3 || char(1114111)"
     " and (?4 = '' or exists (select 1 from tags where script = scripts.id and tag = ?4))"
@@ -48,7 +49,7 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Worker:
-    """A Worker; of its bindings name and type, never what they hold."""
+    """A Worker, with the names and types of its bindings."""
 
     id: int
     name: str
@@ -59,7 +60,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class WorkerList:
-    """The account (as `ACCOUNT`) or a namespace, with the Workers of it that are shown: from the `first` on, of `total` that match."""
+    """Workers of a namespace, or of the account as `ACCOUNT`: those from number `first` on, of `total` matches."""
 
     namespace: str
     workers: Sequence[Worker]
@@ -73,7 +74,7 @@ class WorkerList:
 
 @dataclass(frozen=True)
 class Routes:
-    """Routes of a zone as pattern and Worker, those that are shown."""
+    """The first routes of a zone, as pattern and Worker, and their total."""
 
     zone: Zone
     routes: Sequence[tuple[str, str | None]]
@@ -82,29 +83,29 @@ class Routes:
 
 @dataclass(frozen=True)
 class LogLine:
-    """An entry of the log: where its Worker is, and what it said."""
+    """An entry of the log, with the namespace and the name of its Worker."""
 
     namespace: str
     name: str
     level: str
     text: str
-    moment: datetime
+    time: datetime
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What is left of the API's requests. `limit` 0: there is no limit."""
+class RateLimit:
+    """The state of the API's rate limit. `limit` is 0 for none, `window` is in seconds."""
 
     limit: int
     window: int
-    left: int
+    remaining: int
     blocked_until: datetime | None
 
     @classmethod
-    def of(cls, limiter: RateLimiter) -> Budget:
-        moment = time.monotonic()
-        limiter.expire(moment)
-        blocked_for = limiter.blocked_until - moment
+    def of(cls, limiter: RateLimiter) -> RateLimit:
+        now = time.monotonic()
+        limiter.expire(now)
+        blocked_for = limiter.blocked_until - now
         until = datetime.fromtimestamp(round(time.time() + blocked_for)) if blocked_for > 0 else None
         return cls(
             limiter.quota.requests, limiter.quota.window, 0 if until else limiter.quota.requests - limiter.used, until
@@ -113,26 +114,26 @@ class Budget:
 
 @dataclass(frozen=True)
 class ConsolePage:
-    """All of the page."""
+    """The data of the whole page."""
 
     version: str
-    moment: datetime
+    rendered_at: datetime
     addresses: Mapping[str, str]
     accounts: Sequence[Account]
     account: Account
-    budget: Budget
+    rate_limit: RateLimit
     namespaces: Sequence[Namespace]
     namespaces_total: int
-    places: Sequence[WorkerList]
+    worker_lists: Sequence[WorkerList]
     zones: Sequence[Routes]
     requests: Sequence[RecordedRequest]
     reads: int
     writes: int
-    said: Sequence[LogLine]
+    log_lines: Sequence[LogLine]
 
 
 def parse_local(text: str) -> datetime:
-    """A stored time as the clock of this machine shows it, where the browser is too."""
+    """Return a stored time in the time zone of this machine, which is also that of the browser."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
 
 
@@ -141,36 +142,36 @@ def namespaces(store: Store, account: str) -> list[Namespace]:
         "select name, trusted, created_on, (select count(*) from scripts where scripts.account = namespaces.account and"
         " scripts.namespace = namespaces.name) as scripts from namespaces where account = ? order by name limit ?",
         account,
-        NAMESPACES,
+        MAX_NAMESPACES,
     )
     return [
         Namespace(row["name"], row["scripts"], bool(row["trusted"]), parse_local(row["created_on"])) for row in rows
     ]
 
 
-def listed(store: Store, sql: str, scripts: Sequence[int]) -> Mapping[int, list[Any]]:
-    """What many Workers have, in one query."""
+def rows_by_script(store: Store, sql: str, scripts: Sequence[int]) -> Mapping[int, list[Any]]:
+    """Return the rows of many Workers by their id, with one query."""
     found = defaultdict(list)
     for row in store.all(sql, json.dumps(scripts)):
         found[row["script"]].append(tuple(row)[1:])
     return found
 
 
-def places(store: Store, query: Query, names: Sequence[str]) -> list[WorkerList]:
-    """The Workers of each place: a few of every one, or a page of the one that is query for."""
-    limit, after = (PAGE, query.after) if query.namespace else (PREVIEW_SIZE, "")
+def worker_lists(store: Store, query: Query, names: Sequence[str]) -> list[WorkerList]:
+    """Return the Workers of each namespace: the first ones, or a page of the selected namespace."""
+    limit, after = (PAGE_SIZE, query.after) if query.namespace else (PREVIEW_SIZE, "")
     found = []
     for name in names:
-        which = (query.account, "" if name == ACCOUNT else name, query.q, query.tag)
+        filters = (query.account, "" if name == ACCOUNT else name, query.q, query.tag)
         rows = store.all(
-            f"select id, name, modified_on {MATCHING} and name > ?5 order by name limit ?6", *which, after, limit
+            f"select id, name, modified_on {MATCHING} and name > ?5 order by name limit ?6", *filters, after, limit
         )
-        before = store.count(f"select count(*) {MATCHING} and name <= ?5", *which, after) if after else 0
-        found.append((name, rows, before + 1, store.count(f"select count(*) {MATCHING}", *which)))
+        before = store.count(f"select count(*) {MATCHING} and name <= ?5", *filters, after) if after else 0
+        found.append((name, rows, before + 1, store.count(f"select count(*) {MATCHING}", *filters)))
     ids = [row["id"] for _name, rows, _first, _total in found for row in rows]
     chosen = "where script in (select value from json_each(?)) order by script, position"
-    tags = listed(store, f"select script, tag from tags {chosen}", ids)
-    bindings = listed(store, f"select script, name, type from bindings {chosen}", ids)
+    tags = rows_by_script(store, f"select script, tag from tags {chosen}", ids)
+    bindings = rows_by_script(store, f"select script, name, type from bindings {chosen}", ids)
     return [
         WorkerList(
             name,
@@ -192,13 +193,13 @@ def places(store: Store, query: Query, names: Sequence[str]) -> list[WorkerList]
 
 
 def routes(store: Store, zones: Sequence[Zone]) -> list[Routes]:
-    """The routes of every zone, by pattern."""
+    """Return the first routes of each zone, in the order of their patterns."""
     rows = store.all(
         "select * from (select zone, pattern, script, count(*) over (partition by zone) as total,"
-        " row_number() over (partition by zone order by pattern) as place from routes"
-        " where zone in (select value from json_each(?))) where place <= ? order by place",
+        " row_number() over (partition by zone order by pattern) as position from routes"
+        " where zone in (select value from json_each(?))) where position <= ? order by position",
         json.dumps([zone.id for zone in zones]),
-        ROUTES,
+        MAX_ROUTES,
     )
     found = {zone.id: [row for row in rows if row["zone"] == zone.id] for zone in zones}
     return [
@@ -211,49 +212,49 @@ def routes(store: Store, zones: Sequence[Zone]) -> list[Routes]:
     ]
 
 
-def said(logs: Logs, query: Query) -> list[LogLine]:
-    """The latest entries of the Workers that are looked at, newest first."""
+def log_lines(logs: Logs, query: Query) -> list[LogLine]:
+    """Return the latest log entries of the selected Workers, newest first."""
 
-    def fits(entry: LogEntry) -> bool:
+    def matches(entry: LogEntry) -> bool:
         account, namespace, name = entry.key.split("/", 2)
         return account == query.account and query.namespace in ("", namespace or ACCOUNT) and name.startswith(query.q)
 
-    fitting = (entry for _number, entry in reversed(logs.entries) if fits(entry))
+    matching = (entry for _number, entry in reversed(logs.entries) if matches(entry))
     return [
         LogLine(
             entry.key.split("/")[1] or ACCOUNT,
             entry.key.rpartition("/")[2],
             entry.level,
-            entry.text[:TEXT],
+            entry.text[:MAX_TEXT],
             datetime.fromtimestamp(entry.time),
         )
-        for entry in islice(fitting, MAX_LOG_LINES)
+        for entry in islice(matching, MAX_LOG_LINES)
     ]
 
 
 def build_page(plane: ControlPlane, query: Query) -> ConsolePage:
-    """Everything the page needs, at one moment: nothing here waits."""
+    """Return the data of the page. It is consistent, since nothing here awaits."""
     settings, store, request_log = plane.settings, plane.store, plane.request_log
     account = settings.account(query.account) or settings.accounts[0]
-    known = namespaces(store, account.id)
-    names = [query.namespace] if query.namespace else [ACCOUNT, *(one.name for one in known)]
+    listed = namespaces(store, account.id)
+    names = [query.namespace] if query.namespace else [ACCOUNT, *(one.name for one in listed)]
     if query.namespace not in ("", ACCOUNT) and not store.one(
         f"select 1 {FROM_NAMESPACES} and name = ?", account.id, query.namespace
     ):
         names = []
     return ConsolePage(
         version=__version__,
-        moment=datetime.now().astimezone(),
+        rendered_at=datetime.now().astimezone(),
         addresses=plane.addresses,
         accounts=settings.accounts,
         account=account,
-        budget=Budget.of(plane.rate_limiter),
-        namespaces=known,
+        rate_limit=RateLimit.of(plane.rate_limiter),
+        namespaces=listed,
         namespaces_total=store.count(f"select count(*) {FROM_NAMESPACES}", account.id),
-        places=places(store, replace(query, account=account.id), names),
+        worker_lists=worker_lists(store, replace(query, account=account.id), names),
         zones=routes(store, [zone for zone in settings.zones if zone.account.id == account.id]),
-        requests=list(islice(reversed(request_log.requests), REQUESTS)),
+        requests=list(islice(reversed(request_log.requests), MAX_REQUESTS)),
         reads=request_log.reads,
         writes=request_log.writes,
-        said=said(plane.logs, replace(query, account=account.id)),
+        log_lines=log_lines(plane.logs, replace(query, account=account.id)),
     )

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may see the page, and how it travels."""
+"""The responses of the console: access check, rendered page and static files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from local_edge.console import view_model
 if TYPE_CHECKING:
     from local_edge.app import ControlPlane, Request
 
-Reply = tuple[int, Mapping[str, str], bytes]
+RawResponse = tuple[int, Mapping[str, str], bytes]
 
 FOLDER = Path(__file__).parent
 TEXT = "text/plain; charset=utf-8"
-#: What the page loads, by its path.
+#: The static files of the page, by path.
 FILES = {
     f"/_edge/console/{name}": (kind, (FOLDER / name).read_bytes())
     for name, kind in {
@@ -32,26 +32,26 @@ FILES = {
     }.items()
 }
 HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-#: Names that lead to this machine wherever they are looked up. Any other may have been made to: DNS rebinding.
+#: Host names that always resolve to this machine. Others may be used for DNS rebinding.
 LOOPBACK = re.compile(r"(127(\.\d{1,3}){3}|\[::1\]|([a-z0-9_-]+\.)*localhost)(:\d+)?", re.IGNORECASE)
 REFUSAL = (
-    "The console of the local edge answers on loopback names only, and the Host header names another.\n"
-    "Open it as http://127.0.0.1 or http://localhost, with this port.\n"
+    "The console of the local edge is served on loopback names only. The Host header has another name.\n"
+    "Open http://127.0.0.1 or http://localhost with this port.\n"
 )
 
 LONG_ID = re.compile(r"(?<![0-9a-f])([0-9a-f]{6})[0-9a-f]{26}(?![0-9a-f])")
 
 
 def shorten_ids(path: str) -> list[str]:
-    """A path as its segments, with the beginnings of its ids."""
+    """Split a path into segments, with ids cut to their first characters."""
     return LONG_ID.sub(r"\1…", path)[:200].split("/")
 
 
@@ -68,7 +68,7 @@ PAGES.filters.update(number="{:,}".format, shorten_ids=shorten_ids)
 
 
 def page(plane: ControlPlane, query: str) -> bytes:
-    """The page; characters that no encoding has, which a client may have sent, are replaced."""
+    """Render the page. Lone surrogates, which a client may have sent, are replaced."""
     parsed = console_query.Query.read(query)
     return (
         PAGES.get_template("page.html")
@@ -77,8 +77,8 @@ def page(plane: ControlPlane, query: str) -> bytes:
     )
 
 
-def answer(plane: ControlPlane, request: Request) -> Reply | None:
-    """The answer to a request for the page or what it loads; None for any other."""
+def answer(plane: ControlPlane, request: Request) -> RawResponse | None:
+    """Return the response to a request for the page or its files, None for any other request."""
     if request.method not in ("GET", "HEAD") or not (request.path == "/" or request.path in FILES):
         return None
     if not LOOPBACK.fullmatch(request.headers.get("host", "")):
