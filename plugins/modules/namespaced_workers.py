@@ -127,8 +127,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operations:
-  description:
-    - The API writes that were sent, in order. In check mode, the writes that a run would send.
+  description: The API writes that were sent, in order. In check mode, the writes that a run would send.
   returned: always
   type: list
   elements: str
