@@ -13,7 +13,7 @@ import typing as t
 from abc import abstractmethod
 
 from .._cloudflare.errors import CloudflareError
-from .bulk_member import FailedMember, Member, PlannedMember, concerns_all, planned
+from .bulk_member import BulkMember, FailedMember, PlannedMember, concerns_all, planned
 from .bulk_run import BulkRun
 from .converge import ModuleResult, RunOptions, build_diffs
 from .fields import OptionSpec
@@ -67,7 +67,7 @@ class BulkResource(Convergible):
     def build_resource(self, name: str, state: str) -> ApiObject:
         """Return one object. Raises CloudflareError if its declaration is invalid."""
 
-    def linked_resource(self, members: t.Sequence[Member]) -> ApiObject | None:
+    def linked_resource(self, members: t.Sequence[BulkMember]) -> ApiObject | None:
         """Return the object kept in sync with these members: written after they are, removed before them.
 
         Its desired state is the option ``state``.
@@ -82,7 +82,7 @@ class BulkResource(Convergible):
         """Return one write that replaces those of all pending members, if there is one."""
         return None
 
-    def extra_results(self, members: t.Sequence[Member], linked: PlannedMember | None) -> dict[str, t.Any]:
+    def extra_results(self, members: t.Sequence[BulkMember], linked: PlannedMember | None) -> dict[str, t.Any]:
         """Return further keys of the module's result."""
         return {}
 
@@ -108,7 +108,7 @@ class BulkResource(Convergible):
             linked = self._write(writes, members, linked, removals)
         return self._result(run, writes, [*members, *removals], linked)
 
-    def _plan(self, name: str, state: str) -> Member:
+    def _plan(self, name: str, state: str) -> BulkMember:
         try:
             resource = self.build_resource(name, state)
             return PlannedMember(name, resource, resource.plan(resource.observe(), state), state)
@@ -117,7 +117,7 @@ class BulkResource(Convergible):
                 raise
             return FailedMember(name, str(error), state)
 
-    def _plan_linked(self, members: t.Sequence[Member]) -> list[PlannedMember]:
+    def _plan_linked(self, members: t.Sequence[BulkMember]) -> list[PlannedMember]:
         """Return the linked object of the members that have not failed, planned; none or one."""
         resource = self.linked_resource([member for member in members if not member.failure])
         if resource is None:
@@ -126,7 +126,7 @@ class BulkResource(Convergible):
         plan = resource.plan(resource.observe(), state)
         return [PlannedMember(resource.name, resource, plan, state, is_linked=True)]
 
-    def _check_prerequisites(self, members: t.Sequence[Member], linked: t.Sequence[PlannedMember]) -> None:
+    def _check_prerequisites(self, members: t.Sequence[BulkMember], linked: t.Sequence[PlannedMember]) -> None:
         """Raise for prerequisites that all writes need, before the first write."""
         needing = [member for member in planned((*members, *linked)) if member.is_pending and member.plan.after]
         missing = [*(self.missing if needing else [])]
@@ -134,7 +134,7 @@ class BulkResource(Convergible):
         if missing:
             raise CloudflareError(" ".join(missing))
 
-    def _remove(self, writes: BulkRun, linked: t.Sequence[PlannedMember], members: t.Sequence[Member]) -> None:
+    def _remove(self, writes: BulkRun, linked: t.Sequence[PlannedMember], members: t.Sequence[BulkMember]) -> None:
         """Remove the linked object, then the members: a record that leads to a Worker goes first."""
         self._write_linked(writes, linked)
         writes.write(planned(members))
@@ -142,9 +142,9 @@ class BulkResource(Convergible):
     def _write(
         self,
         writes: BulkRun,
-        members: t.Sequence[Member],
+        members: t.Sequence[BulkMember],
         linked: list[PlannedMember],
-        removals: t.Sequence[Member],
+        removals: t.Sequence[BulkMember],
     ) -> list[PlannedMember]:
         """Write the members, then the linked object, then the removals. Return the linked object as it was written."""
         writes.write(planned(members))
@@ -165,7 +165,7 @@ class BulkResource(Convergible):
         self,
         run: RunOptions,
         writes: BulkRun,
-        members: t.Sequence[Member],
+        members: t.Sequence[BulkMember],
         linked: t.Sequence[PlannedMember],
     ) -> ModuleResult:
         failure = writes.failure_message(members, linked)
@@ -184,6 +184,6 @@ class BulkResource(Convergible):
         )
 
 
-def _summary(members: t.Sequence[Member]) -> dict[str, int]:
+def _summary(members: t.Sequence[BulkMember]) -> dict[str, int]:
     failed = sum(bool(member.failure) for member in members)
     return {"total": len(members), "changed": sum(member.changed for member in members), "failed": failed}

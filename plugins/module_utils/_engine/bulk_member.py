@@ -66,10 +66,10 @@ class PlannedMember:
         return result
 
 
-Member = PlannedMember | FailedMember
+BulkMember = PlannedMember | FailedMember
 
 
-def planned(members: t.Iterable[Member]) -> list[PlannedMember]:
+def planned(members: t.Iterable[BulkMember]) -> list[PlannedMember]:
     """Return the members that could be planned."""
     return [member for member in members if isinstance(member, PlannedMember)]
 

@@ -10,7 +10,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from .._cloudflare.errors import AmbiguousResult, CloudflareError
-from .bulk_member import Member, PlannedMember, concerns_all
+from .bulk_member import BulkMember, PlannedMember, concerns_all
 from .converge import RunOptions, apply
 from .plan import Step
 from .progress import Progress
@@ -24,7 +24,7 @@ MAX_NAMES_IN_MESSAGE = 10  # names in one message; the result has them all
 class BulkRun:
     """The writes of a bulk run so far: acknowledged operations, failures, and whether to start any more."""
 
-    def __init__(self, bulk: BulkResource, run: RunOptions, members: t.Sequence[Member]) -> None:
+    def __init__(self, bulk: BulkResource, run: RunOptions, members: t.Sequence[BulkMember]) -> None:
         self.operations: list[str] = []
         self.warnings: list[str] = []
         self._bulk, self._run = bulk, run
@@ -37,7 +37,7 @@ class BulkRun:
             if member.failure:
                 self._count_failure()
 
-    def is_complete(self, members: t.Sequence[Member]) -> bool:
+    def is_complete(self, members: t.Sequence[BulkMember]) -> bool:
         """Whether these members became as planned, or would."""
         return not any(member.failure or member.is_pending for member in members)
 
@@ -59,7 +59,7 @@ class BulkRun:
         self._verify(pending)
         self.operations += [operation for member in pending for operation in member.operations]
 
-    def failure_message(self, members: t.Sequence[Member], linked: t.Sequence[PlannedMember]) -> str:
+    def failure_message(self, members: t.Sequence[BulkMember], linked: t.Sequence[PlannedMember]) -> str:
         """Return the message with which the task fails; empty if it does not. Tolerated failures become a warning."""
         failed = [member for member in members if member.failure]
         not_started = sum(member.is_pending for member in (*members, *linked))

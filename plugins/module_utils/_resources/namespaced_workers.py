@@ -12,7 +12,7 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.bulk import MAX_DETAILED_RESULTS, BulkResource, InvalidElement
-from .._engine.bulk_member import Member, PlannedMember, planned
+from .._engine.bulk_member import BulkMember, PlannedMember, planned
 from .._engine.bulk_run import MAX_NAMES_IN_MESSAGE
 from .._engine.fields import Attributes
 from .._engine.plan import Step
@@ -253,7 +253,7 @@ class NamespacedWorkers(BulkResource):
 
     # -- records and ledger --------------------------------------------------------------------------------------------
 
-    def linked_resource(self, members: t.Sequence[Member]) -> ApiObject | None:
+    def linked_resource(self, members: t.Sequence[BulkMember]) -> ApiObject | None:
         routing_kv, names = self.options.get("routing_kv"), {member.name for member in members}
         if not routing_kv:
             return None
@@ -306,7 +306,7 @@ class NamespacedWorkers(BulkResource):
         owned = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes"}
         return Step("DELETE", self._path(), lambda: {"params": owned})
 
-    def extra_results(self, members: t.Sequence[Member], linked: PlannedMember | None) -> dict[str, t.Any]:
+    def extra_results(self, members: t.Sequence[BulkMember], linked: PlannedMember | None) -> dict[str, t.Any]:
         removed = {
             member.name
             for member in planned(members)
@@ -321,7 +321,7 @@ class NamespacedWorkers(BulkResource):
         }
 
     @staticmethod
-    def _result_records(members: t.Sequence[Member], linked: PlannedMember | None) -> Attributes | None:
+    def _result_records(members: t.Sequence[BulkMember], linked: PlannedMember | None) -> Attributes | None:
         """Return the records; those of changed Workers only if there are many."""
         records = linked.final_state if linked else None
         if records is None or len(members) <= MAX_DETAILED_RESULTS:
