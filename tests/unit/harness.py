@@ -26,13 +26,13 @@ class Runner:
 
     def __call__(self, module: str, /, check: bool = False, diff: bool = True, **options: t.Any) -> Result:
         client.close_clients()
-        wanted = {"check_mode": check, "diff": diff, "inject_invocation": True, "module_name": module}
-        internal = {f"_ansible_{name}": value for name, value in wanted.items() if name in PASS_VARS}
-        said: list[str] = []
+        variables = {"check_mode": check, "diff": diff, "inject_invocation": True, "module_name": module}
+        internal = {f"_ansible_{name}": value for name, value in variables.items() if name in PASS_VARS}
+        warnings: list[str] = []
         # ansible-core 2.19 and later shows the warnings of a module in the controller's process instead of returning them.
-        with unittest.mock.patch.object(AnsibleModule, "warn", lambda module, text: said.append(text)):
+        with unittest.mock.patch.object(AnsibleModule, "warn", lambda module, text: warnings.append(text)):
             result = action._call(module, {**options, **internal})
-        return {**result, "warnings": said}
+        return {**result, "warnings": warnings}
 
     def ok(self, module: str, /, **options: t.Any) -> Result:
         """Run a module that must not fail."""

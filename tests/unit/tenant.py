@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One user Worker, for the tests that change it: its options, what was done to it, and what the API says of it."""
+"""A user Worker for tests that change it: its options, the operations on it, and its state in the API."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ SCRIPT = "/accounts/{account}/workers/dispatch/namespaces/tenants/scripts/a"
 
 
 def verbs(result: dict[str, t.Any]) -> list[str]:
-    """Shorten operations to what is done to which part of the script."""
+    """Shorten operations to the method and the path below the Worker."""
     return [operation.split()[0] + " " + operation.rsplit("scripts/a", 1)[1] for operation in result["operations"]]
 
 
-def get(run: Runner, edge: Edge, what: str = "") -> t.Any:
-    return run.ok("api", path=SCRIPT.format(account=edge.account) + what)["api"]
+def get(run: Runner, edge: Edge, suffix: str = "") -> t.Any:
+    return run.ok("api", path=SCRIPT.format(account=edge.account) + suffix)["api"]
 
 
-def call(run: Runner, edge: Edge, method: str, what: str, **options: t.Any) -> t.Any:
-    return run.ok("api", method=method, path=SCRIPT.format(account=edge.account) + what, **options)["api"]
+def call(run: Runner, edge: Edge, method: str, suffix: str, **options: t.Any) -> t.Any:
+    return run.ok("api", method=method, path=SCRIPT.format(account=edge.account) + suffix, **options)["api"]
 
 
 def secret_names(run: Runner, edge: Edge) -> list[str]:
