@@ -180,7 +180,7 @@ INVALID = [
         "api_token holds characters that no api_token has",
     ),
     ("dispatch_namespace", {"name": "x", "api_token": "täken"}, "api_token holds characters"),
-    ("namespaced_workers", fleet_options(state="absent"), "owner: say whose Workers"),
+    ("namespaced_workers", fleet_options(state="absent"), "owner: name the owner"),
     (
         "namespaced_workers",
         fleet_options(workers="[{'name': 'a', 'date': datetime.date(2026, 11, 1)}]"),

@@ -18,7 +18,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import (
     CustomHostname,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_entries import MAX_BULK_READ
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.kv_values import MAX_BULK_READ
 from harness import Result, Runner
 from local_edge.testing import Edge
 from predictions import UNKNOWN
@@ -460,9 +460,9 @@ INVALID = [
     (
         "namespaced_worker_info",
         {**NAMESPACED, "tags": ["plan-pro"]},
-        "tags: 'plan-pro' is no filter: write plan-pro:yes",
+        "tags: 'plan-pro' is not a valid filter. Write plan-pro:yes",
     ),
-    ("namespaced_worker_info", {**NAMESPACED, "tags": [""]}, "tags: '' is no filter"),
+    ("namespaced_worker_info", {**NAMESPACED, "tags": [""]}, "tags: '' is not a valid filter"),
     ("namespaced_worker_info", {**NAMESPACED, "name": None}, "name is null"),
     ("namespaced_worker_info", {**NAMESPACED, "owner": ""}, "owner is empty"),
     ("dispatch_namespace_info", {"name": ""}, "name is empty"),

@@ -7,25 +7,33 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import time
 import typing as t
 
-from .._cloudflare.client import ApiResponse, Client, join
+from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.fields import UNKNOWN, Attributes, Field, OptionSpec, json_equal
 from .._engine.info import Info
-from .._engine.plan import Step, json_body
+from .._engine.plan import Step
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import Observation, Resource
-from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
-from .kv_namespace import ROOT, find_by_title
+from .._worker.bindings import NO_KV_NAMESPACE
+from .kv_namespace import ROOT
+from .kv_values import (
+    METADATA_KEY,
+    SIZE_LIMITS,
+    bulk_delete,
+    bulk_get,
+    bulk_put,
+    entry_from_bytes,
+    get_value,
+    get_values,
+    key_info,
+    resolve_namespace,
+    serialize,
+)
 
-METADATA_KEY = "tenantry"  # marks the routing records' metadata, and prefixes the collection's own keys
-MAX_BULK_READ, MAX_BULK_WRITE = 100, 10_000  # keys in one request
-MAX_BULK_BYTES = 100_000_000  # bytes in one request
-SIZE_LIMITS = {"key": 512, "value": 25 * 1024 * 1024, "metadata": 1024}  # bytes
 MIN_TTL = 60  # seconds
 CLOCK_SKEW = 60  # seconds of tolerated clock difference
 BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -38,21 +46,6 @@ ENTRY: dict[str, OptionSpec] = {
     "expiration": {"type": "int"},
     "expiration_ttl": {"type": "int"},
 }
-
-
-def serialize(value: t.Any) -> str:
-    """Serialize a value: strings unchanged, everything else as JSON."""
-    return (
-        value
-        if isinstance(value, str)
-        else json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    )
-
-
-def entry_from_bytes(value: bytes) -> Attributes:
-    """Convert stored bytes to an entry: UTF-8 as text, anything else in base64."""
-    text = value.decode(errors="ignore")
-    return {"value": text} if text.encode() == value else {"value": base64.b64encode(value).decode(), "base64": True}
 
 
 def parse_entry(entry: t.Mapping[str, t.Any]) -> Attributes:
@@ -90,92 +83,8 @@ def _encode_value(key: str, value: t.Any, encoded: bool) -> bytes:
     return base64.b64decode(packed)
 
 
-def check_bulk_result(answer: ApiResponse) -> None:
-    """Raise CloudflareError if a bulk write skipped keys."""
-    failed_keys = (answer.result or {}).get("unsuccessful_keys") or []
-    if failed_keys:
-        raise CloudflareError(
-            f"Cloudflare did not write {len(failed_keys)} of the keys, such as {failed_keys[0]!r}. Run again."
-        )
-
-
-def bulk_put(path: str, pairs: t.Iterable[Attributes]) -> list[Step]:
-    """Return the writes that store C(pairs), each with C(key), C(value) and perhaps C(metadata). A value may be one that is made when it is sent."""
-
-    def sent(some: t.Sequence[Attributes]) -> t.Callable[[], t.Mapping[str, t.Any]]:
-        return lambda: {
-            "json": [{**pair, "value": pair["value"]() if callable(pair["value"]) else pair["value"]} for pair in some]
-        }
-
-    return [Step("PUT", f"{path}/bulk", sent(some), check_bulk_result) for some in _batches(pairs)]
-
-
-def _batches(pairs: t.Iterable[Attributes]) -> t.Iterator[list[Attributes]]:
-    """Yield as many pairs at a time as one request may hold, by number and by size. A value that is not made yet may have any."""
-    batch: list[Attributes] = []
-    remaining_bytes = MAX_BULK_BYTES
-    for pair in pairs:
-        size = SIZE_LIMITS["value"] if callable(pair["value"]) else len(json.dumps(pair)) + 2
-        if batch and (len(batch) == MAX_BULK_WRITE or size > remaining_bytes):
-            yield batch
-            batch, remaining_bytes = [], MAX_BULK_BYTES
-        batch.append(pair)
-        remaining_bytes -= size
-    if batch:
-        yield batch
-
-
-def get_value(client: Client, path: str, key: str) -> bytes | None:
-    """Return the value of a key in the namespace at C(path), or None."""
-    found = client.get_or_none(f"{path}{join('values', key)}")
-    return found.content if found else None
-
-
-def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
-    """Return the requests that delete C(keys)."""
-    return [
-        Step("POST", f"{path}/bulk/delete", json_body(keys[at : at + MAX_BULK_WRITE]), check_bulk_result)
-        for at in range(0, len(keys), MAX_BULK_WRITE)
-    ]
-
-
-def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes] | None:
-    """Return the existing entries among C(keys), by key. Return None if the KV namespace does not exist."""
-    found: dict[str, Attributes] = {}
-    for at in range(0, len(keys), MAX_BULK_READ):
-        answer = client.get_or_not_found(
-            f"{path}/bulk/get",
-            "POST",
-            json={"keys": keys[at : at + MAX_BULK_READ], "type": "text", "withMetadata": True},
-        )
-        if answer.not_found_code:
-            return None
-        found |= {
-            key: {"value": entry["value"], **_key_info(entry)}
-            for key, entry in answer.result["values"].items()
-            if entry is not None
-        }
-    return found
-
-
-def get_values(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes]:
-    """Return the existing entries among C(keys), text or binary, with one request per key."""
-    return {key: entry_from_bytes(value) for key in keys if (value := get_value(client, path, key)) is not None}
-
-
-def resolve_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str, list[str]]:
-    """Return the id of the KV namespace given by C(namespace_id) or C(title), and the missing prerequisites."""
-    if options.get("namespace_id"):
-        unknown = options["namespace_id"] == UNKNOWN
-        return options["namespace_id"], [NO_KV_NAMESPACE.format("yet")] if unknown else []
-    found = find_by_title(client, options["title"])
-    if found:
-        return found["id"], []
-    return UNKNOWN, [KV_BY_TITLE.missing_message.format(options["title"])]
-
-
 class KVEntries(Resource):
-    """The declared entries of a KV namespace, and with C(prune) all entries under the prefix.
+    """The declared entries of a KV namespace, and with ``prune`` all entries under the prefix.
 
     Writes are not read back, because KV is eventually consistent.
     """
@@ -234,7 +143,7 @@ class KVEntries(Resource):
         return Observation(found, tuple(self._missing))
 
     def _read(self) -> dict[str, Attributes]:
-        """Return the existing declared entries, and with C(prune) the metadata of undeclared entries."""
+        """Return the existing declared entries, and with ``prune`` the metadata of undeclared entries."""
         listed = self._listed() if self.options["prune"] else None
         keys = [key for key in self._declared if listed is None or key in listed]
         current = self._read_texts([key for key in keys if not self._declared[key].get("base64")])
@@ -251,7 +160,7 @@ class KVEntries(Resource):
         keys = self.client.list_or_none(self._path("keys"), prefix=self._prefix, limit=1000)
         if keys is None:
             self._set_namespace_missing()
-        return {key["name"]: _key_info(key) for key in keys or ()}
+        return {key["name"]: key_info(key) for key in keys or ()}
 
     def _read_texts(self, keys: t.Sequence[str]) -> dict[str, Attributes]:
         found = bulk_get(self.client, self._path(), keys)
@@ -260,11 +169,11 @@ class KVEntries(Resource):
         return found or {}
 
     def _read_binary(self, key: str) -> Attributes | None:
-        """Read what no bulk read returns: first what is said of the key, which is the first of those that begin with it, then its bytes."""
+        """Read a binary value, which no bulk read returns: metadata by a listing of this prefix, then the bytes."""
         answer = self.client.get_or_not_found(self._path("keys"), params={"prefix": key, "limit": 10})
         if answer.not_found_code:
             self._set_namespace_missing()
-        info = next((_key_info(found) for found in answer.result or () if found["name"] == key), None)
+        info = next((key_info(found) for found in answer.result or () if found["name"] == key), None)
         if info is None or self.options["state"] == "absent":
             return info
         value = get_value(self.client, self._path(), key)
@@ -315,14 +224,6 @@ class KVEntries(Resource):
         return thing["entries"] if thing else {}
 
 
-def _key_info(found: t.Mapping[str, t.Any]) -> Attributes:
-    """Return the metadata and expiration of a key."""
-    return {
-        "metadata": found.get("metadata"),
-        **({"expiration": found["expiration"]} if found.get("expiration") else {}),
-    }
-
-
 def _is_managed(key: str, info: Attributes) -> bool:
     """Return whether namespaced_workers manages this key."""
     return key.startswith(f"{METADATA_KEY}/") or (
@@ -331,7 +232,10 @@ def _is_managed(key: str, info: Attributes) -> bool:
 
 
 def _merge_entry(current: Attributes, entry: Attributes) -> Attributes:
-    """Lay an entry over what is there. A write resets what it does not mention: metadata and expiry that the user is silent about travel with it."""
+    """Merge a declared entry into the current one.
+
+    A write resets metadata and expiration that it does not mention, so those that the user omits are sent again.
+    """
     entry_after: Attributes = {
         **{name: current[name] for name in ("metadata", "expiration") if name in current},
         **entry,
@@ -383,7 +287,7 @@ class KVEntriesInfo(Info):
             if missing
             else self.client.list_or_none(f"{self._path}/keys", limit=1000, prefix=self.options["prefix"])
         )
-        return [{"key": key["name"], "expiration": None, **_key_info(key)} for key in keys or ()]
+        return [{"key": key["name"], "expiration": None, **key_info(key)} for key in keys or ()]
 
     def fetch_details(self, chosen: t.Iterable[Attributes]) -> t.Iterable[Attributes]:
         entries = {entry["key"]: entry for entry in chosen}

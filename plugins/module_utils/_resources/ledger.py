@@ -13,8 +13,8 @@ import json
 import typing as t
 
 from .._cloudflare.client import Client, parse_json
-from .kv_entries import METADATA_KEY, get_value, resolve_namespace
 from .kv_namespace import ROOT
+from .kv_values import METADATA_KEY, get_value, resolve_namespace
 from .script.snapshot import LedgerEntry
 
 LEDGER_KEY_PREFIX = f"{METADATA_KEY}/ledger/"  # followed by the owner; the slashes keep it apart from host names

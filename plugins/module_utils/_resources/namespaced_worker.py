@@ -64,7 +64,7 @@ class NamespacedWorker(Script):
 
 
 class NamespacedWorkerInfo(ScriptInfo):
-    """The Workers in a dispatch namespace that one task asks for."""
+    """Information about the Workers in a dispatch namespace."""
 
     name, result_key = "namespaced_worker_info", "namespaced_workers"
     identity = {"dispatch_namespace": NamespacedWorker.identity["dispatch_namespace"]}
@@ -80,17 +80,20 @@ class NamespacedWorkerInfo(ScriptInfo):
 
 
 def script_from_answer(answer: ApiResponse) -> Attributes | None:
-    """Return the Worker of an answer; None where there is none, which may also be a success that holds nothing."""
+    """Return the Worker of a response, or None. A success may also be empty."""
     return answer.result["script"] if answer.result else None
 
 
 def tags_of(client: Client, path: str, script: Attributes) -> list[str]:
-    """Return the tags of a Worker, at the cost of a request where it was told without them, as a listing may do."""
+    """Return the tags of a Worker. A listing may omit them, which costs one request."""
     if "tags" not in script:
         script["tags"] = client.call("GET", f"{path}/tags").result
     return script["tags"] or []
 
 
 def namespace_missing_message(name: str) -> str:
-    """Say what to do about a dispatch namespace that does not exist."""
-    return f"There is no dispatch namespace {name!r}: create it first, with tenantry.cloudflare_workers.dispatch_namespace, or correct its name."
+    """Return the problem and the remedy for a dispatch namespace that does not exist."""
+    return (
+        f"There is no dispatch namespace {name!r}: create it first, with"
+        " tenantry.cloudflare_workers.dispatch_namespace, or correct its name."
+    )

@@ -103,53 +103,33 @@ class NamespacedWorkers(BulkResource):
         **{name: spec for name, spec in Script.spec().items() if name in COMMON_OPTIONS},
     }
 
-    def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
-        super().__init__(client, given, options)
-        self._listed: dict[str, Attributes] = {}
-        self._routing_records: RoutingRecords | None = None
-        self._ledger: Ledger | None = None  # until the first look
-        self._workers: dict[str, Attributes] = {}
-        for position, worker in enumerate(given.get("workers") or [], 1):
-            name = worker.get("name")
-            if not name:
-                raise CloudflareError(f"workers: number {position} has no name: give each its own.")
-            if name in self._workers:
-                raise CloudflareError(
-                    f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace."
-                )
-            self._workers[str(name)] = worker
-        # A variable that came to nothing must not mean all of them: null is refused, only silence is everyone.
-        if ("workers" in given or options["state"] == "present") and given.get("workers") is None:
-            raise CloudflareError("workers: give the Workers that are meant, if only an empty list, or workers_file.")
-        if "workers_file" in given:  # it was read before, unless it stood beside what is no list
-            raise CloudflareError(
-                "workers_file: what it declares is added to workers: give a list there, or leave it out."
-            )
-        self._all_of_owner = "workers" not in given
-        if self._all_of_owner and "owner" not in given:
-            raise CloudflareError(
-                "owner: say whose Workers are to be removed: without workers, state: absent means all of that owner's."
-            )
-        if options["prune"] and (options["state"] == "absent" or "owner" not in given):
-            raise CloudflareError(
-                "prune: say by owner whose Workers it may remove, and leave it out with state: absent."
-            )
+    def __init__(self, client: t.Any, user_params: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, user_params, options)
+        self._check_selection()
+        self._all_of_owner = "workers" not in user_params
+        self._workers = _by_name(user_params.get("workers") or [])
+        self._hosts = _worker_by_host(self._workers)
         self._prune_limit = PruneLimit.parse(options["prune_limit"])
-        self._to_prune: list[str] = []
-        self._hosts = self._read_hosts()
-        self._defaults = given.get("defaults") or {}
+        self._defaults = user_params.get("defaults") or {}
         self._option_defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
         self._common = {option: options.get(option) for option in ("dispatch_namespace", *COMMON_OPTIONS)}
+        self._listed: dict[str, Attributes] = {}
+        self._ledger: Ledger | None = None  # until the first refresh
+        self._to_prune: list[str] = []
+        self._routing_records: RoutingRecords | None = None
 
-    def _read_hosts(self) -> dict[str, str]:
-        hosts: dict[str, str] = {}
-        for name, worker in self._workers.items():
-            for host in _hosts_of(worker):
-                if hosts.setdefault(host, name) != name:
-                    raise CloudflareError(
-                        f"hostnames: {host} is declared for {hosts[host]} and for {name}: a host name leads to one Worker."
-                    )
-        return hosts
+    def _check_selection(self) -> None:
+        """Refuse options that leave open which Workers are meant, before the first request."""
+        params, options = self.user_params, self.options
+        # An empty variable must not select all Workers: null is refused, and only a missing option means all.
+        if ("workers" in params or options["state"] == "present") and params.get("workers") is None:
+            raise CloudflareError("workers: give the Workers that are meant, if only an empty list, or workers_file.")
+        if "workers_file" in params:  # the front end has read it, unless workers is not a list
+            raise CloudflareError("workers_file: its Workers are added to workers, which must be a list, or left out.")
+        if "workers" not in params and "owner" not in params:
+            raise CloudflareError("owner: name the owner: without workers, state: absent removes all of its Workers.")
+        if options["prune"] and (options["state"] == "absent" or "owner" not in params):
+            raise CloudflareError("prune: name the owner whose Workers it may remove. Omit prune with state: absent.")
 
     @property
     def label(self) -> str:
@@ -164,15 +144,15 @@ class NamespacedWorkers(BulkResource):
             *unknown_binding_warnings(unknown),
         ]
 
-    # -- what is there -------------------------------------------------------------------------------------------------
+    # -- the current Workers -------------------------------------------------------------------------------------------------
 
     def _path(self, *parts: str) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"], *parts)
 
     def refresh(self, names: t.Collection[str] | None = None) -> None:
-        for name in names or ():  # of what was written since
+        for name in names or ():  # they were written since the ledger was
             (self._ledger or {}).pop(name, None)
-        # The members hold this very mapping: what they observe is always the latest look.
+        # Members share this mapping, so they observe the latest listing.
         if names is not None and len(names) <= len(self._listed) // PAGE_SIZE:
             self._listed.update((name, script) for name in names if (script := self._read(name)))
             return
@@ -184,7 +164,7 @@ class NamespacedWorkers(BulkResource):
             self._ledger = self._read_ledger()
 
     def _read_ledger(self) -> Ledger:
-        """Read it before the first write, unless nobody is there of whom it could tell, or all of them go whatever it tells."""
+        """Load the ledger, unless no Worker exists, or all go and their tags are listed."""
         needed = (
             self.options.get("routing_kv")
             and self._listed
@@ -193,7 +173,7 @@ class NamespacedWorkers(BulkResource):
         return load_ledger(self.client, self.options["routing_kv"], self.options["owner"]) if needed else {}
 
     def _read(self, name: str) -> Attributes | None:
-        """Read one Worker where that is less than the whole listing."""
+        """Read one Worker, which costs less than the whole listing."""
         self._listed.pop(name, None)
         return script_from_answer(self.client.get_or_not_found(self._path(name)))
 
@@ -201,7 +181,7 @@ class NamespacedWorkers(BulkResource):
         return self._owned_names() if self._all_of_owner else list(self._workers)
 
     def _owned_names(self) -> list[str]:
-        """Return the names of the Workers that are this owner's by their tags."""
+        """Return the names of the existing Workers of this owner."""
         return [name for name in self._listed if find_owner(self._tags(name)) == self.options["owner"]]
 
     def names_to_prune(self) -> t.Collection[str]:
@@ -328,6 +308,31 @@ class NamespacedWorkers(BulkResource):
             return records
         changed = {member.name for member in members if member.changed}
         return {**records, "records": {host: name for host, name in records["records"].items() if name in changed}}
+
+
+def _by_name(workers: t.Iterable[Attributes]) -> dict[str, Attributes]:
+    """Index the declared Workers by name. Raises if a name is missing or given twice."""
+    found: dict[str, Attributes] = {}
+    for position, worker in enumerate(workers, 1):
+        name = worker.get("name")
+        if not name:
+            raise CloudflareError(f"workers: number {position} has no name. Each Worker needs its own.")
+        if name in found:
+            raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
+        found[str(name)] = worker
+    return found
+
+
+def _worker_by_host(workers: t.Mapping[str, Attributes]) -> dict[str, str]:
+    """Map the declared host names to their Workers. Raises if two Workers declare one host name."""
+    found: dict[str, str] = {}
+    for name, worker in workers.items():
+        for host in _hosts_of(worker):
+            if found.setdefault(host, name) != name:
+                raise CloudflareError(
+                    f"hostnames: {host} is declared for {found[host]} and for {name}. A host name leads to one Worker."
+                )
+    return found
 
 
 def _hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:

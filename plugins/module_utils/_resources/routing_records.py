@@ -18,17 +18,17 @@ from .._engine.plan import Step
 from .._engine.resource import Observation, Resource
 from .._worker.bindings import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
-from .kv_entries import METADATA_KEY, bulk_delete, bulk_put, resolve_namespace
 from .kv_namespace import ROOT
+from .kv_values import METADATA_KEY, bulk_delete, bulk_put, resolve_namespace
 from .ledger import LEDGER_KEY_PREFIX
 
 
 class RoutingRecords(Resource):
-    """The records of one owner. C(given) holds C(records), host name -> Worker, and C(workers), whose other records go but for
-    those of host names that are C(declared_hosts); C(ledger) says what the ledger shall hold, once everything else is written, and C(ledger_unchanged)
-    whether it needs no writing.
+    """The records of one owner, and the owner's ledger.
 
-    Absent, all of that owner's records go.
+    ``user_params`` holds ``records`` (host name -> Worker), ``workers`` (their other records are deleted, except those of
+    ``declared_hosts``), ``ledger`` (a callable that returns the ledger's value once the Workers are written) and
+    ``ledger_unchanged``. With ``state: absent`` all records of the owner are deleted.
     """
 
     name = "routing_kv"
@@ -36,7 +36,7 @@ class RoutingRecords(Resource):
     verify_after_write = False
 
     foreign_key_count = 0
-    """How many keys of the KV namespace are not this owner's."""
+    """The number of keys in the KV namespace that belong to others."""
 
     @property
     def label(self) -> str:
@@ -82,25 +82,29 @@ class RoutingRecords(Resource):
         return Observation(found, tuple(missing))
 
     def desired(self, before: Attributes | None) -> Attributes:
-        # A host name that moves to a Worker which failed keeps its record until that one is there.
-        there = (before or {"records": {}})["records"]
+        # A host name that moves to a Worker that failed keeps its record until that Worker exists.
+        current = (before or {"records": {}})["records"]
         kept_records = {
             host: worker
-            for host, worker in there.items()
+            for host, worker in current.items()
             if worker not in self.user_params["workers"] or host in self.user_params["declared_hosts"]
         }
         return {"records": {**kept_records, **self.user_params["records"]}}
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
-        raise AssertionError("the records of an owner are always there, if none of them")
+        raise AssertionError("the records of an owner always exist, even if there are none")
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         pairs = [self._pair(host, worker) for host, worker in self.user_params["records"].items()]
-        gone = [host for host in before["records"] if host not in after["records"]]
-        due = [pair for pair in pairs if self._digests.get(pair["key"]) != pair["metadata"][METADATA_KEY]["digest"]]
+        removed = [host for host in before["records"] if host not in after["records"]]
+        changed_pairs = [
+            pair for pair in pairs if self._digests.get(pair["key"]) != pair["metadata"][METADATA_KEY]["digest"]
+        ]
         return [
-            *bulk_put(self._path(), [*due, *([] if self.user_params["ledger_unchanged"] else [self._ledger_pair()])]),
-            *(bulk_delete(self._path(), gone) if gone else []),
+            *bulk_put(
+                self._path(), [*changed_pairs, *([] if self.user_params["ledger_unchanged"] else [self._ledger_pair()])]
+            ),
+            *(bulk_delete(self._path(), removed) if removed else []),
         ]
 
     def delete(self, before: Attributes) -> t.Iterable[Step]:

@@ -70,7 +70,7 @@ class Worker(Script):
 
 
 class WorkerInfo(ScriptInfo):
-    """The Workers of the account that one task asks for."""
+    """Information about the Workers of the account."""
 
     name, result_key = "worker_info", "workers"
     content = ("content", "v2")

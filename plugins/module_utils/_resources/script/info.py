@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Workers there are, in a dispatch namespace or on the account: a listing, and more of each one only where it is asked for."""
+"""Information about Workers, in a dispatch namespace or on the account: a listing, and details of each on request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..._worker.multipart import read_modules
 from .mapping import assets_from_api, script_from_api, settings_from_api
 
 TAG_FILTER = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
-DETAIL = ("listing", "settings", "content")  # each also reads what those before it read
+DETAIL = ("listing", "settings", "content")  # each includes those before it
 
 
 class ScriptInfo(Info):
-    """The Workers of one place that one task asks for. C(content) is where below a Worker its code is read."""
+    """Information about the Workers of one scope. ``content`` is the path of the code, below a Worker."""
 
     fields = (Field("name", {"type": "str"}), Field("owner", {"type": "str"}))
     behavior_options = {
@@ -37,7 +37,8 @@ class ScriptInfo(Info):
         for term in self._terms:
             if not TAG_FILTER.fullmatch(term):
                 raise CloudflareError(
-                    f"tags: {term!r} is no filter: write plan-pro:yes for Workers that have the tag, plan-pro:no for those that have not."
+                    f"tags: {term!r} is not a valid filter. Write plan-pro:yes for Workers with the tag, plan-pro:no for"
+                    " Workers without it."
                 )
 
     @abstractmethod
@@ -50,7 +51,7 @@ class ScriptInfo(Info):
 
     @property
     def list_params(self) -> dict[str, str]:
-        """What has the API list no more than is asked for, if it heeds it."""
+        """Query parameters that make the API filter the listing."""
         terms = [*self._terms, *([f"{OWNER_PREFIX}{self.options['owner']}:yes"] if self.options["owner"] else [])]
         return {"tags": ",".join(terms)} if terms else {}
 
@@ -63,14 +64,15 @@ class ScriptInfo(Info):
                 yield {**where, "name": script["id"], **script_from_api(script, tags), "assets": assets}
 
     def _tags(self, script: Attributes) -> list[str] | None:
-        """Return the tags of a Worker; None where it is gone by now."""
+        """Return the tags of a Worker, or None if it was deleted in the meantime."""
         if "tags" in script:
             return script["tags"] or []
-        found = self.client.get_or_none(self.path(script["id"], "settings"))  # a listing did not always carry them
+        # Listings have not always included tags.
+        found = self.client.get_or_none(self.path(script["id"], "settings"))
         return (found.result.get("tags") or []) if found else None
 
     def _matches_tags(self, tags: t.Collection[str]) -> bool:
-        """Whether these are the tags of a Worker that is asked for."""
+        """Whether these tags match the filter."""
         return all((tag in tags) is (side == "yes") for tag, side in (term.rsplit(":", 1) for term in self._terms))
 
     def fetch_details(self, chosen: t.Iterable[Attributes]) -> t.Iterable[Attributes]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is told of a Worker: by a listing, by its settings, and by the warnings of those who manage it."""
+"""A Worker of the API in the shape of the modules, and the warnings about Workers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,14 @@ from ..._worker.fingerprint import FingerprintTag, find_fingerprint_tag, find_ow
 from .secrets import SENSITIVE
 
 COMPUTED, COMPUTED_ON_WRITE = ("created_on",), ("etag", "modified_on")
-LISTING_FIELDS = (
-    *COMPUTED,
-    *COMPUTED_ON_WRITE,
-    "migration_tag",
-)  # what a cheap read or a listing tells, beside the tags, and is passed on
+LISTING_FIELDS = (*COMPUTED, *COMPUTED_ON_WRITE, "migration_tag")  # attributes of a listed Worker, beside its tags
 SUMMARY_FIELDS = (*LISTING_FIELDS, "has_assets")
-UPLOAD_TOLERANCE = 30.0  # seconds between an upload's stamp and its modified_on, beyond which somebody else has written
-UNKNOWN_ASSETS = "(unknown)"  # the digest of those that this collection did not upload
+UPLOAD_TOLERANCE = 30.0  # seconds between a fingerprint tag and modified_on; beyond that, others have written
+UNKNOWN_ASSETS = "(unknown)"  # the digest of assets that this collection did not upload
 
 
 def parse_timestamp(date: str | None) -> float:
-    """Return a date of the API as whole seconds since 1970; 0 where there is none. Python 3.10 reads no fraction but of 3 or 6 digits."""
+    """Return a date of the API as seconds since 1970, or 0. Fractions are dropped: Python 3.10 cannot parse them all."""
     return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
 
 
@@ -38,22 +34,27 @@ def modified_after_upload(summary: Attributes) -> bool:
 
 
 def script_from_api(script: t.Mapping[str, t.Any], tags: t.Collection[str]) -> Attributes:
-    """Return what a cheap read or a listing tells of a Worker with these tags: ours are hidden, but for whose it is."""
+    """Convert a listed Worker. The collection's own tags are left out; the owner is an attribute."""
     return {"owner": find_owner(tags), "tags": user_tags(tags), **{name: script.get(name) for name in LISTING_FIELDS}}
 
 
 def fingerprint_tag_text(tags: t.Iterable[str]) -> str | None:
-    """Return the tag that is a Worker's stamp, as it is written; None where there is none."""
+    """Return the fingerprint tag as it is written, or None."""
     return next((tag for tag in tags if find_fingerprint_tag([tag])), None)
 
 
-def assets_from_api(there: bool, fingerprint_tag: FingerprintTag | None) -> Attributes | None:
-    """Return what a stamp tells of the assets of a Worker; None where it has none."""
-    return {"digest": (fingerprint_tag.assets if fingerprint_tag else "") or UNKNOWN_ASSETS} if there else None
+def assets_from_api(has_assets: bool, fingerprint_tag: FingerprintTag | None) -> Attributes | None:
+    """Return the assets of a Worker, whose digest only the fingerprint tag stores. None if it has none."""
+    if not has_assets:
+        return None
+    return {"digest": (fingerprint_tag.assets if fingerprint_tag else "") or UNKNOWN_ASSETS}
 
 
 def settings_from_api(answer: t.Mapping[str, t.Any], sent_bindings: t.Iterable[Binding] = ()) -> Attributes:
-    """Return what the settings of a Worker tell; of its secrets, that is the names. C(sent_bindings) are the bindings that are known to have been sent."""
+    """Convert the settings of a Worker, with the names of its secrets.
+
+    ``sent_bindings`` are the bindings of the last upload, if known: the API does not return all of their options.
+    """
     all_bindings = bindings.by_name(answer.get("bindings") or [])
     return {
         **settings.from_api(answer),
@@ -63,17 +64,14 @@ def settings_from_api(answer: t.Mapping[str, t.Any], sent_bindings: t.Iterable[B
 
 
 def unknown_binding_warnings(types: t.Collection[str]) -> list[str]:
-    """Return the warning that bindings of these types were sent as they are, if there are any."""
+    """Return the warning that bindings of these types were sent without validation."""
+    names = ", ".join(sorted(types))
     return (
-        [
-            f"bindings: of types that this collection does not know, what they say was not checked: {', '.join(sorted(types))}."
-        ]
-        if types
-        else []
+        [f"bindings: types that this collection does not know were sent without validation: {names}."] if types else []
     )
 
 
 def outdated_bundle_warnings(count: int) -> list[str]:
-    """Return the warning that C(count) Workers are as another esbuild made them, if any are."""
-    remedy = "It stays as it is. Give rebundle: true to upload what the esbuild of today makes of the same sources."
-    return [f"Workers whose code another version of esbuild has made: {count}. {remedy}"] if count else []
+    """Return the warning that ``count`` Workers run code that another version of esbuild made."""
+    remedy = "They stay as they are. Set rebundle: true to upload the code that the present esbuild makes."
+    return [f"Workers whose code was bundled by another version of esbuild: {count}. {remedy}"] if count else []

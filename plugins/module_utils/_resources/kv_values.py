@@ -1,0 +1,135 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keys and values of a KV namespace: how they are read, and written in bulk."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+
+from .._cloudflare.client import ApiResponse, Client, join
+from .._cloudflare.errors import CloudflareError
+from .._engine.fields import UNKNOWN, Attributes
+from .._engine.plan import Step, json_body
+from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
+from .kv_namespace import find_by_title
+
+METADATA_KEY = "tenantry"  # marks the routing records' metadata, and prefixes the collection's own keys
+MAX_BULK_READ, MAX_BULK_WRITE = 100, 10_000  # keys in one request
+MAX_BULK_BYTES = 100_000_000  # bytes in one request
+SIZE_LIMITS = {"key": 512, "value": 25 * 1024 * 1024, "metadata": 1024}  # bytes
+
+
+def serialize(value: t.Any) -> str:
+    """Serialize a value: strings unchanged, everything else as JSON."""
+    return (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    )
+
+
+def entry_from_bytes(value: bytes) -> Attributes:
+    """Convert stored bytes to an entry: UTF-8 as text, anything else in base64."""
+    text = value.decode(errors="ignore")
+    return {"value": text} if text.encode() == value else {"value": base64.b64encode(value).decode(), "base64": True}
+
+
+def key_info(found: t.Mapping[str, t.Any]) -> Attributes:
+    """Return the metadata and expiration of a key."""
+    return {
+        "metadata": found.get("metadata"),
+        **({"expiration": found["expiration"]} if found.get("expiration") else {}),
+    }
+
+
+def check_bulk_result(answer: ApiResponse) -> None:
+    """Raise CloudflareError if a bulk write skipped keys."""
+    failed_keys = (answer.result or {}).get("unsuccessful_keys") or []
+    if failed_keys:
+        raise CloudflareError(
+            f"Cloudflare did not write {len(failed_keys)} of the keys, such as {failed_keys[0]!r}. Run again."
+        )
+
+
+def bulk_put(path: str, pairs: t.Iterable[Attributes]) -> list[Step]:
+    """Return the writes that store pairs with ``key``, ``value`` and optionally ``metadata``.
+
+    A callable value is called when it is sent.
+    """
+
+    def request(batch: t.Sequence[Attributes]) -> t.Callable[[], t.Mapping[str, t.Any]]:
+        return lambda: {"json": [{**pair, "value": _value_to_send(pair["value"])} for pair in batch]}
+
+    return [Step("PUT", f"{path}/bulk", request(batch), check_bulk_result) for batch in _batches(pairs)]
+
+
+def _value_to_send(value: t.Any) -> t.Any:
+    return value() if callable(value) else value
+
+
+def _batches(pairs: t.Iterable[Attributes]) -> t.Iterator[list[Attributes]]:
+    """Yield as many pairs as fit into one request, by number and size. A callable value counts as the largest."""
+    batch: list[Attributes] = []
+    remaining_bytes = MAX_BULK_BYTES
+    for pair in pairs:
+        size = SIZE_LIMITS["value"] if callable(pair["value"]) else len(json.dumps(pair)) + 2
+        if batch and (len(batch) == MAX_BULK_WRITE or size > remaining_bytes):
+            yield batch
+            batch, remaining_bytes = [], MAX_BULK_BYTES
+        batch.append(pair)
+        remaining_bytes -= size
+    if batch:
+        yield batch
+
+
+def get_value(client: Client, path: str, key: str) -> bytes | None:
+    """Return the value of a key in the namespace at ``path``, or None."""
+    found = client.get_or_none(f"{path}{join('values', key)}")
+    return found.content if found else None
+
+
+def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
+    """Return the requests that delete ``keys``."""
+    return [
+        Step("POST", f"{path}/bulk/delete", json_body(keys[at : at + MAX_BULK_WRITE]), check_bulk_result)
+        for at in range(0, len(keys), MAX_BULK_WRITE)
+    ]
+
+
+def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes] | None:
+    """Return the existing entries among ``keys``, by key. Return None if the KV namespace does not exist."""
+    found: dict[str, Attributes] = {}
+    for at in range(0, len(keys), MAX_BULK_READ):
+        answer = client.get_or_not_found(
+            f"{path}/bulk/get",
+            "POST",
+            json={"keys": keys[at : at + MAX_BULK_READ], "type": "text", "withMetadata": True},
+        )
+        if answer.not_found_code:
+            return None
+        found |= {
+            key: {"value": entry["value"], **key_info(entry)}
+            for key, entry in answer.result["values"].items()
+            if entry is not None
+        }
+    return found
+
+
+def get_values(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes]:
+    """Return the existing entries among ``keys``, text or binary, with one request per key."""
+    return {key: entry_from_bytes(value) for key in keys if (value := get_value(client, path, key)) is not None}
+
+
+def resolve_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[str, list[str]]:
+    """Return the id of the KV namespace given by ``namespace_id`` or ``title``, and the missing prerequisites."""
+    if options.get("namespace_id"):
+        unknown = options["namespace_id"] == UNKNOWN
+        return options["namespace_id"], [NO_KV_NAMESPACE.format("yet")] if unknown else []
+    found = find_by_title(client, options["title"])
+    if found:
+        return found["id"], []
+    return UNKNOWN, [KV_BY_TITLE.missing_message.format(options["title"])]
