@@ -301,7 +301,7 @@ def test_fleet_invalid_options_send_no_requests(
 def test_fleet_prune_without_owner_is_refused(run: Runner) -> None:
     fleet = {key: value for key, value in FLEET.items() if key != "owner"}
     assert "name the owner" in run.refused("namespaced_workers", **fleet, workers=[], prune=True)
-    assert "leave it out with state: absent" in run.refused(
+    assert "Omit prune with state: absent" in run.refused(
         "namespaced_workers", **FLEET, workers=[], prune=True, state="absent"
     )
 

@@ -430,16 +430,16 @@ def test_kv_entries_each_change_sends_minimal_requests(run: Runner, edge: Edge) 
 
 @pytest.mark.usefixtures("_plans")
 def test_kv_entries_large_write_is_split(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import kv_entries
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import kv_values
 
     def bulk_writes(*some: dict[str, t.Any]) -> list[int]:
         edge.clear()
         write_entries(run, *some)
         return [operation.count("/bulk") for operation in edge.writes()]
 
-    monkeypatch.setattr(kv_entries, "MAX_BULK_WRITE", 3)
+    monkeypatch.setattr(kv_values, "MAX_BULK_WRITE", 3)
     assert bulk_writes(*({"key": f"k{number}", "value": "x"} for number in range(7))) == [1, 1, 1]
-    monkeypatch.setattr(kv_entries, "MAX_BULK_BYTES", 1000)
+    monkeypatch.setattr(kv_values, "MAX_BULK_BYTES", 1000)
     assert bulk_writes(*({"key": f"k{number}", "value": "ä" * 100} for number in range(2))) == [1, 1], (
         "as JSON each takes six hundred bytes"
     )
