@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who can bring customers to a platform, and how each is told which customers there are: the quickstart's Workers, with features of its own for each."""
+"""The tools under comparison. Each deploys the quickstart's Workers, with different features per customer."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ Customers = Mapping[str, list[str]]
 
 
 def worker(customer: str) -> str:
-    """The name of a customer's Worker."""
+    """Return the name of a customer's Worker."""
     return f"{customer}-worker"
 
 
 def config(customer: str, features: list[str]) -> dict[str, Any]:
-    """What a customer's Worker is configured with."""
+    """Return the configuration of a customer's Worker."""
     return {"customerId": customer, "features": features}
 
 
 def bindings(customer: str, features: list[str]) -> list[dict[str, Any]]:
-    """The same as a binding."""
+    """Return the configuration as a binding."""
     return [{"name": "CONFIG", "type": "json", "json": config(customer, features)}]
 
 
 class Contender(ABC):
-    """A way to bring customers to a platform, with its files in a folder."""
+    """A tool that deploys customers to a platform, with its files in a folder."""
 
     name: ClassVar[str]
     #: The types of the bindings of each Worker.
     types: ClassVar[list[str]] = ["json"]
-    #: Seconds that it may take for anything.
+    #: Time limit of each operation, in seconds.
     limit: ClassVar[float] = 600
 
     def __init__(self, folder: Path, edge: Edge) -> None:
@@ -70,30 +70,30 @@ class Contender(ABC):
         self.prepare()
 
     def prepare(self) -> None:
-        """Write what is the same for all customers."""
+        """Write the files that are the same for all customers."""
         shutil.copytree(ROOT / "examples" / "quickstart" / "src", self.folder / "src")
 
     def write(self, name: str, content: Any) -> None:
-        """A JSON file of its folder."""
+        """Write a JSON file in the folder."""
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content))
 
     @abstractmethod
     def declare(self, customers: Customers) -> None:
-        """Write which customers there are."""
+        """Write the list of customers."""
 
     @abstractmethod
     def deploy(self) -> list[str]:
-        """The command that makes it so."""
+        """Return the command that deploys the customers."""
 
     def destroy(self) -> list[str]:
-        """The command that takes everything down."""
-        raise NotImplementedError(f"{self.name} cannot take anything down")
+        """Return the command that removes everything."""
+        raise NotImplementedError(f"{self.name} does not support removal")
 
 
 class Playbook(Contender):
-    """Ansible, in whichever way."""
+    """A playbook."""
 
     def deploy(self) -> list[str]:
         return ["ansible-playbook", "-i", "localhost,", "site.yml"]
@@ -104,8 +104,8 @@ class Playbook(Contender):
         self.write("site.yml", [{"hosts": "localhost", "connection": "local", "gather_facts": False, **content}])
 
 
-class Idle(Playbook):
-    """A play that does nothing: what Ansible itself takes."""
+class EmptyPlay(Playbook):
+    """An empty play, to measure Ansible itself."""
 
     name = "idle"
 
@@ -116,7 +116,7 @@ class Idle(Playbook):
         pass
 
 
-class Listed(Playbook):
+class TenantsList(Playbook):
     """The role, with the tenants in a variable."""
 
     name = "list"
@@ -153,7 +153,7 @@ class Listed(Playbook):
         return [*self.deploy(), "-e", "platform_state=absent"]
 
 
-class Filed(Listed):
+class TenantsFile(TenantsList):
     """The role, with the tenants in a file."""
 
     name = "file"
@@ -163,8 +163,8 @@ class Filed(Listed):
         self.write("tenants.json", [self.tenant(*one) for one in customers.items()])
 
 
-class Secretive(Filed):
-    """The same, with a secret for each tenant."""
+class TenantsFileWithSecrets(TenantsFile):
+    """The role, with the tenants in a file and a secret per tenant."""
 
     name = "secret file"
     types = ["json", "secret_text"]
@@ -178,7 +178,7 @@ class Secretive(Filed):
 
 
 class Alchemy(Contender):
-    """The program in TypeScript that its documentation has, over all customers."""
+    """The TypeScript program from alchemy's documentation, over all customers."""
 
     name = "alchemy"
 
@@ -199,8 +199,8 @@ class Alchemy(Contender):
         return [*self.deploy(), "--destroy"]
 
 
-class AtOnce(Alchemy):
-    """The same program, awaiting all customers together."""
+class AlchemyConcurrent(Alchemy):
+    """The same program, deploying all customers concurrently."""
 
     name = "alchemy at once"
 
@@ -210,7 +210,7 @@ class AtOnce(Alchemy):
 
 
 class Bundled(Contender):
-    """What makes no namespace and bundles nothing is given both."""
+    """Tools without support for namespaces and bundling. Both are prepared for them."""
 
     def prepare(self) -> None:
         super().prepare()
@@ -222,7 +222,7 @@ class Bundled(Contender):
         )
 
     def metadata(self, customers: Customers) -> dict[str, Any]:
-        """What is uploaded beside the code, by the name of the Worker."""
+        """Return the upload metadata by name of the Worker."""
         return {
             worker(customer): {
                 "main_module": "index.js",
@@ -234,7 +234,7 @@ class Bundled(Contender):
 
 
 class Wrangler(Bundled):
-    """A configuration for each tenant, deployed one after another."""
+    """wrangler with one configuration per tenant, run sequentially."""
 
     name = "wrangler"
 
@@ -264,7 +264,7 @@ class Wrangler(Bundled):
 
 
 class Loop(Bundled, Playbook):
-    """A loop over a module of one's own."""
+    """A loop over a custom module."""
 
     name = "loop"
     limit = 300
@@ -289,8 +289,8 @@ class Loop(Bundled, Playbook):
         return [*self.deploy(), "-e", "state=absent"]
 
 
-class Bare(Bundled):
-    """Threads that upload, as many as the collection has."""
+class BareClient(Bundled):
+    """A minimal client that uploads with as many threads as the collection."""
 
     name = "bare"
 

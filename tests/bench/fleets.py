@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a fleet costs: this collection, alchemy, wrangler, a loop over a module and a bare client, side by side on the local edge: run by make bench.
+"""Benchmark fleets on the local edge: this collection, alchemy, wrangler, a module in a loop and a bare client.
 
-It prints what it measured and which targets were reached, and leaves both in a JSON file; with --docs also in a page and its plot.
+Run by make bench.
+
+Print the measurements and the targets, and write them to a JSON file. With --docs, also update the page and its plot.
 """
 
 from __future__ import annotations
@@ -26,67 +28,67 @@ import report
 from contenders import (
     SCRIPTS,
     Alchemy,
-    AtOnce,
-    Bare,
+    AlchemyConcurrent,
+    BareClient,
     Contender,
     Customers,
-    Filed,
-    Idle,
-    Listed,
+    EmptyPlay,
     Loop,
-    Secretive,
+    TenantsFile,
+    TenantsFileWithSecrets,
+    TenantsList,
     Wrangler,
     bindings,
     worker,
 )
 from edge_process import Edge
 from foreign_clients import ROOT
-from measuring import Failed, TooLong, measure
+from measuring import CommandError, CommandTimeout, measure
 from targets import Record, Results
 
 RESULT = ROOT / ".cache" / "bench" / "fleets.json"
-#: How many customers are changed before an operation; the others are what they were.
+#: Number of customers that are changed before an operation.
 CHANGED = {"one changed": 1, "all changed": sys.maxsize}
-LIFE = ("create", "no change", "one changed", "all changed", "drifted", "destroy")
-#: So much that nothing is ever held back.
+LIFECYCLE = ("create", "no change", "one changed", "all changed", "drifted", "destroy")
+#: A rate limit that is never reached.
 UNLIMITED = (1_000_000, 300)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Contenders that live through the same operations with the same number of customers, in turn, some rounds of it.
+    """A comparison: each contender runs the same operations with the same number of customers, for some rounds.
 
-    C(quota) is the budget of the API, requests in seconds, C(latency) milliseconds before each of its answers.
+    C(quota) is the rate limit of the API as (requests, seconds). C(latency) delays each response, in milliseconds.
     """
 
     name: str
     count: int
     contenders: tuple[type[Contender], ...]
-    operations: tuple[str, ...] = LIFE
+    operations: tuple[str, ...] = LIFECYCLE
     rounds: int = 1
     quota: tuple[int, int] = UNLIMITED
     latency: int = 0
 
 
 SCENARIOS = (
-    Scenario("floor", 0, (Idle,), ("no change",), rounds=5),
-    Scenario("ten", 10, (Listed, Filed, Alchemy, AtOnce, Loop)),
-    Scenario("ten", 10, (Wrangler,), LIFE[:-1]),
-    Scenario("hundred", 100, (Listed, Filed, Alchemy, AtOnce), rounds=5),
-    Scenario("thousand", 1000, (Listed, Filed), ("create", *["no change"] * 5, *LIFE[2:])),
-    Scenario("ten thousand", 10_000, (Filed,), ("create", *["no change"] * 3, *LIFE[2:])),
-    Scenario("secrets", 10_000, (Filed, Secretive), ("create", "no change")),
-    Scenario("far ten", 10, (Filed, Alchemy, AtOnce), latency=100),
-    Scenario("far hundred", 100, (Filed, Alchemy, AtOnce), latency=100),
-    Scenario("far thousand", 1000, (Listed, Bare), ("create",), rounds=5, latency=100),
-    Scenario("far thousand", 1000, (Filed,), latency=100),
-    Scenario("budget", 120, (Listed,), ("create", "no change"), quota=(40, 10)),
+    Scenario("floor", 0, (EmptyPlay,), ("no change",), rounds=5),
+    Scenario("ten", 10, (TenantsList, TenantsFile, Alchemy, AlchemyConcurrent, Loop)),
+    Scenario("ten", 10, (Wrangler,), LIFECYCLE[:-1]),
+    Scenario("hundred", 100, (TenantsList, TenantsFile, Alchemy, AlchemyConcurrent), rounds=5),
+    Scenario("thousand", 1000, (TenantsList, TenantsFile), ("create", *["no change"] * 5, *LIFECYCLE[2:])),
+    Scenario("ten thousand", 10_000, (TenantsFile,), ("create", *["no change"] * 3, *LIFECYCLE[2:])),
+    Scenario("secrets", 10_000, (TenantsFile, TenantsFileWithSecrets), ("create", "no change")),
+    Scenario("far ten", 10, (TenantsFile, Alchemy, AlchemyConcurrent), latency=100),
+    Scenario("far hundred", 100, (TenantsFile, Alchemy, AlchemyConcurrent), latency=100),
+    Scenario("far thousand", 1000, (TenantsList, BareClient), ("create",), rounds=5, latency=100),
+    Scenario("far thousand", 1000, (TenantsFile,), latency=100),
+    Scenario("budget", 120, (TenantsList,), ("create", "no change"), quota=(40, 10)),
     Scenario("hundred", 100, (Loop,)),
 )
 
 
-def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Record]:
-    """Bring customers to a platform of their own, change them and take it down, and see each time that it was done."""
+def run_scenario(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Record]:
+    """Run the operations of a scenario on a new edge. Check and measure each one."""
     edge = Edge(folder / "data", "--rate-limit", "{}/{}".format(*scenario.quota), "--latency-ms", str(scenario.latency))
     try:
         contender = kind(folder / kind.name, edge)
@@ -95,25 +97,25 @@ def live(scenario: Scenario, kind: type[Contender], folder: Path) -> Iterator[Re
             for customer in list(customers)[: CHANGED.get(operation, 0)]:
                 customers[customer] = ["feature1", f"release{turn}"]
             if operation == "drifted":
-                tamper(edge)
-            gone = operation == "destroy"
-            if not gone:
+                change_externally(edge)
+            removing = operation == "destroy"
+            if not removing:
                 contender.declare(customers)
-            measured = measure(
-                contender.destroy() if gone else contender.deploy(),
+            measurement = measure(
+                contender.destroy() if removing else contender.deploy(),
                 contender.folder,
                 contender.environment,
                 edge,
                 contender.limit,
             )
-            check(edge, {} if gone else customers, contender.types)
-            yield Record(scenario.name, kind.name, scenario.count, operation, scenario.quota, measured)
+            check(edge, {} if removing else customers, contender.types)
+            yield Record(scenario.name, kind.name, scenario.count, operation, scenario.quota, measurement)
     finally:
         edge.stop()
 
 
-def tamper(edge: Edge) -> None:
-    """Configure the first customer otherwise, as somebody would who knows of no playbook."""
+def change_externally(edge: Edge) -> None:
+    """Change the configuration of the first customer through the API, as an external change."""
     settings = {"bindings": bindings("customer-0", ["drifted"])}
     edge.call(
         "PATCH",
@@ -123,19 +125,21 @@ def tamper(edge: Edge) -> None:
 
 
 def check(edge: Edge, customers: Customers, types: list[str]) -> None:
-    """Refuse a contender that did not do it: all Workers must be there, and the first and the last one configured as they should be."""
-    found = there(edge)
+    """Raise CommandError unless all Workers exist, and the first and the last one are configured correctly."""
+    found = list_workers(edge)
     if found != {worker(customer) for customer in customers}:
-        raise Failed(f"{len(found)} Workers are there instead of {len(customers)}")
+        raise CommandError(f"{len(found)} Workers exist instead of {len(customers)}")
     for customer in [*customers][:1] + [*customers][-1:]:
-        held = edge.call("GET", f"{SCRIPTS}/{worker(customer)}/settings")["bindings"]
-        open_ones = [binding for binding in held if binding["type"] == "json"]
-        if sorted(binding["type"] for binding in held) != types or open_ones != bindings(customer, customers[customer]):
-            raise Failed(f"{customer} is configured with {held}")
+        current_bindings = edge.call("GET", f"{SCRIPTS}/{worker(customer)}/settings")["bindings"]
+        json_bindings = [binding for binding in current_bindings if binding["type"] == "json"]
+        if sorted(binding["type"] for binding in current_bindings) != types or json_bindings != bindings(
+            customer, customers[customer]
+        ):
+            raise CommandError(f"{customer} is configured with {current_bindings}")
 
 
-def there(edge: Edge) -> set[str]:
-    """The names of all Workers."""
+def list_workers(edge: Edge) -> set[str]:
+    """Return the names of all Workers."""
     names: set[str] = set()
     more: dict[str, str] | None = {}
     while more is not None:
@@ -146,15 +150,17 @@ def there(edge: Edge) -> set[str]:
     return names
 
 
-def chosen(only: Set[str], most: int, rounds: int | None) -> Iterator[tuple[Scenario, type[Contender]]]:
-    """The lives to live, those of a round in turn, so that a noisy machine disturbs all alike. C(only) holds names of scenarios, contenders, operations."""
+def select_runs(only: Set[str], most: int, rounds: int | None) -> Iterator[tuple[Scenario, type[Contender]]]:
+    """Select the scenarios and contenders to run. C(only) contains names of scenarios, contenders and operations.
+
+    Contenders alternate within a round, so that noise on the machine affects all of them."""
     for scenario in SCENARIOS:
         for _round in range(rounds or scenario.rounds):
             for kind in scenario.contenders:
-                wanted = [only <= {scenario.name, kind.name, operation} for operation in scenario.operations]
-                if any(wanted):
-                    # What comes before is needed to come there.
-                    last = len(wanted) - wanted[::-1].index(True)
+                matches = [only <= {scenario.name, kind.name, operation} for operation in scenario.operations]
+                if any(matches):
+                    # The earlier operations create the required state.
+                    last = len(matches) - matches[::-1].index(True)
                     yield (
                         replace(scenario, count=min(scenario.count, most), operations=scenario.operations[:last]),
                         kind,
@@ -162,11 +168,11 @@ def chosen(only: Set[str], most: int, rounds: int | None) -> Iterator[tuple[Scen
 
 
 def main() -> None:
-    """Print each operation as it ends, and in the end the medians. The exit status says whether somebody failed."""
+    """Print each operation when it ends, then the medians. The exit status is 1 if a contender failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     names = sorted(
         {
-            *LIFE,
+            *LIFECYCLE,
             *(scenario.name for scenario in SCENARIOS),
             *(kind.name for scenario in SCENARIOS for kind in scenario.contenders),
         }
@@ -176,33 +182,33 @@ def main() -> None:
         action="append",
         default=[],
         choices=names,
-        help="a scenario, a contender or an operation; several narrow it down",
+        help="a scenario, contender or operation; can be repeated to narrow the selection",
     )
-    parser.add_argument("--most", type=int, default=sys.maxsize, help="no more customers than so many")
-    parser.add_argument("--rounds", type=int, help="as many of each")
-    parser.add_argument("--result", type=Path, default=RESULT, help="the JSON file")
-    parser.add_argument("--docs", type=Path, help="the folder of benchmarks.md, which is updated with its plot")
-    told = parser.parse_args()
+    parser.add_argument("--most", type=int, default=sys.maxsize, help="maximum number of customers")
+    parser.add_argument("--rounds", type=int, help="number of rounds of each scenario")
+    parser.add_argument("--result", type=Path, default=RESULT, help="path of the JSON file")
+    parser.add_argument("--docs", type=Path, help="folder of benchmarks.md; update the page and its plot")
+    arguments = parser.parse_args()
     records: list[Record] = []
     failed = False
-    for scenario, kind in chosen(set(told.only), told.most, told.rounds):
+    for scenario, kind in select_runs(set(arguments.only), arguments.most, arguments.rounds):
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                for record in live(scenario, kind, Path(scratch)):
+                for record in run_scenario(scenario, kind, Path(scratch)):
                     records.append(record)
                     print(report.line(record), flush=True)
-            except Failed as error:
-                failed |= not isinstance(error, TooLong)
+            except CommandError as error:
+                failed |= not isinstance(error, CommandTimeout)
                 print(f"{scenario.name}: {kind.name} {scenario.count}: {error}", flush=True)
-            except KeyboardInterrupt:  # what was measured until then is told
+            except KeyboardInterrupt:  # report the measurements up to now
                 failed = True
                 break
     results = Results(records)
     print(report.tables(results))
-    told.result.parent.mkdir(parents=True, exist_ok=True)
-    told.result.write_text(json.dumps(report.result(results), indent=1))
-    if told.docs:
-        report.document(results, told.docs)
+    arguments.result.parent.mkdir(parents=True, exist_ok=True)
+    arguments.result.write_text(json.dumps(report.result(results), indent=1))
+    if arguments.docs:
+        report.update_page(results, arguments.docs)
     raise SystemExit(failed)
 
 

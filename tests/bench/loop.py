@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an item of a loop costs, directly and the ordinary way: run by make bench, against an edge that it starts."""
+"""Benchmark an item of a loop, in process and in ordinary execution, on a new edge. Run by make bench."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ PLAY = """
         vars: {NUMBER: "{{ item }}"}
       loop: "{{ range(count | int) | list }}"
 """
-WAYS = (("direct", "true", 101), ("ordinary", "false", 11))
+MODES = (("direct", "true", 101), ("ordinary", "false", 11))
 ROUNDS = 3
 
 
-def seconds(folder: pathlib.Path, environment: dict[str, str], direct: str, count: int) -> float:
-    """Run the play over C(count) Workers and return how long it took."""
+def seconds(folder: pathlib.Path, environment: dict[str, str], in_process: str, count: int) -> float:
+    """Run the play over C(count) Workers and return its duration in seconds."""
     command = [
         "ansible-playbook",
         "-i",
@@ -44,7 +44,7 @@ def seconds(folder: pathlib.Path, environment: dict[str, str], direct: str, coun
         "local",
         "play.yml",
         "-e",
-        f"tenantry_in_process={direct}",
+        f"tenantry_in_process={in_process}",
         "-e",
         f"count={count}",
     ]
@@ -54,7 +54,7 @@ def seconds(folder: pathlib.Path, environment: dict[str, str], direct: str, coun
 
 
 def main() -> None:
-    """Measure the items of a loop in which nothing changes: the difference between a long loop and one of a single item."""
+    """Measure an unchanged item: the difference between a long loop and a single item, per item."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         (folder / "play.yml").write_text(PLAY)
@@ -66,18 +66,19 @@ def main() -> None:
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         }
         try:
-            seconds(folder, environment, "true", max(count for _name, _direct, count in WAYS))
+            seconds(folder, environment, "true", max(count for _name, _direct, count in MODES))
             cost = {}
-            for name, direct, count in WAYS:
+            for name, in_process, count in MODES:
                 runs = [
-                    seconds(folder, environment, direct, count) - seconds(folder, environment, direct, 1)
+                    seconds(folder, environment, in_process, count) - seconds(folder, environment, in_process, 1)
                     for _round in range(ROUNDS)
                 ]
                 cost[name] = 1000 * sorted(runs)[ROUNDS // 2] / (count - 1)
         finally:
             edge.stop()
     print(
-        f"an unchanged namespaced_worker in a loop: {cost['direct']:.1f} ms directly, {cost['ordinary']:.0f} ms the ordinary way"
+        f"an unchanged namespaced_worker in a loop: {cost['direct']:.1f} ms in process, "
+        f"{cost['ordinary']:.0f} ms in ordinary execution"
     )
     print(json.dumps({"loop_item_ms": cost}))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lines over two logarithmic axes, as SVG: the same figures make the same bytes, and it can be read on light and on dark."""
+"""Draw line plots with two logarithmic axes as SVG. The output is deterministic and adapts to light and dark mode."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Line:
-    """Points of one colour. All lines of a label have the same."""
+    """A line. All lines of a label have the same color."""
 
     label: str
-    colour: str
+    color: str
     dashes: str
     points: Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A plot of its own beside the others."""
+    """A plot in a row of plots."""
 
     title: str
     unit: str
@@ -38,14 +38,14 @@ class Panel:
 
 
 class Scale:
-    """Powers of ten, from below the least value to above the greatest, along so many pixels."""
+    """A logarithmic axis in powers of ten that covers all values, from one pixel position to another."""
 
     def __init__(self, values: Sequence[float], start: float, end: float) -> None:
         self.first = math.floor(math.log10(min(values)))
         self.last = max(math.ceil(math.log10(max(values))), self.first + 1)
         self.start, self.end = start, end
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         return round(
             self.start + (self.end - self.start) * (math.log10(value) - self.first) / (self.last - self.first), 1
         )
@@ -56,8 +56,8 @@ class Scale:
 
 
 def text(x: float, y: float, words: str, **attributes: str) -> str:
-    told = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in attributes.items())
-    return f'<text x="{x}" y="{y}"{told}>{escape(words)}</text>'
+    attribute_text = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in attributes.items())
+    return f'<text x="{x}" y="{y}"{attribute_text}>{escape(words)}</text>'
 
 
 def stroke(xs: Sequence[float], ys: Sequence[float], attributes: str) -> str:
@@ -65,49 +65,50 @@ def stroke(xs: Sequence[float], ys: Sequence[float], attributes: str) -> str:
 
 
 def panel(plot: Panel, offset: float, axis: str) -> list[str]:
-    """One plot, so many pixels from the left."""
+    """Draw a plot at a horizontal offset in pixels."""
     points = [point for line in plot.lines for point in line.points]
     across = Scale([x for x, _y in points], offset + LEFT, offset + WIDTH - RIGHT)
     up = Scale([y for _x, y in points], HEIGHT - BOTTOM, TOP)
-    drawn = [
+    elements = [
         text(offset + LEFT, TOP - 16, plot.title, **{"class": "title"}),
         text((across.start + across.end) / 2, HEIGHT - 14, axis, text_anchor="middle"),
     ]
     for tick in across.ticks:
-        x = across.place(tick)
-        drawn += [
+        x = across.position(tick)
+        elements += [
             stroke((x, x), (up.start, up.end), 'class="grid"'),
             text(x, HEIGHT - BOTTOM + 18, f"{tick:,g}", text_anchor="middle"),
         ]
     for tick in up.ticks:
-        y = up.place(tick)
-        drawn += [
+        y = up.position(tick)
+        elements += [
             stroke((across.start, across.end), (y, y), 'class="grid"'),
             text(across.start - 8, y + 4, f"{tick:,g}{plot.unit}", text_anchor="end"),
         ]
     for line in plot.lines:
-        xs, ys = [across.place(x) for x, _y in line.points], [up.place(y) for _x, y in line.points]
-        drawn.append(stroke(xs, ys, f'stroke="{line.colour}" stroke-width="2" stroke-dasharray="{line.dashes}"'))
-        drawn += [f'<circle cx="{x}" cy="{y}" r="3" fill="{line.colour}"/>' for x, y in zip(xs, ys, strict=True)]
-    return drawn
+        xs, ys = [across.position(x) for x, _y in line.points], [up.position(y) for _x, y in line.points]
+        elements.append(stroke(xs, ys, f'stroke="{line.color}" stroke-width="2" stroke-dasharray="{line.dashes}"'))
+        elements += [f'<circle cx="{x}" cy="{y}" r="3" fill="{line.color}"/>' for x, y in zip(xs, ys, strict=True)]
+    return elements
 
 
 def draw(panels: Sequence[Panel], axis: str, kinds: Sequence[tuple[str, str]]) -> str:
-    """Plots beside each other, and below them what the colours and, by label, the dashes mean."""
-    lines = {line.label: f'stroke="{line.colour}"' for plot in panels for line in plot.lines}
+    """Draw plots in a row, and below them a legend of the colors and dashes."""
+    lines = {line.label: f'stroke="{line.color}"' for plot in panels for line in plot.lines}
     legend = [*lines.items(), *((label, f'stroke="#888" stroke-dasharray="{dashes}"') for label, dashes in kinds)]
-    drawn = [piece for number, plot in enumerate(panels) for piece in panel(plot, number * WIDTH, axis)]
+    elements = [piece for number, plot in enumerate(panels) for piece in panel(plot, number * WIDTH, axis)]
     x, y = 24, HEIGHT + 8
     for label, attributes in legend:
-        drawn += [stroke((x, x + 24), (y, y), f'{attributes} stroke-width="2"'), text(x + 30, y + 4, label)]
+        elements += [stroke((x, x + 24), (y, y), f'{attributes} stroke-width="2"'), text(x + 30, y + 4, label)]
         x += 60 + 7 * len(label)
     width, height = len(panels) * WIDTH, HEIGHT + LEGEND
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            f'width="{width}" height="{height}" role="img">',
             f"<style>{STYLE}\n</style>",
             f'<rect class="paper" width="{width}" height="{height}"/>',
-            *drawn,
+            *elements,
             "</svg>",
             "",
         ]

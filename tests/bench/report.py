@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the measures of a fleet are told: on a terminal, in JSON, in the documentation and as a plot."""
+"""Report the measurements of a fleet: on a terminal, as JSON, in the documentation and as a plot."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import plot
 from measuring import Measure
 from targets import TARGETS, Record, Results, Target
 
-#: The scenarios that show how the cost grows, with an API that answers at once and with one that is 100 ms away.
+#: The scenarios that show scaling, with an API without delay and with a delay of 100 ms.
 NEAR = ("ten", "hundred", "thousand", "ten thousand")
 FAR = ("far ten", "far hundred", "far thousand")
-#: What a table and a plot call the contenders.
+#: Names of the contenders in tables and plots.
 COLUMNS = {
     "list": "the role, a list",
     "file": "the role, a file",
@@ -30,7 +30,7 @@ COLUMNS = {
     "wrangler": "wrangler",
     "loop": "a module in a loop",
 }
-COLOURS = {
+COLORS = {
     "file": ("the role", "#2f81f7"),
     "alchemy": ("alchemy", "#e8710a"),
     "alchemy at once": ("alchemy, all at once", "#db61a2"),
@@ -45,34 +45,37 @@ Row = Sequence[str]
 
 
 def line(record: Record) -> str:
-    """An operation that has just ended."""
-    return f"{record.scenario}: {record.contender} {record.count}, {record.operation}: {told(record.measure)}"
+    """Format a completed operation."""
+    return f"{record.scenario}: {record.contender} {record.count}, {record.operation}: {format_measure(record.measure)}"
 
 
-def told(measure: Measure) -> str:
+def format_measure(measure: Measure) -> str:
     refused = f", {measure.refused} refused" if measure.refused else ""
-    return f"{measure.requests} requests{refused}, {measure.seconds:.1f} s, {measure.cpu:.1f} s of CPU, {measure.megabytes:.0f} MB"
+    return (
+        f"{measure.requests} requests{refused}, {measure.seconds:.1f} s, {measure.cpu:.1f} s of CPU, "
+        f"{measure.megabytes:.0f} MB"
+    )
 
 
 def medians(results: Results) -> list[Row]:
-    """A row for each operation, with the medians of its rounds."""
+    """Return a row per operation with the medians of its rounds."""
     rows: list[Row] = []
     for labels in dict.fromkeys(
         (record.scenario, record.contender, record.count, record.operation) for record in results.records
     ):
-        chosen: dict[str, Any] = dict(zip(("scenario", "contender", "count", "operation"), labels, strict=True))
-        figures = [form.format(results.median(figure, **chosen)) for figure, form in FIGURES.items()]
-        rows.append([*map(str, labels), str(len(results.those(**chosen))), *figures])
+        selection: dict[str, Any] = dict(zip(("scenario", "contender", "count", "operation"), labels, strict=True))
+        figures = [form.format(results.median(figure, **selection)) for figure, form in FIGURES.items()]
+        rows.append([*map(str, labels), str(len(results.matching(**selection))), *figures])
     return rows
 
 
 def reached(results: Results) -> list[Row]:
-    """A row for each target."""
-    return [[target.what, target.limit, *verdict(target, results)] for target in TARGETS]
+    """Return a row per target."""
+    return [[target.name, target.limit, *verdict(target, results)] for target in TARGETS]
 
 
 def verdict(target: Target, results: Results) -> Row:
-    """What it may be at most, what it is, and whether that is well."""
+    """Return the limit, the measured value, and whether the target is met."""
     pair = target.worst(results)
     return (
         ["", "", "not measured"]
@@ -82,12 +85,12 @@ def verdict(target: Target, results: Results) -> Row:
 
 
 def number(value: float) -> str:
-    """Two decimals at most."""
+    """Format a number with at most two decimals."""
     return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def tables(results: Results) -> str:
-    """Both tables as a person reads them."""
+    """Format both tables as text."""
     measured = aligned(
         [
             ["scenario", "contender", "N", "operation", "rounds", "requests", "of 429", "seconds", "CPU s", "MB"],
@@ -98,7 +101,7 @@ def tables(results: Results) -> str:
 
 
 def aligned(rows: Sequence[Row]) -> str:
-    """Columns, numbers to the right."""
+    """Align columns, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     right = [
         all(cell.replace(".", "").replace(",", "").isdigit() for cell in column[1:] if cell)
@@ -109,12 +112,12 @@ def aligned(rows: Sequence[Row]) -> str:
 
 
 def machine() -> str:
-    """What was measured on."""
+    """Describe the machine."""
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, ansible-core {version('ansible-core')}"
 
 
 def result(results: Results) -> dict[str, Any]:
-    """Everything, as JSON."""
+    """Return all results for the JSON file."""
     return {
         "machine": machine(),
         "records": [asdict(record) for record in results.records],
@@ -130,16 +133,16 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
 
 
-def among(results: Results, scenarios: Sequence[str]) -> Results:
+def in_scenarios(results: Results, scenarios: Sequence[str]) -> Results:
     return Results(record for record in results.records if record.scenario in scenarios)
 
 
-def beside_each_other(results: Results) -> list[Row]:
-    """A row for each operation on so many tenants, a column for each contender, requests and seconds in the cells."""
-    columns = [contender for contender in COLUMNS if results.those(contender=contender)]
+def comparison_table(results: Results) -> list[Row]:
+    """Return requests and seconds as a table: a row per number of tenants and operation, a column per contender."""
+    columns = [contender for contender in COLUMNS if results.matching(contender=contender)]
     rows: list[Row] = [["tenants", "", *(COLUMNS[contender] for contender in columns)]]
     for count in sorted({record.count for record in results.records}):
-        for operation in dict.fromkeys(record.operation for record in results.those(count=count)):
+        for operation in dict.fromkeys(record.operation for record in results.matching(count=count)):
             rows.append(
                 [
                     f"{count:,}",
@@ -156,45 +159,47 @@ def cell(results: Results, **labels: Any) -> str:
 
 
 def curves(results: Results, figure: str) -> list[plot.Line]:
-    """A figure against the number of tenants, of each contender, for each operation that is drawn."""
+    """Return the lines of a figure over the number of tenants, per contender and plotted operation."""
     lines = []
-    for contender, (label, colour) in COLOURS.items():
+    for contender, (label, color) in COLORS.items():
         for operation, dashes in DASHES.items():
-            counts = sorted({record.count for record in results.those(contender=contender, operation=operation)})
+            counts = sorted({record.count for record in results.matching(contender=contender, operation=operation)})
             points = [
                 (count, results.median(figure, contender=contender, operation=operation, count=count) or 0)
                 for count in counts
             ]
-            lines += [plot.Line(label, colour, dashes, points)] if points else []
+            lines += [plot.Line(label, color, dashes, points)] if points else []
     return lines
 
 
-def picture(results: Results) -> str:
-    """Requests, and seconds near and far."""
-    wanted = (
+def draw_plots(results: Results) -> str:
+    """Draw requests and seconds, without and with latency."""
+    panels_spec = (
         ("Requests", "", NEAR, "requests"),
         ("Seconds", " s", NEAR, "seconds"),
         ("Seconds, 100 ms away", " s", FAR, "seconds"),
     )
     panels = [
-        plot.Panel(title, unit, curves(among(results, scenarios), figure)) for title, unit, scenarios, figure in wanted
+        plot.Panel(title, unit, curves(in_scenarios(results, scenarios), figure))
+        for title, unit, scenarios, figure in panels_spec
     ]
     return plot.draw([panel for panel in panels if panel.lines], "tenants", list(DASHES.items()))
 
 
-def document(results: Results, folder: Path) -> None:
+def update_page(results: Results, folder: Path) -> None:
     """Update the plot, and the page between its markers."""
-    (folder / "fleets.svg").write_text(picture(results))
+    (folder / "fleets.svg").write_text(draw_plots(results))
     page = folder / "benchmarks.md"
     before, _old, rest = page.read_text().partition(BEGIN)
     _old, _end, after = rest.partition(END)
     floor = results.median("seconds", scenario="floor")
-    told = [
-        f"On {machine()}.{f' A playbook that does nothing takes {floor:.1f} s.' if floor else ''} The API answers at once:",
-        markdown(beside_each_other(among(results, NEAR))),
+    empty_play = f" A playbook that does nothing takes {floor:.1f} s." if floor else ""
+    sections = [
+        f"On {machine()}.{empty_play} The API answers at once:",
+        markdown(comparison_table(in_scenarios(results, NEAR))),
         "Each answer of the API takes 100 ms:",
-        markdown(beside_each_other(among(results, FAR))),
+        markdown(comparison_table(in_scenarios(results, FAR))),
         "Targets:",
         markdown([["", "limit", "limit at this size", "measured", "met"], *reached(results)]),
     ]
-    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(told) + f"\n\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(sections) + f"\n\n{END}{after}")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What tenants take of the memory: 10,000 visited in turn of whom few stay loaded, and 1,000 who all do: run by make bench."""
+"""Benchmark the memory of tenants: 10,000 visited in turn with few loaded, and 1,000 all loaded. Run by make bench."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 from edge_process import Edge, Platform
 from soak import memory_mb
 
-IN_TURN, LOADED, RESIDENT, STEPS = 10_000, 400, 1_000, 10
+VISITED, LOADED, RESIDENT, STEPS = 10_000, 400, 1_000, 10
 TENANT = "export default {{ fetch: () => new Response('tenant {}') }};"
 
 
-def visited(edge: Edge, count: int) -> list[float]:
-    """Upload tenants and visit each; megabytes of the edge after each tenth of them."""
+def visit_tenants(edge: Edge, count: int) -> list[float]:
+    """Upload tenants and visit each. Return the memory of the edge in MB after each tenth of the visits."""
     platform, megabytes = Platform(edge), []
     for number in range(count):
         platform.deploy_tenant(f"t{number}", TENANT.format(number))
     for step in range(STEPS):
         for number in range(step * count // STEPS, (step + 1) * count // STEPS):
-            answer = platform.get(f"t{number}")
-            if answer.text != f"tenant {number}":
-                raise SystemExit(f"tenant {number}: {answer.status_code} {answer.text}")
+            response = platform.get(f"t{number}")
+            if response.text != f"tenant {number}":
+                raise SystemExit(f"tenant {number}: {response.status_code} {response.text}")
         megabytes.append(memory_mb(edge.children()["edge"]))
     return megabytes
 
 
 def main() -> None:
-    """A line for each."""
+    """Print a line per case."""
     found = {}
-    for name, count, loaded in (("visited in turn", IN_TURN, LOADED), ("resident", RESIDENT, RESIDENT + 10)):
+    for name, count, loaded in (("visited in turn", VISITED, LOADED), ("resident", RESIDENT, RESIDENT + 10)):
         with tempfile.TemporaryDirectory() as scratch:
             edge = Edge(pathlib.Path(scratch) / "data", "--max-isolates", str(loaded))
             start = time.perf_counter()
             try:
-                found[name] = visited(edge, count)
+                found[name] = visit_tenants(edge, count)
             finally:
                 edge.stop()
         print(
-            f"{count:6} tenants {name:16} of whom {min(count, loaded):5} stay loaded: MB {' '.join(f'{one:.0f}' for one in found[name])}; "
+            f"{count:6} tenants {name:16}, {min(count, loaded):5} loaded: "
+            f"MB {' '.join(f'{value:.0f}' for value in found[name])}; "
             f"{time.perf_counter() - start:.0f} s",
             flush=True,
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each step of a request costs: static Workers on workerd alone, and Workers on the local edge, side by side: run by make bench."""
+"""Benchmark the steps of a request: Workers on plain workerd, and on the local edge. Run by make bench."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ sys.path.insert(0, str(FILES))
 from local_edge import sockets
 
 ROUNDS, SECONDS, CONNECTIONS = 7, 2, 16
-#: The longest chain: as many steps as from the edge to a tenant.
+#: Length of the longest chain, as many steps as from the edge to a tenant.
 BINDINGS = 3
 HELLO = "export default { fetch() { return new Response('hello'); } };"
 NEXT = "export default { fetch(request, env) { return env.NEXT.fetch(request); } };"
-ROUTER = "export default { fetch(request, env) { return env.TENANTS.get(request.headers.get('host').split('.')[0]).fetch(request); } };"
-LOOKING = """export default { async fetch(request, env) {
+ROUTER = """export default { fetch(request, env) {
+  return env.TENANTS.get(request.headers.get('host').split('.')[0]).fetch(request);
+} };"""
+LOOKUP_ROUTER = """export default { async fetch(request, env) {
   return env.TENANTS.get(await env.RECORDS.get(request.headers.get('host'))).fetch(request);
 } };"""
 STATIC = """using Workerd = import "/workerd/workerd.capnp";
@@ -41,7 +43,7 @@ SERVICE = """(name = "{name}", worker = (compatibilityDate = "2026-11-01", bindi
 
 
 class Chain:
-    """Static Workers on a workerd as it is: one that answers, and some before it whose service bindings lead to the next."""
+    """Static Workers on plain workerd: one that responds, and a chain of service bindings that leads to it."""
 
     def __init__(self, folder: pathlib.Path, length: int) -> None:
         self.listeners = [sockets.listen("127.0.0.1", 0) for _one in range(length)]
@@ -68,12 +70,12 @@ class Chain:
         )
 
     def url(self, step: int) -> str:
-        """Where the Worker answers that has so many before it to ask."""
+        """Return the URL of the Worker with the given number of bindings to the responding one."""
         return sockets.url(self.listeners[step])
 
 
 def platform(edge: Edge) -> dict[str, str]:
-    """Workers on the edge; the host of each by what is on the way."""
+    """Deploy Workers on the edge. Return the host of each path."""
     edge.call("POST", "/workers/dispatch/namespaces", json={"name": "bench"})
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "records"})["id"]
     edge.call(
@@ -83,7 +85,9 @@ def platform(edge: Edge) -> dict[str, str]:
     edge.deploy("tenant", HELLO, namespace="bench")
     edge.deploy("plain", HELLO)
     edge.deploy("router", ROUTER, bindings=[tenants])
-    edge.deploy("lookup", LOOKING, bindings=[tenants, {"name": "RECORDS", "type": "kv_namespace", "namespace_id": kv}])
+    edge.deploy(
+        "lookup", LOOKUP_ROUTER, bindings=[tenants, {"name": "RECORDS", "type": "kv_namespace", "namespace_id": kv}]
+    )
     for pattern, script in (
         ("plain.example.com/*", "plain"),
         ("*.example.com/*", "router"),
@@ -98,20 +102,20 @@ def platform(edge: Edge) -> dict[str, str]:
 
 
 def rate(url: str, host: str) -> float:
-    """Requests a second."""
-    said = subprocess.run(
+    """Return the requests per second."""
+    output = subprocess.run(
         ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "-H", f"Host: {host}", url],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    if "Non-2xx" in said:
-        raise SystemExit(f"{host}: {said}")
-    return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
+    if "Non-2xx" in output:
+        raise SystemExit(f"{host}: {output}")
+    return float(re.findall(r"Requests/sec:\s+([\d.]+)", output)[0])
 
 
 def main() -> None:
-    """The medians of several rounds, taken in turn so that a noisy machine disturbs all alike."""
+    """Print the medians of several rounds. Paths alternate, so that noise on the machine affects all of them."""
     if not shutil.which("wrk"):
         raise SystemExit("wrk is missing: apt install wrk")
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many uploads a second the local edge takes, of code that it has validated before and of new code: run by make bench."""
+"""Benchmark uploads per second to the local edge, of code validated before and of new code. Run by make bench."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ METADATA = json.dumps(
 )
 BODY = (
     '--part\r\nContent-Disposition: form-data; name="metadata"\r\nContent-Type: application/json\r\n\r\n{metadata}\r\n'
-    '--part\r\nContent-Disposition: form-data; name="index.js"; filename="index.js"\r\nContent-Type: application/javascript+module\r\n\r\n'
+    '--part\r\nContent-Disposition: form-data; name="index.js"; filename="index.js"\r\n'
+    "Content-Type: application/javascript+module\r\n\r\n"
     "export default {{ fetch: (request, env) => Response.json({{ code: '{code}', plan: env.PLAN }}) }};\r\n--part--\r\n"
 )
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "multipart/form-data; boundary=part"}
 
 
 class Client(threading.local):
-    """A connection for each thread: the client must not be what is measured, so the bodies are made beforehand."""
+    """A client with a connection per thread. Bodies are prepared beforehand, so that only the edge is measured."""
 
     def __init__(self, url: str) -> None:
         self.base = urllib.parse.urlsplit(url)
@@ -56,7 +57,7 @@ class Client(threading.local):
 
 
 def rate(client: Client, codes: Iterable[str]) -> float:
-    """Upload each code under a name of its own; uploads a second."""
+    """Upload each code under its own name. Return the uploads per second."""
     uploads = [
         (f"tenant-{number}", BODY.format(metadata=METADATA, code=code).encode()) for number, code in enumerate(codes)
     ]
@@ -67,7 +68,7 @@ def rate(client: Client, codes: Iterable[str]) -> float:
 
 
 def main() -> None:
-    """The median of several rounds of each kind."""
+    """Print the median of several rounds of each kind."""
     with tempfile.TemporaryDirectory() as scratch:
         edge = Edge(pathlib.Path(scratch) / "data")
         try:
@@ -84,9 +85,7 @@ def main() -> None:
             }
         finally:
             edge.stop()
-    print(
-        f"uploads a second: {rates['validated']:.0f} of code that was validated before, {rates['new']:.0f} of new code"
-    )
+    print(f"uploads per second: {rates['validated']:.0f} of code validated before, {rates['new']:.0f} of new code")
     print(json.dumps({"uploads_per_second": rates}))
 
 

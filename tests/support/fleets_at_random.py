@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Random fleets, declared again and again while others meddle: three that are told the same and must end as the same.
+"""Random fleets, declared repeatedly with external changes. Three equal declarations must give equal results.
 
-One goes by what its ledger remembers, one reads everything, one has a ledger and shows its diff.
+One fleet uses a ledger, one reads all content, and one uses a ledger and a diff.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Options = dict[str, t.Any]
 Dice = random.Random
 SITES = pathlib.Path(__file__).parents[1] / "unit" / "sites"
 NAMES = ("a", "b", "c")
-STAMP = re.compile(r"^tenantry\.1\.")
+FINGERPRINT_TAG = re.compile(r"^tenantry\.1\.")
 CODES = [
     f"export default {{ fetch: () => new Response('{word}') }}; export class Room {{}}; export class Hall {{}}"
     for word in ("one", "two")
 ]
 DEFAULTS: Options = {"content": CODES[0], "compatibility_date": "2026-11-01"}
-FLEETS: dict[str, Options] = {  # dispatch namespace -> how it goes about it
+FLEETS: dict[str, Options] = {  # dispatch namespace -> options
     "noted": {"diff": False, "routing_kv": {"title": "noted"}},
     "read": {"diff": False, "drift_detection": "content"},
     "shown": {"diff": True, "routing_kv": {"title": "shown"}},
 }
 LEDGER = "tenantry/ledger/mine"
-NO_LEDGERS = (
+INVALID_LEDGERS = (
     "",
     "null",
     "[]",
@@ -48,7 +48,7 @@ NO_LEDGERS = (
 )
 
 
-# -- what is declared --------------------------------------------------------------------------------------------------
+# -- declarations ------------------------------------------------------------------------------------------------------
 
 
 def _named(dice: Dice, names: t.Sequence[str], values: t.Sequence[t.Any]) -> Options:
@@ -84,7 +84,7 @@ def _assets(dice: Dice) -> Options:
     return {"directory": str(SITES / dice.choice(["before", "after"])), **more}
 
 
-def one_of(*values: t.Any) -> t.Callable[[Dice], t.Any]:
+def choice_of(*values: t.Any) -> t.Callable[[Dice], t.Any]:
     return lambda dice: dice.choice(values)
 
 
@@ -94,71 +94,71 @@ OPTIONS: dict[str, t.Callable[[Dice], t.Any]] = {
     "vars": lambda dice: _named(dice, ["PLAN", "SEATS", "KEY", "CONFIG"], ["pro", "free", 1, True, {"x": 1}, None]),
     "bindings": _bindings,
     "secrets": lambda dice: _named(dice, ["KEY", "TOKEN", "BY_HAND"], ["secret-value-1", "secret-value-2", None]),
-    "unmanaged_bindings": one_of("keep", "remove"),
+    "unmanaged_bindings": choice_of("keep", "remove"),
     "tags": lambda dice: dice.sample(["x", "y", "z"], dice.randrange(3)),
-    "compatibility_flags": one_of(["nodejs_compat"], [], ["nodejs_compat", "nodejs_als"]),
-    "limits": one_of({"cpu_ms": 50}, {"cpu_ms": 60, "subrequests": 20}, {}),
-    "observability": one_of(
+    "compatibility_flags": choice_of(["nodejs_compat"], [], ["nodejs_compat", "nodejs_als"]),
+    "limits": choice_of({"cpu_ms": 50}, {"cpu_ms": 60, "subrequests": 20}, {}),
+    "observability": choice_of(
         {"enabled": True},
         {"enabled": True, "head_sampling_rate": 0.5},
         {"enabled": False},
         {"enabled": True, "logs": LOGS},
     ),
-    "cache_options": one_of({"enabled": True}, {"enabled": False}, {"enabled": True, "cross_version_cache": True}),
-    "placement": one_of({"mode": "smart"}, {}),
-    "logpush": one_of(True, False),
-    "tail_consumers": one_of([{"service": "tail"}], []),
-    "usage_model": one_of("standard"),
+    "cache_options": choice_of({"enabled": True}, {"enabled": False}, {"enabled": True, "cross_version_cache": True}),
+    "placement": choice_of({"mode": "smart"}, {}),
+    "logpush": choice_of(True, False),
+    "tail_consumers": choice_of([{"service": "tail"}], []),
+    "usage_model": choice_of("standard"),
     "assets": _assets,
-    "migrations": one_of(MIGRATIONS[:1], MIGRATIONS),
-    "content": one_of(*CODES),
-    "compatibility_date": one_of("2026-10-01", "2026-11-01"),
+    "migrations": choice_of(MIGRATIONS[:1], MIGRATIONS),
+    "content": choice_of(*CODES),
+    "compatibility_date": choice_of("2026-10-01", "2026-11-01"),
 }
 NEVER_NULL = ("unmanaged_bindings", "usage_model", "migrations", "content", "compatibility_date")
 
 
-def some(dice: Dice, odds: float) -> Options:
-    """Return options of one Worker, some of them null."""
+def random_options(dice: Dice, odds: float) -> Options:
+    """Return random options of one Worker, some of them null."""
     chosen = {name: make(dice) for name, make in OPTIONS.items() if dice.random() < odds}
     return {name: None if name not in NEVER_NULL and dice.random() < 0.15 else value for name, value in chosen.items()}
 
 
-# -- what others do ----------------------------------------------------------------------------------------------------
+# -- external changes --------------------------------------------------------------------------------------------------
 
 
-class Other:
-    """Somebody who changes a Worker by other means, in one namespace."""
+class ExternalClient:
+    """A client that changes a Worker of one namespace outside the playbook."""
 
     def __init__(self, edge: Edge, namespace: str, name: str) -> None:
         self._headers = {"Authorization": f"Bearer {edge.token}"}
         self._url = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/{namespace}/scripts/{name}"
 
-    def send(self, method: str, what: str = "", **how: t.Any) -> t.Any:
-        """Send a request, which may be refused, and return the result."""
-        answer = requests.request(method, self._url + what, headers=self._headers, timeout=10, **how)
-        return answer.json().get("result") if answer.content else None
+    def send(self, method: str, path: str = "", **options: t.Any) -> t.Any:
+        """Send a request, which may fail, and return the result."""
+        response = requests.request(method, self._url + path, headers=self._headers, timeout=10, **options)
+        return response.json().get("result") if response.content else None
 
     def patch(self, change: Options) -> None:
         self.send("PATCH", "/settings", files={"settings": (None, json.dumps(change), "application/json")})
 
 
-def _sets_a_secret(other: Other, dice: Dice) -> None:
+def _sets_a_secret(other: ExternalClient, dice: Dice) -> None:
     other.send(
         "PUT", "/secrets", json={"name": dice.choice(["BY_HAND", "KEY"]), "text": "by hand", "type": "secret_text"}
     )
 
 
-def _removes_a_secret(other: Other, dice: Dice) -> None:
+def _removes_a_secret(other: ExternalClient, dice: Dice) -> None:
     other.send("DELETE", "/secrets/" + dice.choice(["BY_HAND", "KEY", "TOKEN"]))
 
 
-def _tags(other: Other, dice: Dice) -> None:
-    stamped = dice.random() < 0.7
-    there = [tag for tag in other.send("GET", "/tags") or [] if stamped or not STAMP.match(tag)]
-    other.send("PUT", "/tags", json=[*there, "theirs"][:8])
+def _tags(other: ExternalClient, dice: Dice) -> None:
+    keep_fingerprint = dice.random() < 0.7
+    current = [tag for tag in other.send("GET", "/tags") or [] if keep_fingerprint or not FINGERPRINT_TAG.match(tag)]
+    other.send("PUT", "/tags", json=[*current, "theirs"][:8])
 
 
-def _sets(other: Other, dice: Dice) -> None:
+def _sets(other: ExternalClient, dice: Dice) -> None:
     other.patch(
         dice.choice(
             [
@@ -170,16 +170,16 @@ def _sets(other: Other, dice: Dice) -> None:
     )
 
 
-def _binds(other: Other, dice: Dice) -> None:
-    there = [
+def _binds(other: ExternalClient, dice: Dice) -> None:
+    current = [
         {"name": one["name"], "type": "inherit"}
         for one in other.send("GET", "/bindings") or []
         if one["name"] != "THEIRS"
     ]
-    other.patch({"bindings": [*there, {"name": "THEIRS", "type": "plain_text", "text": "theirs"}]})
+    other.patch({"bindings": [*current, {"name": "THEIRS", "type": "plain_text", "text": "theirs"}]})
 
 
-def _uploads(other: Other, dice: Dice) -> None:
+def _uploads(other: ExternalClient, dice: Dice) -> None:
     metadata = {
         "main_module": "w.js",
         "compatibility_date": "2026-01-01",
@@ -190,11 +190,11 @@ def _uploads(other: Other, dice: Dice) -> None:
     other.send("PUT", files={"metadata": (None, json.dumps(metadata), "application/json"), "w.js": module})
 
 
-def _deletes(other: Other, dice: Dice) -> None:
+def _deletes(other: ExternalClient, dice: Dice) -> None:
     other.send("DELETE")
 
 
-ACTS: tuple[t.Callable[[Other, Dice], None], ...] = (
+EXTERNAL_CHANGES: tuple[t.Callable[[ExternalClient, Dice], None], ...] = (
     _sets_a_secret,
     _removes_a_secret,
     _tags,
@@ -205,27 +205,27 @@ ACTS: tuple[t.Callable[[Other, Dice], None], ...] = (
 )
 
 
-def meddle(edge: Edge, dice: Dice) -> str:
-    """Have somebody do the same to a Worker in every namespace, and return what."""
-    act, name, seed = dice.choice(ACTS), dice.choice(NAMES), dice.random()
+def change_externally(edge: Edge, dice: Dice) -> str:
+    """Make the same external change to a Worker in every namespace. Return its description."""
+    change, name, seed = dice.choice(EXTERNAL_CHANGES), dice.choice(NAMES), dice.random()
     for namespace in FLEETS:
-        act(Other(edge, namespace, name), Dice(seed))
-    return f"{act.__name__} {name}"
+        change(ExternalClient(edge, namespace, name), Dice(seed))
+    return f"{change.__name__} {name}"
 
 
-def spoil(run: Runner, dice: Dice) -> str:
-    """Make something else of the ledgers, and return what."""
-    odd = dice.choice(NO_LEDGERS)
+def corrupt_ledgers(run: Runner, dice: Dice) -> str:
+    """Overwrite the ledgers with invalid content. Return a description."""
+    invalid = dice.choice(INVALID_LEDGERS)
     for title in ("noted", "shown"):
-        run.ok("kv_entries", title=title, entries=[{"key": LEDGER, "value": odd}])
-    return f"the ledger is {odd!r}"
+        run.ok("kv_entries", title=title, entries=[{"key": LEDGER, "value": invalid}])
+    return f"the ledger is {invalid!r}"
 
 
-# -- what becomes of them ----------------------------------------------------------------------------------------------
+# -- results -----------------------------------------------------------------------------------------------------------
 
 
 def state(edge: Edge, namespace: str) -> dict[str, Options]:
-    """Return everything that the edge holds of the Workers of a namespace, values of secrets too, but for when it was written."""
+    """Return the stored state of the Workers of a namespace, including secret values, without times."""
     found = {}
     for row in edge.store.all("select * from scripts where namespace = ?", namespace):
         tags = [one["tag"] for one in edge.store.all("select tag from tags where script = ?", row["id"])]
@@ -234,7 +234,7 @@ def state(edge: Edge, namespace: str) -> dict[str, Options]:
             "code": row["etag"],
             "settings": json.loads(row["config"]),
             "extras": {key: value for key, value in json.loads(row["extras"]).items() if key != "deployed"},
-            "tags": sorted("stamp" if STAMP.match(tag) else tag for tag in tags),
+            "tags": sorted("stamp" if FINGERPRINT_TAG.match(tag) else tag for tag in tags),
             "bindings": sorted(
                 [one["name"], one["type"], one["spec"], edge.store.unseal(one["value"]) or ""] for one in bound
             ),
@@ -242,14 +242,14 @@ def state(edge: Edge, namespace: str) -> dict[str, Options]:
     return found
 
 
-def neutral(value: t.Any) -> t.Any:
-    """Return what was said or done without the namespace and the ids in it."""
+def normalize(value: t.Any) -> t.Any:
+    """Replace the names of namespaces and the ids in a value."""
     text = re.sub(rf"(namespaces/|namespace ')({'|'.join(FLEETS)})", r"\1*", json.dumps(value))
     return json.loads(re.sub(r"\b[0-9a-f]{32}\b", "id", text))
 
 
 def prepare(run: Runner, edge: Edge) -> None:
-    """Make what the Workers stand on."""
+    """Create the objects that the Workers need."""
     for namespace in FLEETS:
         run.ok("dispatch_namespace", name=namespace)
     for title in ("noted", "shown", "Bound", "Other"):
@@ -259,7 +259,9 @@ def prepare(run: Runner, edge: Edge) -> None:
 
 
 def declare(run: Runner, edge: Edge, options: Options) -> str:
-    """Declare a fleet: what check mode foresees is done, and then nothing more. Return why it failed, if it did."""
+    """Declare a fleet. Check mode must predict the operations, and a second run must change nothing.
+
+    Return the error message, or ""."""
     predicted = run("namespaced_workers", check=True, **copy.deepcopy(options))
     edge.clear()
     real = run("namespaced_workers", **copy.deepcopy(options))
@@ -275,39 +277,39 @@ def declare(run: Runner, edge: Edge, options: Options) -> str:
 def play(
     run: Runner, edge: Edge, seed: int, rounds: int = 5, vary_behaviors: bool = False
 ) -> t.Iterator[dict[str, Options]]:
-    """Declare and meddle in turn, and yield after each round what each namespace holds. What was done is printed."""
+    """Alternate declarations and external changes. Print each round and yield the state of each namespace after it."""
     dice = Dice(seed)
     for behavior in dataclasses.fields(edge.behaviors) if vary_behaviors else ():
         edge.behaviors.set(behavior.name, dice.choice(behavior.metadata["choices"]))
     print(edge.behaviors)
     prepare(run, edge)
-    # What leaves no trace in a listing is found by who reads everything, and by nobody else. And what others change within half
-    # a minute is found by the ledger alone: who meddles leaves it as it is.
-    spoiling, meddling = dice.random() < 0.3, edge.behaviors.modified_on_updated_by == "all"
+    # Only reading all content finds changes that listings do not show. Only the ledger finds them within 30 seconds.
+    # So external changes and corrupted ledgers are never combined.
+    corrupting, changing = dice.random() < 0.3, edge.behaviors.modified_on_updated_by == "all"
     key = dice.choice([{}, {"fingerprint_key": "fingerprint-key-1"}])
-    workers = {name: some(dice, 0.4) for name in NAMES}
-    defaults = {**DEFAULTS, **some(dice, 0.2)}
+    workers = {name: random_options(dice, 0.4) for name in NAMES}
+    defaults = {**DEFAULTS, **random_options(dice, 0.2)}
     for turn in range(rounds):
-        happened = [
-            spoil(run, dice) if spoiling else meddle(edge, dice)
+        events = [
+            corrupt_ledgers(run, dice) if corrupting else change_externally(edge, dice)
             for _one in range(dice.randrange(3))
-            if turn and (spoiling or meddling)
+            if turn and (corrupting or changing)
         ]
         for name in NAMES:
             if dice.random() < 0.7:
                 workers[name] = {
                     option: value
-                    for option, value in {**workers[name], **some(dice, 0.15)}.items()
+                    for option, value in {**workers[name], **random_options(dice, 0.15)}.items()
                     if dice.random() > 0.1
                 }
         if dice.random() < 0.3:
-            defaults = {**DEFAULTS, **some(dice, 0.2)}
+            defaults = {**DEFAULTS, **random_options(dice, 0.2)}
         declared = [
             {"name": name, "hostnames": [f"{name}.example.com"], **worker}
             for name, worker in workers.items()
             if dice.random() > 0.1
         ]
-        said = {
+        shared_options = {
             "owner": "mine",
             "take_over": True,
             "allow_replace": True,
@@ -315,11 +317,21 @@ def play(
             "prune_limit": "100%",
             **key,
         }
-        print(f"--- {seed}, {turn}: {happened} {json.dumps({**said, 'defaults': defaults, 'workers': declared})}")
-        ends = {}
-        for namespace, how in FLEETS.items():
+        print(
+            f"--- {seed}, {turn}: {events} {json.dumps({**shared_options, 'defaults': defaults, 'workers': declared})}"
+        )
+        states = {}
+        for namespace, fleet_options in FLEETS.items():
             message = declare(
-                run, edge, {"dispatch_namespace": namespace, **said, "defaults": defaults, "workers": declared, **how}
+                run,
+                edge,
+                {
+                    "dispatch_namespace": namespace,
+                    **shared_options,
+                    "defaults": defaults,
+                    "workers": declared,
+                    **fleet_options,
+                },
             )
-            ends[namespace] = neutral({"message": message, **state(edge, namespace)})
-        yield ends
+            states[namespace] = normalize({"message": message, **state(edge, namespace)})
+        yield states

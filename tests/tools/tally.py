@@ -21,7 +21,7 @@ CLOSING = re.compile(r"=+ (.+) in [\d.]+s.* =+")
 
 
 def run(target: str) -> Counter[str]:
-    """Show what the target prints while it runs, and return what came of it."""
+    """Run a make target, print its output, and return the number of tests by outcome."""
     closing = None
     with subprocess.Popen(
         ["make", "--no-print-directory", target], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

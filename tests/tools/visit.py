@@ -7,9 +7,9 @@ import sys
 
 port, *hosts = sys.argv[1:]
 for host in hosts:
-    # Not every resolver knows *.localhost, so the name travels in the header.
+    # Not every resolver resolves *.localhost, so the name is sent in the Host header.
     connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
     connection.request("GET", "/", headers={"Host": f"{host}:{port}"})
-    answer = connection.getresponse()
-    print(f"\nhttp://{host}:{port}/  ->  {answer.status} {answer.reason}")
-    print(answer.read().decode(errors="replace").rstrip())
+    response = connection.getresponse()
+    print(f"\nhttp://{host}:{port}/  ->  {response.status} {response.reason}")
+    print(response.read().decode(errors="replace").rstrip())

@@ -17,7 +17,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.script import (
     mapping as script_mapping,
 )
-from fleets_at_random import LEDGER, NO_LEDGERS, play
+from fleets_at_random import INVALID_LEDGERS, LEDGER, play
 from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE, SECRET, call, get, secret_names
@@ -103,7 +103,7 @@ def test_fleet_unmanaged_secret_without_visible_change_is_kept(run: Runner, edge
 
 @pytest.mark.parametrize(
     "invalid",
-    [*NO_LEDGERS, '{"a": [STAMP, 1, 2, 3]}', '{"a": [STAMP, 1, 2, {"secrets": ["GONE"]}]}'],
+    [*INVALID_LEDGERS, '{"a": [STAMP, 1, 2, 3]}', '{"a": [STAMP, 1, 2, {"secrets": ["GONE"]}]}'],
 )
 def test_ledger_invalid_is_rebuilt(run: Runner, invalid: str) -> None:
     deploy(run, "a", "b", a={"vars": {"PLAN": "pro"}})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module for one Worker in a dispatch namespace as people write it by hand: look, compare, upload."""
+"""A typical handwritten module for one Worker in a dispatch namespace: read, compare, upload."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def main() -> None:
-    """GET its settings; PUT it if its bindings are not those that are wanted."""
+    """Read the settings, and upload the Worker if its bindings differ."""
     module = AnsibleModule(
         {
             "scripts": {"type": "str", "required": True},
