@@ -102,10 +102,10 @@ def draw(panels: Sequence[Panel], axis: str, kinds: Sequence[tuple[str, str]]) -
         elements += [stroke((x, x + 24), (y, y), f'{attributes} stroke-width="2"'), text(x + 30, y + 4, label)]
         x += 60 + 7 * len(label)
     width, height = len(panels) * WIDTH, HEIGHT + LEGEND
+    size = f'width="{width}" height="{height}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-            f'width="{width}" height="{height}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {size} role="img">',
             f"<style>{STYLE}\n</style>",
             f'<rect class="paper" width="{width}" height="{height}"/>',
             *elements,
