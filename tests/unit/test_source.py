@@ -324,7 +324,9 @@ def test_worker_with_other_esbuild_warns_until_rebundle(entrypoint: pathlib.Path
     )
     worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01"}
     fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "compatibility_date": "2026-11-01"}]}
-    warning = "Workers whose code was bundled by another version of esbuild: 1. They stay as they are. Set rebundle: true"
+    warning = (
+        "Workers whose code was bundled by another version of esbuild: 1. They stay as they are. Set rebundle: true"
+    )
 
     def current_code() -> str:
         return request_content(edge, "GET").text
