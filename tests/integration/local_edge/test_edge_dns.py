@@ -115,7 +115,7 @@ def test_custom_domain_is_served_unless_route_matches(strict_edge: Edge) -> None
 
 def test_custom_hostname_pending_until_active(strict_edge: Edge) -> None:
     url = f"{strict_edge.zone[ZONE]}/custom_hostnames"
-    assert "belongs to no zone" in strict_edge.get("shop.customer.com").text
+    assert "is not in a zone of this edge" in strict_edge.get("shop.customer.com").text
     created = strict_edge.call(
         "POST", url, json={"hostname": "shop.customer.com", "ssl": {"method": "http", "type": "dv", "wildcard": True}}
     )

@@ -174,7 +174,7 @@ def test_visit_without_route_explains_how_to_list_routes(edge: Edge) -> None:
     assert response.status_code == 404
     assert "No route matches nobody.platform.localhost." in response.text
     assert f"{edge.zone['platform.localhost']}/workers/routes" in response.text
-    assert "belongs to no zone" in edge.get("elsewhere.test").text
+    assert "is not in a zone of this edge" in edge.get("elsewhere.test").text
 
 
 def test_visit_worker_throws_returns_error_page(edge: Edge) -> None:

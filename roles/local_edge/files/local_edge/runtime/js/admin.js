@@ -27,7 +27,8 @@ const ACTIONS = {
     return resetActiveObjects(changes, env);
   },
   /** Delete the storage of a Durable Object or a database. */
-  "/wipe": ({ kind, id }, env) => (kind === KIND ? wipe(env, "databases", databaseOf(env, id)) : wipe(env, "objects", hostOf(env, kind, id))),
+  "/wipe": ({ kind, id }, env) =>
+    kind === KIND ? wipe(env, "databases", databaseOf(env, id)) : wipe(env, "objects", hostOf(env, kind, id)),
   /** Run statements on a database; import or export a file of statements. */
   "/query": async ({ id, queries }, env) => (await callDatabase(env, id, "run", queries)).results,
   "/import": ({ id, file }, env) => callDatabase(env, id, "import", file),

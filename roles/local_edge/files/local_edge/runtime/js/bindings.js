@@ -4,26 +4,35 @@
 /** The types of bindings that need a service: the backend of each, and its shim in the Worker. */
 
 /**
- * By type: `backend(binding, worker)` returns the entrypoint that serves the binding and its props; `shim(binding)` the file and the
- * function that wrap its stub in Cloudflare's interface, and an argument of that function. Without `shim` the stub is used as it is.
+ * By type: `backend(binding, worker)` returns the entrypoint that serves the binding, and its props. `shim(binding)`
+ * returns the file and the function that wrap its stub in Cloudflare's interface, and an argument of that function.
+ * Without `shim`, the stub is used unchanged.
  */
 const BINDINGS = {
   kv_namespace: { backend: ({ namespace_id: namespace }) => ["KV", { namespace }], shim: () => ["kv", "kvNamespace"] },
   r2_bucket: {
-    backend: ({ bucket_name: bucket, jurisdiction = "default" }, { account }) => ["R2", { account, jurisdiction, bucket }],
+    backend: ({ bucket_name: bucket, jurisdiction = "default" }, { account }) => [
+      "R2",
+      { account, jurisdiction, bucket },
+    ],
     shim: () => ["r2", "r2Bucket"],
   },
   dispatch_namespace: {
     backend: ({ namespace, outbound }, { account, tails }) => ["Dispatch", { account, namespace, outbound, tails }],
     shim: () => ["dispatch", "dispatchNamespace"],
   },
-  service: { backend: ({ service, entrypoint, props }, { account }) => ["Service", { account, service, entrypoint, props }] },
+  service: {
+    backend: ({ service, entrypoint, props }, { account }) => ["Service", { account, service, entrypoint, props }],
+  },
   assets: { backend: (_binding, { key }) => ["Assets", { key }] },
   queue: {
     backend: ({ queue_name: queue, delivery_delay: delay }, { account }) => ["Queue", { account, queue, delay }],
     shim: () => ["queue", "workerQueue"],
   },
-  analytics_engine: { backend: ({ dataset }, { account, key }) => ["Analytics", { account, dataset, key }], shim: () => ["analytics", "analyticsEngine"] },
+  analytics_engine: {
+    backend: ({ dataset }, { account, key }) => ["Analytics", { account, dataset, key }],
+    shim: () => ["analytics", "analyticsEngine"],
+  },
   ratelimit: {
     backend: ({ namespace_id: namespace }, { account }) => ["RateLimits", { account, namespace }],
     shim: ({ simple }) => ["ratelimit", "rateLimit", simple],

@@ -4,8 +4,8 @@
 /**
  * HTTP caching (RFC 9111) as far as Cloudflare's Cache API implements it: lifetimes, conditions and ranges.
  *
- * A stored response is `{status, statusText, headers, body, age, since}`: `body` are its bytes as they travel, encoded as its headers say; `age` is
- * how many seconds old it came, `since` when, in milliseconds.
+ * A stored response is `{status, statusText, headers, body, age, since}`. `body` has the bytes in their content
+ * encoding, `age` is the age on arrival in seconds, `since` the time of arrival in milliseconds.
  */
 
 /** Default lifetimes in seconds by status. Responses with any other status are not stored by default. */
@@ -15,21 +15,26 @@ const DIRECTIVE = /([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,]*)))?/g;
 const PUBLIC = ["public", "must-revalidate", "s-maxage"];
 
 const STATUS_LINE = /^HTTP\/1\.1 (\d+) ?(.*)$/;
-/** Of the connection, not of the response. */
+/** Headers of the connection, which are not stored. */
 const CONNECTION = ["connection", "keep-alive", "transfer-encoding", "upgrade"];
 
-/** The directives of `cache-control` with their arguments, empty text for none. */
+/** Return the directives of `cache-control` with their arguments, empty text for none. */
 function directivesOf(headers) {
   const text = headers.get("cache-control") ?? "";
-  return new Map([...text.matchAll(DIRECTIVE)].map(([, name, quoted, bare]) => [name.toLowerCase(), quoted ?? bare ?? ""]));
+  return new Map(
+    [...text.matchAll(DIRECTIVE)].map(([, name, quoted, bare]) => [name.toLowerCase(), quoted ?? bare ?? ""]),
+  );
 }
 
-/** The names of headers that a directive is given. */
+/** Return the header names in the argument of a directive. */
 function fieldsOf(text = "") {
-  return text.split(",").map((name) => name.trim()).filter(Boolean);
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
 }
 
-/** Return how many seconds a response may be stored, 0 if it may not. Private headers are removed. */
+/** Return the seconds that a response may be stored, 0 for none. Private headers are removed. */
 export function lifetimeOf({ status, headers }, requestHeaders) {
   const directives = directivesOf(headers);
   const [own, checked] = [fieldsOf(directives.get("private")), fieldsOf(directives.get("no-cache"))];
@@ -37,7 +42,11 @@ export function lifetimeOf({ status, headers }, requestHeaders) {
   // A response that must be revalidated each time is never stored: there is no origin to revalidate it with.
   if (directives.has("no-cache") && (!checked.length || checked.some((name) => headers.has(name)))) return 0;
   for (const name of own) headers.delete(name);
-  if (headers.has("set-cookie") || (requestHeaders.has("authorization") && !PUBLIC.some((name) => directives.has(name)))) return 0;
+  if (
+    headers.has("set-cookie")
+    || (requestHeaders.has("authorization") && !PUBLIC.some((name) => directives.has(name)))
+  )
+    return 0;
   return Math.max(0, secondsOf(directives, headers, status) - ageOf(headers)) || 0;
 }
 
@@ -47,25 +56,29 @@ function secondsOf(directives, headers, status) {
   return LIFETIMES[status] ?? 0;
 }
 
-/** The `age` header of a response in seconds. */
+/** Return the `age` header of a response in seconds. */
 export function ageOf(headers) {
   return Number(headers.get("age")) || 0;
 }
 
-/** A response from the message that it travels as, but for `age` and `since`. */
+/** Parse an HTTP message into a response without `age` and `since`. */
 export function parsed(message) {
   const end = endOfHead(message);
   const [first, ...lines] = new TextDecoder().decode(message.subarray(0, end)).split("\r\n");
   const [, status, statusText] = STATUS_LINE.exec(first);
-  const headers = new Headers(lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]));
+  const headers = new Headers(
+    lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]),
+  );
   for (const name of CONNECTION) headers.delete(name);
   return { status: Number(status), statusText, headers, body: message.slice(end + 4) };
 }
 
-/** The position of the empty line. */
+/** Return the position of the empty line. */
 function endOfHead(message) {
   const [cr, lf] = [13, 10];
-  return message.findIndex((byte, at) => byte === cr && message[at + 1] === lf && message[at + 2] === cr && message[at + 3] === lf);
+  return message.findIndex(
+    (byte, at) => byte === cr && message[at + 1] === lf && message[at + 2] === cr && message[at + 3] === lf,
+  );
 }
 
 /** Answer a request from a stored response: with the response, a range of it, or 304. */
@@ -103,16 +116,22 @@ const tagOf = (text) => text.trim().replace(/^W\//, "");
 function isUnchanged(headers, requestHeaders) {
   const [tags, since] = [requestHeaders.get("if-none-match"), requestHeaders.get("if-modified-since")];
   const [tag, modified] = [headers.get("etag"), headers.get("last-modified")];
-  if (tags !== null && tag !== null) return tags.trim() === "*" || tags.split(",").some((one) => tagOf(one) === tagOf(tag));
+  if (tags !== null && tag !== null) {
+    return tags.trim() === "*" || tags.split(",").some((one) => tagOf(one) === tagOf(tag));
+  }
   return tags === null && since !== null && modified !== null && Date.parse(modified) <= Date.parse(since);
 }
 
-/** `{first, last}` of the requested bytes, null for all: also for multiple ranges, and if the length is unknown. */
+/** Return `{first, last}` of the requested bytes, null for all, for multiple ranges, and for an unknown length. */
 function rangeOf({ status, headers, body }, requestHeaders) {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(requestHeaders.get("range")?.trim() ?? "") ?? [];
   if (status !== 200 || !headers.has("content-length") || !(first || last)) return null;
   const condition = requestHeaders.get("if-range");
-  if (condition !== null && condition !== headers.get("etag") && condition !== headers.get("last-modified")) return null;
-  if (!first) return { first: Number(last) ? Math.max(0, body.length - Number(last)) : body.length, last: body.length - 1 };
+  if (condition !== null && condition !== headers.get("etag") && condition !== headers.get("last-modified")) {
+    return null;
+  }
+  if (!first) {
+    return { first: Number(last) ? Math.max(0, body.length - Number(last)) : body.length, last: body.length - 1 };
+  }
   return { first: Number(first), last: last ? Number(last) : Infinity };
 }

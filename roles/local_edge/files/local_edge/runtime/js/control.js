@@ -20,6 +20,8 @@ export async function callControl(env, path, init) {
 export async function fetchFromControl(env, path, init) {
   const response = await callControl(env, path, init);
   if (response.status === 404) return null;
-  if (!response.ok) throw new Error(`The control plane of the local edge answered ${response.status}: ${await response.text()}`);
+  if (!response.ok) {
+    throw new Error(`The control plane of the local edge answered ${response.status}: ${await response.text()}`);
+  }
   return response;
 }

@@ -2,9 +2,9 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The edge: every request on the public socket comes here, is matched to a route, and goes to its Worker.
+ * The edge: match each request on the public socket to a route and serve it with the Worker.
  *
- * The other exports are what Workers' bindings lead to, and what holds Durable Objects. `ctx.props` says which account and which object.
+ * The other exports are the backends of bindings and the hosts of Durable Objects. `ctx.props` identifies their object.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { getCached, load, serve } from "./tenants.js";
@@ -24,14 +24,16 @@ export { RateLimits } from "./backends/ratelimit.js";
 export { Dispatch, Service, OutboundDispatch } from "./backends/service.js";
 export { Tail } from "./backends/tail.js";
 
-/** Cloudflare's limit on most plans. */
+/** Cloudflare's limit for request bodies on most plans, in bytes. */
 const MAX_BODY = 100_000_000;
 
 export default {
   async fetch(request, env, ctx) {
     const url = URL.parse(request.url);
     if (!url) return pageFor(400, "The Host header of this request is not a host name.");
-    if (request.body && Number(request.headers.get("content-length")) > MAX_BODY) return pageFor(413, "The body of a request has at most 100 MB.");
+    if (request.body && Number(request.headers.get("content-length")) > MAX_BODY) {
+      return pageFor(413, "The body of a request must not exceed 100 MB.");
+    }
     let route;
     try {
       route = match(url, env);
@@ -42,7 +44,9 @@ export default {
     if (!route?.script) return notRouted(url, env, route);
     try {
       const worker = getCached(route.key) ?? (await load(route.key, env));
-      if (!worker) return pageFor(404, `The route ${route.pattern} names the Worker ${route.script}, which does not exist.`);
+      if (!worker) {
+        return pageFor(404, `The route ${route.pattern} refers to the Worker ${route.script}, which does not exist.`);
+      }
       return await serve(worker, request, env, ctx, { cf: route.cf });
     } catch (error) {
       return errorPage(500, `Error 1101: the Worker ${route.script} threw an exception`, error);
@@ -56,16 +60,16 @@ const API_HOST = "api.cloudflare.com";
 /**
  * The outbound service of Workers without egress.
  *
- * It defines `fetch` and nothing else: with a `connect()` that throws, the Worker's socket opened all the same. And it
- * is never left out (`globalOutbound: null`): a Worker that passes through on exception then ends the whole process.
+ * It defines only `fetch`: with a `connect()` that throws, sockets of the Worker would open. It is never omitted
+ * (`globalOutbound: null`), since a Worker that passes through on exception would then end the whole process.
  */
 export class NoEgress extends WorkerEntrypoint {
   fetch(request) {
     const { hostname, origin } = new URL(request.url);
     if (hostname === API_HOST) return this.env.CLOUDFLARE.fetch(request);
     throw new Error(
-      `fetch of ${origin} was blocked: the local edge gives Workers no way out. ` +
-        "Start it with --egress internet to open one.",
+      `fetch of ${origin} was blocked: the local edge gives Workers no way out. `
+        + "Start it with --egress internet to open one.",
     );
   }
 }

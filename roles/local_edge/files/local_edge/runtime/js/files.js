@@ -1,11 +1,11 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Which file of static assets a path means. */
+/** Resolve paths to files of static assets. */
 
 /**
- * A page has one of two names: `base.html` is a leaf, `base/index.html` a folder. By `html_handling`: how the address of each goes on after its
- * base, and what a path that ends in `.html` may mean, in turn.
+ * A page is a leaf (`base.html`) or a folder (`base/index.html`). By `html_handling`: the suffix of its canonical path,
+ * and the candidates for a path that ends in `.html`, in order.
  */
 const HANDLINGS = {
   "auto-trailing-slash": { leaf: "", folder: "/", html: ["leaf", "folder"] },
@@ -14,8 +14,8 @@ const HANDLINGS = {
 };
 const NAMES = { leaf: ".html", folder: "/index.html" };
 
-/** What a path may mean, in turn, by what it ends in after its base; `itself` is the file of just this name. */
-const turns = ({ html }) => [
+/** The candidates for a path, in order, by the suffix after its base. `itself` is the file with the same name. */
+const candidatesBySuffix = ({ html }) => [
   ["/index.html", ["folder", "itself", "leaf"]],
   ["/index", ["itself", "folder", "leaf"]],
   ["/", ["folder", "leaf"]],
@@ -23,8 +23,8 @@ const turns = ({ html }) => [
   ["", ["itself", "leaf", "folder"]],
 ];
 
-/** By `not_found_handling`: what stands in for a file that is not there. */
-const STAND_INS = {
+/** The fallback for a missing file, by `not_found_handling`. */
+const FALLBACKS = {
   "none": () => null,
   "single-page-application": (_path, { files }) => files["/index.html"] && { file: files["/index.html"] },
   "404-page": (path, { files }) => {
@@ -36,32 +36,32 @@ const STAND_INS = {
   },
 };
 
-/** Whether a path is the base path of assets, or below it. */
+/** Return whether a path is the base path of assets or below it. */
 export function isWithin(path, { base_path: base }) {
   return `${path}/`.startsWith(base);
 }
 
-/** What a path means: `{file, status}`, or the `{address}` where that is; null where it means nothing. */
-export function meaningOf(path, assets, { isRewritten, standIn }) {
+/** Resolve a path to `{file, status}`, to the `{address}` of a redirect, or to null. */
+export function resolvePath(path, assets, { isRewritten, useFallback }) {
   if (!isWithin(path, assets)) return null;
   const prefix = assets.base_path.slice(0, -1);
   const inner = path.slice(prefix.length) || "/";
   const root = isRewritten ? null : rootOf(assets);
   if (root && inner === "/" && path !== root) return { address: root };
-  const found = pageOf(inner, assets) ?? (standIn ? STAND_INS[assets.not_found_handling](inner, assets) : null);
+  const found = pageOf(inner, assets) ?? (useFallback ? FALLBACKS[assets.not_found_handling](inner, assets) : null);
   return found?.address ? { address: prefix + found.address } : found;
 }
 
-/** Where the page of a base path is; null where there is none, or no such path. */
+/** Return the canonical path of the page at the base path, null if there is no page or the base path is the root. */
 function rootOf({ base_path: base, html_handling, files }) {
   const handling = HANDLINGS[html_handling];
   return base !== "/" && handling && files["/index.html"] ? base.slice(0, -1) + handling.folder : null;
 }
 
-/** The `{file}` that is served at a path, or the `{address}` where the one that it means is. */
+/** Return the `{file}` that is served at a path, or the `{address}` of its canonical path. */
 function pageOf(path, assets, redirects = true) {
   const { files } = assets;
-  for (const { name, address } of meanings(path, assets)) {
+  for (const { name, address } of candidates(path, assets)) {
     const file = files[name];
     if (!file) continue;
     if (address === path) return { file };
@@ -70,14 +70,16 @@ function pageOf(path, assets, redirects = true) {
   return null;
 }
 
-/** What a path may mean, in turn: names of files, and the address where each is served. */
-function meanings(path, { html_handling }) {
+/** Return the candidates for a path, in order: the name of each file and its canonical path. */
+function candidates(path, { html_handling }) {
   const itself = { name: path, address: path };
   const handling = HANDLINGS[html_handling];
   if (!handling) return [itself];
-  const all = turns(handling);
-  return [all.find(([end]) => path.endsWith(end)), all.at(-1)].flatMap(([end, kinds]) => {
-    const base = path.slice(0, path.length - end.length);
-    return kinds.map((kind) => (kind === "itself" ? itself : { name: base + NAMES[kind], address: base + handling[kind] || "/" }));
+  const all = candidatesBySuffix(handling);
+  return [all.find(([suffix]) => path.endsWith(suffix)), all.at(-1)].flatMap(([suffix, kinds]) => {
+    const base = path.slice(0, path.length - suffix.length);
+    return kinds.map((kind) =>
+      kind === "itself" ? itself : { name: base + NAMES[kind], address: base + handling[kind] || "/" },
+    );
   });
 }

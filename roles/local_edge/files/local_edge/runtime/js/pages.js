@@ -4,6 +4,7 @@
 /** Error pages for visitors: short plain text with the remedy. */
 import { resolveHost, table } from "./routes.js";
 
+const CURL = 'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN"';
 /** The status for a host that has no proxied DNS record. */
 const NO_DNS_STATUS = 409;
 
@@ -12,20 +13,22 @@ export function pageFor(status, ...lines) {
   return new Response(`${lines.join("\n")}\n`, { status, headers });
 }
 
-/** Answer a request without a route, or whose route has no Worker. Cloudflare would ask the origin; the edge has none. */
+/** Answer a request without a route or a Worker. Cloudflare would call the origin, which the edge does not have. */
 export async function notRouted({ hostname: host }, env, route) {
   const found = await table(env);
   const { zone, unproxied, custom } = resolveHost(host, found);
   const status = unproxied ? NO_DNS_STATUS : 404;
-  if (custom) return pageFor(status, `The custom hostname ${custom.hostname} is still pending; it has visitors once it is active.`);
+  if (custom) {
+    return pageFor(status, `The custom hostname ${custom.hostname} is still pending. It is served once it is active.`);
+  }
   if (zone && unproxied) return unresolved(host, zone, env);
-  const why = route
-    ? `The route ${route.pattern} has no Worker, and the local edge has no origin behind it.`
+  const problem = route
+    ? `The route ${route.pattern} has no Worker, and the local edge has no origin server.`
     : `No route matches ${host}.`;
   const hint = zone
-    ? `List the routes of the zone ${zone.name}:\n  curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" ${env.API}/zones/${zone.id}/workers/routes`
-    : `${host} belongs to no zone of this edge; it has ${[...found.zones.keys()].join(", ")}.`;
-  return pageFor(status, why, hint);
+    ? `List the routes of the zone ${zone.name}:\n  ${CURL} ${env.API}/zones/${zone.id}/workers/routes`
+    : `${host} is not in a zone of this edge. Its zones: ${[...found.zones.keys()].join(", ")}.`;
+  return pageFor(status, problem, hint);
 }
 
 function unresolved(host, zone, env) {
@@ -33,8 +36,8 @@ function unresolved(host, zone, env) {
   return pageFor(
     NO_DNS_STATUS,
     `Error 1001: ${host} has no proxied DNS record.`,
-    `Make one in the zone ${zone.name}:`,
-    `  curl -X POST -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" ${env.API}/zones/${zone.id}/dns_records -d '${record}'`,
+    `Create one in the zone ${zone.name}:`,
+    `  ${CURL} -X POST ${env.API}/zones/${zone.id}/dns_records -d '${record}'`,
   );
 }
 

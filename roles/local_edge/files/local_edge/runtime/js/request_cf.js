@@ -17,7 +17,7 @@ export const DEFAULT_CF = {
   tlsVersion: "",
 };
 
-/** The date from which `cf` is a getter on the prototype. The shim overrides that getter, so the default need not be sent. */
+/** The date from which `cf` is a getter on the prototype. The shim overrides it, so the default is not sent. */
 const GETTERS_SINCE = "2022-01-31";
 
 /** Return the `cf` to send with a request: undefined for untrusted Workers and if the shim adds the default. */

@@ -4,11 +4,11 @@
 /**
  * Match a URL to a route of its zone, the most specific first, or to the Worker of a custom domain.
  *
- * Where DNS records are required, a host without a proxied one is unproxied.
+ * If DNS records are required, a host without a proxied record is unproxied.
  */
 import { fetchFromControl } from "./control.js";
 
-/** `{routes, domains, hostnames, zones}` of the control plane; null until they are fetched. */
+/** `{routes, domains, hostnames, zones}` from the control plane, null until they are fetched. */
 let cachedTable = null;
 let generation = 0;
 /** Candidates by host, `{routes, domain}`. */
@@ -21,10 +21,14 @@ export function invalidateRoutes() {
   hosts.clear();
 }
 
-/** Return the route of a URL, or undefined; a promise of it if the host is not cached. A route without `script` overrides less specific ones. */
+/**
+ * Return the route of a URL, or undefined. If the host is not cached, return a promise.
+ *
+ * A route without `script` overrides less specific ones.
+ */
 export function match(url, env) {
-  const own = hosts.get(url.hostname);
-  return own ? select(own, url) : resolve(url, env);
+  const candidates = hosts.get(url.hostname);
+  return candidates ? select(candidates, url) : resolve(url, env);
 }
 
 async function resolve(url, env) {
@@ -32,20 +36,20 @@ async function resolve(url, env) {
   const { routes, domains, ...rest } = await table(env);
   const { zone, unproxied, custom, active } = resolveHost(host, rest);
   const applies = (route) => !route.zone || (!unproxied && (!zone || route.zone === zone.id));
-  const matching = routes.filter((route) => applies(route) && fits(route.host, host, "end"));
+  const matching = routes.filter((route) => applies(route) && matches(route.host, host, "end"));
   const cf = active?.metadata && { hostMetadata: active.metadata };
-  const own = { routes: cf ? matching.map((route) => ({ ...route, cf })) : matching, domain: domains.get(host) };
-  // A custom hostname becomes active by itself.
+  const candidates = { routes: cf ? matching.map((route) => ({ ...route, cf })) : matching, domain: domains.get(host) };
+  // A pending custom hostname becomes active without an invalidation, so it is not cached.
   if (!custom) {
     if (hosts.size >= MAX_HOSTS) hosts.clear();
-    hosts.set(host, own);
+    hosts.set(host, candidates);
   }
-  return select(own, url);
+  return select(candidates, url);
 }
 
-/** A query is a part of what a pattern is compared with: one that does not end in a wildcard fits no request that has a query. */
+/** Patterns are compared with path and query: without a final wildcard, they do not match requests with a query. */
 function select({ routes, domain }, { pathname, search }) {
-  const route = routes.find((one) => fits(one.path, pathname + search, "start"));
+  const route = routes.find((one) => matches(one.path, pathname + search, "start"));
   return route?.script ? route : (domain ?? route);
 }
 
@@ -53,26 +57,31 @@ export async function table(env) {
   while (!cachedTable) {
     const before = generation;
     const fetched = await (await fetchFromControl(env, "/routes")).json();
-    if (generation === before) cachedTable = indexed(fetched);
+    if (generation === before) cachedTable = indexTable(fetched);
   }
   return cachedTable;
 }
 
-function indexed({ routes, domains, hostnames, zones }) {
+function indexTable({ routes, domains, hostnames, zones }) {
   return {
-    routes: routes.map((route) => parsed(keyed(route))).sort(bySpecificity),
-    domains: new Map(domains.map((domain) => [domain.pattern, keyed(domain)])),
+    routes: routes.map((route) => parseRoute(withKey(route))).sort(bySpecificity),
+    domains: new Map(domains.map((domain) => [domain.pattern, withKey(domain)])),
     hostnames: Map.groupBy(hostnames, ({ hostname }) => hostname),
-    zones: new Map(zones.map((zone) => [zone.name, { ...zone, names: zone.names && new Map(Object.entries(zone.names)) }])),
+    zones: new Map(
+      zones.map((zone) => [zone.name, { ...zone, names: zone.names && new Map(Object.entries(zone.names)) }]),
+    ),
   };
 }
 
-function keyed(route) {
+function withKey(route) {
   return { ...route, key: `${route.account}//${route.script}` };
 }
 
-/** The zone that a host belongs to, and whether it is unproxied there. One with an active custom hostname belongs to the zone that has it; a `custom`
- * one is still pending. */
+/**
+ * Return the zone of a host, and whether the host is unproxied.
+ *
+ * A host with an active custom hostname belongs to the zone of that. A pending one is returned as `custom`.
+ */
 export function resolveHost(host, { hostnames, zones }) {
   const custom = customHostname(host, hostnames);
   if (custom && custom.from <= Date.now()) {
@@ -83,7 +92,7 @@ export function resolveHost(host, { hostnames, zones }) {
   return { zone, unproxied: [...zones.values()].some(({ names }) => names !== null), custom };
 }
 
-/** The custom hostname that covers a host: the newest active one of the nearest name, else one that is still pending. */
+/** Return the custom hostname for a host: the newest active one of the closest name, else a pending one. */
 function customHostname(host, hostnames) {
   for (const name of hostnames.size ? ancestors(host) : []) {
     const matching = (hostnames.get(name) ?? []).filter(({ wildcard }) => wildcard || name === host);
@@ -92,23 +101,24 @@ function customHostname(host, hostnames) {
   return undefined;
 }
 
-/** As in DNS: a wildcard covers what is below it, at any depth, unless a name in between exists. */
+/** As in DNS, a wildcard covers subdomains at any depth, unless a name in between exists. */
 function isProxied(host, { names }) {
   const closest = ancestors(host).find((name) => names.has(name));
-  return closest === host ? names.get(host) : names.get(`*.${closest}`) ?? false;
+  return closest === host ? names.get(host) : (names.get(`*.${closest}`) ?? false);
 }
 
-/** A host and the domains that it is in. */
+/** Return a host and its parent domains. */
 function ancestors(host) {
   const labels = host.split(".");
   return labels.map((_label, position) => labels.slice(position).join("."));
 }
 
 /**
- * A pattern as what its host ends with and its path begins with. The scheme is dropped: the local edge speaks http only,
- * and a pattern that names one means the same requests here.
+ * Parse a pattern into the end of the host and the start of the path.
+ *
+ * The scheme is ignored, since the local edge serves only HTTP.
  */
-function parsed(route) {
+function parseRoute(route) {
   const [, star, host, path] = /^(?:https?:\/\/)?(\*?)([^/]*)(.*)$/.exec(route.pattern);
   return {
     ...route,
@@ -117,12 +127,12 @@ function parsed(route) {
   };
 }
 
-function fits({ literal, wild }, text, side) {
+function matches({ literal, wild }, text, side) {
   if (!wild) return text === literal;
   return side === "end" ? text.endsWith(literal) : text.startsWith(literal);
 }
 
-/** Exact before wildcard, long before short; the host decides before the path. */
+/** Sort exact patterns before wildcards and long before short ones, first by host, then by path. */
 function bySpecificity(one, other) {
   for (const part of ["host", "path"]) {
     const order = one[part].wild - other[part].wild || other[part].literal.length - one[part].literal.length;

@@ -1,10 +1,10 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The rules of static assets: where redirects lead, which headers an answer gets, which paths a glob means. */
+/** Apply the rules of static assets: redirects, headers and globs of paths. */
 
-/** Rules, each with what finds its values in a URL. One that gives two values the same name never applies. */
-export function compiled(rules) {
+/** Add a regular expression to each rule. Rules that use the name of a placeholder twice never apply. */
+export function compileRules(rules) {
   return rules.flatMap((rule) => {
     try {
       return [{ ...rule, regExp: regExpOf(rule.pattern) }];
@@ -14,7 +14,7 @@ export function compiled(rules) {
   });
 }
 
-/** `*` is the value `splat`; `:name` is one segment of a path, or one label of a host. */
+/** `*` is captured as `splat`. `:name` captures one segment of a path or one label of a host. */
 function regExpOf(pattern) {
   const [, host, path] = /^(https:\/\/[^/]*)?(.*)$/.exec(pattern);
   return new RegExp(`^${sourceOf(host ?? "", "[^/.]+")}${sourceOf(path, "[^/]+")}$`);
@@ -22,20 +22,24 @@ function regExpOf(pattern) {
 
 function sourceOf(text, segment) {
   const source = text.replace(/[^\w:*]/g, "\\$&").replaceAll("*", "(?<splat>.*)");
-  return [...source.matchAll(/:([A-Za-z]\w*)/g)].reduce((whole, [placeholder, name]) => whole.replaceAll(placeholder, `(?<${name}>${segment})`), source);
+  const placeholders = [...source.matchAll(/:([A-Za-z]\w*)/g)];
+  return placeholders.reduce(
+    (text, [placeholder, name]) => text.replaceAll(placeholder, `(?<${name}>${segment})`),
+    source,
+  );
 }
 
-/** The values that a rule finds in a URL, or null where it does not fit. The scheme of a pattern says nothing. */
+/** Return the values that a rule captures from a URL, null if it does not match. The scheme is ignored. */
 function valuesOf({ pattern, regExp }, { hostname, pathname }) {
   const found = regExp.exec(pattern.startsWith("/") ? pathname : `https://${hostname}${pathname}`);
   return found && Object.entries(found.groups ?? {});
 }
 
-function filled(template, values) {
+function expand(template, values) {
   return values.reduce((text, [name, value]) => text.replaceAll(`:${name}`, value), template);
 }
 
-/** Where a URL is redirected, as `{to, status}`, or undefined. */
+/** Return the redirect of a URL as `{to, status}`, or undefined. */
 export function redirectOf({ static: exact, dynamic }, url) {
   if (exact[url.pathname]) return exact[url.pathname];
   for (const rule of dynamic) {
@@ -45,15 +49,15 @@ export function redirectOf({ static: exact, dynamic }, url) {
   return undefined;
 }
 
-/** A path that is led to has no doubled slashes, with which a value could make another host of it. */
+/** Expand a target. Double slashes in a path are merged, so that a captured value cannot change the host. */
 function targetOf(template, values) {
-  const target = filled(template, values).trim();
+  const target = expand(template, values).trim();
   if (/^(\w+:\/\/|\/\/[^/\\\s?#])/.test(template)) return target;
   const [path] = /^[^?#]*/.exec(target);
   return path.replace(/[/\\]+/g, "/") + target.slice(path.length);
 }
 
-/** Headers after the rules that fit a URL: the first to set one replaces it, others add to it. */
+/** Apply the rules that match a URL. The first rule that sets a header replaces it, others append to it. */
 export function withRules(rules, url, headers) {
   const set = new Set();
   for (const rule of rules) {
@@ -61,7 +65,7 @@ export function withRules(rules, url, headers) {
     if (!values) continue;
     for (const name of rule.unset) headers.delete(name);
     for (const [name, value] of Object.entries(rule.set)) {
-      headers[set.has(name) ? "append" : "set"](name, filled(value, values));
+      headers[set.has(name) ? "append" : "set"](name, expand(value, values));
       set.add(name);
     }
   }

@@ -2,12 +2,12 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Workers by key (`account/namespace/name`, the namespace empty for a Worker of the account), loaded on first use and cached
- * until they change; and their isolates, which are evicted least recently used first.
+ * Workers by key (`account/namespace/name`, with an empty namespace for Workers of the account). They are loaded on
+ * first use and cached until they change. Their isolates are evicted least recently used first.
  *
  * Only plain values are cached: a promise or a stub belongs to the request that created it.
  */
-import { answerFirst, prepared } from "./assets.js";
+import { answerFirst, prepareAssets } from "./assets.js";
 import { invalidateBodies } from "./bodies.js";
 import { fetchFromControl } from "./control.js";
 import { requestCf } from "./request_cf.js";
@@ -15,9 +15,9 @@ import { EVICT, buildWorkerCode } from "./worker.js";
 import { invalidateRoutes } from "./routes.js";
 import { invalidatePairs } from "./backends/kv.js";
 
-/** Workers by key, as the control plane defines them, each with the names of its isolates by variant. */
+/** Worker definitions by key, each with the names of its isolates by variant. */
 const workers = new Map();
-/** Isolates by name, the least recently used first: whose they are, and which variant. */
+/** The Worker and variant of each isolate by name, the least recently used first. */
 const isolates = new Map();
 /** Loads in progress: a change marks those that began before it as stale. */
 const pendingLoads = new Set();
@@ -26,8 +26,9 @@ const pendingLoads = new Set();
 const MAX_VARIANTS = 16;
 /** Concurrent requests per Worker. In practice only loops through bindings reach this limit. */
 const MAX_CONCURRENT = 500;
-const LOOP_MESSAGE = "Subrequest depth limit exceeded. This request recursed through Workers too many times. This can happen e.g. if you have a Worker or "
-  + "Durable Object that calls other Workers or objects recursively.";
+const LOOP_MESSAGE =
+  "Subrequest depth limit exceeded. This request recursed through Workers too many times. "
+  + "This can happen e.g. if you have a Worker or Durable Object that calls other Workers or objects recursively.";
 
 /** Return the Worker of a key if it is cached. */
 export function getCached(key) {
@@ -45,7 +46,7 @@ export async function load(key, env) {
       if (!response) return null;
       const worker = await response.json();
       if (pending.stale || workers.has(key)) continue;
-      if (worker.assets) worker.assets = prepared(worker.assets);
+      if (worker.assets) worker.assets = prepareAssets(worker.assets);
       workers.set(key, Object.assign(worker, { key, names: new Map(), active: 0 }));
       return worker;
     } finally {
@@ -54,7 +55,7 @@ export async function load(key, env) {
   }
 }
 
-/** Whether an isolate is still loaded. */
+/** Return whether an isolate is still loaded. */
 export function isLoaded(name) {
   return isolates.has(name);
 }
@@ -91,17 +92,25 @@ function evictIfNeeded(worker, env, ctx) {
   while (isolates.size > env.MAX_ISOLATES) evict(isolates.keys().next().value, env, ctx);
 }
 
-/** End an isolate, which the loader never evicts by itself. Requests in flight are answered, and `waitUntil` promises are awaited. */
+/**
+ * End an isolate, since the loader never evicts any. Requests in flight are answered, and `waitUntil` promises are
+ * awaited.
+ */
 function evict(name, env, ctx) {
   const { worker, variant } = isolates.get(name);
   const stub = stubOf(name, worker, env, ctx, variant);
   isolates.delete(name);
   worker.names.delete(variant ? JSON.stringify(variant) : "");
   if (!worker.names.size && workers.get(worker.key) === worker) workers.delete(worker.key);
-  ctx.waitUntil(stub.getEntrypoint(EVICT).evict().catch(() => {}));
+  ctx.waitUntil(
+    stub
+      .getEntrypoint(EVICT)
+      .evict()
+      .catch(() => {}),
+  );
 }
 
-/** Drop cached state: keys, prefixes of keys (ending in a slash), `routes`, `kv:` with a namespace, or `*` for everything. */
+/** Drop cached state: keys, prefixes of keys (ending in a slash), `routes`, `kv:` with a namespace, or `*` for all. */
 export function invalidate(changes, env, ctx) {
   for (const change of changes) {
     if (change === "routes" || change === "*") invalidateRoutes();
@@ -109,7 +118,10 @@ export function invalidate(changes, env, ctx) {
     const matches = (key) => change === "*" || (change.endsWith("/") ? key.startsWith(change) : key === change);
     if (change.endsWith("/") || change === "*") invalidateBodies(matches);
     for (const pending of pendingLoads) if (matches(pending.key)) pending.stale = true;
-    const changed = change === "*" || change.endsWith("/") ? [...workers.values()].filter(({ key }) => matches(key)) : [workers.get(change)];
+    const changed =
+      change === "*" || change.endsWith("/")
+        ? [...workers.values()].filter(({ key }) => matches(key))
+        : [workers.get(change)];
     for (const worker of changed) if (worker) drop(worker, env, ctx);
   }
 }
@@ -119,7 +131,7 @@ function drop(worker, env, ctx) {
   for (const name of [...worker.names.values()]) if (isolates.has(name)) evict(name, env, ctx);
 }
 
-/** An entrypoint of a Worker, as a stub for one request. */
+/** Return an entrypoint of a Worker as a stub for one request. */
 export function entrypointOf(worker, env, ctx, { entrypoint, props, limits, variant } = {}) {
   return getIsolate(worker, env, ctx, variant).getEntrypoint(entrypoint, { props, limits });
 }

@@ -4,7 +4,7 @@
 /**
  * The validator: compiles an uploaded Worker, runs its top-level code and lists what it exports.
  *
- * In a process of its own, since top-level code may loop for ever; and never through the Worker's own handlers.
+ * It runs in a separate process, since top-level code may loop forever. It never calls the handlers of the Worker.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { PROBE, buildWorkerCode } from "./worker.js";

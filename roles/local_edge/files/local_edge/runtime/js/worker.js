@@ -1,7 +1,7 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Build the code that workerd's loader takes from a Worker definition, for the edge and the validator. */
+/** Build the code for workerd's loader from a Worker definition, for the edge and the validator. */
 import { backendOf, shimOf } from "./bindings.js";
 import { DEFAULT_CF } from "./request_cf.js";
 
@@ -34,8 +34,9 @@ const MODULE_LOADERS = {
 };
 
 /**
- * @param worker `{main, modules: [{name, kind, body}], date, flags, bindings, values, blobs, keys, has_default, classes, script}`
- * @param ctx its `exports` are the backends of bindings; omitted for validation
+ * @param worker `{main, modules: [{name, kind, body}], date, flags, bindings, values, blobs, keys, has_default,
+ *   classes, script}`
+ * @param ctx its `exports` are the backends of bindings, omitted for validation
  * @param variant `{values, outbound, tails}`, see `nameOf`
  */
 export function buildWorkerCode(worker, env, ctx, { values, outbound, tails = [] } = {}) {
@@ -60,7 +61,9 @@ export function buildWorkerCode(worker, env, ctx, { values, outbound, tails = []
     },
     ...(ctx && {
       globalOutbound: outboundService(worker, outbound, env, ctx),
-      tails: [...(worker.tails ?? []), ...tails].map((consumer) => ctx.exports.Tail({ props: { consumer, key: worker.key } })),
+      tails: [...(worker.tails ?? []), ...tails].map((consumer) =>
+        ctx.exports.Tail({ props: { consumer, key: worker.key } }),
+      ),
     }),
   };
 }
@@ -103,7 +106,10 @@ function bindingsOf({ bindings, blobs, keys, script }) {
     ...[...makers].map(([name, file]) => `import { ${name} } from "./${file}.js";`),
     ...blobs.map(({ part }, index) => `import blob${index} from ${JSON.stringify(`../${part}`)};`),
     ...blobs.map(({ name }, index) => `env[${JSON.stringify(name)}] = blob${index};`),
-    ...shimmed.map(({ name, shim: [, maker, argument] }) => `env[${JSON.stringify(name)}] = ${maker}(env[${JSON.stringify(name)}], ${JSON.stringify(argument ?? null)});`),
+    ...shimmed.map(
+      ({ name, shim: [, maker, argument] }) =>
+        `env[${JSON.stringify(name)}] = ${maker}(env[${JSON.stringify(name)}], ${JSON.stringify(argument ?? null)});`,
+    ),
     ...(keys.length ? [`import { importKeys } from "./keys.js";`, `await importKeys();`] : []),
     ...(script ? [`import { prepareScript } from "./worker.js";`, `prepareScript();`] : []),
   ].join("\n");
@@ -112,15 +118,28 @@ function bindingsOf({ bindings, blobs, keys, script }) {
 /** The main module: the Worker's exports, instrumented to log exceptions. Classes must be exported by their names. */
 function mainOf({ main, has_default: hasDefault, classes, script }) {
   const user = JSON.stringify(`./${main}`);
-  const lines = [...["worker", "caches", "bindings"].map((name) => `import "./${INTERNAL_DIR}/${name}.js";`), `export { Evict as ${EVICT} } from "./${INTERNAL_DIR}/worker.js";`];
-  if (script) return [...lines, `export { ScriptReceiver as ${RECEIVER} } from "./${INTERNAL_DIR}/worker.js";`, `await import(${user});`].join("\n");
+  const lines = [
+    ...["worker", "caches", "bindings"].map((name) => `import "./${INTERNAL_DIR}/${name}.js";`),
+    `export { Evict as ${EVICT} } from "./${INTERNAL_DIR}/worker.js";`,
+  ];
+  if (script) {
+    return [
+      ...lines,
+      `export { ScriptReceiver as ${RECEIVER} } from "./${INTERNAL_DIR}/worker.js";`,
+      `await import(${user});`,
+    ].join("\n");
+  }
   const objects = Object.entries(classes);
   return [
     ...lines,
     `import * as user from ${user};`,
     `export * from ${user};`,
     ...(hasDefault
-      ? [`import { receiver, instrument } from "./${INTERNAL_DIR}/worker.js";`, `export default instrument(user.default);`, `export const ${RECEIVER} = receiver(user.default);`]
+      ? [
+          `import { receiver, instrument } from "./${INTERNAL_DIR}/worker.js";`,
+          `export default instrument(user.default);`,
+          `export const ${RECEIVER} = receiver(user.default);`,
+        ]
       : []),
     ...(objects.length ? [`import { objectClass } from "./${INTERNAL_DIR}/objects.js";`] : []),
     ...objects.map(([name, { sqlite }]) => `export const ${name} = objectClass(user.${name}, ${Boolean(sqlite)});`),

@@ -4,7 +4,7 @@
 /** The data points written by Workers. The latest of each dataset are stored in memory. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-/** Datasets by account and name: `{points, size}`; the least recently written first. */
+/** Datasets `{points, size}` by account and name, the least recently written first. */
 const datasets = new Map();
 /** The limits: points per dataset, and bytes of all points. */
 const MAX_POINTS = 1000;
@@ -13,7 +13,7 @@ let used = 0;
 
 const nameOf = (account, dataset) => `${account}/${dataset}`;
 
-/** The points `{time, worker, indexes, blobs, doubles}` of a dataset, the oldest first. */
+/** Return the points `{time, worker, indexes, blobs, doubles}` of a dataset, the oldest first. */
 export function pointsOf(account, dataset) {
   return (datasets.get(nameOf(account, dataset)) ?? []).map(({ point }) => point);
 }
@@ -22,7 +22,11 @@ export class Analytics extends WorkerEntrypoint {
   write(point) {
     const { account, dataset, key } = this.ctx.props;
     const [, namespace, name] = key.split("/");
-    append(nameOf(account, dataset), { time: new Date().toISOString(), worker: namespace ? `${namespace}/${name}` : name, ...point });
+    append(nameOf(account, dataset), {
+      time: new Date().toISOString(),
+      worker: namespace ? `${namespace}/${name}` : name,
+      ...point,
+    });
   }
 }
 

@@ -12,15 +12,20 @@ const CAPACITY = 64 * 1024 * 1024;
 const MAX_SIZE = 16 * 1024 * 1024;
 const cache = new LruCache(CAPACITY, MAX_SIZE);
 
-/** The caches of a scope given by props. The name of the default cache is null. */
+/** The caches of the scope in the props. The name of the default cache is null. */
 export class Caches extends WorkerEntrypoint {
   /** Match a request: `cf` has the name of the cache and the URL. */
   async fetch({ cf: { name, url }, headers }) {
     const found = cache.get(this.#entry(name, url));
-    return found ? answerOf(found, headers) : new Response(null, { status: 504, headers: { "cf-cache-status": "MISS" } });
+    return found
+      ? answerOf(found, headers)
+      : new Response(null, { status: 504, headers: { "cf-cache-status": "MISS" } });
   }
 
-  /** The runtime's own class checks the response, and writes it out to `CacheStore`: only that class can detect whether its body is encoded already. */
+  /**
+   * Store a response with the runtime's own class, which checks it and sends it to `CacheStore`. Only that class can
+   * detect whether the body is already encoded.
+   */
   async keep(name, request, response) {
     await caches.default.put(new Request(request, { cf: { entry: this.#entry(name, request.url) } }), response);
   }
@@ -42,7 +47,12 @@ export class CacheStore extends WorkerEntrypoint {
     const response = message && parsed(message);
     const seconds = response && lifetimeOf(response, requestHeaders);
     if (!seconds) return new Response(null, { status: 413 });
-    cache.set(entry, { ...response, age: ageOf(response.headers), since: Date.now() }, message.length, Date.now() + seconds * 1000);
+    cache.set(
+      entry,
+      { ...response, age: ageOf(response.headers), since: Date.now() },
+      message.length,
+      Date.now() + seconds * 1000,
+    );
     return new Response(null, { status: 204 });
   }
 }

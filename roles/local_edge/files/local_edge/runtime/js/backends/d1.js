@@ -14,16 +14,22 @@ const BOOKMARK = "x-cf-d1-session-commit-token";
 /** Bytes of the longest string or blob, and of the longest statement. */
 const MAX_VALUE = 2_000_000;
 const MAX_STATEMENT = 100_000;
-/** Pragmas that hold for a transaction on Cloudflare; the runtime keeps them as long as the database is open. */
-const TRANSACTION_PRAGMAS = ["case_sensitive_like", "ignore_check_constraints", "legacy_alter_table", "recursive_triggers", "reverse_unordered_selects"];
-/** What the runtime says around a constraint that is still violated when a transaction ends; and what is violated then. */
+/** Pragmas that end with the transaction on Cloudflare. The runtime keeps them while the database is open. */
+const TRANSACTION_PRAGMAS = [
+  "case_sensitive_like",
+  "ignore_check_constraints",
+  "legacy_alter_table",
+  "recursive_triggers",
+  "reverse_unordered_selects",
+];
+/** The runtime's message for a deferred constraint that is violated at the end of a transaction. */
 const RESET_PREFIX = /^Durable Object was reset.* constraints were violated: /;
 const FOREIGN_KEY_ERROR = "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)";
-/** So many characters of a file are run, or statements of one written, before others get their turn: what keeps the runtime for a second ends it. */
+/** Characters to run, or statements to write, before other requests get a turn. A blocked runtime is killed. */
 const CHUNK_CHARS = 50_000;
 const ROWS_PER_TURN = 500;
 
-/** The database of an id. */
+/** Return the database with an id. */
 export function databaseOf(env, id) {
   return env.DATABASES.get(env.DATABASES.idFromName(id));
 }
@@ -41,22 +47,29 @@ export async function callDatabase(env, id, method, ...args) {
 export class D1 extends WorkerEntrypoint {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
-    if (pathname === "/dump") return Response.json({ error: "Only databases of D1's alpha period can be dumped." }, { status: 400 });
+    if (pathname === "/dump") {
+      return Response.json({ error: "Only databases of D1's alpha period can be dumped." }, { status: 400 });
+    }
     const queries = await request.json();
     const session = request.headers.get(BOOKMARK);
     try {
       const { results, bookmark } = await this.#run([queries].flat(), session);
       const shaped = results.map((result) => shapedAs(searchParams.get("resultsFormat"), result));
-      return Response.json(Array.isArray(queries) ? shaped : shaped[0], { headers: session ? { [BOOKMARK]: bookmark } : {} });
+      return Response.json(Array.isArray(queries) ? shaped : shaped[0], {
+        headers: session ? { [BOOKMARK]: bookmark } : {},
+      });
     } catch (error) {
       return Response.json({ success: false, error: error.message });
     }
   }
 
-  /** The same by RPC, for Workers with the flag `d1_binding_jsrpc`. */
+  /** Serve the RPC protocol, for Workers with the flag `d1_binding_jsrpc`. */
   async query({ queries, bookmark: session }) {
     const { results, ...marked } = await this.#run(queries, session);
-    return { results: results.map(({ columns, rows, meta }) => ({ meta, data: { kind: "raw", columns, rows } })), ...marked };
+    return {
+      results: results.map(({ columns, rows, meta }) => ({ meta, data: { kind: "raw", columns, rows } })),
+      ...marked,
+    };
   }
 
   #run(queries, session) {
@@ -64,7 +77,7 @@ export class D1 extends WorkerEntrypoint {
   }
 }
 
-/** The result of a statement: rows under their columns, or objects. */
+/** Return the result of a statement with rows as lists or as objects. */
 function shapedAs(format, { columns, rows, meta }) {
   const objects = () => rows.map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index]])));
   return { success: true, results: format === "ROWS_AND_COLUMNS" ? { columns, rows } : objects(), meta };
@@ -74,7 +87,10 @@ export class Database extends DurableObject {
   #registered = this.ctx.storage.kv.get("registered");
   #wiped = false;
 
-  /** Run `{sql, params}` one after the other, all or none: `{results: [{columns, rows, meta}], bookmark}`, with the bookmark if `marked`. */
+  /**
+   * Run statements `{sql, params}` in one transaction. Return `{results: [{columns, rows, meta}], bookmark}`, the
+   * bookmark only if `marked`.
+   */
   async run(id, queries, marked) {
     await this.#check(id);
     const { storage } = this.ctx;
@@ -89,7 +105,7 @@ export class Database extends DurableObject {
     return { results, ...(marked && { bookmark: await storage.getCurrentBookmark() }) };
   }
 
-  /** Run the statements of a file, all or none: `{num_queries, final_bookmark, meta}`. */
+  /** Run the statements of a file in one transaction. Return `{num_queries, final_bookmark, meta}`. */
   async import(id, file) {
     await this.#check(id);
     const { storage } = this.ctx;
@@ -119,7 +135,7 @@ export class Database extends DurableObject {
     return { num_queries, meta: { ...done(), ...rows }, final_bookmark: await storage.getCurrentBookmark() };
   }
 
-  /** Write the database as a file of statements, see `dump`; its bookmark. */
+  /** Write the database to a file of statements, see `dump`. Return its bookmark. */
   async export(id, file, options) {
     await this.#check(id);
     const { storage } = this.ctx;
@@ -140,7 +156,8 @@ export class Database extends DurableObject {
 
   /** Register the database with the control plane, once. Throw if it was deleted. */
   async #check(id) {
-    const registered = this.#registered || (await this.ctx.blockConcurrencyWhile(() => registerStorage(this.env, KIND, id)));
+    const registered =
+      this.#registered || (await this.ctx.blockConcurrencyWhile(() => registerStorage(this.env, KIND, id)));
     if (!registered || this.#wiped) throw new Error("The database could not be found");
     if (!this.#registered) this.ctx.storage.kv.put("registered", (this.#registered = true));
   }
@@ -153,11 +170,17 @@ export class Database extends DurableObject {
   #statement(sql, params) {
     const done = this.#watch();
     const cursor = this.ctx.storage.sql.exec(sql, ...params.map(bound));
-    const rows = [...cursor.raw()].map((row) => row.map((value) => (value instanceof ArrayBuffer ? [...new Uint8Array(value)] : value)));
-    return { columns: cursor.columnNames, rows, meta: { ...done(), rows_read: cursor.rowsRead, rows_written: cursor.rowsWritten } };
+    const rows = [...cursor.raw()].map((row) =>
+      row.map((value) => (value instanceof ArrayBuffer ? [...new Uint8Array(value)] : value)),
+    );
+    return {
+      columns: cursor.columnNames,
+      rows,
+      meta: { ...done(), rows_read: cursor.rowsRead, rows_written: cursor.rowsWritten },
+    };
   }
 
-  /** Start counting. The returned function gives the changes since as `meta`. */
+  /** Start counting changes. Return a function that returns those since then as `meta`. */
   #watch() {
     const { sql } = this.ctx.storage;
     const readCounters = () => sql.exec("select total_changes() as changes, last_insert_rowid() as last").one();
@@ -183,18 +206,18 @@ export class Database extends DurableObject {
   }
 }
 
-/** Whether there is nothing but comments. A comment sign inside a literal comes after the word that makes it a statement. */
+/** Return whether a text has only comments. Comment signs in literals do not matter, since a keyword precedes them. */
 function isBlank(sql) {
   return !/[^\s;]/.test(sql.replace(/--.*|\/\*[^]*?\*\//g, ""));
 }
 
-/** A cursor whose statement is done. */
+/** Return the cursor of a finished statement. */
 function toEnd(cursor) {
   cursor.toArray();
   return cursor;
 }
 
-/** A parameter as SQLite takes it: bytes travel as lists of numbers. */
+/** Return a parameter for SQLite. Bytes are received as lists of numbers. */
 function bound(value) {
   const plain = Array.isArray(value) ? new Uint8Array(value) : typeof value === "boolean" ? Number(value) : value;
   const size = typeof plain === "string" ? new TextEncoder().encode(plain).length : (plain?.byteLength ?? 0);

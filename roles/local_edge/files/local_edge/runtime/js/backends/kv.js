@@ -9,9 +9,9 @@ import { LruCache } from "../lru_cache.js";
 /** The size of the cache, and the largest value in it, in bytes. */
 const CAPACITY = 32 * 1024 * 1024;
 const MAX_SIZE = 1024 * 1024;
-/** `{pair}` by namespace and key; the pair of a missing key is null. */
+/** `{pair}` by namespace and key. The pair of a missing key is null. */
 const cache = new LruCache(CAPACITY, MAX_SIZE);
-/** How many bytes of values are read at once. */
+/** The limit for the values of one bulk read, in bytes. */
 const MAX_TOTAL = 25 * 1024 * 1024;
 /** Incremented with every change, so that a read that overlaps a change is not cached. */
 let generation = 0;
@@ -26,7 +26,7 @@ export function invalidatePairs(change) {
 }
 
 export class KV extends WorkerEntrypoint {
-  /** `{value: ArrayBuffer, metadata: JSON or null}` of one key, or null. */
+  /** Return `{value: ArrayBuffer, metadata: JSON or null}` of one key, or null. */
   async read(key) {
     const name = nameOf(this.ctx.props.namespace, key);
     const found = cache.get(name);
@@ -38,7 +38,7 @@ export class KV extends WorkerEntrypoint {
     return pair;
   }
 
-  /** The same of several keys, in their order; one after the other, so that too much is never read. */
+  /** Return the same for several keys, in their order. They are read in turn, so that the limit is never exceeded. */
   async readAll(keys) {
     const pairs = [];
     let total = 0;
@@ -46,13 +46,19 @@ export class KV extends WorkerEntrypoint {
       const pair = await this.read(key);
       pairs.push(pair);
       total += pair?.value.byteLength ?? 0;
-      if (total > MAX_TOTAL) throw new Error(`KV GET_BULK failed: 413 Total size of request exceeds the limit of ${MAX_TOTAL / 1024 / 1024}MB`);
+      if (total > MAX_TOTAL) {
+        throw new Error(
+          `KV GET_BULK failed: 413 Total size of request exceeds the limit of ${MAX_TOTAL / 1024 / 1024}MB`,
+        );
+      }
     }
     return pairs;
   }
 
   async write(key, value, { expiration, expirationTtl, metadata }) {
-    const expiry = Object.entries({ expiration, expiration_ttl: expirationTtl }).filter(([, seconds]) => seconds !== undefined);
+    const expiry = Object.entries({ expiration, expiration_ttl: expirationTtl }).filter(
+      ([, seconds]) => seconds !== undefined,
+    );
     const headers = metadata === null ? {} : { "x-metadata": encodeURIComponent(metadata) };
     await this.#change("PUT", { key, ...Object.fromEntries(expiry) }, { headers, body: value });
   }
@@ -61,7 +67,7 @@ export class KV extends WorkerEntrypoint {
     await this.#change("DELETE", { key });
   }
 
-  /** `{keys, last}`: a page, and the cursor of the next, empty where this is the last. */
+  /** Return `{keys, last}`: a page, and the cursor of the next page, empty on the last one. */
   async keys(prefix, limit, cursor) {
     return (await this.#call("GET", "/keys", { prefix, limit, cursor })).json();
   }
@@ -76,16 +82,20 @@ export class KV extends WorkerEntrypoint {
     }
   }
 
-  /** The answer of the control plane, null where there is nothing; a refusal in the words that the runtime's own class has for it. */
+  /** Call the control plane. Return null for 404. Errors have the messages of the runtime's own class. */
   async #call(method, path, query, init) {
-    const response = await callControl(this.env, `/kv/${this.ctx.props.namespace}${path}?${new URLSearchParams(query)}`, { method, ...init });
+    const response = await callControl(
+      this.env,
+      `/kv/${this.ctx.props.namespace}${path}?${new URLSearchParams(query)}`,
+      { method, ...init },
+    );
     if (response.status === 404) return null;
     if (!response.ok) throw new Error(`KV ${method} failed: ${response.status} ${await response.text()}`);
     return response;
   }
 }
 
-/** A pair as the control plane answers it, and until when it is there. */
+/** Return the pair in a response of the control plane, and its expiration. */
 async function pairOf(response) {
   const metadata = response.headers.get("x-metadata");
   const expiration = response.headers.get("x-expiration");

@@ -2,8 +2,8 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Durable Objects. A class of a Worker that was loaded can only be a facet of an object that was configured: each object has a host,
- * which loads its class, stores its alarm, and restarts it when its code changes.
+ * Durable Objects. A class of a dynamically loaded Worker can only be a facet of a configured object. So each object
+ * has a host, which loads its class, stores its alarm, and restarts it after a change of its code.
  */
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import { callOf, memberOf } from "./service.js";
@@ -17,15 +17,19 @@ const UPDATED = "Durable Object reset because its code was updated.";
 /** Objects with open sockets, `[namespace, id]` by the key of their Worker: messages to sockets bypass the host. */
 const activeObjects = new Map();
 
-/** The host of an object. */
+/** Return the host of an object. */
 export function hostOf(env, namespace, id) {
   return env.OBJECTS.get(env.OBJECTS.idFromName(`${namespace}:${id}`));
 }
 
 /** Reset the objects with open sockets whose Workers have changed: keys, or prefixes of keys that end in a slash. */
 export async function resetActiveObjects(changes, env) {
-  const keys = [...activeObjects.keys()].filter((key) => changes.some((change) => (change.endsWith("/") ? key.startsWith(change) : key === change)));
-  const hosts = keys.flatMap((key) => [...activeObjects.get(key).values()].map(([namespace, id]) => hostOf(env, namespace, id)));
+  const keys = [...activeObjects.keys()].filter((key) =>
+    changes.some((change) => (change.endsWith("/") ? key.startsWith(change) : key === change)),
+  );
+  const hosts = keys.flatMap((key) =>
+    [...activeObjects.get(key).values()].map(([namespace, id]) => hostOf(env, namespace, id)),
+  );
   for (const key of keys) activeObjects.delete(key);
   await Promise.all(hosts.map((host) => host.reset()));
 }
@@ -38,7 +42,9 @@ function trackObject({ key, namespace, id }) {
 /** The backend of a Durable Object binding. */
 export class Objects extends WorkerEntrypoint {
   fetch(request) {
-    return this.#host(request.cf).fetch(request, { cf: { ...this.#identityOf(request.cf), visitorCf: request.cf.visitorCf } });
+    return this.#host(request.cf).fetch(request, {
+      cf: { ...this.#identityOf(request.cf), visitorCf: request.cf.visitorCf },
+    });
   }
 
   rpc(identity, path, args) {
@@ -59,7 +65,7 @@ export class Objects extends WorkerEntrypoint {
   }
 }
 
-/** The alarms of a Worker's own objects, as their storage has them. */
+/** The alarms of a Worker's own objects, with the interface of their storage. */
 export class Alarms extends WorkerEntrypoint {
   set(identity, time) {
     return this.#host(identity).setAlarm(time);
@@ -133,17 +139,22 @@ export class ObjectHost extends DurableObject {
     this.#identity = null;
   }
 
-  /** The object itself. */
+  /** Return the object itself. */
   async #object(identity) {
     await this.#saveIdentity(identity);
     const { namespace, id, name, key, className } = identity;
     const worker = getCached(key) ?? (await load(key, this.env));
-    if (!worker?.classes?.[className]) throw new Error(`The Worker of the Durable Object class ${className} does not have it any more.`);
+    if (!worker?.classes?.[className]) {
+      throw new Error(`The Worker of the Durable Object class ${className} no longer has it.`);
+    }
     const isolate = nameOf(worker);
     if (this.#running && (this.#running !== isolate || !isLoaded(isolate))) this.#stop(UPDATED);
     const stub = getIsolate(worker, this.env, this.ctx);
     this.#running = isolate;
-    return this.ctx.facets.get(FACET, () => ({ class: stub.getDurableObjectClass(className), id: JSON.stringify({ namespace, id, name }) }));
+    return this.ctx.facets.get(FACET, () => ({
+      class: stub.getDurableObjectClass(className),
+      id: JSON.stringify({ namespace, id, name }),
+    }));
   }
 
   #stop(why) {
@@ -164,10 +175,12 @@ export class ObjectHost extends DurableObject {
 
 /** Register new storage with the control plane. Return whether its owner exists. */
 export async function registerStorage(env, kind, id) {
-  return Boolean(await fetchFromControl(env, `/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" }));
+  return Boolean(
+    await fetchFromControl(env, `/object/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`, { method: "PUT" }),
+  );
 }
 
-/** Delete the storage of an object and its files, which the runtime would leave empty; `folder` is the key of its class. */
+/** Delete the storage of an object, and its files, which the runtime leaves empty. `folder` is the key of its class. */
 export async function wipe(env, folder, stub) {
   await stub.wipe();
   for (const ending of [".sqlite", ".sqlite-wal", ".sqlite-shm", ".facets"]) {

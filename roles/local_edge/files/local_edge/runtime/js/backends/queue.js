@@ -12,10 +12,13 @@ const MAX_NUMBER = 2 ** 31;
 let sequence = 0;
 
 export class Queue extends WorkerEntrypoint {
-  /** Send messages `{body: Uint8Array, contentType, delaySeconds}`. Return the metrics of the queue, or the refusal. */
+  /** Send messages `{body: Uint8Array, contentType, delaySeconds}`. Return the metrics of the queue, or the error. */
   send(messages, delaySeconds) {
     const encoded = messages.map(({ body, ...message }) => ({ ...message, body: body.toBase64() }));
-    return this.#call({ method: "POST", body: JSON.stringify({ messages: encoded, delaySeconds: delaySeconds ?? this.ctx.props.delay }) });
+    return this.#call({
+      method: "POST",
+      body: JSON.stringify({ messages: encoded, delaySeconds: delaySeconds ?? this.ctx.props.delay }),
+    });
   }
 
   metrics() {
@@ -35,7 +38,9 @@ export class Queue extends WorkerEntrypoint {
     const { account, queue } = this.ctx.props;
     const response = await callControl(this.env, `/queue/${account}/${encodeURIComponent(queue)}`, init);
     if (response.ok) return { metrics: await response.json() };
-    return { refusal: { status: response.statusText, code: response.headers.get("x-code"), cause: await response.text() } };
+    return {
+      error: { status: response.statusText, code: response.headers.get("x-code"), cause: await response.text() },
+    };
   }
 }
 

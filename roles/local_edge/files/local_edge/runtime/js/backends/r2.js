@@ -5,12 +5,15 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 export class R2 extends WorkerEntrypoint {
-  /** An action of the bucket. There is no limit to how long one may take: it may be a large upload. */
+  /** Call an action of the bucket, without a timeout, since an upload may be large. */
   fetch(request) {
     // The runtime sends a stream of unknown length this way.
     if (request.headers.has("transfer-encoding")) return new Response(null, { status: 411 });
     const { account, jurisdiction, bucket } = this.ctx.props;
     const { pathname } = new URL(request.url);
-    return this.env.CONTROL.fetch(`http://control/r2/${account}/${jurisdiction}/${encodeURIComponent(bucket)}${pathname}`, request);
+    return this.env.CONTROL.fetch(
+      `http://control/r2/${account}/${jurisdiction}/${encodeURIComponent(bucket)}${pathname}`,
+      request,
+    );
   }
 }

@@ -4,13 +4,13 @@
 /** The counters of rate limit bindings. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-/** By period in seconds: the window that is now, as `{number, counts, size}`; counts by account, namespace and key, the oldest first. */
+/** The current window `{number, counts, size}` by period in seconds. Counts are by account, namespace and key. */
 const windows = new Map();
 /** The characters of all keys in a window. The oldest keys are evicted beyond that. */
 const CAPACITY = 4 * 1024 * 1024;
 
 export class RateLimits extends WorkerEntrypoint {
-  /** Count a key, unless it has reached the limit in this window of time. */
+  /** Count a key, unless it has reached the limit in this window. */
   limit(key, limit, period) {
     const { account, namespace } = this.ctx.props;
     const name = `${account}/${namespace}/${key}`;
@@ -23,7 +23,7 @@ export class RateLimits extends WorkerEntrypoint {
   }
 }
 
-/** Windows begin at multiples of their period, as the clock has it. */
+/** Return the current window. Windows begin at multiples of their period since the epoch. */
 function windowOf(period) {
   const number = Math.floor(Date.now() / 1000 / period);
   if (windows.get(period)?.number !== number) windows.set(period, { number, counts: new Map(), size: 0 });

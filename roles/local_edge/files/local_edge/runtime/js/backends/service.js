@@ -16,14 +16,17 @@ export function callOf(target, path, args) {
 }
 
 /**
- * The backend of `env.NAMESPACE.get(name, args, {outbound, limits})`. `args` are the `ctx.props` of the tenant. With an outbound Worker all
- * that the tenant fetches goes through that one, so the tenant runs in an isolate for these parameters.
+ * The backend of `env.NAMESPACE.get(name, args, {outbound, limits})`. `args` are the `ctx.props` of the tenant. If the
+ * binding has an outbound Worker, that receives all requests of the tenant. The tenant then runs in an isolate for the
+ * parameters of the outbound Worker.
  */
 export class Dispatch extends WorkerEntrypoint {
   fetch(request) {
     const metadata = request.cf;
     const worker = getCached(this.#key(metadata));
-    return worker ? serve(worker, request, this.env, this.ctx, this.#options(metadata)) : this.#first(request, metadata);
+    return worker
+      ? serve(worker, request, this.env, this.ctx, this.#options(metadata))
+      : this.#first(request, metadata);
   }
 
   async rpc(metadata, path, args) {
@@ -58,7 +61,12 @@ export class Dispatch extends WorkerEntrypoint {
     const { outbound, tails } = this.ctx.props;
     if (!outbound && !tails) return { props: args, limits, cf };
     const params = Object.fromEntries((outbound?.params ?? []).map(({ name }) => [name, outboundArgs?.[name]]));
-    return { props: args, limits, cf, variant: { ...(outbound && { outbound: { ...outbound.worker, params } }), ...(tails && { tails }) } };
+    return {
+      props: args,
+      limits,
+      cf,
+      variant: { ...(outbound && { outbound: { ...outbound.worker, params } }), ...(tails && { tails }) },
+    };
   }
 }
 
@@ -77,12 +85,18 @@ export class Service extends WorkerEntrypoint {
   constructor(ctx, env) {
     super(ctx, env);
     const own = { fetch: (request) => this.fetch(request) };
-    return new Proxy(this, { get: (_target, member) => (typeof member === "symbol" ? this[member] : (own[member] ?? this.#member(member))) });
+    return new Proxy(this, {
+      get: (_target, member) => (typeof member === "symbol" ? this[member] : (own[member] ?? this.#member(member))),
+    });
   }
 
   async fetch(request) {
     const { entrypoint, props } = this.ctx.props;
-    return serve(getCached(this.#key()) ?? (await this.#load()), request, this.env, this.ctx, { entrypoint, props, cf: request.cf });
+    return serve(getCached(this.#key()) ?? (await this.#load()), request, this.env, this.ctx, {
+      entrypoint,
+      props,
+      cf: request.cf,
+    });
   }
 
   #key() {

@@ -12,7 +12,7 @@ const END = "\x1e";
 /** An uncaught exception in the log. A tail Worker receives it in `exceptions` instead. */
 const UNCAUGHT = /^\x1e\S+ \S+ exception\x1f/;
 
-/** The parts of a log entry as the Worker gave them. */
+/** Return the arguments of a log entry without the frame. */
 function bare([first, ...rest]) {
   if (typeof first !== "string" || !HEAD.test(first)) return [first, ...rest];
   const text = first.replace(HEAD, "");
@@ -34,12 +34,20 @@ export class Tail extends WorkerEntrypoint {
     const worker = await load(consumer, this.env);
     if (!worker) return;
     const [, namespace, name] = key.split("/");
-    const delivered = events.filter(({ entrypoint }) => entrypoint !== EVICT).map((event) => ({
-      ...JSON.parse(JSON.stringify({ ...event, event: eventOf(event) })),
-      scriptName: name,
-      ...(namespace && { dispatchNamespace: namespace }),
-      logs: event.logs.filter(isOfWorker).map(({ level, message, timestamp }) => ({ level, message: Array.isArray(message) ? bare(message) : message, timestamp })),
-    }));
+    const delivered = events
+      .filter(({ entrypoint }) => entrypoint !== EVICT)
+      .map((event) => ({
+        ...JSON.parse(JSON.stringify({ ...event, event: eventOf(event) })),
+        scriptName: name,
+        ...(namespace && { dispatchNamespace: namespace }),
+        logs: event.logs
+          .filter(isOfWorker)
+          .map(({ level, message, timestamp }) => ({
+            level,
+            message: Array.isArray(message) ? bare(message) : message,
+            timestamp,
+          })),
+      }));
     if (delivered.length) await entrypointOf(worker, this.env, this.ctx, { entrypoint: RECEIVER }).tail(delivered);
   }
 }

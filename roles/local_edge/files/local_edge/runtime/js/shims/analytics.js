@@ -1,7 +1,7 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Datasets of Analytics Engine. A point is written without waiting, and the request's end does not cut that off. */
+/** Datasets of Analytics Engine. Points are written in the background, also beyond the end of the request. */
 import { waitUntil } from "cloudflare:workers";
 
 export const analyticsEngine = (stub) => new AnalyticsEngine(stub);
@@ -44,20 +44,24 @@ function doublesOf(event) {
   return listOf(event, "doubles", MAX_MEMBERS).map(Number);
 }
 
-/** A list of a point, none where it is left out. */
+/** Return a list of a point, empty by default. */
 function listOf(event, field, most) {
   const list = event?.[field] ?? [];
   if (!Array.isArray(list)) {
-    throw new TypeError(`Incorrect type for the '${field}' field on 'AnalyticsEngineEvent': the provided value is not of type 'Array'.`);
+    throw new TypeError(
+      `Incorrect type for the '${field}' field on 'AnalyticsEngineEvent': the provided value is not of type 'Array'.`,
+    );
   }
   if (list.length > most) refuse(`Maximum of ${most} ${field} supported.`);
   return list;
 }
 
-/** An index or a blob as bytes; null is an empty one. */
+/** Return an index or a blob as bytes. Null stands for an empty one. */
 function bytesOf(value) {
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  return ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : encoder.encode(String(value ?? ""));
+  return ArrayBuffer.isView(value)
+    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    : encoder.encode(String(value ?? ""));
 }
 
 function refuse(why) {

@@ -5,13 +5,15 @@
 import { fieldsOf, likeNative } from "./native.js";
 import { internalEnv } from "./worker.js";
 
-const UNTRUSTED = "caches.default is not available: a Worker in a dispatch namespace that is not trusted has no cache in common with others. "
-  + "Use `await caches.open(NAME)`, which is its own, or set `trusted_workers` of the namespace and upload the Worker anew.";
+const UNTRUSTED =
+  "caches.default is not available: a Worker in an untrusted dispatch namespace does not share a cache with "
+  + "others. Use `await caches.open(NAME)`, which is private, or set `trusted_workers` of the namespace and upload the "
+  + "Worker again.";
 const USED = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice.";
 /** Options that Cloudflare's Cache API does not support. */
 const UNSUPPORTED = ["ignoreSearch", "ignoreVary", "cacheName"];
 
-/** Where a match is request for: any address, since a key may be one that nobody can fetch. */
+/** The URL of match requests. The URL of a key cannot be used, since it may not be fetchable. */
 const MATCH_URL = "http://cache/";
 
 /** The names of caches, null for the default one. */
@@ -19,7 +21,7 @@ const names = new WeakMap();
 
 const { open } = CacheStorage.prototype;
 
-// Who may know the place of a visitor shares caches with others.
+// Only trusted Workers have a default `cf`, and only they share caches.
 if (internalEnv.defaultCf) {
   names.set(caches.default, null);
 } else {
@@ -29,12 +31,12 @@ if (internalEnv.defaultCf) {
   Object.defineProperty(caches, "default", { get, enumerable: true, configurable: true });
 }
 
-/** The request of a key, which may be a URL. */
+/** Return the request of a key, which may be a URL. */
 function requestOf(input) {
   return input instanceof Request ? input : new Request(input);
 }
 
-/** The request to look up, or null if its method is not cacheable. */
+/** Return the request to match, or null if its method is not cacheable. */
 function queriedRequest(input, options, method) {
   const request = requestOf(input);
   const query = fieldsOf(options, Cache, method, 2, "CacheQueryOptions");
@@ -56,8 +58,14 @@ Object.assign(Cache.prototype, {
   async match(input, options) {
     const request = queriedRequest(input, options, "match");
     if (!request) return undefined;
-    const response = await internalEnv.caches.fetch(MATCH_URL, { headers: request.headers, redirect: "manual", cf: { name: names.get(this), url: request.url } });
-    return response.headers.get("cf-cache-status") === "HIT" ? Object.defineProperty(response, "url", { value: "" }) : undefined;
+    const response = await internalEnv.caches.fetch(MATCH_URL, {
+      headers: request.headers,
+      redirect: "manual",
+      cf: { name: names.get(this), url: request.url },
+    });
+    return response.headers.get("cf-cache-status") === "HIT"
+      ? Object.defineProperty(response, "url", { value: "" })
+      : undefined;
   },
 
   async put(input, response) {

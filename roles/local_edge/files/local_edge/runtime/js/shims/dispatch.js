@@ -6,7 +6,7 @@ import { rpcProxy, fetchWithMetadata } from "./stub.js";
 
 export const dispatchNamespace = (stub) => new DispatchNamespace(stub);
 
-/** `get` never fails and never waits; a Worker that is not there is a rejection of `fetch`. */
+/** `get` is synchronous and never throws. If the Worker does not exist, `fetch` rejects. */
 class DispatchNamespace {
   #stub;
 

@@ -1,7 +1,7 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Keys that are secrets: the runtime imports them before the Worker's own code runs, and nobody can export them again. */
+/** Secret keys: imported by the runtime before the Worker's own code runs, and not extractable. */
 import { env } from "cloudflare:workers";
 import { internalEnv } from "./worker.js";
 
@@ -13,7 +13,7 @@ export async function importKeys() {
     try {
       env[name] = await crypto.subtle.importKey(format, jwk ?? Uint8Array.fromBase64(bytes), algorithm, false, usages);
     } catch ({ message }) {
-      // Not an Error: its stack would be ours, and of no use to whoever uploads.
+      // Not an Error, since its stack would only have frames of this shim.
       throw `binding ${name} of type secret_key cannot be imported: ${message}`;
     }
   }

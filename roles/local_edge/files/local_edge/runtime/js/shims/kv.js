@@ -12,7 +12,7 @@ const MAX_KEYS = 100;
 const MAX_LISTED = 1000;
 const MAX_VALUE = 25 * 1024 * 1024;
 const MAX_METADATA = 1024;
-/** Seconds. */
+/** In seconds. */
 const MIN_CACHE_TTL = 30;
 const MIN_TTL = 60;
 
@@ -31,7 +31,9 @@ function failure(action, status, text) {
 
 function checkedLength(action, name) {
   const { length } = encoder.encode(name);
-  if (length > MAX_KEY) throw failure(action, 414, `UTF-8 encoded length of ${length} exceeds key length limit of ${MAX_KEY}.`);
+  if (length > MAX_KEY) {
+    throw failure(action, 414, `UTF-8 encoded length of ${length} exceeds key length limit of ${MAX_KEY}.`);
+  }
   return name;
 }
 
@@ -42,40 +44,52 @@ function checkedKey(action, key) {
 }
 
 function checkedTtl(action, { cacheTtl }) {
-  if (cacheTtl < MIN_CACHE_TTL) throw failure(action, 400, `Invalid cache_ttl of ${cacheTtl}. Cache TTL must be at least ${MIN_CACHE_TTL}.`);
+  if (cacheTtl < MIN_CACHE_TTL) {
+    throw failure(action, 400, `Invalid cache_ttl of ${cacheTtl}. Cache TTL must be at least ${MIN_CACHE_TTL}.`);
+  }
 }
 
-/** `{key, type, cacheTtl}` of a read: the type may stand in the place of options, and the key be a list of them. */
+/** Return `{key, type, cacheTtl}` of a read. The options may be only the type, and the key may be a list. */
 function queryOf(key, options) {
   const fields = ["object", "function", "undefined"].includes(typeof options) ? (options ?? {}) : { type: options };
-  return { key: Array.isArray(key) ? Array.from(key, (one) => `${one}`) : `${key}`, type: textOf(fields.type), cacheTtl: integerOf(fields.cacheTtl) };
+  return {
+    key: Array.isArray(key) ? Array.from(key, (one) => `${one}`) : `${key}`,
+    type: textOf(fields.type),
+    cacheTtl: integerOf(fields.cacheTtl),
+  };
 }
 
 /** Check the expiration of a pair. */
 function checkedExpiry({ expiration, expirationTtl }) {
-  const refused = (name, value, why) => failure("PUT", 400, `Invalid ${name} of ${value}. ${why}`);
+  const invalid = (name, value, problem) => failure("PUT", 400, `Invalid ${name} of ${value}. ${problem}`);
   const now = Math.floor(Date.now() / 1000);
   if (expirationTtl !== undefined) {
-    if (expirationTtl <= 0) throw refused("expiration_ttl", expirationTtl, "Please specify integer greater than 0.");
-    if (expirationTtl < MIN_TTL) throw refused("expiration_ttl", expirationTtl, `Expiration TTL must be at least ${MIN_TTL}.`);
+    if (expirationTtl <= 0) throw invalid("expiration_ttl", expirationTtl, "Please specify integer greater than 0.");
+    if (expirationTtl < MIN_TTL) {
+      throw invalid("expiration_ttl", expirationTtl, `Expiration TTL must be at least ${MIN_TTL}.`);
+    }
   } else if (expiration !== undefined) {
     const past = "Please specify integer greater than the current number of seconds since the UNIX epoch.";
-    if (expiration <= now) throw refused("expiration", expiration, past);
-    if (expiration < now + MIN_TTL) throw refused("expiration", expiration, `Expiration times must be at least ${MIN_TTL} seconds in the future.`);
+    if (expiration <= now) throw invalid("expiration", expiration, past);
+    if (expiration < now + MIN_TTL) {
+      throw invalid("expiration", expiration, `Expiration times must be at least ${MIN_TTL} seconds in the future.`);
+    }
   }
 }
 
-/** Metadata as JSON, null for none. */
+/** Return metadata as JSON, null for none. */
 function checkedMetadata(value) {
   if (value === undefined || value === null) return null;
   const text = JSON.stringify(value);
   if (text === undefined) throw failure("PUT", 400, "Metadata must be serializable to JSON.");
   const { length } = encoder.encode(text);
-  if (length > MAX_METADATA) throw failure("PUT", 413, `Metadata length of ${length} exceeds limit of ${MAX_METADATA}.`);
+  if (length > MAX_METADATA) {
+    throw failure("PUT", 413, `Metadata length of ${length} exceeds limit of ${MAX_METADATA}.`);
+  }
   return text;
 }
 
-/** The bytes of a value; a stream that was read before is refused as the body of a response is. */
+/** Return the bytes of a value. A stream that was read before is refused with the error of a response body. */
 async function checkedValue(value) {
   const bytes = await bytesFrom(value);
   const length = bytes?.byteLength ?? `more than ${MAX_VALUE}`;
@@ -89,9 +103,10 @@ function bytesFrom(value) {
   return new Uint8Array(value.buffer ?? value, value.byteOffset, value.byteLength).slice();
 }
 
-const isValue = (value) => [ReadableStream, ArrayBuffer, SharedArrayBuffer].some((type) => value instanceof type) || ArrayBuffer.isView(value);
+const isValue = (value) =>
+  [ReadableStream, ArrayBuffer, SharedArrayBuffer].some((type) => value instanceof type) || ArrayBuffer.isView(value);
 
-/** The runtime's own class leaves keys that are numbers out of the Map of several. */
+/** As in the runtime's own class, keys that are numbers are missing in the Map of a bulk read. */
 const isIndex = (key) => /^(0|[1-9]\d*)$/.test(key) && Number(key) < 2 ** 32 - 1;
 
 class KvNamespace {
@@ -124,7 +139,9 @@ class KvNamespace {
     checkedKey("PUT", name);
     const metadata = checkedMetadata(fields.metadata);
     if (!isText && !isValue(content)) {
-      throw new TypeError("KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.");
+      throw new TypeError(
+        "KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.",
+      );
     }
     checkedExpiry(expiry);
     await this.#stub.write(name, await checkedValue(content), { ...expiry, metadata });
@@ -136,9 +153,23 @@ class KvNamespace {
 
   async list(options) {
     const fields = fieldsOf(options, KvNamespace, "list", 1, "ListOptions");
-    const [limit, prefix, cursor] = [integerOf(fields.limit), textOf(fields.prefix ?? undefined), textOf(fields.cursor ?? undefined)];
-    if (limit > MAX_LISTED) throw failure("GET", 400, `Invalid key_count_limit of ${limit}. Please specify an integer less than ${MAX_LISTED}.`);
-    const { keys, last } = await this.#stub.keys(checkedLength("GET", prefix ?? ""), limit > 0 ? limit : MAX_LISTED, cursor ?? "");
+    const [limit, prefix, cursor] = [
+      integerOf(fields.limit),
+      textOf(fields.prefix ?? undefined),
+      textOf(fields.cursor ?? undefined),
+    ];
+    if (limit > MAX_LISTED) {
+      throw failure(
+        "GET",
+        400,
+        `Invalid key_count_limit of ${limit}. Please specify an integer less than ${MAX_LISTED}.`,
+      );
+    }
+    const { keys, last } = await this.#stub.keys(
+      checkedLength("GET", prefix ?? ""),
+      limit > 0 ? limit : MAX_LISTED,
+      cursor ?? "",
+    );
     return { keys, list_complete: !last, ...(last && { cursor: last }), cacheStatus: null };
   }
 
@@ -147,39 +178,51 @@ class KvNamespace {
     return (await this.#one(query)).value;
   }
 
-  /** A key that was checked. */
+  /** Read a valid key. */
   async #one({ key, type = "text", cacheTtl }) {
     checkedTtl("GET", { cacheTtl });
     const found = await this.#stub.read(key);
     if (!found) return { value: null, metadata: null, cacheStatus: null };
     const reader = READERS.get(type);
-    if (!reader) throw new TypeError('Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".');
+    if (!reader) {
+      throw new TypeError('Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".');
+    }
     return { value: reader(found.value), metadata: JSON.parse(found.metadata), cacheStatus: null };
   }
 
   /** Return a Map from key to `shaped(value, metadata)`. */
   async #several({ key: keys, type, cacheTtl }, shaped) {
-    const refused = (why) => failure("GET_BULK", 400, why);
-    if (type && type !== "text" && type !== "json") throw refused(`"${type}" is not a valid type. Use "json" or "text"`);
-    if (keys.length > MAX_KEYS) throw refused(`You can request a maximum of ${MAX_KEYS} keys`);
-    if (keys.length < 1) throw refused("You must request a minimum of 1 key");
+    const invalid = (problem) => failure("GET_BULK", 400, problem);
+    if (type && type !== "text" && type !== "json") {
+      throw invalid(`"${type}" is not a valid type. Use "json" or "text"`);
+    }
+    if (keys.length > MAX_KEYS) throw invalid(`You can request a maximum of ${MAX_KEYS} keys`);
+    if (keys.length < 1) throw invalid("You must request a minimum of 1 key");
     for (const key of keys) {
-      if (key === "") throw refused("Key names must not be empty");
-      if (key === "." || key === "..") throw refused(`Illegal key name "${key}". Please use a different name.`);
+      if (key === "") throw invalid("Key names must not be empty");
+      if (key === "." || key === "..") throw invalid(`Illegal key name "${key}". Please use a different name.`);
       checkedLength("GET_BULK", key);
     }
     checkedTtl("GET_BULK", { cacheTtl });
     const found = await this.#stub.readAll(keys);
     const read = ({ value, metadata }) => shaped(READERS.get(type || "text")(value), JSON.parse(metadata));
     try {
-      return new Map(keys.map((key, position) => [key, found[position] && read(found[position])]).filter(([key]) => !isIndex(key)));
+      return new Map(
+        keys.map((key, position) => [key, found[position] && read(found[position])]).filter(([key]) => !isIndex(key)),
+      );
     } catch {
-      throw refused(`At least one of the requested keys corresponds to a non-${type} value`);
+      throw invalid(`At least one of the requested keys corresponds to a non-${type} value`);
     }
   }
 
   static {
-    const signatures = { get: ["string or Array"], list: [], put: ["string", "string or Object"], getWithMetadata: ["Array or string"], delete: ["string"] };
+    const signatures = {
+      get: ["string or Array"],
+      list: [],
+      put: ["string", "string or Object"],
+      getWithMetadata: ["Array or string"],
+      delete: ["string"],
+    };
     likeNative(this, (one) => typeof one === "object" && #stub in one, signatures);
   }
 }

@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Argument handling of the runtime's own classes, for the shims that replace them. */
 
-const FOREIGN = "Illegal invocation: function called with incorrect `this` reference. See "
+const FOREIGN =
+  "Illegal invocation: function called with incorrect `this` reference. See "
   + "https://developers.cloudflare.com/workers/observability/errors/#illegal-invocation-errors for details.";
 const [LEAST, MOST] = [-(2 ** 31), 2 ** 31 - 1];
 const AsyncFunction = (async () => {}).constructor;
@@ -14,8 +15,8 @@ function refusal({ name }, method, position, type) {
 }
 
 /**
- * Let a class appear as one of the runtime's own. `isInstance` knows its instances; `signatures` has, by method, the types of the parameters that must be
- * there. A method that always answers with a promise never throws, any other does.
+ * Make a class look like one of the runtime's own. `isInstance` detects its instances. `signatures` has the types of
+ * the required parameters by method. Methods that always return a promise reject for wrong arguments, others throw.
  */
 export function likeNative(Class, isInstance, signatures) {
   const { prototype, name } = Class;
@@ -35,22 +36,26 @@ export function likeNative(Class, isInstance, signatures) {
   Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
 }
 
-/** The fields of an optional parameter. */
+/** Return the fields of an optional parameter. */
 export function fieldsOf(value, Class, method, position, type) {
-  if (value !== undefined && value !== null && typeof value !== "object" && typeof value !== "function") throw refusal(Class, method, position, type);
+  if (value !== undefined && value !== null && typeof value !== "object" && typeof value !== "function") {
+    throw refusal(Class, method, position, type);
+  }
   return value ?? {};
 }
 
-/** A text, unless it is undefined. */
+/** Convert to text, except undefined. */
 export function textOf(value) {
   return value === undefined ? undefined : `${value}`;
 }
 
-/** A number of 32 bits, unless it is undefined. */
+/** Convert to a 32-bit integer, except undefined. */
 export function integerOf(value) {
   if (value === undefined) return undefined;
   const number = +value;
   const whole = Number.isFinite(number) ? Math.trunc(number) : 0;
-  if (whole < LEAST || whole > MOST) throw new TypeError(`Value out of range. Must be between ${LEAST} and ${MOST} (inclusive).`);
+  if (whole < LEAST || whole > MOST) {
+    throw new TypeError(`Value out of range. Must be between ${LEAST} and ${MOST} (inclusive).`);
+  }
   return whole;
 }

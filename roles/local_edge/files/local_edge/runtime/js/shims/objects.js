@@ -1,7 +1,7 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Durable Objects: the namespaces that Workers bind to, and the wrapper of their classes. */
+/** Durable Objects: the namespaces of bindings, and the wrapper of classes. */
 import { internalEnv, instrumentClass } from "./worker.js";
 import { hexDigest } from "./sha256.js";
 import { rpcProxy, fetchWithMetadata } from "./stub.js";
@@ -9,7 +9,7 @@ import { rpcProxy, fetchWithMetadata } from "./stub.js";
 export const objectNamespace = (stub, ident) => new DurableObjectNamespace(stub, ident);
 
 const ID = /^[0-9a-f]{64}$/;
-/** How many digits of an id say to which namespace it belongs. */
+/** The digits of an id that identify its namespace. */
 const OWN = 16;
 
 class DurableObjectId {
@@ -53,7 +53,9 @@ class DurableObjectNamespace {
   }
 
   get(id) {
-    if (!(id instanceof DurableObjectId)) throw new TypeError("get() takes an id of a Durable Object, such as idFromName() returns");
+    if (!(id instanceof DurableObjectId)) {
+      throw new TypeError("get() takes an id of a Durable Object, such as idFromName() returns");
+    }
     const stub = this.#stub;
     const metadata = { id: this.idFromString(id.toString()).toString(), name: id.name };
     return rpcProxy(stub, metadata, { id, name: id.name, fetch: fetchWithMetadata(stub, metadata) });
@@ -63,7 +65,7 @@ class DurableObjectNamespace {
     return this.get(this.idFromName(name));
   }
 
-  /** Every place is this one. */
+  /** Return this namespace: the local edge has one location. */
   jurisdiction() {
     return this;
   }
@@ -73,11 +75,13 @@ class DurableObjectNamespace {
   }
 }
 
-/** Wrap a Worker's class for the host of its objects, so that objects see the environment that Cloudflare provides. */
+/** Wrap a Worker's class for the host of its objects, so that objects have the environment that Cloudflare provides. */
 export function objectClass(target, sqlite) {
   const Watched = instrumentClass(target, (ctx) => adapt(ctx, sqlite));
   Watched.prototype.__localEdgeAlarm = function (info) {
-    if (!this.alarm) throw new Error("Your Durable Object class must have an alarm() handler in order to call setAlarm()");
+    if (!this.alarm) {
+      throw new Error("Your Durable Object class must have an alarm() handler in order to call setAlarm()");
+    }
     return this.alarm(info);
   };
   return Watched;
@@ -102,7 +106,10 @@ function adapt(ctx, sqlite) {
   }
   if (!sqlite) {
     const refuse = () => {
-      throw new Error("SQL is not enabled for this Durable Object class. To enable it, set `new_sqlite_classes` instead of `new_classes` in its migration.");
+      throw new Error(
+        "SQL is not enabled for this Durable Object class. To enable it, set `new_sqlite_classes` instead of "
+          + "`new_classes` in its migration.",
+      );
     };
     Object.defineProperty(storage, "sql", { get: refuse });
   }

@@ -1,14 +1,14 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Queues, for those who send. */
+/** Queues, for producers. */
 
 export const workerQueue = (stub) => new WorkerQueue(stub);
 
 const { queues_json_messages: jsonByDefault, queue_expose_error_codes: codesInErrors } = Cloudflare.compatibilityFlags;
 const encoder = new TextEncoder();
 
-/** How a body becomes bytes, by content type; what one type takes is said of another. */
+/** Convert a body to bytes, by content type. Other types of bodies are refused. */
 const SERIALIZERS = {
   text: (body) => encoder.encode(requireType(typeof body === "string", "text", "string", body)),
   bytes: (body) => {
@@ -19,8 +19,12 @@ const SERIALIZERS = {
   v8: (body, stub) => stub.serialized(structuredClone(body)),
 };
 
-function requireType(right, type, expectedType, body) {
-  if (!right) throw new TypeError(`Content Type "${type}" requires a value of type ${expectedType}, but received: ${typeof body}`);
+function requireType(isRight, type, expectedType, body) {
+  if (!isRight) {
+    throw new TypeError(
+      `Content Type "${type}" requires a value of type ${expectedType}, but received: ${typeof body}`,
+    );
+  }
   return body;
 }
 
@@ -28,21 +32,23 @@ function isObject(value) {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
-/** Options, once they are an object or left out. */
+/** Return the options, which may be omitted. */
 function optionsOf(method, options, type) {
-  if (options != null && !isObject(options)) throw new TypeError(`Failed to execute '${method}' on 'WorkerQueue': parameter 2 is not of type '${type}'.`);
+  if (options != null && !isObject(options)) {
+    throw new TypeError(`Failed to execute '${method}' on 'WorkerQueue': parameter 2 is not of type '${type}'.`);
+  }
   return options ?? {};
 }
 
-/** A number of seconds as the runtime reads it: whole, and 0 where it is none; undefined where it is left out. */
+/** Convert to seconds as the runtime does: integers, 0 for other values, undefined if omitted. */
 function secondsOf(value) {
   return value === undefined ? undefined : Math.trunc(Number(value)) || 0;
 }
 
-/** What a queue holds, once it has not refused. */
-function metricsOf(method, { metrics, refusal }) {
+/** Return the metrics in a reply. Throw its error if it has one. */
+function metricsOf(method, { metrics, error }) {
   const coded = codesInErrors || method === "metrics";
-  if (refusal) throw new Error(coded ? `${refusal.cause} (${refusal.code})` : `Queue ${method} failed: ${refusal.status}`);
+  if (error) throw new Error(coded ? `${error.cause} (${error.code})` : `Queue ${method} failed: ${error.status}`);
   const { backlogCount, backlogBytes, oldest } = metrics;
   return { backlogCount, backlogBytes, ...(oldest && { oldestMessageTimestamp: new Date(oldest) }) };
 }
@@ -56,7 +62,11 @@ class WorkerQueue {
 
   async send(body, options) {
     const { contentType, delaySeconds } = optionsOf("send", options, "SendOptions");
-    const message = this.#serialize({ body, contentType: contentType === undefined ? undefined : String(contentType).toLowerCase(), delaySeconds });
+    const message = this.#serialize({
+      body,
+      contentType: contentType === undefined ? undefined : String(contentType).toLowerCase(),
+      delaySeconds,
+    });
     return { metadata: { metrics: metricsOf("send", await this.#stub.send([await message])) } };
   }
 
@@ -67,19 +77,27 @@ class WorkerQueue {
     const { delaySeconds } = optionsOf("sendBatch", options, "SendBatchOptions");
     const batch = Array.from(messages, (message) => this.#serialize(message));
     if (!batch.length) throw new TypeError("sendBatch() requires at least one message");
-    return { metadata: { metrics: metricsOf("sendBatch", await this.#stub.send(await Promise.all(batch), secondsOf(delaySeconds))) } };
+    return {
+      metadata: {
+        metrics: metricsOf("sendBatch", await this.#stub.send(await Promise.all(batch), secondsOf(delaySeconds))),
+      },
+    };
   }
 
   async metrics() {
     return metricsOf("metrics", await this.#stub.metrics());
   }
 
-  /** A message as it is sent, or the promise of one. */
+  /** Return a message to send, or a promise of it. */
   #serialize(message) {
-    if (!isObject(message)) throw new TypeError("Incorrect type: the provided value is not of type 'MessageSendRequest'.");
+    if (!isObject(message)) {
+      throw new TypeError("Incorrect type: the provided value is not of type 'MessageSendRequest'.");
+    }
     const { body, contentType = jsonByDefault ? "json" : "v8", delaySeconds } = message;
     if (body === undefined) throw new TypeError("Message body cannot be undefined");
-    if (!Object.hasOwn(SERIALIZERS, contentType)) throw new TypeError(`Unsupported queue message content type: ${contentType}`);
+    if (!Object.hasOwn(SERIALIZERS, contentType)) {
+      throw new TypeError(`Unsupported queue message content type: ${contentType}`);
+    }
     const toMessage = (bytes) => ({ body: bytes, contentType, delaySeconds: secondsOf(delaySeconds) });
     const bytes = SERIALIZERS[contentType](body, this.#stub);
     return contentType === "v8" ? bytes.then(toMessage) : toMessage(bytes);

@@ -1,8 +1,19 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** R2 buckets: the runtime's own classes reimplemented, since those cannot be passed to a Worker. Each call is one action. */
-import { HEADERS, bodyOf, checksumsOf, conditionsOf, descriptionOf, numberOf, rangeOf, refuseCustomerKey, text, textIn } from "./r2_options.js";
+/** R2 buckets: the runtime's own classes reimplemented, since they cannot be passed to a Worker. */
+import {
+  HEADERS,
+  bodyOf,
+  checksumsOf,
+  conditionsOf,
+  descriptionOf,
+  numberOf,
+  rangeOf,
+  refuseCustomerKey,
+  text,
+  textIn,
+} from "./r2_options.js";
 
 export const r2Bucket = (stub) => new R2Bucket(stub);
 
@@ -12,7 +23,7 @@ const NO_SUCH_KEY = "10007";
 const PRECONDITION_FAILED = "10031";
 
 const METADATA = ["httpMetadata", "customMetadata"];
-/** Before a compatibility date of 2022-08-04 every listing has all metadata, whatever it includes. */
+/** For compatibility dates before 2022-08-04, listings always include all metadata. */
 const HONOURS_INCLUDE = Cloudflare.compatibilityFlags.r2_list_honor_include;
 
 /** Call an action. Return the response, also if a condition does not hold; null if the object does not exist. */
@@ -24,7 +35,9 @@ async function call(stub, action, params, body) {
   if (response.ok || code === PRECONDITION_FAILED) return response;
   if (code === NO_SUCH_KEY) return null;
   if (response.status === 411) {
-    throw new TypeError("Provided readable stream must have a known length (request/response body or readable half of FixedLengthStream)");
+    throw new TypeError(
+      "Provided readable stream must have a known length (request/response body or readable half of FixedLengthStream)",
+    );
   }
   throw new Error(`${action}: ${await response.text()} (${code ?? 10001})`);
 }
@@ -39,7 +52,10 @@ class R2Checksums {
 
   constructor(digests) {
     this.#digests = digests;
-    defineReadOnly(this, Object.fromEntries(Object.entries(digests).map(([name, digest]) => [name, Uint8Array.fromHex(digest).buffer])));
+    defineReadOnly(
+      this,
+      Object.fromEntries(Object.entries(digests).map(([name, digest]) => [name, Uint8Array.fromHex(digest).buffer])),
+    );
   }
 
   toJSON() {
@@ -69,9 +85,14 @@ class R2Object {
   writeHttpMetadata(headers) {
     const { httpMetadata } = this;
     if (!httpMetadata) {
-      throw new TypeError(`HTTP metadata unknown for key \`${this.key}\`. Did you forget to add 'httpMetadata' to \`include\` when listing?`);
+      throw new TypeError(
+        `HTTP metadata unknown for key \`${this.key}\`. `
+          + "Did you forget to add 'httpMetadata' to `include` when listing?",
+      );
     }
-    for (const [name, header] of Object.entries(HEADERS)) if (httpMetadata[name] !== undefined) headers.set(header, httpMetadata[name]);
+    for (const [name, header] of Object.entries(HEADERS)) {
+      if (httpMetadata[name] !== undefined) headers.set(header, httpMetadata[name]);
+    }
     if (httpMetadata.cacheExpiry) headers.set("expires", httpMetadata.cacheExpiry.toUTCString());
   }
 }
@@ -128,7 +149,11 @@ class R2Bucket {
   async get(key, options) {
     const fields = options ?? {};
     refuseCustomerKey(fields);
-    const response = await call(this.#stub, "get", { key: text(key), onlyIf: conditionsOf(fields.onlyIf), range: rangeOf(fields.range) });
+    const response = await call(this.#stub, "get", {
+      key: text(key),
+      onlyIf: conditionsOf(fields.onlyIf),
+      range: rangeOf(fields.range),
+    });
     if (!response) return null;
     const object = JSON.parse(decodeURIComponent(response.headers.get(OPTIONS_HEADER)));
     return response.ok ? new R2ObjectBody(object, response) : new R2Object(object);
@@ -137,7 +162,12 @@ class R2Bucket {
   async put(key, value, options) {
     const fields = options ?? {};
     refuseCustomerKey(fields);
-    const params = { key: text(key), onlyIf: conditionsOf(fields.onlyIf), checksums: checksumsOf(fields), ...descriptionOf(fields) };
+    const params = {
+      key: text(key),
+      onlyIf: conditionsOf(fields.onlyIf),
+      checksums: checksumsOf(fields),
+      ...descriptionOf(fields),
+    };
     const response = await call(this.#stub, "put", params, bodyOf(value));
     return response.ok ? new R2Object(await response.json()) : null;
   }
@@ -152,11 +182,18 @@ class R2Bucket {
     for (const name of include) if (!METADATA.includes(name)) throw new RangeError(`Unsupported include value ${name}`);
     const params = {
       limit: fields.limit === undefined ? undefined : Math.trunc(fields.limit) || 0,
-      ...Object.fromEntries(["prefix", "cursor", "delimiter", "startAfter"].map((name) => [name, textIn(fields, name)])),
+      ...Object.fromEntries(
+        ["prefix", "cursor", "delimiter", "startAfter"].map((name) => [name, textIn(fields, name)]),
+      ),
       include: HONOURS_INCLUDE ? include : METADATA,
     };
     const { objects, delimitedPrefixes, cursor } = await (await call(this.#stub, "list", params)).json();
-    return { objects: objects.map((object) => new R2Object(object)), truncated: cursor !== "", ...(cursor && { cursor }), delimitedPrefixes };
+    return {
+      objects: objects.map((object) => new R2Object(object)),
+      truncated: cursor !== "",
+      ...(cursor && { cursor }),
+      delimitedPrefixes,
+    };
   }
 
   async createMultipartUpload(key, options) {
@@ -188,7 +225,10 @@ class R2MultipartUpload {
   }
 
   async complete(uploadedParts) {
-    const parts = Array.from(uploadedParts, ({ partNumber, etag }) => ({ part: numberOf(partNumber), etag: text(etag) }));
+    const parts = Array.from(uploadedParts, ({ partNumber, etag }) => ({
+      part: numberOf(partNumber),
+      etag: text(etag),
+    }));
     const response = await call(this.#stub, "completeMultipartUpload", { ...this, parts });
     return new R2Object(await response.json());
   }

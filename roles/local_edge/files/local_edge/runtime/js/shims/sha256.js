@@ -1,17 +1,19 @@
 // Copyright: Contributors to the tenantry.cloudflare_workers project
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** SHA-256 (FIPS 180-4) without waiting: names of Durable Objects become ids at once, and the runtime's own digest is a promise. */
+/** Synchronous SHA-256 (FIPS 180-4) for ids of Durable Objects. The runtime's own digest returns a promise. */
 
 const PRIMES = [];
-for (let candidate = 2; PRIMES.length < 64; candidate += 1) if (PRIMES.every((prime) => candidate % prime)) PRIMES.push(candidate);
-/** The first 32 bits of the fraction of a root. */
+for (let candidate = 2; PRIMES.length < 64; candidate += 1) {
+  if (PRIMES.every((prime) => candidate % prime)) PRIMES.push(candidate);
+}
+/** Return the first 32 bits of the fraction of a root. */
 const fraction = (root) => ((root - Math.floor(root)) * 2 ** 32) | 0;
 const START = PRIMES.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
 const ROUND = PRIMES.map((prime) => fraction(Math.cbrt(prime)));
 const turn = (word, bits) => (word >>> bits) | (word << (32 - bits));
 
-/** The digest of a text, in hexadecimal. */
+/** Return the digest of a text in hexadecimal. */
 export function hexDigest(text) {
   const bytes = new TextEncoder().encode(text);
   const padded = new DataView(new ArrayBuffer(Math.ceil((bytes.length + 9) / 64) * 64));
@@ -22,7 +24,7 @@ export function hexDigest(text) {
   return state.map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
-/** The state after one block of 64 bytes. */
+/** Return the state after one block of 64 bytes. */
 function mixed(state, block, offset) {
   const words = Array.from({ length: 16 }, (_word, index) => block.getInt32(offset + index * 4));
   let [a, b, c, d, e, f, g, h] = state;

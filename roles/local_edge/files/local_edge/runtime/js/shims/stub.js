@@ -4,24 +4,33 @@
 /** Proxies for remote objects that accept any method. */
 import { internalEnv } from "./worker.js";
 
-/** An RPC proxy. Members of `own` are local; any other is a call to `remote.rpc`, or a read by `remote.value`, with the metadata of the target. */
+/** An RPC proxy. Members of `own` are local, others are calls to `remote.rpc` or reads by `remote.value`. */
 export function rpcProxy(remote, metadata, own) {
   return new Proxy(own, {
-    get: (target, member) => (member in target || typeof member === "symbol" || member === "then" ? target[member] : memberOf(remote, metadata, [member])),
+    get: (target, member) =>
+      member in target || typeof member === "symbol" || member === "then"
+        ? target[member]
+        : memberOf(remote, metadata, [member]),
   });
 }
 
-/** The `fetch` of a proxy. The metadata and the visitor's `cf` are sent as `cf`; a Request passed as `init` must be copied, since its properties are not own. */
+/**
+ * The `fetch` of a proxy. The metadata and the visitor's `cf` are sent as `cf`. A Request passed as `init` is copied,
+ * since its properties are on the prototype.
+ */
 export function fetchWithMetadata(remote, metadata) {
   return (input, init) => {
     const isWhole = init instanceof Request;
     const requested = init?.cf ?? input?.cf;
     const visitorCf = requested === internalEnv.defaultCf ? undefined : requested;
-    return remote.fetch(isWhole ? new Request(input, init) : input, { ...(!isWhole && init), cf: { ...metadata, visitorCf } });
+    return remote.fetch(isWhole ? new Request(input, init) : input, {
+      ...(!isWhole && init),
+      cf: { ...metadata, visitorCf },
+    });
   };
 }
 
-/** A member at any depth: it can be called, awaited, or looked into further. */
+/** Return a member at any depth: it can be called or awaited, or has members of its own. */
 function memberOf(remote, metadata, path) {
   const call = (...args) => remote.rpc(metadata, path, args);
   return new Proxy(call, {

@@ -2,8 +2,8 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Runs inside every Worker's isolate, before the Worker's own code: log entries get its name, exceptions are logged with
- * their stacks, and the edge can end the isolate.
+ * Runs in the isolate of each Worker, before its own code: adds its name to log entries, logs exceptions with their
+ * stacks, and lets the edge end the isolate.
  */
 import { WorkerEntrypoint, abortIsolate, env } from "cloudflare:workers";
 
@@ -11,14 +11,22 @@ import { WorkerEntrypoint, abortIsolate, env } from "cloudflare:workers";
 export const internalEnv = env.__LOCAL_EDGE ?? {};
 delete env.__LOCAL_EDGE;
 
-/** A request that says nothing of where it comes from comes from where this edge is: that need not travel with each. */
+/** The `cf` of requests without one, provided here so that it is not sent with each request. */
 const cfProperty = internalEnv.defaultCf && Object.getOwnPropertyDescriptor(Request.prototype, "cf");
 if (cfProperty) {
   const { get } = cfProperty;
-  Object.defineProperty(Request.prototype, "cf", { ...cfProperty, get() { return get.call(this) ?? internalEnv.defaultCf; } });
+  Object.defineProperty(Request.prototype, "cf", {
+    ...cfProperty,
+    get() {
+      return get.call(this) ?? internalEnv.defaultCf;
+    },
+  });
 }
 
-/** Between these an entry of the log says whose it is: a record separator, the secret and the Worker, the level, a unit separator (a space where it is no string that follows), the text. */
+/**
+ * The frame of a log entry: record separator, the secret and the Worker, the level, unit separator (a space if the
+ * first argument is not a string), the text, record separator.
+ */
 const BEGIN = "\x1e";
 const TEXT = "\x1f";
 
@@ -31,7 +39,7 @@ for (const level of ["debug", "error", "info", "log", "warn"]) {
   console[level] = (...parts) => writeEntry(nativeConsole[level], level, parts);
 }
 
-/** Format specifiers work in a first argument only: a string there stays the first. */
+/** Write a log entry. A string in the first argument stays there, since only there format specifiers work. */
 function writeEntry(write, level, parts) {
   if (!internalEnv.log) return write(...parts);
   const head = `${BEGIN}${internalEnv.log} ${level}`;
@@ -52,7 +60,7 @@ function logAndRethrow(error) {
   throw error;
 }
 
-/** Run a function and log its failure, immediate or later. It adds no promise to synchronous results, since this is on the path of every request. */
+/** Run a function and log its failure or rejection. Synchronous results are not wrapped, to save time per request. */
 function logFailures(run) {
   try {
     const result = run();
@@ -64,7 +72,7 @@ function logFailures(run) {
 
 /** The number of pending `waitUntil` promises. */
 let pending = 0;
-/** How long these have once the isolate is to end, as on Cloudflare, and how often it is looked after them: milliseconds. */
+/** Their timeout before the isolate ends, as on Cloudflare, and the interval of checks, in milliseconds. */
 const EVICTION_GRACE_MS = 30_000;
 const EVICTION_POLL_MS = 100;
 
@@ -77,7 +85,7 @@ async function trackPending(promise) {
   }
 }
 
-/** The prototypes of contexts, or of a script's events, whose promises are watched. */
+/** The instrumented prototypes of contexts, or of events of scripts. */
 const instrumented = new Set();
 
 /** Log failures of `waitUntil` promises, which the runtime does not report. */
@@ -97,7 +105,7 @@ function instrumentPromises(ctx) {
 /** Events that a Worker may handle. */
 const EVENTS = ["fetch", "scheduled", "queue", "tail", "tailStream", "trace", "email", "alarm", "test"];
 
-/** Which events an export handles, be it an object or a class. */
+/** Return the events that an exported object or class handles. */
 function eventsOf(value) {
   const target = typeof value === "function" ? value.prototype : value;
   return target ? EVENTS.filter((event) => typeof target[event] === "function") : [];
@@ -117,36 +125,40 @@ export function instrument(target) {
   return handlers;
 }
 
-/** A class of entrypoints or objects; `prepare` sees the context before the Worker's own constructor does. */
+/** Wrap a class of entrypoints or objects. `prepare` is called with the context before the Worker's own constructor. */
 export function instrumentClass(target, prepare) {
   const handled = eventsOf(target);
-  const Watched = class extends target {
+  const Instrumented = class extends target {
     constructor(ctx, bound) {
       prepare(ctx, bound);
       super(ctx, bound);
     }
   };
   for (const event of handled) {
-    Watched.prototype[event] = function (subject, ...more) {
+    Instrumented.prototype[event] = function (subject, ...more) {
       return logFailures(() => target.prototype[event].call(this, subject, ...more));
     };
   }
-  return Object.defineProperty(Watched, "name", { value: target.name });
+  return Object.defineProperty(Instrumented, "name", { value: target.name });
 }
 
 /** Return an entrypoint that passes tail events of other Workers to the Worker. */
 export function receiver(target) {
   return class extends WorkerEntrypoint {
     tail(events) {
-      return logFailures(() => (typeof target === "function" ? new target(this.ctx, this.env).tail(events) : target.tail(events, this.env, this.ctx)));
+      return logFailures(() =>
+        typeof target === "function"
+          ? new target(this.ctx, this.env).tail(events)
+          : target.tail(events, this.env, this.ctx),
+      );
     }
   };
 }
 
-/** The listeners of a script in the syntax from before modules, by event; it exports nothing. */
+/** The listeners of a script in service worker syntax, by event. */
 const listeners = new Map(EVENTS.map((event) => [event, []]));
 
-/** Note what a script listens to, watch how it does, and give it its bindings as globals. */
+/** Record and instrument the listeners of a script, and define its bindings as globals. */
 export function prepareScript() {
   const { addEventListener: listen } = globalThis;
   globalThis.addEventListener = (event, listener, ...rest) => {
@@ -161,7 +173,7 @@ function instrumentListener(listener) {
   const handle = typeof listener === "function" ? listener : (event) => listener.handleEvent(event);
   return (event) => {
     instrumentPromises(event);
-    // What it returns nobody waits for: a promise that fails is an unhandled rejection.
+    // The result is ignored: a rejected promise is an unhandled rejection.
     logFailures(() => void handle.call(globalThis, event));
   };
 }
@@ -174,15 +186,17 @@ export class ScriptReceiver extends WorkerEntrypoint {
   }
 }
 
-/** Exported by every loaded Worker under a name of ours. */
+/** An entrypoint that each loaded Worker exports to end its isolate. */
 export class Evict extends WorkerEntrypoint {
   async evict() {
-    for (const until = Date.now() + EVICTION_GRACE_MS; pending && Date.now() < until; ) await scheduler.wait(EVICTION_POLL_MS);
+    for (const until = Date.now() + EVICTION_GRACE_MS; pending && Date.now() < until;) {
+      await scheduler.wait(EVICTION_POLL_MS);
+    }
     abortIsolate("evicted by the local edge");
   }
 }
 
-/** Return an entrypoint that lists the exports of the Worker. It calls no code of the Worker, which may have side effects. */
+/** Return an entrypoint that lists the exports of the Worker without calling its code, which may have side effects. */
 export function probeOf(user) {
   return class extends WorkerEntrypoint {
     exports() {
@@ -197,5 +211,8 @@ export function probeOf(user) {
 }
 
 function isEntrypoint(value) {
-  return (typeof value === "function" && value.prototype !== undefined) || (typeof value === "object" && eventsOf(value).length > 0);
+  return (
+    (typeof value === "function" && value.prototype !== undefined)
+    || (typeof value === "object" && eventsOf(value).length > 0)
+  );
 }
