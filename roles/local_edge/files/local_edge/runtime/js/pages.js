@@ -4,7 +4,7 @@
 /** Error pages for visitors: short plain text with the remedy. */
 import { resolveHost, table } from "./routes.js";
 
-const CURL = 'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN"';
+const AUTHORIZATION = '-H "Authorization: Bearer $CLOUDFLARE_API_TOKEN"';
 /** The status for a host that has no proxied DNS record. */
 const NO_DNS_STATUS = 409;
 
@@ -26,7 +26,7 @@ export async function notRouted({ hostname: host }, env, route) {
     ? `The route ${route.pattern} has no Worker, and the local edge has no origin server.`
     : `No route matches ${host}.`;
   const hint = zone
-    ? `List the routes of the zone ${zone.name}:\n  ${CURL} ${env.API}/zones/${zone.id}/workers/routes`
+    ? `List the routes of the zone ${zone.name}:\n  curl ${AUTHORIZATION} ${env.API}/zones/${zone.id}/workers/routes`
     : `${host} is not in a zone of this edge. Its zones: ${[...found.zones.keys()].join(", ")}.`;
   return pageFor(status, problem, hint);
 }
@@ -37,7 +37,7 @@ function unresolved(host, zone, env) {
     NO_DNS_STATUS,
     `Error 1001: ${host} has no proxied DNS record.`,
     `Create one in the zone ${zone.name}:`,
-    `  ${CURL} -X POST ${env.API}/zones/${zone.id}/dns_records -d '${record}'`,
+    `  curl -X POST ${AUTHORIZATION} ${env.API}/zones/${zone.id}/dns_records -d '${record}'`,
   );
 }
 
