@@ -173,7 +173,7 @@ class ActionModule(Ordinary):
                 else "Correct the path, which starts from the playbook's folder, or set source_root"
             )
             raise AnsibleActionFail(
-                f"{option}: there is no {'folder' if option in FOLDERS else 'file'} {path}. {where}."
+                f"{option}: {'folder' if option in FOLDERS else 'file'} {path} does not exist. {where}."
             ) from error
 
 

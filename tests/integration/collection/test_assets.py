@@ -155,4 +155,4 @@ def test_assets_directory_remote_host_or_missing_is_refused(project: AnsibleProj
     assert play.code != 0 and "this task runs on another host: set delegate_to: localhost" in play.tasks[-1][1]["msg"]
     arguments["assets"] = {"directory": "nowhere"}
     play = project.play([{"tenantry.cloudflare_workers.worker": arguments}])
-    assert play.code != 0 and "directory: there is no folder nowhere. Correct the path" in play.tasks[-1][1]["msg"]
+    assert play.code != 0 and "directory: folder nowhere does not exist. Correct the path" in play.tasks[-1][1]["msg"]

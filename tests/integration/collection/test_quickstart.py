@@ -102,7 +102,7 @@ def test_quickstart_failed_run_is_completed_by_next_run(project: AnsibleProject)
     good = site.read_text()
     site.write_text(good.replace("src/main-router.ts", "src/nowhere.ts"))
     broken = project.play()
-    assert broken.code != 0 and "entrypoint: there is no file" in broken.stdout and "src/nowhere.ts" in broken.stdout
+    assert broken.code != 0 and "entrypoint: file" in broken.stdout and "src/nowhere.ts does not exist" in broken.stdout
     assert "Traceback" not in broken.stdout
     site.write_text(good)
     finished = project.play().ok()
