@@ -256,7 +256,7 @@ class Module(AnsibleModule):
 
     def converge(self, kind: type[Convergible], client: Client, given: dict[str, t.Any]) -> ModuleResult:
         """Run the one flow."""
-        run = RunOptions(self.params.get("state") or "present", self.check_mode, self._diff)
+        run = RunOptions(self.check_mode, self._diff)
         return kind(client, given, self.params).converge(run)
 
 

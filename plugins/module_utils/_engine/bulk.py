@@ -96,13 +96,13 @@ class BulkResource(Convergible):
         """Plan all members, check prerequisites, write members, linked object and removals, and report."""
         self.needs_full_read = run.diff
         self.refresh()
-        members = [self._plan(name, run.state) for name in self.names()]
+        members = [self._plan(name, self.state) for name in self.names()]
         removals = [self._plan(name, "absent") for name in self.names_to_prune()]
         linked = self._plan_linked(members)
         if not run.check:
             self._check_prerequisites(members, linked)
         writes = BulkRun(self, run, [*members, *removals])
-        if run.state == "absent":
+        if self.state == "absent":
             self._remove(writes, linked, members)
         else:
             linked = self._write(writes, members, linked, removals)
@@ -111,20 +111,19 @@ class BulkResource(Convergible):
     def _plan(self, name: str, state: str) -> BulkMember:
         try:
             resource = self.build_resource(name, state)
-            return PlannedMember(name, resource, resource.plan(resource.observe(), state), state)
+            return PlannedMember(name, resource, resource.plan(resource.observe()))
         except CloudflareError as error:
             if concerns_all(error):
                 raise
-            return FailedMember(name, str(error), state)
+            return FailedMember(name, str(error))
 
     def _plan_linked(self, members: t.Sequence[BulkMember]) -> list[PlannedMember]:
         """Return the linked object of the members that have not failed, planned; none or one."""
         resource = self.linked_resource([member for member in members if not member.failure])
         if resource is None:
             return []
-        state = resource.options["state"]
-        plan = resource.plan(resource.observe(), state)
-        return [PlannedMember(resource.name, resource, plan, state, is_linked=True)]
+        plan = resource.plan(resource.observe())
+        return [PlannedMember(resource.name, resource, plan, is_linked=True)]
 
     def _check_prerequisites(self, members: t.Sequence[BulkMember], linked: t.Sequence[PlannedMember]) -> None:
         """Raise for prerequisites that all writes need, before the first write."""

@@ -21,7 +21,6 @@ class FailedMember:
 
     name: str
     failure: str
-    state: str = "present"
     changed: t.ClassVar[bool] = False
     is_pending: t.ClassVar[bool] = False
 
@@ -37,7 +36,6 @@ class PlannedMember:
     name: str
     resource: ApiObject
     plan: Plan
-    state: str = "present"
     is_linked: bool = False
     """Whether it is not one of the declared objects, but kept in sync with them."""
     changed: bool = False

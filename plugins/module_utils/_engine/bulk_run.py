@@ -171,7 +171,7 @@ class BulkRun:
             unsettled = [
                 member
                 for member in unsettled
-                if member.resource.plan(member.resource.observe_written(member.plan), member.state).steps
+                if member.resource.plan(member.resource.observe_written(member.plan)).steps
             ]
             if not unsettled:
                 break

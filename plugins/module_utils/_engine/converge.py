@@ -26,9 +26,8 @@ MAX_POLLS = 60  # approximately: a wait of an hour must not use up the rate limi
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run: the desired state, check mode and diff, and the timeout of verification in seconds."""
+    """How to run: check mode and diff, and the timeout of verification in seconds."""
 
-    state: str = "present"
     check: bool = False
     diff: bool = False
     timeout: float = field(default_factory=lambda: VERIFY_TIMEOUT)
@@ -64,7 +63,7 @@ class ModuleResult:
 
 def converge_object(resource: ApiObject, run: RunOptions) -> ModuleResult:
     """Converge one object, or predict it in check mode."""
-    plan = resource.plan(resource.observe(), run.state)
+    plan = resource.plan(resource.observe())
     value = plan.after if run.check else wait_for_condition(resource, apply_and_verify(resource, plan, run), run)
     return ModuleResult(
         resource.name,
@@ -111,10 +110,10 @@ def verify(resource: ApiObject, plan: Plan, run: RunOptions, problem: str) -> At
     seconds = 0.0
     for seconds in run.poll():
         resource.client.invalidate()
-        remaining = resource.plan(resource.observe_written(plan), run.state)
+        remaining = resource.plan(resource.observe_written(plan))
         if not remaining.steps:
             return merge_computed(plan.after, remaining.after) if plan.after and remaining.after else None
-    todo = ", ".join(remaining.changed) or f"state={run.state}"
+    todo = ", ".join(remaining.changed) or f"state={resource.state}"
     raise CloudflareError(
         f"{resource.label} is not as it should be: {problem}, but {seconds:.0f} s later it still differs in {todo}."
         " Run again."

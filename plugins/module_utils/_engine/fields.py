@@ -57,7 +57,7 @@ class Field:
     initial: t.Any = UNKNOWN
     removed: t.Any = None
 
-    def field_differs(self, before: t.Any, after: t.Any) -> bool:
+    def differs(self, before: t.Any, after: t.Any) -> bool:
         """Whether the current value is not the desired one. A value that is not known yet differs."""
         if not is_known(after) or before == DIFFERENT:
             return True

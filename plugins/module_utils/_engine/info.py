@@ -33,7 +33,7 @@ class Info(Convergible):
         """Yield the objects that match all given fields."""
         filters = [(field, self.user_params[field.name]) for field in self.fields if field.name in self.user_params]
         for candidate in self.list_objects():
-            if not any(field.field_differs(candidate.get(field.name), value) for field, value in filters):
+            if not any(field.differs(candidate.get(field.name), value) for field, value in filters):
                 yield candidate
 
     def converge(self, run: RunOptions) -> ModuleResult:

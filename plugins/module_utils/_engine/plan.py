@@ -120,7 +120,7 @@ def make_plan(
     changed = tuple(
         field.name
         for field in planner.fields
-        if field.name in desired and field.field_differs(before.get(field.name), desired[field.name])
+        if field.name in desired and field.differs(before.get(field.name), desired[field.name])
     )
     after = {**before, **{name: desired[name] for name in changed}}
     planner.guard(before, after)

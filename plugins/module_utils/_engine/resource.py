@@ -52,6 +52,11 @@ class Convergible(ABC):
         """Reconcile with the desired state, or predict the changes in check mode."""
 
     @property
+    def state(self) -> str:
+        """The desired state: present or absent."""
+        return self.options.get("state") or "present"
+
+    @property
     def warnings(self) -> list[str]:
         """Warnings about the run."""
         return []
@@ -101,7 +106,7 @@ class ApiObject(Convergible):
         return self.observe()
 
     @abstractmethod
-    def plan(self, observation: Observation, state: str) -> Plan:
+    def plan(self, observation: Observation) -> Plan:
         """Return the plan from what was read to what the user wants, without a request."""
 
     def pending_reason(self, current: Attributes) -> str:
@@ -121,9 +126,9 @@ class Resource(ApiObject):
         """Return the identifying options with their values."""
         return {name: self.options[name] for name in self.identity if self.options.get(name) is not None}
 
-    def plan(self, observation: Observation, state: str) -> Plan:
+    def plan(self, observation: Observation) -> Plan:
         warnings = tuple(self.plan_warnings(observation.current))
-        return make_plan(self, observation.current, state, observation.missing, warnings)
+        return make_plan(self, observation.current, self.state, observation.missing, warnings)
 
     def plan_warnings(self, before: Attributes | None) -> t.Iterable[str]:
         """Return what the user should know of the plan."""

@@ -64,7 +64,7 @@ class DispatchNamespace(Resource):
                 f"new_name: {self.label} cannot be renamed, because {new_name!r} already exists. Remove one of them."
             )
         found = old or new
-        if found and found["script_count"] is None and self.options["state"] == "absent":
+        if found and found["script_count"] is None and self.state == "absent":
             found["script_count"] = len(
                 self.client.call("GET", scripts_path(self.client, found["name"]), params={"limit": 10}).result or []
             )

@@ -145,7 +145,7 @@ class DNSRecord(ZoneResource):
             for record in records
             if all(json_equal(value, record[name]) for name, value in self._desired_content(record).items())
         ]
-        candidates = matches or ([] if self._is_multi_value or self.options["state"] == "absent" else records)
+        candidates = matches or ([] if self._is_multi_value or self.state == "absent" else records)
         if len(candidates) > 1:
             contents = ", ".join(repr(record["content"]) for record in candidates)
             raise CloudflareError(

@@ -138,7 +138,7 @@ class KVEntries(Resource):
     def observe(self) -> Observation:
         self._id, self._missing = resolve_namespace(self.client, self.options)
         current = {} if self._missing else self._read()
-        exists = bool(current) if self.options["state"] == "absent" else not self._missing
+        exists = bool(current) if self.state == "absent" else not self._missing
         found = {"namespace_id": self._id, "entries": current} if exists else None
         return Observation(found, tuple(self._missing))
 
@@ -174,7 +174,7 @@ class KVEntries(Resource):
         if answer.not_found_code:
             self._set_namespace_missing()
         info = next((key_info(found) for found in answer.result or () if found["name"] == key), None)
-        if info is None or self.options["state"] == "absent":
+        if info is None or self.state == "absent":
             return info
         value = get_value(self.client, self._path(), key)
         return None if value is None else {**entry_from_bytes(value), **info}

@@ -56,7 +56,7 @@ class KVNamespace(Resource):
 
     def observe(self) -> Observation:
         found = self._find()
-        if found and self.options["state"] == "absent" and not self.options["force"]:
+        if found and self.state == "absent" and not self.options["force"]:
             keys = self.client.call("GET", self.client.account(*ROOT, found["id"], "keys"), params={"limit": 10})
             self._key_count = len(keys.result or [])
         return Observation(found)

@@ -237,7 +237,7 @@ class NamespacedWorkers(BulkResource):
         routing_kv, names = self.options.get("routing_kv"), {member.name for member in members}
         if not routing_kv:
             return None
-        absent = self.options["state"] == "absent"
+        absent = self.state == "absent"
         # The removal of some Workers leaves the records of the others.
         state = "absent" if absent and self._all_of_owner else "present"
         self._routing_records = RoutingRecords(
@@ -290,7 +290,7 @@ class NamespacedWorkers(BulkResource):
         removed = {
             member.name
             for member in planned(members)
-            if member.state == "absent" and member.plan.steps and not member.failure
+            if member.resource.state == "absent" and member.plan.steps and not member.failure
         }
         remaining = {"workers": len([name for name in self._listed if name not in removed])}
         if self._routing_records is None:

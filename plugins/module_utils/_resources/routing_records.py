@@ -77,7 +77,7 @@ class RoutingRecords(Resource):
             if mark.get("owner") == self.options["owner"]
         }
         self.foreign_key_count = len(metadata_by_key) - len(own_records)
-        exists = own_records or self._ledger_keys or self.options["state"] != "absent"
+        exists = own_records or self._ledger_keys or self.state != "absent"
         found = {"namespace_id": self._id, "records": own_records} if exists else None
         return Observation(found, tuple(missing))
 

@@ -67,7 +67,7 @@ class WorkerDomain(ZoneResource):
         found = next((domain for domain in domains if domain["hostname"] == self.lookup_host), None)
         if found:
             return Observation(from_api(found))
-        return Observation(None, self._resolve_zone() if self.options["state"] == "present" else ())
+        return Observation(None, self._resolve_zone() if self.state == "present" else ())
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         current_worker, worker = (before or {}).get("worker"), self.options.get("worker")

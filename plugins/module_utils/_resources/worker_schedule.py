@@ -84,7 +84,7 @@ class WorkerSchedule(Resource):
     def observe(self) -> Observation:
         crons = read_crons(self.client, self.options["worker"])
         missing = (worker_missing_message(self.options["worker"]),) if crons is None else ()
-        exists = bool(crons) if self.options["state"] == "absent" else crons is not None
+        exists = bool(crons) if self.state == "absent" else crons is not None
         return Observation({"worker": self.options["worker"], "crons": crons} if exists else None, missing)
 
     def create(self, after: Attributes) -> t.Iterable[Step]:

@@ -77,7 +77,7 @@ class WorkerSecrets(ApiObject):
             return SecretsObservation(None, missing, policy)
         answer = self.client.call("GET", f"{self._worker.endpoint.path}/secrets")
         names = sorted(secret["name"] for secret in answer.result or [])
-        if self.options["state"] == "absent":
+        if self.state == "absent":
             names = [name for name in names if name in (policy.declared or {})]
             if not names:
                 return SecretsObservation(None, missing, policy, worker)
@@ -85,13 +85,13 @@ class WorkerSecrets(ApiObject):
         current = {**identity, "secrets": policy.observed(names, worker.fingerprint_tag)}
         return SecretsObservation(current, missing, policy, worker)
 
-    def plan(self, observation: Observation, state: str) -> Plan:
+    def plan(self, observation: Observation) -> Plan:
         found = t.cast(SecretsObservation, observation)
         identity = {name: self.options[name] for name in self.identity if self.options.get(name) is not None}
-        planner = SecretsPlanner(found.policy, found.worker, self._worker.endpoint, identity, state)
+        planner = SecretsPlanner(found.policy, found.worker, self._worker.endpoint, identity, self.state)
         uncompared = found.policy.uncompared_count
         warnings = tuple(uncompared_secrets_warnings(uncompared))
-        return make_plan(planner, found.current, state, found.missing, warnings)
+        return make_plan(planner, found.current, self.state, found.missing, warnings)
 
 
 @dataclass(frozen=True)

@@ -108,9 +108,9 @@ class Script(ApiObject):
             snapshot = self.read_more(resolved, snapshot)
         return ScriptObservation(None, (*missing, *resolved.missing), resolved, snapshot)
 
-    def plan(self, observation: Observation, state: str) -> ScriptPlan:
+    def plan(self, observation: Observation) -> ScriptPlan:
         found = t.cast(ScriptObservation, observation)
-        plan = planner.plan(t.cast(Resolved, found.resolved), found.snapshot, state, self.fields, found.missing)
+        plan = planner.plan(t.cast(Resolved, found.resolved), found.snapshot, self.state, self.fields, found.missing)
         warnings = [
             *uncompared_secrets_warnings(plan.uncompared_secrets),
             *outdated_bundle_warnings(int(plan.is_outdated_bundle)),
