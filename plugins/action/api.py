@@ -30,7 +30,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
-from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import say, shown
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import display, show_progress
 
 try:  # What direct execution needs of ansible-core and of this machine. Anything missing: the ordinary way.
     from ansible.module_utils import basic
@@ -80,7 +80,7 @@ class ActionModule(Ordinary):
     ) -> dict[str, t.Any]:
         told = self._task.args
         if len(arguments.get("workers") or ()) > MAX_DETAILED_RESULTS:
-            say(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
+            display(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
         try:
             self._task.args = arguments
             return t.cast("dict[str, t.Any]", super().run(tmp, variables))
@@ -98,7 +98,7 @@ class ActionModule(Ordinary):
         self._update_module_args(self._task.action, arguments, variables)
         variables_of_task: dict[str, t.Any] = {}
         self._compute_environment_string(variables_of_task)
-        with _environment(variables_of_task), shown():
+        with _environment(variables_of_task), show_progress():
             return _call(name, arguments)
 
     def _with_file(self, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

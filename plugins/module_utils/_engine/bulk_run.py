@@ -97,7 +97,7 @@ class BulkRun:
         self.operations += [] if is_ambiguous and len(unsettled) == len(pending) else [str(step)]
         for member in pending:
             member.changed = member not in unsettled
-            self._progress.step(member.changed, failed=False)
+            self._progress.advance(member.changed, failed=False)
 
     def _apply_each(self, pending: t.Sequence[PlannedMember]) -> None:
         self._bulk.client.rate_limiter.on_wait = self._progress.wait
@@ -106,7 +106,7 @@ class BulkRun:
                 for future in as_completed([pool.submit(self._apply, member) for member in pending]):
                     member = future.result()
                     if not member.is_linked:
-                        self._progress.step(member.changed, bool(member.failure))
+                        self._progress.advance(member.changed, bool(member.failure))
             except BaseException:
                 self._abort_reason = "interrupted"
                 raise

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far long work has come. Who can show it says so by C(watched); else nobody looks."""
+"""Progress of a long operation. A front end that can display it registers a ``progress_listener``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from .._cloudflare.rate_limiter import RateLimiter
 
 @dataclass
 class Progress:
-    """So many of C(total) are done, of which some changed and some failed. C(pacer) knows how many requests the API's budget still
-    allows; C(waits_until) is when the wait for it ends, seconds since 1970."""
+    """Number of finished elements, out of ``total``, and how many of them changed or failed.
+
+    ``waits_until`` and ``started_at`` are seconds since 1970. A wait for the rate limit ends at ``waits_until``.
+    """
 
     label: str
     total: int
@@ -26,45 +28,45 @@ class Progress:
     changed: int = 0
     failed: int = 0
     waits_until: float = 0.0
-    began: float = field(default_factory=time.time)
+    started_at: float = field(default_factory=time.time)
 
-    def step(self, changed: bool, failed: bool) -> None:
-        """Count one more that is done."""
+    def advance(self, changed: bool, failed: bool) -> None:
+        """Count one more finished element."""
         self.done += 1
         self.changed += changed
         self.failed += failed
-        _tell(self)
+        _notify(self)
 
     def wait(self, seconds: float) -> None:
-        """Say that nothing will be sent for a while."""
+        """Report that no request will be sent for this number of seconds."""
         self.waits_until = time.time() + seconds
-        _tell(self)
+        _notify(self)
 
     @property
     def seconds_left(self) -> float | None:
-        """Return about how long the rest will take, at a request for each; None as long as nobody can tell."""
+        """Return an estimate for the rest, at one request per element. None until the first element is finished."""
         left = self.total - self.done
         return (
-            max((time.time() - self.began) / self.done * left, self.rate_limiter.seconds_for(left))
+            max((time.time() - self.started_at) / self.done * left, self.rate_limiter.seconds_for(left))
             if self.done
             else None
         )
 
 
-Watcher = t.Callable[[Progress], None]
-_watchers: list[Watcher] = []
+ProgressListener = t.Callable[[Progress], None]
+_listeners: list[ProgressListener] = []
 
 
-def _tell(progress: Progress) -> None:
-    for watcher in _watchers:
-        watcher(progress)
+def _notify(progress: Progress) -> None:
+    for listener in _listeners:
+        listener(progress)
 
 
 @contextlib.contextmanager
-def watched(watcher: Watcher) -> t.Iterator[None]:
-    """Have C(watcher) called at every step of the work that is done meanwhile, from whichever thread."""
-    _watchers.append(watcher)
+def progress_listener(listener: ProgressListener) -> t.Iterator[None]:
+    """Call ``listener`` at every update of a ``Progress`` inside this context, from any thread."""
+    _listeners.append(listener)
     try:
         yield
     finally:
-        _watchers.remove(watcher)
+        _listeners.remove(listener)

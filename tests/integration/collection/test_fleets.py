@@ -35,7 +35,7 @@ FAST_PROGRESS = """
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _progress
 
-_progress.EVERY.update({True: 0.05, False: 0.3})
+_progress.UPDATE_INTERVAL.update({True: 0.05, False: 0.3})
 
 
 class CallbackModule(CallbackBase):
