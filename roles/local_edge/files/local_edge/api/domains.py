@@ -11,7 +11,7 @@ from typing import Any
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.zone_routes import zone_named
 from local_edge.errors import ApiError, bad_body
-from local_edge.model import dns, scripts
+from local_edge.model import dns, dns_types, scripts
 from local_edge.model.script_scope import ScriptScope
 from local_edge.settings import Zone
 
@@ -63,7 +63,7 @@ def read(request: ApiRequest, body: dict[str, Any]) -> tuple[str, Zone]:
     """Return the hostname and the zone of a body. Raise ApiError if the hostname is invalid or not in the zone."""
     hostname = body.get("hostname")
     try:
-        name = dns.host(hostname if isinstance(hostname, str) else "")
+        name = dns_types.host(hostname if isinstance(hostname, str) else "")
     except ValueError:
         raise bad_body(f"`hostname` must be one host name without wildcard and path, not {hostname!r}") from None
     zone = zone_named(request, body, name)

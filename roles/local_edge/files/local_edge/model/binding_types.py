@@ -162,7 +162,8 @@ SCHEMAS: Mapping[str, BindingSchema] = {
             "namespace_id",
             "select 1 from kv_namespaces where account = ? and id = ?",
             10041,
-            "KV namespace '{value}' not found. Verify the namespace exists in your account and that the namespace_id is correct.",
+            "KV namespace '{value}' not found. Verify the namespace exists in your account and that the "
+            "namespace_id is correct.",
         ),
     ),
     "dispatch_namespace": BindingSchema(
@@ -194,8 +195,8 @@ SCHEMAS: Mapping[str, BindingSchema] = {
             "id",
             "select 1 from products where kind = 'd1' and account = ? and id = ?",
             10181,
-            "D1 binding '{name}' references database '{value}' which was not found. Verify the database exists in your account and that the "
-            "database_id in your configuration is correct.",
+            "D1 binding '{name}' references database '{value}' which was not found. Verify the database exists in your "
+            "account and that the database_id in your configuration is correct.",
         ),
     ),
     "queue": BindingSchema(

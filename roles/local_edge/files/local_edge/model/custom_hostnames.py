@@ -105,7 +105,7 @@ def check_name(value: object, kind: str = "custom hostname", first: int = 1407, 
 
 
 def check_ssl(value: object, before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the validated `ssl` object, merged into the previous one. Private keys are dropped: the edge has no TLS."""
+    """Return the validated `ssl` object, merged into the previous one. Private keys are dropped, as TLS is not used."""
     raw = value if isinstance(value, dict) else {}
     settings, wildcard = raw.get("settings"), raw.get("wildcard")
     if (

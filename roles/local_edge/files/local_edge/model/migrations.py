@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from local_edge.errors import ApiError, invalid
@@ -137,6 +138,7 @@ def with_ids(
                     if key == scope.key(name)
                     else ELSEWHERE.format(label=label, **one.spec),
                 )
-            one = Binding(one.name, one.type, {**one.spec, "namespace_id": classes[label]["id"]}, one.target, one.value)  # noqa: PLW2901
-        found.append(one)
+            found.append(replace(one, spec={**one.spec, "namespace_id": classes[label]["id"]}))
+        else:
+            found.append(one)
     return found

@@ -48,7 +48,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The number of messages in a queue, their bytes, and the sending time of the oldest in milliseconds, 0 for none."""
+    """Messages in a queue: their number, their bytes, and the sending time of the oldest in milliseconds or 0."""
 
     count: int
     size: int
@@ -241,6 +241,7 @@ def collect_garbage(store: Store) -> None:
     with store.write() as db:
         db.execute(
             "delete from messages where sent <= ? - 1000 * (select"
-            " coalesce(json_extract(spec, '$.settings.message_retention_period'), ?) from products where kind = 'queue' and id = queue)",
+            " coalesce(json_extract(spec, '$.settings.message_retention_period'), ?)"
+            " from products where kind = 'queue' and id = queue)",
             (clock(), RETENTION),
         )

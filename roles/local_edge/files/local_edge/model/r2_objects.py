@@ -272,7 +272,7 @@ def custom_size(entry: Object | str) -> int:
 
 
 def walk(store: Store, bucket: Bucket, prefix: str, delimiter: str, low: bytes) -> Iterator[tuple[bytes, Object | str]]:
-    """Yield objects and groups from a position on, each with the position after it. Read only the first key of a group."""
+    """Yield objects and groups from a position on, each with the position after it. Read one key of each group."""
     low, high = max(low, prefix.encode()), prefix.encode() + TOP
     ended = False
     while not ended:

@@ -80,7 +80,7 @@ class Conditions:
             raise precondition_failed()
 
     def are_met(self, etag: str, uploaded: int) -> bool:
-        """Return whether an object meets the conditions. A time is ignored if the tags decide in favor of the object."""
+        """Return whether an object meets the conditions. Matching tags take precedence over times."""
         same = self.matches is not None and self.matches.match(etag)
         other = self.differs is not None and not self.differs.match(etag, weakly=True)
         return (

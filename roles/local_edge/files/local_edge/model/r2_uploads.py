@@ -143,7 +143,7 @@ def abort(store: Store, bucket: Bucket, key: str, ident: str) -> None:
 
 
 def end(store: Store, ident: str) -> list[str]:
-    """Mark an upload as ended. Return the files of its unused parts to remove after the commit. Call inside `write()`."""
+    """Mark an upload as ended. Return its unused files, to remove after the commit. Call inside `write()`."""
     store.db.execute("update r2_uploads set ended = 1 where id = ?", (ident,))
     return [row["blob"] for row in store.all("delete from r2_parts where upload = ? returning blob", ident)]
 

@@ -18,6 +18,14 @@ from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Script, Source, find, get
 from local_edge.store import Store, now
 
+UPSERT = (
+    "insert into scripts"
+    " (account, namespace, name, tag, etag, main, version, config, extras, created_on, modified_on)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, namespace, name) do update set"
+    " etag = excluded.etag, main = excluded.main, version = excluded.version, config = excluded.config,"
+    " extras = excluded.extras, modified_on = excluded.modified_on"
+)
+
 
 @dataclass(frozen=True)
 class ScriptUpdate:
@@ -51,11 +59,7 @@ def write(
         )
         modified = time if updates_modified_on or old is None else old.modified_on
         db.execute(
-            "insert into scripts"
-            " (account, namespace, name, tag, etag, main, version, config, extras, created_on, modified_on)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, namespace, name) do update set"
-            " etag = excluded.etag, main = excluded.main, version = excluded.version, config = excluded.config,"
-            " extras = excluded.extras, modified_on = excluded.modified_on",
+            UPSERT,
             (
                 scope.account,
                 scope.namespace,
@@ -83,7 +87,7 @@ def write(
 
 
 def deployment_extras(scope: ScriptScope, old: Script | None, update: ScriptUpdate, time: str) -> dict[str, Any]:
-    """Return new version metadata for a Worker of a namespace, which has no versions. Return {} if it stays the same."""
+    """Return new version metadata for a Worker of a namespace, which has no versions, {} if it is unchanged."""
     same = (
         old
         and update.source is None

@@ -200,7 +200,7 @@ def source_of(store: Store, content: Script | versions.Content) -> Source:
 
 
 def active_version_info(store: Store, script: Script) -> Mapping[str, str]:
-    """Return the metadata of the deployed version, as its version_metadata binding has it: `{"id", "tag", "timestamp"}`."""
+    """Return the `{"id", "tag", "timestamp"}` of the deployed version, for a version_metadata binding."""
     if script.scope.namespace:
         info: Mapping[str, str] = script.extras["deployed"]
         return info

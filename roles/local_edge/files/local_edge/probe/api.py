@@ -30,7 +30,7 @@ class Inconclusive(Exception):
 
 
 class AbortProbe(Exception):
-    """No further request can succeed. The text is the reason, `wait` the seconds until the API accepts requests again."""
+    """No further request can succeed. The text is the reason, `wait` the seconds until the API is available again."""
 
     def __init__(self, reason: str, wait: float = 0) -> None:
         super().__init__(reason)
@@ -126,7 +126,7 @@ class Api:
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """Send a request, with retries if it is safe to repeat. Raise Inconclusive or AbortProbe for unrelated errors."""
+        """Send a request, with retries if that is safe. Raise Inconclusive or AbortProbe for unrelated errors."""
         for attempt in range(MAX_ATTEMPTS if method in RETRYABLE else 1):
             if self.count >= self.max_requests:
                 raise AbortProbe(f"the limit of {self.max_requests} requests is reached")

@@ -140,7 +140,7 @@ class Sandbox:
         return self.send("PUT", f"{path}?{urlencode(query)}", parts, headers)
 
     def worker(self, scripts: str = "", **metadata: Any) -> str:
-        """Upload a new Worker below `scripts` or the shared namespace, wait until it is visible, and return its path."""
+        """Upload a new Worker to `scripts` or the shared namespace, wait until it is visible, and return its path."""
         path = f"{scripts or self.tenants}/{self.name()}"
         reply = self.upload(path, **metadata)
         if not reply.ok:
