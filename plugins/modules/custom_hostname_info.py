@@ -13,6 +13,7 @@ description:
   - List the custom hostnames of a zone, optionally only those with a certain name or status. Host names that are being
     deleted are omitted.
   - This takes one request per 50 host names. Finding the zone takes further requests.
+  - The token needs the permission SSL and Certificates:Read on the zone, in addition to those listed at O(api_token).
 options:
   hostname:
     description: Return only this host name.

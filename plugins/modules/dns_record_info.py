@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - List the DNS records of a zone, optionally only those with a certain name, type or content.
   - This takes one request per 1000 records. Finding the zone takes further requests.
+  - The token needs the permission DNS:Read on the zone, in addition to those listed at O(api_token).
 options:
   name:
     description:
