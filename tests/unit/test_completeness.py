@@ -38,6 +38,7 @@ WITHOUT_INFO = {  # modules whose objects the info module of another one returns
     "worker_routes": "worker_route_info",
     "worker_secrets": "worker_info",
 }
+ANY_PRODUCT = {"account", "other", "zone"}  # families of endpoints that no entry of errors.PRODUCTS names
 WITHOUT_HINTS: set[str] = set()  # families of endpoints whose errors need no remedy
 PERMISSIONS = {  # the token permission of each family of endpoints
     "account": "Account Settings:Read",
@@ -264,12 +265,12 @@ def test_resources_all_have_error_families(families: dict[str, set[str]]) -> Non
             *(
                 f"plugins/module_utils/_cloudflare/errors.py: PRODUCTS: add a family for the endpoints of {name}."
                 for name, found in families.items()
-                if found & {"other", "account", "zone"}
+                if found & ANY_PRODUCT
             ),
             *(
                 f"plugins/module_utils/_cloudflare/errors.py: HINTS: add remedies for the error codes of {family}, or add"
                 " it to WITHOUT_HINTS."
-                for family in set[str]().union(*families.values()) - remedies - WITHOUT_HINTS
+                for family in set[str]().union(*families.values()) - remedies - ANY_PRODUCT - WITHOUT_HINTS
             ),
         ]
     )
