@@ -335,7 +335,7 @@ def test_module_identifying_option_cannot_be_empty(run: Runner, module: str, val
     options: Options = CASES[module].create if module in CASES else INFOS[module].scope
     results = {option: run(module, check=True, **{**options, option: value}) for option in identifying_options(module)}
     require(
-        f"{module}: {option} must not be {value!r}, or the module manages other objects: add it to NEVER_EMPTY."
+        f"plugins/module_utils/: add {option} to NEVER_EMPTY. {module} accepts {value!r} and then acts on other objects."
         for option, result in results.items()
         if not result.get("failed") or not re.search(rf"\b{option}\b", result["msg"])
     )
