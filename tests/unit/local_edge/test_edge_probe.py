@@ -37,7 +37,7 @@ class SlowRuntime:
         await asyncio.sleep(0.02 if any(one.name.startswith("MARK_") for one in bindings) else 0)
         return Exports()
 
-    async def invalidate(self, keys: Any) -> None:
+    async def invalidate(self, invalidations: Any) -> None:
         return None
 
 

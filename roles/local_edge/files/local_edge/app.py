@@ -198,8 +198,8 @@ class ControlPlane:
             self.store, self.settings, self.runtime, request.method, params, query, request.headers, request.body
         )
         response = await handler(api_request)
-        if api_request.invalidated_keys:
-            await self.runtime.invalidate(list(dict.fromkeys(api_request.invalidated_keys)))
+        if api_request.invalidations:
+            await self.runtime.invalidate(list(dict.fromkeys(api_request.invalidations)))
         return response
 
     def find(self, path: str) -> tuple[Mapping[str, Handler], dict[str, str]]:

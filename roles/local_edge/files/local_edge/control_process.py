@@ -89,7 +89,7 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     runtime = Workerd(settings, Folder(Path(inherited["folder"])))
     plane = ControlPlane(settings, store, runtime)
     plane.addresses, plane.pid = {name: inherited[name] for name in ("api", "http")}, os.getppid()
-    inner, outer = server(EdgeBackend(settings, store, runtime.newest, runtime.requested_keys)), server(plane)
+    inner, outer = server(EdgeBackend(settings, store, runtime.newest, runtime.requested)), server(plane)
     running = [asyncio.create_task(inner.serve(sockets=[control]))]
     background = [
         asyncio.create_task(collect_garbage(settings, store, runtime)),

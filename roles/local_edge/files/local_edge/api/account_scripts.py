@@ -12,6 +12,7 @@ from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.api.scripts import delete_script
 from local_edge.errors import ApiError, bad_body
+from local_edge.invalidation import Invalidation
 from local_edge.model import bindings, cron, script_updates, scripts, subdomains
 from local_edge.model.script_updates import ScriptUpdate
 from local_edge.model.scripts import ENVIRONMENT, Script
@@ -61,13 +62,13 @@ async def post_subdomain(request: ApiRequest) -> ApiResponse:
     if body["enabled"] and not subdomains.of(request.store, request.account):
         raise ApiError(400, 10063, "You need a workers.dev subdomain in order to proceed.")
     save_extras(request, subdomain={key: body[key] for key in SUBDOMAIN_OFF if key in body})
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return await get_subdomain(request)
 
 
 async def delete_subdomain(request: ApiRequest) -> ApiResponse:
     save_extras(request, subdomain=SUBDOMAIN_OFF)
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return await get_subdomain(request)
 
 
@@ -84,13 +85,13 @@ async def put_account_subdomain(request: ApiRequest) -> ApiResponse:
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
         raise ApiError(400, 10031, "`subdomain` must be a label of a host name")
     subdomains.save(request.store, request.account, name)
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse({"subdomain": name})
 
 
 async def delete_account_subdomain(request: ApiRequest) -> ApiResponse:
     subdomains.save(request.store, request.account, "")
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.api.zone_routes import zone_of
 from local_edge.errors import ApiError
+from local_edge.invalidation import Invalidation
 from local_edge.model import custom_hostnames, dns
 from local_edge.model.custom_hostnames import HOSTNAME_STATES, ORIGIN_STATES, refuse
 from local_edge.store import now
@@ -139,7 +140,7 @@ async def create_hostname(request: ApiRequest) -> ApiResponse:
             "insert into custom_hostnames values (?, ?, ?, ?, ?, ?)", (ident, zone, name, json.dumps(spec), time, time)
         )
     request.params["hostname"] = ident
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse(to_api(request, find(request)), status=201)
 
 
@@ -159,7 +160,7 @@ async def patch_hostname(request: ApiRequest) -> ApiResponse:
             "update custom_hostnames set spec = ?, validated_since = ? where id = ?",
             (json.dumps(spec), since, row["id"]),
         )
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse(to_api(request, find(request)), status=202)
 
 
@@ -168,7 +169,7 @@ async def delete_hostname(request: ApiRequest) -> ApiResponse:
     found = {"id": find(request)["id"]}
     with request.store.write() as db:
         db.execute("delete from custom_hostnames where id = ?", (found["id"],))
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     body = {"success": True, "errors": [], "messages": [], "result": found, **found}
     return ApiResponse(content=json.dumps(body).encode(), headers={"content-type": "application/json"})
 

@@ -12,6 +12,7 @@ from typing import Any
 from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.api.zone_routes import zone_of
 from local_edge.errors import ApiError
+from local_edge.invalidation import Invalidation
 from local_edge.model import dns
 from local_edge.model.dns import Record
 
@@ -102,7 +103,7 @@ async def create_record(request: ApiRequest) -> ApiResponse:
     record = dns.read(request.json_object(bad_json), zone_of(request))
     with request.store.write():
         dns.create(request.store, record)
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse(record.to_api())
 
 
@@ -119,14 +120,14 @@ def update_record(request: ApiRequest, write: Callable[..., Record]) -> ApiRespo
     zone, body = zone_of(request), request.json_object(bad_json)
     with request.store.write():
         record = write(request.store, zone, request.params["record"], body)
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse(record.to_api())
 
 
 async def delete_record(request: ApiRequest) -> ApiResponse:
     with request.store.write():
         record = dns.delete(request.store, request.params["zone"], request.params["record"])
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse({"id": record.id})
 
 
@@ -144,5 +145,5 @@ async def batch_records(request: ApiRequest) -> ApiResponse:
         raise bad_json(f"{', '.join(actions)} must be lists of objects")
     with request.store.write():
         done = {name: [action(one).to_api() for one in batch[name]] for name, action in actions.items()}
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse(done)

@@ -11,6 +11,7 @@ from typing import Any
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.zone_routes import zone_named
 from local_edge.errors import ApiError, bad_body
+from local_edge.invalidation import Invalidation
 from local_edge.model import dns, dns_types, scripts
 from local_edge.model.script_scope import ScriptScope
 from local_edge.settings import Zone
@@ -100,14 +101,14 @@ def attach(request: ApiRequest, service: str, name: str, zone: Zone, override: b
         )
         dns.create_domain_record(request.store, zone, name, ident)
     request.store.db.execute("update worker_domains set script = ? where hostname = ?", (script.id, name))
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return listing(request, hostname=name)[0]
 
 
 def detach(request: ApiRequest, ident: str) -> None:
     """Delete a custom domain with its DNS record. Call it inside `store.write()`."""
     request.store.db.execute("delete from worker_domains where id = ?", (ident,))
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
 
 
 async def list_domains(request: ApiRequest) -> ApiResponse:

@@ -10,6 +10,7 @@ from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse, paged
 from local_edge.errors import ApiError, route_not_found
+from local_edge.invalidation import Invalidation
 from local_edge.model import kv
 
 IDENT = re.compile(r"[0-9a-f]{32}")
@@ -64,5 +65,5 @@ async def put_namespace(request: ApiRequest) -> ApiResponse:
 async def delete_namespace(request: ApiRequest) -> ApiResponse:
     ident = find(request)["id"]
     kv.delete_namespace(request.store, ident)
-    request.invalidate(f"kv:{ident}")
+    request.invalidate(Invalidation.kv_namespace(ident))
     return ApiResponse({})  # clients that check types fail on null here

@@ -14,6 +14,7 @@ from local_edge.api import multipart
 from local_edge.api.kv_namespaces import find, refuse_body
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError
+from local_edge.invalidation import Invalidation
 from local_edge.model import kv
 from local_edge.model.kv import Pair
 from local_edge.strict_json import loads_strict
@@ -69,12 +70,12 @@ async def put_value(request: ApiRequest) -> ApiResponse:
 
 def put(request: ApiRequest, namespace: str, pairs: list[Pair]) -> None:
     kv.put(request.store, namespace, pairs)
-    request.invalidate(f"kv:{namespace}")
+    request.invalidate(Invalidation.kv_namespace(namespace))
 
 
 def delete(request: ApiRequest, namespace: str, names: list[str]) -> None:
     kv.delete(request.store, namespace, names)
-    request.invalidate(f"kv:{namespace}")
+    request.invalidate(Invalidation.kv_namespace(namespace))
 
 
 def read_metadata(text: bytes) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body, namespace_missing
+from local_edge.invalidation import Invalidation
 from local_edge.model import assets, script_updates, scripts
 from local_edge.model.script_scope import ScriptScope
 from local_edge.store import now
@@ -129,7 +130,9 @@ async def put_namespace(request: ApiRequest) -> ApiResponse:
         assets.move(request.store, request.account, old["namespace_name"], name)
         if request.behaviors.bindings_after_rename == "follow":
             rename_in_bindings(request, old["namespace_name"], name)
-    request.invalidate(*(ScriptScope(request.account, each).key("") for each in (old["namespace_name"], name)))
+    request.invalidate(
+        *(Invalidation.scope(ScriptScope(request.account, each)) for each in (old["namespace_name"], name))
+    )
     return ApiResponse(to_response(request, find(request, name)))
 
 
@@ -140,7 +143,7 @@ def rename_in_bindings(request: ApiRequest, old: str, new: str) -> None:
         request.store.db.execute(
             "update scripts set version = ? where id = ?", (request.store.next_version(), bound.id)
         )
-        request.invalidate(bound.key)
+        request.invalidate(Invalidation.worker(bound.key))
 
 
 async def delete_namespace(request: ApiRequest) -> ApiResponse:
@@ -157,5 +160,5 @@ async def delete_namespace(request: ApiRequest) -> ApiResponse:
         script_updates.delete(request.store, scripts.listing(request.store, request.scope))
         assets.drop(request.store, request.scope)
         db.execute("delete from namespaces where account = ? and name = ?", (request.account, name))
-    request.invalidate(request.scope.key(""))
+    request.invalidate(Invalidation.scope(request.scope))
     return ApiResponse()

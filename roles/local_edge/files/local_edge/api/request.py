@@ -16,6 +16,7 @@ from typing import Any
 
 from local_edge.blobs import Content
 from local_edge.errors import ApiError, bad_body, bad_parameter
+from local_edge.invalidation import Invalidation
 from local_edge.model import scripts
 from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Script
@@ -41,8 +42,7 @@ class ApiResponse:
 class ApiRequest:
     """An authorized API request.
 
-    `invalidated_keys` collects the cache keys that the edge drops before the response is sent: keys of Workers,
-    prefixes of keys (ending in a slash), `routes`, or `kv:` and the id of a KV namespace.
+    `invalidations` collects the cached state that the edge drops before the response is sent.
     """
 
     store: Store
@@ -53,10 +53,10 @@ class ApiRequest:
     query: dict[str, str]
     headers: Mapping[str, str]
     body: bytes
-    invalidated_keys: list[str] = field(default_factory=list)
+    invalidations: list[Invalidation] = field(default_factory=list)
 
-    def invalidate(self, *keys: str) -> None:
-        self.invalidated_keys += keys
+    def invalidate(self, *invalidations: Invalidation) -> None:
+        self.invalidations += invalidations
 
     @property
     def behaviors(self) -> Behaviors:

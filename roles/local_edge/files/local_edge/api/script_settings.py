@@ -14,6 +14,7 @@ from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import script_tags, settings_to_api
 from local_edge.api.uploads import bindings_with_ids, check_assets_binding, json_part, validate, with_handlers
 from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
+from local_edge.invalidation import Invalidation
 from local_edge.model import bindings, migrations, script_updates, scripts, versions
 from local_edge.model.bindings import Binding, InheritPolicy
 from local_edge.model.config import DEFAULTS, SHAPES, checked
@@ -25,7 +26,7 @@ SCRIPT_SETTINGS = ("logpush", "tail_consumers", "observability", "tags")
 
 def update_script(request: ApiRequest, script: Script, update: ScriptUpdate) -> Script:
     """Write a change that does not include the code."""
-    request.invalidate(script.key)
+    request.invalidate(Invalidation.worker(script.key))
     return script_updates.write(request.store, script.scope, script.name, update, updates_modified_on(request, update))
 
 

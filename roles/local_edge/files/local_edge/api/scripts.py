@@ -14,6 +14,7 @@ from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.api.uploads import CONTENT_TYPES
 from local_edge.errors import ApiError, bad_parameter, worker_missing
+from local_edge.invalidation import Invalidation
 from local_edge.model import script_updates, scripts
 from local_edge.model.scripts import Script
 
@@ -132,8 +133,10 @@ async def delete_script(request: ApiRequest) -> ApiResponse:
             db.executemany(
                 "delete from routes where script = ? and zone = ?", [(script.name, zone) for zone in zones(request)]
             )
-            request.invalidate("routes", *(user.scope.key(user.name) for user in users))
-    request.invalidate(script.key)
+            request.invalidate(
+                Invalidation.routes(), *(Invalidation.worker(user.scope.key(user.name)) for user in users)
+            )
+    request.invalidate(Invalidation.worker(script.key))
     return ApiResponse(content=b"" if request.behaviors.delete_response == "empty" else None)
 
 
@@ -152,7 +155,7 @@ async def delete_by_tag(request: ApiRequest) -> ApiResponse:
     matching = scripts.listing(request.store, request.scope, text)
     with request.store.write():
         script_updates.delete(request.store, matching)
-    request.invalidate(*(script.key for script in matching))
+    request.invalidate(*(Invalidation.worker(script.key) for script in matching))
     return DELETED[request.behaviors.bulk_delete_response]([script.name for script in matching])
 
 

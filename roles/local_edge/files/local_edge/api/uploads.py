@@ -16,6 +16,7 @@ from local_edge.api.multipart import FormPart
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.api.script_objects import script_tags, script_to_api
 from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported_content
+from local_edge.invalidation import Invalidation
 from local_edge.model import assets, bindings, migrations, script_updates, scripts
 from local_edge.model.bindings import Binding, InheritPolicy
 from local_edge.model.config import METADATA, SHAPES, checked
@@ -273,7 +274,7 @@ async def validate(request: ApiRequest, source: Source, config: Mapping[str, Any
 
 def upload_response(request: ApiRequest, script: Script, startup_ms: int) -> ApiResponse:
     """Return the response of an upload: the Worker without its bindings."""
-    request.invalidate(script.key)
+    request.invalidate(Invalidation.worker(script.key))
     version = scripts.active_version_info(request.store, script)["id"].replace("-", "")
     return ApiResponse(
         {

@@ -11,6 +11,7 @@ from typing import Any
 from local_edge.api import uploads
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body, invalid
+from local_edge.invalidation import Invalidation
 from local_edge.model import bindings, script_updates, scripts, versions
 from local_edge.model.config import DEFAULTS, METADATA, SHAPES, TEXT, UNVERSIONED, checked, fields, of_type
 from local_edge.model.script_updates import ScriptUpdate
@@ -204,7 +205,7 @@ async def create_deployment(request: ApiRequest) -> ApiResponse:
     script_updates.write(request.store, request.scope, script.name, change)
     if len(shares) > 1:
         versions.set_traffic(request.store, script.id, shares)
-    request.invalidate(script.key)
+    request.invalidate(Invalidation.worker(script.key))
     return ApiResponse(deployment_json(request, versions.deployments(request.store, script.id)[0]))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body
+from local_edge.invalidation import Invalidation
 from local_edge.model import patterns, scripts
 from local_edge.model.script_scope import ScriptScope
 from local_edge.settings import Zone
@@ -137,7 +138,7 @@ async def put_script_routes(request: ApiRequest) -> ApiResponse:
     check_available(request, desired, script.name)
     owned = {zone.id: zone for zone in owned_zones(request)}
     replace_routes(request, script.name, desired, owned)
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     rows = request.store.all("select * from routes where script = ? order by created_on, id", script.name)
     return ApiResponse(
         [
@@ -164,7 +165,7 @@ async def create_route(request: ApiRequest) -> ApiResponse:
         raise too_many()
     with request.store.write() as db:
         db.execute("insert into routes values (?, ?, ?, ?, ?)", (ident, request.params["zone"], pattern, script, now()))
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     row = {"id": ident, "pattern": pattern, "script": script}
     return ApiResponse({"id": ident} if request.behaviors.route_create_response == "id" else to_api(row))
 
@@ -174,7 +175,7 @@ async def put_route(request: ApiRequest) -> ApiResponse:
     pattern, script = read(request, ident)
     with request.store.write() as db:
         db.execute("update routes set pattern = ?, script = ? where id = ?", (pattern, script, ident))
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse(to_api({"id": ident, "pattern": pattern, "script": script}))
 
 
@@ -182,5 +183,5 @@ async def delete_route(request: ApiRequest) -> ApiResponse:
     ident = find(request)["id"]
     with request.store.write() as db:
         db.execute("delete from routes where id = ?", (ident,))
-    request.invalidate("routes")
+    request.invalidate(Invalidation.routes())
     return ApiResponse({"id": ident})

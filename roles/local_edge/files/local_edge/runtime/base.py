@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from local_edge.errors import ApiError
+from local_edge.invalidation import Invalidation
 from local_edge.model.bindings import Binding
 from local_edge.model.scripts import Source
 
@@ -37,8 +38,8 @@ class Runtime(Protocol):
     async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Exports:
         """Compile and start a Worker outside the edge. Raise ApiError as Cloudflare would."""
 
-    async def invalidate(self, keys: Sequence[str]) -> None:
-        """Drop the cached state of these keys. Return once the next request will see the change."""
+    async def invalidate(self, invalidations: Sequence[Invalidation]) -> None:
+        """Drop cached state of the edge. Return once the next request will see the change."""
 
     async def call_admin(self, path: str, body: Any) -> Any:
         """Call an action of `admin.js` and return its result. Raise EdgeError if it fails.
@@ -53,7 +54,7 @@ class NoRuntime:
     async def validate(self, source: Source, config: Mapping[str, Any], bindings: Sequence[Binding]) -> Exports:
         return Exports()
 
-    async def invalidate(self, keys: Sequence[str]) -> None:
+    async def invalidate(self, invalidations: Sequence[Invalidation]) -> None:
         return None
 
     async def call_admin(self, path: str, body: Any) -> Any:

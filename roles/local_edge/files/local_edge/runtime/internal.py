@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 
 from local_edge.asgi import ClientDisconnected, Receive, Scope, Send, chunks, respond
 from local_edge.errors import ApiError
+from local_edge.invalidation import Invalidation
 from local_edge.model import assets, bindings, d1, kv, objects, queues, scripts
 from local_edge.model.kv import Pair
 from local_edge.model.queues import Message
@@ -38,8 +39,8 @@ def error_reply(error: ApiError) -> Reply:
 class EdgeBackend:
     """Serve the edge's requests for routes, Workers, assets, KV, R2, queues, D1 files and Durable Objects."""
 
-    def __init__(self, settings: Settings, store: Store, newest: str, requested_keys: set[str]) -> None:
-        self.settings, self.store, self.newest, self.requested_keys = settings, store, newest, requested_keys
+    def __init__(self, settings: Settings, store: Store, newest: str, requested: set[Invalidation]) -> None:
+        self.settings, self.store, self.newest, self.requested = settings, store, newest, requested
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -87,7 +88,7 @@ class EdgeBackend:
         return 404, b"", {}
 
     def script(self, scope: ScriptScope, name: str) -> Reply:
-        self.requested_keys.add(scope.key(name))
+        self.requested.add(Invalidation.worker(scope.key(name)))
         script = scripts.find(self.store, scope, name)
         if script is None:
             return 404, b"", {}
@@ -150,7 +151,7 @@ class EdgeBackend:
     def pair(self, namespace: str, method: str, query: Mapping[str, str], headers: Headers, body: bytes) -> Reply:
         """Read, write or delete one key. Metadata is percent-encoded in a header, since it may hold any character."""
         key = kv.check_key(query.get("key"))
-        self.requested_keys.add(f"kv:{namespace}")
+        self.requested.add(Invalidation.kv_namespace(namespace))
         if method == "PUT":
             metadata = kv.check_metadata(unquote(headers["x-metadata"])) if "x-metadata" in headers else None
             expiration = kv.expiry(query.get("expiration"), query.get("expiration_ttl"))

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local_edge.errors import ApiError, invalid
+from local_edge.invalidation import Invalidation, Target
 from local_edge.model.bindings import Binding
 from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Source
@@ -33,7 +34,8 @@ VALIDATORS = 2
 INVALIDATE_TIMEOUT, ADMIN_TIMEOUT = 10.0, 60.0
 VALIDATION_CACHE_SIZE = 10_000
 PREFIX = "Failed to start Worker:\n"
-ALL_KEYS = "*"
+#: Targets that the edge may cache without a request for the same key.
+ALWAYS_CACHED = (Target.SCOPE, Target.ROUTES)
 
 
 class AdminTimeout(Exception):
@@ -53,14 +55,14 @@ class Workerd:
         ]
         self.idle: asyncio.Queue[Validator] = asyncio.Queue()
         self.validated: OrderedDict[str, Exports] = OrderedDict()
-        #: Keys that the edge has requested and may cache: Workers, and KV namespaces as `kv:` and their id.
-        self.requested_keys: set[str] = set()
+        #: Workers and KV namespaces that the edge has requested and may cache, as their invalidations.
+        self.requested: set[Invalidation] = set()
 
     async def start(self) -> None:
         """Start the validators and invalidate the edge's caches, which may stem from an earlier control plane."""
         try:
             await asyncio.gather(*(each.process.start(wait_healthy(each.socket)) for each in self.validators))
-            await self._invalidate([ALL_KEYS])
+            await self._invalidate([Invalidation.everything()])
         except (StartFailed, AdminTimeout):
             raise WorkerdUnavailable(start_failure(self.binary)) from None
         for each in self.validators:
@@ -82,22 +84,22 @@ class Workerd:
             raise EdgeError(str(result["error"]))
         return result
 
-    async def _invalidate(self, keys: Sequence[str]) -> None:
+    async def _invalidate(self, invalidations: Sequence[Invalidation]) -> None:
         """Invalidate caches of the edge, with retries while it restarts. A hanging edge is killed by its supervisor."""
-        deadline = time.monotonic() + INVALIDATE_TIMEOUT
+        body, deadline = [one.to_wire() for one in invalidations], time.monotonic() + INVALIDATE_TIMEOUT
         while time.monotonic() < deadline:
             with contextlib.suppress(AdminTimeout):
-                await self._post_admin("/invalidate", keys, deadline - time.monotonic())
+                await self._post_admin("/invalidate", body, deadline - time.monotonic())
                 return
             await asyncio.sleep(0.05)
         raise AdminTimeout
 
-    async def invalidate(self, keys: Sequence[str]) -> None:
-        """Invalidate the keys that the edge may cache. An edge that crashes meanwhile has lost its caches anyway."""
-        keys = [key for key in keys if key in self.requested_keys or key.endswith("/") or key == "routes"]
-        if keys:
+    async def invalidate(self, invalidations: Sequence[Invalidation]) -> None:
+        """Invalidate the state that the edge may cache. An edge that crashes meanwhile has lost its caches anyway."""
+        needed = [one for one in invalidations if one in self.requested or one.target in ALWAYS_CACHED]
+        if needed:
             try:
-                await self._invalidate(keys)
+                await self._invalidate(needed)
             except AdminTimeout:
                 raise ApiError(500, 10002, "The write was stored, but the edge did not confirm it in time") from None
 

@@ -5,8 +5,9 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { pointsOf } from "./backends/analytics.js";
 import { KIND, callDatabase, databaseOf } from "./backends/d1.js";
-import { hostOf, resetActiveObjects, wipe } from "./backends/objects.js";
-import { entrypointOf, invalidate, getCached, load } from "./tenants.js";
+import { hostOf, wipe } from "./backends/objects.js";
+import { invalidate } from "./invalidation.js";
+import { entrypointOf, getCached, load } from "./tenants.js";
 
 export class Admin extends WorkerEntrypoint {
   async fetch(request) {
@@ -21,11 +22,7 @@ export class Admin extends WorkerEntrypoint {
 }
 
 const ACTIONS = {
-  /** Drop cached state: see `invalidate`. */
-  "/invalidate": (changes, env, ctx) => {
-    invalidate(changes, env, ctx);
-    return resetActiveObjects(changes, env);
-  },
+  "/invalidate": invalidate,
   /** Delete the storage of a Durable Object or a database. */
   "/wipe": ({ kind, id }, env) =>
     kind === KIND ? wipe(env, "databases", databaseOf(env, id)) : wipe(env, "objects", hostOf(env, kind, id)),

@@ -8,12 +8,9 @@
  * Only plain values are cached: a promise or a stub belongs to the request that created it.
  */
 import { answerFirst, prepareAssets } from "./assets.js";
-import { invalidateBodies } from "./bodies.js";
 import { fetchFromControl } from "./control.js";
 import { requestCf } from "./request_cf.js";
 import { EVICT, buildWorkerCode } from "./worker.js";
-import { invalidateRoutes } from "./routes.js";
-import { invalidatePairs } from "./backends/kv.js";
 
 /** Worker definitions by key, each with the names of its isolates by variant. */
 const workers = new Map();
@@ -110,20 +107,16 @@ function evict(name, env, ctx) {
   );
 }
 
-/** Drop cached state: keys, prefixes of keys (ending in a slash), `routes`, `kv:` with a namespace, or `*` for all. */
-export function invalidate(changes, env, ctx) {
-  for (const change of changes) {
-    if (change === "routes" || change === "*") invalidateRoutes();
-    if (change.startsWith("kv:") || change === "*") invalidatePairs(change);
-    const matches = (key) => change === "*" || (change.endsWith("/") ? key.startsWith(change) : key === change);
-    if (change.endsWith("/") || change === "*") invalidateBodies(matches);
-    for (const pending of pendingLoads) if (matches(pending.key)) pending.stale = true;
-    const changed =
-      change === "*" || change.endsWith("/")
-        ? [...workers.values()].filter(({ key }) => matches(key))
-        : [workers.get(change)];
-    for (const worker of changed) if (worker) drop(worker, env, ctx);
-  }
+/** Drop a Worker and its isolates. */
+export function invalidateWorker(key, env, ctx) {
+  for (const pending of pendingLoads) if (pending.key === key) pending.stale = true;
+  if (workers.has(key)) drop(workers.get(key), env, ctx);
+}
+
+/** Drop the Workers whose keys match, and their isolates. */
+export function invalidateWorkers(matches, env, ctx) {
+  for (const pending of pendingLoads) if (matches(pending.key)) pending.stale = true;
+  for (const worker of [...workers.values()]) if (matches(worker.key)) drop(worker, env, ctx);
 }
 
 function drop(worker, env, ctx) {

@@ -18,11 +18,16 @@ let generation = 0;
 
 const nameOf = (namespace, key) => `${namespace}:${key}`;
 
-/** Drop the pairs of a namespace (`kv:` and its id), or of all (`*`). */
-export function invalidatePairs(change) {
+/** Drop the pairs of a namespace. */
+export function invalidatePairs(namespace) {
   generation += 1;
-  const beginning = change === "*" ? "" : nameOf(change.slice("kv:".length), "");
+  const beginning = nameOf(namespace, "");
   cache.deleteWhere((name) => name.startsWith(beginning));
+}
+
+export function invalidateAllPairs() {
+  generation += 1;
+  cache.deleteWhere(() => true);
 }
 
 export class KV extends WorkerEntrypoint {

@@ -22,11 +22,9 @@ export function hostOf(env, namespace, id) {
   return env.OBJECTS.get(env.OBJECTS.idFromName(`${namespace}:${id}`));
 }
 
-/** Reset the objects with open sockets whose Workers have changed: keys, or prefixes of keys that end in a slash. */
-export async function resetActiveObjects(changes, env) {
-  const keys = [...activeObjects.keys()].filter((key) =>
-    changes.some((change) => (change.endsWith("/") ? key.startsWith(change) : key === change)),
-  );
+/** Reset the objects with open sockets of the Workers whose keys match. */
+export async function resetActiveObjects(matches, env) {
+  const keys = [...activeObjects.keys()].filter(matches);
   const hosts = keys.flatMap((key) =>
     [...activeObjects.get(key).values()].map(([namespace, id]) => hostOf(env, namespace, id)),
   );
