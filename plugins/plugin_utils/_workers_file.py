@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading the file that declares a large fleet: JSON, JSON lines or YAML, vaulted or not. What it holds is data and never a template."""
+"""Reader of ``workers_file``: JSON, JSON Lines or YAML, optionally encrypted with Ansible Vault.
+
+The content is data and is never templated.
+"""
 
 from __future__ import annotations
 
@@ -17,79 +20,82 @@ from ansible.parsing.dataloader import DataLoader
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
-DATES = "tag:yaml.org,2002:timestamp"
+TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
 
 
 def read(loader: DataLoader, path: str) -> list[t.Any]:
-    """Return the Workers that a file declares."""
-    ending = os.path.splitext(path)[1].lower()
-    if ending not in READERS:
-        raise AnsibleActionFail(
-            f"workers_file: {path} must end in one of {', '.join(READERS)}: the ending says how it is read."
-        )
+    """Return the Workers that a file declares. Raise AnsibleActionFail if the file is not valid.
+
+    An error message contains no content of the file, since that may be a secret.
+    """
+    extension = os.path.splitext(path)[1].lower()
+    if extension not in PARSERS:
+        raise AnsibleActionFail(f"workers_file: {path} has an unsupported extension. Use one of {', '.join(PARSERS)}.")
+    format_name, parse = PARSERS[extension]
     try:
-        content, _shown = loader._get_file_contents(path)
-        found = READERS[ending](loader, content.decode("utf-8-sig"))
+        content, _show_content = loader._get_file_contents(path)
+        workers = parse(loader, content.decode("utf-8-sig"))
     except AnsibleError as error:
         raise AnsibleActionFail(f"workers_file: {path} cannot be read: {error}") from error
-    except Exception as error:  # pylint: disable=broad-exception-caught  # whatever it is, its own text may quote the file, secrets included
+    except Exception as error:  # pylint: disable=broad-exception-caught  # its own text may quote secrets of the file
         raise AnsibleActionFail(
-            f"workers_file: {path} is no {ending[1:].upper()}: {_told(error)}. Correct it there."
+            f"workers_file: {path} is not valid {format_name}: {_describe_error(error)}. Correct the file."
         ) from None
-    if not isinstance(found, list):
+    if not isinstance(workers, list):
         raise AnsibleActionFail(
-            f"workers_file: {path} holds no list: declare the Workers as a list of dictionaries, each with its name."
+            f"workers_file: {path} does not contain a list. Declare the Workers as a list of dictionaries with a name."
         )
-    return found
+    return workers
 
 
-def _told(error: Exception) -> str:
-    """Return what is wrong with a file, and where, without a word of it."""
+def _describe_error(error: Exception) -> str:
+    """Describe a parse error and its position without quoting the file."""
     match error:
         case UnicodeDecodeError():
-            return "it is not UTF-8"
+            return "the encoding is not UTF-8"
         case json.JSONDecodeError():
             return str(error)
         case yaml.MarkedYAMLError():
-            quoting = isinstance(error, (ConstructorError, ComposerError))
-            problem = re.split("['\"]", str(error.problem))[0].strip() if quoting else error.problem
+            quotes_file = isinstance(error, (ConstructorError, ComposerError))
+            problem = re.split("['\"]", str(error.problem))[0].strip() if quotes_file else error.problem
             return f"{problem}{f' in line {error.problem_mark.line + 1}' if error.problem_mark else ''}"
         case yaml.reader.ReaderError():
-            return f"there is a control character at position {error.position}"
-    return f"it holds what cannot be read ({type(error).__name__})"
+            return f"control character at position {error.position}"
+    return f"a value cannot be parsed ({type(error).__name__})"
 
 
-def _lines(_loader: DataLoader, text: str) -> list[t.Any]:
-    found = []
-    for number, line in enumerate(text.split("\n"), 1):  # a text in JSON may hold every other end of a line
+def _parse_json_lines(_loader: DataLoader, text: str) -> list[t.Any]:
+    values = []
+    for number, line in enumerate(text.split("\n"), 1):  # splitlines would split inside JSON strings, as at U+2028
         if line.strip():
             try:
-                found.append(json.loads(line))
+                values.append(json.loads(line))
             except json.JSONDecodeError as error:
                 raise json.JSONDecodeError(error.msg, "\n" * (number - 1) + line, number - 1 + error.pos) from None
-    return found
+    return values
 
 
-def _yaml(loader: DataLoader, text: str) -> t.Any:
-    class Reader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Reads dates as they are written, and what is vaulted as text."""
+def _parse_yaml(loader: DataLoader, text: str) -> t.Any:
+    class WorkersLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """Loads dates as strings, and decrypts vaulted values."""
 
         yaml_implicit_resolvers = {
-            first: [(tag, pattern) for tag, pattern in resolvers if tag != DATES]
+            first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP_TAG]
             for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
 
-    Reader.add_constructor("!unsafe", lambda reader, node: reader.construct_scalar(node))
-    Reader.add_constructor(
-        "!vault", lambda reader, node: loader._vault.decrypt(reader.construct_scalar(node).encode()).decode()
+    WorkersLoader.add_constructor("!unsafe", lambda constructor, node: constructor.construct_scalar(node))
+    WorkersLoader.add_constructor(
+        "!vault",
+        lambda constructor, node: loader._vault.decrypt(constructor.construct_scalar(node).encode()).decode(),
     )
-    return yaml.load(text, Loader=Reader)
+    return yaml.load(text, Loader=WorkersLoader)
 
 
-READERS: dict[str, t.Callable[[DataLoader, str], t.Any]] = {
-    ".json": lambda _loader, text: json.loads(text),
-    ".jsonl": _lines,
-    ".ndjson": _lines,
-    ".yml": _yaml,
-    ".yaml": _yaml,
+PARSERS: dict[str, tuple[str, t.Callable[[DataLoader, str], t.Any]]] = {  # by file extension
+    ".json": ("JSON", lambda _loader, text: json.loads(text)),
+    ".jsonl": ("JSON Lines", _parse_json_lines),
+    ".ndjson": ("JSON Lines", _parse_json_lines),
+    ".yml": ("YAML", _parse_yaml),
+    ".yaml": ("YAML", _parse_yaml),
 }

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that declare a fleet: how they are read, and what is said of those that cannot be."""
+"""The reader of ``workers_file``: supported formats, and errors that hide the content."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_workers_file_large_is_read_completely(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("t.txt", "[]", "must end in one of .json, .jsonl, .ndjson, .yml, .yaml"),
-        ("t.json", "", "is no JSON: Expecting value"),
-        ("t.json", "null", "holds no list"),
-        ("t.yml", "---\n", "holds no list"),
-        ("t.yml", "name: a", "holds no list"),
-        ("t.json", "[]".encode("utf-16"), "is no JSON: it is not UTF-8"),
-        ("t.yml", b"- name: \xe9", "is no YML: it is not UTF-8"),
+        ("t.txt", "[]", "has an unsupported extension. Use one of .json, .jsonl, .ndjson, .yml, .yaml"),
+        ("t.json", "", "is not valid JSON: Expecting value"),
+        ("t.json", "null", "does not contain a list"),
+        ("t.yml", "---\n", "does not contain a list"),
+        ("t.yml", "name: a", "does not contain a list"),
+        ("t.json", "[]".encode("utf-16"), "is not valid JSON: the encoding is not UTF-8"),
+        ("t.yml", b"- name: \xe9", "is not valid YAML: the encoding is not UTF-8"),
         ("t.json", f'[{{"name": "a", "secrets": {{"K": "{SECRET}}}}}]', "line 1 column"),
         ("t.jsonl", f'{{"name": "a"}}\n{{"name": "{SECRET}', "line 2 column"),
         ("t.yml", f"- name: a\n  secrets: {{K: {SECRET}\n", "did not find expected ',' or '}' in line 3"),
@@ -87,11 +87,11 @@ def test_workers_file_large_is_read_completely(tmp_path: pathlib.Path) -> None:
         ),
         ("t.yml", f"- name: a\n  secrets:\n    K: !'{SECRET}\n", "in line 3"),
         ("t.yml", f"- name: a\n  secrets:\n    K: *{SECRET}\n", "found undefined alias in line 3"),
-        ("t.yml", f"- name: a\n  secrets:\n    K: !!int {SECRET}\n", "it holds what cannot be read (ValueError)"),
-        ("t.yml", f"- name: a\n  secrets:\n    K: !!bool {SECRET}\n", "it holds what cannot be read (KeyError)"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: !!int {SECRET}\n", "a value cannot be parsed (ValueError)"),
+        ("t.yml", f"- name: a\n  secrets:\n    K: !!bool {SECRET}\n", "a value cannot be parsed (KeyError)"),
         ("t.yml", f"- name: a\n  secrets:\n    K: !vault {SECRET}\n", "vault"),
-        ("t.yml", f'- name: a\n  secrets:\n    K: "\x01{SECRET}"\n', "there is a control character at position"),
-        ("t.json", "[" * 100_000, "it holds what cannot be read (RecursionError)"),
+        ("t.yml", f'- name: a\n  secrets:\n    K: "\x01{SECRET}"\n', "control character at position"),
+        ("t.json", "[" * 100_000, "a value cannot be parsed (RecursionError)"),
     ],
 )
 def test_workers_file_invalid_error_hides_content(
