@@ -328,7 +328,7 @@ def test_assets_rules_rejected_by_api_are_reported(run: Runner, tenant: Options,
 
 def test_assets_expired_upload_is_continued_by_next_run(run: Runner, edge: Edge, tenant: Options) -> None:
     edge.fault(method="POST", path=".*/assets/upload", status=401, code=10000, message="Authentication error", times=1)
-    assert "An upload of assets has an hour: run again" in run("namespaced_worker", **tenant)["msg"]
+    assert "An upload of assets is valid for one hour. Run again" in run("namespaced_worker", **tenant)["msg"]
     assert run.ok("namespaced_worker", **tenant)["changed"]
 
 

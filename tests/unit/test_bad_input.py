@@ -41,7 +41,7 @@ INVALID = [
     ("dispatch_namespace", {"name": ""}, "name is empty|name.*null"),
     ("dispatch_namespace", {"name": None}, "name is (null|empty)|name.*required|None.*str"),
     ("dispatch_namespace", {"name": "x", "api_token": ""}, "api_token is empty"),
-    ("dispatch_namespace", {"name": "x", "api_token": "t", "api_key": "k", "email": "e"}, "give one of them"),
+    ("dispatch_namespace", {"name": "x", "api_token": "t", "api_key": "k", "email": "e"}, "Set only one of them"),
     ("dispatch_namespace", {"name": "x", "api_key": "k"}, "email"),
     ("dispatch_namespace", {"name": "x", "api_url": "platform"}, "api_url is 'platform'.*/client/v4"),
     (
@@ -177,9 +177,9 @@ INVALID = [
     (
         "dispatch_namespace",
         {"name": "x", "api_token": "two\nlines"},
-        "api_token holds characters that no api_token has",
+        "api_token: the value contains characters that are not allowed",
     ),
-    ("dispatch_namespace", {"name": "x", "api_token": "täken"}, "api_token holds characters"),
+    ("dispatch_namespace", {"name": "x", "api_token": "täken"}, "api_token: the value contains characters"),
     ("namespaced_workers", fleet_options(state="absent"), "owner: name the owner"),
     (
         "namespaced_workers",
@@ -299,7 +299,7 @@ def test_account_id_missing_with_one_account_is_found(run: Runner, monkeypatch: 
 
 def test_credentials_missing_are_refused(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLOUDFLARE_API_TOKEN")
-    assert "No credentials: give api_token" in run.refused("dispatch_namespace", name="x")
+    assert "api_token: no credentials are set" in run.refused("dispatch_namespace", name="x")
 
 
 def test_dispatch_namespace_with_workers_is_deleted_only_with_force(run: Runner) -> None:

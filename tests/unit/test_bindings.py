@@ -603,7 +603,7 @@ def test_binding_invalid_is_refused(run: Runner, binding: dict[str, t.Any], mess
 @pytest.mark.parametrize(
     ("label", "option"),
     [
-        ("service", "upload that one first"),
+        ("service", "Upload that Worker first"),
         ("dispatch_namespace", "Create the dispatch namespace first"),
         ("r2_bucket", "correct bucket_name"),
         ("queue", "correct queue_name"),

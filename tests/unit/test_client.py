@@ -55,7 +55,7 @@ def test_client_long_retry_after_raises_without_sleep(client: Client, edge: Edge
     edge.fault(
         method="GET", path=".*", status=429, code=971, message="slow down", headers={"Retry-After": "7200"}, times=1
     )
-    with pytest.raises(ApiError, match="asks to wait 7200 s"):
+    with pytest.raises(ApiError, match="Retry after 7200 s"):
         client.list_all("/accounts")
     assert not clock.slept
 
@@ -200,7 +200,7 @@ def test_credentials_options_override_environment() -> None:
     assert Credentials.resolve(None, None, None, environ).headers == {"Authorization": "Bearer from-environment"}
     assert Credentials.resolve("given", None, None, environ).headers == {"Authorization": "Bearer given"}
     assert Credentials.resolve(None, "given", None, environ).headers == {"X-Auth-Key": "given", "X-Auth-Email": "e"}
-    with pytest.raises(CloudflareError, match="No credentials"):
+    with pytest.raises(CloudflareError, match="no credentials are set"):
         Credentials.resolve(None, None, None, {})
     assert "given" not in repr(Credentials.resolve("given", None, None, {}))
 
@@ -232,7 +232,7 @@ def test_api_error_code_is_interpreted_by_product() -> None:
     assert product_of(script) == "script" and product_of("/zones/z/workers/routes") == "route"
     assert ApiError("GET", script, 400, 10007, "").is_not_found
     assert not ApiError("GET", "/accounts/a/storage/kv/namespaces", 400, 10007, "").is_not_found
-    assert not ApiError("GET", script, 404, NOT_AN_API_RESPONSE, "").is_not_found, "nor is what another server has not"
+    assert not ApiError("GET", script, 404, NOT_AN_API_RESPONSE, "").is_not_found, "nor is a response of another server"
     assert not ApiError("GET", script, 404, 7003, "").is_not_found, "a wrong account is not an absent Worker"
 
 
