@@ -118,13 +118,13 @@ ARCHITECTURE = [
 FLOW = [
     Box(20, 30, 150, 60, ["YAML", "limits: {cpu_ms: 50}"], "main"),
     Box(210, 30, 190, 60, ["user_params", "only the options given"]),
-    Box(440, 30, 130, 60, ["desired", "normalized"]),
-    Box(620, 90, 150, 60, ["plan", "pure, no request"], "main"),
-    Box(440, 150, 130, 60, ["current", "the module's shape"]),
-    Box(210, 150, 190, 60, ["API response", "from_api()"]),
-    Box(20, 150, 150, 60, ["GET", "rate limiter"]),
+    Box(440, 30, 130, 60, ["desired()", "null → removed"]),
+    Box(620, 90, 150, 60, ["plan() → Plan", "pure, no request"], "main"),
+    Box(440, 150, 130, 60, ["Observation", "current, missing"]),
+    Box(210, 150, 190, 60, ["from_api()", "to the module's shape"]),
+    Box(20, 150, 150, 60, ["observe(): GET", "rate limiter"]),
     Box(820, 15, 180, 55, ["Check mode", "operations and diff"]),
-    Box(820, 92, 180, 55, ["Apply", "steps: to_api(), write"]),
+    Box(820, 92, 180, 55, ["Apply", "each Step: one write"]),
     Box(820, 169, 180, 55, ["Verify", "read again, plan again"]),
     Arrow([(170, 60), (208, 60)]),
     Arrow([(400, 60), (438, 60)]),
@@ -135,7 +135,7 @@ FLOW = [
     Arrow([(770, 105), (795, 105), (795, 42), (818, 42)]),
     Arrow([(770, 120), (818, 120)]),
     Arrow([(910, 147), (910, 167)]),
-    Arrow([(910, 224), (910, 250), (95, 250), (95, 212)], "until the plan is empty, at most 20 s", (500, 266)),
+    Arrow([(910, 224), (910, 250), (95, 250), (95, 212)], "until the plan has no steps, at most 20 s", (500, 266)),
 ]
 
 
