@@ -2,29 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs every module of this collection: in this process where it can, the ordinary way where it must.
+"""Run the modules of this collection, in this process if possible.
 
-Ansible packs, starts and unpacks a Python program for each run of a module, about half a second for each item of a loop. Here
-the module's own C(main()) is called instead, fed with the bytes it would have been sent, and what it prints is the result: both
-ways are one. Paths of sources are the controller's on both.
+For each run of a module, and for each item of a loop, Ansible packs, starts and unpacks a Python program, which takes
+about half a second. This plugin calls the ``main()`` of the module instead, with the bytes that the program would
+receive, and returns the result that it prints. Both ways of execution thus run the same code. With both, paths of
+sources are on the controller.
 
-The files beside this one are links to it: an action plugin of a module's own name is loaded by the process that starts all tasks, and
-what it imports is then there for each of them.
+The other files of this folder are links to this one. Ansible's main process loads an action plugin that has the name of
+the module, and its imports are then available in every forked worker.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import io
-import json
 import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action.normal import ActionModule as Ordinary
+from ansible.plugins.action.normal import ActionModule as NormalActionModule
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _ansible_core as ansible_core
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import HAS_REQUESTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.bulk import MAX_DETAILED_RESULTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
@@ -32,153 +32,131 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worke
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import display, show_progress
 
-try:  # What direct execution needs of ansible-core and of this machine. Anything missing: the ordinary way.
-    from ansible.module_utils import basic
-    from ansible.module_utils.common import warnings as collected
-    from ansible.module_utils.common.json import AnsibleJSONEncoder
-
-    HEAPS = [
-        heap
-        for name in ("_global_warnings", "_global_deprecations")
-        if (heap := getattr(collected, name, None)) is not None
-    ]
-    ABLE = hasattr(basic, "_ANSIBLE_ARGS") and HAS_REQUESTS
-except ImportError:
-    ABLE = False
-
 MODULES = "ansible_collections.tenantry.cloudflare_workers.plugins.modules."
-HOLDERS = ("defaults", "workers")  # the options that hold Workers
-# The options that a source depends on, and what brings them into the types in which the module will have them.
-READ_AS = {**source.SPEC, "source_root": {"type": "path"}, "compatibility_flags": {"type": "list", "elements": "str"}}
-READ_BY = ArgumentSpecValidator(READ_AS)
-FOLDERS = ("directory",)  # those of assets that name a folder
+IN_PROCESS_SUPPORTED = ansible_core.IN_PROCESS_SUPPORTED and HAS_REQUESTS
+WORKER_CONTAINERS = ("defaults", "workers")  # options that contain Workers
+# The options that determine a source. They are converted here to the types that the module will convert them to.
+SOURCE_SPEC = {
+    **source.SPEC,
+    "source_root": {"type": "path"},
+    "compatibility_flags": {"type": "list", "elements": "str"},
+}
+SOURCE_VALIDATOR = ArgumentSpecValidator(SOURCE_SPEC)
+DIRECTORY_OPTIONS = ("directory",)  # path options that name a folder; part of assets
 
 
-class ActionModule(Ordinary):
+class ActionModule(NormalActionModule):
     """The action plugin of every module of the collection."""
 
-    def __init__(self, *arguments: t.Any, **named: t.Any) -> None:
-        super().__init__(*arguments, **named)
-        self._found: dict[tuple[str, str], str] = {}
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._found_paths: dict[tuple[str, str], str] = {}
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Run the module of the task's name."""
+        """Run the module that the task names."""
         variables = task_vars or {}
         name = self._task.action.rpartition(".")[2]
-        direct = self._is_direct(variables)
-        arguments = self._with_file(self._task.args)
-        if name != "api" and arguments.get("state") != "absent":  # what is removed needs no code
-            arguments = self._with_sources(arguments, packed=not direct)
-        return (
-            self._run_here(name, arguments, tmp, variables)
-            if direct
-            else self._run_elsewhere(arguments, tmp, variables)
-        )
+        in_process = self._use_in_process(variables)
+        arguments = self._merge_workers_file(self._task.args)
+        if name != "api" and arguments.get("state") != "absent":  # a removal needs no source
+            arguments = self._resolve_sources(arguments, pack=not in_process)
+        if in_process:
+            return self._run_in_process(name, arguments, tmp, variables)
+        return self._run_as_module(arguments, tmp, variables)
 
-    def _run_elsewhere(
+    def _run_as_module(
         self, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
-        told = self._task.args
+        """Run the module in the ordinary way, in a process of its own."""
+        original_args = self._task.args
         if len(arguments.get("workers") or ()) > MAX_DETAILED_RESULTS:
-            display(f"{self._task.action}: no progress is shown, since the module runs in a process of its own.")
+            display(f"{self._task.action}: no progress is shown, because the module runs in a separate process.")
         try:
             self._task.args = arguments
             return t.cast("dict[str, t.Any]", super().run(tmp, variables))
         finally:
-            self._task.args = (
-                told  # Ansible hands them on with the result: thousands of Workers are not to travel again
-            )
+            # Ansible returns the task's arguments with the result, which must not carry thousands of Workers again.
+            self._task.args = original_args
 
-    def _run_here(
+    def _run_in_process(
         self, name: str, arguments: dict[str, t.Any], tmp: str | None, variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
-        super(Ordinary, self).run(
-            tmp, variables
-        )  # what every action does first: refuse async or check mode where it must
-        self._update_module_args(self._task.action, arguments, variables)
-        variables_of_task: dict[str, t.Any] = {}
-        self._compute_environment_string(variables_of_task)
-        with _environment(variables_of_task), show_progress():
-            return _call(name, arguments)
+        # The base class of all action plugins checks whether async and check mode are supported.
+        super(NormalActionModule, self).run(tmp, variables)
+        ansible_core.add_internal_arguments(self, arguments, variables)
+        with _environment(ansible_core.task_environment(self)), show_progress():
+            return _run_main(name, arguments)
 
-    def _with_file(self, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Return the arguments with the Workers that a file declares among the others: they are data, and no template by now."""
+    def _merge_workers_file(self, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return the arguments with the Workers of ``workers_file`` in ``workers``. They are data, not templates."""
         path, listed = arguments.get("workers_file"), arguments.get("workers", [])
-        if (
-            not isinstance(path, str) or not path or not isinstance(listed, list)
-        ):  # the module says what is wrong with that
+        if not isinstance(path, str) or not path or not isinstance(listed, list):  # the module reports the error
             return dict(arguments)
-        where = os.path.join(arguments.get("source_root") or "", os.path.expanduser(path))
-        given = {name: value for name, value in arguments.items() if name != "workers_file"}
-        return {**given, "workers": [*listed, *workers_file.read(self._loader, self._find("workers_file", where))]}
+        path = os.path.join(arguments.get("source_root") or "", os.path.expanduser(path))
+        others = {name: value for name, value in arguments.items() if name != "workers_file"}
+        return {**others, "workers": [*listed, *workers_file.read(self._loader, self._find("workers_file", path))]}
 
-    def _is_direct(self, variables: t.Mapping[str, t.Any]) -> bool:
-        wanted = boolean(self._templar.template(variables.get("tenantry_in_process", True)), strict=False)
-        elsewhere = self._connection.transport != "local" or self._play_context.become
-        return bool(ABLE and wanted and not elsewhere and not self._task.async_val)
+    def _use_in_process(self, variables: t.Mapping[str, t.Any]) -> bool:
+        is_enabled = boolean(self._templar.template(variables.get("tenantry_in_process", True)), strict=False)
+        is_local = self._connection.transport == "local" and not ansible_core.becomes_another_user(self)
+        return bool(IN_PROCESS_SUPPORTED and is_enabled and is_local and not self._task.async_val)
 
-    def _with_sources(self, arguments: t.Mapping[str, t.Any], packed: bool) -> dict[str, t.Any]:
-        """Return the arguments with the paths of sources found as C(ansible.builtin.template) finds them.
+    def _resolve_sources(self, arguments: t.Mapping[str, t.Any], pack: bool) -> dict[str, t.Any]:
+        """Return the arguments with absolute paths of sources, found as ``ansible.builtin.template`` finds files.
 
-        Where the module runs in a process of its own, perhaps on another host, their contents travel with it (C(packed)).
+        With ``pack``, add the contents of the sources for a module that may run on another host.
         """
         root = arguments.get("source_root")
-        found = self._located(arguments, root)
-        for holder in HOLDERS:
-            held = found.get(holder)
-            if isinstance(held, dict):
-                found[holder] = self._located(held, root)
-            elif isinstance(held, (list, tuple)):
-                found[holder] = [self._located(one, root) if isinstance(one, dict) else one for one in held]
-        if packed:
-            self._refuse_assets_elsewhere(found)
-        if packed and (sources := _pack(found)):
-            found["_controller_sources"] = sources
-        return found
+        resolved = self._resolve_paths(arguments, root)
+        for name in WORKER_CONTAINERS:
+            container = resolved.get(name)
+            if isinstance(container, dict):
+                resolved[name] = self._resolve_paths(container, root)
+            elif isinstance(container, (list, tuple)):
+                resolved[name] = [
+                    self._resolve_paths(worker, root) if isinstance(worker, dict) else worker for worker in container
+                ]
+        if pack:
+            self._check_assets_local(resolved)
+            if sources := _pack(resolved):
+                resolved[source.PACKED_SOURCES] = sources
+        return resolved
 
-    def _refuse_assets_elsewhere(self, arguments: t.Mapping[str, t.Any]) -> None:
+    def _check_assets_local(self, arguments: t.Mapping[str, t.Any]) -> None:
+        """Raise AnsibleActionFail if the module runs on another host and needs a folder of assets."""
         if self._connection.transport != "local" and any(options.get("assets") for options in _workers(arguments)):
             raise AnsibleActionFail(
-                "assets: the folder is on the controller, and this task runs on another host: set delegate_to: localhost."
+                "assets: the folder is on the controller, and this task runs on another host. Set delegate_to: localhost."
             )
 
-    def _located(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:
-        paths = {
-            key: options[key]
-            for key in (*source.PATH_OPTIONS, *FOLDERS)
-            if isinstance(options.get(key), str) and options[key]
-        }
-        found = {
-            **options,
-            **{key: self._find(key, os.path.join(root or "", os.path.expanduser(path))) for key, path in paths.items()},
-        }
-        return (
-            {**found, "assets": self._located(found["assets"], root)}
-            if isinstance(found.get("assets"), dict)
-            else found
-        )
+    def _resolve_paths(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:
+        resolved = dict(options)
+        for name in (*source.PATH_OPTIONS, *DIRECTORY_OPTIONS):
+            path = options.get(name)
+            if isinstance(path, str) and path:
+                resolved[name] = self._find(name, os.path.join(root or "", os.path.expanduser(path)))
+        if isinstance(options.get("assets"), dict):
+            resolved["assets"] = self._resolve_paths(options["assets"], root)
+        return resolved
 
     def _find(self, option: str, path: str) -> str:
-        if (option, path) not in self._found:  # thousands of Workers may share it
-            self._found[option, path] = self._look_for(option, path)
-        return self._found[option, path]
+        if (option, path) not in self._found_paths:  # thousands of Workers may share it
+            self._found_paths[option, path] = self._find_or_fail(option, path)
+        return self._found_paths[option, path]
 
-    def _look_for(self, option: str, path: str) -> str:
+    def _find_or_fail(self, option: str, path: str) -> str:
         try:
             return str(self._find_needle("files", path))
         except AnsibleError as error:
-            where = (
-                "Correct the path"
-                if os.path.isabs(path)
-                else "Correct the path, which starts from the playbook's folder, or set source_root"
-            )
-            raise AnsibleActionFail(
-                f"{option}: {'folder' if option in FOLDERS else 'file'} {path} does not exist. {where}."
-            ) from error
+            file_type = "folder" if option in DIRECTORY_OPTIONS else "file"
+            remedy = "Correct the path"
+            if not os.path.isabs(path):
+                remedy += ", which starts from the playbook's folder, or set source_root"
+            raise AnsibleActionFail(f"{option}: {file_type} {path} does not exist. {remedy}.") from error
 
 
 def _workers(arguments: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
-    """Return the arguments, which may be those of a Worker, and what they say of each Worker in a list."""
+    """Return the options of every Worker: the arguments themselves, and the ``workers`` with their defaults."""
     defaults = arguments["defaults"] if isinstance(arguments.get("defaults"), dict) else {}
     return [
         arguments,
@@ -188,39 +166,22 @@ def _workers(arguments: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
 
 def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the contents of all sources that the arguments name, for a module that cannot read them."""
-    workers = _workers(arguments)
-    return source.pack(
-        READ_BY.validate({name: options[name] for name in READ_AS if name in options}).validated_parameters
-        for options in workers
+    source_options = (
+        {name: options[name] for name in SOURCE_SPEC if name in options} for options in _workers(arguments)
     )
+    return source.pack(SOURCE_VALIDATOR.validate(options).validated_parameters for options in source_options)
 
 
-def _call(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Call the module's main() as AnsiballZ would, and return what it prints."""
-    module = importlib.import_module(MODULES + name)
-    saved = {key: getattr(basic, key, None) for key in ("_ANSIBLE_ARGS", "_ANSIBLE_PROFILE")}
-    # The round trip through bytes makes everything plain: tagged strings, dates, vaulted values.
-    basic._ANSIBLE_ARGS = json.dumps(
-        {"ANSIBLE_MODULE_ARGS": arguments}, cls=AnsibleJSONEncoder, vault_to_text=True
-    ).encode()
-    basic._ANSIBLE_PROFILE = "legacy"
-    for heap in HEAPS:
-        heap.clear()
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-            module.main()
-    finally:
-        for key, value in saved.items():
-            setattr(basic, key, value)
-    return t.cast("dict[str, t.Any]", json.loads(printed.getvalue()))
+def _run_main(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Run the ``main()`` of a module in this process and return its result."""
+    return ansible_core.call_main(importlib.import_module(MODULES + name).main, arguments)
 
 
 @contextlib.contextmanager
-def _environment(extra: t.Mapping[str, t.Any]) -> t.Iterator[None]:
-    """Add the task's environment to this process's for a while."""
+def _environment(variables: t.Mapping[str, t.Any]) -> t.Iterator[None]:
+    """Add variables to the environment of this process for the duration of the context."""
     saved = dict(os.environ)
-    os.environ.update({str(key): str(value) for key, value in extra.items()})
+    os.environ.update({str(name): str(value) for name, value in variables.items()})
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ ROLE_VARIABLES = {
 def add_new_names(message: str, supported: t.Container[str]) -> str:
     """Append the new names of renamed options to Ansible's message about unsupported parameters.
 
-    Return other messages unchanged. C(supported) holds the options of the module, or those of a list element.
+    Return other messages unchanged. ``supported`` contains the options of the module, or those of a list element.
     """
     if not message.lower().startswith("unsupported parameters"):
         return message

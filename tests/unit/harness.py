@@ -31,7 +31,7 @@ class Runner:
         warnings: list[str] = []
         # ansible-core 2.19 and later shows the warnings of a module in the controller's process instead of returning them.
         with unittest.mock.patch.object(AnsibleModule, "warn", lambda module, text: warnings.append(text)):
-            result = action._call(module, {**options, **internal})
+            result = action._run_main(module, {**options, **internal})
         return {**result, "warnings": warnings}
 
     def ok(self, module: str, /, **options: t.Any) -> Result:

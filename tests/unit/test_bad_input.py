@@ -184,7 +184,7 @@ INVALID = [
     (
         "namespaced_workers",
         fleet_options(workers="[{'name': 'a', 'date': datetime.date(2026, 11, 1)}]"),
-        "date that is not quoted",
+        "unquoted date",
     ),
     ("worker_route", {"pattern": "*.platform.localhost/*"}, "worker: null"),
     ("worker_route", {**ROUTE, "pattern": "*.nowhere.org/*"}, "zone: no zone fits"),

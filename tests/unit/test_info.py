@@ -443,7 +443,7 @@ def test_info_of_predicted_parent_returns_nothing(run: Runner, edge: Edge) -> No
     ):
         options = {option: predicted_id}
         assert run.ok(name, check=True, **options)[info_class(name).result_key] == []
-        assert "which is what check mode foresees and no value" in run.refused(name, **options)
+        assert "is a prediction of check mode, not a value" in run.refused(name, **options)
 
 
 INVALID = [

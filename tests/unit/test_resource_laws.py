@@ -362,7 +362,7 @@ def test_resource_with_predicted_id_is_predicted(run: Runner, edge: Edge) -> Non
     route = {"pattern": "a.example.com/*", "worker": "a", "zone_id": predicted_id}
     assert run.ok("worker_route", check=True, **route)["changed"]
     for module, options in (("kv_entries", entries), ("worker", worker), ("worker_route", route)):
-        assert "which is what check mode foresees and no value" in run.refused(module, **options)
+        assert "is a prediction of check mode, not a value" in run.refused(module, **options)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.needs])

@@ -13,8 +13,45 @@ from dataclasses import dataclass
 Attributes = dict[str, t.Any]
 OptionSpec = t.Mapping[str, t.Any]
 
-UNKNOWN = "(known after apply)"  # a value that only the server can fill in: differs from everything and is never sent
-DIFFERENT = "(changed, not read)"  # stands for a current value that is known to differ from the desired one
+
+class Placeholder(str):
+    """Stands for a value that is not known. It equals no text, not even one that reads the same."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Placeholder) and str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    @property
+    def text(self) -> str:
+        """The same as a plain string."""
+        return str.__str__(self)
+
+    def __str__(self) -> str:
+        """Return the placeholder itself, so that ``str(value)`` keeps it recognizable."""
+        return self
+
+
+UNKNOWN = Placeholder("(known after apply)")  # a desired value that only the server can fill in; never sent
+CHANGED_UNREAD = Placeholder("(changed, not read)")  # a current value that differs from the desired one
+
+
+def mark_unknown(value: t.Any) -> t.Any:
+    """Replace texts that read like ``UNKNOWN`` with it, at every depth.
+
+    In check mode, an option may hold such a text from the predicted result of an earlier task.
+    """
+    match value:
+        case dict():
+            return {key: mark_unknown(item) for key, item in value.items()}
+        case list():
+            return [mark_unknown(item) for item in value]
+        case _:
+            return UNKNOWN if value == UNKNOWN.text else value
 
 
 def unchanged(value: t.Any) -> t.Any:
@@ -59,6 +96,6 @@ class Field:
 
     def differs(self, before: t.Any, after: t.Any) -> bool:
         """Whether the current value is not the desired one. A value that is not known yet differs."""
-        if not is_known(after) or before == DIFFERENT:
+        if not is_known(after) or before == CHANGED_UNREAD:
             return True
         return not json_equal(self.normalize(before), self.normalize(after))

@@ -69,7 +69,9 @@ def parse_entry(entry: t.Mapping[str, t.Any]) -> Attributes:
     given = {name: entry[name] for name in ("metadata", "expiration") if name in entry}
     if "expiration_ttl" in entry:
         given |= {"expiration": None} if ttl is None else {"expiration_ttl": ttl}
-    return {**given, **entry_from_bytes(value)} if value is not None else {**given, "base64": bool(entry.get("base64"))}
+    if value is None:
+        return {**given, "base64": bool(entry.get("base64"))}
+    return {**given, **({"value": UNKNOWN} if entry["value"] == UNKNOWN else entry_from_bytes(value))}
 
 
 def _encode_value(key: str, value: t.Any, encoded: bool) -> bytes:
@@ -104,7 +106,7 @@ class KVEntries(Resource):
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._id = UNKNOWN
+        self._id: str = UNKNOWN
         self._declared: dict[str, Attributes] = {}
         self._prefix = options.get("prefix") or ""
         self._prune_limit = PruneLimit.parse(options["prune_limit"])

@@ -53,7 +53,7 @@ class ZoneResource(ZoneMixin, Resource):
 
     def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._zone = UNKNOWN
+        self._zone: str = UNKNOWN
 
     def _path(self, *parts: str) -> str:
         below = join(*self.collection, *parts)

@@ -152,7 +152,7 @@ def test_namespaced_workers_shared_assets_are_deployed(project: AnsibleProject, 
 def test_assets_directory_remote_host_or_missing_is_refused(project: AnsibleProject, site: pathlib.Path) -> None:
     arguments = {"name": "site", "compatibility_date": "2026-11-01", "assets": {"directory": "site"}}
     play = project.play([{"tenantry.cloudflare_workers.worker": arguments, "vars": {"ansible_connection": "ssh"}}])
-    assert play.code != 0 and "this task runs on another host: set delegate_to: localhost" in play.tasks[-1][1]["msg"]
+    assert play.code != 0 and "this task runs on another host. Set delegate_to: localhost" in play.tasks[-1][1]["msg"]
     arguments["assets"] = {"directory": "nowhere"}
     play = project.play([{"tenantry.cloudflare_workers.worker": arguments}])
     assert play.code != 0 and "directory: folder nowhere does not exist. Correct the path" in play.tasks[-1][1]["msg"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._engine.fields import DIFFERENT, Attributes, Field, is_known
+from ..._engine.fields import CHANGED_UNREAD, Attributes, Field, is_known
 from ..._worker import settings
 from ..._worker.bindings import INHERIT, Binding
 from ..._worker.fingerprint import fingerprint
@@ -29,7 +29,7 @@ def make_memo(current: Attributes, declared: t.Iterable[Binding]) -> LedgerMemo:
     }
     declared_by_name = {binding["name"]: binding for binding in declared}
     digests = {
-        one["name"]: one.get(DIFFERENT) or [one["type"], _digest(declared_by_name.get(one["name"], one))]
+        one["name"]: one.get(CHANGED_UNREAD) or [one["type"], _digest(declared_by_name.get(one["name"], one))]
         for one in current["bindings"]
     }
     named = {"bindings": digests, "secrets": sorted(current["secrets"]), "tags": current["tags"]}
@@ -49,7 +49,7 @@ def from_memo(memo: LedgerMemo, desired: Attributes, declared: t.Collection[Bind
         elif name in desired and digest == _digest(field.normalize(desired[name])):
             current[name] = desired[name]
         elif name in desired and not settings.is_partial(name):
-            current[name] = DIFFERENT
+            current[name] = CHANGED_UNREAD
         else:  # it stays, or a part of it does, and an upload must name its value
             return None
     if any(binding["type"] == INHERIT for binding in declared):
@@ -64,7 +64,7 @@ def from_memo(memo: LedgerMemo, desired: Attributes, declared: t.Collection[Bind
 
 
 def _changed_binding(name: str, memoized: list[str]) -> Binding:
-    return {"name": name, "type": memoized[0], DIFFERENT: memoized}
+    return {"name": name, "type": memoized[0], CHANGED_UNREAD: memoized}
 
 
 def _digest(value: t.Any) -> str:

@@ -1,0 +1,106 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every use of private parts of ansible-core. They exist in ansible-core 2.16, 2.19 and 2.21.
+
+* ``AnsibleModule``: ``_load_params``, ``_log_invocation``, ``_return_formatted``, ``_diff`` and ``no_log_values``, and the
+  prefix ``_ansible_`` of internal arguments. ``HookedModule`` overrides or reads them.
+* ``ansible.module_utils.basic``: ``_ANSIBLE_ARGS`` holds the arguments as bytes. ``_ANSIBLE_PROFILE``, the name of the
+  serialization profile, is new in 2.19 and ignored before.
+* ``ansible.module_utils.common.warnings``: ``_global_warnings`` and ``_global_deprecations``, a list and then a dictionary.
+* ``ansible.module_utils.common.json.AnsibleJSONEncoder``: public in 2.16, and from 2.19 on marked for deprecation.
+* ``ActionBase``: ``_update_module_args``, ``_compute_environment_string`` and ``_play_context``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import typing as t
+
+from ansible.module_utils import basic
+
+try:  # Without any of them, modules run in the ordinary way.
+    from ansible.module_utils.common import warnings
+    from ansible.module_utils.common.json import AnsibleJSONEncoder
+
+    WARNING_BUFFERS = [
+        getattr(warnings, name)
+        for name in ("_global_warnings", "_global_deprecations")
+        if getattr(warnings, name, None) is not None
+    ]
+    IN_PROCESS_SUPPORTED = hasattr(basic, "_ANSIBLE_ARGS")
+except ImportError:
+    IN_PROCESS_SUPPORTED = False
+
+INTERNAL_PREFIX = "_ansible_"  # of arguments that ansible-core adds to those of the task
+
+
+class HookedModule(basic.AnsibleModule):
+    """AnsibleModule with hooks for its arguments and its result."""
+
+    params: dict[str, t.Any]
+
+    def prepare_arguments(self, arguments: dict[str, t.Any]) -> None:
+        """Change the arguments in place, before they are validated. ansible-core's internal arguments are among them."""
+
+    def visible_arguments(self) -> dict[str, t.Any]:
+        """Return the arguments that the result shows as ``invocation.module_args``."""
+        return dict(self.params)
+
+    @property
+    def diff_mode(self) -> bool:
+        """Whether the task runs with ``diff: true``."""
+        return bool(self._diff)
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.prepare_arguments(self.params)
+
+    def _log_invocation(self) -> None:
+        """Write nothing to the system log, which would receive the arguments of every item of every loop."""
+
+    def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
+        kwargs["invocation"] = {"module_args": self.visible_arguments()}
+        super()._return_formatted(kwargs)
+
+
+def call_main(main: t.Callable[[], None], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Call the ``main()`` of a module with these arguments in this process, and return the result that it prints.
+
+    Standard output is redirected for the whole process meanwhile.
+    """
+    saved = {name: getattr(basic, name, None) for name in ("_ANSIBLE_ARGS", "_ANSIBLE_PROFILE")}
+    # Serialization turns tagged strings, dates and vaulted values into plain ones, as in ordinary execution.
+    content = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=AnsibleJSONEncoder, vault_to_text=True)
+    basic._ANSIBLE_ARGS = content.encode()
+    basic._ANSIBLE_PROFILE = "legacy"
+    for buffer in WARNING_BUFFERS:
+        buffer.clear()
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+            main()
+    finally:
+        for name, value in saved.items():
+            setattr(basic, name, value)
+    return t.cast("dict[str, t.Any]", json.loads(output.getvalue()))
+
+
+def add_internal_arguments(action: t.Any, arguments: dict[str, t.Any], variables: t.Mapping[str, t.Any]) -> None:
+    """Add ansible-core's internal arguments, such as check mode, to those of the action plugin's module."""
+    action._update_module_args(action._task.action, arguments, variables)
+
+
+def task_environment(action: t.Any) -> dict[str, t.Any]:
+    """Return the environment variables that the task of an action plugin sets."""
+    environment: dict[str, t.Any] = {}
+    action._compute_environment_string(environment)
+    return environment
+
+
+def becomes_another_user(action: t.Any) -> bool:
+    """Whether the task of an action plugin runs with ``become: true``."""
+    return bool(action._play_context.become)
