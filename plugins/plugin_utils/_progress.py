@@ -73,9 +73,10 @@ def format_progress(progress: Progress, now: float) -> str:
     """Format a progress as comma-separated text, the most important part first."""
     waits = progress.waits_until > now
     requests_left, seconds_left = progress.rate_limiter.remaining(), progress.seconds_left
+    wait_end = time.strftime("%H:%M:%S", time.localtime(progress.waits_until))
     parts = {
         f"{progress.done}/{progress.total}": progress.total,
-        f"waiting for the API budget until {time.strftime('%H:%M:%S', time.localtime(progress.waits_until))}": waits,
+        f"waiting for the rate limit until {wait_end}": waits,
         f"{format_duration(seconds_left or 0)} to go": seconds_left is not None and progress.done < progress.total,
         f"{progress.changed} changed": progress.total,
         f"{progress.failed} failed": progress.total,

@@ -102,7 +102,7 @@ def test_progress_line_shows_counts_and_times() -> None:
     )
     work.waits_until = 1000.0
     assert re.fullmatch(
-        r"50/200, waiting for the API budget until \d\d:\d\d:\d\d, .*, 1 failed, 900 requests left",
+        r"50/200, waiting for the rate limit until \d\d:\d\d:\d\d, .*, 1 failed, 900 requests left",
         _progress.format_progress(work, 900.0),
     )
     assert _progress.format_progress(progress("", 0, waits_until=1000.0), 990.0).endswith(", 900 requests left")

@@ -22,11 +22,12 @@ def first_env(environ: t.Mapping[str, str], names: t.Iterable[str]) -> str | Non
 def validated_credential(name: str, value: str) -> str:
     """Return a credential without surrounding white space.
 
-    Raise CloudflareError if it contains characters that are not valid in a header. The message does not contain the value.
+    Raise CloudflareError, without the value in the message, if it contains characters that are not valid in a header.
     """
     if not re.fullmatch(r"[!-~]+", value.strip()):
         raise CloudflareError(
-            f"{name}: the value contains characters that are not allowed, such as a space or a line break. Copy it again."
+            f"{name}: the value contains characters that are not allowed, such as a space or a line break."
+            " Copy it again."
         )
     return value.strip()
 
@@ -60,7 +61,8 @@ class Credentials:
             )
         if not key:
             raise CloudflareError(
-                "api_token: no credentials are set. Set api_token, or CLOUDFLARE_API_TOKEN in the environment of the play."
+                "api_token: no credentials are set."
+                " Set api_token, or CLOUDFLARE_API_TOKEN in the environment of the play."
             )
         return cls(
             {"X-Auth-Key": validated_credential("api_key", key), "X-Auth-Email": validated_credential("email", email)}

@@ -4,8 +4,8 @@
 
 """Errors of the Cloudflare API, with messages that name the cause and the remedy.
 
-Cloudflare's codes collide across products: 10013 is a missing KV namespace, and also a server error of Workers. All lookups
-here use the product of the endpoint together with the code.
+Cloudflare's codes collide across products: 10013 is a missing KV namespace, and also a server error of Workers. All
+lookups here use the product of the endpoint together with the code.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ NOT_FOUND_CODES = {
 
 CREDENTIALS = "Check api_token (CLOUDFLARE_API_TOKEN), or api_key and email, and that the token has not expired."
 PERMISSIONS = (
-    "The credentials are valid but lack a permission. The token needs: Workers Scripts:Edit, Workers KV Storage:Edit and"
-    " Account Settings:Read on the account, Workers Routes:Edit and Zone:Read on the zone,"
+    "The credentials are valid but lack a permission. The token needs: Workers Scripts:Edit, Workers KV Storage:Edit"
+    " and Account Settings:Read on the account, Workers Routes:Edit and Zone:Read on the zone,"
     " DNS:Edit for DNS records, SSL and Certificates:Edit for custom hostnames."
 )
 PLAN = "Workers for Platforms is not enabled on this account. Buy it in the dashboard under Workers for Platforms."

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Staying inside the API budget before Cloudflare enforces it: all threads, forks, plays and runs of a user on a machine, together."""
+"""Client-side rate limiting, shared by all threads, processes and plays of one user on a machine."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .errors import ConnectError
 from .locked_file import LockedFile
 from .rate_limit_state import DEFAULT_LIMIT, InFlightRequest, Limits, RateLimitState
 
-MAX_WAIT = 600  # seconds: who is asked to wait longer is told so instead; Cloudflare blocks for 300
+MAX_WAIT = 600  # seconds; a longer wait is an error. Cloudflare blocks for 300.
 LOOPBACK = re.compile(r"https?://(localhost|[^/:]+\.localhost|127\.[\d.]+|\[::1\])(:\d+)?(/|$)")
 DEFAULT_LIMITS: Limits = {"default": DEFAULT_LIMIT}
 T = t.TypeVar("T")
 
 
 def is_alive(process: int) -> bool:
-    """Return whether there is such a process on this machine."""
+    """Return whether a process with this id exists on this machine."""
     try:
         os.kill(process, 0)
-    except PermissionError:  # somebody else's
+    except PermissionError:  # it belongs to another user
         return True
     except ProcessLookupError:
         return False
@@ -36,10 +36,11 @@ def is_alive(process: int) -> bool:
 
 
 class RateLimiter:
-    """Lets requests go one by one, each when the budget allows it. Threads and forks may share it.
+    """Delays requests so that they stay within the rate limit. Threads and forks may share an instance.
 
-    C(assumed) are the limits of a server that tells none. C(waited) is for how many seconds this process waited so far, and
-    C(on_wait) is told before it waits for a second or more. C(clock) and C(sleep) are there for the tests.
+    ``assumed`` are the limits of a server whose responses have no rate limit headers. ``waited`` is the number of
+    seconds that this process has waited so far. ``on_wait`` is called before a wait of one second or more. Tests
+    replace ``clock`` and ``sleep``.
     """
 
     def __init__(
@@ -58,54 +59,58 @@ class RateLimiter:
 
     @classmethod
     def for_credentials(cls, url: str, secret: str) -> RateLimiter:
-        """Return the pacer of these credentials there. On this very machine, nothing limits but what the answers say."""
+        """Return the rate limiter of these credentials at this URL.
+
+        A server on this machine has no limits until its responses contain some.
+        """
         name = hmac.new(secret.encode(), url.encode(), hashlib.sha256).hexdigest()
         return cls({} if LOOPBACK.match(url) else DEFAULT_LIMITS, LockedFile(name))
 
     def acquire(self) -> InFlightRequest:
-        """Wait until one more request fits into the budget, and count it. It must C(land).
+        """Wait until the rate limit allows one more request, and count it. The caller must release it.
 
-        Raises Unreachable where that takes longer than anybody waits.
+        Raise ConnectError if the wait would be longer than ``MAX_WAIT``.
         """
         while True:
-            turn = self._locked(lambda state, now: state.delay(now) or state.start(now, os.getpid()))
-            if isinstance(turn, InFlightRequest):
-                return turn
-            if turn > MAX_WAIT:
+            request_or_delay = self._locked(lambda state, now: state.delay(now) or state.start(now, os.getpid()))
+            if isinstance(request_or_delay, InFlightRequest):
+                return request_or_delay
+            if request_or_delay > MAX_WAIT:
                 raise ConnectError(
-                    f"The API budget is spent, and the next request may go in {turn:.0f} s. Nothing was sent: run again then."
+                    "The API rate limit is exhausted, and the request was not sent."
+                    f" Run again in {request_or_delay:.0f} s."
                 )
-            self.sleep(turn)
+            self.sleep(request_or_delay)
 
-    def release(self, flight: InFlightRequest, status: int = 0, headers: t.Mapping[str, str] | None = None) -> None:
-        """Count a request as answered, and heed what its answer says of the budget. Without a status it had none."""
-        self._locked(lambda state, now: state.finish(flight, now, status, headers))
+    def release(self, request: InFlightRequest, status: int = 0, headers: t.Mapping[str, str] | None = None) -> None:
+        """Count a request as finished, and apply the rate limit headers of its response. Status 0 means no response."""
+        self._locked(lambda state, now: state.finish(request, now, status, headers))
 
     def remaining(self) -> int | None:
-        """Return how many requests the budget still allows now, as far as known; None where nothing limits them."""
+        """Return the number of requests that the known limits still allow, or None without limits."""
         return self._locked(RateLimitState.remaining)
 
     def seconds_for(self, count: int) -> float:
-        """Return about how long it takes at least until so many more requests may have gone."""
+        """Estimate the minimum number of seconds until ``count`` more requests are sent."""
         return self._locked(lambda state, now: state.seconds_for(count, now))
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, and remember for how long: what threads sleep through together counts once."""
+        """Sleep, and add the seconds to ``waited``. Overlapping sleeps of several threads count once."""
         with self._wait_lock:
             now = self._clock()
-            more = now + seconds - max(now, self._waiting_until)
+            added = now + seconds - max(now, self._waiting_until)
             self._waiting_until = max(self._waiting_until, now + seconds)
-            self.waited += max(0.0, more)
-        if more >= 1:
+            self.waited += max(0.0, added)
+        if added >= 1:
             self.on_wait(seconds)
         self._sleep(seconds)
 
-    def _locked(self, do: t.Callable[[RateLimitState, float], T]) -> T:
-        def change(content: bytes) -> tuple[bytes, T]:
+    def _locked(self, operation: t.Callable[[RateLimitState, float], T]) -> T:
+        def update_content(content: bytes) -> tuple[bytes, T]:
             now = self._clock()
             state = RateLimitState.load(content, self._assumed)
             state.advance(now, is_alive)
-            result = do(state, now)
+            result = operation(state, now)
             return state.dump(), result
 
-        return self._locked_file.update(change)
+        return self._locked_file.update(update_content)
