@@ -19,10 +19,12 @@ LINE_HEIGHT = 17
 STYLE = """
   text { font: 12.5px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 } .note { fill: #59636e }
   .paper { fill: #ffffff } .box { fill: #f6f8fa; stroke: #8c959f } .main { fill: #ddf4ff; stroke: #0969da }
-  .group { fill: none; stroke: #8c959f; stroke-dasharray: 5 4 } .arrow { stroke: #59636e; fill: none } .head { fill: #59636e }
+  .group { fill: none; stroke: #8c959f; stroke-dasharray: 5 4 }
+  .arrow { stroke: #59636e; fill: none } .head { fill: #59636e }
   @media (prefers-color-scheme: dark) {
     text { fill: #d1d7e0 } .note { fill: #9198a1 } .paper { fill: #0d1117 } .box { fill: #151b23; stroke: #656c76 }
-    .main { fill: #0d2240; stroke: #4493f8 } .group { stroke: #656c76 } .arrow { stroke: #9198a1 } .head { fill: #9198a1 } }"""
+    .main { fill: #0d2240; stroke: #4493f8 } .group { stroke: #656c76 }
+    .arrow { stroke: #9198a1 } .head { fill: #9198a1 } }"""
 
 MARKER = (
     '<marker id="head" markerWidth="9" markerHeight="8" refX="8" refY="4" orient="auto">'
@@ -47,7 +49,10 @@ class Box:
         x, anchor = (self.x + 12, "start") if grouped else (self.x + self.width // 2, "middle")
         top = self.y + (22 if grouped else (self.height - LINE_HEIGHT * len(self.lines)) // 2 + 13)
         return [
-            f'<rect class="{self.style}" x="{self.x}" y="{self.y}" width="{self.width}" height="{self.height}" rx="8"/>',
+            (
+                f'<rect class="{self.style}" x="{self.x}" y="{self.y}" width="{self.width}"'
+                f' height="{self.height}" rx="8"/>'
+            ),
             *(
                 label(x, top + LINE_HEIGHT * number, line, "note" if number else "title", anchor)
                 for number, line in enumerate(self.lines)
@@ -80,7 +85,10 @@ def svg(width: int, height: int, title: str, elements: Sequence[Box | Arrow]) ->
     """Return a whole SVG document."""
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+                f' width="{width}" height="{height}" role="img">'
+            ),
             f"<title>{escape(title)}</title>",
             f"<style>{STYLE}\n</style>",
             f"<defs>{MARKER}</defs>",

@@ -16,7 +16,7 @@ name: role_variable_errors
 short_description: Find unknown variables of a role
 version_added: 0.1.0
 description:
-  - Compare names of variables with the options in the argument specs of a role. Ansible itself ignores unknown variables, so
+  - Compare names of variables with the options in the argument specs of a role. Ansible ignores unknown variables, so
     the role would use a default instead.
   - The roles of this collection use this filter in their first task.
 positional: argument_specs

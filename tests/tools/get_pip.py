@@ -1,4 +1,4 @@
-"""Stands in for the script by which ansible-test bootstraps pip: the pip that comes with Python does, and nothing is downloaded from elsewhere."""
+"""A substitute for the script with which ansible-test bootstraps pip: it installs the pip that comes with Python."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Runner:
         variables = {"check_mode": check, "diff": diff, "inject_invocation": True, "module_name": module}
         internal = {f"_ansible_{name}": value for name, value in variables.items() if name in PASS_VARS}
         warnings: list[str] = []
-        # ansible-core 2.19 and later shows the warnings of a module in the controller's process instead of returning them.
+        # ansible-core 2.19 and later shows a module's warnings in the controller's process instead of returning them.
         with unittest.mock.patch.object(AnsibleModule, "warn", lambda module, text: warnings.append(text)):
             result = action._run_main(module, {**options, **internal})
         return {**result, "warnings": warnings}

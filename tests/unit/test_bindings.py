@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bindings of every type that the table knows: documented as they are taken, sent, read back, and silent the second time."""
+"""Bindings of every supported type: documented, sent, read back, and unchanged in the second run."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_binding_read_without_fingerprint_tag_is_unchanged(
     plain = Binding.to_api
 
     def with_server_values(binding: Binding) -> dict[str, t.Any]:
-        """What a server may say besides: something at every depth, one name instead of two, a default that nobody gave."""
+        """Return a binding as a server may: more keys at every depth, one name instead of two, a default."""
         response = {"of_the_server": {"more": 1}, **plain(binding)}
         more = {
             "service": {"environment": "production"},

@@ -253,8 +253,8 @@ def test_fleet_prune_removes_undeclared_workers_and_records(run: Runner, edge: E
     fleet = tenants(20)[3:]
     error = run.refused("namespaced_workers", **FLEET, workers=fleet, prune=True)
     assert (
-        "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit (10%): t000, t002."
-        in error
+        "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit"
+        " (10%): t000, t002." in error
     )
     assert error == run.refused("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True)
     assert "prune_limit: 11%" in error

@@ -31,7 +31,7 @@ METADATA = {"title": "Metadata"}
 
 @dataclass
 class Case:
-    """An info module's case: the C(resource) whose objects it returns, and the requests that a listing takes (C(reads)).
+    """An info module's case: the C(resource) whose objects it returns, and the requests of a listing (C(reads)).
 
     C(scope) selects all objects, C(full_detail) adds all their fields, and C(missing_scope) does not exist. The options
     in C(first) and C(second) create two objects. Each of C(filters) selects only the first one, each of C(unmatched)

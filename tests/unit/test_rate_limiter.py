@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One budget of requests for a whole machine: the arithmetic by a fake clock, the file by real threads and processes."""
+"""The rate limiter of a whole machine: arithmetic with a fake clock, the file with real threads and processes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
 from concurrency import Clock, run_in_threads
 from local_edge.testing import Edge, running
 
-# -- the arithmetic, against servers that count in the ways there are -----------------------------------------------------
+# -- arithmetic, against servers that count in different ways ------------------------------------------------------
 
 
 class Server:
@@ -77,7 +77,7 @@ class Server:
 
 
 def simulate(server: Server, count: int, threads: int, latency: float, generator: random.Random) -> float:
-    """Let so many threads send so many requests, and return the seconds it took. A request may be counted at any time of its flight."""
+    """Send requests from threads, and return the seconds. The server may count one at any time of its flight."""
     begin = 1_700_000_000.0 + generator.random()
     assumed = DEFAULT_LIMITS if server.sends_headers else {"default": server.limit}
     state = RateLimitState(assumed, assumed)
@@ -243,7 +243,7 @@ def test_rate_limit_state_future_times_are_clamped() -> None:
     assert state.delay(1000) == 60
 
 
-# -- the pacer ----------------------------------------------------------------------------------------------------------
+# -- the rate limiter ----------------------------------------------------------------------------------------------
 
 
 def test_rate_limiter_wait_is_reported_and_counted_once(clock: Clock) -> None:

@@ -42,8 +42,11 @@ BOUND = {"name": "TENANTS", "type": "dispatch_namespace", "namespace": "tenants"
 
 @dataclass
 class Case:
-    """What a resource is run with. C(needs) exists beforehand; C(silent) is an option left out of C(change) which must stay;
-    C(null) is an option set to null, with what it must become."""
+    """The options that a resource is run with.
+
+    ``needs`` exists beforehand. ``silent`` is an option that ``change`` omits and that must stay. ``null`` is an option
+    set to null, with the value that it must become.
+    """
 
     create: Options
     change: Options
@@ -369,7 +372,8 @@ def test_resource_with_predicted_id_is_predicted(run: Runner, edge: Edge) -> Non
 def test_resource_missing_prerequisite_is_named(run: Runner, name: str) -> None:
     message = run(name, **CASES[name].create)["msg"]
     assert re.search(
-        "There is no (dispatch namespace|KV namespace|Worker)|Upload the Worker first|Create the dispatch namespace first",
+        "There is no (dispatch namespace|KV namespace|Worker)|Upload the Worker first|Create the dispatch namespace"
+        " first",
         message,
     ), message
 
@@ -378,7 +382,7 @@ APIS = 8  # every position of a behavior occurs in at least two of them
 
 
 def api_behaviors(number: int) -> dict[str, str]:
-    """Return one API that may be the real one: each behavior somewhere, and everywhere in turn, with others around it each time."""
+    """Return one combination of behaviors. Each occurs in some, and each in turn among different others."""
     orders = {}
     for behavior in dataclasses.fields(Behaviors):
         choices = behavior.metadata["choices"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of a Worker as a table: what is declared, what was read, and the writes between. No test here sends a request.
+"""The plan of a Worker as a table: the declaration, the snapshot, and the writes between. No test sends a request.
 
 Each snapshot is made from the declaration of an earlier upload, as the API would return it.
 """

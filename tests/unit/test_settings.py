@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Settings and migrations of a Worker: each can be set, kept by silence, changed alone and taken back, without an upload."""
+"""Settings and migrations of a Worker: each can be set, kept, changed alone and removed, without an upload."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from local_edge.testing import Edge
 from tenant import CODE, SECRET, WORKER, call, get, secret_names, verbs
 
 ROOMS = (
-    "import { DurableObject } from 'cloudflare:workers'; export class Room extends DurableObject {} export class Hall extends DurableObject {} "
-    + CODE
+    "import { DurableObject } from 'cloudflare:workers'; export class Room extends DurableObject {} export class Hall"
+    " extends DurableObject {} " + CODE
 )
 STEPS = [
     {"tag": "v1", "new_sqlite_classes": ["Room"]},

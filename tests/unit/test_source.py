@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
     from local_edge.testing import Edge
 
 CODE = "export default { fetch: () => new Response('one') };"
-# Stands in for esbuild where only what surrounds it is tested: writes what it is told to, or fails, and counts how often it was run.
+# A substitute for esbuild that writes the given output, or fails, and counts its runs.
 FAKE_ESBUILD = f"""#!{sys.executable}
 import json, os, sys
 with open(__file__ + ".runs", "a") as runs:
@@ -48,7 +48,8 @@ os.makedirs(os.path.dirname(options["outfile"]))
 with open(options["outfile"], "w") as out:
     out.write("// VERSION\\n" + code)
 with open(options["metafile"], "w") as meta:
-    json.dump({{"inputs": {{"a.ts": {{}}}}, "outputs": {{os.path.relpath(options["outfile"]): {{"imports": []}}}}}}, meta)
+    outputs = {{os.path.relpath(options["outfile"]): {{"imports": []}}}}
+    json.dump({{"inputs": {{"a.ts": {{}}}}, "outputs": outputs}}, meta)
 """
 
 
@@ -423,9 +424,11 @@ def test_source_packed_loads_on_other_host(tmp_path: pathlib.Path) -> None:
 
 def test_read_modules_returns_exact_content() -> None:
     body = (
-        b'--x\r\nContent-Disposition: form-data; name="a.js"; filename="a.js"\r\nContent-Type: application/javascript+module\r\n\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="a.js"; filename="a.js"\r\n'
+        b"Content-Type: application/javascript+module\r\n\r\n"
         b"export default '\xc3\xa9';\r\n\n\r\n"
-        b'--x\r\nContent-Disposition: form-data; name="b.bin"; filename="b.bin"\r\nContent-Type: application/octet-stream\r\n\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="b.bin"; filename="b.bin"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n"
         b"\x00\xff\r\n--x--\r\n"
     )
     modules = read_modules(body, "multipart/form-data; boundary=x")

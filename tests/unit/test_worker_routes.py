@@ -44,7 +44,7 @@ def failures(result: Result) -> dict[str, str]:
 
 
 def test_worker_routes_each_change_sends_minimal_requests(run: Runner, edge: Edge) -> None:
-    """Requests: the first number is reads, the second writes. One listing for each zone, whatever the number of its routes."""
+    """Requests: the first number is reads, the second writes. One listing per zone, however many routes it has."""
 
     def count_requests(**options: t.Any) -> tuple[int, int]:
         edge.clear()

@@ -47,7 +47,7 @@ def test_worker_change_sends_only_differences(run: Runner) -> None:
 
 
 def test_workers_each_change_sends_minimal_requests(run: Runner, edge: Edge) -> None:
-    """Requests: the first number is reads, the second writes. A constant, whatever the fleet's size, when nothing changed."""
+    """Requests: the first number is reads, the second writes. If nothing changed, a constant for any fleet."""
 
     def count_requests(module: str, **options: t.Any) -> tuple[int, int]:
         edge.clear()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How one object converges: observe, plan, apply, verify. With the bulk run the only place that knows check mode and diff."""
+"""How one object converges: observe, plan, apply, verify. Only this and the bulk run handle check mode and diff."""
 
 from __future__ import annotations
 

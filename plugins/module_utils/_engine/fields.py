@@ -85,7 +85,7 @@ class Field:
     """One attribute that a resource owns.
 
     ``spec`` is its Ansible option, None if other options determine it. Both sides of a comparison pass through
-    ``normalize``. ``initial`` is the value of a new object if the user sets none, ``removed`` the value that null means.
+    ``normalize``. ``initial`` is the value of a new object by default, ``removed`` the value that null stands for.
     """
 
     name: str

@@ -19,8 +19,8 @@ if t.TYPE_CHECKING:
 class Step:
     """One write, as the plan prints it and a run sends it.
 
-    ``request`` builds the arguments of ``Client.write`` when the step is sent, so that a plan of many uploads stays small.
-    ``on_response`` reads the answer, and may raise.
+    ``request`` builds the arguments of ``Client.write`` when the step is sent, which keeps a plan of many uploads small.
+    ``on_response`` reads the response, and may raise.
     """
 
     method: str
@@ -41,8 +41,8 @@ def json_body(value: t.Any) -> t.Callable[[], t.Mapping[str, t.Any]]:
 class Plan:
     """What check mode prints, a diff shows and a run applies.
 
-    ``before`` and ``after`` are None if the object does not exist. ``changed`` names the fields that differ, ``missing``
-    the prerequisites that do not exist, each with its remedy.
+    ``before`` and ``after`` are None if the object does not exist. ``changed`` names the fields that differ.
+    ``missing`` holds the prerequisites that do not exist, each with its remedy.
     """
 
     before: Attributes | None
@@ -84,10 +84,10 @@ class Planner(t.Protocol):
         """Return the identifying options with their values."""
 
     def desired(self, before: Attributes | None) -> Attributes:
-        """Return the managed fields as they must become."""
+        """Return the desired values of the managed fields."""
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
-        """Refuse what the user must ask for explicitly. Raises CloudflareError."""
+        """Refuse changes that need an explicit option. Raises CloudflareError."""
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
         """Return the writes that create the object."""

@@ -4,7 +4,7 @@
 
 """What converges: an object of the API, its identity, its fields, how it is read and written.
 
-Nothing here knows a Cloudflare object. Check mode, diff, retries and verification belong to the engine, not to a resource.
+This module is independent of Cloudflare's objects. Check mode, diff, retries and verification belong to the engine.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class ApiObject(Convergible):
 
     @abstractmethod
     def plan(self, observation: Observation) -> Plan:
-        """Return the plan from what was read to what the user wants, without a request."""
+        """Return the plan from the observation to the desired state, without a request."""
 
     def pending_reason(self, current: Attributes) -> str:
         """Return why the task must still wait (option ``wait_timeout``), or an empty string."""
@@ -131,7 +131,7 @@ class Resource(ApiObject):
         return make_plan(self, observation.current, self.state, observation.missing, warnings)
 
     def plan_warnings(self, before: Attributes | None) -> t.Iterable[str]:
-        """Return what the user should know of the plan."""
+        """Return warnings about the plan."""
         return ()
 
     def computed_after(self, changed: t.Collection[str]) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ class Resource(ApiObject):
         return self.computed_on_write
 
     def desired(self, before: Attributes | None) -> Attributes:
-        """Return the managed fields as they must become. ``before`` is for fields that are merged into what exists."""
+        """Return the desired values of the managed fields. Partial ones are merged into ``before``."""
         return {
             field.name: field.removed if self.user_params[field.name] is None else self.user_params[field.name]
             for field in self.fields
@@ -147,7 +147,7 @@ class Resource(ApiObject):
         }
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
-        """Refuse what the user must ask for explicitly. Runs before anything is written, in check mode too."""
+        """Refuse changes that need an explicit option. Runs before the first write, in check mode too."""
 
     @abstractmethod
     def create(self, after: Attributes) -> t.Iterable[Step]:

@@ -130,7 +130,8 @@ class CustomHostname(ZoneResource):
         super().__init__(client, given, options)
         if not HOSTNAME.fullmatch(self.lookup_host):
             raise CloudflareError(
-                f"hostname: {options['hostname']!r} is not a valid hostname. Omit wildcards (see ssl) and paths, and encode other alphabets in Punycode."
+                f"hostname: {options['hostname']!r} is not a valid hostname. Omit wildcards (see ssl) and paths, and"
+                " encode other alphabets in Punycode."
             )
         ssl = given.get("ssl", {})
         for name, value in {"ssl": ssl, **(ssl or {}), **((ssl or {}).get("settings") or {})}.items():

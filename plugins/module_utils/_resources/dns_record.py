@@ -60,7 +60,7 @@ def from_api(record: Attributes, zone: str) -> Attributes:
 
 
 class DNSRecord(ZoneResource):
-    """A DNS record, identified by name and type, and also by content among several records of the same name and type."""
+    """A DNS record, identified by name and type, and by its content among several of the same name and type."""
 
     name = "dns_record"
     identity = {
@@ -85,11 +85,13 @@ class DNSRecord(ZoneResource):
         zone, ttl = normalize_hostname(options.get("zone") or ""), options.get("ttl") or TTL_AUTO
         if not NAME.fullmatch(self.lookup_host):
             raise CloudflareError(
-                f"name: {options['name']!r} is not a fully qualified name. Include the zone, such as www.example.com, in Punycode."
+                f"name: {options['name']!r} is not a fully qualified name. Include the zone, such as www.example.com,"
+                " in Punycode."
             )
         if zone and not f".{self.lookup_host}".endswith(f".{zone}"):
             raise CloudflareError(
-                f"name: {options['name']!r} is not in zone {zone!r}: Write the fully qualified name, such as {self.lookup_host}.{zone}, or correct zone."
+                f"name: {options['name']!r} is not in zone {zone!r}: Write the fully qualified name, such as"
+                f" {self.lookup_host}.{zone}, or correct zone."
             )
         for name in MATCH_FIELDS:
             if name in given and not given[name]:
@@ -98,7 +100,8 @@ class DNSRecord(ZoneResource):
                 )
         if given.get("priority") is not None and options["type"] not in TYPES_WITH_PRIORITY:
             raise CloudflareError(
-                f"priority: {options['type']} records have none beside their data, only {' and '.join(TYPES_WITH_PRIORITY)}: leave it out here."
+                f"priority: {options['type']} records have none beside their data, only"
+                f" {' and '.join(TYPES_WITH_PRIORITY)}: leave it out here."
             )
         if ttl != TTL_AUTO and not 30 <= ttl <= 86400:
             raise CloudflareError(
@@ -149,7 +152,8 @@ class DNSRecord(ZoneResource):
         if len(candidates) > 1:
             contents = ", ".join(repr(record["content"]) for record in candidates)
             raise CloudflareError(
-                f"content: there are {len(candidates)} of {self.label}: {contents}. Give the content, or all data, of the one that is meant."
+                f"content: there are {len(candidates)} of {self.label}: {contents}. Give the content, or all data, of"
+                " the one that is meant."
             )
         return candidates[0] if candidates else None
 
@@ -177,11 +181,13 @@ class DNSRecord(ZoneResource):
             return
         if before is None and not any(name in self.user_params for name in MATCH_FIELDS):
             raise CloudflareError(
-                f"content: {self.label} does not exist yet: give its content, or its data where the type has several parts."
+                f"content: {self.label} does not exist yet: give its content, or its data where the type has several"
+                " parts."
             )
         if after["proxied"] and after["ttl"] != TTL_AUTO:
             raise CloudflareError(
-                f"ttl: {self.label} is proxied, and then Cloudflare chooses its ttl: leave ttl out, or set proxied: false."
+                f"ttl: {self.label} is proxied, and then Cloudflare chooses its ttl: leave ttl out, or set proxied:"
+                " false."
             )
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
@@ -197,7 +203,8 @@ class DNSRecord(ZoneResource):
         # For a zone given by id, the zone's name is unknown until Cloudflare has completed the record's name.
         if normalize_hostname(name) != self.lookup_host:
             raise CloudflareError(
-                f"name: {self.options['name']!r} is not in zone {self._zone}, and was made as {name!r}: remove that, give the whole name."
+                f"name: {self.options['name']!r} is not in zone {self._zone}, and was made as {name!r}: remove that,"
+                " give the whole name."
             )
 
     def computed_after(self, changed: t.Collection[str]) -> tuple[str, ...]:

@@ -64,7 +64,8 @@ def parse_entry(entry: t.Mapping[str, t.Any]) -> Attributes:
     for name, encoded in (("value", value or b""), ("metadata", metadata)):
         if len(encoded) > SIZE_LIMITS[name]:
             raise CloudflareError(
-                f"entries: {name} of {key!r} has {len(encoded)} bytes, and Cloudflare takes {SIZE_LIMITS[name]}: shorten it."
+                f"entries: {name} of {key!r} has {len(encoded)} bytes, and Cloudflare takes {SIZE_LIMITS[name]}:"
+                " shorten it."
             )
     given = {name: entry[name] for name in ("metadata", "expiration") if name in entry}
     if "expiration_ttl" in entry:
@@ -112,7 +113,8 @@ class KVEntries(Resource):
         self._prune_limit = PruneLimit.parse(options["prune_limit"])
         if options["prune"] and (options["state"] == "absent" or options.get("prefix") is None):
             raise CloudflareError(
-                "prune: the option needs prefix and state: present. Set prefix to the keys it may delete, or to '' for all keys."
+                "prune: the option needs prefix and state: present. Set prefix to the keys it may delete, or to ''"
+                " for all keys."
             )
         for entry in given.get("entries") or []:
             wanted, key = parse_entry(entry), entry["key"]
@@ -135,7 +137,7 @@ class KVEntries(Resource):
     def _path(self, *parts: str) -> str:
         return "/".join((f"{self.client.account(*ROOT)}/{self._id}", *parts))
 
-    # -- current state -------------------------------------------------------------------------------------------------------
+    # -- current state -------------------------------------------------------------------------------------------------
 
     def observe(self) -> Observation:
         self._id, self._missing = resolve_namespace(self.client, self.options)
@@ -196,7 +198,8 @@ class KVEntries(Resource):
         for key, entry in _entries_to_write(before, after).items():
             if entry.get("expiration") is not None and entry["expiration"] < time.time() + MIN_TTL:
                 raise CloudflareError(
-                    f"entries: {key!r} expires at {entry['expiration']}, less than {MIN_TTL} s from now: correct it, or give expiration_ttl."
+                    f"entries: {key!r} expires at {entry['expiration']}, less than {MIN_TTL} s from now: correct it,"
+                    " or give expiration_ttl."
                 )
         undeclared, total = _keys_to_delete(before, after), len(before["entries"] if before else ())
         if not self._prune_limit.allows(len(undeclared), total):

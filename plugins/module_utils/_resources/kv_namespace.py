@@ -73,7 +73,8 @@ class KVNamespace(Resource):
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if before is None and after is not None and self.options.get("id"):
             raise CloudflareError(
-                f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to create one by title."
+                f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to"
+                " create one by title."
             )
         if after is None and self._key_count:
             raise CloudflareError(f"{self.label} still contains keys. Set force: true to delete them too.")

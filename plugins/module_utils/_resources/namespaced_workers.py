@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The whole fleet of one owner in a dispatch namespace, and the records by which the router finds it."""
+"""All Workers of one owner in a dispatch namespace, and the routing records that lead to them."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ COMMON_OPTIONS = (
     "rebundle",
     "source_root",
     source.PACKED_SOURCES,
-)  # said once
+)  # given once, for all Workers
 MERGED_OPTIONS = ("vars", "secrets")  # by key; everything else that a tenant gives replaces the default
 
-# No defaults: what a tenant is silent about may be in the defaults of the fleet.
+# No defaults: an option that a tenant omits may be in defaults.
 WORKER_SPEC: dict[str, t.Any] = {
     name: {key: value for key, value in spec.items() if key != "default"}
     for name, spec in Script.spec().items()
@@ -59,7 +59,10 @@ WORKER_SPEC: dict[str, t.Any] = {
 
 
 def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Lay a tenant over the defaults. A tenant's own code, from wherever, replaces the default code; how to bundle stays for what is bundled."""
+    """Merge a tenant into the defaults.
+
+    A tenant's own code, from any source, replaces the default code; bundler options stay for an own entrypoint.
+    """
     own_code = any(tenant.get(way) is not None for way in source.SOURCE_OPTIONS)
     kept = ("esbuild_path", *source.BUNDLER_OPTIONS) if tenant.get("entrypoint") is not None else ()
     base = {
@@ -74,7 +77,7 @@ def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dic
 
 
 class NamespacedWorkers(BulkResource):
-    """The Workers of one owner, as one task wants them. Without C(workers), C(state=absent) means all of that owner's."""
+    """The Workers of one owner. Without ``workers``, ``state: absent`` means all of them."""
 
     name = "namespaced_workers"
     identity = {"dispatch_namespace": {"type": "str", "required": True, "aliases": ["namespace"]}}
@@ -144,7 +147,7 @@ class NamespacedWorkers(BulkResource):
             *unknown_binding_warnings(unknown),
         ]
 
-    # -- the current Workers -------------------------------------------------------------------------------------------------
+    # -- the current Workers -------------------------------------------------------------------------------------------
 
     def _path(self, *parts: str) -> str:
         return scripts_path(self.client, self.options["dispatch_namespace"], *parts)
@@ -191,7 +194,8 @@ class NamespacedWorkers(BulkResource):
         self._to_prune = gone = [name for name in owned if name not in self._workers]
         if not limit.allows(len(gone), len(owned)):
             raise CloudflareError(
-                f"prune: {len(gone)} of the {len(owned)} Workers of owner {self.options['owner']!r} are not declared and would be removed, which is more than"
+                f"prune: {len(gone)} of the {len(owned)} Workers of owner {self.options['owner']!r} are not declared"
+                " and would be removed, which is more than"
                 f" prune_limit ({limit}): {', '.join(gone[:MAX_NAMES_IN_MESSAGE])}"
                 f"{', ...' if gone[MAX_NAMES_IN_MESSAGE:] else ''}. Nothing was changed. Declare them,"
                 f" or set prune_limit: {limit.raised_to(len(gone), len(owned))} to delete all of them."
@@ -277,7 +281,7 @@ class NamespacedWorkers(BulkResource):
     def removal_blocker(self, name: str, linked: PlannedMember) -> str:
         records = (linked.plan.after or {}).get("records") or {}
         hosts = ", ".join(host for host, worker in records.items() if worker == name)
-        return f"It stays, since it still answers for {hosts}: the Worker that shall do so failed." if hosts else ""
+        return f"It stays, since it still answers for {hosts}: the Worker that replaces it failed." if hosts else ""
 
     def bulk_step(self, pending: t.Sequence[PlannedMember]) -> Step | None:
         if not self._all_of_owner or len(pending) < 2:

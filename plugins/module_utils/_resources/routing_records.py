@@ -4,7 +4,7 @@
 
 """The routing records of one owner: one key per host name, in the KV namespace that the router reads.
 
-The metadata of each key stores a digest and the owner, so a listing shows the differences and the records of other owners.
+The metadata of each key stores a digest and the owner, so a listing shows the differences and other owners' records.
 The ledger of the owner is stored in the same KV namespace.
 """
 
@@ -26,8 +26,8 @@ from .ledger import LEDGER_KEY_PREFIX
 class RoutingRecords(Resource):
     """The records of one owner, and the owner's ledger.
 
-    ``user_params`` holds ``records`` (host name -> Worker), ``workers`` (their other records are deleted, except those of
-    ``declared_hosts``), ``ledger`` (a callable that returns the ledger's value once the Workers are written) and
+    ``user_params`` holds ``records`` (host name -> Worker), ``workers`` (their other records are deleted, except
+    those of ``declared_hosts``), ``ledger`` (a callable that returns the ledger's value once the Workers are written) and
     ``ledger_unchanged``. With ``state: absent`` all records of the owner are deleted.
     """
 
@@ -69,7 +69,8 @@ class RoutingRecords(Resource):
         )
         if conflicting_host:
             raise CloudflareError(
-                f"hostnames: {conflicting_host} belongs to owner {owner_by_host[conflicting_host]!r} in {self.label}: remove it there first."
+                f"hostnames: {conflicting_host} belongs to owner {owner_by_host[conflicting_host]!r} in {self.label}:"
+                " remove it there first."
             )
         own_records = {
             host: mark.get("worker")

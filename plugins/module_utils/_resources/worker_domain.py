@@ -44,7 +44,8 @@ class WorkerDomain(ZoneResource):
         super().__init__(client, given, options)
         if not HOSTNAME.fullmatch(self.lookup_host):
             raise CloudflareError(
-                f"hostname: {options['hostname']!r} is not a valid hostname: a custom domain has no wildcard and no path. Use worker_route for those."
+                f"hostname: {options['hostname']!r} is not a valid hostname: a custom domain has no wildcard and no"
+                " path. Use worker_route for those."
             )
         if options["state"] == "present" and not options.get("worker"):
             raise CloudflareError(

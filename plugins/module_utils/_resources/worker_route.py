@@ -75,7 +75,8 @@ class WorkerRoute(ZoneResource):
         if before is None:
             if after is not None and "worker" not in self.user_params:
                 raise CloudflareError(
-                    f"worker: {self.label} does not exist yet. Name its Worker, or set worker: null for a route without a Worker."
+                    f"worker: {self.label} does not exist yet. Name its Worker, or set worker: null for a route"
+                    " without a Worker."
                 )
             return
         current_worker = before["worker"]

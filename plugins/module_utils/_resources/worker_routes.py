@@ -84,7 +84,8 @@ class WorkerRoutes(BulkResource):
             others = by_pattern.setdefault(normalize_pattern(str(pattern)), [])
             if duplicate := next((other for other in others if not in_different_zones(route, other)), None):
                 raise CloudflareError(
-                    f"routes: {duplicate['pattern']!r} and {pattern!r} are one route: remove one of them, or give both the zone,"
+                    f"routes: {duplicate['pattern']!r} and {pattern!r} are one route: remove one of them, or give"
+                    " both the zone,"
                     " or both the zone_id, if they are in two zones."
                 )
             others.append(route)

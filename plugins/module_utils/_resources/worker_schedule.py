@@ -40,7 +40,8 @@ def cron_error(cron: str) -> str:
     for text, (field, numbers, names, special) in zip(fields, FIELDS, strict=True):
         invalid = next((part for part in text.split(",") if not _is_valid_part(part, numbers, names, special)), None)
         if invalid is not None:
-            return f"{invalid!r} is no {field} ({numbers[0]} to {numbers[-1]}{f', {names[0]} to {names[-1]}' if names else ''})"
+            range_of_names = f", {names[0]} to {names[-1]}" if names else ""
+            return f"{invalid!r} is not a valid {field} ({numbers[0]} to {numbers[-1]}{range_of_names})"
     return ""
 
 

@@ -126,7 +126,8 @@ def test_visit_unusual_host_is_answered(echo_platform: Platform, host: str) -> N
 def test_visit_client_disconnects_does_not_affect_others(echo_platform: Platform) -> None:
     echo_platform.deploy_tenant(
         "slow",
-        "export default { async fetch() { await scheduler.wait(300); return new Response(new ReadableStream({ async pull(c) { "
+        "export default"
+        " { async fetch() { await scheduler.wait(300); return new Response(new ReadableStream({ async pull(c) { "
         "await scheduler.wait(20); c.enqueue(new Uint8Array(100_000)); } })); } };",
     )
     host, port = echo_platform.edge.http.removeprefix("http://").split(":")

@@ -104,7 +104,8 @@ def test_tenant_fills_memory_does_not_block_others(start: Start, kind: str) -> N
     platform.deploy_tenant("good", worker_returning("good"))
     platform.deploy_tenant(
         "greedy",
-        f"const held = []; export default {{ async fetch() {{ for (;;) {{ {MEMORY_FILLERS[kind]} await scheduler.wait(1); }} }} }};",
+        "const held = []; export default"
+        f" {{ async fetch() {{ for (;;) {{ {MEMORY_FILLERS[kind]} await scheduler.wait(1); }} }} }};",
     )
     before = edge.children()["edge"]
 

@@ -181,7 +181,8 @@ def test_script_scheduled_event_is_fired(edge: Edge) -> None:
 def test_script_exception_is_logged_once(edge: Edge, failing: str) -> None:
     deploy(
         edge,
-        f"addEventListener('fetch', {'async ' if 'await' in failing else ''}(event) => {{ console.log('asked'); {failing} }});",
+        f"addEventListener('fetch', {'async ' if 'await' in failing else ''}(event) =>"
+        f" {{ console.log('asked'); {failing} }});",
     )
     edge.get("old.example.com")
 
@@ -196,7 +197,8 @@ def test_script_tail_event_is_received(edge: Edge) -> None:
     kv = edge.call("POST", "/storage/kv/namespaces", json={"title": "data"})["id"]
     deploy(
         edge,
-        "addEventListener('tail', (event) => event.waitUntil(DATA.put(event.events[0].scriptName, event.traces[0].outcome)));",
+        "addEventListener('tail', (event) => event.waitUntil(DATA.put(event.events[0].scriptName,"
+        " event.traces[0].outcome)));",
         bindings=[{"name": "DATA", "type": "kv_namespace", "namespace_id": kv}],
     )
     edge.deploy("watched", "export default { fetch: () => new Response('seen') };", tail_consumers=[{"service": "old"}])

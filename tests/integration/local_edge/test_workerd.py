@@ -323,7 +323,8 @@ def test_tail_and_scheduled_events_can_be_sent(start_program: StartProgram) -> N
       if (request.url.endsWith("received")) return Response.json(globalThis.received ?? null);
       if (request.url.endsWith("cron")) return Response.json(await worker.scheduled({{ cron: "* * * * *", scheduledTime: new Date() }}));
       return worker.fetch(request);""",
-        "export class Receiver extends WorkerEntrypoint { tail(events) { globalThis.received = events[0].logs[0]?.message; } }",
+        "export class Receiver extends WorkerEntrypoint"
+        " { tail(events) { globalThis.received = events[0].logs[0]?.message; } }",
     )
     assert running.get("/cron") == '{"outcome":"ok","noRetry":true}'
     running.get("/")

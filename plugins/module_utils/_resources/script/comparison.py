@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A desired Worker beside its snapshot: whether the two match, what must still be read, and the current object. Pure."""
+"""A desired Worker beside its snapshot: whether the two match, which parts must be read, and the current object."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ DETECTION_DEPTHS = ("fingerprint", "settings", "content")  # each reads more tha
 class Comparison:
     """A resolved Worker and its snapshot, None if the Worker does not exist.
 
-    Its fingerprint tag decides first: if it is the desired one, nothing else is read and the Worker is trusted to be
-    what the tag attests. Else settings and code are read, or a memo of the ledger replaces them.
+    The fingerprint tag decides first: if it is the desired one, nothing else is read, and the Worker is trusted to be
+    as the tag attests. Else settings and code are read, or a memo of the ledger replaces them.
     """
 
     resolved: Resolved
@@ -72,7 +72,7 @@ class Comparison:
 
     @property
     def has_drifted(self) -> bool:
-        """Whether the Worker was changed outside of this collection. A write of this run is no drift."""
+        """Whether the Worker was changed outside of this collection. A write of this run does not count."""
         return self.snapshot is not None and self.snapshot.has_drifted and not self.resolved.is_verification
 
     @property
@@ -137,7 +137,7 @@ class Comparison:
 
     @property
     def is_fully_known(self) -> bool:
-        """Whether the plan knows the whole Worker: a trusted one is known by its hash only."""
+        """Whether the whole Worker was read: of a trusted one only the hash was."""
         return not self.is_trusted
 
     @property
@@ -237,7 +237,7 @@ class Comparison:
 
     @property
     def _current_assets(self) -> Attributes | None:
-        """The assets: Cloudflare lists them to nobody, and the tag attests them unless the Worker has drifted."""
+        """The assets: no endpoint lists them. The tag attests them unless the Worker has drifted."""
         tag, assets = None if self.has_drifted else self.current_tag, self.desired.assets
         if assets and tag and tag.assets == self.desired_tag.assets and not self.lacks_assets:
             return assets.summary
@@ -260,7 +260,7 @@ class Comparison:
     # -- the desired object --------------------------------------------------------------------------------------------
 
     def attributes(self, before: Attributes | None) -> Attributes:
-        """Return the managed attributes as they must become. ``before`` is needed for those that are merged into it."""
+        """Return the desired values of the managed attributes. Partial ones are merged into ``before``."""
         desired, params = self.desired, self.desired.user_params
         wanted: Attributes = {**settings.desired(params, before or {}), "owner": desired.owner}
         if "assets" in params:

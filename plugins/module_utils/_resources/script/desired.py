@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The desired state of a Worker, as a value: built from options, then resolved. Nothing here was read from the Worker."""
+"""The desired state of a Worker, as a value: built from options, then resolved."""
 
 from __future__ import annotations
 

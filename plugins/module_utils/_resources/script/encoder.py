@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The writes of a plan, as requests. A body is built only when it is sent, so that a plan of many uploads stays small."""
+"""The writes of a plan, as requests. Bodies are built when they are sent, which keeps a plan of many uploads small."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def upload(comparison: Comparison, before: Attributes | None, after: Attributes)
 
 
 def patch_settings(comparison: Comparison, before: Attributes, after: Attributes, changed: t.Collection[str]) -> Step:
-    """Return the write that changes anything but code. Bindings are replaced as a whole, so each that stays is named."""
+    """Return the write that changes anything but code. It replaces all bindings, so it names each that stays."""
     metadata = {name: after[name] for name in settings.SETTINGS if name in changed} | _pending_migrations(
         comparison, before
     )

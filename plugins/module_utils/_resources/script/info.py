@@ -37,7 +37,8 @@ class ScriptInfo(Info):
         for term in self._terms:
             if not TAG_FILTER.fullmatch(term):
                 raise CloudflareError(
-                    f"tags: {term!r} is not a valid filter. Write plan-pro:yes for Workers with the tag, plan-pro:no for"
+                    f"tags: {term!r} is not a valid filter. Write plan-pro:yes for Workers with the tag, plan-pro:no"
+                    " for"
                     " Workers without it."
                 )
 

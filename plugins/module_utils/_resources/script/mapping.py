@@ -23,7 +23,7 @@ UNKNOWN_ASSETS = "(unknown)"  # the digest of assets that this collection did no
 
 
 def parse_timestamp(date: str | None) -> float:
-    """Return a date of the API as seconds since 1970, or 0. Fractions are dropped: Python 3.10 cannot parse them all."""
+    """Return a date of the API as whole seconds since 1970, or 0. Python 3.10 cannot parse all fractions."""
     return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
 
 

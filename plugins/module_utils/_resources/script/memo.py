@@ -4,8 +4,8 @@
 
 """The ledger's memo of a Worker, with which a change needs no read.
 
-A field that differs from a new Worker's is stored as a hash: that is enough to decide whether it is the desired one, and
-an upload replaces it in any case. Bindings are stored one by one, since some of them may stay, and secrets by name.
+A field that differs from a new Worker's is stored as a hash: that is enough to decide whether it is the desired one,
+and an upload replaces it in any case. Bindings are stored one by one, since some of them may stay, and secrets by name.
 """
 
 from __future__ import annotations

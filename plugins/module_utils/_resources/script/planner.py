@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of a Worker: a function of what is desired and what was read. It sends nothing."""
+"""The plan of a Worker: a pure function of the desired state and the snapshot."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class ScriptPlanner:
         return self.computed_on_write
 
     def desired(self, before: Attributes | None) -> Attributes:
-        """Return the managed attributes as they must become."""
+        """Return the desired values of the managed attributes."""
         return self.comparison.attributes(before)
 
     # -- refusals ------------------------------------------------------------------------------------------------------
@@ -165,13 +165,15 @@ class ScriptPlanner:
             if binding["type"] == INHERIT and binding not in current:
                 raise CloudflareError(
                     f"bindings: {binding['name']}: {self.comparison.desired.label} has no binding"
-                    f" {binding.get('old_name') or binding['name']} to keep. Declare its type. Secrets stay by themselves."
+                    f" {binding.get('old_name') or binding['name']} to keep. Declare its type. Secrets stay by"
+                    " themselves."
                 )
 
     def _check_tags(self, after: Attributes) -> None:
         if len(after["tags"]) > MAX_USER_TAGS:
             raise CloudflareError(
-                f"tags: {self.comparison.desired.label} has {len(after['tags'])} tags of others, and {MAX_USER_TAGS} fit."
+                f"tags: {self.comparison.desired.label} has {len(after['tags'])} tags of others, and {MAX_USER_TAGS}"
+                " fit."
                 " Give tags to choose which of them stay."
             )
 

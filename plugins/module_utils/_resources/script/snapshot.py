@@ -41,7 +41,7 @@ class LedgerEntry:
         return [self.fingerprint_tag, self.etag, self.modified_on, *([] if self.memo is None else [self.memo])]
 
     def is_current(self, summary: t.Mapping[str, t.Any]) -> bool:
-        """Whether nobody has written the Worker since."""
+        """Whether the Worker was not written since."""
         return (self.etag, self.modified_on) == (summary.get("etag"), summary.get("modified_on"))
 
 
