@@ -234,7 +234,11 @@ INVALID = [
     ("worker_schedule", {"worker": "x", "crons": ["*  * * * *"]}, "one space between them"),
     ("worker_schedule", {"worker": "x", "crons": ["0 24 * * *"]}, r"'24' is not a valid hour \(0 to 23\)"),
     ("worker_schedule", {"worker": "x", "crons": ["*/0 * * * *"]}, "'\\*/0' is not a valid minute"),
-    ("worker_schedule", {"worker": "x", "crons": ["0 4 * SUN *"]}, r"'SUN' is not a valid month \(1 to 12, JAN to DEC\)"),
+    (
+        "worker_schedule",
+        {"worker": "x", "crons": ["0 4 * SUN *"]},
+        r"'SUN' is not a valid month \(1 to 12, JAN to DEC\)",
+    ),
     ("worker_schedule", {"worker": "x", "crons": ["0 4 * * *"]}, "There is no Worker 'x': upload it first"),
     ("dns_record", {**RECORD, "name": "www"}, "name: 'www' is not a fully qualified name"),
     ("dns_record", {**RECORD, "name": "bücher.example.com"}, "in Punycode"),
