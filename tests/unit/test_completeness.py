@@ -186,7 +186,8 @@ def test_resources_all_have_info_modules() -> None:
     require(
         [
             *(
-                f"{name}: add an Info class named {info_of(name)}, or to WITHOUT_INFO the info module that returns its objects."
+                f"{name}: add an Info class named {info_of(name)}, or to WITHOUT_INFO the info module that returns its"
+                " objects."
                 for name in names
                 if info_of(name) not in infos
             ),
@@ -268,8 +269,8 @@ def test_resources_all_have_error_families(families: dict[str, set[str]]) -> Non
                 if found & ANY_PRODUCT
             ),
             *(
-                f"plugins/module_utils/_cloudflare/errors.py: HINTS: add remedies for the error codes of {family}, or add"
-                " it to WITHOUT_HINTS."
+                f"plugins/module_utils/_cloudflare/errors.py: HINTS: add remedies for the error codes of {family}, or"
+                " add it to WITHOUT_HINTS."
                 for family in set[str]().union(*families.values()) - remedies - ANY_PRODUCT - WITHOUT_HINTS
             ),
         ]
@@ -335,7 +336,8 @@ def test_module_identifying_option_cannot_be_empty(run: Runner, module: str, val
     options: Options = CASES[module].create if module in CASES else INFOS[module].scope
     results = {option: run(module, check=True, **{**options, option: value}) for option in identifying_options(module)}
     require(
-        f"plugins/module_utils/: add {option} to NON_EMPTY_OPTIONS. {module} accepts {value!r} and then acts on other objects."
+        f"plugins/module_utils/_arguments.py: add {option} to NON_EMPTY_OPTIONS. {module} accepts {value!r} and then acts"
+        " on other objects."
         for option, result in results.items()
         if not result.get("failed") or not re.search(rf"\b{option}\b", result["msg"])
     )

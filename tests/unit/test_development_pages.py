@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pages for contributors are true: their template runs, their layers hold, and the files and names in them exist."""
+"""The pages for contributors are true: their template runs, their layers hold, their files and names exist."""
 
 from __future__ import annotations
 
