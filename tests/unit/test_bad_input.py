@@ -43,11 +43,11 @@ INVALID = [
     ("dispatch_namespace", {"name": "x", "api_token": ""}, "api_token is empty"),
     ("dispatch_namespace", {"name": "x", "api_token": "t", "api_key": "k", "email": "e"}, "Set only one of them"),
     ("dispatch_namespace", {"name": "x", "api_key": "k"}, "email"),
-    ("dispatch_namespace", {"name": "x", "api_url": "platform"}, "api_url is 'platform'.*/client/v4"),
+    ("dispatch_namespace", {"name": "x", "api_url": "platform"}, "api_url: 'platform' is not a valid URL.*/client/v4"),
     (
         "dispatch_namespace",
         {"name": "x", "api_url": "http://127.0.0.1:9/client/v4"},
-        "Nothing answers at.*start it with 'make edge'",
+        "No server responds at.*start it with 'make edge'",
     ),
     ("dispatch_namespace", {"name": "x", "api_token": "wrong-token-wrong-token"}, "code 9109.*Check api_token"),
     ("dispatch_namespace", {"name": "x", "account_id": "f" * 32}, "code (7003|9109|10000)"),
@@ -158,7 +158,7 @@ INVALID = [
         {"name": "a", "secrets": {"A": "v"}, "update_secrets": "on_change"},
         "on_change needs fingerprint_key",
     ),
-    ("dispatch_namespace", {"name": ".."}, "'..' cannot be a name"),
+    ("dispatch_namespace", {"name": ".."}, "'..' is not a valid name"),
     ("kv_namespace", {"title": ""}, "title is empty"),
     (
         "kv_entries",
@@ -293,7 +293,7 @@ def test_account_id_missing_with_several_accounts_lists_them(run: Runner, monkey
     with running(accounts=["a" * 32 + ":Red", "b" * 32 + ":Blue"]) as edge:
         monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID")
         message = run.refused("dispatch_namespace", name="x", api_url=edge.api, api_token=edge.token)
-    assert "see 2 accounts" in message and "a" * 32 + " (Red)" in message and "b" * 32 + " (Blue)" in message
+    assert "access to 2 accounts" in message and "a" * 32 + " (Red)" in message and "b" * 32 + " (Blue)" in message
 
 
 def test_account_id_missing_with_one_account_is_found(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_play_api_unreachable_reports_remedy(project: AnsibleProject) -> None:
     play = project.play()
     assert (
         play.code != 0
-        and "Nothing answers at http://127.0.0.1:9/client/v4" in play.stdout
+        and "No server responds at http://127.0.0.1:9/client/v4" in play.stdout
         and "make edge" in play.stdout
     )
     assert "Traceback" not in play.stdout
