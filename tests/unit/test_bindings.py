@@ -15,7 +15,7 @@ import requests
 import yaml
 from ansible_collections.tenantry.cloudflare_workers.plugins.doc_fragments.worker import ModuleDocFragment
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import bindings
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.bindings import (
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.binding_types import (
     OPTIONS,
     REJECTED_TYPES,
     SPEC,
@@ -371,7 +371,7 @@ def test_service_binding_props_without_fingerprint_tag_are_sent_again(
 def test_binding_unknown_name_is_predicted_and_refused(run: Runner, label: str, message: str) -> None:
     bound = {"name": "B", "type": label, **EXAMPLES[label]}
     predicted = run.ok("worker", check=True, **WORKER, bindings=[bound])
-    assert predicted["worker"]["bindings"][0][bindings.TYPES[label].lookup.id_option] == "(known after apply)"  # type: ignore[union-attr]
+    assert predicted["worker"]["bindings"][0][TYPES[label].lookup.id_option] == "(known after apply)"  # type: ignore[union-attr]
     assert message in run.refused("worker", **WORKER, bindings=[bound])
 
 

@@ -18,7 +18,7 @@ from .._engine.info import Info
 from .._engine.plan import Step
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import Observation, Resource
-from .._worker.bindings import NO_KV_NAMESPACE
+from .._worker.binding_types import NO_KV_NAMESPACE
 from .kv_namespace import ROOT
 from .kv_values import (
     METADATA_KEY,

@@ -14,7 +14,7 @@ from .._engine.fields import Attributes, Field
 from .._engine.info import Info
 from .._engine.plan import Step, json_body
 from .._engine.resource import Observation, Resource
-from .._worker.bindings import KV_BY_TITLE
+from .._worker.binding_types import KV_BY_TITLE
 
 ROOT = KV_BY_TITLE.path
 

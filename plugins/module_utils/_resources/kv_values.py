@@ -14,7 +14,7 @@ from .._cloudflare.client import ApiResponse, Client, join
 from .._cloudflare.errors import CloudflareError
 from .._engine.fields import UNKNOWN, Attributes
 from .._engine.plan import Step, json_body
-from .._worker.bindings import KV_BY_TITLE, NO_KV_NAMESPACE
+from .._worker.binding_types import KV_BY_TITLE, NO_KV_NAMESPACE
 from .kv_namespace import find_by_title
 
 METADATA_KEY = "tenantry"  # marks the routing records' metadata, and prefixes the collection's own keys

@@ -16,7 +16,7 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.fields import Attributes, Field
 from .._engine.plan import Step
 from .._engine.resource import Observation, Resource
-from .._worker.bindings import NO_KV_NAMESPACE
+from .._worker.binding_types import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_namespace import ROOT
 from .kv_values import METADATA_KEY, bulk_delete, bulk_put, resolve_namespace

@@ -8,18 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .bindings import (
-    NAME,
-    REJECTED_TYPES,
-    SECRET_KEY,
-    TYPES,
-    VAR_TYPES,
-    BindingSchema,
-    Params,
-    from_assets,
-    from_vars,
-    type_of,
-)
+from .binding_types import REJECTED_TYPES, SECRET_KEY, TYPES, VAR_TYPES, BindingSchema, Params, type_of
+from .bindings import NAME, from_assets, from_vars
 from .fingerprint import canonical
 
 MAX_VARIABLES = 128  # variables and secrets per Worker

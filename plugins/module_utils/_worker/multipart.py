@@ -11,7 +11,7 @@ import email.policy
 import json
 import typing as t
 
-from .bindings import INHERIT, SECRET_TYPES, Binding
+from .binding_types import INHERIT, SECRET_TYPES, Binding
 from .source import SOURCE_MAP, Module, Source
 
 # Sent unless bindings are inherited by name. An upload deletes bindings of all types that are not listed here.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ..._engine.fields import Attributes
 from ..._worker import bindings, migrations, settings
+from ..._worker.binding_types import Binding
 from ..._worker.fingerprint import NO_ASSETS, NO_SECRETS, FingerprintTag, bundle_digest, fingerprint
 from ..._worker.source import Source
 from .desired import Desired, Resolved
@@ -204,7 +205,7 @@ class Comparison:
             return None
         return {**known, "secrets": dict.fromkeys(memo.get("secrets", ()), SENSITIVE)}
 
-    def _keeps_unmanaged(self, current: t.Iterable[bindings.Binding]) -> bool:
+    def _keeps_unmanaged(self, current: t.Iterable[Binding]) -> bool:
         """Whether undeclared bindings stay: an upload must name each of them, and secrets too, so all must be read."""
         unmanaged = self.desired.unmanaged_bindings
         is_kept = bindings.unmanaged_filter(self.desired.user_params, unmanaged)
@@ -282,7 +283,7 @@ class Comparison:
             wanted["secrets"] = {**dict.fromkeys(self.resolved.expected_secrets, SENSITIVE), **found}
         return wanted
 
-    def _merged_bindings(self, current: list[bindings.Binding]) -> list[bindings.Binding] | None:
+    def _merged_bindings(self, current: list[Binding]) -> list[Binding] | None:
         declared = self.resolved.bindings
         if declared is None and not self.desired.secrets.declared:
             return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ..._engine.fields import UNKNOWN, Attributes
 from ..._worker import assets, bindings, migrations, source
-from ..._worker.bindings import INHERIT, Binding, NameLookup
+from ..._worker.binding_types import INHERIT, Binding, NameLookup
 from .secrets import SecretsPolicy
 
 if t.TYPE_CHECKING:

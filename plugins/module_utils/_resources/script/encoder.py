@@ -13,7 +13,7 @@ from ..._engine.fields import UNKNOWN, Attributes
 from ..._engine.plan import Step, json_body
 from ..._worker import bindings, migrations, multipart, settings
 from ..._worker.assets import UploadSession
-from ..._worker.bindings import INHERIT, Binding
+from ..._worker.binding_types import INHERIT, Binding
 from ..._worker.fingerprint import OWNER_PREFIX
 from .comparison import Comparison
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ..._engine.fields import Field, as_set
-from ..._worker import assets, bindings, multipart, settings
+from ..._worker import assets, binding_types, multipart, settings
 from . import secrets
 
 MEMO_FIELDS = (Field("modules", None, multipart.modules_key, initial=[]), *settings.FIELDS)
@@ -18,7 +18,7 @@ FIELDS = (
     Field("assets", assets.SPEC, initial=None),
     *settings.FIELDS,
     Field("migration_tag", None, initial=None),
-    Field("bindings", bindings.SPEC, initial=[], removed=[]),
+    Field("bindings", binding_types.SPEC, initial=[], removed=[]),
     Field("secrets", secrets.SPEC, initial={}, removed={}),
     Field("tags", {"type": "list", "elements": "str"}, as_set, initial=[], removed=[]),
     Field("owner", {"type": "str", "default": "default"}),

@@ -11,7 +11,7 @@ import typing as t
 
 from ..._engine.fields import Attributes
 from ..._worker import bindings, settings
-from ..._worker.bindings import Binding
+from ..._worker.binding_types import SECRET_TYPES, Binding
 from ..._worker.fingerprint import FingerprintTag, find_fingerprint_tag, find_owner, user_tags
 from .secrets import SENSITIVE
 
@@ -59,7 +59,7 @@ def settings_from_api(answer: t.Mapping[str, t.Any], sent_bindings: t.Iterable[B
     return {
         **settings.from_api(answer),
         "bindings": bindings.from_api(all_bindings, sent_bindings),
-        "secrets": {binding["name"]: SENSITIVE for binding in all_bindings if binding["type"] in bindings.SECRET_TYPES},
+        "secrets": {binding["name"]: SENSITIVE for binding in all_bindings if binding["type"] in SECRET_TYPES},
     }
 
 

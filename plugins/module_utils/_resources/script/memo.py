@@ -14,7 +14,7 @@ import typing as t
 
 from ..._engine.fields import CHANGED_UNREAD, Attributes, Field, is_known
 from ..._worker import settings
-from ..._worker.bindings import INHERIT, Binding
+from ..._worker.binding_types import INHERIT, Binding
 from ..._worker.fingerprint import fingerprint
 from .fields import MEMO_FIELDS
 from .snapshot import LedgerMemo

@@ -13,7 +13,7 @@ from ..._cloudflare.errors import CloudflareError
 from ..._engine.fields import Attributes, Field
 from ..._engine.plan import Plan, Step, make_plan
 from ..._worker import migrations, source
-from ..._worker.bindings import INHERIT
+from ..._worker.binding_types import INHERIT
 from ..._worker.validation import MAX_USER_TAGS
 from . import encoder
 from .comparison import Comparison
