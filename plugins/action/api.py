@@ -126,7 +126,8 @@ class ActionModule(NormalActionModule):
         """Raise AnsibleActionFail if the module runs on another host and needs a folder of assets."""
         if self._connection.transport != "local" and any(options.get("assets") for options in _workers(arguments)):
             raise AnsibleActionFail(
-                "assets: the folder is on the controller, and this task runs on another host. Set delegate_to: localhost."
+                "assets: the folder is on the controller, and this task runs on another host."
+                " Set delegate_to: localhost."
             )
 
     def _resolve_paths(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:

@@ -4,11 +4,11 @@
 
 """Every use of private parts of ansible-core. They exist in ansible-core 2.16, 2.19 and 2.21.
 
-* ``AnsibleModule``: ``_load_params``, ``_log_invocation``, ``_return_formatted``, ``_diff`` and ``no_log_values``, and the
-  prefix ``_ansible_`` of internal arguments. ``HookedModule`` overrides or reads them.
+* ``AnsibleModule``: ``_load_params``, ``_log_invocation``, ``_return_formatted``, ``_diff`` and ``no_log_values``, and
+  the prefix ``_ansible_`` of internal arguments. ``HookedModule`` overrides or reads them.
 * ``ansible.module_utils.basic``: ``_ANSIBLE_ARGS`` holds the arguments as bytes. ``_ANSIBLE_PROFILE``, the name of the
   serialization profile, is new in 2.19 and ignored before.
-* ``ansible.module_utils.common.warnings``: ``_global_warnings`` and ``_global_deprecations``, a list and then a dictionary.
+* ``ansible.module_utils.common.warnings``: ``_global_warnings`` and ``_global_deprecations``, lists or dictionaries.
 * ``ansible.module_utils.common.json.AnsibleJSONEncoder``: public in 2.16, and from 2.19 on marked for deprecation.
 * ``ActionBase``: ``_update_module_args``, ``_compute_environment_string`` and ``_play_context``.
 """
@@ -44,7 +44,7 @@ class HookedModule(basic.AnsibleModule):
     params: dict[str, t.Any]
 
     def prepare_arguments(self, arguments: dict[str, t.Any]) -> None:
-        """Change the arguments in place, before they are validated. ansible-core's internal arguments are among them."""
+        """Change the arguments in place before they are validated. They include ansible-core's internal arguments."""
 
     def visible_arguments(self) -> dict[str, t.Any]:
         """Return the arguments that the result shows as ``invocation.module_args``."""

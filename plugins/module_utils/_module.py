@@ -105,7 +105,7 @@ class CloudflareModule(HookedModule):
             texts = (value, *(self._elements if key == self._list_option else ()))
             if any(isinstance(text, str) and "datetime.date(" in text for text in texts):
                 self.fail_json(
-                    f"{key}: the value contains an unquoted date, which this version of ansible-core passes as Python code."
+                    f"{key}: this version of ansible-core passes the unquoted date in the value as Python code."
                     " Quote it, as in compatibility_date: '2026-11-01'."
                 )
 

@@ -36,7 +36,7 @@ def _mask_value(value: t.Any, option: OptionSpec) -> t.Any:
     suboptions = option.get("options")
     if not suboptions:
         return value
-    if isinstance(value, str):  # JSON text, in which secret and other values are not separated
+    if isinstance(value, str):  # JSON text is hidden as a whole
         return NO_LOG_PLACEHOLDER
     return mask_no_log(value, suboptions)
 

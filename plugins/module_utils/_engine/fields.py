@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fields of an object, and how two values of one are compared."""
+"""Fields of an object, the comparison of their values, and placeholders for values that are not known."""
 
 from __future__ import annotations
 
@@ -65,12 +65,13 @@ def as_set(value: t.Any) -> t.Any:
 
 
 def json_equal(one: t.Any, other: t.Any) -> bool:
-    """Compare two values as JSON, in which true is not 1, unlike in Python."""
-    return repr(one) == repr(other) or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    """Compare two values as JSON, where true is not 1. A value that is not known yet equals nothing."""
+    is_same = repr(one) == repr(other) or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return is_same and is_known(one) and is_known(other)
 
 
 def is_known(value: t.Any) -> bool:
-    """Whether a value contains nothing that only the server can fill in."""
+    """Whether a value does not contain ``UNKNOWN`` at any depth."""
     match value:
         case dict():
             return all(map(is_known, value.values()))
@@ -95,7 +96,7 @@ class Field:
     removed: t.Any = None
 
     def differs(self, before: t.Any, after: t.Any) -> bool:
-        """Whether the current value is not the desired one. A value that is not known yet differs."""
+        """Whether the current value is not the desired one. A value that is not known yet always differs."""
         if not is_known(after) or before == CHANGED_UNREAD:
             return True
         return not json_equal(self.normalize(before), self.normalize(after))
