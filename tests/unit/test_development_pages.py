@@ -118,14 +118,15 @@ def test_layers_import_downward_only() -> None:
 
 
 @functools.cache
-def source_text() -> str:
-    """Return the text of all files that may define a name."""
+def source_words() -> set[str]:
+    """Return the words of all files that may define a name."""
     result = []
     for folder in ("plugins", "roles", "tests", "meta", "changelogs", "examples"):
         for file in (ROOT / folder).rglob("*"):
             if file.suffix in (".py", ".js", ".yml", ".json") and "node_modules" not in file.parts:
                 result.append(file.stem + " " + file.read_text())
-    return "\n".join([*result, (ROOT / "Makefile").read_text(), (ROOT / "galaxy.yml").read_text()])
+    result += [(ROOT / name).read_text() for name in ("Makefile", "galaxy.yml")]
+    return set(re.findall(r"\w+", "\n".join(result)))
 
 
 def quoted(page: pathlib.Path) -> t.Iterator[str]:
@@ -155,11 +156,10 @@ def test_pages_name_existing_files(page: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_name_existing_classes_and_functions(page: pathlib.Path) -> None:
-    words = set(re.findall(r"\w+", source_text()))
     missing = [
         text
         for text in quoted(page)
-        if NAME.fullmatch(text) and not is_path(text) and not {*re.findall(r"\w+", text)} <= words
+        if NAME.fullmatch(text) and not is_path(text) and not {*re.findall(r"\w+", text)} <= source_words()
     ]
     assert missing == []
 
