@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the API is spoken to: retries by safety, threads, paging, zones."""
+"""The API client: safe retries, threads, paging, zones."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_client_concurrent_requests_use_separate_pooled_sessions(edge: Edge) -> 
     assert len(client._session_pool) == 8
     client.close()
     deadline = time.monotonic() + 5
-    while len(sockets()) > len(before) and time.monotonic() < deadline:  # the edge closes its ends in its own time
+    while len(sockets()) > len(before) and time.monotonic() < deadline:  # the edge closes its ends later
         time.sleep(0.01)
     assert len(sockets()) <= len(before)
 

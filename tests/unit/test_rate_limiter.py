@@ -44,7 +44,7 @@ from local_edge.testing import Edge, running
 
 
 class Server:
-    """Counts as a server may: C(style) is exactly, by the second, or from one full window to the next."""
+    """Counts requests in one of the ways of a server: ``style`` is exactly, by the second, or windows."""
 
     def __init__(self, style: str, limit: RateLimit, sends_headers: bool = True) -> None:
         self.style, self.limit, self.sends_headers = style, limit, sends_headers
@@ -52,7 +52,7 @@ class Server:
         self.refused = 0
 
     def expiry(self, moment: float) -> float:
-        """When a request that was counted at this moment stops counting."""
+        """Return the time at which a request that was counted at this moment stops counting."""
         match self.style:
             case "by the second":
                 return math.floor(moment) + self.limit.window
@@ -120,7 +120,7 @@ def test_rate_limit_state_simulated_requests_use_full_quota(
     assert all(later - earlier >= 10 for earlier, later in zip(sent, sent[40:], strict=False)), (
         "no window ever holds more than the quota"
     )
-    assert took < 20 + 120 * 0.02 / threads + (2 if sends_headers else 0.2), "but for what the server rounds up"
+    assert took < 20 + 120 * 0.02 / threads + (2 if sends_headers else 0.2), "plus the server's rounding"
 
 
 @pytest.mark.parametrize("style", ["exactly", "by the second", "windows"])
@@ -139,7 +139,7 @@ def finish_request(state: RateLimitState, now: float, status: int = 200, **heade
 
 
 @pytest.mark.parametrize(
-    ("told", "limits", "left", "delay"),
+    ("headers", "limits", "left", "delay"),
     [
         ({}, DEFAULT_LIMITS, 1199, 0),
         ({"Ratelimit": '"default";r=50;t=30'}, DEFAULT_LIMITS, 50, 0),
@@ -164,10 +164,10 @@ def finish_request(state: RateLimitState, now: float, status: int = 200, **heade
     ],
 )
 def test_rate_limit_state_headers_set_limits_and_delay(
-    told: dict[str, str], limits: dict[str, RateLimit], left: int, delay: float
+    headers: dict[str, str], limits: dict[str, RateLimit], left: int, delay: float
 ) -> None:
     state = RateLimitState(DEFAULT_LIMITS, DEFAULT_LIMITS)
-    finish_request(state, 1000, **told)
+    finish_request(state, 1000, **headers)
     assert (state.limits, state.remaining(1000), state.delay(1000)) == (limits, left, delay)
 
 
@@ -196,7 +196,7 @@ def test_rate_limit_state_before_first_response_allows_one_request() -> None:
     state.finish(first, 1001, 200, {})
     state.start(1001, 1)
     assert state.delay(1001) == 0
-    assert state.delay(1100) > 0, "nor after a while, in which others may have spent it"
+    assert state.delay(1100) > 0, "nor later, when other clients may have used it"
 
 
 def test_rate_limit_state_refusal_overrides_other_responses() -> None:
@@ -207,7 +207,7 @@ def test_rate_limit_state_refusal_overrides_other_responses() -> None:
     state.finish(granted, 1002, 200, {"Ratelimit": '"default";r=99;t=30'})
     assert state.delay(1002) == 59
     state.start(1061, 1)
-    assert 0 < state.delay(1061) < 1, "then one may try"
+    assert 0 < state.delay(1061) < 1, "then one request is allowed"
 
 
 def test_rate_limit_state_without_headers_drops_limits() -> None:
@@ -228,7 +228,7 @@ def test_rate_limit_state_dead_process_is_not_awaited() -> None:
     state.advance(1000 + IN_FLIGHT_TIMEOUT, lambda process: process != 7)
     assert state.delay(1000 + IN_FLIGHT_TIMEOUT) == 0 and state.remaining(1000 + IN_FLIGHT_TIMEOUT) == 1199
     state.finish(flight, 2000, 200, {"Ratelimit": '"default";r=0;t=30'})
-    assert state.delay(2000) == 0, "and what it was answered is old"
+    assert state.delay(2000) == 0, "a late response is ignored"
 
 
 def test_rate_limit_state_future_times_are_clamped() -> None:
@@ -255,7 +255,7 @@ def test_rate_limiter_wait_is_reported_and_counted_once(clock: Clock) -> None:
     shared_limiter = RateLimiter(DEFAULT_LIMITS, clock=clock, sleep=lambda seconds: None)
     for seconds in (10, 10, 4, 12, 0.5):
         shared_limiter.sleep(seconds)
-    assert shared_limiter.waited == 12.0, "what threads sleep through together counts once"
+    assert shared_limiter.waited == 12.0, "overlapping sleeps count once"
 
 
 def test_rate_limiter_long_wait_raises(clock: Clock) -> None:
@@ -294,7 +294,7 @@ def count_statuses(edge: Edge) -> dict[int, int]:
 
 
 def run_in_processes(count: int, call: t.Callable[[], t.Any]) -> None:
-    """Do something in so many processes at once, all of which must succeed."""
+    """Call a function in ``count`` processes at once, and assert that all succeed."""
     children = []
     for _child in range(count):
         children.append(os.fork())
@@ -319,7 +319,7 @@ def test_rate_limiter_threads_and_processes_share_limit() -> None:
         )
         took = time.monotonic() - begin
         assert count_statuses(edge) == {200: 120}
-        assert 2 <= took < 6, "twice a window, and what a busy machine takes"
+        assert 2 <= took < 6, "two windows, plus the overhead of a busy machine"
 
 
 @pytest.mark.slow
@@ -373,7 +373,7 @@ def test_rate_limiter_killed_process_delays_no_other() -> None:
 
 @pytest.fixture
 def machine_root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """A machine of its own: nothing but the folders run, home and tmp."""
+    """A separate machine with only the directories run, home and tmp."""
     for name in ("run", "home", "tmp"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
@@ -413,7 +413,7 @@ def test_private_cache_dir_unusable_falls_back_in_order(
     monkeypatch.setattr(os, "getuid", lambda: temporary.stat().st_uid + 1)
     monkeypatch.setattr(locked_file.tempfile, "gettempdir", lambda: str(machine_root))
     (machine_root / f"tenantry-{os.getuid()}").mkdir()
-    assert locked_file.private_cache_dir() is None, "what is another's is not used"
+    assert locked_file.private_cache_dir() is None, "a directory of another user is not used"
 
 
 def test_rate_limiter_without_cache_dir_counts_alone(

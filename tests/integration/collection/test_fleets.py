@@ -340,7 +340,7 @@ def test_progress_ordinary_execution_reports_no_progress(slow_project: AnsiblePr
     slow_project.variable("tenantry_in_process", False)
     play = slow_project.play([task("namespaced_workers", **FLEET)]).ok()
     assert (
-        "no progress is shown, since the module runs in a process of its own" in play.stdout
+        "no progress is shown, because the module runs in a separate process" in play.stdout
         and not PROGRESS_LINE.findall(play.stdout)
     )
 
