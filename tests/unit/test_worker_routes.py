@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import ATTEMPTS
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import MAX_ATTEMPTS
 from harness import Result, Runner
 from local_edge.testing import Edge
 
@@ -226,7 +226,7 @@ def test_worker_routes_failing_zone_is_queried_once(run: Runner, edge: Edge) -> 
         **SHARED,
         routes=[{"pattern": f"{letter}.shop.example.com/*", "zone_id": failing_zone} for letter in "abc"],
     )
-    assert len(failures(result)) == 3 and len(edge.requests()) == ATTEMPTS
+    assert len(failures(result)) == 3 and len(edge.requests()) == MAX_ATTEMPTS
 
 
 def test_worker_routes_unknown_zone_is_empty_in_check_mode(run: Runner) -> None:
