@@ -104,7 +104,7 @@ def test_versions_deployed_version_is_kept_beyond_limit(client: Client) -> None:
     assert client.call("GET", f"{W}/a/deployments")["deployments"][1]["versions"][0]["version_id"] == first
     client.call("POST", f"{W}/a/deployments", json={"versions": [{"version_id": first, "percentage": 100}]})
     assert "other" not in content(client)
-    assert client.edge._plane.store.count("select count(*) from versions") == MAX_VERSIONS + 1
+    assert client.edge.store.count("select count(*) from versions") == MAX_VERSIONS + 1
 
 
 def test_create_version_worker_settings_are_refused(client: Client) -> None:
@@ -158,7 +158,7 @@ def test_patch_latest_version_secret_is_applied_on_deployment(client: Client) ->
 def test_delete_worker_deletes_code_of_all_versions(client: Client) -> None:
     client.upload(f"{W}/a")
     client.upload(f"{W}/a", OTHER)
-    store = client.edge._plane.store
+    store = client.edge.store
     assert store.count("select count(distinct etag) from modules") == 2
     client.call("DELETE", f"{W}/a")
     assert store.count("select count(*) from modules") + store.count("select count(*) from versions") == 0

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from local_edge import blobs
-from local_edge.asgi import ClientDisconnected, chunks, respond
+from local_edge.asgi import content_response, read_body
 from local_edge.blobs import Content, Extent
 from local_edge.model import kv, r2, r2_objects
 from local_edge.runtime.internal import EdgeBackend
 from local_edge.store import Store
 from local_edge.testing import build_settings
+from starlette.requests import ClientDisconnect, Request
 
 Event = MutableMapping[str, Any]
 ACCOUNT = "0" * 32
@@ -54,15 +55,15 @@ class Client:
         return b"".join(event.get("body", b"") for event in self.sent)
 
 
-async def read_body(client: Client) -> bytes:
-    return b"".join([chunk async for chunk in chunks(client.receive)])
+def request_of(client: Client) -> Request:
+    return Request({"type": "http"}, client.receive)
 
 
-def test_chunks_body_in_parts_or_disconnect_returns_body_or_raises() -> None:
+def test_read_body_body_in_parts_or_disconnect_returns_body_or_raises() -> None:
     async def run() -> None:
-        assert await read_body(Client(part(b"one "), part(b""), part(b"two", more=False))) == b"one two"
-        with pytest.raises(ClientDisconnected):
-            await read_body(Client(part(b"one "), DISCONNECT))
+        assert await read_body(request_of(Client(part(b"one "), part(b""), part(b"two", more=False)))) == b"one two"
+        with pytest.raises(ClientDisconnect):
+            await read_body(request_of(Client(part(b"one "), DISCONNECT)))
 
     asyncio.run(run())
 
@@ -75,10 +76,10 @@ def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Content:
     return Content(tmp_path, [Extent("file", 0, 10_000)])
 
 
-def test_respond_large_content_is_sent_in_chunks(content: Content) -> None:
+def test_content_response_large_content_is_sent_in_chunks(content: Content) -> None:
     async def run() -> None:
         client = Client()
-        await respond(client.receive, client.send, 200, {"x": "ü"}, content)
+        await content_response(200, content, {"x": "ü"})({"type": "http"}, client.receive, client.send)
         assert client.sent[0] == {
             "type": "http.response.start",
             "status": 200,
@@ -90,10 +91,10 @@ def test_respond_large_content_is_sent_in_chunks(content: Content) -> None:
     asyncio.run(run())
 
 
-def test_respond_client_disconnects_stops_sending(content: Content) -> None:
+def test_content_response_client_disconnects_stops_sending(content: Content) -> None:
     async def run() -> None:
         client = Client(disconnects_after=5)
-        await respond(client.receive, client.send, 200, {}, content)
+        await content_response(200, content, {})({"type": "http"}, client.receive, client.send)
         assert len(client.sent) < 10
 
     asyncio.run(run())
@@ -111,6 +112,7 @@ def send_internal_request(
 ) -> Client:
     """Send an internal request and return the client."""
     scope = {
+        "type": "http",
         "method": method,
         "raw_path": path.encode(),
         "query_string": query.encode(),

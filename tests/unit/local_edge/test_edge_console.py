@@ -250,7 +250,7 @@ def test_page_many_workers_is_paged_and_filtered(client: Client) -> None:
 
 def test_page_number_of_queries_is_independent_of_workers(client: Client) -> None:
     prod, queries = client.namespace(), list[str]()
-    client.edge._plane.store.db.set_trace_callback(queries.append)
+    client.edge.store.db.set_trace_callback(queries.append)
 
     def count() -> int:
         queries.clear()
@@ -262,7 +262,7 @@ def test_page_number_of_queries_is_independent_of_workers(client: Client) -> Non
     for number in range(20):
         client.upload(f"{prod}/customer-{number}", tags=["x"], bindings=[text("A"), text("B")])
     assert count() == before < 12
-    client.edge._plane.store.db.set_trace_callback(None)
+    client.edge.store.db.set_trace_callback(None)
 
 
 def test_page_several_accounts_shows_selected_account() -> None:

@@ -161,7 +161,7 @@ class FakeEdge:
 
 
 def test_collect_garbage_storage_without_owner_is_wiped(client: Client, database: str) -> None:
-    store: Store = client.edge._plane.store
+    store: Store = client.edge.store
     ident, edge = database.rpartition("/")[2], FakeEdge()
     path = client.namespace()
     client.call("PUT", f"{path}/a", files=form(migrations={"new_tag": "v1", "new_sqlite_classes": ["Room"]}))
@@ -187,7 +187,7 @@ def test_collect_garbage_storage_without_owner_is_wiped(client: Client, database
 
 
 def test_collect_garbage_expired_files_or_deleted_database_removes_files(client: Client, database: str) -> None:
-    store: Store = client.edge._plane.store
+    store: Store = client.edge.store
     ident = database.rpartition("/")[2]
     names = [d1.open_file(store, ident) for _time in range(3)]
     with store.write() as db:

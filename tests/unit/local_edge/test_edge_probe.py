@@ -55,7 +55,7 @@ def client(module_client: Client) -> Client:
 
 @pytest.fixture
 def slow_validation(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.edge._plane, "runtime", SlowRuntime())
+    monkeypatch.setattr(client.edge.state.runtime, "validate", SlowRuntime().validate)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def run_probe(client: Client, *behaviors: str, **options: Any) -> Report:
 
 def account_state(client: Client) -> dict[str, Any]:
     """Return everything that the API lists for the account."""
-    client.edge._plane.rate_limiter.reset()
+    client.edge.state.rate_limiter.reset()
     vars(client.edge.behaviors).update(vars(Behaviors()))
     state = {
         path: client.call("GET", path) for path in ("/workers/dispatch/namespaces", "/workers/scripts", client.routes)

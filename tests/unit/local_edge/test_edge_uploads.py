@@ -155,14 +155,14 @@ def test_assets_namespace_renamed_or_deleted_follow_it(client: Client) -> None:
     assert start_upload_session(client, f"{renamed}/scripts")["buckets"] == []
     client.call("DELETE", renamed)
     assert (
-        client.edge._plane.store.count("select count(*) from assets")
-        + client.edge._plane.store.count("select count(*) from manifests")
+        client.edge.store.count("select count(*) from assets")
+        + client.edge.store.count("select count(*) from manifests")
         == 0
     )
 
 
 def test_collect_garbage_unused_assets_are_deleted_after_session(client: Client) -> None:
-    base, store = client.namespace(), client.edge._plane.store
+    base, store = client.namespace(), client.edge.store
     token = upload_files(client, start_upload_session(client, base)["jwt"], [HASH + "0", HASH + "1"]).json()["result"][
         "jwt"
     ]
@@ -241,14 +241,14 @@ def test_upload_file_same_hash_keeps_first_file(client: Client) -> None:
     token = upload_files(
         client, start_upload_session(client, "/workers/scripts")["jwt"], [HASH + "0", HASH + "1"]
     ).json()["result"]["jwt"]
-    kept = client.edge._plane.store.all("select * from assets")
+    kept = client.edge.store.all("select * from assets")
     again = client.session.post(
         f"{client.edge.api}{client.account}/workers/assets/upload",
         files=[(HASH + "0", (HASH + "0", b"other", "text/plain"))],
         headers={"Authorization": f"Bearer {token}"},
     )
     assert again.status_code == 201
-    assert [tuple(row) for row in client.edge._plane.store.all("select * from assets")] == [tuple(row) for row in kept]
+    assert [tuple(row) for row in client.edge.store.all("select * from assets")] == [tuple(row) for row in kept]
 
 
 def test_assets_binding_without_assets_is_refused(client: Client) -> None:
@@ -341,8 +341,7 @@ def test_store_on_disk_encrypts_secrets(tmp_path: Path) -> None:
         assert b"c2VjcmV0" not in path.read_bytes(), path
     with running(data=str(tmp_path)) as edge:
         assert (
-            edge._plane.store.unseal(edge._plane.store.one("select value from bindings where name = 'S'")[0])
-            == "a very hidden value"
+            edge.store.unseal(edge.store.one("select value from bindings where name = 'S'")[0]) == "a very hidden value"
         )
 
 
@@ -365,7 +364,7 @@ def test_upload_disk_full_returns_error_and_edge_continues(tmp_path: Path) -> No
     with running(data=str(tmp_path)) as edge:
         client = Client(edge)
         client.upload("/workers/scripts/before")
-        database = edge._plane.store.db
+        database = edge.store.db
         pages = database.execute("pragma page_count").fetchone()[0]
         database.execute(f"pragma max_page_count = {pages + 10}")
         large = form("export default { fetch() {} }; //" + "x" * 100_000)

@@ -1,63 +1,81 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Request and response bodies for both HTTP servers."""
+"""Request bodies and responses of both HTTP servers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+import json
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
 from local_edge.blobs import Content
+from local_edge.errors import ApiError
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-class ClientDisconnected(Exception):
-    """The client disconnected before the end of its request."""
+MAX_BODY = 100 * 1024 * 1024
 
 
-async def chunks(receive: Receive) -> AsyncIterator[bytes]:
-    """Yield the body of a request in chunks. Raise ClientDisconnected if it is incomplete."""
-    more = True
-    while more:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ClientDisconnected
-        more = event.get("more_body", False)
-        yield event.get("body", b"")
+async def read_body(request: Request) -> bytes:
+    """Read a request body. Return more than MAX_BODY bytes if it is too large.
+
+    A body above the limit is read to its end and dropped, since a client that is cut off never reads the error. Raise
+    ClientDisconnect if the body is incomplete.
+    """
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= MAX_BODY:
+            parts.append(chunk)
+    return b"".join(parts) if size <= MAX_BODY else b" " * (MAX_BODY + 1)
 
 
-async def respond(
-    receive: Receive, send: Send, status: int, headers: Mapping[str, str], content: bytes | Content
-) -> None:
-    """Send a response. Stop reading its content once the client disconnects."""
-    headers = {**headers, "content-length": str(len(content))}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
+class JsonResponse(JSONResponse):
+    """Compact JSON, which may contain lone surrogates that a client has sent."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+
+
+def error_response(error: ApiError) -> Response:
+    """Wrap an error in Cloudflare's envelope."""
+    body = {"success": False, "errors": [error.entry()], "messages": [], "result": None}
+    return JsonResponse(body, error.status, error.headers)
+
+
+def content_response(status: int, content: bytes | Content, headers: Mapping[str, str]) -> Response:
+    """Send bytes at once, and the content of files in chunks until the client disconnects."""
+    # Starlette encodes header values as Latin-1, the edge as UTF-8.
+    headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}
     if isinstance(content, bytes):
-        await send({"type": "http.response.body", "body": content})
-        return
-    # `send` does not fail after a disconnect; the only event left to receive is the disconnect itself.
-    disconnected = asyncio.ensure_future(receive())
-    try:
-        await stream(send, iter(content), disconnected)
-    finally:
-        disconnected.cancel()
+        return Response(content, status, headers)
+    return StreamingResponse(chunks(content), status, {**headers, "content-length": str(len(content))})
 
 
-async def stream(send: Send, parts: Iterator[bytes], disconnected: asyncio.Future[Any]) -> None:
-    for part in parts:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+async def chunks(content: Content) -> AsyncIterator[bytes]:
+    """Read content in chunks. Other requests run between two of them."""
+    for chunk in content:
+        yield chunk
         await asyncio.sleep(0)
-        if disconnected.done():
-            return
-    await send({"type": "http.response.body", "body": b""})
+
+
+class AbortedConnection(Response):
+    """Close the connection without a response.
+
+    ASGI has no event for this, so the transport comes from the object that uvicorn's `send` is bound to.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(status_code=0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        if transport is None:
+            raise ConnectionAbortedError
+        transport.abort()
+        await asyncio.sleep(0.001)

@@ -21,13 +21,16 @@ from typing import Any
 
 import uvicorn
 
-from local_edge.app import ControlPlane
+from local_edge.app import create_app
+from local_edge.inspection import Logs
 from local_edge.model import assets, d1, kv, objects, queues, r2_uploads
+from local_edge.quota import RateLimiter
 from local_edge.runtime.folder import Folder
 from local_edge.runtime.internal import EdgeBackend
 from local_edge.runtime.log import LogEntry
 from local_edge.runtime.workerd import Workerd
 from local_edge.settings import Settings
+from local_edge.state import EdgeState
 from local_edge.store import Store
 
 
@@ -73,12 +76,12 @@ async def collect_garbage(settings: Settings, store: Store, runtime: Workerd) ->
         await asyncio.sleep(settings.sweep_seconds)
 
 
-async def read_worker_logs(plane: ControlPlane) -> None:
+async def read_worker_logs(logs: Logs) -> None:
     """Read the log lines of Workers from stdin, to which the supervisor writes them as JSON."""
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        plane.logs.add(LogEntry(**json.loads(line)))
+        logs.add(LogEntry(**json.loads(line)))
 
 
 async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
@@ -87,13 +90,14 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     api, control = (socket.socket(fileno=inherited[name]) for name in ("api_fd", "control_fd"))
     store = Store(str(Path(str(settings.data)) / "edge.db"))
     runtime = Workerd(settings, Folder(Path(inherited["folder"])))
-    plane = ControlPlane(settings, store, runtime)
-    plane.addresses, plane.pid = {name: inherited[name] for name in ("api", "http")}, os.getppid()
-    inner, outer = server(EdgeBackend(settings, store, runtime.newest, runtime.requested)), server(plane)
+    addresses = {name: inherited[name] for name in ("api", "http")}
+    state = EdgeState(settings, store, RateLimiter(settings.quota), runtime, addresses=addresses, pid=os.getppid())
+    inner = server(EdgeBackend(settings, store, runtime.newest, runtime.requested))
+    outer = server(create_app(state))
     running = [asyncio.create_task(inner.serve(sockets=[control]))]
     background = [
         asyncio.create_task(collect_garbage(settings, store, runtime)),
-        asyncio.create_task(read_worker_logs(plane)),
+        asyncio.create_task(read_worker_logs(state.logs)),
     ]
     try:
         await runtime.start()

@@ -19,9 +19,11 @@ from typing import Any
 import uvicorn
 
 from local_edge import sockets
-from local_edge.app import ControlPlane
+from local_edge.app import create_app
 from local_edge.inspection import Fault
+from local_edge.quota import RateLimiter
 from local_edge.settings import PREFIX, Behaviors, Quota, Settings, accounts_and_zones
+from local_edge.state import EdgeState
 from local_edge.store import Store
 
 TOKEN = "local-edge-test-token-0123456789abcdefgh"
@@ -30,44 +32,44 @@ TOKEN = "local-edge-test-token-0123456789abcdefgh"
 class Edge:
     """A running control plane."""
 
-    def __init__(self, plane: ControlPlane, loop: asyncio.AbstractEventLoop, port: int) -> None:
-        self._plane, self._loop = plane, loop
+    def __init__(self, state: EdgeState, loop: asyncio.AbstractEventLoop, port: int) -> None:
+        self.state, self._loop = state, loop
         self.api = f"http://127.0.0.1:{port}{PREFIX}"
-        self.token = plane.settings.token
-        self.account = plane.settings.accounts[0].id
-        self.zones = {zone.name: zone.id for zone in plane.settings.zones}
-        self.behaviors = plane.settings.behaviors
-        self.store = plane.store
+        self.token = state.settings.token
+        self.account = state.settings.accounts[0].id
+        self.zones = {zone.name: zone.id for zone in state.settings.zones}
+        self.behaviors = state.settings.behaviors
+        self.store = state.store
 
     def requests(self) -> list[dict[str, Any]]:
         """Return all requests since the last `clear`, in the format of `GET /_edge/requests`."""
-        requests: list[dict[str, Any]] = self._plane.request_log.as_dict()["requests"]
+        requests: list[dict[str, Any]] = self.state.request_log.as_dict()["requests"]
         return requests
 
     def writes(self) -> list[str]:
         """Return the writes since the last `clear`, such as `PUT /accounts/.../scripts/a`."""
-        return [f"{one.method} {one.path}" for one in list(self._plane.request_log.requests) if one.write]
+        return [f"{one.method} {one.path}" for one in list(self.state.request_log.requests) if one.write]
 
     def clear(self) -> None:
         """Clear the request log."""
-        self._plane.request_log.clear()
+        self.state.request_log.clear()
 
     def fault(self, **fault: Any) -> None:
         """Inject a fault, given by the keys of `POST /_edge/faults`."""
-        self._plane.faults.waiting.append(Fault.read(fault))
+        self.state.faults.waiting.append(Fault.read(fault))
 
     def clear_faults(self) -> None:
         """Remove all injected faults."""
-        self._plane.faults.waiting.clear()
+        self.state.faults.waiting.clear()
 
     def reset(self) -> None:
         """Delete all objects, requests and faults, and reset the rate limit and the behaviors."""
 
         async def wipe() -> None:
-            self._plane.store.reset()
-            self._plane.faults.waiting.clear()
-            self._plane.rate_limiter.reset()
-            self._plane.request_log.clear()
+            self.state.store.reset()
+            self.state.faults.waiting.clear()
+            self.state.rate_limiter.reset()
+            self.state.request_log.clear()
             vars(self.behaviors).update(vars(Behaviors()))
 
         asyncio.run_coroutine_threadsafe(wipe(), self._loop).result()
@@ -110,18 +112,21 @@ def running(
     `settings` are settings and behaviors by name. Without `rate_limit`, such as "1200/300", requests are not limited.
     """
     built = build_settings(token, accounts, zones, settings)
-    plane = ControlPlane(built, Store(f"{built.data}/edge.db" if built.data else None))
+    store = Store(f"{built.data}/edge.db" if built.data else None)
+    state = EdgeState(built, store, RateLimiter(built.quota))
     listener = sockets.listen("127.0.0.1", 0)
-    server = Server(uvicorn.Config(plane, lifespan="off", log_level="error", access_log=False, loop="asyncio"))
+    server = Server(
+        uvicorn.Config(create_app(state), lifespan="off", log_level="error", access_log=False, loop="asyncio")
+    )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=[server.serve(sockets=[listener])], daemon=True)
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.002)
     try:
-        yield Edge(plane, loop, listener.getsockname()[1])
+        yield Edge(state, loop, listener.getsockname()[1])
     finally:
         server.end(loop)
         thread.join(10)
-        plane.store.close()
+        store.close()
         loop.close()

@@ -12,18 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from local_edge import __version__
 from local_edge.console.query import ACCOUNT, Query
-from local_edge.inspection import Logs, RecordedRequest
+from local_edge.inspection import Logs, RecordedRequest, RequestLog
 from local_edge.quota import RateLimiter
 from local_edge.runtime.log import LogEntry
-from local_edge.settings import Account, Zone
+from local_edge.settings import Account, Settings, Zone
 from local_edge.store import Store
-
-if TYPE_CHECKING:
-    from local_edge.app import ControlPlane
 
 #: Workers of each namespace on the overview, and on the page of a namespace.
 PREVIEW_SIZE, PAGE_SIZE = 10, 100
@@ -37,6 +34,23 @@ MATCHING = (
     "from scripts where account = ?1 and namespace = ?2 and name >= ?3 and name < ?3 || char(1114111)"
     " and (?4 = '' or exists (select 1 from tags where script = scripts.id and tag = ?4))"
 )
+
+
+class ConsoleState(Protocol):
+    """The parts of the control plane that the page shows."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def rate_limiter(self) -> RateLimiter: ...
+    @property
+    def request_log(self) -> RequestLog: ...
+    @property
+    def logs(self) -> Logs: ...
+    @property
+    def addresses(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -232,9 +246,9 @@ def log_lines(logs: Logs, query: Query) -> list[LogLine]:
     ]
 
 
-def build_page(plane: ControlPlane, query: Query) -> ConsolePage:
+def build_page(state: ConsoleState, query: Query) -> ConsolePage:
     """Return the data of the page. It is consistent, since nothing here awaits."""
-    settings, store, request_log = plane.settings, plane.store, plane.request_log
+    settings, store, request_log = state.settings, state.store, state.request_log
     account = settings.account(query.account) or settings.accounts[0]
     listed = namespaces(store, account.id)
     names = [query.namespace] if query.namespace else [ACCOUNT, *(one.name for one in listed)]
@@ -245,10 +259,10 @@ def build_page(plane: ControlPlane, query: Query) -> ConsolePage:
     return ConsolePage(
         version=__version__,
         rendered_at=datetime.now().astimezone(),
-        addresses=plane.addresses,
+        addresses=state.addresses,
         accounts=settings.accounts,
         account=account,
-        rate_limit=RateLimit.of(plane.rate_limiter),
+        rate_limit=RateLimit.of(state.rate_limiter),
         namespaces=listed,
         namespaces_total=store.count(f"select count(*) {FROM_NAMESPACES}", account.id),
         worker_lists=worker_lists(store, replace(query, account=account.id), names),
@@ -256,5 +270,5 @@ def build_page(plane: ControlPlane, query: Query) -> ConsolePage:
         requests=list(islice(reversed(request_log.requests), MAX_REQUESTS)),
         reads=request_log.reads,
         writes=request_log.writes,
-        log_lines=log_lines(plane.logs, replace(query, account=account.id)),
+        log_lines=log_lines(state.logs, replace(query, account=account.id)),
     )

@@ -6,22 +6,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from local_edge.console import query as console_query
 from local_edge.console import view_model
-
-if TYPE_CHECKING:
-    from local_edge.app import ControlPlane, Request
-
-RawResponse = tuple[int, Mapping[str, str], bytes]
+from local_edge.console.view_model import ConsoleState
 
 FOLDER = Path(__file__).parent
-TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 #: The static files of the page, by path.
 FILES = {
     f"/_edge/console/{name}": (kind, (FOLDER / name).read_bytes())
@@ -67,21 +64,26 @@ PAGES.globals.update(ACCOUNT=console_query.ACCOUNT)
 PAGES.filters.update(number="{:,}".format, shorten_ids=shorten_ids)
 
 
-def page(plane: ControlPlane, query: str) -> bytes:
+def page(state: ConsoleState, query: str) -> bytes:
     """Render the page. Lone surrogates, which a client may have sent, are replaced."""
     parsed = console_query.Query.read(query)
     return (
         PAGES.get_template("page.html")
-        .render(query=parsed, **vars(view_model.build_page(plane, parsed)))
+        .render(query=parsed, **vars(view_model.build_page(state, parsed)))
         .encode(errors="replace")
     )
 
 
-def answer(plane: ControlPlane, request: Request) -> RawResponse | None:
-    """Return the response to a request for the page or its files, None for any other request."""
-    if request.method not in ("GET", "HEAD") or not (request.path == "/" or request.path in FILES):
-        return None
-    if not LOOPBACK.fullmatch(request.headers.get("host", "")):
-        return 403, {**HEADERS, "content-type": TEXT}, REFUSAL.encode()
-    kind, body = FILES.get(request.path) or ("text/html; charset=utf-8", page(plane, request.query))
-    return 200, {**HEADERS, "content-type": kind}, body
+def routes(state: ConsoleState) -> list[Route]:
+    """Return the routes of the page and its files."""
+
+    async def respond(request: Request) -> Response:
+        if not LOOPBACK.fullmatch(request.headers.get("host", "")):
+            return PlainTextResponse(REFUSAL, 403, HEADERS)
+        kind, body = FILES.get(request.scope["path"]) or (
+            HTML,
+            page(state, request.scope["query_string"].decode("latin-1")),
+        )
+        return Response(body, headers={**HEADERS, "content-type": kind})
+
+    return [Route(path, respond) for path in ("/", *FILES)]

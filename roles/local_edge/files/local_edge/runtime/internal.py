@@ -8,13 +8,15 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
 
-from local_edge.asgi import ClientDisconnected, Receive, Scope, Send, chunks, respond
+from local_edge.asgi import content_response
 from local_edge.errors import ApiError
 from local_edge.invalidation import Invalidation
 from local_edge.model import assets, bindings, d1, kv, objects, queues, scripts
@@ -44,21 +46,23 @@ class EdgeBackend:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            status, content, headers = await self.reply(scope, chunks(receive))
-        except ClientDisconnected:
+            reply = await self.reply(Request(scope, receive))
+        except ClientDisconnect:
             return
-        await respond(receive, send, status, headers, content)
+        status, content, headers = reply
+        await content_response(status, content, headers)(scope, receive, send)
 
-    async def reply(self, scope: Scope, body: AsyncIterator[bytes]) -> Reply:
+    async def reply(self, request: Request) -> Reply:
         """Return the reply to a request.
 
         The body of a refused request is read to its end, since a client that is cut off never reads the error.
         """
-        path = [unquote(segment) for segment in scope["raw_path"].decode().lstrip("/").split("/")]
+        path = [unquote(segment) for segment in request.scope["raw_path"].decode().lstrip("/").split("/")]
+        body = request.stream()
         try:
             if path[0] == "r2":
-                return await r2.answer(self.store, path[1:], Headers(raw=scope["headers"]), body)
-            return self.answer(scope, path, b"".join([chunk async for chunk in body]))
+                return await r2.answer(self.store, path[1:], request.headers, body)
+            return self.answer(request, path, b"".join([chunk async for chunk in body]))
         except ApiError as error:
             async for _chunk in body:
                 pass
@@ -66,8 +70,7 @@ class EdgeBackend:
         except (sqlite3.Error, OSError) as error:
             return 500, str(error).encode(), {}
 
-    def answer(self, scope: Scope, segments: list[str], body: bytes) -> Reply:
-        query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
+    def answer(self, request: Request, segments: list[str], body: bytes) -> Reply:
         match segments:
             case ["routes"]:
                 return as_json(routing.table(self.settings, self.store))
@@ -76,15 +79,15 @@ class EdgeBackend:
             case ["asset", account, namespace, digest]:
                 return self.asset(ScriptScope(account, namespace), digest)
             case ["kv", namespace, "keys"]:
-                return self.keys(namespace, query)
+                return self.keys(namespace, request.query_params)
             case ["kv", namespace]:
-                return self.pair(namespace, scope["method"], query, Headers(raw=scope["headers"]), body)
+                return self.pair(namespace, request.method, request.query_params, request.headers, body)
             case ["object", kind, ident]:
                 return 200 if objects.register_storage(self.store, kind, ident) else 404, b"", {}
             case ["queue", account, name]:
                 return self.queue(account, name, body)
             case ["file", name]:
-                return self.file(name, scope["method"], body)
+                return self.file(name, request.method, body)
         return 404, b"", {}
 
     def script(self, scope: ScriptScope, name: str) -> Reply:
