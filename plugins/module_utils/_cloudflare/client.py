@@ -89,7 +89,7 @@ class Client:
         self._clock_skew = 0.0
         self._session_pool: list[requests.Session] = []
         self._list_lock = threading.Lock()
-        self._listings: dict[tuple[str, str], list[t.Any]] = {}
+        self._listings: dict[tuple[str, str], list[t.Any] | CloudflareError] = {}
         self._zones: dict[str, dict[str, t.Any]] = {}
 
     # -- one request ---------------------------------------------------------------------------------------------------
@@ -226,16 +226,23 @@ class Client:
         return None if response.not_found_code else response
 
     def list_all(self, path: str, **params: t.Any) -> list[t.Any]:
-        """Read all pages of a collection, in any of Cloudflare's paging styles, and cache the list until a write.
+        """Read all pages of a collection, in any of Cloudflare's paging styles.
 
-        Raise ApiError if the request fails, or if the parent of the collection does not exist.
+        Raise ApiError if the request fails, or if the parent of the collection does not exist. Until a write, the list
+        is cached, and so is an error: a listing that many objects need is not requested again for each of them.
         """
         key = (path, repr(sorted(params.items())))
         with self._list_lock:  # threads that need the same list wait for it
             listings = self._listings  # a write replaces it, so that a list from before is not cached
             if key not in listings:
-                listings[key] = self._pages(path, params)
-            return listings[key]
+                try:
+                    listings[key] = self._pages(path, params)
+                except (ApiError, AmbiguousResult) as error:
+                    listings[key] = error
+            found = listings[key]
+        if isinstance(found, CloudflareError):
+            raise found
+        return found
 
     def _pages(self, path: str, params: t.Mapping[str, t.Any]) -> list[t.Any]:
         items: list[t.Any] = []

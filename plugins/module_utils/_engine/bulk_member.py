@@ -64,7 +64,7 @@ class PlannedMember:
         return result
 
 
-BulkMember = PlannedMember | FailedMember
+BulkMember: t.TypeAlias = "PlannedMember | FailedMember"
 
 
 def planned(members: t.Iterable[BulkMember]) -> list[PlannedMember]:

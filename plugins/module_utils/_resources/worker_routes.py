@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._cloudflare.client import join
-from .._cloudflare.errors import AmbiguousResult, ApiError, CloudflareError
+from .._cloudflare.errors import CloudflareError
 from .._engine.bulk import BulkResource, InvalidElement
-from .._engine.fields import UNKNOWN
 from .._engine.resource import Resource
 from .worker_route import WorkerRoute, normalize_pattern
 from .zone import normalize_hostname
@@ -57,7 +55,6 @@ class WorkerRoutes(BulkResource):
 
     def __init__(self, client: t.Any, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, given, options)
-        self._zone_errors: dict[str, str] = {}
         self._routes = self._index_routes([self._with_defaults(route) for route in given["routes"]])
 
     def _with_defaults(self, route: Route) -> Route:
@@ -101,7 +98,7 @@ class WorkerRoutes(BulkResource):
         return "Routes"
 
     def refresh(self, names: t.Collection[str] | None = None) -> None:
-        """Leave it to the members: the zones are known only from them, and the client remembers the listing of each."""
+        """Read nothing: each route lists its own zone, and the client caches that listing for the others."""
 
     def names(self) -> t.Iterable[str]:
         return self._routes
@@ -115,23 +112,7 @@ class WorkerRoutes(BulkResource):
                 raise CloudflareError(
                     f"{option} is {'null' if given[option] is None else 'empty'}: give it a value, or leave it out."
                 )
-        route = WorkerRoute(self.client, given, {"take_over": self.options["take_over"], **given, "state": state})
-        self._prefetch_zone(route)
-        return route
-
-    def _prefetch_zone(self, route: WorkerRoute) -> None:
-        """List the zone of a route once. A failed listing fails every route of that zone, without another request."""
-        zone = route.find_zone()
-        if zone in (None, UNKNOWN):
-            return
-        if zone not in self._zone_errors:
-            self._zone_errors[zone] = ""
-            try:
-                self.client.list_all(join("zones", zone, *WorkerRoute.collection))
-            except (ApiError, AmbiguousResult) as error:
-                self._zone_errors[zone] = str(error)
-        if self._zone_errors[zone]:
-            raise CloudflareError(self._zone_errors[zone])
+        return WorkerRoute(self.client, given, {"take_over": self.options["take_over"], **given, "state": state})
 
 
 def _zone_label(route: Route) -> str:

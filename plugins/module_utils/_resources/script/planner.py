@@ -49,11 +49,11 @@ def plan(
     found = make_plan(ScriptPlanner(comparison, fields), comparison.current, state, missing)
     uploads = any((step.method, step.path) == ("PUT", resolved.desired.endpoint.path) for step in found.steps)
     return ScriptPlan(
-        found.before,
-        found.after,
-        found.steps,
-        found.changed,
-        found.missing,
+        before=found.before,
+        after=found.after,
+        steps=found.steps,
+        changed=found.changed,
+        missing=found.missing,
         comparison=comparison if found.steps else None,
         uncompared_secrets=comparison.uncompared_secrets,
         is_outdated_bundle=comparison.is_outdated_bundle and not uploads,

@@ -32,9 +32,12 @@ class LedgerEntry:
     @classmethod
     def from_json(cls, value: t.Any) -> LedgerEntry | None:
         """Parse an entry. Return None if the value has another form."""
-        if not isinstance(value, list) or len(value) not in (3, 4) or not isinstance((*value, {})[3], dict):
-            return None
-        return cls(*value)
+        match value:
+            case [tag, etag, modified_on]:
+                return cls(tag, etag, modified_on)
+            case [tag, etag, modified_on, dict(memo)]:
+                return cls(tag, etag, modified_on, memo)
+        return None
 
     def to_json(self) -> list[t.Any]:
         """Return the entry as a JSON value."""
