@@ -1,12 +1,17 @@
 # Copyright: Contributors to the tenantry.cloudflare_workers project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A minimal HTTP client for Unix sockets, to call the workerd processes."""
+"""An HTTP client for Unix sockets, to call the workerd processes."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+
+import h11
+
+#: Bytes that are read at a time.
+CHUNK = 64 * 1024
 
 
 async def request(socket: Path, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
@@ -16,23 +21,26 @@ async def request(socket: Path, method: str, path: str, body: bytes = b"") -> tu
     """
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
-        head = f"{method} {path} HTTP/1.1\r\nhost: edge\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        status = int((await reader.readuntil(b"\r\n")).split()[1])
-        headers = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        if "transfer-encoding: chunked" in headers:
-            return status, await chunks(reader)
-        length = next(
-            (line.split(":", 1)[1] for line in headers.splitlines() if line.startswith("content-length:")), "0"
-        )
-        return status, await reader.readexactly(int(length))
+        connection = h11.Connection(h11.CLIENT)
+        headers = [("host", "edge"), ("connection", "close"), ("content-length", str(len(body)))]
+        for event in (h11.Request(method=method, target=path, headers=headers), h11.Data(body), h11.EndOfMessage()):
+            writer.write(connection.send(event) or b"")
+        return await read_response(connection, reader)
+    except h11.RemoteProtocolError as error:
+        raise EOFError(str(error)) from None
     finally:
         writer.close()
 
 
-async def chunks(reader: asyncio.StreamReader) -> bytes:
-    """Read a chunked body."""
-    parts = []
-    while size := int(await reader.readuntil(b"\r\n"), 16):
-        parts.append((await reader.readexactly(size + 2))[:-2])
-    return b"".join(parts)
+async def read_response(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    status, parts = 0, []
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(CHUNK))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            parts.append(bytes(event.data))
+        elif isinstance(event, h11.EndOfMessage):
+            return status, b"".join(parts)
