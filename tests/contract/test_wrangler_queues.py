@@ -25,10 +25,14 @@ def test_queues_create_list_info_delete(project: Project, edge: Edge) -> None:
     )
     assert "already taken" in project.wrangler("queues", "create", "mails", fails=True)
     (made,) = edge.call("GET", "/queues")
-    assert made["settings"] == {"delivery_delay": 60, "message_retention_period": 3600}
+    assert made["settings"] == {"delivery_delay": 60, "delivery_paused": False, "message_retention_period": 3600}
     assert made["queue_id"] in project.wrangler("queues", "list")
     output = project.wrangler("queues", "info", "mails")
     assert "Queue Name: mails" in output and "Number of Producers: 0" in output and "Number of Consumers: 0" in output
+    project.wrangler("queues", "update", "mails", "--delivery-delay-secs", "30")
+    project.wrangler("queues", "pause-delivery", "mails")
+    (changed,) = edge.call("GET", "/queues")
+    assert changed["settings"] == {"delivery_delay": 30, "delivery_paused": True, "message_retention_period": 3600}
     project.wrangler("queues", "delete", "mails")
     assert edge.call("GET", "/queues") == []
     assert "does not exist" in project.wrangler("queues", "info", "mails", fails=True)

@@ -57,7 +57,7 @@ OUT: dict[str, str] = {
     "dns.records.scan": "there is no former DNS provider",
     "r2.": "a bucket holds objects; its rules, domains, events and migrations are not the contract's",
     "d1.": "a database is what a binding points to (§3.5); what is in it is not the contract's",
-    "queues.": "messages are sent, pulled and acknowledged (§3.5); what delivers, pauses or purges them is not the contract's",
+    "queues.": "messages are sent, pulled and acknowledged (§3.5); what delivers or purges them is not the contract's",
     "hyperdrive.": "a configuration is what a binding points to (§3.5); changing it is not the contract's",
     "vectorize.": "an index is what a binding points to (§3.5); what is in it is not the contract's",
     "secrets_store.": "a store is what a binding points to (§3.5); what is in it is not the contract's",

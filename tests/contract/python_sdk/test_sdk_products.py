@@ -51,12 +51,16 @@ def test_d1_database_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
     assert upload_error_code(sdk, at, type="d1", database_id=made.uuid) == 10181
 
 
-def test_queue_create_list_get_delete(sdk: Cloudflare, at: Place) -> None:
+def test_queue_create_list_get_change_delete(sdk: Cloudflare, at: Place) -> None:
     made = sdk.queues.create(**at, queue_name="mails")
     assert made and made.queue_id
     found = sdk.queues.get(made.queue_id, **at)
     assert found and found.to_dict() == made.to_dict()
     assert [one.queue_name for one in sdk.queues.list(**at)] == ["mails"]
+    paused = sdk.queues.edit(made.queue_id, **at, settings={"delivery_paused": True})
+    assert paused and paused.settings and paused.settings.delivery_paused
+    reset = sdk.queues.update(made.queue_id, **at, queue_name="mails", settings={"delivery_delay": 5})
+    assert reset and reset.settings and (reset.settings.delivery_paused, reset.settings.delivery_delay) == (False, 5)
     bind(sdk, at, type="queue", queue_name="mails")
     bound = sdk.queues.get(made.queue_id, **at)
     assert bound and [producer.to_dict() for producer in bound.producers or []] == [

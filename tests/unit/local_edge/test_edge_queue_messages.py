@@ -233,7 +233,8 @@ def test_push_body_not_json_is_refused(client: Client) -> None:
     [
         {"delivery_delay": 86_401},
         {"message_retention_period": 59},
-        {"delivery_paused": True},
+        {"delivery_paused": 1},
+        {"unknown": 1},
         [],
         {"delivery_delay": "1"},
     ],
@@ -241,6 +242,54 @@ def test_push_body_not_json_is_refused(client: Client) -> None:
 def test_create_queue_invalid_settings_is_refused(client: Client, settings: Any) -> None:
     assert client.error("POST", "/queues", json={"queue_name": "mails", "settings": settings}) == (400, 10207)
     assert client.call("GET", "/queues") == []
+
+
+def test_update_queue_patch_keeps_omitted_settings_and_put_resets_them(client: Client) -> None:
+    queue = create_queue(client, delivery_delay=60)
+    made = client.call("GET", queue)
+    defaults = {"delivery_delay": 0, "delivery_paused": False, "message_retention_period": 345_600}
+    assert made["settings"] == {**defaults, "delivery_delay": 60}
+    patched = client.call("PATCH", queue, json={"settings": {"delivery_paused": True}})
+    assert patched["settings"] == {**defaults, "delivery_delay": 60, "delivery_paused": True}
+    assert patched["created_on"] == made["created_on"] < patched["modified_on"]
+    put = client.call("PUT", queue, json={"queue_name": "mails", "settings": {"message_retention_period": 60}})
+    assert put["settings"] == {**defaults, "message_retention_period": 60}
+    assert client.call("GET", "/queues") == [put]
+
+
+def test_update_queue_new_name_keeps_messages_and_bindings(client: Client) -> None:
+    queue, binding = create_queue(client), [{"name": "Q", "type": "queue", "queue_name": "mails"}]
+    client.upload("/workers/scripts/a", bindings=binding)
+    push(client, queue, 1)
+    renamed = client.call("PATCH", queue, json={"queue_name": "letters"})
+    assert (renamed["queue_name"], renamed["producers"]) == ("letters", [{"type": "worker", "script": "a"}])
+    assert client.call("GET", "/workers/scripts/a/bindings") == [{**binding[0], "queue_name": "letters"}]
+    assert len(pull(client, queue)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"queue_name": "orders"}, (409, 11009)),
+        ({"queue_name": ""}, (400, 10026)),
+        ({"queue_name": "letters", "settings": {"delivery_delay": -1}}, (400, 10207)),
+    ],
+)
+def test_update_queue_invalid_body_changes_nothing(client: Client, body: Any, expected: tuple[int, int]) -> None:
+    queue, _other = create_queue(client), create_queue(client, "orders")
+    before = client.call("GET", queue)
+    assert [client.error(method, queue, json=body) for method in ("PATCH", "PUT")] == [expected] * 2
+    assert client.call("GET", queue) == before
+    assert client.error("PATCH", "/queues/none", json={}) == (404, 11000)
+
+
+def test_pull_paused_queue_is_refused_until_delivery_resumes(client: Client) -> None:
+    queue = create_queue(client)
+    client.call("PATCH", queue, json={"settings": {"delivery_paused": True}})
+    push(client, queue, 1)
+    assert client.error("POST", f"{queue}/messages/pull", json={}) == (409, 10252)
+    client.call("PATCH", queue, json={"settings": {"delivery_paused": False}})
+    assert len(pull(client, queue)) == 1
 
 
 def test_get_queue_lists_producer_workers(client: Client) -> None:

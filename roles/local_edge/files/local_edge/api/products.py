@@ -55,6 +55,14 @@ class Product:
             raise ApiError(*self.not_found)
         return row
 
+    def exists(self, request: ApiRequest, name: str) -> bool:
+        """Whether an object of this name exists."""
+        return bool(
+            request.store.one(
+                "select 1 from products where account = ? and kind = ? and name = ?", request.account, self.kind, name
+            )
+        )
+
     async def list_objects(self, request: ApiRequest) -> ApiResponse:
         rows = request.store.all(
             "select * from products where account = ? and kind = ? order by name", request.account, self.kind
@@ -67,9 +75,7 @@ class Product:
         name = body.get(self.name)
         if not isinstance(name, str) or not name:
             raise bad_body(f"`{self.name}` must be a string")
-        if request.store.one(
-            "select 1 from products where account = ? and kind = ? and name = ?", request.account, self.kind, name
-        ):
+        if self.exists(request, name):
             raise ApiError(*self.already_exists)
         ident = name if self.ident is None else str(uuid.uuid4())
         spec = {key: without_credentials(value) for key, value in body.items() if key not in (self.name, *CREDENTIALS)}

@@ -12,12 +12,22 @@ from typing import Any
 
 from local_edge.api.products import Product
 from local_edge.api.request import ApiRequest, ApiResponse, Handler
-from local_edge.errors import ApiError, invalid
-from local_edge.model import queues
+from local_edge.errors import ApiError, bad_body, invalid
+from local_edge.invalidation import Invalidation
+from local_edge.model import queues, scripts
 from local_edge.model.queues import Message, Metrics, Queue
+from local_edge.store import now
 
 #: Defaults of a pull: number of messages, and lease in milliseconds with its maximum.
 BATCH, LEASE, MAX_LEASE = 5, 30_000, 12 * 60 * 60 * 1000
+SELECT_BOUND_SCRIPTS = (
+    "select * from scripts where account = ? and id in"
+    " (select script from bindings where type = 'queue' and target = ?)"
+)
+RENAME_IN_BINDING = (
+    "update bindings set target = ?1, spec = json_set(spec, '$.queue_name', ?1) where script = ?2 and"
+    " type = 'queue' and target = ?3"
+)
 
 
 class Queues(Product):
@@ -27,8 +37,12 @@ class Queues(Product):
         bound = [
             {"type": "worker", "script": name} for name in queues.producers(request.store, request.account, row["name"])
         ]
+        found = super().to_api(request, row)
+        spec = json.loads(row["spec"])
         return {
-            **super().to_api(request, row),
+            **found,
+            "settings": queues.all_settings(spec),
+            "modified_on": spec.get("modified_on", found["created_on"]),
             "producers": bound,
             "producers_total_count": len(bound),
             "consumers": [],
@@ -39,6 +53,26 @@ class Queues(Product):
         queues.check_settings(request.json_object().get("settings"))
         return await super().create_object(request)
 
+    async def update_object(self, request: ApiRequest) -> ApiResponse:
+        """Change a queue. PATCH keeps the settings that the body omits, PUT resets them."""
+        row, body = self.find(request), request.json_object()
+        name = body.get(self.name, row["name"])
+        if not isinstance(name, str) or not name:
+            raise bad_body(f"`{self.name}` must be a string")
+        if name != row["name"] and self.exists(request, name):
+            raise ApiError(*self.already_exists)
+        spec = json.loads(row["spec"])
+        kept = spec.get("settings") or {} if request.method == "PATCH" else {}
+        spec |= {"settings": {**kept, **queues.check_settings(body.get("settings"))}, "modified_on": now()}
+        with request.store.write() as db:
+            db.execute(
+                "update products set name = ?, spec = ? where account = ? and kind = ? and id = ?",
+                (name, json.dumps(spec), request.account, self.kind, row["id"]),
+            )
+            rename_in_bindings(request, row["name"], name)
+        request.params["object"] = row["id"]
+        return await self.get_object(request)
+
     async def delete_object(self, request: ApiRequest) -> ApiResponse:
         queues.clear(request.store, self.find(request)["id"])
         return await super().delete_object(request)
@@ -47,6 +81,8 @@ class Queues(Product):
         one = f"{account}/{self.path}/{{object}}"
         return [
             *super().routes(account),
+            ("PUT", one, self.update_object),
+            ("PATCH", one, self.update_object),
             ("GET", f"{one}/metrics", get_metrics),
             ("POST", f"{one}/messages", push),
             ("POST", f"{one}/messages/batch", push_batch),
@@ -67,12 +103,20 @@ QUEUES = Queues(
 )
 
 
+def rename_in_bindings(request: ApiRequest, old: str, new: str) -> None:
+    """Update the name in the bindings to a renamed queue. Call it inside `write()`."""
+    if old == new:
+        return
+    for bound in map(scripts.from_row, request.store.all(SELECT_BOUND_SCRIPTS, request.account, old)):
+        request.store.db.execute(RENAME_IN_BINDING, (new, bound.id, old))
+        request.store.db.execute(
+            "update scripts set version = ? where id = ?", (request.store.next_version(), bound.id)
+        )
+        request.invalidate(Invalidation.worker(bound.key))
+
+
 def malformed(why: str) -> ApiError:
     return ApiError(400, 10208, f"JSON request body is malformed: {why}")
-
-
-def invalid_body(why: str) -> ApiError:
-    return ApiError(400, 10207, f"JSON request body is invalid: {why}")
 
 
 def queue_of(request: ApiRequest) -> Queue:
@@ -83,7 +127,7 @@ def listed(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """Return a list of objects in a body, [] if it is missing. Raise ApiError if it is malformed."""
     value = body.get(name) or []
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise invalid_body(f"`{name}` must be a list of objects")
+        raise queues.invalid_body(f"`{name}` must be a list of objects")
     return value
 
 
@@ -93,7 +137,7 @@ def message_of(raw: Mapping[str, Any]) -> Message:
     if kind not in ("text", "json"):
         raise ApiError(400, 10203, f"Invalid message metadata: content type {kind!r} must be text or json")
     if "body" not in raw or (kind == "text" and not isinstance(raw["body"], str)):
-        raise invalid_body("a message must have a `body`, a string if its `content_type` is text")
+        raise queues.invalid_body("a message must have a `body`, a string if its `content_type` is text")
     text = raw["body"] if kind == "text" else json.dumps(raw["body"], separators=(",", ":"), ensure_ascii=False)
     return Message(text.encode(), kind, "api", raw.get("delay_seconds"))
 
@@ -128,7 +172,7 @@ async def pull(request: ApiRequest) -> ApiResponse:
     count, lease = body.get("batch_size", BATCH), body.get("visibility_timeout_ms", LEASE)
     for name, value, high in (("batch_size", count, queues.MAX_COUNT), ("visibility_timeout_ms", lease, MAX_LEASE)):
         if not queues.is_whole(value, 1, high):
-            raise invalid_body(f"`{name}` must be an integer from 1 to {high}, not {value!r}")
+            raise queues.invalid_body(f"`{name}` must be an integer from 1 to {high}, not {value!r}")
     messages = [pulled(row) for row in queues.pull(request.store, queue, count, lease)]
     metadata = response_metadata(request, queue)
     return ApiResponse(
@@ -155,7 +199,7 @@ async def ack(request: ApiRequest) -> ApiResponse:
     queue, body = queue_of(request), request.json_object(malformed)
     done, again = listed(body, "acks"), listed(body, "retries")
     if not all(isinstance(one.get("lease_id"), str) for one in (*done, *again)):
-        raise invalid_body("each of `acks` and `retries` must have the `lease_id` from a pull")
+        raise queues.invalid_body("each of `acks` and `retries` must have the `lease_id` from a pull")
     delays = {one["lease_id"]: one.get("delay_seconds", 0) for one in again}
     for delay in delays.values():
         queues.check_delay(delay, 10203, "message metadata")

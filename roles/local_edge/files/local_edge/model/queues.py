@@ -20,8 +20,14 @@ CONTENT_TYPES = ("text", "bytes", "json", "v8")
 MAX_MESSAGE, MAX_BATCH, MAX_COUNT = 128_000, 256_000, 100
 #: In seconds: one day, four days, two weeks.
 MAX_DELAY, RETENTION, MAX_RETENTION = 86_400, 345_600, 1_209_600
-#: The settings of a queue, with their limits in seconds.
-SETTINGS: Mapping[str, tuple[int, int]] = {
+#: The settings of a new queue.
+DEFAULTS: Mapping[str, Any] = {
+    "delivery_delay": 0,
+    "delivery_paused": False,
+    "message_retention_period": RETENTION,
+}
+#: The limits of settings in seconds.
+LIMITS: Mapping[str, tuple[int, int]] = {
     "delivery_delay": (0, MAX_DELAY),
     "message_retention_period": (60, MAX_RETENTION),
 }
@@ -29,11 +35,12 @@ SETTINGS: Mapping[str, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue. `delay` and `retention` are in seconds."""
+    """A queue. `delay` and `retention` are in seconds. The messages of a `paused` queue cannot be pulled."""
 
     id: str
     delay: int
     retention: int
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,29 +78,38 @@ def find(store: Store, account: str, ident: str) -> Queue:
     )
     if row is None:
         raise missing()
-    settings = json.loads(row["spec"]).get("settings") or {}
-    return Queue(row["id"], settings.get("delivery_delay", 0), settings.get("message_retention_period", RETENTION))
+    settings = all_settings(json.loads(row["spec"]))
+    return Queue(
+        row["id"], settings["delivery_delay"], settings["message_retention_period"], settings["delivery_paused"]
+    )
 
 
-def check_settings(settings: Any) -> None:
-    """Raise ApiError for settings that the local edge does not support."""
+def all_settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a stored queue, with defaults."""
+    return {**DEFAULTS, **(spec.get("settings") or {})}
+
+
+def check_settings(settings: Any) -> dict[str, Any]:
+    """Return the settings in a body, {} if they are missing. Raise ApiError for invalid or unsupported ones."""
     if settings is not None and not isinstance(settings, dict):
-        raise ApiError(400, 10207, "JSON request body is invalid: `settings` must be an object")
+        raise invalid_body("`settings` must be an object")
     for name, value in (settings or {}).items():
-        if name not in SETTINGS:
-            raise ApiError(
-                400,
-                10207,
-                f"JSON request body is invalid: the local edge does not support the queue setting {name!r}. Supported "
-                f"settings: {', '.join(SETTINGS)}.",
+        if name not in DEFAULTS:
+            raise invalid_body(
+                f"the local edge does not support the queue setting {name!r}. Supported settings:"
+                f" {', '.join(DEFAULTS)}."
             )
-        low, high = SETTINGS[name]
-        if not is_whole(value, low, high):
-            raise ApiError(
-                400,
-                10207,
-                f"JSON request body is invalid: `{name}` is {value!r} but must be a whole number from {low} to {high}",
-            )
+        if name not in LIMITS:
+            if not isinstance(value, bool):
+                raise invalid_body(f"`{name}` is {value!r} but must be true or false")
+        elif not is_whole(value, *LIMITS[name]):
+            low, high = LIMITS[name]
+            raise invalid_body(f"`{name}` is {value!r} but must be a whole number from {low} to {high}")
+    return settings or {}
+
+
+def invalid_body(why: str) -> ApiError:
+    return ApiError(400, 10207, f"JSON request body is invalid: {why}")
 
 
 def is_whole(value: Any, low: int, high: int) -> bool:
@@ -158,6 +174,8 @@ def pull(store: Store, queue: Queue, count: int, lease: int) -> list[Any]:
 
     A message becomes available again at the end of its lease, unless it is acknowledged.
     """
+    if queue.paused:
+        raise ApiError(409, 10252, "queue_delivery_paused")
     now = clock()
     with store.write() as db:
         rows = store.all(
