@@ -20,7 +20,7 @@ from ._renamed import add_new_names
 NON_EMPTY_OPTIONS = (
     *("api_token", "api_key", "email", "account_id", "api_url", "fingerprint_key", "owner"),
     *("name", "dispatch_namespace", "pattern", "hostname", "workers_file"),
-    *("id", "title", "namespace_id", "zone", "zone_id", "new_name"),
+    *("id", "title", "namespace_id", "zone", "zone_id", "new_name", "queue_name"),
 )
 
 

@@ -276,6 +276,22 @@ INVALID = [
     ("custom_hostname", {**SHOP, "ssl": {"wildcard": True}}, "ssl: the certificate of .* needs a validation method"),
     ("custom_hostname", {**SHOP, "ssl": {"method": "dns"}}, "must be one of: http, txt, email"),
     ("custom_hostname", {**SHOP, "wait_for": "Godot"}, "must be one of: validation_records, active"),
+    (
+        "queue",
+        {"queue_name": "a", "settings": {"delivery_delay": 43_201}},
+        "settings: delivery_delay is 43201. Set 0 to 43200 seconds",
+    ),
+    ("queue", {"queue_name": "a", "settings": {"delivery_delay": -1}}, "settings: delivery_delay is -1. Set 0 to"),
+    (
+        "queue",
+        {"name": "a", "settings": {"message_retention_period": 59}},
+        "message_retention_period is 59. Set 60 to 1209600",
+    ),
+    ("queue", {"name": "a", "settings": {"message_retention_period": 1_209_601}}, "Set 60 to 1209600 seconds"),
+    ("queue", {"name": "a", "settings": {"delivery_paused": "maybe"}}, "delivery_paused"),
+    ("queue", {"name": "a", "settings": {"dead_letter_queue": "b"}}, "dead_letter_queue"),
+    ("queue", {"queue_name": ""}, "queue_name is empty"),
+    ("queue", {"name": "a", "new_name": ""}, "new_name is empty"),
     ("api", {"path": "/accounts", "method": "POST", "paginate": True}, "paginate: POST requests have no pages"),
 ]
 
@@ -318,6 +334,27 @@ def test_kv_namespace_with_keys_is_deleted_only_with_force(run: Runner) -> None:
     run.ok("kv_entries", title="x", entries=[{"key": "a", "value": "b"}])
     assert "still contains keys. Set force: true" in run.refused("kv_namespace", title="x", state="absent")
     assert run.ok("kv_namespace", title="x", state="absent", force=True)["changed"]
+
+
+def test_queue_with_producers_is_deleted_only_with_force(run: Runner) -> None:
+    run.ok("queue", queue_name="orders")
+    bindings = [{"name": "ORDERS", "type": "queue", "queue_name": "orders"}]
+    run.ok("worker", name="shop", content=CODE, compatibility_date="2026-11-01", bindings=bindings)
+    assert "still has 1 producers. Remove them first" in run.refused("queue", queue_name="orders", state="absent")
+    assert "set force: true" in run.refused("queue", check=True, queue_name="orders", state="absent")
+    assert run.ok("queue", queue_name="orders", state="absent", force=True)["queue"] is None
+
+
+def test_queue_renamed_to_existing_name_is_refused(run: Runner) -> None:
+    for name in ("a", "b"):
+        run.ok("queue", queue_name=name)
+    assert "because 'b' already exists" in run.refused("queue", queue_name="a", new_name="b")
+
+
+def test_queue_invalid_settings_send_no_request(run: Runner, edge: Edge) -> None:
+    edge.clear()
+    run.refused("queue", queue_name="a", settings={"delivery_delay": 43_201})
+    assert edge.requests() == []
 
 
 def test_worker_route_of_other_worker_needs_take_over(run: Runner) -> None:

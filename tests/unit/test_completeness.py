@@ -48,6 +48,7 @@ PERMISSIONS = {  # the token permission of each family of endpoints
     "hostname": "SSL and Certificates:Edit",
     "kv": "Workers KV Storage:Edit",
     "namespace": "Workers Scripts:Edit",
+    "queue": "Workers Scripts:Edit",
     "route": "Workers Routes:Edit",
     "script": "Workers Scripts:Edit",
     "zone": "Zone:Read",

@@ -80,6 +80,12 @@ INFOS = {
         filters=({"title": "Metadata"},),
         unmatched=({"title": "metadata"}, {"id": "f" * 32}, {"id": "f" * 32, "title": "Metadata"}),
     ),
+    "queue_info": Case(
+        resource="queue",
+        second={"queue_name": "second"},
+        filters=({"queue_name": "orders"}, {"name": "orders"}),
+        unmatched=({"queue_name": "Orders"},),
+    ),
     "kv_entries_info": Case(
         resource="kv_entries",
         first={"entries": [{"key": "a/b", "value": {"x": 1}, "metadata": {"m": 1}}]},
@@ -211,7 +217,9 @@ def create_object(run: Runner, case: Case, options: Options) -> list[Options]:
 def by_name(items: list[Options]) -> list[Options]:
     return sorted(
         items,
-        key=lambda item: [str(item.get(key)) for key in ("name", "worker", "title", "key", "pattern", "hostname")],
+        key=lambda item: [
+            str(item.get(key)) for key in ("name", "queue_name", "worker", "title", "key", "pattern", "hostname")
+        ],
     )
 
 

@@ -57,7 +57,18 @@ class Case:
 
     @property
     def identity(self) -> Options:
-        names = ("name", "dispatch_namespace", "title", "pattern", "type", "hostname", "zone", "owner", "routing_kv")
+        names = (
+            "name",
+            "queue_name",
+            "dispatch_namespace",
+            "title",
+            "pattern",
+            "type",
+            "hostname",
+            "zone",
+            "owner",
+            "routing_kv",
+        )
         schedule = ("worker",) if "crons" in self.create else ()
         return {key: self.create[key] for key in (*names, *schedule) if key in self.create}
 
@@ -94,6 +105,19 @@ CASES = {
         null=({"trusted_workers": None}, "trusted_workers", False),
     ),
     "kv_namespace": Case(create={"title": "Metadata"}, change={"title": "Metadata"}),
+    "queue": Case(
+        create={"queue_name": "orders", "settings": {"delivery_delay": 60, "message_retention_period": 3600}},
+        change={"queue_name": "orders", "settings": {"delivery_delay": 0, "delivery_paused": True}},
+        silent=(
+            "settings",
+            {"delivery_delay": 0, "delivery_paused": True, "message_retention_period": 3600},
+        ),
+        null=(
+            {"settings": {"delivery_paused": None, "message_retention_period": None}},
+            "settings",
+            {"delivery_delay": 0, "delivery_paused": False, "message_retention_period": 345_600},
+        ),
+    ),
     "kv_entries": Case(
         needs=[KV],
         create={
@@ -408,7 +432,7 @@ def test_resource_with_any_api_behavior_converges(run: Runner, edge: Edge, name:
 
 
 @pytest.mark.parametrize(
-    "name", ["dispatch_namespace", "kv_namespace", "worker_route", "dns_record", "custom_hostname"]
+    "name", ["dispatch_namespace", "kv_namespace", "queue", "worker_route", "dns_record", "custom_hostname"]
 )
 def test_resource_failed_post_is_not_repeated(run: Runner, edge: Edge, name: str) -> None:
     case = prepare_case(run, name)

@@ -21,6 +21,7 @@ PRODUCTS = (
     ("domain", re.compile(r"/workers/domains")),
     ("script", re.compile(r"/workers/(dispatch/namespaces/[^/]+/)?scripts")),
     ("namespace", re.compile(r"/workers/dispatch/namespaces")),
+    ("queue", re.compile(r"^/accounts/[^/]+/queues")),
     ("hostname", re.compile(r"/custom_hostnames")),
     ("dns", re.compile(r"/dns_records")),
     ("zone", re.compile(r"^/zones")),
@@ -95,7 +96,8 @@ HINTS = {
     " database_id.",
     ("script", 10182): "A secrets_store_secret binding refers to a store that does not exist. Create it first, or"
     " correct store_id.",
-    ("script", 11000): "A queue binding refers to a queue that does not exist. Create it first, or correct queue_name.",
+    ("script", 11000): "A queue binding refers to a queue that does not exist. Create it first, with"
+    " tenantry.cloudflare_workers.queue, or correct queue_name.",
     ("script", 100143): "An mtls_certificate binding refers to a certificate that does not exist. Upload it first, or"
     " correct certificate_id.",
     ("script", 100324): "Correct the file _headers or _redirects, or the suboption of assets that the message names.",
@@ -119,6 +121,7 @@ HINTS = {
     ("hostname", 1406): "Run again to find and adopt the custom hostname. If it is being deleted, or belongs to another"
     " zone, wait until it is removed there.",
     ("hostname", 1421): "Create the record of the origin first, with tenantry.cloudflare_workers.dns_record.",
+    ("queue", 11009): "Run again to find and adopt the queue.",
     ("kv", 10014): "A KV namespace with that title exists. Run again to find and adopt it.",
     ("kv", 10052): "A Worker is bound to the KV namespace. Remove the Worker or its binding first.",
 }
