@@ -337,8 +337,8 @@ def test_module_identifying_option_cannot_be_empty(run: Runner, module: str, val
     options: Options = CASES[module].create if module in CASES else INFOS[module].scope
     results = {option: run(module, check=True, **{**options, option: value}) for option in identifying_options(module)}
     require(
-        f"plugins/module_utils/_arguments.py: add {option} to NON_EMPTY_OPTIONS. {module} accepts {value!r} and then acts"
-        " on other objects."
+        f"plugins/module_utils/_arguments.py: add {option} to NON_EMPTY_OPTIONS. {module} accepts {value!r} and"
+        " then acts on other objects."
         for option, result in results.items()
         if not result.get("failed") or not re.search(rf"\b{option}\b", result["msg"])
     )

@@ -233,7 +233,7 @@ def test_fleet_vanished_namespace_aborts(run: Runner, edge: Edge) -> None:
     result = run("namespaced_workers", **FLEET, workers=tenants(40), concurrency=2)
     assert (
         result["failed"]
-        and "the others would fail of the same error" in result["msg"]
+        and "the others would fail with the same error" in result["msg"]
         and "Create the dispatch namespace first" in result["msg"]
     )
     assert len(edge.writes()) < 20

@@ -4,8 +4,8 @@
 
 """The laws of resources. test_completeness.py fails for a resource class without a case here.
 
-Each of create, change and delete runs as check, apply, check, apply. The prediction equals the result, except for values that
-only the server can fill in.
+Each of create, change and delete runs as check, apply, check, apply. The prediction equals the result, except for
+values that only the server can fill in.
 """
 
 from __future__ import annotations

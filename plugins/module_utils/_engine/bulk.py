@@ -12,8 +12,8 @@ from __future__ import annotations
 import typing as t
 from abc import abstractmethod
 
-from .._cloudflare.errors import CloudflareError
-from .bulk_member import BulkMember, FailedMember, PlannedMember, concerns_all, planned
+from .._cloudflare.errors import ApiError, CloudflareError, ConnectError
+from .bulk_member import BulkMember, FailedMember, PlannedMember, planned
 from .bulk_run import BulkRun
 from .converge import ModuleResult, RunOptions, build_diffs
 from .fields import OptionSpec
@@ -67,6 +67,10 @@ class BulkResource(Convergible):
     def build_resource(self, name: str, state: str) -> ApiObject:
         """Return one object. Raises CloudflareError if its declaration is invalid."""
 
+    def concerns_all(self, error: CloudflareError) -> bool:
+        """Whether all other members would fail with the same error, so that the run stops."""
+        return isinstance(error, ConnectError) or (isinstance(error, ApiError) and error.is_account_wide)
+
     def linked_resource(self, members: t.Sequence[BulkMember]) -> ApiObject | None:
         """Return the object kept in sync with these members: written after they are, removed before them.
 
@@ -113,7 +117,7 @@ class BulkResource(Convergible):
             resource = self.build_resource(name, state)
             return PlannedMember(name, resource, resource.plan(resource.observe()))
         except CloudflareError as error:
-            if concerns_all(error):
+            if self.concerns_all(error):
                 raise
             return FailedMember(name, str(error))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._cloudflare.errors import ApiError, CloudflareError, ConnectError
 from .fields import Attributes
 from .plan import Plan
 from .resource import ApiObject
@@ -70,8 +69,3 @@ BulkMember: t.TypeAlias = "PlannedMember | FailedMember"
 def planned(members: t.Iterable[BulkMember]) -> list[PlannedMember]:
     """Return the members that could be planned."""
     return [member for member in members if isinstance(member, PlannedMember)]
-
-
-def concerns_all(error: CloudflareError) -> bool:
-    """Whether every other member would fail of the same error, so that going on is pointless."""
-    return isinstance(error, ConnectError) or (isinstance(error, ApiError) and error.is_account_wide)

@@ -10,7 +10,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from .._cloudflare.errors import AmbiguousResult, CloudflareError
-from .bulk_member import BulkMember, PlannedMember, concerns_all
+from .bulk_member import BulkMember, PlannedMember
 from .converge import RunOptions, apply
 from .plan import Step
 from .progress import Progress
@@ -90,7 +90,7 @@ class BulkRun:
         except AmbiguousResult:
             is_ambiguous = True
         except CloudflareError as error:
-            if concerns_all(error):
+            if self._bulk.concerns_all(error):
                 self._fail(pending[0], error)
             return
         unsettled = self._wait_until_settled(pending)
@@ -126,8 +126,8 @@ class BulkRun:
     def _fail(self, member: PlannedMember, error: CloudflareError) -> None:
         member.failure = str(error)
         self._count_failure()
-        if concerns_all(error):
-            self.abort("the others would fail of the same error")
+        if self._bulk.concerns_all(error):
+            self.abort("the others would fail with the same error")
 
     def _count_failure(self) -> None:
         self._failures += 1

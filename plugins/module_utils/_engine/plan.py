@@ -19,8 +19,8 @@ if t.TYPE_CHECKING:
 class Step:
     """One write, as the plan prints it and a run sends it.
 
-    ``request`` builds the arguments of ``Client.write`` when the step is sent, which keeps a plan of many uploads small.
-    ``on_response`` reads the response, and may raise.
+    ``request`` builds the arguments of ``Client.write`` when the step is sent, which keeps a plan of many uploads
+    small. ``on_response`` reads the response, and may raise.
     """
 
     method: str

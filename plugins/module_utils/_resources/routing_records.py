@@ -27,8 +27,8 @@ class RoutingRecords(Resource):
     """The records of one owner, and the owner's ledger.
 
     ``user_params`` holds ``records`` (host name -> Worker), ``workers`` (their other records are deleted, except
-    those of ``declared_hosts``), ``ledger`` (a callable that returns the ledger's value once the Workers are written) and
-    ``ledger_unchanged``. With ``state: absent`` all records of the owner are deleted.
+    those of ``declared_hosts``), ``ledger`` (a callable that returns the ledger's value once the Workers are written)
+    and ``ledger_unchanged``. With ``state: absent`` all records of the owner are deleted.
     """
 
     name = "routing_kv"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._cloudflare.errors import CloudflareError
+from .._cloudflare.errors import CloudflareError, ConnectError
 from .._engine.bulk import BulkResource, InvalidElement
 from .._engine.resource import Resource
 from .worker_route import WorkerRoute, normalize_pattern
@@ -102,6 +102,10 @@ class WorkerRoutes(BulkResource):
 
     def names(self) -> t.Iterable[str]:
         return self._routes
+
+    def concerns_all(self, error: CloudflareError) -> bool:
+        """Whether all zones are concerned. A token without access to one zone can have access to others."""
+        return isinstance(error, ConnectError)
 
     def build_resource(self, name: str, state: str) -> Resource:
         given = self._routes[name]
