@@ -1,4 +1,4 @@
-# `make help` lists the targets. What they install and leave lies in .venv and .cache.
+# `make help` lists the targets. They install and write only into .venv and .cache.
 PYTHON    ?= python3
 API_PORT  ?= 8788
 HTTP_PORT ?= 8787
@@ -25,7 +25,7 @@ copy    = rm -rf $(1); mkdir -p $(1); $(sources) | tar --create --null --files-f
 tools   = PATH="$(CURDIR)/$(BIN):$$PATH"
 pip     = $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
 
-# A stamp bears the digest of what it stands for: another branch, clone or Python is never mistaken for what is installed.
+# Names of stamp files contain a digest of their inputs, so another branch, clone or Python is installed again.
 digest = $(shell { $(1); } 2>/dev/null | sha256sum | head -c 12 || true)
 RUN    := .venv/run-$(call digest,pwd; $(PYTHON) -c 'import sys; print(sys.executable, sys.version)'; cat requirements/run.txt)
 TEST   := .venv/test-$(call digest,cat requirements/test.txt)
@@ -35,47 +35,47 @@ BUILT  := .cache/built-$(call digest,$(sources) -- . ':!tests' | xargs -0 sha256
 ##@ Use
 
 .PHONY: help install edge probe demo logs down clean
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(RUN) $(BUILT) ## ansible-playbook in .venv/bin, and the collection as its users have it in .cache/collections
+install: $(RUN) $(BUILT) ## install ansible-playbook into .venv/bin, and the built collection into .cache/collections
 
-edge: install ## start the local edge; .cache/edge/env says how to reach it
+edge: install ## start the local edge; .cache/edge/env sets its address and token
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' $(behaviors)
 
 probe: $(RUN) ## detect undocumented behavior with a real account, for the next make edge; CONFIRM=yes skips the confirmation
 	@PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m local_edge probe --write $(PROBED) \
 		$(if $(filter yes,$(CONFIRM)),--yes) $(if $(ZONE),--zone $(ZONE)) $(OPTIONS)
 
-demo: edge ## run the quickstart on the local edge, and visit what it made
+demo: edge ## run the quickstart on the local edge, and request its pages
 	@source .cache/edge/env
 	PATH="$(CURDIR)/.cache/edge/bin:$$PATH" $(BIN)/ansible-playbook examples/quickstart/site.yml
 	$(PYTHON) tests/tools/visit.py $(HTTP_PORT) {customer-a,customer-b,nobody}.platform.localhost
 
-logs: ## what Workers say, as they say it; TENANT=NAME shows one alone
+logs: ## follow the logs of Workers; TENANT=NAME shows one alone
 	@source .cache/edge/env
 	PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m local_edge logs --api 127.0.0.1:$(API_PORT) --follow $(if $(TENANT),--worker $(TENANT))
 
-down: ## stop the edge; its data stay
+down: ## stop the edge, and keep its data
 	@PYTHONPATH=roles/local_edge/files PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m local_edge stop --api 127.0.0.1:$(API_PORT)
 
-clean: down ## stop the edge, and wipe its data and all that was installed here
+clean: down ## stop the edge, and delete its data and everything installed here
 	@rm -rf .venv .cache
 
 ##@ Check
 
 CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs slow sanity package integration contract
 .PHONY: test lint bench soak $(CHECKS)
-test: ## all checks, and a line that counts them
+test: ## run all checks and count them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
-unit: $(TEST) $(LIVE) ## the tests of the inner loop, under half a minute
+unit: $(TEST) $(LIVE) ## fast tests, in less than half a minute
 	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest --numprocesses auto -m 'not slow' tests/unit
 
-slow: $(TEST) $(LIVE) ## the slow unit tests: exhaustive combinations
+slow: $(TEST) $(LIVE) ## slow unit tests: exhaustive combinations
 	@ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" $(BIN)/pytest --numprocesses auto -m slow tests/unit
 
-lint: $(filter lint-%,$(CHECKS)) ## the checks whose names begin so
+lint: $(filter lint-%,$(CHECKS)) ## all lint- targets
 
 lint-types: $(TEST) $(LIVE) ## mypy
 	@cd .cache/live
@@ -95,7 +95,7 @@ lint-changelog: $(TEST) ## antsibull-changelog
 lint-docs: $(TEST) ## antsibull-docs
 	@$(call copy,.cache/docs/$(FOLDER))
 	cd .cache/docs/$(FOLDER)
-	# It writes a log into the home directory.
+	# antsibull-docs writes a log into the home directory.
 	HOME="$(CURDIR)/.cache" $(tools) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 
 sanity: $(TEST) ## ansible-test sanity
@@ -109,19 +109,19 @@ sanity: $(TEST) ## ansible-test sanity
 	git init --quiet # or ansible-test takes the tree around it, which ignores .cache
 	$(tools) ansible-test sanity --color no --python $$($(tools) python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-package: install ## the artifact is what was built
+package: install ## verify the installed collection against its artifact
 	@find .cache/collections -name __pycache__ -prune -exec rm -r {} + # left by plays
 	$(BIN)/ansible-galaxy collection verify --offline $(NAME)
 
-integration: $(TEST) install ## the tests that need a local edge with workerd
+integration: $(TEST) install ## tests with a local edge on workerd
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/integration
 
-contract: $(TEST) install $(CLIENT) ## foreign clients, unchanged, on the local edge
+contract: $(TEST) install $(CLIENT) ## wrangler, alchemy and SDKs, unchanged, with the local edge
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/contract
 
-bench: $(TEST) install $(CLIENT) ## what an item of a loop, an upload, each hop of a request, tenants and fleets cost; ONLY=fleets OPTIONS='--most 100'
+bench: $(TEST) install $(CLIENT) ## measure loops, uploads, requests, tenants and fleets; ONLY=fleets OPTIONS='--most 100'
 	@$(if $(ONLY),,$(call need,wrk))
 	$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
 	for each in $(or $(ONLY),loop uploads traffic tenants fleets); do
@@ -129,14 +129,14 @@ bench: $(TEST) install $(CLIENT) ## what an item of a loop, an upload, each hop 
 			$(BIN)/python tests/bench/$$each.py $(OPTIONS)
 	done
 
-soak: $(TEST) install ## an hour of traffic while tenants come, change and go; MINUTES=5 and RATE=100 requests a second
+soak: $(TEST) install ## an hour of traffic while tenants are created, changed and deleted; MINUTES=5 and RATE=100 requests a second
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
 	LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" $(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
 
 ##@ Maintain
 
 .PHONY: lock changelog diagrams
-lock: ## lock anew what the .in files ask for
+lock: ## update the locked versions of all .in files and of npm
 	@$(PYTHON) -m venv .cache/uv
 	.cache/uv/bin/pip install -qq uv
 	lock() { .cache/uv/bin/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-header --no-annotate "$$@"; }
@@ -148,13 +148,13 @@ lock: ## lock anew what the .in files ask for
 	cd tests/contract
 	$(tools) npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
-changelog: $(TEST) install ## write the release that galaxy.yml names from changelogs/fragments
+changelog: $(TEST) install ## write the changelog of the version in galaxy.yml from changelogs/fragments
 	@$(tools) antsibull-changelog release --reload-plugins --refresh --update-existing
 
 diagrams: ## draw the diagrams of the documentation
 	@$(PYTHON) docs/diagrams/draw.py
 
-# What the targets stand on
+# Prerequisites of the targets
 
 edge = { "local_edge_api_port": $(API_PORT), "local_edge_http_port": $(HTTP_PORT), "local_edge_install_dir": "$(CURDIR)/.cache/edge", \
 	"local_edge_data_dir": "$(CURDIR)/.cache/edge/data", "local_edge_env_file": "$(CURDIR)/.cache/edge/env" }
@@ -196,7 +196,7 @@ $(BUILT): $(RUN)
 	$(BIN)/ansible-galaxy collection install --offline --force -p .cache/collections .cache/artifact/*.tar.gz
 	touch $@
 
-# This very tree, under the name by which Python imports it.
+# This checkout, under the name by which Python imports it.
 $(LIVE):
 	@mkdir -p $(@D)
 	ln -sfn ../../../.. $@

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the unit tests share: a control plane in this process, and modules run against it."""
+"""Fixtures of the unit tests: a control plane in this process, and modules that run against it."""
 
 from __future__ import annotations
 
@@ -56,3 +56,12 @@ def run(edge: Edge) -> Runner:
     from harness import Runner
 
     return Runner(edge)
+
+
+@pytest.fixture
+def workers_of_account(run: Runner) -> None:
+    """Two Workers of the account: router and other."""
+    from tenant import CODE
+
+    for name in ("router", "other"):
+        run.ok("worker", name=name, content=CODE, compatibility_date="2026-11-01")

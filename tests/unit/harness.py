@@ -48,3 +48,11 @@ class Runner:
         assert "bug" not in result["msg"], result
         assert self.edge.writes() == []
         return str(result["msg"])
+
+
+def count_requests(run: Runner, edge: Edge, module: str, **options: t.Any) -> tuple[int, int]:
+    """Run a module, and count its reads and its writes."""
+    edge.clear()
+    run.ok(module, **options)
+    writes = len(edge.writes())
+    return len(edge.requests()) - writes, writes

@@ -39,7 +39,7 @@ def renew_fingerprint_tag(run: Runner) -> None:
 
 
 def change_externally(run: Runner, edge: Edge) -> None:
-    """Change a variable, as somebody does in the dashboard."""
+    """Change a variable, as a user does in the dashboard."""
     path = f"{edge.api}/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts/a/settings"
     files = {"settings": (None, json.dumps(EXTERNAL_CHANGE), "application/json")}
     requests.patch(path, files=files, headers={"Authorization": f"Bearer {edge.token}"}, timeout=10).raise_for_status()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Settings and migrations of a Worker: each can be set, kept, changed alone and removed, without an upload."""
+"""Settings and migrations of a Worker: each can be set, left alone, changed and removed without an upload."""
 
 from __future__ import annotations
 

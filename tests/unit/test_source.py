@@ -117,7 +117,7 @@ def write_files(root: pathlib.Path, contents: t.Mapping[str, str | bytes]) -> st
 def test_source_digest_is_stable_across_releases(
     entrypoint: pathlib.Path, options: dict[str, t.Any], source_digest: str
 ) -> None:
-    """These digests are in the tags of Workers that are out there: one that changes uploads them all anew."""
+    """These digests are in the tags of existing Workers. If one changes, all of them are uploaded again."""
     write_files(entrypoint.parent, {"router.js": CODE, "folder/index.js": CODE, "folder/lib/a.txt": "a"})
     source_options = {
         **options,

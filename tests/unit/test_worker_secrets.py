@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""Secrets by themselves: of Workers that others upload, with values nobody can read back."""
+"""Secrets of Workers that another client uploads. Their values cannot be read back."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Workers: what changes them, what a change costs, what is never lost, and what nobody gets to see."""
+"""Workers: changes, their requests, and the values that are kept and hidden."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fleets on bad days: ledgers that are wrong, others who meddle, records that cannot be written."""
+"""Fleets in unusual conditions: invalid ledgers, external changes, records that cannot be written."""
 
 from __future__ import annotations
 
