@@ -54,7 +54,7 @@ def parse_entry(entry: t.Mapping[str, t.Any]) -> Attributes:
     if not key or key in (".", "..") or len(key.encode()) > SIZE_LIMITS["key"]:
         raise CloudflareError(f"entries: {key[:40]!r} cannot be a key: 1 to {SIZE_LIMITS['key']} bytes, not . or ..")
     if ttl is not None and entry.get("expiration") is not None:
-        raise CloudflareError(f"entries: {key!r} has both expiration and expiration_ttl: give one of them.")
+        raise CloudflareError(f"entries: {key!r} has both expiration and expiration_ttl: set only one of them.")
     if ttl is not None and ttl < MIN_TTL:
         raise CloudflareError(
             f"entries: expiration_ttl of {key!r} is {ttl}: give at least {MIN_TTL} seconds, or null for no end."

@@ -114,7 +114,7 @@ class WorkerRoutes(BulkResource):
         for option in ZONE_OPTIONS:
             if option in given and not given[option]:
                 raise CloudflareError(
-                    f"{option} is {'null' if given[option] is None else 'empty'}: give it a value, or leave it out."
+                    f"{option} is {'null' if given[option] is None else 'empty'}: set a value, or omit it."
                 )
         return WorkerRoute(self.client, given, {"take_over": self.options["take_over"], **given, "state": state})
 

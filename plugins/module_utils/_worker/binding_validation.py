@@ -62,18 +62,18 @@ def _binding_errors(binding: Params) -> t.Iterator[str]:
             "For a newer type of Cloudflare, set its fields in options, or options: {} for none."
         )
     else:
-        given_options = {
+        set_options = {
             option: value
             for option, value in binding.items()
             if value is not None and option not in ("name", "type", "options")
         }
-        yield from _option_errors(f"{prefix}: type {type_name}", type_of(binding), given_options, raw_options or {})
+        yield from _option_errors(f"{prefix}: type {type_name}", type_of(binding), set_options, raw_options or {})
     if {"name", "type"} & set(raw_options or {}):
         yield f"{prefix}: options contains name or type. Set them next to options instead."
 
 
-def _option_errors(prefix: str, schema: BindingSchema, given_options: Params, raw_options: Params) -> t.Iterator[str]:
-    unexpected = sorted(set(given_options) - set(schema.all_options))
+def _option_errors(prefix: str, schema: BindingSchema, set_options: Params, raw_options: Params) -> t.Iterator[str]:
+    unexpected = sorted(set(set_options) - set(schema.all_options))
     if unexpected:
         yield (
             f"{prefix} does not accept {', '.join(unexpected)}. "
@@ -81,7 +81,7 @@ def _option_errors(prefix: str, schema: BindingSchema, given_options: Params, ra
         )
     user_params = {
         option
-        for option, value in {**given_options, **raw_options}.items()
+        for option, value in {**set_options, **raw_options}.items()
         if value != "" or option in ("text", "json")
     }
     for option in schema.required:
@@ -98,10 +98,10 @@ def _option_errors(prefix: str, schema: BindingSchema, given_options: Params, ra
 def _secret_errors(name: str, value: t.Any) -> t.Iterator[str]:
     hint = "A secret is a string or a key. Encode other values with to_json."
     if isinstance(value, dict):
-        given_options = {option: part for option, part in value.items() if part is not None}
+        set_options = {option: part for option, part in value.items() if part is not None}
         yield from (
             f"{text} {hint}"
-            for text in _option_errors(f"secrets: {name} is a dictionary, and a key", SECRET_KEY, given_options, {})
+            for text in _option_errors(f"secrets: {name} is a dictionary, and a key", SECRET_KEY, set_options, {})
         )
     elif isinstance(value, list):
         yield f"secrets: {name} is a list. {hint}"
