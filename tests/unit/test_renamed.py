@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pathlib
 import subprocess
+import sys
 import typing as t
 
 import pytest
@@ -127,7 +128,7 @@ def test_roles_unknown_variable_fails_in_first_task(tmp_path: pathlib.Path) -> N
     variables = {"platform_namespace": "tenants", "platform_metadata": "Records", "platform_tenant": []}
     variables |= {"local_edge_switches": {}, "local_edge_api_url": "http://127.0.0.1:8788/client/v4"}
     (tmp_path / "variables.yml").write_text(yaml.safe_dump(variables))
-    command = ["ansible-playbook", "-i", "localhost,", "play.yml", "-e", "@variables.yml"]
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "play.yml", "-e", "@variables.yml"]
     output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     first_task = '"msg": "Validate the names of the variables: '
     platform = "platform_metadata: unknown variable. It is now platform_kv_namespace."
