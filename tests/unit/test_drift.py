@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 import typing as t
+from pathlib import Path
 
 import pytest
 import requests
@@ -158,3 +159,20 @@ def test_ledger_of_absent_owner_is_deleted(run: Runner, edge: Edge) -> None:
     assert [key["name"] for key in run.ok("api", path=path)["api"]] == ["tenantry/ledger/mine"]
     run.ok("namespaced_workers", **fleet, state="absent")
     assert run.ok("api", path=path)["api"] == []
+
+
+@pytest.mark.parametrize("file_names", ["yes", "no"])
+@pytest.mark.parametrize("single_module", ["multipart", "bare"])
+@pytest.mark.parametrize("files", [{"index.js": CODE}, {"index.js": CODE, "lib/text.txt": "one"}])
+def test_drift_code_in_every_form_is_recognized(
+    run: Runner, edge: Edge, tmp_path: Path, file_names: str, single_module: str, files: dict[str, str]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    worker = {**WORKER, "name": "b", "content": None, "path": str(tmp_path), "drift_detection": "content"}
+    edge.behaviors.content_file_names, edge.behaviors.single_module_content = file_names, single_module
+    run.ok("namespaced_worker", **worker)
+    assert not run.ok("namespaced_worker", **worker)["changed"]
+    (found,) = run.ok("namespaced_worker_info", **NAMESPACE, name="b", detail="content")["namespaced_workers"]
+    assert [module["name"] for module in found["modules"]] == sorted(files)

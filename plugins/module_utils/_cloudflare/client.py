@@ -47,7 +47,8 @@ CODE_CONFLICT = 10035  # like status 429, it means that the request had no effec
 class ApiResponse:
     """A successful response: ``result`` and ``info`` of the envelope, and the body.
 
-    ``not_found_code`` is the code or status of a "not found" response, else 0.
+    ``not_found_code`` is the code or status of a "not found" response, else 0. ``entrypoint`` names the main module of
+    the code of a Worker.
     """
 
     result: t.Any = None
@@ -55,6 +56,7 @@ class ApiResponse:
     content: bytes = b""
     content_type: str = ""
     not_found_code: int = 0
+    entrypoint: str = ""
 
 
 def join(*parts: str) -> str:
@@ -196,7 +198,8 @@ class Client:
                 )
             code, message = parse_errors(envelope)
         elif response.ok and "text/html" not in content_type:
-            return ApiResponse(envelope, {}, response.content, content_type)
+            entrypoint = response.headers.get("cf-entrypoint", "")
+            return ApiResponse(envelope, {}, response.content, content_type, entrypoint=entrypoint)
         else:
             code = NOT_AN_API_RESPONSE
             message = f"{response.reason or 'unknown error'} (not an API response; check api_url)"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import email.message
 import email.parser
 import email.policy
 import json
@@ -45,19 +46,24 @@ def modules_key(modules: t.Any) -> t.Any:
     return [(module["name"], module["sha256"]) for module in modules or []]
 
 
-def read_modules(content: bytes, content_type: str) -> list[Module]:
-    """Parse a response with the modules of a Worker, sorted by name.
+def read_modules(content: bytes, content_type: str, entrypoint: str = "") -> list[Module]:
+    """Parse a response with the modules of a Worker, sorted by name. Source maps are dropped.
 
-    It is multipart, or the bare code of a Worker without modules. Source maps are dropped.
+    It is multipart, or the bare code of a single module, which ``entrypoint`` names, or of a Worker without modules.
     """
     if not content_type.startswith("multipart/"):
-        return [Module("", content_type.partition(";")[0], content)] if content else []
+        return [Module(entrypoint, content_type.partition(";")[0], content)] if content else []
     # The parser needs the header in front of the body.
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
         b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content
     )
     parts = [
-        Module(str(part.get_filename()), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True)))
+        Module(_module_name(part), part.get_content_type(), t.cast(bytes, part.get_payload(decode=True)))
         for part in message.iter_parts()
     ]
     return sorted((part for part in parts if part.type != SOURCE_MAP), key=lambda part: part.name)
+
+
+def _module_name(part: email.message.EmailMessage) -> str:
+    """Return the name of the module in a part, which need not have a file name."""
+    return part.get_filename() or str(part.get_param("name", "", "content-disposition"))

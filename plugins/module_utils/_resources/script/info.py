@@ -89,6 +89,7 @@ class ScriptInfo(Info):
 
     def _modules(self, name: str) -> Attributes:
         found = self.client.get_or_none(self.path(name, *self.content), headers={"Accept": "*/*"})
-        return (
-            {"modules": [module.summary for module in read_modules(found.content, found.content_type)]} if found else {}
-        )
+        if not found:
+            return {}
+        modules = read_modules(found.content, found.content_type, found.entrypoint)
+        return {"modules": [module.summary for module in modules]}

@@ -31,4 +31,5 @@ def read(client: Client, resolved: Resolved, summary: Snapshot | None, needs_ful
     if "content" not in parts:
         return snapshot
     content = client.call("GET", endpoint.content_path, headers={"Accept": "*/*"})
-    return dataclasses.replace(snapshot, modules=tuple(multipart.read_modules(content.content, content.content_type)))
+    modules = multipart.read_modules(content.content, content.content_type, content.entrypoint)
+    return dataclasses.replace(snapshot, modules=tuple(modules))

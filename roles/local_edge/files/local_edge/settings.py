@@ -112,6 +112,12 @@ class Behaviors:
     )
     max_tag_length: str = behavior("Maximum length of a tag in characters", "256", "64", "1024")
     special_character_tags: str = behavior("Handling of tags with a comma, ampersand or space", "refuse", "accept")
+    content_file_names: str = behavior(
+        "Presence of `filename` in the parts of a Worker's code, beside `name`", "yes", "no"
+    )
+    single_module_content: str = behavior(
+        "Form of the code of a Worker with one module: multipart, or the bare module", "multipart", "bare"
+    )
     service_props_returned: str = behavior("Presence of `props` when a service binding is read", "yes", "no")
     delete_response: str = behavior("Response body after a Worker is deleted: null result or no body", "null", "empty")
     bulk_delete_response: str = behavior(

@@ -114,15 +114,16 @@ def read(request: ApiRequest) -> list[FormPart]:
     return reader.parts
 
 
-def quoted(text: str | None) -> str:
-    return "".join(ESCAPED.get(character, character) for character in text or "")
+def quoted(text: str) -> str:
+    return "".join(ESCAPED.get(character, character) for character in text)
 
 
 def encode(parts: Iterable[FormPart]) -> tuple[bytes, str]:
     """Return a multipart body and its content type."""
     boundary, chunks = uuid.uuid4().hex, []
     for each in parts:
-        names = f'name="{quoted(each.name)}"; filename="{quoted(each.filename)}"'
+        names = f'name="{quoted(each.name)}"'
+        names += "" if each.filename is None else f'; filename="{quoted(each.filename)}"'
         head = f"Content-Disposition: form-data; {names}\r\nContent-Type: {each.content_type}"
         chunks += [f"--{boundary}\r\n{head}\r\n\r\n".encode(), each.body, b"\r\n"]
     return b"".join([*chunks, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"

@@ -101,13 +101,17 @@ async def get_content(request: ApiRequest) -> ApiResponse:
     source = scripts.source_of(request.store, request.script)
     if not source.modules:
         return ApiResponse(content=b"", status=204)
-    if source.modules[0].kind == "script" and len(source.modules) == 1:
-        return ApiResponse(content=source.modules[0].body, headers={"content-type": CONTENT_TYPES["script"]})
+    first, entrypoint = source.modules[0], {"cf-entrypoint": source.main}
+    if first.kind == "script" and len(source.modules) == 1:
+        return ApiResponse(content=first.body, headers={"content-type": CONTENT_TYPES["script"]})
+    if request.behaviors.single_module_content == "bare" and len(source.modules) == 1:
+        return ApiResponse(content=first.body, headers={"content-type": CONTENT_TYPES[first.kind], **entrypoint})
     ordered = sorted(source.modules, key=lambda module: module.name != source.main)
+    has_file_names = request.behaviors.content_file_names == "yes"
     body, content_type = multipart.encode(
-        [FormPart(one.name, one.body, one.name, CONTENT_TYPES[one.kind]) for one in ordered]
+        [FormPart(one.name, one.body, one.name if has_file_names else None, CONTENT_TYPES[one.kind]) for one in ordered]
     )
-    return ApiResponse(content=body, headers={"content-type": content_type, "cf-entrypoint": source.main})
+    return ApiResponse(content=body, headers={"content-type": content_type, **entrypoint})
 
 
 async def delete_script(request: ApiRequest) -> ApiResponse:

@@ -170,6 +170,23 @@ def probe_tag_characters(box: Sandbox) -> list[str]:
     return accepted_tags(box, ("a,b", "a&b", "a b"))
 
 
+def get_one_module(box: Sandbox) -> Reply:
+    """Return the code of a Worker with one module."""
+    return require_code(box.send("GET", f"{box.worker()}/content"))
+
+
+def get_two_modules(box: Sandbox) -> Reply:
+    """Return the code of a Worker with two modules, which must be multipart."""
+    second = Part("text.txt", "probe", "text/plain", "text.txt")
+    return require_code(box.send("GET", f"{box.worker(more_modules=[second])}/content"))
+
+
+def require_code(reply: Reply) -> Reply:
+    if CODE.encode() not in reply.body:
+        raise Inconclusive(f"reading the code of a Worker returned {reply}")
+    return reply
+
+
 def bind_service(box: Sandbox) -> list[str]:
     """Return the keys of a service binding that was uploaded with `props`."""
     target = box.worker(box.scripts).rpartition("/")[2]

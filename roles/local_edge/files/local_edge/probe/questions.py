@@ -44,6 +44,11 @@ def by_key(key: str, yes: str, no: str) -> Callable[[Any], str]:
     return lambda result: yes if key in result else no
 
 
+def by_text(text: bytes, yes: str, no: str) -> Callable[[Reply], str]:
+    """Interpret a body by whether it contains a text."""
+    return lambda reply: yes if text.lower() in reply.body.lower() else no
+
+
 def by_success(yes: str, no: str) -> Callable[[Reply], str]:
     return lambda reply: yes if reply.ok else no
 
@@ -121,6 +126,8 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "special_character_tags", experiments.probe_tag_characters, one_of(accept=["a,b", "a&b", "a b"], refuse=[])
     ),
+    Question("content_file_names", experiments.get_two_modules, by_text(b'filename="', "yes", "no")),
+    Question("single_module_content", experiments.get_one_module, by_text(b"Content-Disposition", "multipart", "bare")),
     Question("service_props_returned", experiments.bind_service, by_key("props", "yes", "no")),
     Question("delete_response", experiments.delete_worker, shape),
     Question("bulk_delete_response", experiments.delete_by_tag, shape),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -130,12 +130,14 @@ class Sandbox:
         code: str = CODE,
         headers: Mapping[str, str] | None = None,
         strict: bool = False,
+        more_modules: Sequence[Part] = (),
         **metadata: Any,
     ) -> Reply:
         """Upload a Worker, or only its metadata if `code` is empty."""
         content = {**({"main_module": MODULE} if code else {}), "compatibility_date": DATE, **metadata}
         parts = [Part("metadata", json.dumps(content), "application/json")]
         parts += [Part(MODULE, code, "application/javascript+module", MODULE)] if code else []
+        parts += more_modules
         query = {"excludeScript": "true", **({"bindings_inherit": "strict"} if strict else {})}
         return self.send("PUT", f"{path}?{urlencode(query)}", parts, headers)
 
