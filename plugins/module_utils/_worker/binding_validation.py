@@ -80,9 +80,7 @@ def _option_errors(prefix: str, schema: BindingSchema, set_options: Params, raw_
             f"It accepts {', '.join(schema.all_options) or 'no options'}."
         )
     user_params = {
-        option
-        for option, value in {**set_options, **raw_options}.items()
-        if value != "" or option in ("text", "json")
+        option for option, value in {**set_options, **raw_options}.items() if value != "" or option in ("text", "json")
     }
     for option in schema.required:
         if option not in user_params:
