@@ -88,8 +88,8 @@ def format_progress(progress: Progress, now: float) -> str:
 def format_bar(progress: Progress, now: float, width: int) -> str:
     """Format a progress as a bar and text, of at most ``width`` characters."""
     filled = BAR_WIDTH * progress.done // progress.total if progress.total else 0
-    bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if progress.total else ""
-    return (bar + format_progress(progress, now))[:width]
+    blocks = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if progress.total else ""
+    return (blocks + format_progress(progress, now))[:width]
 
 
 class ProgressDisplay:

@@ -14,6 +14,11 @@ Attributes = dict[str, t.Any]
 OptionSpec = t.Mapping[str, t.Any]
 
 
+def unchanged(value: t.Any) -> t.Any:
+    """Normalize nothing."""
+    return value
+
+
 class Placeholder(str):
     """Stands for a value that is not known. It equals no text, not even one that reads the same."""
 
@@ -31,9 +36,7 @@ class Placeholder(str):
         """The same as a plain string."""
         return str.__str__(self)
 
-    def __str__(self) -> str:
-        """Return the placeholder itself, so that ``str(value)`` keeps it recognizable."""
-        return self
+    __str__ = unchanged  # str(value) keeps it recognizable
 
 
 UNKNOWN = Placeholder("(known after apply)")  # a desired value that only the server can fill in; never sent
@@ -52,11 +55,6 @@ def mark_unknown(value: t.Any) -> t.Any:
             return [mark_unknown(item) for item in value]
         case _:
             return UNKNOWN if value == UNKNOWN.text else value
-
-
-def unchanged(value: t.Any) -> t.Any:
-    """Normalize nothing."""
-    return value
 
 
 def as_set(value: t.Any) -> t.Any:
