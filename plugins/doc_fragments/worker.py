@@ -30,10 +30,15 @@ options:
       - The code of the Worker as a file or folder. A file is one JavaScript module. In a folder, every file is a module
         that is named by its path in the folder.
       - The extension of a file determines its module type. C(.js) and C(.mjs) are ES modules, C(.cjs) is CommonJS,
-        C(.wasm) is WebAssembly, C(.json) is JSON, C(.txt), C(.html) and C(.sql) are text, C(.bin) is data, C(.py) is
-        Python, and C(.map) is a source map.
-      - Files with other extensions, hidden files, C(node_modules), C(__pycache__), C(package.json),
-        C(package-lock.json) and C(tsconfig*.json) are left out of a folder.
+        C(.wasm) is WebAssembly, C(.txt), C(.html) and C(.sql) are text, C(.bin) is data, C(.py) is Python, and C(.map)
+        is a source map.
+      - Cloudflare refuses JSON modules. A C(.json) file becomes an ES module that exports its value as the default,
+        and text in a Python Worker.
+      - Files with other extensions, hidden files such as C(.env), C(wrangler.json), C(node_modules), C(__pycache__),
+        C(package.json), C(package-lock.json), C(tsconfig*.json) and links to folders are left out of a folder. A
+        warning counts them and lists the first.
+      - The folder C(python_modules) of a Python Worker contains vendored packages. All its files except C(*.pyc) are
+        uploaded as data, as wrangler does, and C(.js) and C(.mjs) in C(python_modules/workers) as ES modules.
       - The path refers to the controller. A relative path is resolved as M(ansible.builtin.template) resolves its
         source.
     type: path

@@ -87,6 +87,8 @@ HINTS = {
     ("script", 10068): "The Worker has no handler. Its main module must export default { fetch }, or another handler.",
     ("script", 10085): "An r2_bucket binding refers to a bucket that does not exist. Create it first, or correct"
     " bucket_name and jurisdiction.",
+    ("script", 10162): "Cloudflare does not accept modules of this type. Upload JSON as an ES module with a default"
+    " export, as path and entrypoint do.",
     ("script", 10144): "A service binding refers to a Worker that does not exist. Upload that Worker first.",
     ("script", 10157): "A hyperdrive binding refers to a configuration that does not exist. Create it first, or correct"
     " id.",

@@ -20,6 +20,7 @@ from .._engine.prune_limit import PruneLimit
 from .._engine.resource import ApiObject
 from .._worker import bindings, source
 from .._worker.fingerprint import OWNER_PREFIX, find_owner
+from .._worker.folder_source import left_out_warnings
 from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
 from .namespaced_worker import NamespacedWorker, namespace_missing_message, script_from_answer, tags_of
@@ -144,6 +145,7 @@ class NamespacedWorkers(BulkResource):
         return [
             *uncompared_secrets_warnings(sum(plan.uncompared_secrets for plan in plans)),
             *outdated_bundle_warnings(sum(plan.is_outdated_bundle for plan in plans)),
+            *left_out_warnings(path for plan in plans for path in plan.left_out),
             *unknown_binding_warnings(unknown),
         ]
 

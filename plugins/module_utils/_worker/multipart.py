@@ -13,7 +13,8 @@ import json
 import typing as t
 
 from .binding_types import INHERIT, SECRET_TYPES, Binding
-from .source import SOURCE_MAP, Module, Source
+from .module_types import SOURCE_MAP
+from .source import Module, Source
 
 # Sent unless bindings are inherited by name. An upload deletes bindings of all types that are not listed here.
 KEEP_BINDINGS = list(SECRET_TYPES)

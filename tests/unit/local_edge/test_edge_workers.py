@@ -120,7 +120,7 @@ MODULE = ("index.js", CODE, "application/javascript+module")
             },
             10021,
         ),
-        ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/html")}, 10021),
+        ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/html")}, 10162),
         ({"metadata": (None, '{"main_module": "index.js", "body_part": "index.js"}'), "index.js": MODULE}, 10021),
         (form(compatibility_date="2999-01-01"), 10021),
         (form(compatibility_date="1.1.2026"), 10021),
@@ -262,6 +262,12 @@ def test_upload_main_module_is_found_by_file_name(client: Client, base: str) -> 
     ]
     assert client.call("PUT", f"{base}/a", files=parts)["entry_point"] == "w.mjs"
     assert 'name="lib/a.txt"; filename="lib/a.txt"' in client.send("GET", f"{base}/a/content").text
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/css", "application/typescript"])
+def test_upload_module_of_unsupported_type_is_refused(client: Client, base: str, media_type: str) -> None:
+    files = {**form(), "data.json": ("data.json", "{}", media_type)}
+    assert client.error("PUT", f"{base}/a", files=files) == (400, 10162)
 
 
 @pytest.mark.parametrize("entry_point", ["script", "w.js"])

@@ -16,6 +16,7 @@ from ..._engine.fields import Attributes
 from ..._engine.plan import Plan
 from ..._engine.resource import ApiObject, Observation
 from ..._worker import bindings, migrations, source
+from ..._worker.folder_source import left_out_warnings
 from ..._worker.validation import validation_errors
 from . import planner, reader, secrets
 from .comparison import DETECTION_DEPTHS, Comparison
@@ -114,6 +115,7 @@ class Script(ApiObject):
         warnings = [
             *uncompared_secrets_warnings(plan.uncompared_secrets),
             *outdated_bundle_warnings(int(plan.is_outdated_bundle)),
+            *left_out_warnings(plan.left_out),
             *unknown_binding_warnings(bindings.unknown_types(self.user_params)),
         ]
         return dataclasses.replace(plan, warnings=tuple(warnings))

@@ -27,11 +27,15 @@ from .snapshot import LedgerMemo, Snapshot
 
 @dataclass(frozen=True)
 class ScriptPlan(Plan):
-    """A plan, with the comparison that it was made from."""
+    """A plan, with the comparison that it was made from.
+
+    ``left_out`` are the paths of files in the folder of the Worker that are not part of it.
+    """
 
     comparison: Comparison | None = None
     uncompared_secrets: int = 0
     is_outdated_bundle: bool = False
+    left_out: tuple[str, ...] = ()
 
     def extra_diffs(self) -> list[Attributes]:
         return module_diffs(self.comparison) if self.comparison else []
@@ -57,6 +61,7 @@ def plan(
         comparison=comparison if found.steps else None,
         uncompared_secrets=comparison.uncompared_secrets,
         is_outdated_bundle=comparison.is_outdated_bundle and not uploads,
+        left_out=resolved.desired.source.left_out if resolved.desired.source else (),
     )
 
 
