@@ -517,7 +517,8 @@ options:
     type: dict
   tags:
     description:
-      - Tags of the Worker, at most 6. Cloudflare allows 8 tags, and this collection uses 2 of them.
+      - Tags of the Worker, each up to 1024 bytes without commas and C(&). A Worker in a dispatch namespace may have 6,
+        a Worker of the account 8. Cloudflare allows 8 and 10 tags, and this collection uses 2 of them.
       - If omitted, the tags are unchanged. Null removes them.
     type: list
     elements: str

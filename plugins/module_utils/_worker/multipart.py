@@ -65,6 +65,6 @@ def read_modules(content: bytes, content_type: str, entrypoint: str = "") -> lis
     return sorted((part for part in parts if part.type != SOURCE_MAP), key=lambda part: part.name)
 
 
-def _module_name(part: email.message.EmailMessage) -> str:
+def _module_name(part: email.message.MIMEPart) -> str:
     """Return the name of the module in a part, which need not have a file name."""
     return part.get_filename() or str(part.get_param("name", "", "content-disposition"))

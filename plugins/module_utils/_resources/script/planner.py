@@ -14,7 +14,6 @@ from ..._engine.fields import Attributes, Field
 from ..._engine.plan import Plan, Step, make_plan
 from ..._worker import migrations, source
 from ..._worker.binding_types import INHERIT
-from ..._worker.validation import MAX_USER_TAGS
 from . import encoder
 from .comparison import Comparison
 from .desired import Resolved
@@ -175,10 +174,10 @@ class ScriptPlanner:
                 )
 
     def _check_tags(self, after: Attributes) -> None:
-        if len(after["tags"]) > MAX_USER_TAGS:
+        desired, count = self.comparison.desired, len(set(after["tags"]))
+        if count > desired.endpoint.tag_limits.user_tags:
             raise CloudflareError(
-                f"tags: {self.comparison.desired.label} has {len(after['tags'])} tags of others, and {MAX_USER_TAGS}"
-                " fit."
+                f"tags: {desired.label} has {count} tags of others, and {desired.endpoint.tag_limits.user_tags} fit."
                 " Give tags to choose which of them stay."
             )
 
