@@ -43,6 +43,7 @@ WORKER_CONTAINERS = ("defaults", "workers")  # options that contain Workers
 SOURCE_SPEC = {
     **source.SPEC,
     "source_root": {"type": "path"},
+    "compatibility_date": {"type": "str"},
     "compatibility_flags": {"type": "list", "elements": "str"},
 }
 SOURCE_VALIDATOR = ArgumentSpecValidator(SOURCE_SPEC)

@@ -21,15 +21,12 @@ from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
 from . import folder_source
-from .bundle import bundle
+from .bundle import BUNDLER_OPTIONS, Entrypoint
+from .bundlers import bundle, relevant
 from .fingerprint import bundle_digest
 from .module_types import CODE, COMPILED, ES_MODULE, MODULE_TYPES, SOURCE_MAP, extension, module_content, module_type
+from .nodejs import Compatibility
 
-BUNDLER_OPTIONS: dict[str, t.Mapping[str, t.Any]] = {
-    "define": {"type": "dict"},
-    "minify": {"type": "bool"},
-    "source_map": {"type": "bool"},
-}
 SPEC: dict[str, t.Mapping[str, t.Any]] = {
     "content": {"type": "str"},
     "path": {"type": "path"},
@@ -44,7 +41,6 @@ MAX_DIFF_BYTES = 100_000  # larger modules are not shown in a diff
 PATH_OPTIONS = ("path", "entrypoint")  # of files on the controller
 
 MAX_SIZE = 64 * 1024 * 1024  # Cloudflare's limit for all modules together, in bytes
-NODEJS = ("nodejs_compat", "nodejs_compat_v2")  # compatibility flags that provide the modules of Node.js
 
 
 @dataclass(frozen=True)
@@ -167,14 +163,22 @@ def _unpack(packed: t.Mapping[str, t.Any]) -> Source | str:
 
 
 def _key(options: t.Mapping[str, t.Any]) -> str:
-    """Return everything that a source depends on, as JSON: its absolute path, the options, and support for Node.js."""
+    """Return everything that a source depends on, as JSON: its absolute path, the options, date and flags."""
     option = next(option for option in PATH_OPTIONS if options.get(option))
     path = os.path.abspath(os.path.join(options.get("source_root") or "", options[option]))
-    nodejs = any(flag in NODEJS for flag in options.get("compatibility_flags") or ())
     loader_options = {
         name: options[name] for name in ("main_module", "esbuild_path", *BUNDLER_OPTIONS) if options.get(name)
     }
-    return json.dumps({"option": option, "path": path, "nodejs": nodejs, "options": loader_options}, sort_keys=True)
+    compatibility = relevant(loader_options, Compatibility.from_options(options)) if option == "entrypoint" else None
+    return json.dumps(
+        {
+            "option": option,
+            "path": path,
+            "options": loader_options,
+            "compatibility": dataclasses.asdict(compatibility or Compatibility()),
+        },
+        sort_keys=True,
+    )
 
 
 @functools.lru_cache(maxsize=128)  # a Worker reads its source several times, and many Workers share one
@@ -193,7 +197,7 @@ def _read(key: str) -> Source | str:
             "A relative path is resolved from the folder of the playbook."
         )
     try:
-        return READERS[option](path, source_request["options"], source_request["nodejs"])
+        return READERS[option](path, source_request["options"], Compatibility(**source_request["compatibility"]))
     except CloudflareError as error:
         return str(error)
     except OSError as error:
@@ -203,7 +207,7 @@ def _read(key: str) -> Source | str:
         )
 
 
-def _from_path(path: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Source:
+def _from_path(path: str, options: t.Mapping[str, t.Any], compatibility: Compatibility) -> Source:
     if os.path.isdir(path):
         found = folder_source.read(path, options.get("main_module"), MAX_SIZE)
         return dataclasses.replace(_source("path", found.main, found.files), left_out=found.left_out)
@@ -214,12 +218,12 @@ def _from_path(path: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Sourc
         return _source("path", name, {name: file.read()})
 
 
-def _from_entrypoint(entrypoint: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Source:
+def _from_entrypoint(entrypoint: str, options: t.Mapping[str, t.Any], compatibility: Compatibility) -> Source:
     if os.path.isdir(entrypoint):
         raise CloudflareError(f"entrypoint: {entrypoint} is a folder. Set the file in it that imports the others.")
     name = options.get("main_module") or os.path.splitext(os.path.basename(entrypoint))[0] + ".js"
     _check_name(name, [ending for ending, kind in CODE.items() if kind == ES_MODULE])
-    bundled = bundle(entrypoint, name, options, nodejs)
+    bundled = bundle(Entrypoint(entrypoint, name, options, compatibility))
     return _source("entrypoint", name, bundled.files, bundled.inputs)
 
 

@@ -11,7 +11,8 @@ import typing as t
 
 from .._engine.fields import UNKNOWN
 from . import binding_validation, migrations
-from .source import BUNDLER_OPTIONS, SOURCE_OPTIONS
+from .bundle import BUNDLER_OPTIONS
+from .source import SOURCE_OPTIONS
 from .tag_limits import TagLimits
 
 NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
