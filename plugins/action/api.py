@@ -24,21 +24,26 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as NormalActionModule
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _ansible_core as ansible_core
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._ansible_core import (
+    IN_PROCESS_SUPPORTED as CORE_SUPPORTS_IN_PROCESS,
+)
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._ansible_core import call_main
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import HAS_REQUESTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.bulk import MAX_DETAILED_RESULTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _ansible_core as ansible_core
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import display, show_progress
 
 MODULES = "ansible_collections.tenantry.cloudflare_workers.plugins.modules."
-IN_PROCESS_SUPPORTED = ansible_core.IN_PROCESS_SUPPORTED and HAS_REQUESTS
+IN_PROCESS_SUPPORTED = CORE_SUPPORTS_IN_PROCESS and HAS_REQUESTS
 WORKER_CONTAINERS = ("defaults", "workers")  # options that contain Workers
 # The options that determine a source. They are converted here to the types that the module will convert them to.
 SOURCE_SPEC = {
     **source.SPEC,
     "source_root": {"type": "path"},
+    "compatibility_date": {"type": "str"},
     "compatibility_flags": {"type": "list", "elements": "str"},
 }
 SOURCE_VALIDATOR = ArgumentSpecValidator(SOURCE_SPEC)
@@ -57,7 +62,7 @@ class ActionModule(NormalActionModule):
         variables = task_vars or {}
         name = self._task.action.rpartition(".")[2]
         in_process = self._use_in_process(variables)
-        arguments = self._merge_workers_file(self._task.args)
+        arguments = self._merge_workers_file(ansible_core.apply_module_defaults(self, variables))
         if name != "api" and arguments.get("state") != "absent":  # a removal needs no source
             arguments = self._resolve_sources(arguments, pack=not in_process)
         if in_process:
@@ -175,7 +180,7 @@ def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def _run_main(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Run the ``main()`` of a module in this process and return its result."""
-    return ansible_core.call_main(importlib.import_module(MODULES + name).main, arguments)
+    return call_main(importlib.import_module(MODULES + name).main, arguments)
 
 
 @contextlib.contextmanager

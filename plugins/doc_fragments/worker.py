@@ -30,10 +30,15 @@ options:
       - The code of the Worker as a file or folder. A file is one JavaScript module. In a folder, every file is a module
         that is named by its path in the folder.
       - The extension of a file determines its module type. C(.js) and C(.mjs) are ES modules, C(.cjs) is CommonJS,
-        C(.wasm) is WebAssembly, C(.json) is JSON, C(.txt), C(.html) and C(.sql) are text, C(.bin) is data, C(.py) is
-        Python, and C(.map) is a source map.
-      - Files with other extensions, hidden files, C(node_modules), C(__pycache__), C(package.json),
-        C(package-lock.json) and C(tsconfig*.json) are left out of a folder.
+        C(.wasm) is WebAssembly, C(.txt), C(.html) and C(.sql) are text, C(.bin) is data, C(.py) is Python, and C(.map)
+        is a source map.
+      - Cloudflare refuses JSON modules. A C(.json) file becomes an ES module that exports its value as the default,
+        and text in a Python Worker.
+      - Files with other extensions, hidden files such as C(.env), C(wrangler.json), C(node_modules), C(__pycache__),
+        C(package.json), C(package-lock.json), C(tsconfig*.json) and links to folders are left out of a folder. A
+        warning counts them and lists the first.
+      - The folder C(python_modules) of a Python Worker contains vendored packages. All its files except C(*.pyc) are
+        uploaded as data, as wrangler does, and C(.js) and C(.mjs) in C(python_modules/workers) as ES modules.
       - The path refers to the controller. A relative path is resolved as M(ansible.builtin.template) resolves its
         source.
     type: path
@@ -43,9 +48,14 @@ options:
         C(node_modules).
       - Imported files with the extensions C(.wasm), C(.txt), C(.html), C(.sql) and C(.bin) become separate modules,
         with the types listed at O(path).
-      - With V(nodejs_compat) in O(compatibility_flags), imports of Node.js modules are left to the Workers runtime.
+      - With V(nodejs_compat) in O(compatibility_flags), or a O(compatibility_date) of 2026-08-04 or later, the code can
+        import modules of Node.js. Those that the Workers runtime lacks at O(compatibility_date) are filled in as
+        C(wrangler) does it, with the packages C(unenv) and C(@cloudflare/unenv-preset). They are found in an installed
+        C(wrangler) or C(@cloudflare/vite-plugin) of the project, or in its C(node_modules), and need C(node) on
+        E(PATH). If one of them is missing, all modules of Node.js are left to the runtime.
       - The same files result in the same bytes on every machine. The Worker is uploaded again if one of these files has
-        changed. A different version of C(esbuild) causes an upload only with O(rebundle=true).
+        changed. A different version of C(esbuild) or of the Node.js preset causes an upload only with
+        O(rebundle=true).
       - The path is resolved in the same way as O(path).
     type: path
   main_module:
@@ -60,15 +70,43 @@ options:
       - The C(esbuild) program that bundles O(entrypoint).
       - By default, the nearest C(node_modules/.bin/esbuild) in a folder above the entrypoint, otherwise the one on
         E(PATH).
+      - Modules of Node.js are filled in by the package C(esbuild) of the project. If it has another version than this
+        program, they are left to the runtime.
     type: path
+  bundler:
+    description:
+      - The program that bundles O(entrypoint).
+      - V(esbuild) is the default.
+    type: str
+    choices: [esbuild]
   define:
     description:
       - Compile-time constants. Each identifier in the code of O(entrypoint) is replaced with the given value, encoded
         as JSON.
       - C(process.env.NODE_ENV) is C(production) unless it is set here.
     type: dict
+  alias:
+    description:
+      - Modules that replace others in the code of O(entrypoint), by the name in the import.
+      - The path of a file begins with C(./) or C(../) and is relative to the folder of O(entrypoint). Any other value
+        is the name of a module.
+      - An alias wins over the modules that the runtime provides, such as C(node:fs).
+    type: dict
+  loader:
+    description:
+      - The ways to import files, by file extension, such as V({.graphql: text}). The values are
+        L(the loaders of esbuild, https://esbuild.github.io/content-types/).
+    type: dict
+  conditions:
+    description:
+      - The conditions that select among the C(exports) of a package. By default, C(workerd), C(worker) and C(browser).
+    type: list
+    elements: str
   minify:
     description: Minify the code of O(entrypoint).
+    type: bool
+  keep_names:
+    description: Keep the C(name) of functions and classes of O(entrypoint), also with O(minify).
     type: bool
   source_map:
     description:
@@ -512,7 +550,8 @@ options:
     type: dict
   tags:
     description:
-      - Tags of the Worker, at most 6. Cloudflare allows 8 tags, and this collection uses 2 of them.
+      - Tags of the Worker, each up to 1024 bytes without commas and C(&). A Worker in a dispatch namespace may have 6,
+        a Worker of the account 8. Cloudflare allows 8 and 10 tags, and this collection uses 2 of them.
       - If omitted, the tags are unchanged. Null removes them.
     type: list
     elements: str
@@ -642,7 +681,8 @@ options:
     default: fingerprint
   rebundle:
     description:
-      - Upload a Worker again if it was bundled from the same sources by another version of C(esbuild).
+      - Upload a Worker again if it was bundled from the same sources by another version of C(esbuild) or of the Node.js
+        preset.
       - Otherwise, a warning counts these Workers.
     type: bool
     default: false

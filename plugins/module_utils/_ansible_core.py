@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every use of private parts of ansible-core. They exist in ansible-core 2.16, 2.19 and 2.21.
+"""Every use of private parts of ansible-core in modules. They exist in ansible-core 2.16, 2.19 and 2.21.
 
 * ``AnsibleModule``: ``_load_params``, ``_log_invocation``, ``_return_formatted``, ``_diff`` and ``no_log_values``, and
   the prefix ``_ansible_`` of internal arguments. ``HookedModule`` overrides or reads them.
@@ -10,7 +10,8 @@
   serialization profile, is new in 2.19 and ignored before.
 * ``ansible.module_utils.common.warnings``: ``_global_warnings`` and ``_global_deprecations``, lists or dictionaries.
 * ``ansible.module_utils.common.json.AnsibleJSONEncoder``: public in 2.16, and from 2.19 on marked for deprecation.
-* ``ActionBase``: ``_update_module_args``, ``_compute_environment_string`` and ``_play_context``.
+
+Those of the action plugin are in ``plugin_utils/_ansible_core.py``.
 """
 
 from __future__ import annotations
@@ -87,20 +88,3 @@ def call_main(main: t.Callable[[], None], arguments: t.Mapping[str, t.Any]) -> d
         for name, value in saved.items():
             setattr(basic, name, value)
     return t.cast("dict[str, t.Any]", json.loads(output.getvalue()))
-
-
-def add_internal_arguments(action: t.Any, arguments: dict[str, t.Any], variables: t.Mapping[str, t.Any]) -> None:
-    """Add ansible-core's internal arguments, such as check mode, to those of the action plugin's module."""
-    action._update_module_args(action._task.action, arguments, variables)
-
-
-def task_environment(action: t.Any) -> dict[str, t.Any]:
-    """Return the environment variables that the task of an action plugin sets."""
-    environment: dict[str, t.Any] = {}
-    action._compute_environment_string(environment)
-    return environment
-
-
-def becomes_another_user(action: t.Any) -> bool:
-    """Whether the task of an action plugin runs with ``become: true``."""
-    return bool(action._play_context.become)

@@ -11,6 +11,7 @@ short_description: Gather information about the entries of a KV namespace
 version_added: 0.1.0
 description:
   - List the entries of a KV namespace, or only their keys. This takes one request per 1000 keys and one per 100 values.
+  - A binary value is returned in base64, and its entry contains RV(kv_entries[].base64).
 options:
   title:
     description: The title of the KV namespace. Exactly one of O(title) and O(namespace_id) is required.
@@ -25,8 +26,8 @@ options:
     description:
       - The amount of information about each entry.
       - V(keys) returns the keys with their metadata and expiration.
-      - V(values) adds the values, all of which must be text.
-      - V(bytes) adds the values, either text or binary, with one request per value.
+      - V(values) adds the values, with one request per 100 values and up to 20 more for each binary value among them.
+      - V(bytes) adds the values with one request per value, which takes fewer requests if most of them are binary.
     type: str
     choices: [keys, values, bytes]
     default: values
@@ -92,7 +93,7 @@ kv_entries:
     base64:
       description: True if the value is binary and returned in base64.
       type: bool
-      returned: with O(detail=bytes) and a binary value
+      returned: with a binary value
     metadata:
       description: The metadata of the key. Null without metadata.
       type: raw

@@ -13,8 +13,10 @@ description:
   - Create, change and delete many routes from one list. Each zone is listed once, and once more after a change,
     regardless of the number of its routes.
   - A route is identified by its pattern and zone. An existing route is adopted. Routes outside the list are unchanged.
-  - A failed route does not prevent changes to the others. The task then fails and names it, unless O(max_failures)
-    allows the failure.
+  - If a declaration is invalid, such as a wildcard in the middle of a pattern, the task fails before the first request
+    and names all invalid routes.
+  - A route that Cloudflare refuses does not prevent changes to the others. The task then fails and names it, unless
+    O(max_failures) allows the failure.
 options:
   routes:
     description:

@@ -20,6 +20,7 @@ GOOD: dict[str, t.Any] = {
     "content": CODE,
     "compatibility_date": "2026-11-01",
 }
+ROUTER = {key: value for key, value in GOOD.items() if key != "dispatch_namespace"}
 ROUTE = {"pattern": "*.platform.localhost/*", "worker": "router"}
 SHOP = {"hostname": "shop.customer.net", "zone": "platform.localhost"}
 RECORD = {"name": "www.example.com", "type": "A", "content": "192.0.2.1"}
@@ -72,7 +73,11 @@ INVALID = [
         "compatibility_date: 'yesterday' is not a valid date",
     ),
     ("namespaced_worker", {**GOOD, "tags": list("abcdefg")}, "tags: 7 tags are set, and the limit is 6"),
+    ("worker", {**ROUTER, "tags": list("abcdefghi")}, "tags: 9 tags are set, and the limit is 8"),
     ("namespaced_worker", {**GOOD, "tags": ["a,b"]}, "tags: 'a,b' is not a valid tag"),
+    ("namespaced_worker", {**GOOD, "tags": ["a&b"]}, "tags: 'a&b' is not a valid tag"),
+    ("namespaced_worker", {**GOOD, "tags": [""]}, "tags: '' is not a valid tag"),
+    ("namespaced_worker", {**GOOD, "tags": ["é" * 513]}, "is not a valid tag. Use 1 to 1024 bytes"),
     ("namespaced_worker", {**GOOD, "tags": ["tenantry.owner.x"]}, "is not a valid tag"),
     (
         "namespaced_worker",

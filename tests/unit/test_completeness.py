@@ -18,7 +18,7 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import errors
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import errors, remedies
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.bulk import BulkResource
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import ApiObject
@@ -39,7 +39,7 @@ WITHOUT_INFO = {  # modules whose objects the info module of another one returns
     "worker_secrets": "worker_info",
 }
 ANY_PRODUCT = {"account", "other", "zone"}  # families of endpoints that no entry of errors.PRODUCTS names
-WITHOUT_HINTS: set[str] = set()  # families of endpoints whose errors need no remedy
+WITHOUT_REMEDIES: set[str] = set()  # families of endpoints whose errors need no remedy
 PERMISSIONS = {  # the token permission of each family of endpoints
     "account": "Account Settings:Read",
     "assets": "Workers Scripts:Edit",
@@ -261,7 +261,7 @@ def test_rate_limit_guide_lists_all_modules() -> None:
 
 
 def test_resources_all_have_error_families(families: dict[str, set[str]]) -> None:
-    remedies = {family for family, _code in errors.HINTS}
+    remedied = {family for family, _code in remedies.REMEDIES}
     require(
         [
             *(
@@ -270,9 +270,9 @@ def test_resources_all_have_error_families(families: dict[str, set[str]]) -> Non
                 if found & ANY_PRODUCT
             ),
             *(
-                f"plugins/module_utils/_cloudflare/errors.py: HINTS: add remedies for the error codes of {family}, or"
-                " add it to WITHOUT_HINTS."
-                for family in set[str]().union(*families.values()) - remedies - ANY_PRODUCT - WITHOUT_HINTS
+                f"plugins/module_utils/_cloudflare/remedies.py: REMEDIES: add remedies for the error codes of {family},"
+                " or add it to WITHOUT_REMEDIES."
+                for family in set[str]().union(*families.values()) - remedied - ANY_PRODUCT - WITHOUT_REMEDIES
             ),
         ]
     )
@@ -280,7 +280,7 @@ def test_resources_all_have_error_families(families: dict[str, set[str]]) -> Non
 
 def test_error_families_all_have_permissions() -> None:
     readme = re.sub(r"\*([^*\n]+): (\w+)\*", r"\1:\2", (ROOT / "README.md").read_text().replace("\n  ", " "))
-    remedy = "plugins/module_utils/_cloudflare/errors.py: PERMISSIONS"
+    remedy = "plugins/module_utils/_cloudflare/remedies.py: PERMISSIONS"
     require(
         [
             *(
@@ -290,7 +290,7 @@ def test_error_families_all_have_permissions() -> None:
             ),
             *(
                 f"{place}: name the permission {permission}."
-                for place, text in ((remedy, errors.PERMISSIONS), ("README.md: Requirements", readme))
+                for place, text in ((remedy, remedies.PERMISSIONS), ("README.md: Requirements", readme))
                 for permission in sorted(set(PERMISSIONS.values()))
                 if permission not in text
             ),

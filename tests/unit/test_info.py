@@ -348,7 +348,24 @@ def test_kv_entries_info_bytes_are_read_individually(run: Runner, edge: Edge) ->
         {"key": "text", "value": "R0lGODn/", **defaults},
     ]
     assert count_requests(run, edge, "kv_entries_info", namespace_id=ident, detail="bytes") == 1 + 2
-    assert "text" in run.refused("kv_entries_info", namespace_id=ident)
+    assert run.ok("kv_entries_info", namespace_id=ident)["kv_entries"] == found
+    assert run.ok("kv_entries_info", namespace_id=ident, prefix="text")["kv_entries"] == found[1:]
+
+
+@pytest.mark.parametrize("binary", [(50,), (0, 99), range(MAX_BULK_READ)])
+def test_kv_entries_info_values_with_binary_ones_are_all_returned(
+    run: Runner, edge: Edge, binary: t.Collection[int]
+) -> None:
+    ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
+    entries = [
+        {"key": f"k{number:02}", "metadata": {"n": number}}
+        | ({"value": "R0lGODn/", "base64": True} if number in binary else {"value": f"\ufffd{number}"[number % 2 :]})
+        for number in range(MAX_BULK_READ)
+    ]
+    run.ok("kv_entries", namespace_id=ident, entries=entries)
+    found = run.ok("kv_entries_info", namespace_id=ident)["kv_entries"]
+    assert found == [{**entry, "expiration": None} for entry in entries]
+    assert len(binary) > 1 or count_requests(run, edge, "kv_entries_info", namespace_id=ident, prefix="k5") <= 1 + 5 + 8
 
 
 MANY, PAGE = 21, 10

@@ -107,6 +107,16 @@ def test_kv_entries_base64_values_are_idempotent(run: Runner, edge: Edge) -> Non
 
 
 @pytest.mark.usefixtures("_plans")
+def test_kv_entries_text_replaces_binary_value(run: Runner, edge: Edge) -> None:
+    write_entries(run, {"key": "a", "value": BYTES, "base64": True, "metadata": {"x": 1}}, {"key": "b", "value": "x"})
+    declared = [{"key": "a", "value": "now a text"}, {"key": "b", "value": "x"}]
+    changed = write_entries(run, *declared)
+    assert len(changed["operations"]) == 1 and changed["diff"]["before"]["a"]["value"] == BYTES
+    assert list_keys(run, edge)["a"]["metadata"] == {"x": 1}
+    assert not write_entries(run, *declared)["changed"]
+
+
+@pytest.mark.usefixtures("_plans")
 def test_kv_entries_prune_deletes_undeclared_keys_in_prefix(run: Runner, edge: Edge) -> None:
     write_entries(run, *({"key": f"{place}/{number}", "value": "x"} for place in ("in", "out") for number in range(4)))
     declared = [{"key": "in/1", "value": "x"}, {"key": "in/9", "value": "y"}]

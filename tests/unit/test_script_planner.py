@@ -32,6 +32,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
     plan,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.script.snapshot import Snapshot
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.tag_limits import NAMESPACED
 
 PATH = "/scripts/a"
 NOW = 1_800_000_000.0
@@ -65,7 +66,7 @@ class Clock:
 def declare(params: t.Mapping[str, t.Any], is_listed: bool = False) -> Resolved:
     """Return what a task with these options desires. No binding here needs an id."""
     client = t.cast(t.Any, Clock())
-    endpoint = Endpoint(PATH, f"{PATH}/content", "PUT", f"{PATH}/tags", lambda tags: {"json": tags}, client)
+    endpoint = Endpoint(PATH, f"{PATH}/content", "PUT", f"{PATH}/tags", lambda tags: {"json": tags}, NAMESPACED, client)
     options = {**OPTIONS, **params}
     return resolve(Desired.from_options("Worker 'a'", endpoint, {"name": "a"}, params, options, is_listed), client)
 

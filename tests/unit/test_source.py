@@ -29,6 +29,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worke
     read_modules,
     upload_request,
 )
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.nodejs import Compatibility
 
 if t.TYPE_CHECKING:
     from harness import Runner
@@ -127,6 +128,27 @@ def test_source_digest_is_stable_across_releases(
     assert source.load(source_options).source_digest == source_digest
 
 
+@pytest.mark.parametrize(
+    ("date", "flags", "has_nodejs", "has_polyfills"),
+    [
+        ("2026-11-01", [], True, True),
+        ("2026-11-01", ["no_nodejs_compat"], False, False),
+        ("2026-11-01", ["no_nodejs_compat_v2"], True, False),
+        ("2026-08-03", [], False, False),
+        ("2024-09-23", ["nodejs_compat"], True, True),
+        ("2024-09-22", ["nodejs_compat"], True, False),
+        ("2024-09-22", ["nodejs_compat_v2"], True, True),
+        ("2024-09-23", ["nodejs_compat", "no_nodejs_compat_v2"], True, False),
+        (None, ["nodejs_als"], False, False),
+    ],
+)
+def test_compatibility_decides_on_nodejs(
+    date: str | None, flags: list[str], has_nodejs: bool, has_polyfills: bool
+) -> None:
+    compatibility = Compatibility.from_options({"compatibility_date": date, "compatibility_flags": flags})
+    assert (compatibility.has_nodejs, compatibility.has_polyfills) == (has_nodejs, has_polyfills)
+
+
 def test_bundle_without_esbuild_fails(entrypoint: pathlib.Path) -> None:
     with pytest.raises(
         CloudflareError,
@@ -220,19 +242,23 @@ def test_source_folder_contains_its_modules(tmp_path: pathlib.Path) -> None:
         "lib/deep/b.mjs": "application/javascript+module",
         "page.html": "text/plain",
         "query.sql": "text/plain",
-        "settings.json": "application/json",
+        "settings.json": "application/javascript+module",
         "text.txt": "text/plain",
         "tool.py": "text/x-python",
         "tool.wasm": "application/wasm",
     }
-    ignored_files = ["README.md", "index.ts", "index.d.ts", "package.json", "tsconfig.build.json"]
-    ignored = [*ignored_files, ".hidden.js", ".git/a.js", "node_modules/a/index.js", "lib/node_modules/a.js"]
-    loaded = source.load(
-        {"path": write_files(tmp_path, {**dict.fromkeys([*types, *ignored], CODE), "index.js.map": "{}"})}
-    )
+    ignored_files = ["README.md", "index.ts", "index.d.ts", "package.json", "tsconfig.build.json", "lib/B.JS"]
+    wrangler_files = ["wrangler.json", "wrangler.jsonc", "wrangler.toml", ".dev.vars", ".env", ".env.production"]
+    ignored = [*ignored_files, *wrangler_files, ".hidden.js"]
+    in_ignored_folders = [".git/a.js", "node_modules/a/index.js", "lib/node_modules/a.js"]
+    contents = dict.fromkeys([*types, *ignored, *in_ignored_folders], CODE)
+    (tmp_path / "linked").symlink_to("lib")
+    loaded = source.load({"path": write_files(tmp_path, {**contents, "settings.json": "{}", "index.js.map": "{}"})})
     assert {module.name: module.type for module in loaded.modules} == types
     assert [module.name for module in loaded.modules] == sorted(types)
     assert loaded.main_module == "index.js"
+    left_out = sorted([*ignored, ".git/", "node_modules/", "lib/node_modules/", "linked/"])
+    assert loaded.left_out == tuple(f"{tmp_path}/{name}" for name in left_out)
     assert [(one.name, one.type) for one in loaded.maps] == [("index.js.map", "application/source-map")]
     sent = [(name, part[2]) for name, part in upload_request(loaded, {}, [], [])["files"]]
     assert sent == [
@@ -241,6 +267,72 @@ def test_source_folder_contains_its_modules(tmp_path: pathlib.Path) -> None:
         ("index.js.map", "application/source-map"),
     ]
     assert source.load({"path": str(tmp_path), "main_module": "lib/deep/b.mjs"}).main_module == "lib/deep/b.mjs"
+
+
+VENDORED = {
+    "python_modules/pkg/__init__.py": "application/octet-stream",
+    "python_modules/pkg/package.json": "application/octet-stream",
+    "python_modules/pkg/.hidden": "application/octet-stream",
+    "python_modules/pkg/cacert.pem": "application/octet-stream",
+    "python_modules/pkg/fast.so": "application/octet-stream",
+    "python_modules/pkg/web.js": "application/octet-stream",
+    "python_modules/pkg-1.0.dist-info/METADATA": "application/octet-stream",
+    "python_modules/workers/sdk.mjs": "application/javascript+module",
+}
+
+
+def test_source_python_worker_contains_vendored_packages(tmp_path: pathlib.Path) -> None:
+    own = {"entry.py": "text/x-python", "lib/a.py": "text/x-python", "data.json": "text/plain"}
+    excluded = ["python_modules/pkg/__pycache__/a.pyc", "python_modules/pkg/b.pyc", "pyproject.toml"]
+    folder = write_files(tmp_path, dict.fromkeys([*own, *VENDORED, *excluded], "x = 1"))
+    loaded = source.load({"path": folder, "main_module": "entry.py"})
+    assert {module.name: module.type for module in loaded.modules} == {**own, **VENDORED}
+    assert all(module.content == b"x = 1" for module in loaded.modules)
+    names = ["pyproject.toml", "python_modules/pkg/__pycache__/", "python_modules/pkg/b.pyc"]
+    assert loaded.left_out == tuple(f"{tmp_path}/{name}" for name in names)
+    for name in ("lib/a.py", "data.json"):
+        (tmp_path / name).unlink()
+    source._read.cache_clear()
+    assert source.load({"path": folder}).main_module == "entry.py", "a vendored file is not the main module"
+
+
+def test_source_javascript_worker_has_no_vendored_packages(tmp_path: pathlib.Path) -> None:
+    loaded = source.load({"path": write_files(tmp_path, dict.fromkeys(["a.js", *VENDORED], CODE))})
+    assert [module.name for module in loaded.modules] == [
+        "a.js",
+        *(f"python_modules/{name}" for name in ("pkg/__init__.py", "pkg/web.js", "workers/sdk.mjs")),
+    ]
+    assert f"{tmp_path}/python_modules/pkg/cacert.pem" in loaded.left_out
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ('{"a": "é\\n"}', r'export default JSON.parse("{\"a\": \"\u00e9\\n\"}");'),
+        ("\ufeff[1]", 'export default JSON.parse("[1]");'),
+        ('{"__proto__": 1}', r'export default JSON.parse("{\"__proto__\": 1}");'),
+    ],
+)
+def test_source_json_becomes_es_module(tmp_path: pathlib.Path, text: str, sent: str) -> None:
+    loaded = source.load({"path": write_files(tmp_path, {"index.js": CODE, "data.json": text})})
+    assert (loaded.modules[0].type, loaded.modules[0].content.decode()) == (source.ES_MODULE, sent + "\n")
+
+
+@pytest.mark.parametrize("text", ["{", "// a comment\n{}", "[NaN]", b"\xff"])
+def test_source_invalid_json_is_refused(tmp_path: pathlib.Path, text: str | bytes) -> None:
+    folder = write_files(tmp_path, {"index.js": CODE, "lib/data.json": text})
+    with pytest.raises(CloudflareError, match=r"path: lib/data\.json is not valid JSON: .*\. Correct it, or move it"):
+        source.load({"path": folder})
+
+
+def test_source_unreadable_subfolder_is_reported(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def walk(top: str, onerror: t.Callable[[OSError], None]) -> t.Iterator[t.Any]:
+        yield top, ["lib"], ["index.js"]
+        onerror(PermissionError(13, "Permission denied", f"{top}lib"))
+
+    monkeypatch.setattr(os, "walk", walk)  # root can read every folder
+    with pytest.raises(CloudflareError, match=r"path: .*lib cannot be read: Permission denied"):
+        source.load({"path": write_files(tmp_path, {"index.js": CODE})})
 
 
 @pytest.mark.parametrize(
@@ -326,7 +418,8 @@ def test_worker_with_other_esbuild_warns_until_rebundle(entrypoint: pathlib.Path
     worker = {"dispatch_namespace": "tenants", "name": "a", "compatibility_date": "2026-11-01"}
     fleet = {"dispatch_namespace": "tenants", "workers": [{"name": "a", "compatibility_date": "2026-11-01"}]}
     warning = (
-        "Workers whose code was bundled by another version of esbuild: 1. They stay as they are. Set rebundle: true"
+        "Workers whose code was bundled by another version of esbuild or of the Node.js preset: 1. "
+        "They stay as they are. Set rebundle: true"
     )
 
     def current_code() -> str:
@@ -401,6 +494,27 @@ def test_worker_absent_needs_no_code(entrypoint: pathlib.Path, run: Runner) -> N
     assert run.ok("namespaced_worker", **worker, state="absent")["changed"]
 
 
+def test_worker_from_folder_warns_of_files_left_out(tmp_path: pathlib.Path, run: Runner) -> None:
+    """Wrangler's settings stay on the machine, JSON is accepted, and nothing is left out without a word."""
+    run.ok("dispatch_namespace", name="tenants")
+    files = {"index.js": CODE, "data.json": "{}", "wrangler.json": '{"name": "x"}', ".dev.vars": "KEY=s3cret"}
+    folder = write_files(tmp_path, files)
+    options = {"path": folder, "compatibility_date": "2026-11-01"}
+    left_out = "path: left out of the upload, since they are not modules of a Worker: {} ({})."
+    warning = left_out.format(2, f"{folder}/.dev.vars, {folder}/wrangler.json")
+    one = {"dispatch_namespace": "tenants", "name": "a", **options}
+    fleet = {"dispatch_namespace": "tenants", "defaults": options, "workers": [{"name": "a"}, {"name": "b"}]}
+    for module, worker in (("namespaced_worker", one), ("namespaced_workers", fleet)):
+        assert run.ok(module, **worker, check=True)["warnings"] == [warning]
+        assert run.ok(module, **worker)["warnings"] == [warning]
+        again = run.ok(module, **worker)
+        assert (again["changed"], again["warnings"]) == (False, [warning])
+    write_files(tmp_path, {f"{number:02}.md": "x" for number in range(20)})
+    source._read.cache_clear()
+    names = [f"{folder}/{name}" for name in (".dev.vars", *(f"{number:02}.md" for number in range(9)))]
+    assert run.ok("namespaced_worker", **one)["warnings"] == [left_out.format(22, f"{', '.join(names)}, ...")]
+
+
 def test_merge_without_entrypoint_drops_bundler_options() -> None:
     defaults = {"entrypoint": "a.ts", "minify": True, "esbuild_path": "/bin/esbuild", "vars": {"A": "b"}}
     assert merge(defaults, {"content": CODE}) == {"content": CODE, "vars": {"A": "b"}}
@@ -410,7 +524,9 @@ def test_merge_without_entrypoint_drops_bundler_options() -> None:
 
 def test_source_packed_loads_on_other_host(tmp_path: pathlib.Path) -> None:
     folder = (
-        write_files(tmp_path, {"x/index.js": CODE, "x/index.js.map": "{}", "x/a.bin": b"\xff", "empty/index.js": ""})
+        write_files(
+            tmp_path, {"x/index.js": CODE, "x/index.js.map": "{}", "x/a.json": "{}", "x/b.md": "", "empty/index.js": ""}
+        )
         + "/x"
     )
     packed = json.loads(json.dumps(source.pack([{"path": folder}, {"path": f"{tmp_path}/empty"}, {"content": CODE}])))

@@ -171,42 +171,54 @@ def test_worker_routes_invalid_options_are_refused(run: Runner, options: dict[st
     assert message in run.refused("worker_routes", **options)
 
 
+INVALID: dict[str, tuple[dict[str, t.Any], str]] = {
+    "a.*.example.com/*": ({}, "is no route"),
+    "*/*": ({}, "zone: '*' matches every zone. Set zone or zone_id"),
+    "null.example.com/*": ({"zone": None}, "zone is null: set a value, or omit it"),
+    "empty.example.com/*": ({"zone_id": ""}, "zone_id is empty: set a value, or omit it"),
+    "two.example.com/*": ({"zone": "example.com", "zone_id": NOWHERE}, "mutually exclusive: zone_id|zone"),
+    "more.example.com/*": ({"owner": "x"}, "owner"),
+    "5": ({"owner": "x"}, "owner"),
+}
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_worker_routes_invalid_declarations_refuse_all(run: Runner, edge: Edge, state: str) -> None:
+    declared = [
+        {"pattern": int(pattern) if pattern.isdigit() else pattern, **INVALID[pattern][0]} for pattern in INVALID
+    ]
+    valid = [{"pattern": f"{letter}.example.com/*"} for letter in "xy"]
+    message = run.refused(
+        "worker_routes", **SHARED, routes=[valid[0], *declared, valid[1]], state=state, max_failures=9
+    )
+    assert message.startswith(f"Routes: {len(INVALID)} of {len(INVALID) + 2} are invalid, and nothing was changed. ")
+    for pattern, (_options, problem) in INVALID.items():
+        assert pattern in message and problem in message
+    assert edge.requests() == []
+
+
 @pytest.mark.parametrize(("unknown", "code"), [(NOWHERE, 9109), ("nowhere", 7003)])
-def test_worker_routes_invalid_route_fails_alone(run: Runner, unknown: str, code: int) -> None:
+def test_worker_routes_refused_route_fails_alone(run: Runner, unknown: str, code: int) -> None:
     run.ok("worker_route", pattern="theirs.example.com/*", worker="other")
-    invalid: dict[str, tuple[dict[str, t.Any], str]] = {
-        "a.*.example.com/*": ({}, "is no route"),
+    refused: dict[str, tuple[dict[str, t.Any], str]] = {
         "theirs.example.com/*": ({}, "belongs to Worker 'other'. Set take_over: true"),
         "*.nowhere.org/*": ({}, "zone: no zone fits route '*.nowhere.org/*'"),
         "b.nowhere.org/*": (
             {"zone": "nowhere.org"},
             "zone: there is no zone 'nowhere.org' that these credentials can see: add it to the account",
         ),
-        "*/*": ({}, "zone: '*' matches every zone. Set zone or zone_id"),
         "c.nowhere.org/*": ({"zone_id": unknown}, f"code {code}"),
-        "null.example.com/*": ({"zone": None}, "zone is null: set a value, or omit it"),
-        "empty.example.com/*": ({"zone_id": ""}, "zone_id is empty: set a value, or omit it"),
-        "two.example.com/*": ({"zone": "example.com", "zone_id": NOWHERE}, "mutually exclusive: zone_id|zone"),
-        "more.example.com/*": ({"owner": "x"}, "owner"),
-        "5": ({"owner": "x"}, "owner"),
         "absent.example.com/*": ({"worker": "nobody"}, "Upload the Worker first"),
         "elsewhere.net/*": ({"zone": "example.com"}, "code 10022"),
     }
     valid = [{"pattern": f"{letter}.example.com/*"} for letter in "xyz"]
-    declared = [
-        *valid[:1],
-        *(
-            {"pattern": int(pattern) if pattern.isdigit() else pattern, **options}
-            for pattern, (options, _message) in invalid.items()
-        ),
-        *valid[1:],
-    ]
-    result = run("worker_routes", **SHARED, routes=declared)
+    others = [{"pattern": pattern, **options} for pattern, (options, _message) in refused.items()]
+    result = run("worker_routes", **SHARED, routes=[*valid[:1], *others, *valid[1:]])
     errors = failures(result)
-    assert list(errors) == list(invalid)
-    for pattern, (_options, message) in invalid.items():
+    assert list(errors) == list(refused)
+    for pattern, (_options, message) in refused.items():
         assert message in errors[pattern], errors[pattern]
-    assert f"Routes: {len(invalid)} of {len(declared)} failed. a.*.example.com/*: pattern: " in result["msg"]
+    assert f"Routes: {len(refused)} of {len(refused) + 3} failed. theirs.example.com/*: worker: " in result["msg"]
     assert set(current_routes(run, "example.com")) == {"theirs.example.com/*", *(route["pattern"] for route in valid)}
     assert len(result["operations"]) == len(valid)
 

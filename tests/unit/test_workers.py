@@ -91,6 +91,14 @@ def test_worker_missing_fingerprint_tag_is_restored_without_upload(run: Runner, 
     assert not run.ok("namespaced_worker", **WORKER, tags=["x"])["changed"]
 
 
+@pytest.mark.parametrize(("module", "count"), [("namespaced_worker", 6), ("worker", 8)])
+def test_worker_as_many_tags_as_its_kind_may_have_round_trip(run: Runner, module: str, count: int) -> None:
+    tags = ["a:b", "two words", "a;b=c/d", "é" * 512, *(f"plan-{number}" for number in range(count - 4))]
+    worker = {key: value for key, value in WORKER.items() if module == "namespaced_worker" or key not in NAMESPACE}
+    assert sorted(run.ok(module, **worker, tags=tags)[module]["tags"]) == sorted(tags)
+    assert not run.ok(module, **worker, tags=tags)["changed"]
+
+
 def test_worker_duplicate_tag_is_ignored(run: Runner) -> None:
     assert run.ok("namespaced_worker", **WORKER, tags=["x", "x"])["changed"]
     assert not run.ok("namespaced_worker", **WORKER, tags=["x", "x"])["changed"]

@@ -41,6 +41,7 @@ MAX_ATTEMPTS = 4
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
 TIMEOUT = (10, 120)  # seconds to connect, seconds between two bytes of the response
 CODE_CONFLICT = 10035  # like status 429, it means that the request had no effect
+REFUSED_CONTENT = (400, 413)  # statuses of a request that asks for something the server does not return
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,15 @@ class Client:
         except ApiError as error:
             if error.is_not_found:
                 return ApiResponse(not_found_code=error.code or error.status)
+            raise
+
+    def get_or_refused(self, path: str, method: str = "GET", **request_kwargs: t.Any) -> ApiResponse | None:
+        """Send an idempotent request like ``get_or_not_found``. Return None if its content is refused (400, 413)."""
+        try:
+            return self.get_or_not_found(path, method, **request_kwargs)
+        except ApiError as error:
+            if error.status in REFUSED_CONTENT:
+                return None
             raise
 
     def get_or_none(self, path: str, **request_kwargs: t.Any) -> ApiResponse | None:

@@ -14,6 +14,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from .remedies import find_remedy
+
 PRODUCTS = (
     ("kv", re.compile(r"/storage/kv/")),
     ("assets", re.compile(r"/workers/assets/")),
@@ -36,94 +38,6 @@ NOT_FOUND_CODES = {
     "route": {10007, 10009},
     "script": {10007, 10090, 10092, 100119},
     "namespace": {100119},
-}
-
-CREDENTIALS = "Check api_token (CLOUDFLARE_API_TOKEN), or api_key and email, and that the token has not expired."
-PERMISSIONS = (
-    "The credentials are valid but lack a permission. The token needs: Workers Scripts:Edit, Workers KV Storage:Edit"
-    " and Account Settings:Read on the account, Workers Routes:Edit and Zone:Read on the zone,"
-    " DNS:Edit for DNS records, SSL and Certificates:Edit for custom hostnames."
-)
-PLAN = "Workers for Platforms is not enabled on this account. Buy it in the dashboard under Workers for Platforms."
-NAMESPACE = (
-    "Create the dispatch namespace first, with tenantry.cloudflare_workers.dispatch_namespace, or correct its name."
-)
-WORKER = "Upload the Worker first, with tenantry.cloudflare_workers.worker, or correct worker."
-RECORD = "Remove that record first, with tenantry.cloudflare_workers.dns_record, or choose another name."
-
-# Remedies by (product or "*", code).
-HINTS = {
-    ("*", 10000): PERMISSIONS,
-    ("*", 9103): CREDENTIALS,
-    ("*", 9106): CREDENTIALS,
-    ("*", 9109): CREDENTIALS,
-    ("*", 6003): CREDENTIALS,
-    ("*", 1001): CREDENTIALS,
-    ("*", 7003): "Check account_id, zone_id and the other ids: one of them does not exist, or the credentials have no"
-    " access to it. Also check that api_url ends in /client/v4.",
-    ("*", 971): "The rate limit of 1200 requests in 5 minutes is exceeded. Wait five minutes, and run fewer jobs in"
-    " parallel.",
-    ("*", 10121): PLAN,
-    ("script", 100119): NAMESPACE,
-    ("namespace", 100119): NAMESPACE,
-    ("script", 10007): "The Worker does not exist. Upload it first, or correct its name.",
-    (
-        "script",
-        10016,
-    ): "Rename the Worker. Its name may contain lower-case letters, digits, - and _, and must begin with"
-    " a letter, a digit or _.",
-    ("script", 10021): "The Worker's code or bindings are not valid. Correct them as the message describes.",
-    (
-        "script",
-        10027,
-    ): "The Worker is larger than 10 MB gzipped, the limit of a paid plan. Remove or split parts of it.",
-    ("script", 10041): "A kv_namespace binding refers to a KV namespace that does not exist. Set its title, or correct"
-    " namespace_id.",
-    ("script", 10053): "A secret and another binding have the same name. Rename one of them, or remove it from vars or"
-    " bindings.",
-    ("script", 10057): "A binding that was to be kept no longer exists. Run again to read the bindings again.",
-    ("script", 10061): "A durable_object_namespace binding refers to a class without storage. Declare the class in"
-    " migrations, or correct class_name and script_name.",
-    ("script", 10068): "The Worker has no handler. Its main module must export default { fetch }, or another handler.",
-    ("script", 10085): "An r2_bucket binding refers to a bucket that does not exist. Create it first, or correct"
-    " bucket_name and jurisdiction.",
-    ("script", 10144): "A service binding refers to a Worker that does not exist. Upload that Worker first.",
-    ("script", 10157): "A hyperdrive binding refers to a configuration that does not exist. Create it first, or correct"
-    " id.",
-    ("script", 10159): "A vectorize binding refers to an index that does not exist. Create it first, or correct"
-    " index_name.",
-    ("script", 10181): "A d1 binding refers to a database that does not exist. Set its database_name, or correct"
-    " database_id.",
-    ("script", 10182): "A secrets_store_secret binding refers to a store that does not exist. Create it first, or"
-    " correct store_id.",
-    ("script", 11000): "A queue binding refers to a queue that does not exist. Create it first, with"
-    " tenantry.cloudflare_workers.queue, or correct queue_name.",
-    ("script", 100143): "An mtls_certificate binding refers to a certificate that does not exist. Upload it first, or"
-    " correct certificate_id.",
-    ("script", 100324): "Correct the file _headers or _redirects, or the suboption of assets that the message names.",
-    ("assets", 10000): "An upload of assets is valid for one hour. Run again to send only the missing files.",
-    ("route", 7003): "Check zone_id: the zone does not exist, or the credentials have no access to it.",
-    ("route", 9109): "Check zone_id, and that the token has read and edit access to the zone's Workers Routes.",
-    ("route", 10019): WORKER,
-    ("route", 10020): "The pattern already exists in this zone. Run again to find and adopt the route.",
-    (
-        "route",
-        10022,
-    ): "Correct the pattern: wildcards only at the start of the host and at the end of the path, no query string.",
-    ("domain", 10007): WORKER,
-    ("domain", 100117): "Remove these records first, with tenantry.cloudflare_workers.dns_record, or use"
-    " tenantry.cloudflare_workers.worker_route to route the hostname to the Worker.",
-    ("dns", 81053): RECORD,
-    ("dns", 81054): RECORD,
-    ("dns", 81058): "Run again to find and adopt the record.",
-    ("dns", 81062): "Remove the custom domain first, with tenantry.cloudflare_workers.worker_domain, or choose another"
-    " name.",
-    ("hostname", 1406): "Run again to find and adopt the custom hostname. If it is being deleted, or belongs to another"
-    " zone, wait until it is removed there.",
-    ("hostname", 1421): "Create the record of the origin first, with tenantry.cloudflare_workers.dns_record.",
-    ("queue", 11009): "Run again to find and adopt the queue.",
-    ("kv", 10014): "A KV namespace with that title exists. Run again to find and adopt it.",
-    ("kv", 10052): "A Worker is bound to the KV namespace. Remove the Worker or its binding first.",
 }
 
 
@@ -157,7 +71,7 @@ class ApiError(CloudflareError):
     retry_after: float = 0.0
 
     def __str__(self) -> str:
-        hint = HINTS.get((product_of(self.path), self.code)) or HINTS.get(("*", self.code)) or ""
+        hint = find_remedy(product_of(self.path), self.code, self.message)
         code = f", code {self.code}" if self.code > 0 else ""
         problem = f"Cloudflare answered {self.status}{code}: {self.message.rstrip('.')}."
         if self.retry_after:

@@ -14,7 +14,7 @@ from abc import abstractmethod
 
 from .._cloudflare.errors import ApiError, CloudflareError, ConnectError
 from .bulk_member import BulkMember, FailedMember, PlannedMember, planned
-from .bulk_run import BulkRun
+from .bulk_run import MAX_NAMES_IN_MESSAGE, BulkRun
 from .converge import ModuleResult, RunOptions, build_diffs
 from .fields import OptionSpec
 from .plan import Step
@@ -45,6 +45,9 @@ class BulkResource(Convergible):
         for name, minimum in (("concurrency", 1), ("max_failures", 0)):
             if options.get(name) is not None and options[name] < minimum:
                 raise CloudflareError(f"{name} is {options[name]}: it must be at least {minimum}.")
+
+    refuses_invalid: t.ClassVar[bool] = False
+    """Whether one invalid declaration refuses the task, before the first request. Else it fails alone."""
 
     @property
     @abstractmethod
@@ -99,6 +102,8 @@ class BulkResource(Convergible):
     def converge(self, run: RunOptions) -> ModuleResult:
         """Plan all members, check prerequisites, write members, linked object and removals, and report."""
         self.needs_full_read = run.diff
+        if self.refuses_invalid:
+            self._check_declarations()
         self.refresh()
         members = [self._plan(name, self.state) for name in self.names()]
         removals = [self._plan(name, "absent") for name in self.names_to_prune()]
@@ -111,6 +116,23 @@ class BulkResource(Convergible):
         else:
             linked = self._write(writes, members, linked, removals)
         return self._result(run, writes, [*members, *removals], linked)
+
+    def _check_declarations(self) -> None:
+        """Raise CloudflareError with all invalid declarations. Sends no request."""
+        names = list(self.names())
+        errors = [f"{name}: {error}" for name in names if (error := self._declaration_error(name))]
+        if errors:
+            shown = " ".join(errors[:MAX_NAMES_IN_MESSAGE])
+            raise CloudflareError(
+                f"{self.label}: {len(errors)} of {len(names)} are invalid, and nothing was changed. {shown}"
+            )
+
+    def _declaration_error(self, name: str) -> str:
+        try:
+            self.build_resource(name, self.state)
+        except CloudflareError as error:
+            return str(error)
+        return ""
 
     def _plan(self, name: str, state: str) -> BulkMember:
         try:

@@ -170,18 +170,24 @@ class KVEntries(Resource):
         found = bulk_get(self.client, self._path(), keys)
         if found is None:
             self._set_namespace_missing()
-        return found or {}
+        return {
+            key: entry if "metadata" in entry else {**entry, **(self._read_key_info(key) or {})}
+            for key, entry in (found or {}).items()
+        }
 
     def _read_binary(self, key: str) -> Attributes | None:
         """Read a binary value, which no bulk read returns: metadata by a listing of this prefix, then the bytes."""
-        answer = self.client.get_or_not_found(self._path("keys"), params={"prefix": key, "limit": 10})
-        if answer.not_found_code:
-            self._set_namespace_missing()
-        info = next((key_info(found) for found in answer.result or () if found["name"] == key), None)
+        info = self._read_key_info(key)
         if info is None or self.state == "absent":
             return info
         value = get_value(self.client, self._path(), key)
         return None if value is None else {**entry_from_bytes(value), **info}
+
+    def _read_key_info(self, key: str) -> Attributes | None:
+        answer = self.client.get_or_not_found(self._path("keys"), params={"prefix": key, "limit": 10})
+        if answer.not_found_code:
+            self._set_namespace_missing()
+        return next((key_info(found) for found in answer.result or () if found["name"] == key), None)
 
     def _set_namespace_missing(self) -> None:
         self._missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]

@@ -19,6 +19,8 @@ from .kv_namespace import find_by_title
 
 METADATA_KEY = "tenantry"  # marks the routing records' metadata, and prefixes the collection's own keys
 MAX_BULK_READ, MAX_BULK_WRITE = 100, 10_000  # keys in one request
+MIN_BULK_READ = 8  # keys: fewer are read one by one if a bulk read of them is refused
+REPLACEMENT = "\ufffd"  # in a text, it may stand for bytes that are not UTF-8
 MAX_BULK_BYTES = 100_000_000  # bytes in one request
 SIZE_LIMITS = {"key": 512, "value": 25 * 1024 * 1024, "metadata": 1024}  # bytes
 
@@ -101,22 +103,37 @@ def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
 
 
 def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes] | None:
-    """Return the existing entries among ``keys``, by key. Return None if the KV namespace does not exist."""
+    """Return the existing entries among ``keys``, by key. Return None if the KV namespace does not exist.
+
+    A binary value, which no bulk read returns, is read alone. Its entry has no metadata.
+    """
     found: dict[str, Attributes] = {}
     for at in range(0, len(keys), MAX_BULK_READ):
-        answer = client.get_or_not_found(
-            f"{path}/bulk/get",
-            "POST",
-            json={"keys": keys[at : at + MAX_BULK_READ], "type": "text", "withMetadata": True},
-        )
-        if answer.not_found_code:
+        batch = _get_batch(client, path, keys[at : at + MAX_BULK_READ])
+        if batch is None:
             return None
-        found |= {
-            key: {"value": entry["value"], **key_info(entry)}
-            for key, entry in answer.result["values"].items()
-            if entry is not None
-        }
+        found |= batch
     return found
+
+
+def _get_batch(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes] | None:
+    """Read a batch. If Cloudflare refuses it because of a binary value, read its halves, and the rest of it alone."""
+    body = {"keys": keys, "type": "text", "withMetadata": True}
+    answer = client.get_or_refused(f"{path}/bulk/get", "POST", json=body)
+    if answer is None and len(keys) <= MIN_BULK_READ:
+        return get_values(client, path, keys)
+    if answer is None:
+        halves = (keys[: len(keys) // 2], keys[len(keys) // 2 :])
+        batches = [batch for half in halves if (batch := _get_batch(client, path, half)) is not None]
+        return {key: entry for batch in batches for key, entry in batch.items()}
+    if answer.not_found_code:
+        return None
+    texts = {
+        key: {"value": entry["value"], **key_info(entry)}
+        for key, entry in answer.result["values"].items()
+        if entry is not None
+    }
+    return texts | get_values(client, path, [key for key, entry in texts.items() if REPLACEMENT in entry["value"]])
 
 
 def get_values(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes]:

@@ -10,6 +10,7 @@ import typing as t
 
 from .._cloudflare.client import ApiResponse, Client
 from .._engine.fields import Attributes
+from .._worker import tag_limits
 from .dispatch_namespace import scripts_path
 from .script.base import Script
 from .script.desired import Endpoint
@@ -28,6 +29,7 @@ class NamespacedWorker(Script):
         "dispatch_namespace": {"type": "str", "required": True, "aliases": ["namespace"]},
         "name": {"type": "str", "required": True},
     }
+    tag_limits = tag_limits.NAMESPACED
     listing: t.Mapping[str, Attributes] | None = None
     ledger_entry: LedgerEntry | None = None
     """The Worker's entry in the ledger, if it was made with the present fingerprint tag."""
@@ -43,7 +45,15 @@ class NamespacedWorker(Script):
     @property
     def endpoint(self) -> Endpoint:
         path = scripts_path(self.client, self.options["dispatch_namespace"], self.options["name"])
-        return Endpoint(path, f"{path}/content", "PUT", f"{path}/tags", lambda tags: {"json": tags}, self.client)
+        return Endpoint(
+            path,
+            f"{path}/content",
+            "PUT",
+            f"{path}/tags",
+            lambda tags: {"json": tags},
+            self.tag_limits,
+            self.client,
+        )
 
     def read_summary(self) -> tuple[Snapshot | None, tuple[str, ...]]:
         script, missing = self._read() if self.listing is None else (self.listing.get(self.options["name"]), ())

@@ -19,7 +19,9 @@ from .._engine.plan import Step
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import ApiObject
 from .._worker import bindings, source
+from .._worker.bundle import BUNDLER_OPTIONS
 from .._worker.fingerprint import OWNER_PREFIX, find_owner
+from .._worker.folder_source import left_out_warnings
 from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
 from .namespaced_worker import NamespacedWorker, namespace_missing_message, script_from_answer, tags_of
@@ -64,7 +66,7 @@ def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dic
     A tenant's own code, from any source, replaces the default code; bundler options stay for an own entrypoint.
     """
     own_code = any(tenant.get(way) is not None for way in source.SOURCE_OPTIONS)
-    kept = ("esbuild_path", *source.BUNDLER_OPTIONS) if tenant.get("entrypoint") is not None else ()
+    kept = ("esbuild_path", *BUNDLER_OPTIONS) if tenant.get("entrypoint") is not None else ()
     base = {
         name: value for name, value in defaults.items() if not (own_code and name in source.SPEC and name not in kept)
     }
@@ -144,6 +146,7 @@ class NamespacedWorkers(BulkResource):
         return [
             *uncompared_secrets_warnings(sum(plan.uncompared_secrets for plan in plans)),
             *outdated_bundle_warnings(sum(plan.is_outdated_bundle for plan in plans)),
+            *left_out_warnings(path for plan in plans for path in plan.left_out),
             *unknown_binding_warnings(unknown),
         ]
 

@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from .._engine.fields import Attributes, Field
+from .._worker import tag_limits
 from .script.base import Script
 from .script.desired import Endpoint, Resolved
 from .script.info import ScriptInfo
@@ -30,6 +31,7 @@ class Worker(Script):
 
     name = "worker"
     identity = {"name": {"type": "str", "required": True}}
+    tag_limits = tag_limits.ACCOUNT
     fields = (*Script.fields, Field("workers_dev", {"type": "bool"}, initial=False, removed=False))
 
     @property
@@ -48,6 +50,7 @@ class Worker(Script):
             "PATCH",
             f"{path}/script-settings",
             lambda tags: {"json": {"tags": tags}},
+            self.tag_limits,
             self.client,
         )
 

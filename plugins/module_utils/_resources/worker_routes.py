@@ -39,6 +39,7 @@ class WorkerRoutes(BulkResource):
     """Routes, each identified by its pattern and zone."""
 
     name = "worker_routes"
+    refuses_invalid = True
     list_option = "routes"
     behavior_options = {
         "routes": {

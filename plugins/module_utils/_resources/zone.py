@@ -32,6 +32,11 @@ class ZoneMixin(Convergible):
     collection: t.ClassVar[tuple[str, ...]]
     """The path of the objects below the zone."""
 
+    def __init__(self, client: Client, given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, given, options)
+        if not options.get("zone_id") and not options.get("zone") and self.lookup_host == "*":
+            raise CloudflareError("zone: '*' matches every zone. Set zone or zone_id.")
+
     @property
     @abstractmethod
     def lookup_host(self) -> str:
@@ -43,8 +48,6 @@ class ZoneMixin(Convergible):
             return str(self.options["zone_id"])
         if self.options.get("zone"):
             return self.client.zone_id(self.options["zone"])
-        if self.lookup_host == "*":
-            raise CloudflareError("zone: '*' matches every zone. Set zone or zone_id.")
         return self.client.zone_id_for_host(self.lookup_host.lower())
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two tags, of the eight a Worker may have, that belong to this collection.
+"""The two tags of a Worker that belong to this collection.
 
 C(tenantry.owner.<owner>) stores the owner. The fingerprint tag, C(tenantry.1.<16 hex>.<8 hex>.<time>), stores a hash of
 code and settings, a hash of the secrets, and the upload time (seconds since 1970, base 36). A listing returns tags, so

@@ -2,35 +2,111 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Find the modules and the main module of a Worker in a folder."""
+"""Find the modules and the main module of a Worker in a folder, and list the files that are not part of it."""
 
 from __future__ import annotations
 
 import fnmatch
 import os
 import typing as t
+from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
+from .module_types import CODE, MODULE_TYPES, VENDORED, extension, is_python
 
-IGNORED_NAMES = (
-    ".*",
-    "node_modules",
-    "__pycache__",
-    "package.json",
-    "package-lock.json",
-    "tsconfig*.json",
-)  # files, and folders with their contents
 DEFAULT_MAIN_MODULES = tuple(f"{stem}.{ending}" for stem in ("index", "worker", "main") for ending in ("js", "mjs"))
 MAX_MODULES = 5000  # a folder with more is probably the wrong one
 MAX_NAMES_IN_MESSAGE = 10
 
 
-def read(folder: str, extensions: t.Container[str], max_bytes: int) -> dict[str, bytes]:
-    """Read the files below C(folder) with one of the extensions, by relative path.
+@dataclass(frozen=True)
+class Selection:
+    """The files of a folder that belong to a Worker.
 
-    Raise CloudflareError if they have more than C(max_bytes) in total or if there are more than MAX_MODULES.
+    C(ignored) are patterns of files, and of folders with their contents. C(extensions) is None for all others.
     """
-    names = sorted(_names(folder, extensions))
+
+    ignored: tuple[str, ...]
+    extensions: t.Container[str] | None = None
+
+    def excludes(self, name: str, is_folder: bool) -> bool:
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.ignored):
+            return True
+        return not is_folder and self.extensions is not None and extension(name) not in self.extensions
+
+
+# wrangler.json contains the settings of a build, and paths of the machine that made it.
+MODULES = Selection(
+    (
+        ".*",
+        "node_modules",
+        "__pycache__",
+        "package.json",
+        "package-lock.json",
+        "tsconfig*.json",
+        "wrangler.json",
+    ),
+    MODULE_TYPES,
+)
+VENDORED_FILES = Selection(("__pycache__", "*.pyc"))
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """The files of a Worker by relative path, and the paths of the files and folders that are not part of it."""
+
+    main: str
+    files: t.Mapping[str, bytes]
+    left_out: tuple[str, ...]
+
+
+def read(folder: str, main_module: str | None, max_bytes: int) -> FolderSource:
+    """Read the Worker in C(folder), with the vendored packages of a Python Worker.
+
+    Raise CloudflareError if its modules have more than C(max_bytes) in total, or if there are more than MAX_MODULES.
+    """
+    names, left_out = _select(folder, "", MODULES, skipped=VENDORED)
+    main = find_main(folder, [name for name in names if extension(name) in CODE], main_module)
+    if os.path.isdir(os.path.join(folder, VENDORED)):
+        vendored, unused = _select(folder, VENDORED, VENDORED_FILES if is_python(main) else MODULES)
+        names, left_out = [*names, *vendored], [*left_out, *unused]
+    names.sort()
+    _check_limits(folder, names, max_bytes)
+    return FolderSource(
+        main,
+        {name: _content(os.path.join(folder, name)) for name in names},
+        tuple(os.path.join(folder, name) for name in sorted(left_out)),
+    )
+
+
+def _select(folder: str, below: str, selection: Selection, skipped: str = "") -> tuple[list[str], list[str]]:
+    """Return the selected files below a subfolder of C(folder), and all other files and folders, by relative path.
+
+    Folders end in a slash. C(skipped) is a subfolder that is in neither list.
+    """
+    selected: list[str] = []
+    left_out: list[str] = []
+    for root, folders, files in os.walk(os.path.join(folder, below), onerror=_raise_error):
+        relative = os.path.relpath(root, folder).replace(os.sep, "/")
+        above = "" if relative == os.curdir else f"{relative}/"
+        present = [name for name in folders if above + name != skipped]
+        # Links to folders are not followed.
+        folders[:] = [
+            name
+            for name in present
+            if not selection.excludes(name, is_folder=True) and not os.path.islink(os.path.join(root, name))
+        ]
+        left_out += [f"{above}{name}/" for name in present if name not in folders]
+        for name in files:
+            (left_out if selection.excludes(name, is_folder=False) else selected).append(above + name)
+    return selected, left_out
+
+
+def _raise_error(error: OSError) -> t.NoReturn:
+    raise error
+
+
+def _check_limits(folder: str, names: t.Sequence[str], max_bytes: int) -> None:
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     if len(names) > MAX_MODULES:
         raise CloudflareError(
@@ -42,23 +118,21 @@ def read(folder: str, extensions: t.Container[str], max_bytes: int) -> dict[str,
             f"path: {folder} contains {size} bytes in {len(names)} modules, and the limit is {max_bytes}. "
             "Remove files that the Worker does not need."
         )
-    files = {}
-    for name in names:
-        with open(os.path.join(folder, name), "rb") as file:
-            files[name.replace(os.sep, "/")] = file.read()
-    return files
 
 
-def _names(folder: str, extensions: t.Container[str]) -> t.Iterator[str]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_ignored(name)]
-        for name in files:
-            if os.path.splitext(name)[1] in extensions and not _is_ignored(name):
-                yield os.path.relpath(os.path.join(root, name), folder)
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
-def _is_ignored(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in IGNORED_NAMES)
+def left_out_warnings(paths: t.Iterable[str]) -> list[str]:
+    """Return the warning that files in the folders of Workers are not part of these Workers."""
+    all_paths = list(dict.fromkeys(paths))
+    if not all_paths:
+        return []
+    more = ", ..." if len(all_paths) > MAX_NAMES_IN_MESSAGE else ""
+    names = ", ".join(all_paths[:MAX_NAMES_IN_MESSAGE]) + more
+    return [f"path: left out of the upload, since they are not modules of a Worker: {len(all_paths)} ({names})."]
 
 
 def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> str:

@@ -13,7 +13,8 @@ import json
 import typing as t
 
 from .binding_types import INHERIT, SECRET_TYPES, Binding
-from .source import SOURCE_MAP, Module, Source
+from .module_types import SOURCE_MAP
+from .source import Module, Source
 
 # Sent unless bindings are inherited by name. An upload deletes bindings of all types that are not listed here.
 KEEP_BINDINGS = list(SECRET_TYPES)
@@ -64,6 +65,6 @@ def read_modules(content: bytes, content_type: str, entrypoint: str = "") -> lis
     return sorted((part for part in parts if part.type != SOURCE_MAP), key=lambda part: part.name)
 
 
-def _module_name(part: email.message.EmailMessage) -> str:
+def _module_name(part: email.message.MIMEPart) -> str:
     """Return the name of the module in a part, which need not have a file name."""
     return part.get_filename() or str(part.get_param("name", "", "content-disposition"))

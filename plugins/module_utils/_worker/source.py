@@ -21,14 +21,12 @@ from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
 from . import folder_source
-from .bundle import bundle
+from .bundle import BUNDLER_OPTIONS, Entrypoint
+from .bundlers import bundle, relevant
 from .fingerprint import bundle_digest
+from .module_types import CODE, COMPILED, ES_MODULE, MODULE_TYPES, SOURCE_MAP, extension, module_content, module_type
+from .nodejs import Compatibility
 
-BUNDLER_OPTIONS: dict[str, t.Mapping[str, t.Any]] = {
-    "define": {"type": "dict"},
-    "minify": {"type": "bool"},
-    "source_map": {"type": "bool"},
-}
 SPEC: dict[str, t.Mapping[str, t.Any]] = {
     "content": {"type": "str"},
     "path": {"type": "path"},
@@ -42,27 +40,7 @@ SOURCE_OPTIONS = ("content", "path", "entrypoint")
 MAX_DIFF_BYTES = 100_000  # larger modules are not shown in a diff
 PATH_OPTIONS = ("path", "entrypoint")  # of files on the controller
 
-ES_MODULE, SOURCE_MAP = "application/javascript+module", "application/source-map"
-# Types of the main module, by extension.
-CODE = {
-    ".js": ES_MODULE,
-    ".mjs": ES_MODULE,
-    ".cjs": "application/javascript",
-    ".py": "text/x-python",
-}
-MODULE_TYPES = {
-    **CODE,
-    ".wasm": "application/wasm",
-    ".json": "application/json",
-    ".txt": "text/plain",
-    ".html": "text/plain",
-    ".sql": "text/plain",
-    ".bin": "application/octet-stream",
-    ".map": SOURCE_MAP,
-}
-COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx")
 MAX_SIZE = 64 * 1024 * 1024  # Cloudflare's limit for all modules together, in bytes
-NODEJS = ("nodejs_compat", "nodejs_compat_v2")  # compatibility flags that provide the modules of Node.js
 
 
 @dataclass(frozen=True)
@@ -89,7 +67,8 @@ class Source:
     """The modules of a Worker, and source maps, which are uploaded too but are not modules.
 
     C(source_digest) is a hash of the inputs: the source files of a bundle, else the modules. It decides whether the
-    code changed. C(bundle_digest) is a hash of the bundler's output, empty if the code was not bundled.
+    code changed. C(bundle_digest) is a hash of the bundler's output, empty if the code was not bundled. C(left_out) are
+    the paths of files and folders in the folder of the Worker that are not part of it.
     """
 
     main_module: str
@@ -97,6 +76,7 @@ class Source:
     source_digest: str
     maps: tuple[Module, ...] = ()
     bundle_digest: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Module, ...]:
@@ -166,6 +146,7 @@ def _pack(source: Source | str) -> dict[str, t.Any]:
         "parts": parts,
         "identity": source.source_digest,
         "code": source.bundle_digest,
+        "left_out": list(source.left_out),
     }
 
 
@@ -174,19 +155,30 @@ def _unpack(packed: t.Mapping[str, t.Any]) -> Source | str:
         return str(packed["failure"])
     parts = tuple(Module(part["name"], part["type"], base64.b64decode(part["base64"])) for part in packed["parts"])
     return dataclasses.replace(
-        Source.of(packed["main_module"], parts), source_digest=packed["identity"], bundle_digest=packed["code"]
+        Source.of(packed["main_module"], parts),
+        source_digest=packed["identity"],
+        bundle_digest=packed["code"],
+        left_out=tuple(packed["left_out"]),
     )
 
 
 def _key(options: t.Mapping[str, t.Any]) -> str:
-    """Return everything that a source depends on, as JSON: its absolute path, the options, and support for Node.js."""
+    """Return everything that a source depends on, as JSON: its absolute path, the options, date and flags."""
     option = next(option for option in PATH_OPTIONS if options.get(option))
     path = os.path.abspath(os.path.join(options.get("source_root") or "", options[option]))
-    nodejs = any(flag in NODEJS for flag in options.get("compatibility_flags") or ())
     loader_options = {
         name: options[name] for name in ("main_module", "esbuild_path", *BUNDLER_OPTIONS) if options.get(name)
     }
-    return json.dumps({"option": option, "path": path, "nodejs": nodejs, "options": loader_options}, sort_keys=True)
+    compatibility = relevant(loader_options, Compatibility.from_options(options)) if option == "entrypoint" else None
+    return json.dumps(
+        {
+            "option": option,
+            "path": path,
+            "options": loader_options,
+            "compatibility": dataclasses.asdict(compatibility or Compatibility()),
+        },
+        sort_keys=True,
+    )
 
 
 @functools.lru_cache(maxsize=128)  # a Worker reads its source several times, and many Workers share one
@@ -205,7 +197,7 @@ def _read(key: str) -> Source | str:
             "A relative path is resolved from the folder of the playbook."
         )
     try:
-        return READERS[option](path, source_request["options"], source_request["nodejs"])
+        return READERS[option](path, source_request["options"], Compatibility(**source_request["compatibility"]))
     except CloudflareError as error:
         return str(error)
     except OSError as error:
@@ -215,29 +207,23 @@ def _read(key: str) -> Source | str:
         )
 
 
-def _from_path(path: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Source:
+def _from_path(path: str, options: t.Mapping[str, t.Any], compatibility: Compatibility) -> Source:
     if os.path.isdir(path):
-        files = folder_source.read(path, MODULE_TYPES, MAX_SIZE)
-        return _source(
-            "path",
-            folder_source.find_main(
-                path, [name for name in files if _extension(name) in CODE], options.get("main_module")
-            ),
-            files,
-        )
-    if _extension(path) in COMPILED:
+        found = folder_source.read(path, options.get("main_module"), MAX_SIZE)
+        return dataclasses.replace(_source("path", found.main, found.files), left_out=found.left_out)
+    if extension(path) in COMPILED:
         raise CloudflareError(f"path: {path} is not JavaScript. Set it as entrypoint; esbuild compiles it.")
     name = options.get("main_module") or os.path.basename(path)
     with open(path, "rb") as file:
         return _source("path", name, {name: file.read()})
 
 
-def _from_entrypoint(entrypoint: str, options: t.Mapping[str, t.Any], nodejs: bool) -> Source:
+def _from_entrypoint(entrypoint: str, options: t.Mapping[str, t.Any], compatibility: Compatibility) -> Source:
     if os.path.isdir(entrypoint):
         raise CloudflareError(f"entrypoint: {entrypoint} is a folder. Set the file in it that imports the others.")
     name = options.get("main_module") or os.path.splitext(os.path.basename(entrypoint))[0] + ".js"
     _check_name(name, [ending for ending, kind in CODE.items() if kind == ES_MODULE])
-    bundled = bundle(entrypoint, name, options, nodejs)
+    bundled = bundle(Entrypoint(entrypoint, name, options, compatibility))
     return _source("entrypoint", name, bundled.files, bundled.inputs)
 
 
@@ -247,7 +233,8 @@ READERS = {"path": _from_path, "entrypoint": _from_entrypoint}
 def _source(option: str, main: str, files: t.Mapping[str, bytes], inputs: t.Any = None) -> Source:
     """Create a source from files by name. Raise CloudflareError if they are not a valid Worker."""
     _check_name(main, CODE)
-    unsupported = [name for name in files if _extension(name) not in MODULE_TYPES]
+    types = {name: kind for name in sorted(files) if (kind := module_type(name, main))}
+    unsupported = [name for name in files if name not in types]
     if unsupported:
         raise CloudflareError(
             f"{option}: {unsupported[0]} is not a valid module. "
@@ -255,19 +242,18 @@ def _source(option: str, main: str, files: t.Mapping[str, bytes], inputs: t.Any 
         )
     if not files[main].strip():
         raise CloudflareError(f"{option}: {main} is empty. Add the code of the Worker.")
-    size = sum(map(len, files.values()))
+    parts = [Module(name, kind, module_content(option, name, kind, files[name])) for name, kind in types.items()]
+    size = sum(len(part.content) for part in parts)
     if size > MAX_SIZE:
         raise CloudflareError(
             f"{option}: the Worker has {size} bytes, and the limit is {MAX_SIZE}. "
             "Remove code that it does not need, or split it into several Workers."
         )
-    return Source.of(
-        main, [Module(name, MODULE_TYPES[_extension(name)], files[name]) for name in sorted(files)], inputs
-    )
+    return Source.of(main, parts, inputs)
 
 
 def _check_name(main: str, extensions: t.Collection[str]) -> None:
-    if _extension(main) not in extensions:
+    if extension(main) not in extensions:
         raise CloudflareError(
             f"main_module: {main!r} does not have a valid extension. "
             f"Use one of {', '.join(extensions)}, which sets the type of the module."
@@ -277,8 +263,3 @@ def _check_name(main: str, extensions: t.Collection[str]) -> None:
             f"main_module: {main!r} is not a valid module name. "
             "Use a file name, or a relative path such as lib/worker.js, without . and .."
         )
-
-
-def _extension(name: str) -> str:
-    """Return the extension of a module's name, without a query as in C(a.wasm?module)."""
-    return os.path.splitext(name.partition("?")[0])[1]

@@ -11,26 +11,26 @@ import typing as t
 
 from .._engine.fields import UNKNOWN
 from . import binding_validation, migrations
-from .fingerprint import TAG_PREFIX
-from .source import BUNDLER_OPTIONS, SOURCE_OPTIONS
+from .bundle import BUNDLER_OPTIONS
+from .source import SOURCE_OPTIONS
+from .tag_limits import TagLimits
 
 NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
 OWNER = re.compile(r"^[a-z0-9-]{1,40}$")
 DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
-TAG = re.compile(r"^[^\s,&:]{1,63}$")
-MAX_USER_TAGS = 8 - 2  # Cloudflare's limit, less the owner tag and the fingerprint tag
 
 USAGE_MODELS = ("standard", "bundled", "unbound")
 
 Params = t.Mapping[str, t.Any]
 
 
-def validation_errors(user_params: Params, options: Params) -> t.Iterator[str]:
+def validation_errors(user_params: Params, options: Params, tag_limits: TagLimits) -> t.Iterator[str]:
     """Yield validation errors, each with the option, the problem and the remedy."""
     yield from _identity_errors(options["name"], options.get("owner") or "")
     if options.get("state") != "absent":
         yield from _required_errors(user_params)
     yield from _value_errors(user_params)
+    yield from tag_limits.errors(user_params.get("tags") or [])
     if options.get("update_secrets") == "on_change" and not options.get("fingerprint_key"):
         yield (
             "update_secrets: on_change needs fingerprint_key to compare the values of secrets. "
@@ -67,23 +67,12 @@ def _required_errors(user_params: Params) -> t.Iterator[str]:
 
 
 def _value_errors(user_params: Params) -> t.Iterator[str]:
-    date, tags = user_params.get("compatibility_date"), user_params.get("tags") or []
+    date = user_params.get("compatibility_date")
     if date and date != UNKNOWN and not DATE.fullmatch(date):
         yield f"compatibility_date: {date!r} is not a valid date. Set a quoted date, such as '2026-11-01'."
-    for tag in tags:
-        if not TAG.fullmatch(tag) or tag.startswith(TAG_PREFIX):
-            yield (
-                f"tags: {tag!r} is not a valid tag. "
-                f"Use 1 to 63 characters without spaces, commas, & and :, not starting with {TAG_PREFIX!r}."
-            )
     yield from migrations.validation_errors(user_params.get("migrations") or [])
     yield from _settings_errors(user_params)
     yield from _assets_errors(user_params)
-    if len(tags) > MAX_USER_TAGS:
-        yield (
-            f"tags: {len(tags)} tags are set, and the limit is {MAX_USER_TAGS}. "
-            "Remove some: Cloudflare allows 8 per Worker, and the collection needs 2."
-        )
     yield from binding_validation.validation_errors(user_params)
 
 

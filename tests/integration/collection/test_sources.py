@@ -172,6 +172,43 @@ def test_entrypoint_in_different_folders_gives_same_bytes(tmp_path: pathlib.Path
     )
 
 
+def test_entrypoint_alias_loader_and_conditions_are_applied(tmp_path: pathlib.Path, project: AnsibleProject) -> None:
+    """An alias also wins over the modules that the runtime provides, with and without their prefix."""
+    write_files(
+        project.folder / "project",
+        {
+            "src/a.ts": """
+                import query from "./query.graphql";
+                import { readFileSync } from "node:fs";
+                import { cpus } from "os";
+                import heavy from "heavy";
+                import chosen from "chosen";
+                class Kept {}
+                export default { fetch: () => Response.json([query, readFileSync(), cpus(), heavy, chosen, Kept.name]) };
+            """,
+            "src/query.graphql": "{ me }",
+            "src/stubs/fs.mjs": "export const readFileSync = () => 'stubbed';",
+            "stub.mjs": "export default 'stub'; export const cpus = () => 'no cpus';",
+            "node_modules/chosen/package.json": '{"exports": {"edge": "./edge.js", "default": "./default.js"}}',
+            "node_modules/chosen/edge.js": "export default 'edge';",
+            "node_modules/chosen/default.js": "export default 'default';",
+        },
+    )
+    options = {
+        "entrypoint": "src/a.ts",
+        "alias": {"node:fs": "./stubs/fs.mjs", "heavy": "../stub.mjs", "node:os": "../stub.mjs"},
+        "loader": {".graphql": "text"},
+        "conditions": ["edge"],
+        "minify": True,
+        "keep_names": True,
+    }
+    project.play([worker(**options)]).ok()
+    project.edge.route(f"{HOST}/*", "modules")
+    assert project.edge.get(HOST).json() == ["{ me }", "stubbed", "no cpus", "stub", "edge", "Kept"]
+    assert project.play([worker(**options)], tenantry_in_process=False).ok().changed == 0
+    assert project.play([worker(**{**options, "conditions": ["other"]})], "--check").ok().changed == 1
+
+
 def test_source_map_refers_to_source_line(tmp_path: pathlib.Path) -> None:
     """Also if a line is prepended to the code, so that packages find Node's modules."""
     for flags in ([], ["nodejs_compat"]):
@@ -221,6 +258,9 @@ def source_lines(mappings: str) -> list[int | None]:
         ("import 'fs';", {}, r'Could not resolve "fs".*compatibility_flags: \[nodejs_compat\]'),
         ("import './a.css';", {}, "a.css is not a valid module"),
         ("export default A;", {"define": {"A-b": 1}}, "define name"),
+        ("export default {};", {"loader": {".graphql": "graphql"}}, "loader.*graphql"),
+        ("export default {};", {"alias": {"a": "./b.mjs"}}, "alias: the file .*/b.mjs for a does not exist. Correct"),
+        ("import 'a'; export default {};", {"alias": {"a": "b"}}, 'Could not resolve "b"'),
     ],
 )
 def test_entrypoint_invalid_reports_esbuild_error(

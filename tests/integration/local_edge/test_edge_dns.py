@@ -146,6 +146,10 @@ def test_host_matches_routes_of_its_own_zone(start: Callable[..., Edge]) -> None
     for zone, hostname in (("example.com", "first.customer.org"), ("platform.localhost", "second.customer.org")):
         edge.call("POST", f"{edge.zone[zone]}/custom_hostnames", json={"hostname": hostname})
     assert visit_hosts(edge, "first.customer.org", "second.customer.org") == ["one", "two"]
+    edge.deploy("own", worker_named("own"))
+    edge.route("second.customer.org/path*", "own", zone="platform.localhost")
+    assert edge.get("second.customer.org", "/path/x").text == "own"
+    assert edge.get("second.customer.org", "/else").text == "two"
 
 
 def test_dns_records_survive_restart(strict_edge: Edge) -> None:

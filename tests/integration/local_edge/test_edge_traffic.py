@@ -115,13 +115,13 @@ def test_module_of_each_type_is_imported(edge: Edge) -> None:
             "number.js": ("application/javascript+module", "export const number = 7;"),
             "note.txt": ("text/plain", "Grüße"),
             "blob.bin": ("application/octet-stream", b"\x00\xff"),
-            "settings.json": ("application/json", '{"a": [1]}'),
+            "settings.json": ("application/javascript+module", 'export default JSON.parse("[1]");'),
             "old.cjs": ("application/javascript", "module.exports = { answer: 42 };"),
             "add.wasm": ("application/wasm", add),
         },
     )
     edge.route("example.com/*", "w")
-    assert edge.get("example.com").json() == [7, "Grüße", [0, 255], {"a": [1]}, 42, 5]
+    assert edge.get("example.com").json() == [7, "Grüße", [0, 255], [1], 42, 5]
 
 
 def test_route_most_specific_pattern_wins(edge: Edge) -> None:
@@ -160,13 +160,41 @@ def test_route_host_in_any_script_matches(edge: Edge, host: str) -> None:
     assert edge.get(host.replace("*", "a" if "*." in host else "").encode("idna").decode()).text == "books"
 
 
-def test_workers_dev_host_reaches_worker(edge: Edge) -> None:
+OWN_HOSTS = ["router.local-edge.workers.dev", "router.local-edge.workers.localhost", "router.workers.localhost"]
+
+
+@pytest.mark.parametrize("host", OWN_HOSTS)
+def test_workers_dev_host_reaches_worker(edge: Edge, host: str) -> None:
+    edge.deploy("all", "export default { fetch: () => new Response('all') };")
+    edge.route("*/*", "all", zone="platform.localhost")
     edge.deploy("router", ECHO)
-    assert edge.get("router.local-edge.workers.dev").status_code == 404
+    undeployed = edge.get(host)
+    assert undeployed.status_code == 404
+    assert f"No Worker answers at {host}." in undeployed.text
     edge.call("POST", "/workers/scripts/router/subdomain", json={"enabled": True})
-    assert edge.get("router.local-edge.workers.dev", "/x").json()["url"].endswith("/x")
+    assert edge.get(host, "/x").json()["url"].endswith("/x")
     edge.call("DELETE", "/workers/scripts/router/subdomain")
-    assert edge.get("router.local-edge.workers.dev").status_code == 404
+    assert edge.get(host).status_code == 404
+
+
+def test_workers_dev_host_of_no_worker_reaches_no_route(edge: Edge) -> None:
+    edge.deploy("all", "export default { fetch: () => new Response('all') };")
+    edge.route("*/*", "all", zone="platform.localhost")
+    assert edge.get("customer.example.net").text == "all"
+    for host in ("workers.dev", "nobody.local-edge.workers.dev", "nobody.workers.localhost", "workers.localhost"):
+        assert edge.get(host).status_code == 404
+
+
+def test_workers_dev_host_of_two_accounts_belongs_to_the_first(start: Callable[..., Edge]) -> None:
+    accounts = ["a" * 32, "b" * 32]
+    edge = start("--account", accounts[0], "--account", accounts[1])
+    for account in reversed(accounts):
+        edge.account = f"{edge.api}/accounts/{account}"
+        edge.call("PUT", "/workers/subdomain", json={"subdomain": account[0]})
+        edge.deploy("router", f"export default {{ fetch: () => new Response({account[0]!r}) }};")
+        edge.call("POST", "/workers/scripts/router/subdomain", json={"enabled": True})
+    hosts = ("router.workers.localhost", "router.a.workers.localhost", "router.b.workers.localhost")
+    assert [edge.get(host).text for host in hosts] == ["a", "a", "b"]
 
 
 def test_visit_without_route_explains_how_to_list_routes(edge: Edge) -> None:

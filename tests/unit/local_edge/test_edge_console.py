@@ -34,7 +34,7 @@ def page_text(client: Client, query: str = "") -> str:
 
 def names(client: Client, query: str = "") -> list[str]:
     """Return the names of the Workers on the page."""
-    return re.findall(r'<th role="rowheader" scope="row"><a [^>]*><code>(.*?)</code>', page(client, query).text)
+    return re.findall(r'<th role="rowheader" scope="row">\s*<a [^>]*><code>(.*?)</code>', page(client, query).text)
 
 
 def test_page_empty_edge_shows_placeholders(client: Client) -> None:
@@ -48,6 +48,16 @@ def test_page_empty_edge_shows_placeholders(client: Client) -> None:
         "No request yet",
     ):
         assert part in words
+
+
+def test_page_worker_with_workers_dev_shows_local_address(client: Client) -> None:
+    for name in ("router", "hidden"):
+        client.upload(f"/workers/scripts/{name}")
+    client.call("POST", "/workers/scripts/router/subdomain", json={"enabled": True})
+    assert "http://router.workers.localhost:80/" in page(client).text
+    assert "hidden.workers.localhost" not in page(client).text
+    client.call("DELETE", "/workers/subdomain")
+    assert "workers.localhost" not in page(client).text
 
 
 def test_page_objects_exist_shows_them_in_sections(client: Client) -> None:

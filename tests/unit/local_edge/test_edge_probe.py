@@ -279,7 +279,7 @@ def test_command_write_option_writes_file_that_edge_loads(client: Client, tmp_pa
         ("{", "must be a JSON object"),
         ('{"behaviors": 1}', "must be a JSON object"),
         ('{"nothing": "x"}', "unknown behavior 'nothing'"),
-        ('{"special_character_tags": "maybe"}', "one of refuse, accept"),
+        ('{"special_character_tags": "maybe"}', "one of refuse, refuse_spaces, accept"),
     ],
 )
 def test_load_invalid_file_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -77,6 +77,42 @@ def test_create_route_behavior_id_returns_only_id(client: Client) -> None:
     assert set(client.call("POST", client.routes, json={"pattern": "example.com/*"})) == {"id"}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "accepted"),
+    [
+        ("www.customer.dev/path*", True),
+        ("www.customer.dev", True),
+        ("a.www.customer.dev/*", False),
+        ("*.www.customer.dev/*", False),
+        ("customer.dev/*", False),
+        ("shop.dev/*", True),
+        ("a.b.shop.dev/*", True),
+        ("*.shop.dev/*", True),
+        ("*.a.shop.dev/*", True),
+        ("*shop.dev/*", True),
+    ],
+)
+def test_create_route_host_is_custom_hostname_of_zone(client: Client, pattern: str, accepted: bool) -> None:
+    zone = client.routes.removesuffix("/workers/routes")
+    for hostname, wildcard in (("www.customer.dev", False), ("shop.dev", True)):
+        ssl = {"method": "http", "type": "dv", "wildcard": wildcard}
+        client.call("POST", f"{zone}/custom_hostnames", json={"hostname": hostname, "ssl": ssl})
+    other = f"/zones/{client.edge.zones['platform.localhost']}/workers/routes"
+    assert client.error("POST", other, json={"pattern": pattern}) == (400, 10022)
+    if accepted:
+        assert client.call("POST", client.routes, json={"pattern": pattern})["pattern"] == pattern
+    else:
+        assert client.error("POST", client.routes, json={"pattern": pattern}) == (400, 10022)
+
+
+def test_put_script_routes_host_is_custom_hostname_of_zone(client: Client) -> None:
+    client.upload("/workers/scripts/router")
+    zone = client.routes.removesuffix("/workers/routes")
+    client.call("POST", f"{zone}/custom_hostnames", json={"hostname": "www.customer.dev"})
+    route = {"pattern": "www.customer.dev/path", "zone_name": "example.com"}
+    assert client.call("PUT", "/workers/scripts/router/routes", json=[route])[0]["zone_name"] == "example.com"
+
+
 SPACES = "/storage/kv/namespaces"
 
 

@@ -290,14 +290,13 @@ def test_upload_migrations_change_durable_object_classes(client: Client, base: s
     )
     assert client.call("GET", f"{base}/a/bindings")[0]["namespace_id"] == first, "a renamed class keeps its storage"
     assert client.error("PUT", f"{base}/a", files=form(migrations={"old_tag": "v1", "new_tag": "v3"})) == (412, 10079)
-    assert client.error("PUT", f"{base}/a", files=form(migrations={"new_tag": "v3", "new_classes": ["Hall"]})) == (
-        400,
-        10074,
+    assert client.error("PUT", f"{base}/a", files=form(migrations={"new_tag": "v3", "new_classes": ["X"]})) == (
+        412,
+        10079,
     )
-    assert client.error("PUT", f"{base}/a", files=form(migrations={"new_tag": "v3", "deleted_classes": ["Room"]})) == (
-        400,
-        10072,
-    )
+    v3 = {"old_tag": "v2", "new_tag": "v3"}
+    assert client.error("PUT", f"{base}/a", files=form(migrations={**v3, "new_classes": ["Hall"]})) == (400, 10074)
+    assert client.error("PUT", f"{base}/a", files=form(migrations={**v3, "deleted_classes": ["Room"]})) == (400, 10072)
     client.upload(
         f"{base}/a",
         migrations={"old_tag": "v2", "new_tag": "v3", "steps": [{"deleted_classes": ["Hall"]}, {"new_classes": ["X"]}]},

@@ -106,6 +106,14 @@ def test_upload_invalid_worker_name_is_refused(client: Client, base: str, name: 
 MODULE = ("index.js", CODE, "application/javascript+module")
 
 
+def test_upload_too_many_tags_is_refused(client: Client) -> None:
+    most = {"/workers/scripts": 10, client.namespace(): 8}
+    for base, count in most.items():
+        tags = [f"t{number}" for number in range(count + 1)]
+        assert client.error("PUT", f"{base}/a", files=form(tags=tags)) == (403, 10021)
+        assert client.upload(f"{base}/a", tags=tags[1:])["tags"] == tags[1:]
+
+
 @pytest.mark.parametrize(
     ("files", "code"),
     [
@@ -120,7 +128,7 @@ MODULE = ("index.js", CODE, "application/javascript+module")
             },
             10021,
         ),
-        ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/html")}, 10021),
+        ({"metadata": (None, '{"main_module": "index.js"}'), "index.js": ("index.js", CODE, "text/html")}, 10162),
         ({"metadata": (None, '{"main_module": "index.js", "body_part": "index.js"}'), "index.js": MODULE}, 10021),
         (form(compatibility_date="2999-01-01"), 10021),
         (form(compatibility_date="1.1.2026"), 10021),
@@ -149,7 +157,7 @@ MODULE = ("index.js", CODE, "application/javascript+module")
         ({"metadata": (None, '{"main_module": "m.map"}'), "m.map": ("m.map", "{}", "application/source-map")}, 10021),
         (form(bindings=[{"name": "A", "type": "service", "service": "none", "environment": "staging"}]), 10144),
         (form(keep_bindings=True), 10021),
-        (form(tags=[f"t{number}" for number in range(9)]), 10021),
+        (form(tags=["t" * 1025]), 10021),
         (form(tags=["a,b"]), 10021),
         (form(assets={"jwt": "x"}), 10021),
         (form(bindings=[{"type": "plain_text", "text": "x"}]), 10052),
@@ -262,6 +270,12 @@ def test_upload_main_module_is_found_by_file_name(client: Client, base: str) -> 
     ]
     assert client.call("PUT", f"{base}/a", files=parts)["entry_point"] == "w.mjs"
     assert 'name="lib/a.txt"; filename="lib/a.txt"' in client.send("GET", f"{base}/a/content").text
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/css", "application/typescript"])
+def test_upload_module_of_unsupported_type_is_refused(client: Client, base: str, media_type: str) -> None:
+    files = {**form(), "data.json": ("data.json", "{}", media_type)}
+    assert client.error("PUT", f"{base}/a", files=files) == (400, 10162)
 
 
 @pytest.mark.parametrize("entry_point", ["script", "w.js"])
@@ -430,7 +444,7 @@ def test_tags_put_add_delete_returns_current_state(client: Client, base: str) ->
     assert client.call("PUT", f"{path}/z", data=b"") == ["x", "y", "z"]
     assert client.call("DELETE", f"{path}/y") is None
     assert client.call("GET", path) == ["x", "z"]
-    assert client.error("PUT", path, json=[f"t{number}" for number in range(9)]) == (400, 10021)
+    assert client.error("PUT", path, json=[f"t{number}" for number in range(11)]) == (403, 10021)
     assert client.call("PUT", path, data=b"null") == []
 
 

@@ -16,6 +16,8 @@ from ..._engine.fields import Attributes
 from ..._engine.plan import Plan
 from ..._engine.resource import ApiObject, Observation
 from ..._worker import bindings, migrations, source
+from ..._worker.folder_source import left_out_warnings
+from ..._worker.tag_limits import TagLimits
 from ..._worker.validation import validation_errors
 from . import planner, reader, secrets
 from .comparison import DETECTION_DEPTHS, Comparison
@@ -57,10 +59,11 @@ class Script(ApiObject):
         "source_root": {"type": "path"},
     }
     computed, computed_on_write = COMPUTED, COMPUTED_ON_WRITE
+    tag_limits: t.ClassVar[TagLimits]
 
     def __init__(self, client: t.Any, user_params: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
         super().__init__(client, user_params, options)
-        for error in validation_errors(user_params, options):
+        for error in validation_errors(user_params, options, self.tag_limits):
             raise CloudflareError(error)
 
     @property
@@ -114,6 +117,7 @@ class Script(ApiObject):
         warnings = [
             *uncompared_secrets_warnings(plan.uncompared_secrets),
             *outdated_bundle_warnings(int(plan.is_outdated_bundle)),
+            *left_out_warnings(plan.left_out),
             *unknown_binding_warnings(bindings.unknown_types(self.user_params)),
         ]
         return dataclasses.replace(plan, warnings=tuple(warnings))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ..._engine.fields import UNKNOWN, Attributes
 from ..._worker import assets, bindings, migrations, source
 from ..._worker.binding_types import INHERIT, Binding, NameLookup
+from ..._worker.tag_limits import TagLimits
 from .secrets import SecretsPolicy
 
 if t.TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Endpoint:
     tags_method: str
     tags_path: str
     tags_to_request: t.Callable[[list[str]], dict[str, t.Any]]
+    tag_limits: TagLimits
     client: Client = field(repr=False, compare=False)
 
 

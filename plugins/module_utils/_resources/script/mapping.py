@@ -72,6 +72,7 @@ def unknown_binding_warnings(types: t.Collection[str]) -> list[str]:
 
 
 def outdated_bundle_warnings(count: int) -> list[str]:
-    """Return the warning that ``count`` Workers run code that another version of esbuild made."""
-    remedy = "They stay as they are. Set rebundle: true to upload the code that the present esbuild makes."
-    return [f"Workers whose code was bundled by another version of esbuild: {count}. {remedy}"] if count else []
+    """Return the warning that ``count`` Workers run code that other versions of the bundler's packages made."""
+    remedy = "They stay as they are. Set rebundle: true to upload the code that the present versions make."
+    problem = "Workers whose code was bundled by another version of esbuild or of the Node.js preset"
+    return [f"{problem}: {count}. {remedy}"] if count else []

@@ -14,7 +14,6 @@ from ..._engine.fields import Attributes, Field
 from ..._engine.plan import Plan, Step, make_plan
 from ..._worker import migrations, source
 from ..._worker.binding_types import INHERIT
-from ..._worker.validation import MAX_USER_TAGS
 from . import encoder
 from .comparison import Comparison
 from .desired import Resolved
@@ -27,11 +26,15 @@ from .snapshot import LedgerMemo, Snapshot
 
 @dataclass(frozen=True)
 class ScriptPlan(Plan):
-    """A plan, with the comparison that it was made from."""
+    """A plan, with the comparison that it was made from.
+
+    ``left_out`` are the paths of files in the folder of the Worker that are not part of it.
+    """
 
     comparison: Comparison | None = None
     uncompared_secrets: int = 0
     is_outdated_bundle: bool = False
+    left_out: tuple[str, ...] = ()
 
     def extra_diffs(self) -> list[Attributes]:
         return module_diffs(self.comparison) if self.comparison else []
@@ -57,6 +60,7 @@ def plan(
         comparison=comparison if found.steps else None,
         uncompared_secrets=comparison.uncompared_secrets,
         is_outdated_bundle=comparison.is_outdated_bundle and not uploads,
+        left_out=resolved.desired.source.left_out if resolved.desired.source else (),
     )
 
 
@@ -170,10 +174,10 @@ class ScriptPlanner:
                 )
 
     def _check_tags(self, after: Attributes) -> None:
-        if len(after["tags"]) > MAX_USER_TAGS:
+        desired, count = self.comparison.desired, len(set(after["tags"]))
+        if count > desired.endpoint.tag_limits.user_tags:
             raise CloudflareError(
-                f"tags: {self.comparison.desired.label} has {len(after['tags'])} tags of others, and {MAX_USER_TAGS}"
-                " fit."
+                f"tags: {desired.label} has {count} tags of others, and {desired.endpoint.tag_limits.user_tags} fit."
                 " Give tags to choose which of them stay."
             )
 

@@ -110,8 +110,14 @@ class Behaviors:
     modified_on_updated_by: str = behavior(
         "Writes that update `modified_on`", "all", "content", "all_but_tags", "all_but_secrets"
     )
-    max_tag_length: str = behavior("Maximum length of a tag in characters", "256", "64", "1024")
-    special_character_tags: str = behavior("Handling of tags with a comma, ampersand or space", "refuse", "accept")
+    max_namespaced_tags: str = behavior("Maximum number of tags of a Worker in a namespace", "8", "10")
+    max_tag_length: str = behavior("Maximum length of a tag in bytes, in a namespace", "1024", "256", "64")
+    special_character_tags: str = behavior(
+        "Handling of tags with a comma or ampersand, or also a space, in a namespace",
+        "refuse",
+        "refuse_spaces",
+        "accept",
+    )
     content_file_names: str = behavior(
         "Presence of `filename` in the parts of a Worker's code, beside `name`", "yes", "no"
     )

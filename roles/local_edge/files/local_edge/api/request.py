@@ -25,6 +25,9 @@ from local_edge.settings import Behaviors, Settings
 from local_edge.store import Store
 from local_edge.strict_json import loads_strict
 
+#: Characters that tags must not contain, by value of the behavior `special_character_tags`.
+RESERVED_IN_TAGS = {"refuse": ",&", "refuse_spaces": ",& ", "accept": ""}
+
 
 @dataclass
 class ApiResponse:
@@ -100,11 +103,11 @@ class ApiRequest:
 
     def tags(self, value: Any) -> list[str]:
         """Check the tags of a Worker. None stands for no tags. Raise ApiError if they are invalid."""
-        return scripts.check_tags(
-            [] if value is None else value,
-            int(self.behaviors.max_tag_length),
-            self.behaviors.special_character_tags == "accept",
-        )
+        behaviors = self.behaviors
+        reserved = RESERVED_IN_TAGS[behaviors.special_character_tags]
+        namespaced = scripts.TagRules(int(behaviors.max_namespaced_tags), int(behaviors.max_tag_length), reserved)
+        rules = namespaced if self.scope.namespace else scripts.ACCOUNT_TAGS
+        return rules.check([] if value is None else value)
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """Return a number of the query. Raise ApiError if it is out of bounds."""

@@ -36,7 +36,6 @@ MODULE_KINDS = {
     "application/wasm": "wasm",
     "text/plain": "text",
     "application/octet-stream": "data",
-    "application/json": "json",
     "text/x-python": "python",
     "text/x-python-requirement": "requirement",
 }
@@ -47,7 +46,6 @@ CONTENT_TYPES = {
     "wasm": "application/wasm",
     "text": "text/plain",
     "data": "application/octet-stream",
-    "json": "application/json",
     "python": "text/x-python",
     "requirement": "text/x-python-requirement",
 }
@@ -106,8 +104,11 @@ class Upload:
     def module(file: FormPart, name: str, main: str, main_kind: str | None) -> Module:
         kind = MODULE_KINDS.get(file.media_type)
         if kind is None:
-            raise invalid(
-                f"module {name!r} has Content-Type {file.content_type!r}; it must be one of {', '.join(MODULE_KINDS)}"
+            raise ApiError(
+                400,
+                10162,
+                f"module {name!r} has unsupported Content-Type {file.content_type!r}. Supported: "
+                f"{', '.join(MODULE_KINDS)}",
             )
         if not name.isprintable():
             raise invalid(f"module {name!r}: the name must not contain control characters")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.errors import ApiError, bad_body
 from local_edge.invalidation import Invalidation
-from local_edge.model import patterns, scripts
+from local_edge.model import custom_hostnames, patterns, scripts
 from local_edge.model.script_scope import ScriptScope
 from local_edge.settings import Zone
 from local_edge.store import now
@@ -66,10 +67,15 @@ def find(request: ApiRequest) -> dict[str, Any]:
     return to_api(row)
 
 
+def normalized(request: ApiRequest, pattern: object, zone: Zone) -> str:
+    """Return a pattern that is valid in a zone, in its stored form."""
+    return patterns.normalized(pattern, zone.name, partial(custom_hostnames.covers, request.store, zone.id))
+
+
 def read(request: ApiRequest, ident: str) -> tuple[str, str | None]:
     """Return the pattern and the Worker of a body. Raise ApiError if either is invalid or the pattern is taken."""
     body, zone = request.json_object(), zone_of(request)
-    pattern, script = patterns.normalized(body.get("pattern"), zone.name), body.get("script")
+    pattern, script = normalized(request, body.get("pattern"), zone), body.get("script")
     if script is not None and not isinstance(script, str):
         raise bad_body("script must be a string")
     if script and not scripts.find(request.store, ScriptScope(zone.account.id), script):
@@ -95,7 +101,7 @@ def parse_route(request: ApiRequest, item: Any) -> tuple[str, str]:
     if not isinstance(body, dict):
         raise bad_body("it must be an array of routes, each with its `pattern` and `zone_id` or `zone_name`")
     zone = zone_named(request, body, patterns.host_of(body.get("pattern")))
-    return zone.id, patterns.normalized(body.get("pattern"), zone.name)
+    return zone.id, normalized(request, body.get("pattern"), zone)
 
 
 def check_available(request: ApiRequest, routes: Iterable[tuple[str, str]], script: str) -> None:

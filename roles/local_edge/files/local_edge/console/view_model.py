@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from local_edge import __version__
 from local_edge.console.query import ACCOUNT, Query
 from local_edge.inspection import Logs, RecordedRequest, RequestLog
+from local_edge.model import subdomains
 from local_edge.quota import RateLimiter
 from local_edge.runtime.log import LogEntry
 from local_edge.settings import Account, Settings, Zone
@@ -28,6 +30,8 @@ MAX_NAMESPACES, MAX_ROUTES, MAX_REQUESTS = 50, 100, 30
 #: Entries of the log, and characters of each.
 MAX_LOG_LINES, MAX_TEXT = 50, 4000
 
+#: Whether the workers.dev host of a Worker is enabled.
+HAS_HOST = "json_extract(extras, '$.subdomain.enabled')"
 FROM_NAMESPACES = "from namespaces where account = ?"
 #: Workers of the account ?1 and the namespace ?2 with the prefix ?3 and, if not empty, the tag ?4.
 MATCHING = (
@@ -63,10 +67,11 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Worker:
-    """A Worker, with the names and types of its bindings."""
+    """A Worker, with the names and types of its bindings. `url` is its local address, '' if it has none of its own."""
 
     id: int
     name: str
+    url: str
     modified: datetime
     tags: Sequence[str]
     bindings: Sequence[tuple[str, str]]
@@ -171,14 +176,26 @@ def rows_by_script(store: Store, sql: str, scripts: Sequence[int]) -> Mapping[in
     return found
 
 
-def worker_lists(store: Store, query: Query, names: Sequence[str]) -> list[WorkerList]:
+def local_urls(state: ConsoleState, account: Account) -> Callable[[str], str]:
+    """Return a function that returns the local address of a Worker with an enabled workers.dev host."""
+    base = urlsplit(state.addresses.get("http", "http://localhost"))
+    label = subdomains.of(state.store, account.id)
+    # Only the first account is sure to have the short host names.
+    suffix = "" if account == state.settings.accounts[0] else f".{label}"
+    return lambda name: f"{base.scheme}://{subdomains.local_host(name + suffix)}:{base.port or 80}/" if label else ""
+
+
+def worker_lists(store: Store, query: Query, names: Sequence[str], url_of: Callable[[str], str]) -> list[WorkerList]:
     """Return the Workers of each namespace: the first ones, or a page of the selected namespace."""
     limit, after = (PAGE_SIZE, query.after) if query.namespace else (PREVIEW_SIZE, "")
     found = []
     for name in names:
         filters = (query.account, "" if name == ACCOUNT else name, query.q, query.tag)
         rows = store.all(
-            f"select id, name, modified_on {MATCHING} and name > ?5 order by name limit ?6", *filters, after, limit
+            f"select id, name, modified_on, {HAS_HOST} as has_host {MATCHING} and name > ?5 order by name limit ?6",
+            *filters,
+            after,
+            limit,
         )
         before = store.count(f"select count(*) {MATCHING} and name <= ?5", *filters, after) if after else 0
         found.append((name, rows, before + 1, store.count(f"select count(*) {MATCHING}", *filters)))
@@ -193,6 +210,7 @@ def worker_lists(store: Store, query: Query, names: Sequence[str]) -> list[Worke
                 Worker(
                     row["id"],
                     row["name"],
+                    url_of(row["name"]) if row["has_host"] else "",
                     parse_local(row["modified_on"]),
                     [tag for (tag,) in tags.get(row["id"], ())],
                     bindings.get(row["id"], ()),
@@ -265,7 +283,7 @@ def build_page(state: ConsoleState, query: Query) -> ConsolePage:
         rate_limit=RateLimit.of(state.rate_limiter),
         namespaces=listed,
         namespaces_total=store.count(f"select count(*) {FROM_NAMESPACES}", account.id),
-        worker_lists=worker_lists(store, replace(query, account=account.id), names),
+        worker_lists=worker_lists(store, replace(query, account=account.id), names, local_urls(state, account)),
         zones=routes(store, [zone for zone in settings.zones if zone.account.id == account.id]),
         requests=list(islice(reversed(request_log.requests), MAX_REQUESTS)),
         reads=request_log.reads,

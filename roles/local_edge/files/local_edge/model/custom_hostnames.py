@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from local_edge.errors import ApiError
+from local_edge.store import Store
 
 #: The states that each passes through within `Settings.custom_hostname_seconds`.
 HOSTNAME_STATES = ("pending", "active")
@@ -102,6 +104,19 @@ def check_name(value: object, kind: str = "custom hostname", first: int = 1407, 
             f"{kind.capitalize()}s ending in {', '.join(PROHIBITED[:-1])}, or {PROHIBITED[-1]} are prohibited.",
         )
     return name
+
+
+def covers(store: Store, zone: str, host: str, wild: bool) -> bool:
+    """Return whether custom hostnames of a zone cover a host, or with `wild` all names that end with it."""
+    labels = host.split(".")
+    names = [".".join(labels[position:]) for position in range(len(labels))]
+    rows = store.all(
+        "select hostname, json_extract(spec, '$.ssl.wildcard') as wildcard from custom_hostnames"
+        " where zone = ? and hostname in (select value from json_each(?))",
+        zone,
+        json.dumps(names),
+    )
+    return any(row["wildcard"] or (row["hostname"] == host and not wild) for row in rows)
 
 
 def check_ssl(value: object, before: Mapping[str, Any] | None) -> dict[str, Any]:

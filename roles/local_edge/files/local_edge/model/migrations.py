@@ -67,11 +67,12 @@ def migrated(state: Mapping[str, Any], raw: Any, exports: Mapping[str, Any] | No
     for name in ("old_tag", "new_tag"):
         if raw.get(name) is not None and not isinstance(raw[name], str):
             raise invalid(f"migrations: `{name}` must be a string")
-    if raw.get("old_tag", state["tag"]) != state["tag"]:
+    given, current = raw.get("old_tag") or "", state["tag"] or ""
+    if given != current:
         raise ApiError(
             412,
             10079,
-            f"Actor migration tag precondition failed; expected tag {state['tag']!r} but got {raw['old_tag']!r}",
+            f"Actor migration tag precondition failed, got tag '{given}' when expected tag is '{current}'.",
         )
     classes: Classes = dict(state["classes"])
     steps = raw.get("steps", [raw])

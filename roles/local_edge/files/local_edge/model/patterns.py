@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from local_edge.errors import ApiError
 
@@ -24,8 +25,12 @@ def host_of(pattern: object) -> str:
     return match["host"].lower().lstrip("*").lstrip(".") if match else ""
 
 
-def normalized(pattern: object, zone: str) -> str:
-    """Return the pattern with its host in lower case. Raise ApiError if it is not valid in this zone."""
+def normalized(pattern: object, zone: str, is_custom: Callable[[str, bool], bool]) -> str:
+    """Return the pattern with its host in lower case. Raise ApiError if it is not valid in this zone.
+
+    `is_custom` returns whether custom hostnames of the zone cover a host, or if the second argument is true, all names
+    that end with it.
+    """
     if not isinstance(pattern, str) or not pattern:
         raise refuse(pattern, "a pattern is a string such as *.example.com/*")
     if "?" in pattern or "#" in pattern:
@@ -42,8 +47,8 @@ def normalized(pattern: object, zone: str) -> str:
     if host == "*":
         if path != "/*":
             raise refuse(pattern, "the only pattern without a host is */*")
-    elif bare != zone and not bare.endswith("." + zone):
-        raise refuse(pattern, f"the host must be of the zone {zone}")
+    elif not f".{bare}".endswith(f".{zone}") and not is_custom(bare, host != bare):
+        raise refuse(pattern, f"the host must be in the zone {zone}, or a custom hostname of this zone")
     elif not all(LABEL.fullmatch(label) for label in bare.split(".")):
         raise refuse(pattern, "the host must be a host name")
     return scheme + host + path

@@ -19,7 +19,8 @@ from local_edge.model.script_scope import ScriptScope
 from local_edge.store import Store
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
-MAX_TAGS = 8
+#: In place of codes that are not published.
+UNKNOWN_CODE = 10021
 #: The only supported environment.
 ENVIRONMENT = "production"
 #: Terms of a tag filter. A Worker has fewer tags, and SQLite supports more conditions.
@@ -119,18 +120,32 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_tags(tags: Any, longest: int, odd: bool) -> list[str]:
-    """Return the tags without duplicates. Unless `odd`, raise ApiError for characters that the tag filter reserves."""
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise invalid("tags must be a list of strings")
-    unique = list(dict.fromkeys(tags))
-    if len(unique) > MAX_TAGS:
-        raise invalid(f"a Worker has at most {MAX_TAGS} tags, not {len(unique)}")
-    wrong = [tag for tag in unique if not 1 <= len(tag) <= longest or (not odd and re.search(r"[,&\s]", tag))]
-    if wrong:
-        limits = f"1 to {longest} characters" + ("" if odd else ", without comma, ampersand or white space")
-        raise invalid(f"tag {wrong[0]!r}: a tag has {limits}")
-    return unique
+@dataclass(frozen=True)
+class TagRules:
+    """The number of tags of a Worker, the size of each in bytes, and the characters that they must not contain."""
+
+    count: int
+    size: int
+    reserved: str
+
+    def check(self, tags: Any) -> list[str]:
+        """Return the tags without duplicates. Raise ApiError if they break a rule."""
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise invalid("tags must be a list of strings")
+        unique = list(dict.fromkeys(tags))
+        if len(unique) > self.count:
+            limit = f"You have exceeded the limit of {self.count} tags per Worker. Remove a tag to add another."
+            raise ApiError(403, UNKNOWN_CODE, limit)
+        if any(len(tag.encode()) > self.size for tag in unique):
+            raise ApiError(400, UNKNOWN_CODE, "Tag is too large")
+        wrong = [tag for tag in unique if not tag or set(tag) & set(self.reserved)]
+        if wrong:
+            raise invalid(f"tag {wrong[0]!r} is empty or contains one of the characters {self.reserved!r}")
+        return unique
+
+
+#: Rules for Workers of the account. Those of a namespace are behaviors.
+ACCOUNT_TAGS = TagRules(10, 1024, ",&")
 
 
 def from_row(row: Any) -> Script:

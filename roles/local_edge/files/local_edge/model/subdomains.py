@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from local_edge.store import Store
 
-DOMAIN = "workers.dev"
+#: Cloudflare's domain, and its local equivalent, which browsers resolve to this machine.
+DOMAIN, LOCAL_DOMAIN = "workers.dev", "workers.localhost"
+DOMAINS = (DOMAIN, LOCAL_DOMAIN)
 #: The initial label of an account.
 DEFAULT_LABEL = "local-edge"
 
@@ -16,6 +18,16 @@ def of(store: Store, account: str) -> str:
     """Return the label of an account, '' after it was deleted."""
     row = store.one("select name from subdomains where account = ?", account)
     return str(row["name"]) if row else DEFAULT_LABEL
+
+
+def local_host(worker: str) -> str:
+    """Return the local host name of a Worker whose workers.dev host is enabled."""
+    return f"{worker}.{LOCAL_DOMAIN}"
+
+
+def hosts(worker: str, label: str) -> list[str]:
+    """Return the host names of a Worker in an account with this label."""
+    return [*(f"{worker}.{label}.{domain}" for domain in DOMAINS), local_host(worker)]
 
 
 def save(store: Store, account: str, name: str) -> None:

@@ -20,6 +20,7 @@ from local_edge.probe.sandbox import CODE, MODULE, Sandbox, bindings_of, marker_
 
 SECRET = {"name": "SECRET", "type": "secret_text", "text": "throw-away"}
 TAG_LENGTHS = (64, 256, 1024)
+TAG_COUNTS = (8, 10)
 ROUNDS, CONCURRENCY, MAX_LIST_REQUESTS = 3, 6, 3000
 
 
@@ -160,6 +161,13 @@ def accepted_tags(box: Sandbox, tags: Iterable[str]) -> list[str]:
     """Return the tags that the API accepts."""
     worker = box.worker()
     return [tag for tag in tags if box.send("PUT", f"{worker}/tags", [tag]).result == [tag]]
+
+
+def probe_tag_count(box: Sandbox) -> list[int]:
+    """Return the numbers of tags that a Worker accepts."""
+    worker = box.worker()
+    every = [f"probe-{number}" for number in range(max(TAG_COUNTS))]
+    return [count for count in TAG_COUNTS if box.send("PUT", f"{worker}/tags", every[:count]).ok]
 
 
 def probe_tag_length(box: Sandbox) -> list[int]:

@@ -122,9 +122,12 @@ QUESTIONS: tuple[Question, ...] = (
             all_but_secrets={"tags": True, "secrets": False, "settings": True},
         ),
     ),
+    Question("max_namespaced_tags", experiments.probe_tag_count, longest),
     Question("max_tag_length", experiments.probe_tag_length, longest),
     Question(
-        "special_character_tags", experiments.probe_tag_characters, one_of(accept=["a,b", "a&b", "a b"], refuse=[])
+        "special_character_tags",
+        experiments.probe_tag_characters,
+        one_of(accept=["a,b", "a&b", "a b"], refuse=["a b"], refuse_spaces=[]),
     ),
     Question("content_file_names", experiments.get_two_modules, by_text(b'filename="', "yes", "no")),
     Question("single_module_content", experiments.get_one_module, by_text(b"Content-Disposition", "multipart", "bare")),

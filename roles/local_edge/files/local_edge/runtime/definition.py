@@ -17,7 +17,7 @@ from local_edge.model.config import DEFAULT_DATE
 from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Module, Source
 
-TEXT_KINDS = ("js", "cjs", "script", "text", "json")
+TEXT_KINDS = ("js", "cjs", "script", "text")
 #: Supported kinds of modules. An upload with any other kind is refused.
 KINDS = (*TEXT_KINDS, "wasm", "data")
 #: Returns the version metadata of a Worker: `{"id", "tag", "timestamp"}`.
@@ -56,7 +56,7 @@ def check(source: Source, bindings: Iterable[Binding]) -> None:
         if module.kind not in KINDS:
             raise invalid(
                 f"module {module.name!r}: the local edge does not support {module.kind} modules. It supports "
-                "JavaScript, WebAssembly, JSON, text and data."
+                "JavaScript, WebAssembly, text and data."
             )
     for binding in bindings:
         if binding.type not in SUPPORTED_BINDINGS:

@@ -23,6 +23,7 @@ def table(settings: Settings, store: Store) -> dict[str, Any]:
         "routes": [*routes(settings, store), *own_hosts(settings, store)],
         "domains": domains(store),
         "hostnames": hostnames(settings, store),
+        "own_domains": subdomains.DOMAINS,
         "zones": [{"id": zone.id, "name": zone.name, "names": names[zone.id]} for zone in settings.zones],
     }
 
@@ -37,20 +38,20 @@ def routes(settings: Settings, store: Store) -> list[dict[str, Any]]:
 
 
 def own_hosts(settings: Settings, store: Store) -> list[dict[str, Any]]:
-    """Return the workers.dev hosts of Workers as routes without a zone."""
+    """Return the workers.dev hosts of Workers, and their local equivalents, as routes without a zone."""
     rows = store.all(
         "select name, account from scripts where namespace = '' and json_extract(extras, '$.subdomain.enabled')"
     )
-    names = {account.id: subdomains.of(store, account.id) for account in settings.accounts}
-    return [
-        {
-            "pattern": f"{row['name']}.{names[row['account']]}.{subdomains.DOMAIN}/*",
-            "script": row["name"],
-            "account": row["account"],
-        }
-        for row in rows
-        if names.get(row["account"])
-    ]
+    labels = {account.id: subdomains.of(store, account.id) for account in settings.accounts}
+    # Two accounts may have Workers of one name: the account that is listed first has the short host name.
+    known = sorted(
+        (row for row in rows if labels.get(row["account"])), key=lambda row: list(labels).index(row["account"])
+    )
+    hosts: dict[str, Any] = {}
+    for row in known:
+        for host in subdomains.hosts(row["name"], labels[row["account"]]):
+            hosts.setdefault(host, row)
+    return [{"pattern": f"{host}/*", "script": row["name"], "account": row["account"]} for host, row in hosts.items()]
 
 
 def domains(store: Store) -> list[dict[str, Any]]:

@@ -6,10 +6,9 @@
  *
  * The other exports are the backends of bindings and the hosts of Durable Objects. `ctx.props` identifies their object.
  */
-import { WorkerEntrypoint } from "cloudflare:workers";
-import { getCached, load, serve } from "./tenants.js";
 import { match } from "./routes.js";
 import { errorPage, notRouted, pageFor } from "./pages.js";
+import { serveRoute } from "./visits.js";
 
 export { Admin } from "./admin.js";
 export { Analytics } from "./backends/analytics.js";
@@ -18,6 +17,7 @@ export { CacheStore, Caches } from "./backends/caches.js";
 export { D1, Database } from "./backends/d1.js";
 export { KV } from "./backends/kv.js";
 export { Alarms, ObjectHost, Objects } from "./backends/objects.js";
+export { NoEgress, Outbound } from "./backends/outbound.js";
 export { Queue, Serialized } from "./backends/queue.js";
 export { R2 } from "./backends/r2.js";
 export { RateLimits } from "./backends/ratelimit.js";
@@ -42,41 +42,6 @@ export default {
       return errorPage(502, "The control plane of the local edge did not answer", error);
     }
     if (!route?.script) return notRouted(url, env, route);
-    try {
-      const worker = getCached(route.key) ?? (await load(route.key, env));
-      if (!worker) {
-        return pageFor(404, `The route ${route.pattern} refers to the Worker ${route.script}, which does not exist.`);
-      }
-      return await serve(worker, request, env, ctx, { cf: route.cf });
-    } catch (error) {
-      return errorPage(500, `Error 1101: the Worker ${route.script} threw an exception`, error);
-    }
+    return serveRoute(route, request, env, ctx);
   },
 };
-
-/** The host of Cloudflare's API. Requests of Workers to it are sent to the local API. */
-const API_HOST = "api.cloudflare.com";
-
-/**
- * The outbound service of Workers without egress.
- *
- * It defines only `fetch`: with a `connect()` that throws, sockets of the Worker would open. It is never omitted
- * (`globalOutbound: null`), since a Worker that passes through on exception would then end the whole process.
- */
-export class NoEgress extends WorkerEntrypoint {
-  fetch(request) {
-    const { hostname, origin } = new URL(request.url);
-    if (hostname === API_HOST) return this.env.CLOUDFLARE.fetch(request);
-    throw new Error(
-      `fetch of ${origin} was blocked: the local edge gives Workers no way out. `
-        + "Start it with --egress internet to open one.",
-    );
-  }
-}
-
-/** The outbound service of Workers with egress. The configuration allows public addresses only. */
-export class Outbound extends WorkerEntrypoint {
-  fetch(request) {
-    return new URL(request.url).hostname === API_HOST ? this.env.CLOUDFLARE.fetch(request) : fetch(request);
-  }
-}

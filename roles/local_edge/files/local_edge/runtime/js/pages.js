@@ -16,10 +16,13 @@ export function pageFor(status, ...lines) {
 /** Answer a request without a route or a Worker. Cloudflare would call the origin, which the edge does not have. */
 export async function notRouted({ hostname: host }, env, route) {
   const found = await table(env);
-  const { zone, unproxied, custom } = resolveHost(host, found);
+  const { zone, unproxied, custom, isOwn } = resolveHost(host, found);
   const status = unproxied ? NO_DNS_STATUS : 404;
   if (custom) {
     return pageFor(status, `The custom hostname ${custom.hostname} is still pending. It is served once it is active.`);
+  }
+  if (isOwn) {
+    return pageFor(404, `No Worker answers at ${host}.`, "Deploy it with `workers_dev: true`, or enable its workers.dev host.");
   }
   if (zone && unproxied) return unresolved(host, zone, env);
   const problem = route

@@ -8,10 +8,10 @@
  */
 import { fetchFromControl } from "./control.js";
 
-/** `{routes, domains, hostnames, zones}` from the control plane, null until they are fetched. */
+/** `{routes, domains, hostnames, zones, ownDomains}` from the control plane, null until they are fetched. */
 let cachedTable = null;
 let generation = 0;
-/** Candidates by host, `{routes, domain}`. */
+/** Candidates by host, `{routes, domain, isLocal}`. */
 const hosts = new Map();
 const MAX_HOSTS = 10_000;
 
@@ -28,23 +28,32 @@ export function invalidateRoutes() {
  */
 export function match(url, env) {
   const candidates = hosts.get(url.hostname);
-  return candidates ? select(candidates, url) : resolve(url, env);
+  return candidates ? select(candidates, url) : resolve(url.hostname, env).then((found) => select(found, url));
 }
 
-async function resolve(url, env) {
-  const { hostname: host } = url;
+/** Return the route of a URL whose host is in a zone, or belongs to a Worker, or undefined. */
+export async function matchLocal(url, env) {
+  const candidates = hosts.get(url.hostname) ?? (await resolve(url.hostname, env));
+  return candidates.isLocal ? select(candidates, url) : undefined;
+}
+
+async function resolve(host, env) {
   const { routes, domains, ...rest } = await table(env);
-  const { zone, unproxied, custom, active } = resolveHost(host, rest);
-  const applies = (route) => !route.zone || (!unproxied && (!zone || route.zone === zone.id));
+  const { zone, unproxied, custom, active, isOwn } = resolveHost(host, rest);
+  const applies = (route) => !route.zone || (!unproxied && (zone ? route.zone === zone.id : !isOwn));
   const matching = routes.filter((route) => applies(route) && matches(route.host, host, "end"));
   const cf = active?.metadata && { hostMetadata: active.metadata };
-  const candidates = { routes: cf ? matching.map((route) => ({ ...route, cf })) : matching, domain: domains.get(host) };
+  const candidates = {
+    routes: cf ? matching.map((route) => ({ ...route, cf })) : matching,
+    domain: domains.get(host),
+    isLocal: Boolean(zone) || isOwn,
+  };
   // A pending custom hostname becomes active without an invalidation, so it is not cached.
   if (!custom) {
     if (hosts.size >= MAX_HOSTS) hosts.clear();
     hosts.set(host, candidates);
   }
-  return select(candidates, url);
+  return candidates;
 }
 
 /** Patterns are compared with path and query: without a final wildcard, they do not match requests with a query. */
@@ -62,8 +71,9 @@ export async function table(env) {
   return cachedTable;
 }
 
-function indexTable({ routes, domains, hostnames, zones }) {
+function indexTable({ routes, domains, hostnames, zones, own_domains: ownDomains }) {
   return {
+    ownDomains,
     routes: routes.map((route) => parseRoute(withKey(route))).sort(bySpecificity),
     domains: new Map(domains.map((domain) => [domain.pattern, withKey(domain)])),
     hostnames: Map.groupBy(hostnames, ({ hostname }) => hostname),
@@ -78,18 +88,19 @@ function withKey(route) {
 }
 
 /**
- * Return the zone of a host, and whether the host is unproxied.
+ * Return the zone of a host, whether the host is unproxied, and whether it is below workers.dev or its local equivalent.
  *
  * A host with an active custom hostname belongs to the zone of that. A pending one is returned as `custom`.
  */
-export function resolveHost(host, { hostnames, zones }) {
+export function resolveHost(host, { hostnames, zones, ownDomains }) {
   const custom = customHostname(host, hostnames);
   if (custom && custom.from <= Date.now()) {
     return { zone: [...zones.values()].find(({ id }) => id === custom.zone), unproxied: false, active: custom };
   }
   const zone = zones.get(ancestors(host).find((name) => zones.has(name)));
   if (zone) return { zone, unproxied: zone.names !== null && !isProxied(host, zone), custom };
-  return { zone, unproxied: [...zones.values()].some(({ names }) => names !== null), custom };
+  const isOwn = ancestors(host).some((name) => ownDomains.includes(name));
+  return { zone, unproxied: !isOwn && [...zones.values()].some(({ names }) => names !== null), custom, isOwn };
 }
 
 /** Return the custom hostname for a host: the newest active one of the closest name, else a pending one. */

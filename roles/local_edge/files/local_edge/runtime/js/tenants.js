@@ -23,7 +23,7 @@ const pendingLoads = new Set();
 const MAX_VARIANTS = 16;
 /** Concurrent requests per Worker. In practice only loops through bindings reach this limit. */
 const MAX_CONCURRENT = 500;
-const LOOP_MESSAGE =
+export const LOOP_MESSAGE =
   "Subrequest depth limit exceeded. This request recursed through Workers too many times. "
   + "This can happen e.g. if you have a Worker or Durable Object that calls other Workers or objects recursively.";
 

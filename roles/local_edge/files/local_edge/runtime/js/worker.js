@@ -92,9 +92,10 @@ function internalEnvOf(worker, env, ctx) {
   };
 }
 
-function outboundService({ account }, outbound, env, ctx) {
+function outboundService({ account, key, flags }, outbound, env, ctx) {
   if (outbound) return ctx.exports.OutboundDispatch({ props: { account, ...outbound } });
-  return env.EGRESS === "internet" ? ctx.exports.Outbound({}) : ctx.exports.NoEgress({});
+  const props = { account, key, strictlyPublic: flags.includes("global_fetch_strictly_public") };
+  return env.EGRESS === "internet" ? ctx.exports.Outbound({ props }) : ctx.exports.NoEgress({ props });
 }
 
 /** The module that wraps bindings in their shims before the Worker's top-level code runs. */

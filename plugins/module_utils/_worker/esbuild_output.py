@@ -1,0 +1,104 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read the output of esbuild: its files, named as the code imports them, and its inputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .bundle import Files, ancestors, digest
+
+# Lets CommonJS packages find modules of Node.js too, since esbuild does not replace their calls of require().
+REQUIRE = (
+    'import { createRequire as __createRequire } from "node:module"; globalThis.require ??= __createRequire("/");\n'
+)
+EXTENDS = re.compile(r'"extends"\s*:\s*"(\.[^"]*)"')
+
+
+@dataclass(frozen=True)
+class Output:
+    """The output files, and the relative path and hash of each input."""
+
+    files: Files
+    input_digests: list[list[str]]
+
+
+def read(meta: str, out: str, name: str, folder: str, has_nodejs: bool) -> Output:
+    """Read the metafile and the files in the folder C(out), whose main module is C(name).
+
+    C(folder) is the working folder of esbuild, to which the paths of the inputs are relative.
+    """
+    with open(meta, encoding="utf-8") as file:
+        metafile = json.load(file)
+    files = _collect(out, folder, metafile["outputs"])
+    main = os.path.join(out, name)
+    imports = metafile["outputs"][os.path.relpath(main, folder)]["imports"]
+    if has_nodejs and any(item.get("external") and item["kind"] == "require-call" for item in imports):
+        files = _with_require(files, name)
+    if f"{name}.map" in files:
+        files[f"{name}.map"] = relativize_sources(files[f"{name}.map"], os.path.dirname(main), folder)
+    inputs = [*sorted(metafile["inputs"]), *_tsconfig_files(folder)]
+    return Output(files, [[item, digest(os.path.join(folder, item))] for item in inputs])
+
+
+def _collect(out: str, folder: str, outputs: t.Mapping[str, t.Any]) -> Files:
+    """Read the output files, named as the code imports them: C(a.wasm?module) is read from C(a.wasm)."""
+    paths = {
+        *outputs,
+        *(item["path"] for output in outputs.values() for item in output["imports"] if not item.get("external")),
+    }
+    files = {}
+    for path in sorted(os.path.join(folder, path) for path in paths):
+        with open(path.partition("?")[0], "rb") as file:
+            files[os.path.relpath(path, out)] = file.read()
+    return files
+
+
+def _with_require(files: Files, name: str) -> Files:
+    """Prepend a line that defines C(require) for modules of Node.js, and shift the source map by it."""
+    files = {**files, name: REQUIRE.encode() + files[name]}
+    if f"{name}.map" in files:
+        source_map = json.loads(files[f"{name}.map"])
+        files[f"{name}.map"] = json.dumps({**source_map, "mappings": ";" + source_map["mappings"]}).encode()
+    return files
+
+
+def relativize_sources(content: bytes, out_folder: str, folder: str) -> bytes:
+    """Make the sources of a source map relative to the entrypoint's folder instead of the temporary output folder."""
+    source_map = json.loads(content)
+    paths = [os.path.normpath(os.path.join(out_folder, source)) for source in source_map["sources"]]
+    # Other sources, such as values of define, have the same name on every machine.
+    sources = [
+        os.path.relpath(path, folder) if os.path.exists(path) else source
+        for path, source in zip(paths, source_map["sources"], strict=True)
+    ]
+    return json.dumps({**source_map, "sources": sources}, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _tsconfig_files(folder: str) -> list[str]:
+    """Return the nearest tsconfig.json in C(folder) or above and the files that it extends, as relative paths.
+
+    esbuild reads them, but does not list them among its inputs.
+    """
+    nearest = next(
+        (
+            path
+            for above in ancestors(os.path.join(folder, "_"))
+            if os.path.isfile(path := os.path.join(above, "tsconfig.json"))
+        ),
+        None,
+    )
+    found: list[str] = []
+    while nearest and nearest not in found and os.path.isfile(nearest):
+        found.append(nearest)
+        with open(nearest, encoding="utf-8", errors="replace") as file:
+            extended = EXTENDS.search(file.read())
+        path = os.path.normpath(os.path.join(os.path.dirname(nearest), extended[1])) if extended else ""
+        nearest = path if path.endswith(".json") or not path else f"{path}.json"
+    return [os.path.relpath(path, folder) for path in found]
