@@ -28,8 +28,18 @@ try:
 except ImportError:  # the front end reports it
     HAS_REQUESTS = False
 
+from . import network_errors
 from .credentials import Credentials, first_env
-from .errors import NOT_AN_API_RESPONSE, AmbiguousResult, ApiError, CloudflareError, ConnectError, parse_errors
+from .errors import (
+    NOT_AN_API_RESPONSE,
+    AmbiguousResult,
+    ApiError,
+    CloudflareError,
+    ConnectError,
+    SettingsError,
+    parse_errors,
+)
+from .network_errors import TIMEOUT
 from .rate_limit_state import InFlightRequest, retry_after
 from .rate_limiter import MAX_WAIT, RateLimiter
 
@@ -39,7 +49,6 @@ ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
 IDEMPOTENT_METHODS = ("GET", "PUT", "DELETE")
 MAX_ATTEMPTS = 4
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
-TIMEOUT = (10, 120)  # seconds to connect, seconds between two bytes of the response
 CODE_CONFLICT = 10035  # like status 429, it means that the request had no effect
 REFUSED_CONTENT = (400, 413)  # statuses of a request that asks for something the server does not return
 
@@ -118,7 +127,7 @@ class Client:
 
     def _delay(self, idempotent: bool, error: CloudflareError, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt, or None if a retry is not safe."""
-        if attempt == MAX_ATTEMPTS:
+        if attempt == MAX_ATTEMPTS or isinstance(error, SettingsError):
             return None
         backoff = BACKOFF * 2 ** (attempt - 1) * random.uniform(1, 1.2)
         if isinstance(error, ApiError):
@@ -140,35 +149,15 @@ class Client:
         return self._read(method, path, response)
 
     def _send(self, method: str, path: str, request_kwargs: t.Mapping[str, t.Any]) -> requests.Response:
-        request_line = f"[{method} {self.url}{path}]"
+        kwargs = {"timeout": TIMEOUT, "allow_redirects": False, **request_kwargs}
         try:
             with self._session() as session:
-                return session.request(
-                    method, self.url + path, **{"timeout": TIMEOUT, "allow_redirects": False, **request_kwargs}
-                )
-        except requests.exceptions.ConnectTimeout as error:
-            raise ConnectError(
-                f"No connection to {self.url} within {TIMEOUT[0]} s. Check the network and api_url. {request_line}"
-            ) from error
-        except requests.exceptions.SSLError as error:
-            raise CloudflareError(
-                f"No trusted connection to {self.url}: {error}. Check api_url and the CA certificates."
-            ) from error
-        except requests.exceptions.ConnectionError as error:
-            if "refused" in str(error) or "resolve" in str(error):
-                raise ConnectError(
-                    f"No server responds at {self.url}. Check api_url (CLOUDFLARE_API_BASE_URL)."
-                    f" If it is the local edge, start it with 'make edge' or the role local_edge. {request_line}"
-                ) from error
-            raise AmbiguousResult(
-                f"The connection to {self.url} was closed before the response. Run again. {request_line}"
-            ) from error
-        except requests.exceptions.Timeout as error:
-            raise AmbiguousResult(
-                f"{self.url} did not respond within {TIMEOUT[1]} s. Run again. {request_line}"
-            ) from error
-        except requests.exceptions.RequestException as error:
-            raise CloudflareError(f"The request cannot be sent: {error}. Check api_url. {request_line}") from error
+                response = session.request(method, self.url + path, **kwargs)
+        except OSError as error:  # the base class of all errors of requests
+            # Not from the error: its text may contain the credentials of a proxy.
+            raise network_errors.explain(error, self.url, f"[{method} {self.url}{path}]") from None
+        network_errors.check_not_from_proxy(response, self.url)
+        return response
 
     @contextlib.contextmanager
     def _session(self) -> t.Iterator[requests.Session]:
@@ -203,7 +192,7 @@ class Client:
             return ApiResponse(envelope, {}, response.content, content_type, entrypoint=entrypoint)
         else:
             code = NOT_AN_API_RESPONSE
-            message = f"{response.reason or 'unknown error'} (not an API response; check api_url)"
+            message = f"{response.reason or 'unknown error'} ({network_errors.not_an_api_response(self.url)})"
         if response.status_code >= 500:
             raise AmbiguousResult(
                 f"Cloudflare answered {response.status_code}: {message}. Run again."

@@ -58,6 +58,10 @@ class ConnectError(CloudflareError):
     """No connection was made, so the request was not sent."""
 
 
+class SettingsError(ConnectError):
+    """No connection can be made with these settings of the machine, so a retry would fail too."""
+
+
 @dataclass
 class ApiError(CloudflareError):
     """An error response. ``code`` is Cloudflare's, 0 without one. Cloudflare's support can look up ``ray_id``."""
