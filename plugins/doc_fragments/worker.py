@@ -121,6 +121,8 @@ options:
       - If omitted, assets are unchanged. Null removes them.
       - A tag of the Worker stores a hash of the files and suboptions, which shows if they have changed. Only files that
         Cloudflare does not have yet are uploaded.
+      - The extension of a file determines its content type. The types are the same on every machine and the same as
+        those of wrangler. A file with an unknown extension is served without a type.
       - The API does not list the files of a Worker, so a diff shows only their hash, number and total size.
       - In RV(ignore:operations), the upload of files is part of C(POST .../assets-upload-session), because only the
         response to this request lists the files to upload.

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.content_types import (
+    NO_CONTENT_TYPE,
+    content_type,
+)
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.media_types import MEDIA_TYPES
 from edge_process import Edge, Platform
 from foreign_clients import Project, clear_request_log, request_log
 
@@ -43,6 +48,19 @@ def test_deploy_changed_site_uploads_only_changed_files(project: Project, edge: 
     clear_request_log(edge)
     assert "No updated asset files to upload" in project.wrangler("deploy")
     assert uploads(edge) == 0 and edge.get("site.example.com", "/about").text == "<h1>about</h1>"
+
+
+def test_deploy_content_types_equal_those_of_the_modules(project: Project, edge: Edge) -> None:
+    """The table that travels with the collection is the one of the wrangler that is installed here."""
+    names = [f"a.{extension}" for extension in (*MEDIA_TYPES, "none", "A.HTML")] + [".html", "..html", "html", "a."]
+    for name in names:
+        project.write(f"public/{name}", name)
+    served = {"directory": "public", "html_handling": "none"}
+    project.configure(name="site", assets=served, routes=["site.example.com/*"])
+    project.wrangler("deploy")
+    for name in names:
+        response = edge.get("site.example.com", f"/{name}")
+        assert (name, response.headers.get("content-type", NO_CONTENT_TYPE)) == (name, content_type(f"/{name}"))
 
 
 def test_deploy_headers_and_redirects_files_are_applied(project: Project, edge: Edge) -> None:

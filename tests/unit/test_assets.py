@@ -502,6 +502,17 @@ def test_assets_file_hash_depends_on_worker_and_extension(site: pathlib.Path) ->
         ("/a.svg", "image/svg+xml"),
         ("/LICENSE", "application/null"),
         ("/.html", "application/null"),
+        ("/..html", "text/html; charset=utf-8"),
+        ("/a.html/b", "application/null"),
+        ("/a.", "application/null"),
+        ("/a.feed.xml", "application/xml"),
+        ("/a.ogg", "audio/ogg"),
+        ("/a.m4a", "audio/mp4"),
+        ("/a.vtt", "text/vtt; charset=utf-8"),
+        ("/a.ics", "text/calendar; charset=utf-8"),
+        ("/a.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("/a.ico", "image/vnd.microsoft.icon"),
+        ("/a.py", "application/null"),
     ],
 )
 def test_assets_file_type_follows_extension(name: str, kind: str) -> None:

@@ -9,9 +9,11 @@ The literals were generated once by the version of November 2026. They must neve
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import assets
 from harness import Runner
 from local_edge.testing import Edge
 from tenant import NAMESPACE, SCRIPT, SECRET, call, get
@@ -82,3 +84,54 @@ def test_ledger_of_earlier_version_change_needs_no_read(run: Runner, edge: Edge)
     assert result["namespaced_workers"][0]["changed_fields"] == ["bindings"]
     script = SCRIPT.format(account=edge.account)
     assert not [one for one in edge.requests() if one["method"] == "GET" and one["path"].startswith(script)]
+
+
+STABLE_FILES = {"index.html": "<h1>home</h1>", "app.css": "h1 {}", "LICENSE": "MIT", "img/a.PNG": "png"}
+RETYPED_FILES = {"feed.xml": "<feed/>", "song.ogg": "ogg", "tool.py": "x=1"}
+EARLIER_TYPES = {"/feed.xml": "text/xml; charset=utf-8", "/tool.py": "text/x-python; charset=utf-8"}
+TYPES = {"feed.xml": "application/xml", "song.ogg": "audio/ogg", "tool.py": None}
+
+
+@pytest.fixture
+def site(run: Runner, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
+    """Return a function that uploads files as the earlier version did, and returns the options of the Worker."""
+
+    def upload(files: t.Mapping[str, str], digest: str) -> dict[str, t.Any]:
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+        worker = {**WORKER, "name": "site", "assets": {"directory": str(tmp_path)}}
+        with monkeypatch.context() as earlier:
+            earlier.setattr(assets, "has_earlier_type", lambda name: True)
+            earlier.setattr(assets, "content_type", lambda name: EARLIER_TYPES.get(name, "application/null"))
+            uploaded = run.ok("namespaced_worker", **COMMON, **worker)
+        assert uploaded["namespaced_worker"]["assets"]["digest"] == digest
+        assets.read.cache_clear()
+        return worker
+
+    return upload
+
+
+def test_assets_of_earlier_version_are_unchanged(
+    run: Runner, edge: Edge, site: t.Callable[..., dict[str, t.Any]]
+) -> None:
+    worker = site(STABLE_FILES, "85608c154a")
+    edge.clear()
+    assert not run.ok("namespaced_worker", **COMMON, **worker)["changed"] and not edge.writes()
+
+
+def test_assets_of_earlier_version_only_retyped_files_are_uploaded(
+    run: Runner, edge: Edge, site: t.Callable[..., dict[str, t.Any]]
+) -> None:
+    worker = site({**STABLE_FILES, **RETYPED_FILES}, "04018cb732")
+    query = "select body, content_type from assets where hash not in ({})"
+    earlier = [row["hash"] for row in edge.store.all("select hash from assets")]
+    assert len(earlier) == len(STABLE_FILES) + len(RETYPED_FILES)
+    check = run.ok("namespaced_worker", **COMMON, **worker, check=True)
+    done = run.ok("namespaced_worker", **COMMON, **worker)
+    assert done["operations"] == check["operations"] and len(done["operations"]) == 2, "the session and the Worker"
+    added = edge.store.all(query.format(", ".join("?" * len(earlier))), *earlier)
+    assert {row["body"].decode(): row["content_type"] for row in added} == {
+        RETYPED_FILES[name]: kind for name, kind in TYPES.items()
+    }
+    assert not run.ok("namespaced_worker", **COMMON, **worker)["changed"]

@@ -13,13 +13,13 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import mimetypes
 import os
 import typing as t
 from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.plan import Step
+from .content_types import content_type, earlier_extension, has_earlier_type
 from .fingerprint import canonical, fingerprint
 from .gitignore import GitignoreMatcher
 
@@ -49,29 +49,6 @@ WORKER_SCRIPT = "_worker.js"  # a Worker, or a folder with its modules, that bui
 MAX_FILE_SIZE = 25 * 1024 * 1024  # bytes
 MAX_FILES = 100_000  # of a paid plan; a free plan accepts a fifth
 MAX_FILES_IN_MESSAGE = 5
-NO_CONTENT_TYPE = "application/null"  # served without a content type
-
-# Types for browsers. Python's own table lacks some of them, and others differ between its versions.
-TYPES = {
-    **mimetypes.MimeTypes().types_map[True],
-    ".avif": "image/avif",
-    ".gz": "application/gzip",
-    ".ico": "image/x-icon",
-    ".js": "text/javascript",
-    ".map": "application/json",
-    ".md": "text/markdown",
-    ".mjs": "text/javascript",
-    ".otf": "font/otf",
-    ".ttf": "font/ttf",
-    ".wasm": "application/wasm",
-    ".webmanifest": "application/manifest+json",
-    ".webp": "image/webp",
-    ".woff": "font/woff",
-    ".woff2": "font/woff2",
-    ".xml": "text/xml",
-    ".yaml": "text/yaml",
-    ".yml": "text/yaml",
-}
 
 
 @dataclass(frozen=True)
@@ -84,22 +61,22 @@ class File:
     digest: str
 
     @property
-    def extension(self) -> str:
-        return os.path.splitext(self.name)[1].lower()
-
-    @property
     def type(self) -> str:
         """Return the content type of responses."""
-        kind = TYPES.get(self.extension, NO_CONTENT_TYPE)
-        return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+        return content_type(self.name)
+
+    @functools.cached_property
+    def identity(self) -> str | list[str]:
+        """Return the digest, and the content type if earlier versions of the collection sent another one."""
+        return self.digest if has_earlier_type(self.name) else [self.digest, self.type]
 
     def hash(self, salt: str) -> str:
         """Return the hash that identifies the file to Cloudflare, 32 hex digits.
 
-        Cloudflare stores one file per hash. C(salt) separates the files of different Workers, the extension separates
-        files with different content types.
+        Cloudflare stores one file per hash, with its content type. C(salt) separates the files of different Workers,
+        extension and type separate files with different content types.
         """
-        return hashlib.sha256(canonical([salt, self.extension, self.digest])).hexdigest()[:32]
+        return hashlib.sha256(canonical([salt, earlier_extension(self.name), self.identity])).hexdigest()[:32]
 
     def read(self) -> bytes:
         """Return the content. Raise CloudflareError if it no longer matches the digest."""
@@ -118,8 +95,8 @@ class Folder:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Hash paths and contents."""
-        return fingerprint({file.name: file.digest for file in self.files})
+        """Hash paths, contents and content types."""
+        return fingerprint({file.name: file.identity for file in self.files})
 
     @functools.cached_property
     def size(self) -> int:
