@@ -135,6 +135,8 @@ options:
           - The files C(_headers) and C(_redirects) in it are not served. They configure how the other files are served.
           - A file C(.assetsignore) excludes files, with the syntax of C(.gitignore). C(.DS_Store), C(.git) and
             C(node_modules) are always excluded.
+          - A percent sign in a name must begin an encoded character such as C(%20). Other names are refused, and so is
+            C(_worker.js), which contains code.
         type: path
         required: true
       binding:

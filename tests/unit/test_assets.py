@@ -451,13 +451,46 @@ def test_assets_unservable_files_are_listed(
         "broken.txt is not a file",
         "again is a link to a folder, and such links are not followed",
         "large.bin has 21 bytes, and the limit is 20",
-        "_worker.js/index.js is the code of a Worker and would be public",
+        "_worker.js/ is the code of a Worker and would be public",
     ):
         assert part in message
     write_files(site, {".assetsignore": "out.txt\nbroken.txt\nagain\nlarge.bin\n/_worker.js\n"})
     assert served_names(site) == ["/app.css", "/index.html", "/blog/post.html"]
     (site / os.fsdecode(b"caf\xe9.html")).write_text("x")
     assert r"'caf\udce9.html' is not a valid UTF-8 name" in read_error(site)
+
+
+@pytest.mark.parametrize(
+    ("names", "invalid"),
+    [
+        (["100%.html"], "100%.html"),
+        (["blog/%zz.html"], "blog/%zz.html"),
+        (["%C3.html"], "%C3.html"),
+        (["%C3é.html"], "%C3é.html"),
+        (["50% off/a.html", "50% off/b.html", "50% off/c%/d.html"], "50% off/"),
+    ],
+)
+def test_assets_name_with_undecodable_percent_sign_is_refused(
+    run: Runner, tenant: Options, site: pathlib.Path, names: list[str], invalid: str
+) -> None:
+    write_files(site, dict.fromkeys(names, "x"))
+    problem = f"{invalid} contains a percent sign that does not begin an encoded character such as %20. Correct this"
+    assert f"assets: {site}: {problem}" in run.refused("namespaced_worker", **tenant)
+
+
+def test_assets_name_with_encoded_characters_is_served(run: Runner, tenant: Options, site: pathlib.Path) -> None:
+    write_files(site, {"a%20b.html": "x", "caf%C3%A9.html": "x", "é.html": "x"})
+    assert run.ok("namespaced_worker", **tenant)["namespaced_worker"]["assets"]["files"] == len(SITE) + 3
+
+
+def test_assets_refused_folder_is_named_once(site: pathlib.Path) -> None:
+    write_files(site, {f"_worker.js/{number}/{number}.js": "x" for number in range(9)})
+    assert read_error(site) == (
+        f"assets: {site}: _worker.js/ is the code of a Worker and would be public. "
+        "Correct this, or exclude it with a line in .assetsignore."
+    )
+    write_files(site, {".assetsignore": "/_worker.js\n"})
+    assert len(served_names(site)) == len(SITE)
 
 
 def test_assets_rules_link_outside_folder_is_refused(site: pathlib.Path) -> None:

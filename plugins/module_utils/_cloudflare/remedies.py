@@ -134,6 +134,11 @@ REMEDIES: dict[tuple[str, int], Remedy] = {
         " and entrypoint do.",
         f"{WRANGLER}: reports of rejected modules",
     ),
+    ("script", 10304): Remedy(
+        "Cloudflare does not accept the manifest of the assets. In a name, a percent sign must begin an encoded"
+        " character such as %20.",
+        f"{WRANGLER}: issue 14461",
+    ),
     ("script", 100143): Remedy(
         "An mtls_certificate binding refers to a certificate that does not exist. Upload it first, or"
         " correct certificate_id.",

@@ -14,7 +14,9 @@ import base64
 import functools
 import hashlib
 import os
+import re
 import typing as t
+import urllib.parse
 from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
@@ -49,6 +51,7 @@ WORKER_SCRIPT = "_worker.js"  # a Worker, or a folder with its modules, that bui
 MAX_FILE_SIZE = 25 * 1024 * 1024  # bytes
 MAX_FILES = 100_000  # of a paid plan; a free plan accepts a fifth
 MAX_FILES_IN_MESSAGE = 5
+LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,9 @@ def read(directory: str) -> Folder:
         names = list(_names(root, GitignoreMatcher([*ALWAYS_IGNORED, *_text(root, IGNORE).split("\n")])))
         rules = [name for name in RULES if os.path.lexists(os.path.join(root, name))]
         _raise_errors(
-            directory, [file_error for name in names + rules if (file_error := _file_error(root, name))], len(names)
+            directory,
+            list(dict.fromkeys(error for name in names + rules if (error := _file_error(root, name)))),
+            len(names),
         )
         files = tuple(_file(root, name) for name in names)
     except OSError as error:
@@ -181,8 +186,13 @@ def _unreadable(error: OSError) -> t.NoReturn:
 
 
 def _file_error(root: str, name: str) -> str | None:
-    """Return the validation error of a file, or None."""
+    """Return the validation error of a file, or None. The files of an invalid folder have the error of the folder."""
     path = os.path.join(root, name)
+    top, _separator, below = name.partition("/")
+    if top == WORKER_SCRIPT:
+        return f"{top}{'/' if below else ''} is the code of a Worker and would be public"
+    if undecodable := _undecodable(name):
+        return f"{undecodable} contains a percent sign that does not begin an encoded character such as %20"
     if name != name.encode(errors="replace").decode():
         return f"{name!r} is not a valid UTF-8 name"
     if not os.path.realpath(path).startswith(os.path.join(root, "")):
@@ -193,7 +203,22 @@ def _file_error(root: str, name: str) -> str | None:
         return f"{name} is not a file"
     if os.path.getsize(path) > MAX_FILE_SIZE:
         return f"{name} has {os.path.getsize(path)} bytes, and the limit is {MAX_FILE_SIZE}"
-    return f"{name} is the code of a Worker and would be public" if name.split("/")[0] == WORKER_SCRIPT else None
+    return None
+
+
+def _undecodable(name: str) -> str:
+    """Return the file, or the first folder in its path, that Cloudflare cannot percent-decode. Return "" if none."""
+    parts = name.split("/")
+    depth = next((depth for depth, part in enumerate(parts, 1) if not _is_decodable(part)), None)
+    return "" if depth is None else "/".join(parts[:depth]) + ("/" if depth < len(parts) else "")
+
+
+def _is_decodable(text: str) -> bool:
+    try:
+        urllib.parse.unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return LONE_PERCENT.search(text) is None
 
 
 def _raise_errors(directory: str, errors: t.Sequence[str], count: int) -> None:

@@ -185,6 +185,7 @@ def test_collect_garbage_unused_assets_are_deleted_after_session(client: Client)
         ({"index.html": FILES["/a.css"]}, (400, 10026)),
         ({"/a": {"hash": "short", "size": 1}}, (400, 10026)),
         ({"/a": {"hash": HASH + "0", "size": 26 * 1024 * 1024}}, (413, 10304)),
+        *(({path: {"hash": HASH + "0", "size": 1}}, (400, 10304)) for path in ("/100%.html", "/%zz", "/%ff", "/%C3é")),
         ({"/a": {"hash": HASH + "0", "size": -1}}, (400, 10026)),
         ({"/a": {"hash": HASH + "0", "size": True}}, (400, 10026)),
     ],

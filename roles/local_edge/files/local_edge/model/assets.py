@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import jwt
 
@@ -24,6 +26,7 @@ MAX_FILES, MAX_SIZE, LIFETIME = 100_000, 25 * 1024 * 1024, 3600
 #: Bytes and files of a bucket, which a client uploads in one request.
 MAX_BUCKET, MAX_BUCKET_FILES = 50 * 1024 * 1024, 1000
 ALGORITHM = "HS256"
+LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 def check_manifest(raw: Any) -> dict[str, dict[str, Any]]:
@@ -32,6 +35,9 @@ def check_manifest(raw: Any) -> dict[str, dict[str, Any]]:
         raise bad_body("`manifest` must be an object of files by path")
     if len(raw) > MAX_FILES:
         raise ApiError(413, 10304, f"a manifest has at most {MAX_FILES} files, not {len(raw)}")
+    if not all(is_uri_encoded(path) for path in raw):
+        # Cloudflare does not name the path either.
+        raise ApiError(400, 10304, "Invalid manifest: Manifest path must be URI encoded.")
     for path, entry in raw.items():
         if (
             not path.startswith("/")
@@ -44,6 +50,15 @@ def check_manifest(raw: Any) -> dict[str, dict[str, Any]]:
             )
         check_size(path, entry["size"])
     return raw
+
+
+def is_uri_encoded(path: str) -> bool:
+    """Return whether each percent sign begins an encoded byte, and these bytes are UTF-8."""
+    try:
+        unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return LONE_PERCENT.search(path) is None
 
 
 def is_size(value: Any) -> bool:
