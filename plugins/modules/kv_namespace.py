@@ -20,6 +20,12 @@ options:
   id:
     description: The ID of an existing KV namespace, to rename it or to delete it regardless of its title.
     type: str
+  jurisdiction:
+    description:
+      - The jurisdiction in which Cloudflare stores the data, such as V(eu), V(fedramp) or V(us).
+      - It is set when the KV namespace is created and cannot be changed later. The module fails if an existing KV
+        namespace has another one.
+    type: str
   force:
     description: Delete the KV namespace even if it contains keys. The keys are deleted with it.
     type: bool
@@ -44,6 +50,11 @@ EXAMPLES = r"""
   tenantry.cloudflare_workers.kv_namespace:
     title: Example Metadata
   register: metadata
+
+- name: Create a KV namespace whose data stay in the European Union
+  tenantry.cloudflare_workers.kv_namespace:
+    title: Example Metadata (EU)
+    jurisdiction: eu
 
 - name: Rename the KV namespace
   tenantry.cloudflare_workers.kv_namespace:
@@ -76,6 +87,11 @@ kv_namespace:
       returned: success
       sample: 0f2ac74b498b48028cb68387c421e279
     title: {description: The title of the KV namespace., type: str, returned: success, sample: Example Metadata}
+    jurisdiction:
+      description: The jurisdiction of the data, null without one.
+      type: str
+      returned: success
+      sample: eu
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -64,6 +64,11 @@ kv_namespaces:
       returned: success
       sample: 0f2ac74b498b48028cb68387c421e279
     title: {description: The title of the KV namespace., type: str, returned: success, sample: Example Metadata}
+    jurisdiction:
+      description: The jurisdiction of the data, null without one.
+      type: str
+      returned: success
+      sample: eu
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -334,6 +334,18 @@ def test_dispatch_namespace_with_workers_is_deleted_only_with_force(run: Runner)
     assert run.ok("dispatch_namespace", name="tenants", state="absent", force=True)["dispatch_namespace"] is None
 
 
+@pytest.mark.parametrize(("current", "other"), [("eu", "us"), ("eu", None), (None, "eu")])
+@pytest.mark.parametrize("check", [False, True])
+def test_kv_namespace_jurisdiction_cannot_be_changed(
+    run: Runner, current: str | None, other: str | None, check: bool
+) -> None:
+    run.ok("kv_namespace", title="x", jurisdiction=current)
+    assert not run.ok("kv_namespace", title="x", jurisdiction=current)["changed"]
+    message = run.refused("kv_namespace", title="x", jurisdiction=other, check=check)
+    assert f"created with jurisdiction {current or 'null'}, which cannot be changed" in message
+    assert run.ok("kv_namespace", title="x")["kv_namespace"]["jurisdiction"] == current
+
+
 def test_kv_namespace_with_keys_is_deleted_only_with_force(run: Runner) -> None:
     run.ok("kv_namespace", title="x")
     run.ok("kv_entries", title="x", entries=[{"key": "a", "value": "b"}])

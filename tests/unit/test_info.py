@@ -76,7 +76,7 @@ INFOS = {
     ),
     "kv_namespace_info": Case(
         resource="kv_namespace",
-        second={"title": "Second"},
+        second={"title": "Second", "jurisdiction": "us"},
         filters=({"title": "Metadata"},),
         unmatched=({"title": "metadata"}, {"id": "f" * 32}, {"id": "f" * 32, "title": "Metadata"}),
     ),

@@ -104,7 +104,9 @@ CASES = {
         change={"name": "tenants", "trusted_workers": True},
         null=({"trusted_workers": None}, "trusted_workers", False),
     ),
-    "kv_namespace": Case(create={"title": "Metadata"}, change={"title": "Metadata"}),
+    "kv_namespace": Case(
+        create={"title": "Metadata", "jurisdiction": "eu"}, change={"title": "Metadata", "jurisdiction": "eu"}
+    ),
     "queue": Case(
         create={"queue_name": "orders", "settings": {"delivery_delay": 60, "message_retention_period": 3600}},
         change={"queue_name": "orders", "settings": {"delivery_delay": 0, "delivery_paused": True}},

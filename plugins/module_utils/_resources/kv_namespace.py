@@ -37,7 +37,7 @@ def list_all(client: Client) -> t.Iterator[Attributes]:
 
 
 def _from_api(namespace: t.Mapping[str, t.Any]) -> Attributes:
-    return {"id": namespace["id"], "title": namespace["title"]}
+    return {"id": namespace["id"], "title": namespace["title"], "jurisdiction": namespace.get("jurisdiction")}
 
 
 class KVNamespace(Resource):
@@ -45,7 +45,7 @@ class KVNamespace(Resource):
 
     name = "kv_namespace"
     identity = {"id": {"type": "str"}}
-    fields = (Field("title", {"type": "str"}),)
+    fields = (Field("title", {"type": "str"}), Field("jurisdiction", {"type": "str"}, initial=None))
     behavior_options = {"force": {"type": "bool", "default": False}}
     argument_rules = {"required_one_of": [("title", "id")]}
     computed = ("id",)
@@ -76,11 +76,17 @@ class KVNamespace(Resource):
                 f"id: there is no KV namespace {self.options['id']}: Cloudflare chooses the id. Leave id out to"
                 " create one by title."
             )
+        if before and after and before["jurisdiction"] != after["jurisdiction"]:
+            raise CloudflareError(
+                f"jurisdiction: {self.label} was created with jurisdiction {before['jurisdiction'] or 'null'}, which"
+                " cannot be changed. Set that value, or create a KV namespace with another title."
+            )
         if after is None and self._key_count:
             raise CloudflareError(f"{self.label} still contains keys. Set force: true to delete them too.")
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
-        return [Step("POST", self.client.account(*ROOT), json_body({"title": after["title"]}))]
+        body = {name: after[name] for name in ("title", "jurisdiction") if after[name] is not None}
+        return [Step("POST", self.client.account(*ROOT), json_body(body))]
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         return (

@@ -67,7 +67,7 @@ create table if not exists routes (
   unique (zone, pattern));
 
 create table if not exists kv_namespaces (
-  id text primary key, account text not null, title text not null, unique (account, title));
+  id text primary key, account text not null, title text not null, jurisdiction text, unique (account, title));
 create table if not exists kv (
   namespace text not null references kv_namespaces on delete cascade, key text not null, value blob not null,
   metadata text, expiration integer, unique (namespace, key));
@@ -173,7 +173,7 @@ TABLES = (
 
 
 #: Version of the schema. A database with another version is refused.
-VERSION = 3
+VERSION = 4
 
 
 class IncompatibleStoreError(Exception):

@@ -21,7 +21,8 @@ def refuse_body(why: str) -> ApiError:
 
 
 def to_api(row: Any) -> dict[str, Any]:
-    return {"id": row["id"], "title": row["title"], "supports_url_encoding": True}
+    jurisdiction = {"jurisdiction": row["jurisdiction"]} if row["jurisdiction"] else {}
+    return {"id": row["id"], "title": row["title"], "supports_url_encoding": True, **jurisdiction}
 
 
 def find(request: ApiRequest) -> dict[str, Any]:
@@ -45,9 +46,10 @@ async def list_namespaces(request: ApiRequest) -> ApiResponse:
 
 
 async def create_namespace(request: ApiRequest) -> ApiResponse:
-    title = kv.check_title(request.json_object(refuse_body).get("title"))
-    ident = kv.create_namespace(request.store, request.account, title)
-    return ApiResponse(to_api({"id": ident, "title": title}))
+    body = request.json_object(refuse_body)
+    title, jurisdiction = kv.check_title(body.get("title")), kv.check_jurisdiction(body.get("jurisdiction"))
+    ident = kv.create_namespace(request.store, request.account, title, jurisdiction)
+    return ApiResponse(to_api({"id": ident, "title": title, "jurisdiction": jurisdiction}))
 
 
 async def get_namespace(request: ApiRequest) -> ApiResponse:

@@ -16,6 +16,7 @@ from typing import Any
 from local_edge.errors import ApiError
 from local_edge.store import Store
 
+JURISDICTIONS = ("eu", "fedramp", "us")
 MAX_KEY, MAX_VALUE, MAX_METADATA = 512, 25 * 1024 * 1024, 1024
 MIN_TTL = 60
 #: Integers in text. 15 digits fit into SQLite.
@@ -53,13 +54,19 @@ def duplicate_title() -> ApiError:
     return ApiError(400, 10014, "a namespace with this account ID and title already exists")
 
 
-def create_namespace(store: Store, account: str, title: str) -> str:
+def check_jurisdiction(jurisdiction: Any) -> str | None:
+    if jurisdiction not in (None, *JURISDICTIONS):
+        raise ApiError(400, 10012, f"Invalid request body: jurisdiction must be one of {', '.join(JURISDICTIONS)}")
+    return str(jurisdiction) if jurisdiction else None
+
+
+def create_namespace(store: Store, account: str, title: str, jurisdiction: str | None = None) -> str:
     """Create a namespace and return its id."""
     if store.one("select 1 from kv_namespaces where account = ? and title = ?", account, title):
         raise duplicate_title()
     ident = uuid.uuid4().hex
     with store.write() as db:
-        db.execute("insert into kv_namespaces values (?, ?, ?)", (ident, account, title))
+        db.execute("insert into kv_namespaces values (?, ?, ?, ?)", (ident, account, title, jurisdiction))
     return ident
 
 
