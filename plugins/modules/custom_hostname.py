@@ -39,6 +39,8 @@ options:
           - The method that validates the certificate. Required for a new certificate.
           - V(http) requires no action if the host name already points to Cloudflare. V(txt) requires a DNS record.
             V(email) requires an answer to an email.
+          - Cloudflare renews an active certificate by HTTP even if it was validated by TXT, except for a wildcard.
+            V(txt) therefore leaves such a certificate unchanged if nothing else of O(ssl) differs.
         type: str
         choices: [http, txt, email]
       type:

@@ -48,6 +48,47 @@ def test_custom_hostname_certificate_is_reissued_only_on_change(run: Runner, edg
         assert after["uploaded_on"] != issued and after["method"] == "txt" and after["wildcard"]
 
 
+def patch_ssl(run: Runner, edge: Edge, to: dict[str, t.Any], **ssl: t.Any) -> None:
+    """Change the certificate as another client, or Cloudflare itself."""
+    path = f"/zones/{edge.zones['platform.localhost']}/custom_hostnames"
+    ident = run.ok("api", path=path, **to)["api"][0]["id"]
+    run.ok("api", method="PATCH", path=f"{path}/{ident}", body={"ssl": {"type": "dv", **ssl}}, **to)
+
+
+@pytest.mark.parametrize("mode", ["check", "run"])
+def test_custom_hostname_renewed_by_http_is_unchanged(run: Runner, edge: Edge, mode: str) -> None:
+    with active_after(edge, 0) as to:
+        run.ok("custom_hostname", **SHOP, **to)
+        patch_ssl(run, edge, to, method="http")
+        again = run.ok("custom_hostname", **SHOP, **to, check=mode == "check")
+        assert (again["changed"], again["operations"]) == (False, [])
+        assert again["custom_hostname"]["ssl"]["method"] == "http"
+        other = run.ok("custom_hostname", **SHOP, **to, custom_metadata={"a": "b"}, check=mode == "check")
+        assert (other["changed"], other["custom_hostname"]["ssl"]["method"]) == (True, "http")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "live", "declared"),
+    [
+        (9999, {"method": "http"}, {"method": "txt"}),  # not active
+        (0, {"method": "http", "wildcard": True}, {"method": "txt"}),
+        (0, {"method": "http"}, {"method": "txt", "wildcard": True}),
+        (0, {"method": "http"}, {"method": "txt", "settings": {"min_tls_version": "1.2"}}),
+        (0, {"method": "http"}, {"method": "email"}),
+        (0, {"method": "txt"}, {"method": "http"}),
+    ],
+)
+def test_custom_hostname_other_certificate_is_changed(
+    run: Runner, edge: Edge, seconds: float, live: dict[str, t.Any], declared: dict[str, t.Any]
+) -> None:
+    with active_after(edge, seconds) as to:
+        run.ok("custom_hostname", **SHOP, **to)
+        patch_ssl(run, edge, to, **live)
+        done = run.ok("custom_hostname", **{**SHOP, "ssl": declared}, **to)
+        assert done["changed"] and done["custom_hostname"]["ssl"]["method"] == declared["method"]
+        assert not run.ok("custom_hostname", **{**SHOP, "ssl": declared}, **to)["changed"]
+
+
 @pytest.mark.slow
 def test_custom_hostname_wait_for_validation_records_returns_them(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch

@@ -97,6 +97,19 @@ def from_api(found: Attributes, zone: str) -> Attributes:
     }
 
 
+def _is_renewed_by_http(current: Attributes, ssl: Attributes) -> bool:
+    """Whether the certificate differs from the desired one only because Cloudflare renewed it by HTTP.
+
+    Cloudflare renews an active certificate by HTTP even if it was validated by TXT, but not one for a wildcard.
+    """
+    return (
+        current["ssl_status"] == "active"
+        and not ssl["wildcard"]
+        and ssl == {**current["ssl"], "method": "txt"}
+        and current["ssl"]["method"] == "http"
+    )
+
+
 class CustomHostname(ZoneResource):
     """A custom hostname. Every write of C(ssl), even an unchanged one, restarts the validation of the certificate."""
 
@@ -174,6 +187,8 @@ class CustomHostname(ZoneResource):
                 **wanted["ssl"],
                 "settings": {**current_settings, **settings} if settings else current_ssl["settings"],
             }
+            if before and _is_renewed_by_http(before, wanted["ssl"]):
+                wanted["ssl"] = before["ssl"]
         return wanted
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
