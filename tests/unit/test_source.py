@@ -19,7 +19,11 @@ import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.action import api as action
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import folder_source, source
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import (
+    esbuild_output,
+    folder_source,
+    source,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.fingerprint import (
     FingerprintTag,
     find_fingerprint_tag,
@@ -390,6 +394,18 @@ def test_bundle_finds_esbuild_beside_entrypoint(entrypoint: pathlib.Path) -> Non
     folder.mkdir(parents=True)
     shutil.move(fake_esbuild(entrypoint.parent, "1"), folder / "esbuild")
     assert source.load({"entrypoint": str(entrypoint)}).modules
+
+
+def test_bundle_module_imported_with_query_is_uploaded_once(tmp_path: pathlib.Path) -> None:
+    code = 'import a from "./X-a.wasm?module";import b from"./X-a.wasm";export{a,b};'
+    write_files(tmp_path, {"out/lib/w.js": code, "out/lib/X-a.wasm": "wasm"})
+    imports = [{"path": f"out/lib/X-a.wasm{query}", "kind": "import-statement"} for query in ("?module", "")]
+    outputs = {"out/lib/w.js": {"imports": imports}, "out/lib/X-a.wasm": {"imports": []}}
+    (tmp_path / "meta.json").write_text(json.dumps({"inputs": {}, "outputs": outputs}))
+    output = esbuild_output.read(str(tmp_path / "meta.json"), str(tmp_path / "out"), "lib/w.js", str(tmp_path), False)
+    assert output.files["lib/X-a.wasm"] == b"wasm" and sorted(output.files) == ["lib/X-a.wasm", "lib/w.js"]
+    sent = output.files["lib/w.js"].decode()
+    assert sent == 'import a from "./X-a.wasm"       ;import b from"./X-a.wasm";export{a,b};', "columns stay"
 
 
 def test_bundle_shared_source_is_built_once(entrypoint: pathlib.Path, run: Runner, edge: Edge) -> None:

@@ -48,16 +48,22 @@ def read(meta: str, out: str, name: str, folder: str, has_nodejs: bool) -> Outpu
 
 
 def _collect(out: str, folder: str, outputs: t.Mapping[str, t.Any]) -> Files:
-    """Read the output files, named as the code imports them: C(a.wasm?module) is read from C(a.wasm)."""
-    paths = {
-        *outputs,
-        *(item["path"] for output in outputs.values() for item in output["imports"] if not item.get("external")),
-    }
+    """Read the output files. An import of C(a.wasm?module) becomes one of C(a.wasm), so the module is uploaded once."""
     files = {}
-    for path in sorted(os.path.join(folder, path) for path in paths):
-        with open(path.partition("?")[0], "rb") as file:
-            files[os.path.relpath(path, out)] = file.read()
+    for path in sorted(outputs):
+        with open(os.path.join(folder, path), "rb") as file:
+            content = file.read()
+        imported = {item["path"] for item in outputs[path]["imports"] if not item.get("external")}
+        for specifier in sorted(imported - set(outputs)):
+            content = _without_query(content, os.path.basename(specifier))
+        files[os.path.relpath(os.path.join(folder, path), out)] = content
     return files
+
+
+def _without_query(code: bytes, name: str) -> bytes:
+    """Remove the query from imports of the file C(name), and add spaces, since a source map counts columns."""
+    old, new = (f'/{text}"'.encode() for text in (name, name.partition("?")[0]))
+    return code.replace(old, new.ljust(len(old)))
 
 
 def _with_require(files: Files, name: str) -> Files:

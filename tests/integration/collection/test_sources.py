@@ -146,7 +146,7 @@ def test_entrypoint_with_all_imports_is_bundled(project: AnsibleProject, minify:
     assert project.play(two, tenantry_in_process=not minify).ok().changed == 0
     project.edge.call("PATCH", "/workers/scripts/modules/script-settings", json={"tags": []})
     assert [operation.split()[0] for operation in project.play(two).ok().operations] == ["PATCH"]
-    assert len(bundle) == 6 and [module["name"] for module in bundle][-1] == "worker.js"
+    assert len(bundle) == 5 and [module["name"] for module in bundle][-1] == "worker.js"
     content = project.edge.session.get(f"{project.edge.account}/workers/scripts/modules/content/v2").content
     assert str(project.folder).encode() not in content and b"tenantry-" not in content
 
@@ -155,7 +155,8 @@ def test_entrypoint_with_all_imports_is_bundled(project: AnsibleProject, minify:
 def test_entrypoint_in_different_folders_gives_same_bytes(tmp_path: pathlib.Path, minify: bool) -> None:
     folders = [write_files(tmp_path / folder, PROJECT) for folder in ("one", "two/much/deeper")]
     one, two = (source.load({**OPTIONS, "minify": minify, "source_root": str(folder)}) for folder in folders)
-    assert one == two and len(one.modules) == 6
+    assert one == two and len(one.modules) == 5
+    assert [part.name.partition("-")[2] for part in one.modules if b"\0asm" in part.content] == ["tool.wasm"]
     assert not [
         part.name for part in one.parts if str(tmp_path).encode() in part.content or b"tenantry-" in part.content
     ]
