@@ -227,18 +227,18 @@ class Client:
         response = self.get_or_not_found(path, **request_kwargs)
         return None if response.not_found_code else response
 
-    def list_all(self, path: str, **params: t.Any) -> list[t.Any]:
+    def list_all(self, path: str, headers: t.Mapping[str, str] | None = None, /, **params: t.Any) -> list[t.Any]:
         """Read all pages of a collection, in any of Cloudflare's paging styles.
 
         Raise ApiError if the request fails, or if the parent of the collection does not exist. Until a write, the list
         is cached, and so is an error: a listing that many objects need is not requested again for each of them.
         """
-        key = (path, repr(sorted(params.items())))
+        key = (path, repr((headers, sorted(params.items()))))
         with self._list_lock:  # threads that need the same list wait for it
             listings = self._listings  # a write replaces it, so that a list from before is not cached
             if key not in listings:
                 try:
-                    listings[key] = self._pages(path, params)
+                    listings[key] = self._pages(path, headers, params)
                 except (ApiError, AmbiguousResult) as error:
                     listings[key] = error
             found = listings[key]
@@ -246,12 +246,12 @@ class Client:
             raise found
         return found
 
-    def _pages(self, path: str, params: t.Mapping[str, t.Any]) -> list[t.Any]:
+    def _pages(self, path: str, headers: t.Mapping[str, str] | None, params: t.Mapping[str, t.Any]) -> list[t.Any]:
         items: list[t.Any] = []
         page_params: dict[str, t.Any] | None = {}
         while page_params is not None:
-            response = self.call("GET", path, params={**params, **page_params})
-            items += response.result or []
+            response = self.call("GET", path, params={**params, **page_params}, headers=headers)
+            items += _items(response.result)
             page_params = _next_page(response)
         return items
 
@@ -263,6 +263,15 @@ class Client:
             if error.is_not_found:
                 return None
             raise
+
+    def list_if_allowed(
+        self, path: str, headers: t.Mapping[str, str] | None = None, /, **params: t.Any
+    ) -> list[t.Any] | None:
+        """Read a collection like ``list_all``. Return None if the API refuses, such as without the permission."""
+        try:
+            return self.list_all(path, headers, **params)
+        except (ApiError, AmbiguousResult):
+            return None
 
     def write(self, method: str, path: str, **request_kwargs: t.Any) -> ApiResponse:
         """Send a request that changes an object, and invalidate the cached lists."""
@@ -366,6 +375,13 @@ def parse_json(content: bytes) -> t.Any:
         return json.loads(content)
     except ValueError:
         return None
+
+
+def _items(result: t.Any) -> list[t.Any]:
+    """Return the items of a page. R2 returns them below a key, such as C(buckets)."""
+    if isinstance(result, dict):
+        return next((value for value in result.values() if isinstance(value, list)), [])
+    return result or []
 
 
 def _next_page(response: ApiResponse) -> dict[str, t.Any] | None:

@@ -15,7 +15,7 @@ from abc import abstractmethod
 from .._cloudflare.errors import ApiError, CloudflareError, ConnectError
 from .bulk_member import BulkMember, FailedMember, PlannedMember, planned
 from .bulk_run import MAX_NAMES_IN_MESSAGE, BulkRun
-from .converge import ModuleResult, RunOptions, build_diffs
+from .converge import ModuleResult, RunOptions, build_diffs, missing_warnings
 from .fields import OptionSpec
 from .plan import Step
 from .resource import ApiObject, Convergible
@@ -197,7 +197,9 @@ class BulkResource(Convergible):
         changed = [member for member in planned((*members, *linked)) if member.changed]
         detailed = len(members) <= MAX_DETAILED_RESULTS
         diffs = [diff for member in changed for diff in build_diffs(member.resource, member.plan, member.plan.after)]
-        warnings = [*self.warnings, *self.plan_warnings(planned(members)), *writes.warnings]
+        predicted = [(member.resource, member.plan) for member in changed] if run.check else []
+        missing = missing_warnings(predicted, self.missing)
+        warnings = [*self.warnings, *self.plan_warnings(planned(members)), *missing, *writes.warnings]
         return ModuleResult(
             self.name,
             [member.as_result() for member in members if detailed or member.changed or member.failure],

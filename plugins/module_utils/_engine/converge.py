@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 VERIFY_TIMEOUT = 20.0  # seconds: a read may lag behind a write by as much
 POLL_INITIAL_INTERVAL = 0.1  # seconds between the first two polls; doubled each time
 POLL_MAX_INTERVAL = 2.0  # seconds between two polls, unless the timeout is long
+MAX_MISSING_WARNINGS = 10  # of one task
 MAX_POLLS = 60  # approximately: a wait of an hour must not use up the rate limit
 
 
@@ -70,8 +71,26 @@ def converge_object(resource: ApiObject, run: RunOptions) -> ModuleResult:
         value,
         plan.operations,
         diff=_unwrap_single(build_diffs(resource, plan, value)) if run.diff else None,
-        warnings=[*resource.warnings, *plan.warnings],
+        warnings=[*resource.warnings, *plan.warnings, *(missing_warnings([(resource, plan)]) if run.check else [])],
     )
+
+
+def missing_warnings(predicted: t.Iterable[tuple[ApiObject, Plan]], missing: t.Iterable[str] = ()) -> list[str]:
+    """Return warnings about objects without which a run of these plans would fail, each with its remedy.
+
+    ``missing`` are prerequisites of all plans.
+    """
+    writing = [(resource, plan) for resource, plan in predicted if plan.steps and plan.after is not None]
+    each = (reason for resource, plan in writing for reason in (*plan.missing, *resource.missing_references(plan)))
+    reasons = list(dict.fromkeys((*(missing if writing else ()), *each)))
+    more = len(reasons) - MAX_MISSING_WARNINGS
+    return [
+        *(
+            f"{reason} A run fails without it, unless an earlier task creates it."
+            for reason in reasons[:MAX_MISSING_WARNINGS]
+        ),
+        *([f"{more} further objects do not exist."] if more > 0 else []),
+    ]
 
 
 def apply_and_verify(resource: ApiObject, plan: Plan, run: RunOptions) -> Attributes | None:

@@ -109,6 +109,13 @@ class ApiObject(Convergible):
     def plan(self, observation: Observation) -> Plan:
         """Return the plan from the observation to the desired state, without a request."""
 
+    def missing_references(self, plan: Plan) -> list[str]:
+        """Return the objects that the writes of a plan refer to and that do not exist, each with its remedy.
+
+        Asked for predictions only: Cloudflare checks the references of each write.
+        """
+        return []
+
     def pending_reason(self, current: Attributes) -> str:
         """Return why the task must still wait (option ``wait_timeout``), or an empty string."""
         return ""

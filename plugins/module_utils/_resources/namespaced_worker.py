@@ -12,6 +12,7 @@ from .._cloudflare.client import ApiResponse, Client
 from .._engine.fields import Attributes
 from .._worker import tag_limits
 from .dispatch_namespace import scripts_path
+from .references import NAMESPACE, missing_message
 from .script.base import Script
 from .script.desired import Endpoint
 from .script.info import ScriptInfo
@@ -69,7 +70,7 @@ class NamespacedWorker(Script):
     def _read(self) -> tuple[Attributes | None, tuple[str, ...]]:
         found = self.client.get_or_not_found(self.endpoint.path)
         is_missing = found.not_found_code == CODE_NAMESPACE_NOT_FOUND
-        missing = (namespace_missing_message(self.options["dispatch_namespace"]),) if is_missing else ()
+        missing = (missing_message(NAMESPACE, self.options["dispatch_namespace"]),) if is_missing else ()
         return script_from_answer(found), missing
 
 
@@ -99,11 +100,3 @@ def tags_of(client: Client, path: str, script: Attributes) -> list[str]:
     if "tags" not in script:
         script["tags"] = client.call("GET", f"{path}/tags").result
     return script["tags"] or []
-
-
-def namespace_missing_message(name: str) -> str:
-    """Return the problem and the remedy for a dispatch namespace that does not exist."""
-    return (
-        f"There is no dispatch namespace {name!r}: create it first, with"
-        " tenantry.cloudflare_workers.dispatch_namespace, or correct its name."
-    )

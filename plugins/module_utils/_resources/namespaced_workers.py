@@ -24,7 +24,8 @@ from .._worker.fingerprint import OWNER_PREFIX, find_owner
 from .._worker.folder_source import left_out_warnings
 from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
-from .namespaced_worker import NamespacedWorker, namespace_missing_message, script_from_answer, tags_of
+from .namespaced_worker import NamespacedWorker, script_from_answer, tags_of
+from .references import NAMESPACE, missing_message
 from .routing_records import RoutingRecords
 from .script.base import Script
 from .script.mapping import (
@@ -163,7 +164,7 @@ class NamespacedWorkers(BulkResource):
             self._listed.update((name, script) for name in names if (script := self._read(name)))
             return
         scripts = self.client.list_or_none(self._path(), limit=PAGE_SIZE)
-        self.missing = [namespace_missing_message(self.options["dispatch_namespace"])] if scripts is None else []
+        self.missing = [missing_message(NAMESPACE, self.options["dispatch_namespace"])] if scripts is None else []
         self._listed.clear()
         self._listed.update((script["id"], script) for script in scripts or ())
         if self._ledger is None:

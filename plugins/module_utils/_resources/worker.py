@@ -19,13 +19,6 @@ from .script.planner import needs_replacement
 from .script.snapshot import Snapshot
 
 
-def worker_missing_message(name: str) -> str:
-    """Return the problem and the remedy for a Worker that does not exist."""
-    return (
-        f"There is no Worker {name!r}: upload it first, with tenantry.cloudflare_workers.worker, or correct its name."
-    )
-
-
 class Worker(Script):
     """A Worker of the account as one task declares it."""
 

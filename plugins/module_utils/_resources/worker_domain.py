@@ -12,8 +12,9 @@ from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._engine.fields import Attributes, Field
 from .._engine.info import Info
-from .._engine.plan import Step, json_body
+from .._engine.plan import Plan, Step, json_body
 from .._engine.resource import Observation
+from .references import WORKER, Reference, missing
 from .zone import HOSTNAME, ZoneResource, normalize_hostname
 
 
@@ -76,6 +77,10 @@ class WorkerDomain(ZoneResource):
             raise CloudflareError(
                 f"worker: {self.label} belongs to Worker {current_worker!r}. Set take_over: true to reassign it."
             )
+
+    def missing_references(self, plan: Plan) -> list[str]:
+        worker = (plan.after or {}).get("worker")
+        return missing(self.client, [Reference(WORKER, worker)]) if worker else []
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
         return [self._put(after)]

@@ -11,8 +11,9 @@ import typing as t
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.fields import UNKNOWN, Attributes, Field
-from .._engine.plan import Step, json_body
+from .._engine.plan import Plan, Step, json_body
 from .._engine.resource import Observation
+from .references import WORKER, Reference, missing
 from .zone import ZoneInfo, ZoneResource
 
 PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
@@ -85,6 +86,10 @@ class WorkerRoute(ZoneResource):
             raise CloudflareError(
                 f"worker: {self.label} belongs to Worker {current_worker!r}. Set take_over: true to reassign it."
             )
+
+    def missing_references(self, plan: Plan) -> list[str]:
+        worker = (plan.after or {}).get("worker")
+        return missing(self.client, [Reference(WORKER, worker)]) if worker else []
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
         return [Step("POST", self._path(), json_body(self._body(after)))]

@@ -15,7 +15,7 @@ from .._engine.fields import UNKNOWN, Attributes, Field, as_set
 from .._engine.info import Info
 from .._engine.plan import Step, json_body
 from .._engine.resource import Observation, Resource
-from .worker import worker_missing_message
+from .references import WORKER, missing_message
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -84,7 +84,7 @@ class WorkerSchedule(Resource):
 
     def observe(self) -> Observation:
         crons = read_crons(self.client, self.options["worker"])
-        missing = (worker_missing_message(self.options["worker"]),) if crons is None else ()
+        missing = (missing_message(WORKER, self.options["worker"]),) if crons is None else ()
         exists = bool(crons) if self.state == "absent" else crons is not None
         return Observation({"worker": self.options["worker"], "crons": crons} if exists else None, missing)
 

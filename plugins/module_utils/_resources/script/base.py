@@ -19,6 +19,7 @@ from ..._worker import bindings, migrations, source
 from ..._worker.folder_source import left_out_warnings
 from ..._worker.tag_limits import TagLimits
 from ..._worker.validation import validation_errors
+from .. import references
 from . import planner, reader, secrets
 from .comparison import DETECTION_DEPTHS, Comparison
 from .desired import Desired, Endpoint, Resolved, resolve
@@ -121,6 +122,12 @@ class Script(ApiObject):
             *unknown_binding_warnings(bindings.unknown_types(self.user_params)),
         ]
         return dataclasses.replace(plan, warnings=tuple(warnings))
+
+    def missing_references(self, plan: Plan) -> list[str]:
+        comparison = t.cast(ScriptPlan, plan).comparison
+        bound = (comparison.resolved.bindings or []) if comparison else []
+        consumers = self.user_params.get("tail_consumers") or []
+        return references.missing(self.client, references.of_worker(self.options["name"], bound, consumers))
 
     # -- results -------------------------------------------------------------------------------------------------------
 
