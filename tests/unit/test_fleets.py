@@ -164,7 +164,7 @@ def test_fleet_secret_of_failed_worker_is_hidden(run: Runner, edge: Edge) -> Non
     fleet = [
         *tenants(2),
         {"name": "bad", "secrets": SECRET},
-        {"name": "worse", "secrets": {"KEY": SECRET}, "tags": [f"echo {SECRET}"]},
+        {"name": "worse", "secrets": {"KEY": SECRET}, "tags": [f"echo,{SECRET}"]},
     ]
     edge.fault(method="PUT", path=".*/scripts/t001$", status=400, code=10021, message=f"echo {SECRET} echo", times=9)
     fleet[1]["secrets"] = {"KEY": SECRET}
