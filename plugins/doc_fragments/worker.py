@@ -593,7 +593,10 @@ options:
         type: str
         required: true
       hostnames:
-        description: The host names of the Worker. For each of them, O(routing_kv) gets a record.
+        description:
+          - The host names of the Worker. For each of them, O(routing_kv) gets a record.
+          - International names are accepted in Unicode and in Punycode. The key of a record is in Punycode, as in the
+            URL that a router receives.
         type: list
         elements: str
   workers_file:

@@ -17,7 +17,9 @@ description:
   - The token needs the permission SSL and Certificates:Edit on the zone, in addition to those listed at O(api_token).
 options:
   hostname:
-    description: The host name of the customer, such as V(shop.customer.net).
+    description:
+      - The host name of the customer, such as V(shop.customer.net). An international name is accepted in Unicode and in
+        Punycode.
     type: str
     required: true
   zone:
@@ -171,7 +173,8 @@ custom_hostname:
   type: dict
   contains:
     id: {description: The ID of the object., type: str, returned: success, sample: 0d89c70d-ad9f-4843-b99f-6cc0252067e9}
-    hostname: {description: The host name., type: str, returned: success, sample: shop.customer.net}
+    hostname: {description: The host name, in Punycode., type: str, returned: success, sample: shop.customer.net}
+    hostname_unicode: {description: The host name in Unicode., type: str, returned: success, sample: bücher.example}
     zone_id: {description: The ID of the platform's zone., type: str, returned: success}
     status: {description: The status of the host name., type: str, returned: success, sample: pending}
     dns_records:

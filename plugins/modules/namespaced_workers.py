@@ -183,6 +183,11 @@ routing_kv:
       type: dict
       returned: success
       sample: {customer-a.platform.example.com: example-a}
+    hostnames_unicode:
+      description: The Unicode form of each international host name in RV(routing_kv.records).
+      type: dict
+      returned: success
+      sample: {xn--bcher-kva.example: bücher.example}
 """
 
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import run

@@ -18,6 +18,7 @@ options:
     description:
       - The pattern of the requests, such as V(*.platform.example.com/*).
       - A wildcard is only allowed at the start of the host and at the end of the path.
+      - An international host is accepted in Unicode and in Punycode.
     type: str
     required: true
   worker:
@@ -89,7 +90,16 @@ worker_route:
   type: dict
   contains:
     id: {description: The ID of the route., type: str, returned: success, sample: 9a7806061c88ada191ed06f989cc3dac}
-    pattern: {description: The pattern of the route., type: str, returned: success, sample: "*.platform.example.com/*"}
+    pattern:
+      description: The pattern of the route, with its host in Punycode.
+      type: str
+      returned: success
+      sample: "*.platform.example.com/*"
+    pattern_unicode:
+      description: The pattern with its host in Unicode.
+      type: str
+      returned: success
+      sample: "*.bücher.example/*"
     worker:
       description: The Worker of the route. Null for a route without a Worker.
       type: str

@@ -30,6 +30,7 @@ options:
         description:
           - The pattern of the requests, such as V(*.platform.example.com/*).
           - A wildcard is only allowed at the start of the host and at the end of the path.
+          - An international host is accepted in Unicode and in Punycode.
         type: str
         required: true
       worker:

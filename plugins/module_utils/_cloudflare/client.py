@@ -39,6 +39,7 @@ from .errors import (
     SettingsError,
     parse_errors,
 )
+from .hostnames import to_ascii, to_unicode
 from .network_errors import TIMEOUT
 from .rate_limit_state import InFlightRequest, retry_after
 from .rate_limiter import MAX_WAIT, RateLimiter
@@ -320,15 +321,19 @@ class Client:
 
     def zone_id(self, name: str) -> str | None:
         """Return the id of the zone with exactly this name, or None if the credentials have access to none."""
-        name = name.lower().rstrip(".")
+        name = to_ascii(name.rstrip("."))
         if name not in self._zones:
-            account_filter = {"account.id": self._account_id} if self._account_id else {}
-            zones = self.list_all("/zones", name=name, per_page=50, **account_filter)
-            zone = next((zone for zone in zones if zone["name"] == name), None)
+            zone = next((zone for zone in self._zones_named(name) if to_ascii(zone["name"]) == name), None)
             if not zone:
                 return None
             self._zones[name] = zone
         return str(self._zones[name]["id"])
+
+    def _zones_named(self, name: str) -> t.Iterator[dict[str, t.Any]]:
+        """Yield the zones with this name. The API finds international names in Unicode."""
+        account_filter = {"account.id": self._account_id} if self._account_id else {}
+        for spelling in dict.fromkeys((to_unicode(name), name)):
+            yield from self.list_all("/zones", name=spelling, per_page=50, **account_filter)
 
     def zone_id_for_host(self, host: str) -> str | None:
         """Return the id of the most specific zone of a host name, or None if the credentials have access to none."""

@@ -13,7 +13,7 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.fields import UNKNOWN, Attributes, Field, OptionSpec
 from .._engine.plan import Step, json_body
 from .._engine.resource import Observation
-from .zone import HOSTNAME, ZoneInfo, ZoneResource, normalize_hostname
+from .zone import HOSTNAME, ZoneInfo, ZoneResource, both_forms, encoded_forms, normalize_hostname
 
 ON_OFF: OptionSpec = {"type": "str", "choices": ["on", "off"]}
 SETTINGS: dict[str, OptionSpec] = {
@@ -80,7 +80,7 @@ def from_api(found: Attributes, zone: str) -> Attributes:
     ssl = found.get("ssl") or {}
     validation_records = ssl.get("validation_records") or []
     return {
-        "hostname": found["hostname"],
+        **both_forms("hostname", found["hostname"]),
         "zone_id": zone,
         **{field.name: found.get(field.name) for field in CustomHostname.fields},
         "ssl": normalize_ssl(ssl),
@@ -143,8 +143,7 @@ class CustomHostname(ZoneResource):
         super().__init__(client, given, options)
         if not HOSTNAME.fullmatch(self.lookup_host):
             raise CloudflareError(
-                f"hostname: {options['hostname']!r} is not a valid hostname. Omit wildcards (see ssl) and paths, and"
-                " encode other alphabets in Punycode."
+                f"hostname: {options['hostname']!r} is not a valid hostname. Omit wildcards (see ssl) and paths."
             )
         ssl = given.get("ssl", {})
         for name, value in {"ssl": ssl, **(ssl or {}), **((ssl or {}).get("settings") or {})}.items():
@@ -156,6 +155,9 @@ class CustomHostname(ZoneResource):
     @property
     def lookup_host(self) -> str:
         return normalize_hostname(self.options["hostname"])
+
+    def identity_values(self) -> Attributes:
+        return encoded_forms("hostname", self.options["hostname"])
 
     @property
     def label(self) -> str:
@@ -170,7 +172,8 @@ class CustomHostname(ZoneResource):
             (
                 item
                 for item in listed
-                if item["hostname"] == self.lookup_host and item.get("status") not in DELETING_STATUSES
+                if normalize_hostname(item["hostname"]) == self.lookup_host
+                and item.get("status") not in DELETING_STATUSES
             ),
             None,
         )

@@ -16,7 +16,7 @@ from .._cloudflare.errors import CloudflareError
 from .._engine.fields import UNKNOWN, Attributes, Field, as_set, json_equal, unchanged
 from .._engine.plan import Step, json_body
 from .._engine.resource import Observation
-from .zone import ZoneInfo, ZoneResource, normalize_hostname
+from .zone import ZoneInfo, ZoneResource, both_forms, encoded_forms, normalize_hostname
 
 NAME = re.compile(r"(\*|[a-z0-9_-]{1,63})(\.(\*|[a-z0-9_-]{1,63}))+")
 TYPES = (
@@ -45,9 +45,10 @@ def unquote_txt(text: str) -> str:
     return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)) if re.fullmatch(r'("(?:[^"\\]|\\.)*"\s*)+', text) else text
 
 
+TYPES_OF_HOSTNAMES = ("CNAME", "MX", "NS", "PTR")
 NORMALIZERS: t.Mapping[str, t.Callable[[str], str]] = {
     **dict.fromkeys(("A", "AAAA"), normalize_ip),
-    **dict.fromkeys(("CNAME", "MX", "NS", "PTR"), normalize_hostname),
+    **dict.fromkeys(TYPES_OF_HOSTNAMES, normalize_hostname),
     "TXT": unquote_txt,
 }
 
@@ -55,8 +56,15 @@ NORMALIZERS: t.Mapping[str, t.Callable[[str], str]] = {
 def from_api(record: Attributes, zone: str) -> Attributes:
     """Convert an API object to a DNS record."""
     owned = {field.name: record.get(field.name) for field in DNSRecord.fields}
-    kept = {key: record.get(key) for key in ("id", "name", "type", "created_on", "modified_on")}
-    return {**kept, **owned, "data": record.get("data") or None, "tags": record.get("tags") or [], "zone_id": zone}
+    kept = {key: record.get(key) for key in ("id", "type", "created_on", "modified_on")}
+    return {
+        **kept,
+        **both_forms("name", record["name"]),
+        **owned,
+        "data": record.get("data") or None,
+        "tags": record.get("tags") or [],
+        "zone_id": zone,
+    }
 
 
 class DNSRecord(ZoneResource):
@@ -85,8 +93,7 @@ class DNSRecord(ZoneResource):
         zone, ttl = normalize_hostname(options.get("zone") or ""), options.get("ttl") or TTL_AUTO
         if not NAME.fullmatch(self.lookup_host):
             raise CloudflareError(
-                f"name: {options['name']!r} is not a fully qualified name. Include the zone, such as www.example.com,"
-                " in Punycode."
+                f"name: {options['name']!r} is not a fully qualified name. Include the zone, such as www.example.com."
             )
         if zone and not f".{self.lookup_host}".endswith(f".{zone}"):
             raise CloudflareError(
@@ -111,6 +118,9 @@ class DNSRecord(ZoneResource):
     @property
     def lookup_host(self) -> str:
         return normalize_hostname(self.options["name"])
+
+    def identity_values(self) -> Attributes:
+        return {**super().identity_values(), **encoded_forms("name", self.options["name"])}
 
     @property
     def label(self) -> str:
@@ -172,6 +182,9 @@ class DNSRecord(ZoneResource):
 
     def desired(self, before: Attributes | None) -> Attributes:
         wanted = {**super().desired(before), **(self._desired_content(before) if before else {})}
+        content = wanted.get("content")
+        if self.options["type"] in TYPES_OF_HOSTNAMES and content and not content.isascii():
+            wanted["content"] = normalize_hostname(content)
         if wanted.get("proxied", (before or {}).get("proxied")):
             wanted.setdefault("ttl", TTL_AUTO)
         return wanted

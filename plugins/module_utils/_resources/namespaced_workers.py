@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
+from .._cloudflare.hostnames import to_ascii, to_unicode
 from .._engine.bulk import MAX_DETAILED_RESULTS, BulkResource, InvalidElement
 from .._engine.bulk_member import BulkMember, PlannedMember, planned
 from .._engine.bulk_run import MAX_NAMES_IN_MESSAGE
@@ -26,7 +27,7 @@ from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
 from .namespaced_worker import NamespacedWorker, script_from_answer, tags_of
 from .references import NAMESPACE, missing_message
-from .routing_records import RoutingRecords
+from .routing_records import RoutingRecords, records_to_result
 from .script.base import Script
 from .script.mapping import (
     fingerprint_tag_text,
@@ -303,19 +304,14 @@ class NamespacedWorkers(BulkResource):
         remaining = {"workers": len([name for name in self._listed if name not in removed])}
         if self._routing_records is None:
             return {"remaining": remaining}
+        changed = {member.name for member in members if member.changed}
         return {
             "remaining": {**remaining, "kv_keys": self._routing_records.foreign_key_count},
-            "routing_kv": self._result_records(members, linked),
+            # If there are many Workers, only the records of changed ones.
+            "routing_kv": records_to_result(
+                linked.final_state if linked else None, changed if len(members) > MAX_DETAILED_RESULTS else None
+            ),
         }
-
-    @staticmethod
-    def _result_records(members: t.Sequence[BulkMember], linked: PlannedMember | None) -> Attributes | None:
-        """Return the records; those of changed Workers only if there are many."""
-        records = linked.final_state if linked else None
-        if records is None or len(members) <= MAX_DETAILED_RESULTS:
-            return records
-        changed = {member.name for member in members if member.changed}
-        return {**records, "records": {host: name for host, name in records["records"].items() if name in changed}}
 
 
 def _by_name(workers: t.Iterable[Attributes]) -> dict[str, Attributes]:
@@ -338,11 +334,12 @@ def _worker_by_host(workers: t.Mapping[str, Attributes]) -> dict[str, str]:
         for host in _hosts_of(worker):
             if found.setdefault(host, name) != name:
                 raise CloudflareError(
-                    f"hostnames: {host} is declared for {found[host]} and for {name}. A host name leads to one Worker."
+                    f"hostnames: {to_unicode(host)} is declared for {found[host]} and for {name}. A host name leads to"
+                    " one Worker."
                 )
     return found
 
 
 def _hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:
     hosts = worker.get("hostnames") or []
-    return [host.lower() for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []
+    return [to_ascii(host) for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
+from .._cloudflare.hostnames import to_unicode
 from .._engine.fields import Attributes, Field
 from .._engine.plan import Step
 from .._engine.resource import Observation, Resource
@@ -21,6 +22,18 @@ from .._worker.fingerprint import canonical, fingerprint
 from .kv_namespace import ROOT
 from .kv_values import METADATA_KEY, bulk_delete, bulk_put, resolve_namespace
 from .ledger import LEDGER_KEY_PREFIX
+
+
+def records_to_result(found: Attributes | None, workers: t.Collection[str] | None) -> Attributes | None:
+    """Return routing records as a result, with the Unicode form of international host names.
+
+    ``workers`` restricts the result to their records.
+    """
+    if found is None:
+        return None
+    records = {host: name for host, name in found["records"].items() if workers is None or name in workers}
+    international = {host: to_unicode(host) for host in records if to_unicode(host) != host}
+    return {**found, "records": records, "hostnames_unicode": international}
 
 
 class RoutingRecords(Resource):

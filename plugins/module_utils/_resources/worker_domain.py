@@ -10,12 +10,13 @@ import typing as t
 
 from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._cloudflare.hostnames import to_unicode
 from .._engine.fields import Attributes, Field
 from .._engine.info import Info
 from .._engine.plan import Plan, Step, json_body
 from .._engine.resource import Observation
 from .references import WORKER, Reference, missing
-from .zone import HOSTNAME, ZoneResource, normalize_hostname
+from .zone import HOSTNAME, ZoneResource, both_forms, encoded_forms, normalize_hostname
 
 
 def domains_path(client: Client, *domain: str) -> str:
@@ -26,7 +27,7 @@ def domains_path(client: Client, *domain: str) -> str:
 def from_api(domain: Attributes) -> Attributes:
     """Convert an API object to a custom domain."""
     return {
-        "hostname": domain["hostname"],
+        **both_forms("hostname", domain["hostname"]),
         "worker": domain.get("service"),
         **{key: domain.get(key) for key in ("zone_id", *WorkerDomain.computed)},
     }
@@ -57,6 +58,9 @@ class WorkerDomain(ZoneResource):
     def lookup_host(self) -> str:
         return normalize_hostname(self.options["hostname"])
 
+    def identity_values(self) -> Attributes:
+        return encoded_forms("hostname", self.options["hostname"])
+
     @property
     def label(self) -> str:
         return f"custom domain {self.options['hostname']!r}"
@@ -66,7 +70,7 @@ class WorkerDomain(ZoneResource):
 
     def observe(self) -> Observation:
         domains = self.client.list_all(self._path(), hostname=self.lookup_host)
-        found = next((domain for domain in domains if domain["hostname"] == self.lookup_host), None)
+        found = next((domain for domain in domains if normalize_hostname(domain["hostname"]) == self.lookup_host), None)
         if found:
             return Observation(from_api(found))
         return Observation(None, self._resolve_zone() if self.state == "present" else ())
@@ -117,6 +121,6 @@ class WorkerDomainInfo(Info):
             domains_path(self.client),
             service=self.options["worker"],
             zone_id=self.options["zone_id"],
-            zone_name=zone or None,
+            zone_name=zone if zone and to_unicode(zone) == zone else None,
         )
-        return [from_api(domain) for domain in domains if zone in ("", domain["zone_name"])]
+        return [from_api(domain) for domain in domains if zone in ("", normalize_hostname(domain["zone_name"]))]

@@ -10,37 +10,61 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
+from .._cloudflare.hostnames import to_ascii
 from .._engine.fields import UNKNOWN, Attributes, Field
 from .._engine.plan import Plan, Step, json_body
 from .._engine.resource import Observation
 from .references import WORKER, Reference, missing
-from .zone import ZoneInfo, ZoneResource
+from .zone import ZoneInfo, ZoneResource, both_forms
 
 PATTERN = re.compile(r"^(?P<scheme>https?://)?(?P<host>\*|\*?[^*/?#\s]+)(?P<path>/[^*?#\s]*\*?)?$")
 
 
 def normalize_pattern(pattern: str) -> str:
-    """Normalize a pattern: lower-case host, and a path of at least a slash."""
+    """Normalize a pattern: host in lower case and Punycode, and a path of at least a slash."""
     parts = PATTERN.fullmatch(pattern)
     if not parts:
         return pattern
-    return (parts["scheme"] or "") + parts["host"].lower() + (parts["path"] or "/")
+    return (parts["scheme"] or "") + to_ascii(parts["host"]) + (parts["path"] or "/")
+
+
+def encoded_pattern(pattern: str) -> str:
+    """Return a pattern with its host in Punycode, and otherwise as it is."""
+    parts = PATTERN.fullmatch(pattern)
+    if not parts or parts["host"].isascii():
+        return pattern
+    return (parts["scheme"] or "") + to_ascii(parts["host"]) + (parts["path"] or "")
 
 
 def pattern_host(pattern: str) -> str:
-    """Return the host of a pattern, with its wildcard. Raise CloudflareError for an invalid pattern."""
+    """Return the host of a pattern in Punycode, with its wildcard. Raise CloudflareError for an invalid pattern."""
     parts = PATTERN.fullmatch(pattern)
     if not parts:
         raise CloudflareError(
             f"pattern: {pattern!r} is no route: a host, which may begin with *, and a path, which may end with *;"
             " no other wildcard, no query string. For example *.example.com/*"
         )
-    return parts["host"]
+    host = to_ascii(parts["host"])
+    if not host.isascii():
+        raise CloudflareError(f"pattern: the host of {pattern!r} is not a valid international name. Correct it.")
+    return host
+
+
+def pattern_forms(pattern: str) -> Attributes:
+    """Return a pattern in both forms."""
+    scheme, separator, rest = encoded_pattern(pattern).rpartition("://")
+    forms = both_forms("pattern", rest)
+    return {key: scheme + separator + value for key, value in forms.items()}
 
 
 def from_api(route: Attributes, zone: str) -> Attributes:
     """Convert an API object, which omits C(script) for a route without a Worker, to a route."""
-    return {"id": route["id"], "pattern": route["pattern"], "worker": route.get("script") or None, "zone_id": zone}
+    return {
+        "id": route["id"],
+        **pattern_forms(route["pattern"]),
+        "worker": route.get("script") or None,
+        "zone_id": zone,
+    }
 
 
 class WorkerRoute(ZoneResource):
@@ -64,6 +88,9 @@ class WorkerRoute(ZoneResource):
     @property
     def lookup_host(self) -> str:
         return pattern_host(self.options["pattern"])
+
+    def identity_values(self) -> Attributes:
+        return pattern_forms(self.options["pattern"])
 
     def observe(self) -> Observation:
         missing = self._resolve_zone()

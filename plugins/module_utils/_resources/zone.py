@@ -12,6 +12,7 @@ from abc import abstractmethod
 
 from .._cloudflare.client import Client, join
 from .._cloudflare.errors import CloudflareError
+from .._cloudflare.hostnames import to_ascii, to_unicode
 from .._engine.fields import UNKNOWN, Attributes
 from .._engine.info import Info
 from .._engine.resource import Convergible, Resource
@@ -20,8 +21,18 @@ HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
 
 
 def normalize_hostname(text: str) -> str:
-    """Normalize a hostname to lower case, without a trailing dot."""
-    return text.lower().rstrip(".")
+    """Normalize a hostname to lower case and Punycode, without a trailing dot."""
+    return to_ascii(text.rstrip("."))
+
+
+def both_forms(option: str, value: str) -> Attributes:
+    """Return a hostname or pattern in both forms: as the API has it, and in Unicode."""
+    return {option: value, f"{option}_unicode": to_unicode(value)}
+
+
+def encoded_forms(option: str, text: str) -> Attributes:
+    """Return a declared hostname in both forms. An ASCII name is kept as it was written."""
+    return both_forms(option, text if text.isascii() else normalize_hostname(text))
 
 
 class ZoneMixin(Convergible):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -13,6 +14,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import idna
 
 #: Path prefix of the API.
 PREFIX = "/client/v4"
@@ -37,9 +40,14 @@ class Account:
         return cls(ident, name or "Local Edge")
 
 
+def encoded(host: str) -> str:
+    """Return a host name in Punycode. Raise ValueError if that is not possible."""
+    return host if host.isascii() else idna.encode(host, uts46=True).decode()
+
+
 @dataclass(frozen=True)
 class Zone:
-    """A zone. Its id is derived from its name, so it is stable across data folders."""
+    """A zone. Its name is in Punycode. Its id is derived from its name, so it is stable across data folders."""
 
     id: str
     name: str
@@ -47,10 +55,16 @@ class Zone:
 
     @classmethod
     def named(cls, name: str, account: Account) -> Zone:
-        name = name.strip().lower().rstrip(".")
+        with contextlib.suppress(ValueError):
+            name = encoded(name.strip().lower().rstrip("."))
         if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", name):
             raise ValueError(f"--zone {name}: a zone is a host name of two labels or more, such as example.com")
         return cls(hashlib.sha256(f"zone:{name}".encode()).hexdigest()[:32], name, account)
+
+    @property
+    def display_name(self) -> str:
+        """The name as the API shows it: in Unicode."""
+        return idna.decode(self.name) if "xn--" in self.name else self.name
 
 
 def behavior(doc: str, default: str, *others: str) -> Any:

@@ -267,7 +267,7 @@ async def get_service_routes(request: ApiRequest) -> ApiResponse:
                 "id": row["id"],
                 "pattern": row["pattern"],
                 "zone_id": row["zone"],
-                "zone_name": zones[row["zone"]].name,
+                "zone_name": zones[row["zone"]].display_name,
                 "script": row["script"],
             }
             for row in rows

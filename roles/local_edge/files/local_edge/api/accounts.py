@@ -83,7 +83,7 @@ def membership_object(account: Account, user: str) -> dict[str, Any]:
 def zone_object(zone: Zone) -> dict[str, Any]:
     return {
         "id": zone.id,
-        "name": zone.name,
+        "name": zone.display_name,
         "status": "active",
         "paused": False,
         "type": "full",

@@ -29,7 +29,7 @@ def to_api(request: ApiRequest, row: Any) -> dict[str, Any]:
         "service": row["service"],
         "environment": ENVIRONMENT,
         "zone_id": row["zone"],
-        "zone_name": zone.name if zone else "",
+        "zone_name": zone.display_name if zone else "",
         "cert_id": row["cert"],
     }
 
@@ -157,7 +157,13 @@ async def compare_domains(request: ApiRequest) -> ApiResponse:
     unknown = {name: zone for name, zone in desired.items() if name not in known}
     blocked = [name for name, zone in unknown.items() if dns.conflicts(request.store, zone.id, name)]
     new = [
-        {"hostname": name, "service": service, "environment": ENVIRONMENT, "zone_id": zone.id, "zone_name": zone.name}
+        {
+            "hostname": name,
+            "service": service,
+            "environment": ENVIRONMENT,
+            "zone_id": zone.id,
+            "zone_name": zone.display_name,
+        }
         for name, zone in unknown.items()
     ]
     return ApiResponse(

@@ -38,11 +38,13 @@ def owned_zones(request: ApiRequest) -> list[Zone]:
 def zone_named(request: ApiRequest, body: Mapping[str, Any], host: str) -> Zone:
     """Return the zone that a body selects by id or name, by default the longest zone that contains the host."""
     ident, name = body.get("zone_id"), body.get("zone_name")
-    matching = [
-        zone
-        for zone in owned_zones(request)
-        if (zone.id == ident if ident else zone.name == name if name else f".{host}".endswith(f".{zone.name}"))
-    ]
+
+    def is_selected(zone: Zone) -> bool:
+        if ident:
+            return bool(zone.id == ident)
+        return name in (zone.name, zone.display_name) if name else f".{host}".endswith(f".{zone.name}")
+
+    matching = list(filter(is_selected, owned_zones(request)))
     if not matching:
         raise ApiError(
             400,
@@ -148,7 +150,7 @@ async def put_script_routes(request: ApiRequest) -> ApiResponse:
     rows = request.store.all("select * from routes where script = ? order by created_on, id", script.name)
     return ApiResponse(
         [
-            {**to_api(row), "zone_id": row["zone"], "zone_name": owned[row["zone"]].name}
+            {**to_api(row), "zone_id": row["zone"], "zone_name": owned[row["zone"]].display_name}
             for row in rows
             if row["zone"] in owned
         ]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from local_edge.errors import ApiError
+from local_edge.settings import encoded
 
 PATTERN = re.compile(r"(?P<scheme>https?://)?(?P<host>[^/?#\s]+)(?P<path>/[^?#\s]*)?", re.IGNORECASE)
 
@@ -22,7 +23,15 @@ def refuse(pattern: object, problem: str) -> ApiError:
 def host_of(pattern: object) -> str:
     """Return the host of a pattern without its wildcard, '' for none."""
     match = PATTERN.fullmatch(pattern) if isinstance(pattern, str) else None
-    return match["host"].lower().lstrip("*").lstrip(".") if match else ""
+    return in_punycode(match["host"].lower().lstrip("*").lstrip(".")) if match else ""
+
+
+def in_punycode(host: str) -> str:
+    """Return a host in Punycode, or unchanged if it is not a host name."""
+    try:
+        return encoded(host)
+    except ValueError:
+        return host
 
 
 def normalized(pattern: object, zone: str, is_custom: Callable[[str, bool], bool]) -> str:
@@ -43,11 +52,11 @@ def normalized(pattern: object, zone: str, is_custom: Callable[[str, bool], bool
         raise refuse(pattern, "* in a host name is only allowed at its beginning")
     if "*" in path[:-1]:
         raise refuse(pattern, "* in a path is only allowed at its end")
-    bare = host[2:] if host.startswith("*.") else host.removeprefix("*")
+    bare = in_punycode(host[2:] if host.startswith("*.") else host.removeprefix("*"))
     if host == "*":
         if path != "/*":
             raise refuse(pattern, "the only pattern without a host is */*")
-    elif not f".{bare}".endswith(f".{zone}") and not is_custom(bare, host != bare):
+    elif not f".{bare}".endswith(f".{zone}") and not is_custom(bare, host.startswith("*")):
         raise refuse(pattern, f"the host must be in the zone {zone}, or a custom hostname of this zone")
     elif not all(LABEL.fullmatch(label) for label in bare.split(".")):
         raise refuse(pattern, "the host must be a host name")
