@@ -74,7 +74,7 @@ class ActionModule(NormalActionModule):
     ) -> dict[str, t.Any]:
         """Run the module in the ordinary way, in a process of its own."""
         original_args = self._task.args
-        if len(arguments.get("workers") or ()) > MAX_DETAILED_RESULTS:
+        if len(arguments.get("workers") or ()) > MAX_DETAILED_RESULTS and self._shows_progress(variables):
             display(f"{self._task.action}: no progress is shown, because the module runs in a separate process.")
         try:
             self._task.args = arguments
@@ -89,7 +89,8 @@ class ActionModule(NormalActionModule):
         # The base class of all action plugins checks whether async and check mode are supported.
         super(NormalActionModule, self).run(tmp, variables)
         ansible_core.add_internal_arguments(self, arguments, variables)
-        with _environment(ansible_core.task_environment(self)), show_progress():
+        progress = show_progress() if self._shows_progress(variables) else contextlib.nullcontext()
+        with _environment(ansible_core.task_environment(self)), progress:
             return _run_main(name, arguments)
 
     def _merge_workers_file(self, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -102,9 +103,15 @@ class ActionModule(NormalActionModule):
         return {**others, "workers": [*listed, *workers_file.read(self._loader, self._find("workers_file", path))]}
 
     def _use_in_process(self, variables: t.Mapping[str, t.Any]) -> bool:
-        is_enabled = boolean(self._templar.template(variables.get("tenantry_in_process", True)), strict=False)
+        is_enabled = self._is_enabled("tenantry_in_process", variables)
         is_local = self._connection.transport == "local" and not ansible_core.becomes_another_user(self)
         return bool(IN_PROCESS_SUPPORTED and is_enabled and is_local and not self._task.async_val)
+
+    def _shows_progress(self, variables: t.Mapping[str, t.Any]) -> bool:
+        return self._is_enabled("tenantry_progress", variables, os.environ.get("TENANTRY_PROGRESS", "true"))
+
+    def _is_enabled(self, name: str, variables: t.Mapping[str, t.Any], default: t.Any = True) -> bool:
+        return bool(boolean(self._templar.template(variables.get(name, default)), strict=False))
 
     def _resolve_sources(self, arguments: t.Mapping[str, t.Any], pack: bool) -> dict[str, t.Any]:
         """Return the arguments with absolute paths of sources, found as ``ansible.builtin.template`` finds files.

@@ -18,6 +18,8 @@ description:
   - Both ways have the same results, with two differences. In-process modules run on Ansible's own Python, regardless of
     C(ansible_python_interpreter). The items of a loop share one connection.
   - Set the variable C(tenantry_in_process) to V(false) to disable in-process execution.
+  - Long runs of in-process modules write their progress to standard error. Set the variable C(tenantry_progress) to
+    V(false), or E(TENANTRY_PROGRESS), to disable it.
   - B(Rate limiting.) Cloudflare allows 1200 requests in 5 minutes and then refuses all requests for 5 minutes. The
     modules therefore delay each request until the rate limit allows it.
   - Forks, plays and runs of one user on one machine share a small file that counts the requests for each O(api_url) and

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Display of progress: a bar on a terminal, an occasional line in a log."""
+"""Display of progress on standard error: a bar on a terminal, an occasional line in a log."""
 
 from __future__ import annotations
 
@@ -22,29 +22,35 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 UPDATE_INTERVAL = {True: 0.2, False: 10.0}  # seconds, on a terminal and elsewhere
 CLEAR_LINE = "\r\033[K"
 BAR_WIDTH = 12  # characters
+DEFAULT_WIDTH = 80  # columns of a terminal of unknown size
+STDERR = "/proc/{}/fd/2"  # the standard error of a process; a file only on Linux
 RUNNER_ENV_VARS = (
     "AWX_ISOLATED_DATA_DIR",
     "RUNNER_OMIT_EVENTS",
 )  # ansible-runner gives a terminal to plays whose output becomes events
 
 
-def on_terminal(environ: t.Mapping[str, str], process: int) -> bool:
-    """Return whether the standard output of an Ansible process is a terminal, and no job runner reads it."""
+def terminal_width(environ: t.Mapping[str, str], process: int) -> int:
+    """Return the usable columns of the terminal to which an Ansible process writes its standard error.
+
+    Return 0 if it is not a terminal, or if a job runner reads it.
+    """
     if any(name in environ for name in RUNNER_ENV_VARS):
-        return False
-    with contextlib.suppress(OSError), open(f"/proc/{process}/fd/1", "rb", buffering=0) as output:
-        return output.isatty()
-    return False
+        return 0
+    with contextlib.suppress(OSError), open(STDERR.format(process), "rb", buffering=0) as output:
+        if output.isatty():
+            return (os.get_terminal_size(output.fileno()).columns or DEFAULT_WIDTH) - 1  # the cursor needs one
+    return 0
 
 
-def stdout_is_open(process: int) -> bool:
-    """Return whether the standard output of an Ansible process still has a reader.
+def stderr_is_open(process: int) -> bool:
+    """Return whether the standard error of an Ansible process still has a reader.
 
     True if this cannot be determined. Ansible hangs when it displays a line without a reader.
     """
     with (
         contextlib.suppress(OSError),
-        open(f"/proc/{process}/fd/1", "wb", buffering=0, opener=_open_without_blocking) as output,
+        open(STDERR.format(process), "wb", buffering=0, opener=_open_without_blocking) as output,
     ):
         poll = select.poll()
         poll.register(output, select.POLLOUT)
@@ -57,9 +63,12 @@ def _open_without_blocking(path: str, flags: int) -> int:
 
 
 def display(text: str, **options: t.Any) -> None:
-    """Display a text from a worker process of Ansible, with the keyword arguments of ``Display.display``."""
-    if stdout_is_open(os.getppid()):
-        Display().display(text, **options)
+    """Display a text from a worker process of Ansible, with the keyword arguments of ``Display.display``.
+
+    It is written to standard error, since standard output belongs to the callback, which may write JSON or YAML.
+    """
+    if stderr_is_open(os.getppid()):
+        Display().display(text, stderr=True, **options)
 
 
 def format_duration(seconds: float) -> str:
@@ -126,7 +135,7 @@ class ProgressDisplay:
 @contextlib.contextmanager
 def show_progress() -> t.Iterator[None]:
     """Display the progress of all operations inside this context."""
-    progress_display = ProgressDisplay(Display().columns if on_terminal(os.environ, os.getppid()) else 0, display)
+    progress_display = ProgressDisplay(terminal_width(os.environ, os.getppid()), display)
     try:
         with progress_listener(progress_display):
             yield

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 import typing as t
@@ -177,27 +180,28 @@ def test_progress_counts_each_worker_once(run: Runner, edge: Edge, absent: bool)
     assert seen[-1][2] == (0 if absent else 1)
 
 
-def test_on_terminal_detects_terminals() -> None:
+def test_terminal_width_detects_terminals() -> None:
     controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    for output, variables, drawn in (
-        (terminal, {}, True),
-        (terminal, {"AWX_ISOLATED_DATA_DIR": "/x"}, False),
-        (subprocess.DEVNULL, {}, False),
+    for output, variables, expected in (
+        (terminal, {}, 59),
+        (terminal, {"AWX_ISOLATED_DATA_DIR": "/x"}, 0),
+        (subprocess.DEVNULL, {}, 0),
     ):
-        with subprocess.Popen(command, stdout=output) as process:
-            assert _progress.on_terminal(variables, process.pid) is drawn
+        with subprocess.Popen(command, stderr=output) as process:
+            assert _progress.terminal_width(variables, process.pid) == expected
             process.kill()
     os.close(controller)
     os.close(terminal)
-    assert not _progress.on_terminal({}, 2**22 + 1), "there is no such process, or no /proc on this system"
+    assert not _progress.terminal_width({}, 2**22 + 1), "there is no such process, or no /proc on this system"
 
 
-def test_stdout_is_open_detects_closed_output() -> None:
+def test_stderr_is_open_detects_closed_output() -> None:
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout and _progress.stdout_is_open(process.pid)
-        process.stdout.close()
-        assert not _progress.stdout_is_open(process.pid)
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr and _progress.stderr_is_open(process.pid)
+        process.stderr.close()
+        assert not _progress.stderr_is_open(process.pid)
         process.kill()
-    assert _progress.stdout_is_open(2**22 + 1), "an unknown process counts as open"
+    assert _progress.stderr_is_open(2**22 + 1), "an unknown process counts as open"

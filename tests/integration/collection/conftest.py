@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Provide one local edge for all tests of the collection, emptied before each test."""
+"""Provide local edges for the tests of the collection, emptied before each test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 from edge_process import Edge
+from fleet_plays import FAST_PROGRESS, task
 from plays import AnsibleProject
 
 
@@ -25,5 +26,26 @@ def session_edge(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
 def project(session_edge: Edge, tmp_path: pathlib.Path) -> AnsibleProject:
     session_edge.wipe()
     project = AnsibleProject(session_edge, tmp_path)
+    project.requests()
+    return project
+
+
+@pytest.fixture(scope="session")
+def slow_edge(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
+    edge = Edge(tmp_path_factory.mktemp("slow") / "data", "--latency-ms", "50")
+    yield edge
+    edge.stop()
+
+
+@pytest.fixture
+def slow_project(slow_edge: Edge, tmp_path: pathlib.Path) -> AnsibleProject:
+    """Provide a project on a slow edge, with a dispatch namespace and a KV namespace."""
+    slow_edge.wipe()
+    project = AnsibleProject(slow_edge, tmp_path)
+    project.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
+    plugins = tmp_path / "project" / "callback_plugins"
+    plugins.mkdir()
+    (plugins / "hurry.py").write_text(FAST_PROGRESS)
+    project.variables["ANSIBLE_CALLBACKS_ENABLED"] = "hurry"
     project.requests()
     return project

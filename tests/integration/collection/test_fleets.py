@@ -2,116 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fleet runs: interrupted, concurrent, from a file, on a terminal and in a log."""
+"""Fleet runs: interrupted, concurrent and from a file."""
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
-import pty
-import re
 import signal
 import subprocess
 import time
-import typing as t
 
 import pytest
 import yaml
-from edge_process import Edge, wait_until
+from fleet_plays import FLEET, listed_workers, start, task, uploads, write_tenants
 from plays import AnsibleProject
 
-CODE = "export default { fetch: () => new Response('one') };"
 SECRET = "hush-hush-do-not-tell-7"
-FLEET: dict[str, t.Any] = {
-    "dispatch_namespace": "tenants",
-    "owner": "mine",
-    "routing_kv": {"title": "Metadata"},
-    "defaults": {"content": CODE, "compatibility_date": "2026-11-01"},
-    "workers_file": "tenants.json",
-}
-# Loaded before the first task. Sets the intervals of progress output in seconds, on a terminal and elsewhere.
-FAST_PROGRESS = """
-from ansible.plugins.callback import CallbackBase
-from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _progress
-
-_progress.UPDATE_INTERVAL.update({True: 0.05, False: 0.3})
-
-
-class CallbackModule(CallbackBase):
-    CALLBACK_VERSION = 2.0
-    CALLBACK_NAME = "hurry"
-"""
-
-
-@pytest.fixture(scope="module")
-def slow_edge(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
-    edge = Edge(tmp_path_factory.mktemp("slow") / "data", "--latency-ms", "50")
-    yield edge
-    edge.stop()
-
-
-@pytest.fixture
-def slow_project(slow_edge: Edge, tmp_path: pathlib.Path) -> AnsibleProject:
-    """Provide a project on a slow edge, with a dispatch namespace and a KV namespace."""
-    slow_edge.wipe()
-    project = AnsibleProject(slow_edge, tmp_path)
-    project.play([task("dispatch_namespace", name="tenants"), task("kv_namespace", title="Metadata")]).ok()
-    plugins = tmp_path / "project" / "callback_plugins"
-    plugins.mkdir()
-    (plugins / "hurry.py").write_text(FAST_PROGRESS)
-    project.variables["ANSIBLE_CALLBACKS_ENABLED"] = "hurry"
-    project.requests()
-    return project
-
-
-def task(module: str, **options: t.Any) -> dict[str, t.Any]:
-    return {f"tenantry.cloudflare_workers.{module}": options}
-
-
-def write_tenants(project: AnsibleProject, count: int, **options: t.Any) -> list[dict[str, t.Any]]:
-    """Write the file of tenants and return its contents."""
-    fleet = [
-        {"name": f"t{number:03}", "hostnames": [f"t{number:03}.example.com"], **options} for number in range(count)
-    ]
-    (project.folder / "project" / "tenants.json").write_text(json.dumps(fleet))
-    return fleet
-
-
-def start(
-    project: AnsibleProject,
-    output: t.Any,
-    *tasks: dict[str, t.Any],
-    hosts: str = "localhost",
-    options: t.Sequence[str] = (),
-) -> subprocess.Popen[bytes]:
-    """Start a play with ansible-playbook, in a new session."""
-    playbook = project.folder / "project" / f"play-{time.monotonic_ns()}.yml"
-    playbook.write_text(
-        yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": list(tasks)}], sort_keys=False)
-    )
-    return subprocess.Popen(
-        ["ansible-playbook", "-i", str(project.folder / "inventory" / "hosts"), str(playbook), *options],
-        cwd=project.folder / "project",
-        env={**os.environ, **project.variables},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
-
-
-def uploads(project: AnsibleProject) -> list[str]:
-    """Return the names of the Workers uploaded since the last call."""
-    return sorted(
-        write.rpartition("/")[2] for write in project.writes() if write.startswith("PUT") and "/scripts/" in write
-    )
-
-
-def listed_workers(project: AnsibleProject) -> set[str]:
-    return {
-        script["id"] for script in project.edge.call("GET", "/workers/dispatch/namespaces/tenants/scripts?limit=1000")
-    }
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -282,76 +188,3 @@ def test_workers_file_secrets_appear_in_no_output(project: AnsibleProject, in_pr
     assert any("t001: Cloudflare answered 400, code 10021" in text for text in outputs)
     for text in outputs:
         assert SECRET not in text and "pin4" not in text
-
-
-# -- progress ----------------------------------------------------------------------------------------------------------
-
-PROGRESS_LINE = re.compile(
-    r"Workers in dispatch namespace 'tenants': (\d+)/150, (?:\d:\d\d to go, )?(\d+) changed, 0 failed"
-)
-
-
-def run_on_terminal(project: AnsibleProject, *tasks: dict[str, t.Any], **options: t.Any) -> str:
-    """Run a play on a terminal and return its output."""
-    ours, theirs = pty.openpty()
-    process = start(project, theirs, *tasks, **options)
-    os.close(theirs)
-    output = b""
-    try:
-        while piece := os.read(ours, 4096):
-            output += piece
-    except OSError:  # the terminal is closed
-        pass
-    os.close(ours)
-    assert process.wait(20) == 0, output.decode()
-    return output.decode()
-
-
-def test_progress_on_terminal_is_bar(slow_project: AnsibleProject) -> None:
-    write_tenants(slow_project, 150)
-    output = run_on_terminal(slow_project, task("namespaced_workers", **FLEET))
-    drawn = re.findall(r"\r\x1b\[K(\[[#.]{12}\] \d+/150[^\r\n]*)", output)
-    assert len(drawn) > 5 and drawn[0] != drawn[-1] and all(len(line) <= 80 for line in drawn)
-    after = output.rpartition(drawn[-1])[2]
-    assert after.startswith("\r\x1b[K"), "the bar is erased"
-    assert "changed: [localhost]" in after.replace("\x1b[0;33m", "")
-
-
-def test_progress_without_terminal_is_lines(slow_project: AnsibleProject) -> None:
-    write_tenants(slow_project, 150)
-    process = start(slow_project, subprocess.PIPE, task("namespaced_workers", **FLEET))
-    output = process.communicate(timeout=60)[0].decode()
-    assert (
-        process.returncode == 0
-        and len(PROGRESS_LINE.findall(output)) >= 2
-        and "\r" not in output
-        and "\x1b[K" not in output
-    ), output
-
-
-def test_progress_in_awx_job_is_lines(slow_project: AnsibleProject) -> None:
-    write_tenants(slow_project, 150)
-    play = slow_project.play([task("namespaced_workers", **FLEET)]).ok()
-    assert len(PROGRESS_LINE.findall(play.stdout)) >= 2 and "/150" not in re.sub(PROGRESS_LINE, "", play.stdout)
-
-
-def test_progress_ordinary_execution_reports_no_progress(slow_project: AnsibleProject) -> None:
-    write_tenants(slow_project, 150)
-    slow_project.variable("tenantry_in_process", False)
-    play = slow_project.play([task("namespaced_workers", **FLEET)]).ok()
-    assert (
-        "no progress is shown, because the module runs in a separate process" in play.stdout
-        and not PROGRESS_LINE.findall(play.stdout)
-    )
-
-
-def test_progress_output_closed_does_not_stop_run(slow_project: AnsibleProject) -> None:
-    write_tenants(slow_project, 150)
-    process = start(slow_project, subprocess.PIPE, task("namespaced_workers", **FLEET))
-    assert process.stdout
-    wait_until(
-        lambda: bool(listed_workers(slow_project)), 30
-    )  # before that, Ansible itself could fail on the closed output
-    process.stdout.close()
-    process.wait(60)
-    assert len(listed_workers(slow_project)) == 150
