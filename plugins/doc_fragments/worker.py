@@ -94,8 +94,8 @@ options:
     type: dict
   loader:
     description:
-      - The ways to import files, by file extension, such as V({.graphql: text}). The values are
-        L(the loaders of esbuild, https://esbuild.github.io/content-types/).
+      - The ways to import files, by file extension, such as V(text) for C(.graphql). The values are
+        L(the loaders of esbuild,https://esbuild.github.io/content-types/).
     type: dict
   conditions:
     description:
@@ -230,6 +230,21 @@ options:
           head_sampling_rate: *rate
           persist: *persist
           destinations: *destinations
+          propagation_policy:
+            description:
+              - The handling of trace context in requests to the Worker, one of V(authenticated) and V(accept).
+            type: str
+      issues:
+        description: Settings for issues, which Cloudflare derives from errors in the logs.
+        type: dict
+        suboptions:
+          enabled:
+            description: Detect issues.
+            type: bool
+            required: true
+      redact_query_string:
+        description: Leave query strings out of the recorded URLs.
+        type: bool
   placement:
     description:
       - The location in which the Worker runs. If omitted, it is unchanged. Null runs the Worker near its visitors.
@@ -286,6 +301,48 @@ options:
       - The usage model by which Cloudflare bills the Worker, one of V(standard), V(bundled) and V(unbound). If omitted,
         it is unchanged. Null selects V(standard).
     type: str
+  containers:
+    description:
+      - The containers that Durable Objects of the Worker run. Each element needs a name, a class or both.
+      - Cloudflare's API does not return them. A tag of the Worker stores a hash, which shows if they have changed. Each
+        task that uploads the code must declare them. Null removes them.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name of the container application.
+        type: str
+      class_name:
+        description: The Durable Object class that runs the container.
+        type: str
+      images:
+        description: The images of the container, as named by Cloudflare's API.
+        type: dict
+  streaming_tail_consumers:
+    description:
+      - The Workers that receive the events of this Worker while it handles a request.
+      - As with O(containers), each task that uploads the code must declare them, and null removes them.
+    type: list
+    elements: dict
+    suboptions:
+      service:
+        description: The name of the Worker that receives the events.
+        type: str
+        required: true
+      namespace:
+        description: The dispatch namespace of that Worker, if it belongs to one.
+        type: str
+      environment:
+        description: The environment of that Worker, by default C(production).
+        type: str
+  upload_metadata:
+    description:
+      - Further metadata of the upload, as named by Cloudflare's API, for features that this collection has no option
+        for. It is added to every upload and to every change of settings. The module refuses keys that another option
+        sets.
+      - A tag of the Worker stores a hash of it. If it differs, the Worker is uploaded again. Keys that Cloudflare's API
+        returns are also compared with the current values. Each task that uploads the code must declare it.
+    type: dict
   migrations:
     description:
       - The history of the Worker's Durable Object classes as a list of steps. Only the steps after the Worker's current
@@ -429,7 +486,15 @@ options:
       props:
         description:
           - Properties that the Worker of a C(service) binding receives in C(ctx.props) when this Worker calls it.
+            A property with the only key C($binding) passes a binding with the attributes under that key.
         type: dict
+      binding_interface:
+        description:
+          - The interface under which this Worker sees the Worker of a C(service) binding, such as V(d1).
+        type: str
+      cross_account_grant:
+        description: The grant with which a C(service) binding may call a Worker of another account.
+        type: str
       bucket_name:
         description: The name of the bucket of an C(r2_bucket) binding.
         type: str
@@ -522,6 +587,10 @@ options:
         type: str
       network_id:
         description: The ID of the network of a C(vpc_network) binding, instead of a tunnel.
+        type: str
+      identity:
+        description:
+          - The identity that a C(vpc_network) binding with a network shows to Gateway, such as V(runtime-email-alpha).
         type: str
       instance_name:
         description: The name of the instance of an C(ai_search) binding.

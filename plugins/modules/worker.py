@@ -156,6 +156,20 @@ worker:
       returned: if it is declared or was read
       sample: {enabled: true}
     usage_model: {description: The usage model., type: str, returned: if it is declared or was read, sample: standard}
+    containers:
+      description: The containers, if Cloudflare's API returns them or the task declares them.
+      type: list
+      elements: dict
+      returned: if it is declared or was read
+    streaming_tail_consumers:
+      description: The Workers that receive events at once, if Cloudflare's API returns them or the task declares them.
+      type: list
+      elements: dict
+      returned: if it is declared or was read
+    upload_metadata:
+      description: The further metadata of the upload.
+      type: dict
+      returned: if it is declared or the Worker is new
     migration_tag:
       description: The last migration step that was applied.
       type: str

@@ -119,6 +119,16 @@ workers:
       type: str
       returned: with O(detail=settings) or O(detail=content)
       sample: standard
+    containers:
+      description: The containers, if Cloudflare's API returns them or the task declares them.
+      type: list
+      elements: dict
+      returned: with O(detail=settings) or O(detail=content)
+    streaming_tail_consumers:
+      description: The Workers that receive events at once, if Cloudflare's API returns them or the task declares them.
+      type: list
+      elements: dict
+      returned: with O(detail=settings) or O(detail=content)
     bindings:
       description: The bindings, without secrets.
       type: list

@@ -30,8 +30,22 @@ VALUES: dict[str, tuple[t.Any, t.Any, t.Any]] = {
     "limits": ({"cpu_ms": 50}, {"cpu_ms": 100, "subrequests": 5}, {}),
     "observability": (
         {"enabled": True},
-        {"enabled": True, "head_sampling_rate": 1.0, "logs": {"enabled": True, "invocation_logs": False}},
-        {"enabled": False, "head_sampling_rate": 1.0, "logs": {"enabled": False, "invocation_logs": False}},
+        {
+            "enabled": True,
+            "head_sampling_rate": 1.0,
+            "redact_query_string": True,
+            "issues": {"enabled": True},
+            "logs": {"enabled": True, "invocation_logs": False},
+            "traces": {"enabled": True, "propagation_policy": "accept"},
+        },
+        {
+            "enabled": False,
+            "head_sampling_rate": 1.0,
+            "redact_query_string": True,
+            "issues": {"enabled": False},
+            "logs": {"enabled": False, "invocation_logs": False},
+            "traces": {"enabled": False, "propagation_policy": "accept"},
+        },
     ),
     "placement": ({"mode": "smart"}, {"region": "aws:us-east-1"}, {}),
     "logpush": (True, False, False),
@@ -43,6 +57,15 @@ VALUES: dict[str, tuple[t.Any, t.Any, t.Any]] = {
     ),
     "usage_model": ("unbound", "bundled", "standard"),
 }
+#: Two values of each setting that only an upload sets, and that the API may not return.
+UPLOADED: dict[str, tuple[t.Any, t.Any]] = {
+    "containers": ([{"class_name": "Room"}], [{"name": "rooms", "class_name": "Room"}]),
+    "streaming_tail_consumers": ([{"service": "tail"}], [{"service": "other"}, {"service": "tail"}]),
+    "upload_metadata": (
+        {"package_dependencies": [{"name": "hono"}], "annotations": {"workers/message": "one"}},
+        {"package_dependencies": [{"name": "vite"}], "annotations": {"workers/message": "one"}},
+    ),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +76,7 @@ def _prerequisites(run: Runner) -> None:
 
 
 def test_settings_all_have_values() -> None:
-    assert set(VALUES) == set(SETTINGS) - {"compatibility_date"}
+    assert {*VALUES, *UPLOADED} == {*SETTINGS, "upload_metadata"} - {"compatibility_date"}
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -77,6 +100,72 @@ def test_setting_set_changed_and_removed_is_idempotent(run: Runner, edge: Edge, 
     assert not run.ok(
         "namespaced_worker", **{**WORKER, "content": CODE + "//"}, **{name: None}, drift_detection="settings"
     )["changed"]
+
+
+def stored(edge: Edge, name: str) -> t.Any:
+    """Return what the control plane has stored of an uploaded setting, or of the metadata with it."""
+    (row,) = edge.store.all("select config from scripts where name = 'a'")
+    config = json.loads(row["config"])
+    return config.get("package_dependencies" if name == "upload_metadata" else name)
+
+
+@pytest.mark.parametrize("name", UPLOADED)
+@pytest.mark.parametrize("returned", ["no", "yes"])
+@pytest.mark.parametrize("secrets", [{}, {"secrets": {"KEY": SECRET}, "fingerprint_key": "fingerprint-key-1"}])
+def test_uploaded_setting_set_changed_and_removed_is_idempotent(
+    run: Runner, edge: Edge, name: str, returned: str, secrets: dict[str, t.Any]
+) -> None:
+    edge.behaviors.upload_only_settings_returned = returned
+    worker, (first, second) = {**WORKER, "content": ROOMS, "migrations": STEPS[:1], **secrets}, UPLOADED[name]
+    for value in (first, second):
+        predicted, real = (
+            run.ok("namespaced_worker", **worker, **{name: value}, check=check) for check in (True, False)
+        )
+        assert verbs(real) == ["PUT "] == verbs(predicted) and predicted["diff"] == real["diff"]
+        assert real["namespaced_worker"][name] == value
+        assert stored(edge, name) == value if isinstance(value, list) else value["package_dependencies"]
+        for depth in ("fingerprint", "settings", "content"):
+            assert not run.ok("namespaced_worker", **worker, **{name: value}, drift_detection=depth)["changed"]
+    assert verbs(run.ok("namespaced_worker", **worker, **{name: second}, limits={"cpu_ms": 50}))[-1] in (
+        "PUT ",
+        "PATCH /settings",
+    )
+    assert stored(edge, name) == second if isinstance(second, list) else second["package_dependencies"]
+    assert run.ok("namespaced_worker", **worker, **{name: None})["changed"]
+    assert not run.ok("namespaced_worker", **worker, **{name: None})["changed"]
+
+
+def test_upload_metadata_that_is_returned_is_compared(run: Runner, edge: Edge) -> None:
+    edge.behaviors.upload_only_settings_returned = "yes"
+    worker = {**WORKER, "upload_metadata": UPLOADED["upload_metadata"][0]}
+    run.ok("namespaced_worker", **worker)
+    with edge.store.write() as database:
+        database.execute("update scripts set config = json_set(config, '$.package_dependencies[0].name', 'changed')")
+    assert not run.ok("namespaced_worker", **worker)["changed"]
+    found = run.ok("namespaced_worker", **worker, drift_detection="settings")
+    assert verbs(found) == ["PUT "]
+    before, after = (found["diff"][side]["upload_metadata"]["package_dependencies"] for side in ("before", "after"))
+    assert (before, after) == ([{"name": "changed"}], [{"name": "hono"}])
+
+
+@pytest.mark.parametrize("value", [{"limits": {}}, {"tags": []}, {"main_module": "x"}, {"keep_assets": True}])
+def test_upload_metadata_of_an_option_is_refused(run: Runner, value: dict[str, t.Any]) -> None:
+    (key,) = value
+    message = run.refused("namespaced_worker", **WORKER, upload_metadata=value)
+    assert f"upload_metadata: {key} is set by the option" in message
+
+
+def test_upload_metadata_in_bulk_run_needs_no_read(run: Runner, edge: Edge) -> None:
+    bulk = {"dispatch_namespace": "tenants", "owner": "mine", "routing_kv": {"title": "Metadata"}}
+    run.ok("kv_namespace", title="Metadata")
+    member = {key: WORKER[key] for key in ("name", "content", "compatibility_date")}
+    first, second = UPLOADED["upload_metadata"]
+    run.ok("namespaced_workers", **bulk, workers=[{**member, "upload_metadata": first}])
+    assert not run.ok("namespaced_workers", **bulk, workers=[{**member, "upload_metadata": first}])["changed"]
+    for change in ({"upload_metadata": second}, {"upload_metadata": second, "vars": {"A": "b"}}):
+        result = run.ok("namespaced_workers", **bulk, workers=[{**member, **change}], diff=False)
+        changed = result["namespaced_workers"][0]["changed_fields"]
+        assert changed == (["bindings"] if "vars" in change else ["upload_metadata"])
 
 
 def test_setting_omitted_keys_are_kept(run: Runner, edge: Edge) -> None:

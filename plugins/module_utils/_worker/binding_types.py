@@ -87,9 +87,9 @@ TYPES = {
     "dispatch_namespace": BindingSchema(("namespace",), ("outbound",)),
     "service": BindingSchema(
         ("service",),
-        ("environment", "entrypoint", "props"),
+        ("environment", "entrypoint", "props", "binding_interface", "cross_account_grant"),
         defaults={"environment": "production"},
-        write_only=("props",),
+        write_only=("props", "binding_interface", "cross_account_grant"),
     ),
     "r2_bucket": BindingSchema(("bucket_name",), ("jurisdiction",)),
     "d1": BindingSchema(
@@ -124,7 +124,7 @@ TYPES = {
     ),
     "pipelines": BindingSchema(one_of=("pipeline", "stream")),
     "vpc_service": BindingSchema(("service_id",)),
-    "vpc_network": BindingSchema(one_of=("tunnel_id", "network_id")),
+    "vpc_network": BindingSchema((), ("identity",), one_of=("tunnel_id", "network_id"), write_only=("identity",)),
     "ai": BindingSchema(),
     "ai_search": BindingSchema(("instance_name",), ("namespace",)),
     "ai_search_namespace": BindingSchema(("namespace",)),

@@ -21,7 +21,11 @@ KEEP_BINDINGS = list(SECRET_TYPES)
 
 
 def upload_request(
-    source: Source, settings: t.Mapping[str, t.Any], bindings: t.Iterable[Binding], tags: t.Iterable[str]
+    source: Source,
+    settings: t.Mapping[str, t.Any],
+    bindings: t.Iterable[Binding],
+    tags: t.Iterable[str],
+    more_metadata: t.Mapping[str, t.Any],
 ) -> dict[str, t.Any]:
     """Return the request arguments of an upload. A part's name and file name are both the name of its module."""
     all_bindings = list(bindings)
@@ -29,7 +33,7 @@ def upload_request(
         {} if any(binding["type"] == INHERIT for binding in all_bindings) else {"keep_bindings": KEEP_BINDINGS}
     )
     main = {"main_module": source.main_module} if source.modules else {}  # none if the Worker has only assets
-    metadata = {**main, **settings, "bindings": all_bindings, **keep_bindings, "tags": list(tags)}
+    metadata = {**main, **settings, "bindings": all_bindings, **keep_bindings, "tags": list(tags), **more_metadata}
     parts = [(module.name, (module.name, module.content, module.type)) for module in source.parts]
     return {
         "params": {"excludeScript": "true", "bindings_inherit": "strict"},

@@ -28,6 +28,8 @@ class Setting:
     normalize: t.Callable[[t.Any], t.Any]
     is_partial: bool = False
     """Whether omitted keys keep their current values."""
+    is_upload_only: bool = False
+    """Whether only an upload of code sets it, and responses may omit it even if it is set."""
 
 
 def _known_keys(spec: OptionSpec) -> t.Callable[[t.Any], t.Any]:
@@ -62,7 +64,12 @@ OBSERVABILITY: OptionSpec = {
                 **TELEMETRY_OPTIONS,
             },
         },
-        "traces": {"type": "dict", "options": {"enabled": {"type": "bool"}, **TELEMETRY_OPTIONS}},
+        "traces": {
+            "type": "dict",
+            "options": {"enabled": {"type": "bool"}, **TELEMETRY_OPTIONS, "propagation_policy": {"type": "str"}},
+        },
+        "issues": {"type": "dict", "options": {"enabled": {"type": "bool", "required": True}}},
+        "redact_query_string": {"type": "bool"},
     },
 }
 LIMITS: OptionSpec = {"type": "dict", "options": {"cpu_ms": {"type": "int"}, "subrequests": {"type": "int"}}}
@@ -86,6 +93,11 @@ CONSUMERS: OptionSpec = {
         "environment": {"type": "str"},
     },
 }
+CONTAINERS: OptionSpec = {
+    "type": "list",
+    "elements": "dict",
+    "options": {"name": {"type": "str"}, "class_name": {"type": "str"}, "images": {"type": "dict"}},
+}
 PRODUCTION = "production"  # the default environment
 
 
@@ -106,6 +118,11 @@ def _consumers(value: t.Any) -> t.Any:
     return sorted(consumers, key=lambda consumer: sorted(consumer.items()))
 
 
+def _containers(value: t.Any) -> t.Any:
+    containers = map(_known_keys(CONTAINERS), value or [])
+    return sorted(containers, key=lambda container: (container.get("class_name", ""), container.get("name", "")))
+
+
 SETTINGS = {
     "compatibility_date": Setting({"type": "str"}, None, lambda value: value),
     "compatibility_flags": Setting({"type": "list", "elements": "str"}, [], as_set),
@@ -116,7 +133,10 @@ SETTINGS = {
     "tail_consumers": Setting(CONSUMERS, [], _consumers),
     "cache_options": Setting(CACHE, {"enabled": False}, _with_enabled_default(CACHE), is_partial=True),
     "usage_model": Setting({"type": "str"}, "standard", lambda value: value or "standard"),
+    "containers": Setting(CONTAINERS, [], _containers, is_upload_only=True),
+    "streaming_tail_consumers": Setting(CONSUMERS, [], _consumers, is_upload_only=True),
 }
+UPLOAD_ONLY = tuple(name for name, setting in SETTINGS.items() if setting.is_upload_only)
 FIELDS = tuple(
     Field(
         name,
@@ -164,8 +184,7 @@ def deep_merge(current: t.Any, user_params: t.Any) -> t.Any:
     }
 
 
-def from_api(response: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return the settings in a response of the API."""
-    return {
-        name: setting.default if response.get(name) is None else response[name] for name, setting in SETTINGS.items()
-    }
+def from_api(response: t.Mapping[str, t.Any], attested: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
+    """Return the settings in a response of the API. C(attested) has values of upload-only settings that it omits."""
+    omitted = {**{name: setting.default for name, setting in SETTINGS.items()}, **(attested or {})}
+    return {name: omitted[name] if response.get(name) is None else response[name] for name in SETTINGS}

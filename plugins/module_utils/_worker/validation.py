@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .._engine.fields import UNKNOWN
-from . import binding_validation, migrations
+from . import binding_validation, migrations, upload_metadata
 from .bundle import BUNDLER_OPTIONS
 from .source import SOURCE_OPTIONS
 from .tag_limits import TagLimits
@@ -72,6 +72,7 @@ def _value_errors(user_params: Params) -> t.Iterator[str]:
         yield f"compatibility_date: {date!r} is not a valid date. Set a quoted date, such as '2026-11-01'."
     yield from migrations.validation_errors(user_params.get("migrations") or [])
     yield from _settings_errors(user_params)
+    yield from upload_metadata.validation_errors(user_params.get(upload_metadata.NAME) or {})
     yield from _assets_errors(user_params)
     yield from binding_validation.validation_errors(user_params)
 
@@ -94,6 +95,9 @@ def _settings_errors(user_params: Params) -> t.Iterator[str]:
         rate = telemetry.get("head_sampling_rate")
         if rate is not None and not 0 <= rate <= 1:
             yield f"{prefix}: head_sampling_rate is {rate}. Set a share from 0 to 1."
+    for container in user_params.get("containers") or []:
+        if not container.get("name") and not container.get("class_name"):
+            yield "containers: an element has neither name nor class_name. Set at least one of them."
     if set(user_params.get("placement") or {}) >= {"mode", "region"} and user_params["placement"]["mode"] == "smart":
         yield "placement: with mode: smart, Cloudflare chooses the region. Remove region, or set mode: targeted."
 

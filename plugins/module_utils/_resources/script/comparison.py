@@ -11,8 +11,8 @@ import functools
 import typing as t
 from dataclasses import dataclass
 
-from ..._engine.fields import Attributes
-from ..._worker import bindings, migrations, settings
+from ..._engine.fields import CHANGED_UNREAD, Attributes
+from ..._worker import bindings, migrations, settings, upload_metadata
 from ..._worker.binding_types import Binding
 from ..._worker.fingerprint import NO_ASSETS, NO_SECRETS, FingerprintTag, bundle_digest, fingerprint
 from ..._worker.source import Source
@@ -61,6 +61,8 @@ class Comparison:
             "source": self.source.source_digest,
             **{name: params[name] or [] for name in settings.SETTINGS if name in params},
         }
+        if upload_metadata.NAME in params:
+            hashed[upload_metadata.NAME] = params[upload_metadata.NAME] or {}
         if self.resolved.bindings is not None:
             hashed["bindings"] = self.resolved.bindings
             hashed["owns"] = bindings.ownership_fingerprint(params, desired.unmanaged_bindings)
@@ -117,8 +119,12 @@ class Comparison:
     def depth(self) -> str:
         """How deep the Worker must be read, one of DETECTION_DEPTHS."""
         if self.resolved.is_verification:
-            checks_secrets = self.resolved.expected_secrets or self.desired.secrets.declared
-            return "settings" if checks_secrets and not self.desired.is_listed else "fingerprint"
+            has_more = (
+                self.resolved.expected_secrets
+                or self.desired.secrets.declared
+                or self.desired.user_params.get(upload_metadata.NAME)
+            )
+            return "settings" if has_more and not self.desired.is_listed else "fingerprint"
         if self.has_drifted:
             return "content"
         return "settings" if self.needs_replacement else self.desired.drift_detection
@@ -191,8 +197,18 @@ class Comparison:
         """Settings, bindings and the names of secrets, from the API or else from the memo."""
         if self.snapshot is None or self.snapshot.settings is None:
             return self._from_memo or {}
-        attested = self.resolved.bindings or [] if self.fingerprint_matches else []
-        return settings_from_api(self.snapshot.settings, attested)
+        answer, params, is_attested = self.snapshot.settings, self.desired.user_params, self.fingerprint_matches
+        sent_bindings = self.resolved.bindings or [] if is_attested else []
+        sent_settings = {
+            name: params[name] or [] if is_attested else CHANGED_UNREAD
+            for name in settings.UPLOAD_ONLY
+            if name in params
+        }
+        known = settings_from_api(answer, sent_bindings, sent_settings)
+        if upload_metadata.NAME in params:
+            declared = params[upload_metadata.NAME] or {}
+            known[upload_metadata.NAME] = upload_metadata.from_api(answer, declared, is_attested)
+        return known
 
     @functools.cached_property
     def _from_memo(self) -> Attributes | None:
@@ -266,6 +282,8 @@ class Comparison:
         wanted: Attributes = {**settings.desired(params, before or {}), "owner": desired.owner}
         if "assets" in params:
             wanted["assets"] = desired.assets.summary if desired.assets else None
+        if upload_metadata.NAME in params:
+            wanted[upload_metadata.NAME] = params[upload_metadata.NAME] or {}
         if "tags" in params:
             wanted["tags"] = params["tags"] or []
         if "workers_dev" in params:

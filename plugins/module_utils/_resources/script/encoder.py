@@ -11,7 +11,7 @@ import typing as t
 
 from ..._engine.fields import UNKNOWN, Attributes
 from ..._engine.plan import Step, json_body
-from ..._worker import bindings, migrations, multipart, settings
+from ..._worker import bindings, migrations, multipart, settings, upload_metadata
 from ..._worker.assets import UploadSession
 from ..._worker.binding_types import INHERIT, Binding
 from ..._worker.fingerprint import OWNER_PREFIX
@@ -25,16 +25,18 @@ def upload(comparison: Comparison, before: Attributes | None, after: Attributes)
     """
     desired = comparison.desired
     all_bindings = _bindings_to_send(comparison, before, after, explicit_inherit=False)
-    metadata = {
-        name: after[name] for name in settings.SETTINGS if after.get(name) not in (None, UNKNOWN)
-    } | _pending_migrations(comparison, before)
+    metadata = _settings_to_send(comparison, after) | _pending_migrations(comparison, before)
     session = _assets_session(comparison, before, after)
 
     def request() -> t.Mapping[str, t.Any]:
         source = comparison.source
         tags = _tags_to_write(comparison, after, source.bundle_digest)
         return multipart.upload_request(
-            source, {**metadata, **_assets_metadata(comparison, session)}, all_bindings, tags
+            source,
+            {**metadata, **_assets_metadata(comparison, session)},
+            all_bindings,
+            tags,
+            desired.user_params.get(upload_metadata.NAME) or {},
         )
 
     put = Step("PUT", desired.endpoint.path, request)
@@ -50,9 +52,9 @@ def patch_settings(comparison: Comparison, before: Attributes, after: Attributes
         metadata["bindings"] = _bindings_to_send(comparison, before, after, explicit_inherit=True)
 
     def request() -> t.Mapping[str, t.Any]:
-        return multipart.settings_request(
-            {**metadata, "tags": _tags_to_write(comparison, after, comparison.bundle_to_attest)}
-        )
+        tags = _tags_to_write(comparison, after, comparison.bundle_to_attest)
+        more = comparison.desired.user_params.get(upload_metadata.NAME) or {}
+        return multipart.settings_request({**metadata, "tags": tags, **more})
 
     return Step("PATCH", f"{comparison.desired.endpoint.path}/settings", request)
 
@@ -72,6 +74,17 @@ def switch_subdomain(comparison: Comparison, after: Attributes) -> Step:
     current = (comparison.snapshot.subdomain if comparison.snapshot else None) or {}
     path = f"{comparison.desired.endpoint.path}/subdomain"
     return Step("POST", path, json_body({**current, "enabled": after["workers_dev"]}))
+
+
+def _settings_to_send(comparison: Comparison, after: Attributes) -> Attributes:
+    """Return the settings of an upload. Of the upload-only ones, those that are declared or were read."""
+    declared = comparison.desired.user_params
+    return {
+        name: after[name]
+        for name in settings.SETTINGS
+        if after.get(name) not in (None, UNKNOWN)
+        and (name not in settings.UPLOAD_ONLY or name in declared or after[name])
+    }
 
 
 def _tags_to_write(comparison: Comparison, after: Attributes, bundle_digest: str) -> list[str]:

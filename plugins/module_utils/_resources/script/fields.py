@@ -7,16 +7,21 @@
 from __future__ import annotations
 
 from ..._engine.fields import Field, as_set
-from ..._worker import assets, binding_types, multipart, settings
+from ..._worker import assets, binding_types, multipart, settings, upload_metadata
 from . import secrets
 
-MEMO_FIELDS = (Field("modules", None, multipart.modules_key, initial=[]), *settings.FIELDS)
+UPLOAD_METADATA = Field(upload_metadata.NAME, upload_metadata.SPEC, initial={}, removed={})
+MEMO_FIELDS = (Field("modules", None, multipart.modules_key, initial=[]), *settings.FIELDS, UPLOAD_METADATA)
 """The fields that the ledger's memo holds by a hash."""
+
+UPLOADED_FIELDS = frozenset({"modules", "assets", upload_metadata.NAME, *settings.UPLOAD_ONLY})
+"""The fields that only an upload changes."""
 
 FIELDS = (
     MEMO_FIELDS[0],
     Field("assets", assets.SPEC, initial=None),
     *settings.FIELDS,
+    UPLOAD_METADATA,
     Field("migration_tag", None, initial=None),
     Field("bindings", binding_types.SPEC, initial=[], removed=[]),
     Field("secrets", secrets.SPEC, initial={}, removed={}),

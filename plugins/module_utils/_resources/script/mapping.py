@@ -50,14 +50,18 @@ def assets_from_api(has_assets: bool, fingerprint_tag: FingerprintTag | None) ->
     return {"digest": (fingerprint_tag.assets if fingerprint_tag else "") or UNKNOWN_ASSETS}
 
 
-def settings_from_api(answer: t.Mapping[str, t.Any], sent_bindings: t.Iterable[Binding] = ()) -> Attributes:
+def settings_from_api(
+    answer: t.Mapping[str, t.Any],
+    sent_bindings: t.Iterable[Binding] = (),
+    sent_settings: t.Mapping[str, t.Any] | None = None,
+) -> Attributes:
     """Convert the settings of a Worker, with the names of its secrets.
 
-    ``sent_bindings`` are the bindings of the last upload, if known: the API does not return all of their options.
+    ``sent_bindings`` and ``sent_settings`` are those of the last upload, if known: the API does not return all of them.
     """
     all_bindings = bindings.by_name(answer.get("bindings") or [])
     return {
-        **settings.from_api(answer),
+        **settings.from_api(answer, sent_settings),
         "bindings": bindings.from_api(all_bindings, sent_bindings),
         "secrets": {binding["name"]: SENSITIVE for binding in all_bindings if binding["type"] in SECRET_TYPES},
     }

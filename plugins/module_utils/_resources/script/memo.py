@@ -22,10 +22,11 @@ from .snapshot import LedgerMemo
 
 def make_memo(current: Attributes, declared: t.Iterable[Binding]) -> LedgerMemo:
     """Return the memo of a Worker that was read or written as a whole."""
+    values = {field.name: current.get(field.name, field.initial) for field in MEMO_FIELDS}
     hashes = {
-        field.name: _digest(field.normalize(current[field.name]))
+        field.name: _digest(field.normalize(values[field.name]))
         for field in MEMO_FIELDS
-        if not _is_default(field, current[field.name])
+        if not _is_default(field, values[field.name])
     }
     declared_by_name = {binding["name"]: binding for binding in declared}
     digests = {

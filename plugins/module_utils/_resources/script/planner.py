@@ -17,7 +17,7 @@ from ..._worker.binding_types import INHERIT
 from . import encoder
 from .comparison import Comparison
 from .desired import Resolved
-from .fields import FIELDS
+from .fields import FIELDS, UPLOADED_FIELDS
 from .mapping import COMPUTED, COMPUTED_ON_WRITE
 from .memo import make_memo
 from .secrets import patch_secrets
@@ -200,7 +200,7 @@ class ScriptPlanner:
         comparison, desired = self.comparison, self.comparison.desired
         removed = desired.secrets.removed(before, after) if "secrets" in changed else {}
         # A bulk run sends bindings with the code: a PATCH would have to name every secret that exists at that moment.
-        if changed & {"modules", "assets", *(["bindings"] if desired.is_listed else [])}:
+        if changed & {*UPLOADED_FIELDS, *(["bindings"] if desired.is_listed else [])}:
             first = [patch_secrets(desired.endpoint.path, removed)] if removed else []
             return [*first, *encoder.upload(comparison, before, after)]
         if changed - {"secrets", "tags", "owner"}:

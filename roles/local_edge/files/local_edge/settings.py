@@ -138,6 +138,9 @@ class Behaviors:
     single_module_content: str = behavior(
         "Form of the code of a Worker with one module: multipart, or the bare module", "multipart", "bare"
     )
+    upload_only_settings_returned: str = behavior(
+        "Presence of `containers`, `streaming_tail_consumers` and `package_dependencies` in settings", "no", "yes"
+    )
     service_props_returned: str = behavior("Presence of `props` when a service binding is read", "yes", "no")
     delete_response: str = behavior("Response body after a Worker is deleted: null result or no body", "null", "empty")
     bulk_delete_response: str = behavior(

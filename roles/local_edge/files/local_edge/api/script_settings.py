@@ -17,7 +17,7 @@ from local_edge.errors import ApiError, bad_body, conflict, invalid, unsupported
 from local_edge.invalidation import Invalidation
 from local_edge.model import bindings, migrations, script_updates, scripts, versions
 from local_edge.model.bindings import Binding, InheritPolicy
-from local_edge.model.config import DEFAULTS, SHAPES, checked
+from local_edge.model.config import DEFAULTS, SHAPES, UPLOAD_ONLY, checked
 from local_edge.model.script_updates import ScriptUpdate
 from local_edge.model.scripts import Script
 
@@ -31,7 +31,10 @@ def update_script(request: ApiRequest, script: Script, update: ScriptUpdate) -> 
 
 
 def settings_response(request: ApiRequest, script: Script) -> ApiResponse:
-    return ApiResponse(settings_to_api(request.store, script, bindings_to_api(request, script)))
+    found = settings_to_api(request.store, script, bindings_to_api(request, script))
+    if request.behaviors.upload_only_settings_returned == "yes":
+        found.update({name: script.config[name] for name in UPLOAD_ONLY if name in script.config})
+    return ApiResponse(found)
 
 
 async def get_settings(request: ApiRequest) -> ApiResponse:

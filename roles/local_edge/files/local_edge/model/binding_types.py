@@ -176,7 +176,10 @@ SCHEMAS: Mapping[str, BindingSchema] = {
         ),
     ),
     "service": BindingSchema(
-        ("service",), ("environment", "entrypoint", "props"), shapes={"props": dict}, reference=SERVICE
+        ("service",),
+        ("environment", "entrypoint", "props", "binding_interface", "cross_account_grant"),
+        shapes={"props": dict},
+        reference=SERVICE,
     ),
     "r2_bucket": BindingSchema(
         ("bucket_name",),
@@ -236,7 +239,7 @@ SCHEMAS: Mapping[str, BindingSchema] = {
     ),
     "pipelines": BindingSchema(either=("pipeline", "stream")),
     "vpc_service": BindingSchema(("service_id",)),
-    "vpc_network": BindingSchema(either=("tunnel_id", "network_id")),
+    "vpc_network": BindingSchema((), ("identity",), either=("tunnel_id", "network_id")),
     "ai_search": BindingSchema(("instance_name",), ("namespace",)),
     "ai_search_namespace": BindingSchema(("namespace",)),
     "agent_memory": BindingSchema(("namespace",)),

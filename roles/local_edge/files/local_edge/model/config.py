@@ -115,13 +115,20 @@ SHAPES: Mapping[str, Check] = {
         {"enabled": FLAG},
         head_sampling_rate=RATE,
         logs=fields(enabled=FLAG, invocation_logs=FLAG, **STREAM),
-        traces=fields(enabled=FLAG, **STREAM),
+        traces=fields(enabled=FLAG, **STREAM, propagation_policy=one_of("authenticated", "accept")),
+        issues=fields(enabled=FLAG),
+        redact_query_string=FLAG,
     ),
     "placement": fields(mode=one_of("smart", "off", "targeted"), region=TEXT, hostname=TEXT, host=TEXT),
     "tail_consumers": list_of(fields({"service": TEXT}, environment=TEXT, namespace=TEXT)),
     "usage_model": one_of("standard", "bundled", "unbound"),
     "cache_options": fields({"enabled": FLAG}, cross_version_cache=FLAG),
+    "containers": list_of(fields(name=TEXT, class_name=TEXT, images=fields())),
+    "streaming_tail_consumers": list_of(fields({"service": TEXT}, environment=TEXT, namespace=TEXT)),
+    "package_dependencies": list_of(fields()),
 }
+#: Settings of an upload that the official description of the API does not return. They have no default.
+UPLOAD_ONLY = ("containers", "streaming_tail_consumers", "package_dependencies")
 #: Metadata of an upload, besides the settings.
 METADATA: Mapping[str, Check] = {
     "bindings": list_of(fields()),

@@ -195,6 +195,13 @@ def require_code(reply: Reply) -> Reply:
     return reply
 
 
+def get_upload_only_settings(box: Sandbox) -> list[str]:
+    """Return the keys of the settings of a Worker with a streaming Tail Worker."""
+    target = box.worker(box.scripts).rpartition("/")[2]
+    worker = box.worker(bindings=[marker_binding("1")], streaming_tail_consumers=[{"service": target}])
+    return list(box.settings(worker, marked="1"))
+
+
 def bind_service(box: Sandbox) -> list[str]:
     """Return the keys of a service binding that was uploaded with `props`."""
     target = box.worker(box.scripts).rpartition("/")[2]

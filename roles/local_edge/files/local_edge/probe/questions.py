@@ -131,6 +131,11 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question("content_file_names", experiments.get_two_modules, by_text(b'filename="', "yes", "no")),
     Question("single_module_content", experiments.get_one_module, by_text(b"Content-Disposition", "multipart", "bare")),
+    Question(
+        "upload_only_settings_returned",
+        experiments.get_upload_only_settings,
+        by_key("streaming_tail_consumers", "yes", "no"),
+    ),
     Question("service_props_returned", experiments.bind_service, by_key("props", "yes", "no")),
     Question("delete_response", experiments.delete_worker, shape),
     Question("bulk_delete_response", experiments.delete_by_tag, shape),
