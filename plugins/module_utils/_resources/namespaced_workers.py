@@ -148,7 +148,7 @@ class NamespacedWorkers(BulkResource):
         return [
             *uncompared_secrets_warnings(sum(plan.uncompared_secrets for plan in plans)),
             *outdated_bundle_warnings(sum(plan.is_outdated_bundle for plan in plans)),
-            *left_out_warnings(path for plan in plans for path in plan.left_out),
+            *left_out_warnings(plan.left_out for plan in plans),
             *unknown_binding_warnings(unknown),
         ]
 

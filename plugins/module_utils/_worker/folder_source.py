@@ -125,9 +125,13 @@ def _content(path: str) -> bytes:
         return file.read()
 
 
-def left_out_warnings(paths: t.Iterable[str]) -> list[str]:
-    """Return the warning that files in the folders of Workers are not part of these Workers."""
-    all_paths = list(dict.fromkeys(paths))
+def left_out_warnings(left_out: t.Iterable[tuple[str, ...]]) -> list[str]:
+    """Return the warning that files in the folders of Workers are not part of these Workers.
+
+    C(left_out) are the paths of each Worker. Workers that share a source share the tuple, which is read once.
+    """
+    groups = {id(paths): paths for paths in left_out}
+    all_paths = list(dict.fromkeys(path for paths in groups.values() for path in paths))
     if not all_paths:
         return []
     more = ", ..." if len(all_paths) > MAX_NAMES_IN_MESSAGE else ""

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
 import cloudflare
 import pytest
 import sdk_client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import module_types
 from cloudflare import Cloudflare
+from cloudflare.types.workers import script_update_params
 from local_edge.testing import Edge
 from sdk_client import Place, asset, bare, metadata, module, secret, text
 
@@ -30,6 +34,30 @@ def upload(sdk: Cloudflare, at: Place, name: str = "router", code: str = sdk_cli
 
 def settings(sdk: Cloudflare, at: Place) -> Any:
     return sdk.workers.scripts.script_and_version_settings.get("router", **at)
+
+
+@pytest.fixture(name="documented_types")
+def _documented_types() -> list[str]:
+    """The content types of modules that the SDK documents."""
+    text = inspect.getsource(script_update_params).partition("Content-Type(s) are:")[2].partition('"""')[0]
+    return re.findall("`([^`]+)`", text)
+
+
+def test_worker_module_of_each_documented_type_is_accepted(
+    sdk: Cloudflare, at: Place, documented_types: list[str]
+) -> None:
+    files = [module(), *(module(f"part{number}", kind=kind) for number, kind in enumerate(documented_types))]
+    sdk.workers.scripts.update("router", **at, metadata=metadata(), files=files)
+    with pytest.raises(cloudflare.BadRequestError, match="10162"):
+        sdk.workers.scripts.update(
+            "router", **at, metadata=metadata(), files=[module(), module("a.json", "{}", "application/json")]
+        )
+
+
+def test_module_types_of_collection_are_documented(documented_types: list[str]) -> None:
+    assert len(documented_types) == 10
+    sent = {*module_types.MODULE_TYPES.values(), *module_types.PYTHON_MODULE_TYPES.values(), module_types.DATA}
+    assert sent <= set(documented_types)
 
 
 def test_worker_upload_list_delete(edge: Edge, sdk: Cloudflare, at: Place) -> None:

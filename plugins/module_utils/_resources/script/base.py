@@ -118,7 +118,7 @@ class Script(ApiObject):
         warnings = [
             *uncompared_secrets_warnings(plan.uncompared_secrets),
             *outdated_bundle_warnings(int(plan.is_outdated_bundle)),
-            *left_out_warnings(plan.left_out),
+            *left_out_warnings([plan.left_out]),
             *unknown_binding_warnings(bindings.unknown_types(self.user_params)),
         ]
         return dataclasses.replace(plan, warnings=tuple(warnings))
