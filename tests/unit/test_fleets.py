@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import typing as t
@@ -65,6 +66,77 @@ def test_fleet_each_change_sends_minimal_requests(run: Runner, edge: Edge) -> No
     assert count_requests(run, edge, workers=fleet[:-1], prune=True) == (5, 2), "the record, the Worker"
     removed = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
     assert len(removed["operations"]) == 2, "the records, the Workers"
+
+
+REMOVED = {**NAMESPACE, "owner": "mine", "state": "absent"}
+
+
+@pytest.mark.parametrize("form", ["bare", "counts", "objects", "names", "null", "empty"])
+@pytest.mark.parametrize("limit", ["request", "one", "all"])
+def test_fleet_removal_repeats_deletion_while_workers_remain(run: Runner, edge: Edge, form: str, limit: str) -> None:
+    edge.behaviors.bulk_delete_response, edge.behaviors.bulk_delete_limit = form, limit
+    run.ok("namespaced_workers", **FLEET, workers=tenants(5))
+    run.ok("namespaced_worker", **NAMESPACE, **DEFAULTS, name="theirs", owner="yours")
+    edge.clear()
+    removed = run.ok("namespaced_workers", **REMOVED)
+    assert script_names(run, edge) == ["theirs"] and removed["summary"] == {"total": 5, "changed": 5, "failed": 0}
+    by_tag = f"DELETE {SCRIPTS.format(edge.account)}"
+    assert sorted(removed["operations"]) == sorted(edge.writes())
+    if limit != "one":
+        assert removed["operations"] == [by_tag]
+    elif form in ("bare", "counts"):
+        assert removed["operations"] == [by_tag] * 5
+    else:
+        assert removed["operations"][0] == by_tag and len(removed["operations"]) == 1 + 4
+    queries = [request["query"] for request in edge.requests() if f"{request['method']} {request['path']}" == by_tag]
+    assert set(queries) == {"tags=tenantry.owner.mine%3Ayes&limit=1000"}
+    reads = len(edge.requests()) - len(edge.writes()) - 1  # that of script_names
+    if limit != "one" or form in ("bare", "counts"):
+        assert reads == 2, "one listing before, one after"
+    elif form in ("objects", "names"):
+        assert reads == 3, "one before, one after the deletion by tag, one after the others"
+
+
+def test_fleet_removal_without_tagged_workers_deletes_each_at_once(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=tenants(5))
+    edge.clear()
+    edge.fault(method="DELETE", path=".*/scripts$", status=404, code=10007, message="nothing carries the tag")
+    removed = run.ok("namespaced_workers", **REMOVED)
+    assert len(removed["operations"]) == 5 and script_names(run, edge) == []
+    assert [request["status"] for request in edge.requests() if request["path"].endswith("/scripts")].count(404) == 1
+    assert len(edge.requests()) == 1 + 1 + 1 + 5 + 1 + 1, (
+        "listing, deletion by tag, listing, each, listing, script_names"
+    )
+
+
+@pytest.mark.parametrize("count", [1, 0, None])
+def test_fleet_removal_that_never_ends_is_bounded(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, count: int | None
+) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=tenants(3))
+    send = Client.write
+
+    def report_more(client: Client, method: str, path: str, **options: t.Any) -> t.Any:
+        if method != "DELETE" or not path.endswith("/scripts"):
+            return send(client, method, path, **options)
+        return dataclasses.replace(client.call("GET", path), result={"deleted_count": count, "has_more": True})
+
+    monkeypatch.setattr(Client, "write", report_more)  # it deletes nothing
+    removed = run.ok("namespaced_workers", **REMOVED)
+    assert script_names(run, edge) == []
+    assert len(removed["operations"]) == (1 if count == 0 else 3) + 3
+
+
+def test_fleet_nested_listing_is_read_like_a_flat_one(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=tenants(3))
+    edge.behaviors.list_item_form = "nested"
+    assert count_requests(run, edge, workers=tenants(3)) == (4, 0)
+    assert count_requests(run, edge, workers=tenants(3, tags=["x"])) == (5, 4)
+    found = run.ok("namespaced_worker_info", **NAMESPACE)["namespaced_workers"]
+    assert [(one["name"], one["owner"], one["tags"]) for one in found] == [
+        (f"t{number:03}", "mine", ["x"]) for number in range(3)
+    ]
+    assert len(run.ok("namespaced_workers", **REMOVED)["operations"]) == 1
 
 
 def test_fleet_drifted_worker_costs_three_requests(run: Runner, edge: Edge) -> None:

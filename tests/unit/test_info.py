@@ -13,7 +13,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 import pytest
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import ApiResponse, Client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.responses import ApiResponse
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.info import Info
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.custom_hostname import (
     CustomHostname,

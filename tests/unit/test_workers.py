@@ -157,28 +157,6 @@ def test_worker_undeclared_bindings_are_kept_by_rule(
     assert {binding["name"] for binding in result["namespaced_worker"]["bindings"]} == left
 
 
-def test_dispatch_namespace_renamed_keeps_workers(run: Runner, edge: Edge) -> None:
-    run.ok("dispatch_namespace", name="old", trusted_workers=True)
-    run.ok("namespaced_worker", **{**WORKER, "dispatch_namespace": "old"})
-    renamed = run.ok("dispatch_namespace", name="old", new_name="new")
-    assert renamed["operations"] == [f"PUT /accounts/{edge.account}/workers/dispatch/namespaces/old"]
-    assert renamed["dispatch_namespace"]["name"] == "new" and renamed["dispatch_namespace"]["trusted_workers"] is True
-    assert not run.ok("dispatch_namespace", name="old", new_name="new")["changed"]
-    assert not run.ok("namespaced_worker", **{**WORKER, "dispatch_namespace": "new"})["changed"]
-
-
-def test_dispatch_namespace_unreported_trust_is_set_once_with_warning(run: Runner, edge: Edge) -> None:
-    edge.behaviors.namespace_optional_fields = "neither"
-    created = run.ok("dispatch_namespace", name="untold", trusted_workers=True)
-    assert [operation.split()[0] for operation in created["operations"]] == ["POST", "PUT"]
-    assert created["warnings"] == []
-    again = run.ok("dispatch_namespace", name="untold", trusted_workers=True)
-    assert not again["changed"] and "was not compared" in again["warnings"][0]
-    run.ok("dispatch_namespace", name="untold", new_name="told", trusted_workers=True)
-    edge.behaviors.namespace_optional_fields = "both"
-    assert not run.ok("dispatch_namespace", name="told", trusted_workers=True)["changed"]
-
-
 @pytest.mark.parametrize("upload_behavior", ["keep", "clear"])
 def test_worker_upload_with_one_allowed_keep_method_keeps_bindings(
     run: Runner, edge: Edge, upload_behavior: str

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
-import json
 import os
 import random
 import re
 import threading
 import time
 import typing as t
-from dataclasses import dataclass, field
 from urllib.parse import quote
 
 try:
@@ -28,21 +26,21 @@ try:
 except ImportError:  # the front end reports it
     HAS_REQUESTS = False
 
-from . import network_errors
+from . import network_errors, shapes
 from .credentials import Credentials, first_env
 from .errors import (
-    NOT_AN_API_RESPONSE,
     AmbiguousResult,
     ApiError,
     CloudflareError,
     ConnectError,
+    MalformedResponse,
     SettingsError,
-    parse_errors,
 )
 from .hostnames import to_ascii, to_unicode
 from .network_errors import TIMEOUT
-from .rate_limit_state import InFlightRequest, retry_after
+from .rate_limit_state import InFlightRequest
 from .rate_limiter import MAX_WAIT, RateLimiter
+from .responses import ApiResponse, apply_shape, items_of_page, next_page, read_response
 
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
 URL_VARIABLES = ("CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_BASE_URL")
@@ -52,22 +50,6 @@ MAX_ATTEMPTS = 4
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
 CODE_CONFLICT = 10035  # like status 429, it means that the request had no effect
 REFUSED_CONTENT = (400, 413)  # statuses of a request that asks for something the server does not return
-
-
-@dataclass(frozen=True)
-class ApiResponse:
-    """A successful response: ``result`` and ``info`` of the envelope, and the body.
-
-    ``not_found_code`` is the code or status of a "not found" response, else 0. ``entrypoint`` names the main module of
-    the code of a Worker.
-    """
-
-    result: t.Any = None
-    info: t.Mapping[str, t.Any] = field(default_factory=dict)
-    content: bytes = b""
-    content_type: str = ""
-    not_found_code: int = 0
-    entrypoint: str = ""
 
 
 def join(*parts: str) -> str:
@@ -104,10 +86,21 @@ class Client:
         self._list_lock = threading.Lock()
         self._listings: dict[tuple[str, str], list[t.Any] | CloudflareError] = {}
         self._zones: dict[str, dict[str, t.Any]] = {}
+        self._unsupported: set[str] = set()  # endpoints that were answered by "method not allowed"
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
     def call(self, method: str, path: str, idempotent: bool | None = None, **request_kwargs: t.Any) -> ApiResponse:
+        """Send one request, and return its response in the shape of the endpoint. See ``call_unshaped``.
+
+        Raise CloudflareError for a response to a read that lacks a required key. After a write, that is an
+        AmbiguousResult.
+        """
+        return apply_shape(method, path, self.call_unshaped(method, path, idempotent, **request_kwargs))
+
+    def call_unshaped(
+        self, method: str, path: str, idempotent: bool | None = None, **request_kwargs: t.Any
+    ) -> ApiResponse:
         """Send one request, and retry it if that is safe. ``request_kwargs`` are passed to ``requests``.
 
         ``idempotent`` overrides the default for the method, such as for a POST that only reads.
@@ -122,9 +115,19 @@ class Client:
             except (ApiError, AmbiguousResult, ConnectError) as error:
                 delay = self._delay(method in IDEMPOTENT_METHODS if idempotent is None else idempotent, error, attempt)
                 if delay is None:
+                    self._note_unsupported(method, path, error)
                     raise
                 self.rate_limiter.sleep(delay)
         raise AssertionError("the last attempt returns or raises")
+
+    def _note_unsupported(self, method: str, path: str, error: CloudflareError) -> None:
+        shape = shapes.find(method, path)
+        if shape and isinstance(error, ApiError) and error.is_method_not_allowed:
+            self._unsupported.add(str(shape))
+
+    def supports(self, method: str, path: str) -> bool:
+        """Return whether the API has this method, as far as earlier responses showed."""
+        return str(shapes.find(method, path)) not in self._unsupported
 
     def _delay(self, idempotent: bool, error: CloudflareError, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt, or None if a retry is not safe."""
@@ -147,7 +150,7 @@ class Client:
             self.rate_limiter.release(in_flight, *status_and_headers)
         if date := email.utils.parsedate_tz(response.headers.get("Date")):
             self._clock_skew = email.utils.mktime_tz(date) - time.time()
-        return self._read(method, path, response)
+        return read_response(method, path, response, self.url)
 
     def _send(self, method: str, path: str, request_kwargs: t.Mapping[str, t.Any]) -> requests.Response:
         kwargs = {"timeout": TIMEOUT, "allow_redirects": False, **request_kwargs}
@@ -178,30 +181,6 @@ class Client:
         """Close the idle connections."""
         while self._session_pool:
             self._session_pool.pop().close()
-
-    def _read(self, method: str, path: str, response: requests.Response) -> ApiResponse:
-        content_type, ray_id = response.headers.get("Content-Type", ""), response.headers.get("CF-Ray", "")
-        envelope = parse_json(response.content) if "json" in content_type else None
-        if isinstance(envelope, dict) and "success" in envelope:
-            if envelope["success"] and response.ok:
-                return ApiResponse(
-                    envelope.get("result"), envelope.get("result_info") or {}, response.content, content_type
-                )
-            code, message = parse_errors(envelope)
-        elif response.ok and "text/html" not in content_type:
-            entrypoint = response.headers.get("cf-entrypoint", "")
-            return ApiResponse(envelope, {}, response.content, content_type, entrypoint=entrypoint)
-        else:
-            code = NOT_AN_API_RESPONSE
-            message = f"{response.reason or 'unknown error'} ({network_errors.not_an_api_response(self.url)})"
-        if response.status_code >= 500:
-            raise AmbiguousResult(
-                f"Cloudflare answered {response.status_code}: {message}. Run again."
-                f" [{method} {path}, ray {ray_id or 'none'}]"
-            )
-        raise ApiError(
-            method, path, response.status_code, code, message, ray_id, retry_after=retry_after(response.headers)
-        )
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -239,24 +218,35 @@ class Client:
             listings = self._listings  # a write replaces it, so that a list from before is not cached
             if key not in listings:
                 try:
-                    listings[key] = self._pages(path, headers, params)
-                except (ApiError, AmbiguousResult) as error:
+                    listings[key] = self._pages(self.call, path, headers, params)
+                except (ApiError, AmbiguousResult, MalformedResponse) as error:
                     listings[key] = error
             found = listings[key]
         if isinstance(found, CloudflareError):
             raise found
         return found
 
-    def _pages(self, path: str, headers: t.Mapping[str, str] | None, params: t.Mapping[str, t.Any]) -> list[t.Any]:
+    def list_unshaped(self, path: str, params: t.Mapping[str, t.Any]) -> list[t.Any]:
+        """Read all pages of a collection as the API returns them. Raise CloudflareError if it is not a list."""
+        return self._pages(self.call_unshaped, path, None, params)
+
+    @staticmethod
+    def _pages(
+        call: t.Callable[..., ApiResponse],
+        path: str,
+        headers: t.Mapping[str, str] | None,
+        params: t.Mapping[str, t.Any],
+    ) -> list[t.Any]:
         items: list[t.Any] = []
+        page = 1
         page_params: dict[str, t.Any] | None = {}
         while page_params is not None:
-            response = self.call("GET", path, params={**params, **page_params}, headers=headers)
-            items += _items(response.result)
-            page_params = _next_page(response)
+            response = call("GET", path, params={**params, **page_params}, headers=headers)
+            items += items_of_page("GET", path, response)
+            page_params, page = next_page(response, page), page + 1
         return items
 
-    def list_or_none(self, path: str, **params: t.Any) -> list[t.Any] | None:
+    def list_or_none(self, path: str, /, **params: t.Any) -> list[t.Any] | None:
         """Read a collection like ``list_all``. Return None if its parent does not exist."""
         try:
             return self.list_all(path, **params)
@@ -372,31 +362,3 @@ def close_clients() -> None:
 
 
 os.register_at_fork(after_in_child=_clients.clear)  # a connection cannot be shared with the parent
-
-
-def parse_json(content: bytes) -> t.Any:
-    """Parse JSON. Return None if the content is not valid."""
-    try:
-        return json.loads(content)
-    except ValueError:
-        return None
-
-
-def _items(result: t.Any) -> list[t.Any]:
-    """Return the items of a page. R2 returns them below a key, such as C(buckets)."""
-    if isinstance(result, dict):
-        return next((value for value in result.values() if isinstance(value, list)), [])
-    return result or []
-
-
-def _next_page(response: ApiResponse) -> dict[str, t.Any] | None:
-    info = response.info
-    if info.get("cursor"):
-        return {"cursor": info["cursor"]}
-    # D1 returns total_count without total_pages.
-    pages = info.get("total_pages") or (
-        -(-int(info.get("total_count") or 0) // int(info["per_page"])) if info.get("per_page") else 1
-    )
-    if response.result and int(info.get("page") or 1) < int(pages):
-        return {"page": int(info["page"]) + 1}
-    return None

@@ -54,6 +54,10 @@ class AmbiguousResult(CloudflareError):
     """The response was lost or the server failed, so the request may or may not have been carried out."""
 
 
+class MalformedResponse(CloudflareError):
+    """The response to a read lacks what it must contain."""
+
+
 class ConnectError(CloudflareError):
     """No connection was made, so the request was not sent."""
 
@@ -91,20 +95,30 @@ class ApiError(CloudflareError):
         )
 
     @property
+    def is_method_not_allowed(self) -> bool:
+        """Whether the path exists without this method."""
+        return self.status == 405 or self.code in (7001, 10405) or "method not allowed for" in self.message
+
+    @property
     def is_account_wide(self) -> bool:
         """Whether every other request would fail with the same error."""
         return self.status in (401, 429) or self.code in (10000, 9103, 9106, 9109, 6003, 1001, 10121, 100119)
 
 
-def parse_errors(envelope: t.Any) -> tuple[int, str]:
+def parse_errors(envelope: t.Mapping[str, t.Any]) -> tuple[int, str]:
     """Return the code and the message of an error envelope, including the causes in ``error_chain``.
 
-    Return code 0 if the envelope contains none. The lists in the envelope may be null.
+    Return code 0 if the envelope contains none. Any part of it may be missing or null.
     """
-    errors = (envelope.get("errors") if isinstance(envelope, dict) else None) or []
+    errors = _objects(envelope.get("errors"))
     texts = []
     for error in errors:
-        chain = [link.get("message", "") for link in error.get("error_chain") or []]
-        texts.append(": ".join(text for text in (error.get("message") or "", *chain) if text))
-    code = next((int(error["code"]) for error in errors if error.get("code")), 0)
-    return code, "; ".join(texts) or "no reason given"
+        chain = [link.get("message") for link in _objects(error.get("error_chain"))]
+        texts.append(": ".join(str(text) for text in (error.get("message"), *chain) if text))
+    codes = (str(error.get("code") or "") for error in errors)
+    code = next((int(text) for text in codes if text.isdecimal()), 0)
+    return code, "; ".join(text for text in texts if text) or "no reason given"
+
+
+def _objects(value: t.Any) -> list[t.Mapping[str, t.Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

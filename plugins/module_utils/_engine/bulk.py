@@ -17,7 +17,7 @@ from .bulk_member import BulkMember, FailedMember, PlannedMember, planned
 from .bulk_run import MAX_NAMES_IN_MESSAGE, BulkRun
 from .converge import ModuleResult, RunOptions, build_diffs, missing_warnings
 from .fields import OptionSpec
-from .plan import Step
+from .plan import BulkStep
 from .resource import ApiObject, Convergible
 
 MAX_DETAILED_RESULTS = 100  # members: the result of a larger run lists only those that changed or failed
@@ -85,7 +85,7 @@ class BulkResource(Convergible):
         """Return why an object to prune must stay for now, by the linked object; empty if it need not."""
         return ""
 
-    def bulk_step(self, pending: t.Sequence[PlannedMember]) -> Step | None:
+    def bulk_step(self, pending: t.Sequence[PlannedMember]) -> BulkStep | None:
         """Return one write that replaces those of all pending members, if there is one."""
         return None
 

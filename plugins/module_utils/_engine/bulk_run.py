@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from .._cloudflare.errors import AmbiguousResult, CloudflareError
 from .bulk_member import BulkMember, PlannedMember
 from .converge import RunOptions, apply
-from .plan import Step
+from .plan import BulkStep
 from .progress import Progress
 
 if t.TYPE_CHECKING:
@@ -76,28 +76,42 @@ class BulkRun:
 
     # -- writes --------------------------------------------------------------------------------------------------------
 
-    def _predict(self, pending: t.Sequence[PlannedMember], bulk_step: Step | None) -> None:
+    def _predict(self, pending: t.Sequence[PlannedMember], bulk_step: BulkStep | None) -> None:
         operations = [operation for member in pending for operation in member.plan.operations]
-        self.operations += [str(bulk_step)] if bulk_step else operations
+        self.operations += bulk_step.operations(len(pending)) if bulk_step else operations
         for member in pending:
             member.changed = True
 
-    def _apply_bulk_step(self, pending: t.Sequence[PlannedMember], step: Step) -> None:
+    def _apply_bulk_step(self, pending: t.Sequence[PlannedMember], step: BulkStep) -> None:
         """Send one write for all. Those it did not reach stay pending, and are written one by one."""
-        is_ambiguous = False
+        is_ambiguous, covered = False, None
         try:
-            self._bulk.client.write(step.method, step.path, **step.request())
+            covered = self._send_bulk_step(step, len(pending))
         except AmbiguousResult:
             is_ambiguous = True
         except CloudflareError as error:
             if self._bulk.concerns_all(error):
                 self._fail(pending[0], error)
             return
-        unsettled = self._wait_until_settled(pending)
-        self.operations += [] if is_ambiguous and len(unsettled) == len(pending) else [str(step)]
+        unsettled = self._wait_until_settled(pending, 0 if covered is None else max(0, len(pending) - covered))
+        self.operations += [str(step)] if is_ambiguous and len(unsettled) < len(pending) else []
         for member in pending:
             member.changed = member not in unsettled
             self._progress.advance(member.changed, failed=False)
+
+    def _send_bulk_step(self, step: BulkStep, count: int) -> int | None:
+        """Send the write until none of ``count`` members remains. Return how many it covered, None if unknown."""
+        covered: int | None = 0
+        for _each in range(count):
+            response = self._bulk.client.write(step.method, step.path, **step.request())
+            if response.not_found_code:
+                break
+            self.operations.append(str(step))
+            number, has_more = step.progress(response)
+            covered = None if number is None or covered is None else covered + number
+            if not has_more or number == 0:
+                break
+        return covered
 
     def _apply_each(self, pending: t.Sequence[PlannedMember]) -> None:
         self._bulk.client.rate_limiter.on_wait = self._progress.wait
@@ -162,8 +176,8 @@ class BulkRun:
         member.failure, member.changed = member.ambiguous_error, bool(member.operations)
         self._count_failure()
 
-    def _wait_until_settled(self, members: t.Sequence[PlannedMember]) -> list[PlannedMember]:
-        """Poll the listing until it shows the members as planned. Return those that it does not show in time."""
+    def _wait_until_settled(self, members: t.Sequence[PlannedMember], expected: int = 0) -> list[PlannedMember]:
+        """Poll the listing until at most ``expected`` members are not as planned. Return those that are not in time."""
         unsettled = list(members)
         for _waited in self._run.poll() if unsettled else ():
             self._bulk.client.invalidate()
@@ -173,6 +187,6 @@ class BulkRun:
                 for member in unsettled
                 if member.resource.plan(member.resource.observe_written(member.plan)).steps
             ]
-            if not unsettled:
+            if len(unsettled) <= expected:
                 break
         return unsettled

@@ -10,9 +10,9 @@ import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from .._cloudflare.errors import AmbiguousResult, CloudflareError
+from .._cloudflare.errors import AmbiguousResult, ApiError, CloudflareError
 from .fields import Attributes, is_known
-from .plan import Plan
+from .plan import Plan, Step
 
 if t.TYPE_CHECKING:
     from .._cloudflare.client import Client
@@ -69,7 +69,7 @@ def converge_object(resource: ApiObject, run: RunOptions) -> ModuleResult:
     return ModuleResult(
         resource.name,
         value,
-        plan.operations,
+        [str(step if run.check else supported_step(resource.client, step)) for step in plan.steps],
         diff=_unwrap_single(build_diffs(resource, plan, value)) if run.diff else None,
         warnings=[*resource.warnings, *plan.warnings, *(missing_warnings([(resource, plan)]) if run.check else [])],
     )
@@ -117,8 +117,25 @@ def apply(client: Client, plan: Plan, sent: list[str]) -> None:
     if plan.steps and plan.after is not None and plan.missing:
         raise CloudflareError(" ".join(plan.missing))
     for step in plan.steps:
-        step.on_response(client.write(step.method, step.path, **step.request()))
-        sent.append(str(step))
+        sent.append(str(_send(client, step)))
+
+
+def supported_step(client: Client, step: Step) -> Step:
+    """Return a step, or its fallback if the API does not have the method as far as earlier responses showed."""
+    return step if step.fallback is None or client.supports(step.method, step.path) else step.fallback
+
+
+def _send(client: Client, step: Step) -> Step:
+    """Send a step or its fallback, and return the one that was acknowledged."""
+    sent = supported_step(client, step)
+    try:
+        response = client.write(sent.method, sent.path, **sent.request())
+    except ApiError:
+        if supported_step(client, step) is sent:
+            raise
+        return _send(client, step)
+    sent.on_response(response)
+    return sent
 
 
 def verify(resource: ApiObject, plan: Plan, run: RunOptions, problem: str) -> Attributes | None:

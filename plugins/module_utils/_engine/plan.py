@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from .fields import UNKNOWN, Attributes, Field
 
 if t.TYPE_CHECKING:
-    from .._cloudflare.client import ApiResponse
+    from .._cloudflare.responses import ApiResponse
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,36 @@ class Step:
     """One write, as the plan prints it and a run sends it.
 
     ``request`` builds the arguments of ``Client.write`` when the step is sent, which keeps a plan of many uploads
-    small. ``on_response`` reads the response, and may raise.
+    small. ``on_response`` reads the response, and may raise. ``fallback`` is sent instead if the API does not have the
+    method.
     """
 
     method: str
     path: str
     request: t.Callable[[], t.Mapping[str, t.Any]] = field(default=dict, compare=False)
     on_response: t.Callable[[ApiResponse], None] = field(default=lambda answer: None, compare=False)
+    fallback: Step | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class BulkStep(Step):
+    """One write that replaces those of many members of a bulk run, at most ``size`` of them.
+
+    It is repeated while more members remain. ``progress`` reads a response: the number of members that it covered, None
+    if that is unknown, and whether more remain.
+    """
+
+    size: int = 1
+    progress: t.Callable[[ApiResponse], tuple[int | None, bool]] = field(
+        default=lambda answer: (None, False), compare=False
+    )
+
+    def operations(self, count: int) -> list[str]:
+        """Return the writes for this number of members."""
+        return [str(self)] * -(-count // self.size)
 
 
 def json_body(value: t.Any) -> t.Callable[[], t.Mapping[str, t.Any]]:

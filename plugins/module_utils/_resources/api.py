@@ -15,7 +15,7 @@ METHODS = (*SAFE_METHODS, "POST", "PUT", "PATCH", "DELETE")
 
 
 class Api(Convergible):
-    """One API request. Every request except GET and HEAD counts as a change."""
+    """One API request, whose response is returned unchanged. Every request except GET and HEAD counts as a change."""
 
     name = "api"
     identity = {"path": {"type": "str", "required": True}}
@@ -40,13 +40,15 @@ class Api(Convergible):
             )
         arguments = {"params": options["query"], "json": options["body"], "headers": options["headers"]}
         if options["paginate"]:
-            return ModuleResult(self.name, self.client.list_all(path, **(options["query"] or {})))
+            return ModuleResult(self.name, self.client.list_unshaped(path, options["query"] or {}))
         if method in SAFE_METHODS:
-            answer = self.client.call(method, path, **arguments)
+            answer = self.client.call_unshaped(method, path, **arguments)
             return ModuleResult(
                 self.name, answer.result if "json" in answer.content_type else answer.content.decode(errors="replace")
             )
         self.client.invalidate()
         return ModuleResult(
-            self.name, None if run.check else self.client.call(method, path, **arguments).result, [f"{method} {path}"]
+            self.name,
+            None if run.check else self.client.call_unshaped(method, path, **arguments).result,
+            [f"{method} {path}"],
         )

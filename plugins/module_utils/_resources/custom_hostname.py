@@ -63,14 +63,16 @@ def required_dns_records(
     """Return the DNS records that the customer must create to validate the hostname and its certificate."""
     owner = found.get("ownership_verification") or {}
     own = (
-        [{"name": owner["name"], "type": owner["type"].upper(), "content": owner["value"]}] if owner.get("name") else []
+        [{"name": owner["name"], "type": str(owner.get("type") or "txt").upper(), "content": owner["value"]}]
+        if owner.get("name") and owner.get("value")
+        else []
     )
     return [
         *own,
         *(
             {"name": record["txt_name"], "type": "TXT", "content": record["txt_value"]}
             for record in validation_records
-            if record.get("txt_name")
+            if record.get("txt_name") and record.get("txt_value")
         ),
     ]
 
@@ -92,7 +94,9 @@ def from_api(found: Attributes, zone: str) -> Attributes:
         "verification_errors": found.get("verification_errors") or [],
         "ssl_status": ssl.get("status"),
         "validation_records": validation_records,
-        "validation_errors": [error.get("message") for error in ssl.get("validation_errors") or []],
+        "validation_errors": [
+            error["message"] for error in ssl.get("validation_errors") or [] if isinstance(error.get("message"), str)
+        ],
         "dns_records": required_dns_records(found, validation_records),
     }
 

@@ -54,7 +54,7 @@ class DispatchNamespace(Resource):
 
     def _read(self, name: str) -> Attributes | None:
         found = self.client.get_or_none(self._path(name))
-        return from_api(found.result) if found and found.result else None
+        return from_api(found.result) if found else None
 
     def observe(self) -> Observation:
         old, new_name = self._read(self.options["name"]), self.options.get("new_name")
@@ -66,20 +66,12 @@ class DispatchNamespace(Resource):
         found = old or new
         if found and found["script_count"] is None and self.state == "absent":
             found["script_count"] = len(
-                self.client.call("GET", scripts_path(self.client, found["name"]), params={"limit": 10}).result or []
+                self.client.call("GET", scripts_path(self.client, found["name"]), params={"limit": 10}).result
             )
         return Observation(found)
 
     def desired(self, before: Attributes | None) -> Attributes:
-        wanted = {**super().desired(before), "name": self.options.get("new_name") or self.options["name"]}
-        if before and before["trusted_workers"] is None and "trusted_workers" in wanted:
-            # Some API responses omit trusted_workers; an unknown value must not cause a change.
-            del wanted["trusted_workers"]
-        return wanted
-
-    def plan_warnings(self, before: Attributes | None) -> t.Iterable[str]:
-        if before and before["trusted_workers"] is None and "trusted_workers" in self.user_params:
-            yield f"trusted_workers: the API did not return the value for {self.label}. It was not compared."
+        return {**super().desired(before), "name": self.options.get("new_name") or self.options["name"]}
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if before and after is None and before["script_count"] and not self.options["force"]:
@@ -91,15 +83,15 @@ class DispatchNamespace(Resource):
     def create(self, after: Attributes) -> t.Iterable[Step]:
         yield Step("POST", self._path(), json_body({"name": after["name"]}))
         if after["trusted_workers"]:
-            # The API documents trusted_workers only for PUT.
+            # The API does not document trusted_workers for POST.
             yield from self.update(after, after, ("trusted_workers",))
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
-        trusted = (
-            self.user_params.get("trusted_workers") if after["trusted_workers"] is None else after["trusted_workers"]
-        )
-        config = {"name": after["name"], **({} if trusted is None else {"trusted_workers": trusted})}
-        return [Step("PUT", self._path(before["name"]), json_body(config))] if changed else []
+        path = self._path(before["name"])
+        # A PUT may reset what it omits.
+        put = Step("PUT", path, json_body({"name": after["name"], "trusted_workers": after["trusted_workers"]}))
+        patch = Step("PATCH", path, json_body({name: after[name] for name in changed}), fallback=put)
+        return [patch] if changed else []
 
     def delete(self, before: Attributes) -> t.Iterable[Step]:
         return [Step("DELETE", self._path(before["name"]))]

@@ -11,8 +11,9 @@ import ipaddress
 import re
 import typing as t
 
-from .._cloudflare.client import ApiResponse, Client
+from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
+from .._cloudflare.responses import ApiResponse
 from .._engine.fields import UNKNOWN, Attributes, Field, as_set, json_equal, unchanged
 from .._engine.plan import Step, json_body
 from .._engine.resource import Observation

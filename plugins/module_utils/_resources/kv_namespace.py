@@ -58,7 +58,7 @@ class KVNamespace(Resource):
         found = self._find()
         if found and self.state == "absent" and not self.options["force"]:
             keys = self.client.call("GET", self.client.account(*ROOT, found["id"], "keys"), params={"limit": 10})
-            self._key_count = len(keys.result or [])
+            self._key_count = len(keys.result)
         return Observation(found)
 
     def _find(self) -> Attributes | None:

@@ -10,8 +10,9 @@ import base64
 import json
 import typing as t
 
-from .._cloudflare.client import ApiResponse, Client, join
+from .._cloudflare.client import Client, join
 from .._cloudflare.errors import CloudflareError
+from .._cloudflare.responses import ApiResponse
 from .._engine.fields import UNKNOWN, Attributes
 from .._engine.plan import Step, json_body
 from .._worker.binding_types import KV_BY_TITLE, NO_KV_NAMESPACE
@@ -50,7 +51,7 @@ def key_info(found: t.Mapping[str, t.Any]) -> Attributes:
 
 def check_bulk_result(answer: ApiResponse) -> None:
     """Raise CloudflareError if a bulk write skipped keys."""
-    failed_keys = (answer.result or {}).get("unsuccessful_keys") or []
+    failed_keys = answer.result["unsuccessful_keys"]
     if failed_keys:
         raise CloudflareError(
             f"Cloudflare did not write {len(failed_keys)} of the keys, such as {failed_keys[0]!r}. Run again."

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._cloudflare.client import Client, parse_json
+from .._cloudflare.client import Client
+from .._cloudflare.responses import parse_json
 from .kv_namespace import ROOT
 from .kv_values import METADATA_KEY, get_value, resolve_namespace
 from .script.snapshot import LedgerEntry

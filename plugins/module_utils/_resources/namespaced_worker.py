@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._cloudflare.client import ApiResponse, Client
+from .._cloudflare.client import Client
+from .._cloudflare.responses import ApiResponse
 from .._engine.fields import Attributes
 from .._worker import tag_limits
 from .dispatch_namespace import scripts_path
@@ -91,8 +92,8 @@ class NamespacedWorkerInfo(ScriptInfo):
 
 
 def script_from_answer(answer: ApiResponse) -> Attributes | None:
-    """Return the Worker of a response, or None. A success may also be empty."""
-    return answer.result["script"] if answer.result else None
+    """Return the Worker of a response, or None."""
+    return None if answer.not_found_code else answer.result
 
 
 def tags_of(client: Client, path: str, script: Attributes) -> list[str]:

@@ -16,7 +16,7 @@ from .._engine.bulk import MAX_DETAILED_RESULTS, BulkResource, InvalidElement
 from .._engine.bulk_member import BulkMember, PlannedMember, planned
 from .._engine.bulk_run import MAX_NAMES_IN_MESSAGE
 from .._engine.fields import Attributes
-from .._engine.plan import Step
+from .._engine.plan import BulkStep
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import ApiObject
 from .._worker import bindings, source
@@ -288,12 +288,18 @@ class NamespacedWorkers(BulkResource):
         hosts = ", ".join(host for host, worker in records.items() if worker == name)
         return f"It stays, since it still answers for {hosts}: the Worker that replaces it failed." if hosts else ""
 
-    def bulk_step(self, pending: t.Sequence[PlannedMember]) -> Step | None:
+    def bulk_step(self, pending: t.Sequence[PlannedMember]) -> BulkStep | None:
         if not self._all_of_owner or len(pending) < 2:
             return None
         # A deletion without a filter would take every tenant: the filter is never empty and always positive.
-        owned = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes"}
-        return Step("DELETE", self._path(), lambda: {"params": owned})
+        owned = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes", "limit": PAGE_SIZE}
+        return BulkStep(
+            "DELETE",
+            self._path(),
+            lambda: {"params": owned},
+            size=PAGE_SIZE,
+            progress=lambda response: (response.result["deleted_count"], response.result["has_more"]),
+        )
 
     def extra_results(self, members: t.Sequence[BulkMember], linked: PlannedMember | None) -> dict[str, t.Any]:
         removed = {

@@ -36,13 +36,13 @@ LIMITS: t.Mapping[str, tuple[int, int]] = {
 
 def from_api(queue: t.Mapping[str, t.Any]) -> Attributes:
     """Convert an API object to a queue with all its settings."""
-    settings = queue.get("settings") or {}
+    settings = {name: value for name, value in queue["settings"].items() if value is not None}
     return {
         "queue_name": queue["queue_name"],
         "settings": {name: settings.get(name, default) for name, default in DEFAULTS.items()},
         **{key: queue.get(key) for key in ("queue_id", "created_on", "modified_on")},
-        "producers": queue.get("producers") or [],
-        "consumers": queue.get("consumers") or [],
+        "producers": queue["producers"],
+        "consumers": queue["consumers"],
     }
 
 

@@ -65,11 +65,7 @@ class RoutingRecords(Resource):
             missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
         ledger = LEDGER_KEY_PREFIX + self.options["owner"]
         self._ledger_keys = [key["name"] for key in keys or () if key["name"] == ledger]
-        metadata_by_key = {
-            key["name"]: (key.get("metadata") or {}).get(METADATA_KEY) or {}
-            for key in keys or ()
-            if key["name"] != ledger
-        }
+        metadata_by_key = {key["name"]: _mark(key.get("metadata")) for key in keys or () if key["name"] != ledger}
         self._digests = {host: mark.get("digest") for host, mark in metadata_by_key.items()}
         owner_by_host = {host: mark["owner"] for host, mark in metadata_by_key.items() if mark.get("owner")}
         conflicting_host = next(
@@ -131,3 +127,9 @@ class RoutingRecords(Resource):
         value = {"worker": worker, "state": "active"}
         mark = {"owner": self.options["owner"], "worker": worker, "digest": fingerprint(value)}
         return {"key": host, "value": canonical(value).decode(), "metadata": {METADATA_KEY: mark}}
+
+
+def _mark(metadata: t.Any) -> Attributes:
+    """Return this collection's part of a key's metadata, which may be any JSON value."""
+    mark = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    return mark if isinstance(mark, dict) else {}

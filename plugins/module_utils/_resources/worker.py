@@ -53,7 +53,7 @@ class Worker(Script):
         script = next((script for script in self.client.list_all(self._path()) if script["id"] == name), None)
         if script is None:
             return None, ()
-        tags = script["tags"] if "tags" in script else self.client.call("GET", f"{path}/settings").result.get("tags")
+        tags = script["tags"] if "tags" in script else self.client.call("GET", f"{path}/settings").result["tags"]
         summary = {"tags": tags, **{key: script.get(key) for key in SUMMARY_FIELDS}}
         return Snapshot(summary, has_drifted=modified_after_upload(summary)), ()
 

@@ -76,7 +76,7 @@ class WorkerSecrets(ApiObject):
             missing = missing or (f"There is no {self._worker.label}: upload it first.",)
             return SecretsObservation(None, missing, policy)
         answer = self.client.call("GET", f"{self._worker.endpoint.path}/secrets")
-        names = sorted(secret["name"] for secret in answer.result or [])
+        names = sorted(secret["name"] for secret in answer.result)
         if self.state == "absent":
             names = [name for name in names if name in (policy.declared or {})]
             if not names:

@@ -26,7 +26,8 @@ from .fingerprint import canonical, fingerprint
 from .gitignore import GitignoreMatcher
 
 if t.TYPE_CHECKING:
-    from .._cloudflare.client import ApiResponse, Client
+    from .._cloudflare.client import Client
+    from .._cloudflare.responses import ApiResponse
 
 SPEC: dict[str, t.Any] = {
     "type": "dict",
@@ -281,9 +282,13 @@ class UploadSession:
         return {"json": {"manifest": manifest}, "idempotent": True}
 
     def _upload_missing(self, answer: ApiResponse) -> None:
-        session = answer.result or {}
-        buckets = [bucket for bucket in session.get("buckets") or [] if bucket]
+        session = answer.result
+        buckets = [bucket for bucket in session["buckets"] if bucket]
         files = self._by_hash() if buckets else {}
+        unknown = [name for bucket in buckets for name in bucket if str(name) not in files]
+        if unknown or (buckets and not session.get("jwt")):
+            problem = f"requested unknown files, such as {unknown[0]!r}" if unknown else "opened no upload session"
+            raise CloudflareError(f"assets: Cloudflare {problem}. Run again.")
         # If no file is missing, the session's own token completes the upload.
         answers = [self._upload([(name, files[name]) for name in bucket], session["jwt"]) for bucket in buckets] or [
             session

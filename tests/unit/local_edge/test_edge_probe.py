@@ -182,12 +182,12 @@ def test_probe_interrupted_restores_account(client: Client, before: dict[str, An
 
 
 def test_probe_unanswerable_question_reports_evidence(client: Client) -> None:
-    client.edge.behaviors.namespace_optional_fields = "neither"
+    client.edge.fault(method="PATCH", path="/namespaces/[^/]+$", status=400)
     client.edge.fault(method="POST", path="/routes$", status=200)
-    report = run_probe(client, "trusted_workers_on_create", "route_create_response", "status_of_10035")
+    report = run_probe(client, "namespace_patch", "route_create_response", "status_of_10035")
     evidence = {one.behavior: one.evidence for one in report.findings}
     assert report.behaviors == {}
-    assert evidence["trusted_workers_on_create"] == "the local edge does not support this behavior yet: null"
+    assert evidence["namespace_patch"] == "the local edge does not support this behavior yet: 400, code 10002"
     assert evidence["route_create_response"].startswith("the response has an unexpected shape")
     assert evidence["status_of_10035"] == "none of 18 writes, 6 in parallel, conflicted with another"
 
@@ -203,6 +203,11 @@ def test_probe_unanswerable_question_reports_evidence(client: Client) -> None:
         ("DELETE", "/namespaces/tenantry-probe-1-1/scripts", None),
         ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=", None),
         ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=a:no", None),
+        ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?limit=1", None),
+        ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=a:no&limit=1", None),
+        ("DELETE", "/namespaces/tenantry-probe-1-1/scripts?tags=&limit=a:yes", None),
+        ("PATCH", "/namespaces/prod", {"trusted_workers": True}),
+        ("PATCH", "/namespaces/tenantry-probe-1-1", {"name": "prod"}),
         ("DELETE", "/namespaces/tenantry-probe-1-1/../prod", None),
         ("DELETE", "/namespaces", None),
     ],

@@ -485,8 +485,60 @@ def test_delete_by_tag_deletes_only_matching_workers(client: Client) -> None:
         client.upload(f"{scripts}/{name}", tags=[tag])
     for expression in ("", "?tags=", "?tags=y:no"):
         assert client.error("DELETE", f"{scripts}{expression}") == (400, 10004)
-    client.call("DELETE", f"{scripts}?tags=x:yes")
+    assert client.send("DELETE", f"{scripts}?tags=x:yes").json()["deleted_count"] == 2
     assert [one["id"] for one in client.call("GET", scripts)] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "query", "expected"),
+    [
+        ("request", "", (3, False)),
+        ("request", "&limit=2", (2, True)),
+        ("one", "&limit=2", (1, True)),
+        ("all", "&limit=2", (3, False)),
+    ],
+)
+def test_delete_by_tag_reports_count_and_rest(
+    client: Client, limit: str, query: str, expected: tuple[int, bool]
+) -> None:
+    client.edge.behaviors.set("bulk_delete_limit", limit)
+    scripts = client.namespace()
+    tags = {client.upload(f"{scripts}/w{number}", tags=["x"])["tag"] for number in range(3)}
+    report = client.send("DELETE", f"{scripts}?tags=x:yes{query}").json()
+    assert (report["deleted_count"], report["has_more"]) == expected
+    assert {one["id"] for one in report["deleted"]} <= tags and len(report["deleted"]) == expected[0]
+    assert len(client.call("GET", scripts)) == 3 - expected[0]
+
+
+def test_list_nested_workers_contains_same_properties(client: Client) -> None:
+    scripts = client.namespace()
+    client.upload(f"{scripts}/a", tags=["x"])
+    (flat,) = client.call("GET", scripts)
+    client.edge.behaviors.set("list_item_form", "nested")
+    (nested,) = client.call("GET", scripts)
+    assert nested.pop("script") == flat and nested.keys() == {"dispatch_namespace", "created_on", "modified_on"}
+
+
+def test_patch_namespace_keeps_omitted_keys(client: Client) -> None:
+    client.edge.behaviors.set("namespace_update_without_trusted", "reset")
+    client.namespace("old")
+    path = "/workers/dispatch/namespaces"
+    assert client.call("PATCH", f"{path}/old", json={"trusted_workers": True})["namespace_name"] == "old"
+    assert client.call("PATCH", f"{path}/old", json={"name": "new"})["trusted_workers"] is True
+    assert client.call("PUT", f"{path}/new", json={"name": "new"})["trusted_workers"] is False
+    client.edge.behaviors.set("namespace_patch", "405")
+    client.edge.clear()
+    assert client.error("PATCH", f"{path}/new", json={"name": "x"})[0] == 405
+    assert client.edge.writes() == []
+
+
+@pytest.mark.parametrize("fields", ["both", "script_count", "neither"])
+def test_get_namespace_omits_only_false_trusted_workers(client: Client, fields: str) -> None:
+    client.edge.behaviors.set("namespace_optional_fields", fields)
+    client.namespace("prod")
+    path = "/workers/dispatch/namespaces/prod"
+    assert ("trusted_workers" in client.call("GET", path)) is (fields == "both")
+    assert client.call("PATCH", path, json={"trusted_workers": True})["trusted_workers"] is True
 
 
 def test_delete_worker_referenced_by_binding_requires_force(client: Client) -> None:

@@ -67,10 +67,10 @@ class ScriptInfo(Info):
     def _tags(self, script: Attributes) -> list[str] | None:
         """Return the tags of a Worker, or None if it was deleted in the meantime."""
         if "tags" in script:
-            return script["tags"] or []
+            return list(script["tags"])
         # Listings have not always included tags.
         found = self.client.get_or_none(self.path(script["id"], "settings"))
-        return (found.result.get("tags") or []) if found else None
+        return list(found.result["tags"]) if found else None
 
     def _matches_tags(self, tags: t.Collection[str]) -> bool:
         """Whether these tags match the filter."""

@@ -27,7 +27,7 @@ def read(client: Client, resolved: Resolved, summary: Snapshot | None, needs_ful
     if summary is None or not parts:
         return summary
     endpoint = resolved.desired.endpoint
-    snapshot = dataclasses.replace(summary, settings=client.call("GET", f"{endpoint.path}/settings").result or {})
+    snapshot = dataclasses.replace(summary, settings=client.call("GET", f"{endpoint.path}/settings").result)
     if "content" not in parts:
         return snapshot
     content = client.call("GET", endpoint.content_path, headers={"Accept": "*/*"})

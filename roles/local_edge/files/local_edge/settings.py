@@ -101,8 +101,9 @@ class Behaviors:
     trusted_workers_on_create: str = behavior(
         "Handling of `trusted_workers` when a namespace is created", "honor", "ignore"
     )
+    namespace_patch: str = behavior("Result of PATCH of a namespace: an update, or status 405", "update", "405")
     namespace_optional_fields: str = behavior(
-        "Presence of `script_count` and `trusted_workers` in a namespace",
+        "Presence of `script_count`, and of `trusted_workers` if it is false, in a namespace",
         "both",
         "trusted_workers",
         "script_count",
@@ -117,6 +118,9 @@ class Behaviors:
     route_create_response: str = behavior("Result returned when a route is created", "object", "id")
     list_includes_tags: str = behavior(
         "Presence of `tags` and `etag` in the Worker list of a namespace", "yes", "no", "tags", "etag"
+    )
+    list_item_form: str = behavior(
+        "Form of a Worker in the list of a namespace: flat, or nested below `script`", "flat", "nested"
     )
     last_page_cursor: str = behavior(
         "Form of `cursor` on the last page of a namespace's Worker list", "empty", "absent", "null", "without_info"
@@ -144,7 +148,16 @@ class Behaviors:
     service_props_returned: str = behavior("Presence of `props` when a service binding is read", "yes", "no")
     delete_response: str = behavior("Response body after a Worker is deleted: null result or no body", "null", "empty")
     bulk_delete_response: str = behavior(
-        "Result of deleting by tag: objects with `id`, names, null, or no body", "objects", "names", "null", "empty"
+        "Response to deleting by tag: the counts alone or in the envelope, objects with `id`, names, null, or no body",
+        "bare",
+        "counts",
+        "objects",
+        "names",
+        "null",
+        "empty",
+    )
+    bulk_delete_limit: str = behavior(
+        "Workers that one deletion by tag removes: up to `limit` of the request, one, or all", "request", "one", "all"
     )
     status_of_100120: str = behavior("HTTP status for a namespace name that already exists", "409", "400")
     status_of_10035: str = behavior("HTTP status for a write that conflicts with a concurrent write", "409", "400")

@@ -102,7 +102,7 @@ class CloudflareApi:
                 request.scope["query_string"].decode("latin-1"),
                 response.status_code,
                 round((time.perf_counter() - begin) * 1000, 2),
-                self.is_write(request.method, path),
+                response.status_code != 405 and self.is_write(request.method, path),
             )
         )
         for name, value in {**self.rate_limiter.headers(), "cf-ray": os.urandom(8).hex() + "-EDGE"}.items():

@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse
-from local_edge.errors import ApiError, bad_body, namespace_missing
+from local_edge.errors import ApiError, bad_body, method_not_allowed, namespace_missing
 from local_edge.invalidation import Invalidation
 from local_edge.model import assets, script_updates, scripts
 from local_edge.model.script_scope import ScriptScope
@@ -19,7 +19,8 @@ SELECT = (
     "select *, (select count(*) from scripts where scripts.account = namespaces.account and"
     " scripts.namespace = namespaces.name) as scripts from namespaces where account = ?"
 )
-#: Omitted fields of a namespace by value of the behavior `namespace_optional_fields`.
+#: Omitted fields of a namespace by value of the behavior `namespace_optional_fields`. `trusted_workers` is omitted only
+#: if it is false.
 OMITTED_FIELDS = {
     "both": (),
     "trusted_workers": ("script_count",),
@@ -52,10 +53,9 @@ def to_api(row: Any, account: str) -> dict[str, Any]:
 
 def to_response(request: ApiRequest, namespace: dict[str, Any]) -> dict[str, Any]:
     """Return a namespace without the fields that the behavior omits."""
+    omitted = OMITTED_FIELDS[request.behaviors.namespace_optional_fields]
     return {
-        key: value
-        for key, value in namespace.items()
-        if key not in OMITTED_FIELDS[request.behaviors.namespace_optional_fields]
+        key: value for key, value in namespace.items() if key not in omitted or (key == "trusted_workers" and value)
     }
 
 
@@ -111,11 +111,22 @@ async def create_namespace(request: ApiRequest) -> ApiResponse:
 
 
 async def put_namespace(request: ApiRequest) -> ApiResponse:
-    """Rename a namespace and set its trusted mode."""
+    """Rename a namespace and set its trusted mode. What happens to an omitted one is a behavior."""
+    return update_namespace(request, keeps_trusted=request.behaviors.namespace_update_without_trusted == "keep")
+
+
+async def patch_namespace(request: ApiRequest) -> ApiResponse:
+    """Change the keys of the body. Omitted ones are kept."""
+    if request.behaviors.namespace_patch == "405":
+        raise method_not_allowed(request.method)
+    return update_namespace(request, keeps_trusted=True)
+
+
+def update_namespace(request: ApiRequest, keeps_trusted: bool) -> ApiResponse:
+    """Change name and trusted mode of the namespace. An omitted mode is kept, or becomes false."""
     old, body = find(request, request.params["namespace"]), request.json_object()
     name = check_name(body.get("name", old["namespace_name"]))
-    keep = request.behaviors.namespace_update_without_trusted == "keep"
-    trusted = read_trusted(body, old["trusted_workers"] if keep else False)
+    trusted = read_trusted(body, old["trusted_workers"] if keeps_trusted else False)
     if name != old["namespace_name"]:
         check_name_free(request, name)
     with request.store.write() as db:

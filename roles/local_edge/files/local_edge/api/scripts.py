@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,11 +30,9 @@ def listed(request: ApiRequest, script: Script) -> dict[str, Any]:
     """Return a Worker as an item of a list."""
     item = {**script_to_api(script), "tags": script_tags(request.store, script)}
     if request.scope.namespace:
-        return {
-            key: value
-            for key, value in item.items()
-            if key not in OMITTED_LIST_FIELDS[request.behaviors.list_includes_tags]
-        }
+        omitted = OMITTED_LIST_FIELDS[request.behaviors.list_includes_tags]
+        flat = {key: value for key, value in item.items() if key not in omitted}
+        return nested(request, script, flat) if request.behaviors.list_item_form == "nested" else flat
     rows = request.store.all(
         "select id, zone, pattern, script from routes where script = ? order by created_on", script.name
     )
@@ -42,6 +41,16 @@ def listed(request: ApiRequest, script: Script) -> dict[str, Any]:
         {"id": row["id"], "pattern": row["pattern"], "script": row["script"]} for row in rows if row["zone"] in owned
     ]
     return {**item, "routes": routes or None}
+
+
+def nested(request: ApiRequest, script: Script, item: dict[str, Any]) -> dict[str, Any]:
+    """Return a Worker below the key `script`."""
+    return {
+        "dispatch_namespace": request.scope.namespace,
+        "created_on": script.created_on,
+        "modified_on": script.modified_on,
+        "script": item,
+    }
 
 
 async def list_namespaced(request: ApiRequest) -> ApiResponse:
@@ -76,15 +85,7 @@ async def get_namespaced(request: ApiRequest) -> ApiResponse:
     script = scripts.find(request.store, request.scope, request.params["script"])
     if script is None:
         return missing_response(request)
-    found = {**script_to_api(script), "tags": script_tags(request.store, script)}
-    return ApiResponse(
-        {
-            "dispatch_namespace": request.scope.namespace,
-            "created_on": script.created_on,
-            "modified_on": script.modified_on,
-            "script": found,
-        }
-    )
+    return ApiResponse(nested(request, script, {**script_to_api(script), "tags": script_tags(request.store, script)}))
 
 
 def missing_response(request: ApiRequest) -> ApiResponse:
@@ -150,23 +151,41 @@ def zones(request: ApiRequest) -> list[str]:
 
 
 async def delete_by_tag(request: ApiRequest) -> ApiResponse:
-    """Delete the Workers that match a filter. It must require a tag, so that it never matches all Workers."""
+    """Delete the Workers that match a filter, up to a limit.
+
+    The filter must require a tag, so that it never matches all Workers.
+    """
     scripts.check_scope(request.store, request.scope)
     text = request.query.get("tags", "")
     required, _excluded = scripts.tag_filter(text)
     if not required:
         raise bad_parameter("tags", "deleting Workers needs a filter with at least one TAG:yes")
+    limit = request.number("limit", MAX_PAGE, 1, MAX_PAGE)
+    allowed = {"request": limit, "one": 1, "all": None}[request.behaviors.bulk_delete_limit]
     matching = scripts.listing(request.store, request.scope, text)
+    deleted = matching[:allowed]
     with request.store.write():
-        script_updates.delete(request.store, matching)
-    request.invalidate(*(Invalidation.worker(script.key) for script in matching))
-    return DELETED[request.behaviors.bulk_delete_response]([script.name for script in matching])
+        script_updates.delete(request.store, deleted)
+    request.invalidate(*(Invalidation.worker(script.key) for script in deleted))
+    return DELETED[request.behaviors.bulk_delete_response](deleted, len(deleted) < len(matching))
 
 
-#: Responses by value of the behavior `bulk_delete_response`.
-DELETED: Mapping[str, Callable[[list[str]], ApiResponse]] = {
-    "objects": lambda names: ApiResponse([{"id": name} for name in names]),
-    "names": ApiResponse,
-    "null": lambda names: ApiResponse(),
-    "empty": lambda names: ApiResponse(content=b""),
+def count_deleted(deleted: list[Script], has_more: bool) -> dict[str, Any]:
+    """Return the report of a deletion by tag, whose ids are not names."""
+    return {"deleted": [{"id": script.tag} for script in deleted], "deleted_count": len(deleted), "has_more": has_more}
+
+
+def bare(value: Any) -> ApiResponse:
+    """Return JSON without the envelope."""
+    return ApiResponse(content=json.dumps(value).encode(), headers={"content-type": "application/json"})
+
+
+#: Responses by value of the behavior `bulk_delete_response`. The last four report nothing about further Workers.
+DELETED: Mapping[str, Callable[[list[Script], bool], ApiResponse]] = {
+    "bare": lambda deleted, has_more: bare(count_deleted(deleted, has_more)),
+    "counts": lambda deleted, has_more: ApiResponse(count_deleted(deleted, has_more)),
+    "objects": lambda deleted, _has_more: ApiResponse([{"id": script.name} for script in deleted]),
+    "names": lambda deleted, _has_more: ApiResponse([script.name for script in deleted]),
+    "null": lambda _deleted, _has_more: ApiResponse(),
+    "empty": lambda _deleted, _has_more: ApiResponse(content=b""),
 }

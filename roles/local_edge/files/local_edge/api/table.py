@@ -104,6 +104,7 @@ API_ROUTES: tuple[Route, ...] = (
     ("POST", NAMESPACES, namespaces.create_namespace),
     ("GET", f"{NAMESPACES}/{{namespace}}", namespaces.get_namespace),
     ("PUT", f"{NAMESPACES}/{{namespace}}", namespaces.put_namespace),
+    ("PATCH", f"{NAMESPACES}/{{namespace}}", namespaces.patch_namespace),
     ("DELETE", f"{NAMESPACES}/{{namespace}}", namespaces.delete_namespace),
     ("GET", NAMESPACED_SCRIPTS, scripts.list_namespaced),
     ("DELETE", NAMESPACED_SCRIPTS, scripts.delete_by_tag),

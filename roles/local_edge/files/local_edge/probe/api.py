@@ -87,6 +87,8 @@ class Reply:
             return f"{self.status}, code {self.code}"
         if not self.envelope:
             return f"{self.status}, {len(self.body)} bytes" if self.body else f"{self.status}, no body"
+        if "result" not in self.envelope:
+            return f"{self.status}, {json.dumps(self.envelope)}"
         return f"{self.status}, result {json.dumps(self.result)}"
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from local_edge.probe.api import Inconclusive, Part, Reply
-from local_edge.probe.sandbox import CODE, MODULE, Sandbox, bindings_of, marker_binding
+from local_edge.probe.sandbox import CODE, MODULE, Sandbox, bindings_of, flat, marker_binding
 
 SECRET = {"name": "SECRET", "type": "secret_text", "text": "throw-away"}
 TAG_LENGTHS = (64, 256, 1024)
@@ -66,7 +66,7 @@ def inherit_with_keep_bindings(box: Sandbox) -> Reply:
     )
 
 
-def update_trusted_namespace(box: Sandbox) -> Any:
+def update_trusted_namespace(box: Sandbox) -> bool:
     """Set `trusted_workers`, update the namespace without the key, and return its value."""
     name = box.namespace()
     path = f"{box.namespaces}/{name}"
@@ -78,12 +78,13 @@ def update_trusted_namespace(box: Sandbox) -> Any:
     after = box.poll_until(
         lambda: box.require_result("GET", path), lambda found: found.get("modified_on") != before.get("modified_on")
     )
-    return after.get("trusted_workers")
+    return bool(after.get("trusted_workers"))
 
 
-def create_trusted_namespace(box: Sandbox) -> Any:
+def create_trusted_namespace(box: Sandbox) -> bool:
+    """Create a trusted namespace and return its value. A response without one means false."""
     name = box.namespace(trusted_workers=True)
-    return box.require_result("GET", f"{box.namespaces}/{name}").get("trusted_workers")
+    return bool(box.require_result("GET", f"{box.namespaces}/{name}").get("trusted_workers"))
 
 
 def get_namespace(box: Sandbox) -> list[str]:
@@ -127,10 +128,24 @@ def create_route(box: Sandbox) -> list[str]:
 def list_one_worker(box: Sandbox) -> list[str]:
     """Return the keys `tags` and `etag` if the listing contains them."""
     name = box.worker(tags=["probe"]).rpartition("/")[2]
-    found = box.poll_until(lambda: [one for one in box.require_result("GET", box.tenants) if one["id"] == name], bool)
+    worker = flat(listed_worker(box, name))
+    return [key for key in ("tags", "etag") if key in worker]
+
+
+def listed_worker(box: Sandbox, name: str) -> Mapping[str, Any]:
+    """Return a Worker as the listing contains it."""
+    found = box.poll_until(
+        lambda: [one for one in box.require_result("GET", box.tenants) if flat(one)["id"] == name], bool
+    )
     if not found:
         raise Inconclusive("a new Worker was not visible in the listing")
-    return [key for key in ("tags", "etag") if key in found[0]]
+    worker: Mapping[str, Any] = found[0]
+    return worker
+
+
+def get_list_item(box: Sandbox) -> list[str]:
+    """Return the keys of a Worker in the listing."""
+    return list(listed_worker(box, box.worker().rpartition("/")[2]))
 
 
 def list_all_workers(box: Sandbox) -> Any:
@@ -216,11 +231,29 @@ def delete_worker(box: Sandbox) -> Reply:
 
 def delete_by_tag(box: Sandbox) -> Reply:
     """Delete two Workers of a new namespace by their tag."""
+    return require_ok(box.send("DELETE", f"{tagged_workers(box, 2)}&limit=1000"))
+
+
+def tagged_workers(box: Sandbox, count: int) -> str:
+    """Upload Workers with a tag to a new namespace, and return the path that selects them."""
     scripts = f"{box.namespaces}/{box.namespace()}/scripts"
-    for _each in range(2):
+    for _each in range(count):
         box.worker(scripts, tags=["probe"])
-    box.poll_until(lambda: box.require_result("GET", f"{scripts}?tags=probe:yes"), lambda found: len(found) == 2)
-    return require_ok(box.send("DELETE", f"{scripts}?tags=probe:yes"))
+    tagged = f"{scripts}?tags=probe:yes"
+    box.poll_until(lambda: box.require_result("GET", tagged), lambda found: len(found) == count)
+    return tagged
+
+
+def delete_limited_by_tag(box: Sandbox) -> int:
+    """Delete two of three Workers by their tag. Return how many are deleted."""
+    tagged = tagged_workers(box, 3)
+    require_ok(box.send("DELETE", f"{tagged}&limit=2"))
+    left = box.poll_until(lambda: box.require_result("GET", tagged), lambda found: len(found) < 3)
+    return 3 - len(left)
+
+
+def patch_namespace(box: Sandbox) -> Reply:
+    return box.send("PATCH", f"{box.namespaces}/{box.namespace()}", {"trusted_workers": True})
 
 
 def require_ok(reply: Reply) -> Reply:

@@ -71,10 +71,18 @@ def shape(reply: Reply) -> str:
     """Interpret the body of the response to a deletion."""
     if not reply.body:
         return "empty"
+    if "deleted_count" in reply.envelope:
+        return "bare"
+    if isinstance(reply.result, dict):
+        return "counts" if "deleted_count" in reply.result else ""
     first = reply.result[0] if isinstance(reply.result, list) and reply.result else reply.result
     return (
         {dict: "objects", str: "names", type(None): "null"}.get(type(first), "") if "result" in reply.envelope else ""
     )
+
+
+def supported(reply: Reply) -> str:
+    return "update" if reply.ok else "405" if reply.status == 405 else ""
 
 
 def longest(lengths: list[int]) -> str:
@@ -93,6 +101,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("inherit_with_keep_bindings", experiments.inherit_with_keep_bindings, by_success("accept", "refuse")),
     Question("namespace_update_without_trusted", experiments.update_trusted_namespace, one_of(keep=True, reset=False)),
     Question("trusted_workers_on_create", experiments.create_trusted_namespace, one_of(honor=True, ignore=False)),
+    Question("namespace_patch", experiments.patch_namespace, supported),
     Question(
         "namespace_optional_fields",
         experiments.get_namespace,
@@ -111,6 +120,7 @@ QUESTIONS: tuple[Question, ...] = (
         experiments.list_one_worker,
         one_of(yes=["tags", "etag"], tags=["tags"], etag=["etag"], no=[]),
     ),
+    Question("list_item_form", experiments.get_list_item, by_key("script", "nested", "flat")),
     Question("last_page_cursor", experiments.list_all_workers, end_of_list),
     Question(
         "modified_on_updated_by",
@@ -139,6 +149,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("service_props_returned", experiments.bind_service, by_key("props", "yes", "no")),
     Question("delete_response", experiments.delete_worker, shape),
     Question("bulk_delete_response", experiments.delete_by_tag, shape),
+    Question("bulk_delete_limit", experiments.delete_limited_by_tag, one_of(request=2, one=1, all=3)),
     Question("status_of_100120", experiments.create_namespace_twice, status_of(100120)),
     Question("status_of_10035", experiments.write_concurrently, status_of(10035)),
     Question("status_of_10018", experiments.upload_conditionally, status_of(10018)),

@@ -84,7 +84,7 @@ class Sandbox:
         deletes_all = (
             method == "DELETE"
             and re.search(r"/scripts(\?|$)", path)
-            and not re.search(r"/scripts\?tags=[^:]+:yes$", path)
+            and not re.search(r"/scripts\?tags=[^:&]+:yes(&limit=[1-9]\d*)?$", path)
         )
         if method != "GET" and (".." in path or deletes_all or not named or not (inside or creates or route)):
             raise SandboxViolation(f"{method} {path}")
@@ -94,7 +94,7 @@ class Sandbox:
         if method == "PUT" and re.fullmatch(rf"{self.scripts}/[^/]+", path):
             self.made.append(path)
         if isinstance(body, dict) and (path == self.namespaces or re.fullmatch(rf"{self.namespaces}/[^/]+", path)):
-            self.made.append(f"{self.namespaces}/{body['name']}")
+            self.made += [f"{self.namespaces}/{body['name']}"] if "name" in body else []
 
     def require_result(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """Return the result of a request. Raise Inconclusive if it fails."""
@@ -207,7 +207,7 @@ class Sandbox:
         if reply.ok or reply.code in NOT_FOUND_CODES or not path.startswith(self.namespaces):
             return
         for one in self.send_with_wait("GET", f"{path}/scripts").result or []:
-            self.send_with_wait("DELETE", f"{path}/scripts/{one['id']}?force=true")
+            self.send_with_wait("DELETE", f"{path}/scripts/{flat(one)['id']}?force=true")
         self.send_with_wait("DELETE", path)
 
     def send_with_wait(self, method: str, path: str) -> Reply:
@@ -225,3 +225,8 @@ class Sandbox:
 
 def bindings_of(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return settings.get("bindings") or []
+
+
+def flat(worker: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a listed Worker, whose properties may be below the key `script`."""
+    return {**worker, **(worker.get("script") or {})}

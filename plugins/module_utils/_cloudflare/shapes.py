@@ -1,0 +1,298 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The responses of the API: one shape per endpoint, with the keys that a resource may rely on.
+
+The client applies the shape to each response: it fills in what may be missing, null or empty, and refuses a response
+that lacks a required key. The local edge's contract test and the tests of thin answers read the same table.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .items import Item, Object, ShapeError, check_type, fill
+
+# -- the objects -------------------------------------------------------------------------------------------------------
+
+ACCOUNT = Item("an account", required=("id",))
+ZONE = Item("a zone", required=("id", "name"))
+NAMESPACE = Item("a dispatch namespace", required=("namespace_name",), defaults={"trusted_workers": False})
+WORKER = Item("a Worker", required=("id",), nulls={"tags": []}, parts={"tags": str})
+ONE_WORKER = Item("a Worker", nulls={"tags": []}, parts={"tags": str})  # its name is in the path
+BINDING = Item("a binding", required=("name", "type"))
+SETTINGS = Item(
+    "settings",
+    defaults={"bindings": [], "tags": []},
+    types={
+        **dict.fromkeys(("compatibility_flags", "tail_consumers"), list),
+        **dict.fromkeys(("limits", "observability", "placement", "cache_options"), dict),
+    },
+    parts={"bindings": BINDING, "tags": str, "tail_consumers": Item("a tail consumer")},
+)
+SECRET = Item("a secret", required=("name",))
+SUBDOMAIN = Item("a subdomain", defaults={"enabled": False})
+SCHEDULES = Item("schedules", defaults={"schedules": []}, parts={"schedules": Item("a schedule", required=("cron",))})
+SESSION = Item("an upload session", defaults={"buckets": []}, parts={"buckets": list})
+ROUTE = Item("a route", required=("id", "pattern"))
+DOMAIN = Item("a custom domain", required=("id", "hostname", "zone_id"))
+RECORD = Item(
+    "a DNS record", required=("id", "name", "type"), defaults={"tags": []}, types={"data": dict}, parts={"tags": str}
+)
+CREATED_RECORD = Item("a DNS record", required=("name",))
+CERTIFICATE = Item(
+    "a certificate",
+    types={"settings": dict, "validation_records": list, "validation_errors": list},
+    parts={"validation_records": Item("a validation record"), "validation_errors": Item("a validation error")},
+)
+HOSTNAME = Item(
+    "a custom hostname",
+    required=("id", "hostname"),
+    types={
+        **dict.fromkeys(("ssl", "custom_metadata", "ownership_verification"), dict),
+        "verification_errors": list,
+    },
+    parts={"ssl": CERTIFICATE, "verification_errors": str},
+)
+KV_NAMESPACE = Item("a KV namespace", required=("id", "title"))
+KV_KEY = Item("a key", required=("name",))
+KV_VALUE = Item("an entry", values=("value",))
+KV_VALUES = Item(
+    "entries",
+    values=("values",),
+    types={"values": dict},
+    parts={"values": Item("entries", parts={"*": KV_VALUE}, is_mapping=True)},
+)
+KV_REPORT = Item("a report", defaults={"unsuccessful_keys": []}, parts={"unsuccessful_keys": str})
+D1_DATABASE = Item("a D1 database", required=("uuid", "name"))
+QUEUE = Item(
+    "a queue",
+    required=("queue_id", "queue_name"),
+    defaults={"settings": {}, "producers": [], "consumers": []},
+)
+DELETION = Item("a report")
+ANY = Item("a result")
+
+
+# -- normalizations ----------------------------------------------------------------------------------------------------
+
+
+def flatten(worker: t.Any) -> t.Any:
+    """Merge a Worker nested under ``script`` into the object around it. Return a flat one unchanged."""
+    nested = worker.get("script") if isinstance(worker, dict) else None
+    if not isinstance(nested, dict):
+        return worker
+    known = {key: value for key, value in nested.items() if value is not None or key not in worker}
+    return {**{key: value for key, value in worker.items() if key != "script"}, **known}
+
+
+def flatten_all(workers: list[t.Any]) -> list[t.Any]:
+    """Flatten each Worker of a list."""
+    return [flatten(worker) for worker in workers]
+
+
+def flatten_one(worker: t.Any) -> t.Any:
+    """Return a flat Worker, or None: a success without one means that it does not exist."""
+    if not isinstance(worker, dict):
+        return worker
+    return flatten(worker) if worker.get("script") or worker.get("id") else None
+
+
+def count_deleted(result: t.Any) -> Object:
+    """Return ``deleted_count``, None if it is unknown, and ``has_more`` of a deletion by tag."""
+    if isinstance(result, list):
+        return {"deleted_count": len(result), "has_more": False}
+    report = result if isinstance(result, dict) else {}
+    deleted, count = report.get("deleted"), report.get("deleted_count")
+    if not isinstance(count, int):
+        count = len(deleted) if isinstance(deleted, list) else None
+    return {"deleted_count": count, "has_more": report.get("has_more") is True}
+
+
+# -- the endpoints -----------------------------------------------------------------------------------------------------
+
+ResultKind = t.Literal["list", "object", "bytes", "unused"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The response of one endpoint.
+
+    ``result`` is the kind of result: a list of ``item``, one ``item``, bytes without an envelope, or a result that
+    nothing depends on. A list may be null, and so may an object without required keys. ``envelope`` is false for a
+    response that is JSON or bytes without an envelope, and None if both occur. ``normalize`` converts a result before
+    it is checked. ``is_read`` tells a POST that only reads from a write. ``source`` is the evidence.
+    """
+
+    method: str
+    path: str
+    result: ResultKind
+    item: Item | type = ANY
+    source: str = ""
+    envelope: bool | None = True
+    normalize: t.Callable[[t.Any], t.Any] | None = None
+    is_read: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def apply(self, result: t.Any) -> t.Any:
+        """Return a result in this shape, with defaults. Raise ShapeError if it cannot be brought into it."""
+        if self.result in ("bytes", "unused"):
+            return result
+        if self.result == "list":
+            result = [] if result is None else result
+            if not isinstance(result, list):
+                raise ShapeError("is not a list")
+        if self.normalize:
+            result = self.normalize(result)
+        if self.result == "list":
+            for each in result:
+                self._apply_item(each)
+            return result
+        return self._apply_object(result)
+
+    def _apply_item(self, value: t.Any) -> None:
+        if isinstance(self.item, Item):
+            fill(value, self.item)
+        else:
+            check_type(value, self.item, "an element that")
+
+    def _apply_object(self, result: t.Any) -> t.Any:
+        item = self.item
+        if result is None and isinstance(item, Item):
+            if item.required or item.values:
+                raise ShapeError("is empty")
+            if self.normalize is flatten_one:
+                return None
+        result = {} if result is None else result
+        if not isinstance(result, dict):
+            raise ShapeError("is not an object")
+        self._apply_item(result)
+        return result
+
+
+OPENAPI = "OpenAPI 2026-07"
+SDK = "TypeScript SDK 7.3"
+DOCS = "Cloudflare's documentation"
+WRANGLER = "wrangler 4.164"
+GO = "response bodies in the tests of cloudflare-go 0.115"
+LIVE = "observed on the live API by alchemy"
+
+ACCOUNTS = "/accounts/{account_id}"
+WORKERS = f"{ACCOUNTS}/workers"
+NAMESPACES = f"{WORKERS}/dispatch/namespaces"
+NAMESPACED = f"{NAMESPACES}/{{namespace}}/scripts"
+SCRIPTS = f"{WORKERS}/scripts"
+ROUTES = "/zones/{zone_id}/workers/routes"
+DOMAINS = f"{WORKERS}/domains"
+RECORDS = "/zones/{zone_id}/dns_records"
+HOSTNAMES = "/zones/{zone_id}/custom_hostnames"
+KV = f"{ACCOUNTS}/storage/kv/namespaces"
+QUEUES = f"{ACCOUNTS}/queues"
+
+
+def _worker_shapes(scripts: str) -> t.Iterator[Shape]:
+    """Yield the endpoints that Workers of an account and of a namespace have in common."""
+    one = f"{scripts}/{{script}}"
+    yield Shape("GET", scripts, "list", WORKER, f"nested: {OPENAPI}; flat: {DOCS}", normalize=flatten_all)
+    yield Shape("PUT", one, "unused", source=SDK)
+    yield Shape("DELETE", one, "unused", source=f"{SDK}: null, or no body", envelope=None)
+    yield Shape("GET", f"{one}/settings", "object", SETTINGS, f"{SDK}: all keys optional")
+    yield Shape("PATCH", f"{one}/settings", "unused", source=SDK)
+    yield Shape("GET", f"{one}/secrets", "list", SECRET, SDK)
+    yield Shape("PATCH", f"{one}/secrets-bulk", "unused", source=SDK)
+    yield Shape("POST", f"{one}/assets-upload-session", "object", SESSION, f"{SDK}: all keys optional", is_read=True)
+
+
+def _collection(root: str, item: Item, source: str, *writes: str) -> t.Iterator[Shape]:
+    """Yield a list and the writes of its objects, whose results nothing depends on. A POST creates one."""
+    yield Shape("GET", root, "list", item, source)
+    for method in writes:
+        yield Shape(method, root if method == "POST" else f"{root}/{{id}}", "unused", source=source)
+
+
+SHAPES: tuple[Shape, ...] = (
+    Shape("GET", "/accounts", "list", ACCOUNT, SDK),
+    Shape("GET", "/zones", "list", ZONE, SDK),
+    Shape("GET", NAMESPACES, "list", NAMESPACE, f"{OPENAPI}: trusted_workers is optional, false by default"),
+    Shape("POST", NAMESPACES, "unused", source=OPENAPI),
+    Shape("GET", f"{NAMESPACES}/{{namespace}}", "object", NAMESPACE, f"{OPENAPI}: all keys optional"),
+    Shape("PATCH", f"{NAMESPACES}/{{namespace}}", "unused", source=f"{OPENAPI}: omitted fields are left unchanged"),
+    Shape("PUT", f"{NAMESPACES}/{{namespace}}", "unused", source=OPENAPI),
+    Shape("DELETE", f"{NAMESPACES}/{{namespace}}", "unused", source=f"{GO}: null"),
+    *_worker_shapes(NAMESPACED),
+    Shape(
+        "DELETE",
+        NAMESPACED,
+        "object",
+        DELETION,
+        f"{OPENAPI}: deleted, deleted_count, has_more, without an envelope",
+        envelope=None,
+        normalize=count_deleted,
+    ),
+    Shape(
+        "GET",
+        f"{NAMESPACED}/{{script}}",
+        "object",
+        ONE_WORKER,
+        f"{SDK}; {LIVE}: script is null for a missing Worker",
+        normalize=flatten_one,
+    ),
+    Shape("GET", f"{NAMESPACED}/{{script}}/content", "bytes", source=SDK, envelope=False),
+    Shape("GET", f"{NAMESPACED}/{{script}}/tags", "list", str, f"{DOCS}: null without tags"),
+    Shape("PUT", f"{NAMESPACED}/{{script}}/tags", "unused", source=OPENAPI),
+    *_worker_shapes(SCRIPTS),
+    Shape("GET", f"{SCRIPTS}/{{script}}/content/v2", "bytes", source=WRANGLER, envelope=False),
+    Shape("PATCH", f"{SCRIPTS}/{{script}}/script-settings", "unused", source=SDK),
+    Shape("GET", f"{SCRIPTS}/{{script}}/subdomain", "object", SUBDOMAIN, SDK),
+    Shape("POST", f"{SCRIPTS}/{{script}}/subdomain", "unused", source=SDK),
+    Shape("GET", f"{SCRIPTS}/{{script}}/schedules", "object", SCHEDULES, SDK),
+    Shape("PUT", f"{SCRIPTS}/{{script}}/schedules", "unused", source=SDK),
+    Shape("POST", f"{WORKERS}/assets/upload", "object", source=f"{DOCS}: a jwt in the last one", is_read=True),
+    *_collection(ROUTES, ROUTE, f"{SDK}; {GO}: a new route has only an id", "POST", "PUT", "DELETE"),
+    *_collection(DOMAINS, DOMAIN, SDK, "DELETE"),
+    Shape("PUT", DOMAINS, "unused", source=SDK),
+    *_collection(RECORDS, RECORD, SDK, "PATCH", "DELETE"),
+    Shape("POST", RECORDS, "object", CREATED_RECORD, SDK),
+    *_collection(HOSTNAMES, HOSTNAME, SDK, "POST", "PATCH", "DELETE"),
+    *_collection(KV, KV_NAMESPACE, SDK, "POST", "PUT", "DELETE"),
+    Shape("GET", f"{KV}/{{id}}", "object", KV_NAMESPACE, SDK),
+    Shape("GET", f"{KV}/{{id}}/keys", "list", KV_KEY, SDK),
+    Shape("GET", f"{KV}/{{id}}/values/{{key}}", "bytes", source=SDK, envelope=False),
+    Shape("PUT", f"{KV}/{{id}}/bulk", "object", KV_REPORT, f"{SDK}: may be null"),
+    Shape("POST", f"{KV}/{{id}}/bulk/delete", "object", KV_REPORT, f"{SDK}: may be null"),
+    Shape("POST", f"{KV}/{{id}}/bulk/get", "object", KV_VALUES, SDK, is_read=True),
+    Shape("GET", f"{ACCOUNTS}/d1/database", "list", D1_DATABASE, SDK),
+    *_collection(QUEUES, QUEUE, f"{SDK}: all keys optional", "POST", "PATCH", "DELETE"),
+)
+
+
+# -- lookup ------------------------------------------------------------------------------------------------------------
+
+Node = dict[str, t.Any]  # segment -> Node, "" -> Shape; "{}" is any segment
+
+
+def _compile(shapes: t.Iterable[Shape]) -> Node:
+    root: Node = {}
+    for shape in shapes:
+        node = root.setdefault(shape.method, {})
+        for segment in shape.path.strip("/").split("/"):
+            node = node.setdefault("{}" if segment.startswith("{") else segment, {})
+        node[""] = shape
+    return root
+
+
+_TREE = _compile(SHAPES)
+
+
+def find(method: str, path: str) -> Shape | None:
+    """Return the shape of an endpoint, or None for one that no resource uses."""
+    node: Node | None = _TREE.get(method)
+    for segment in path.strip("/").split("/"):
+        if node is None:
+            return None
+        node = node.get(segment) or node.get("{}")
+    return node.get("") if node else None
