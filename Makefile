@@ -30,6 +30,7 @@ digest = $(shell { $(1); } 2>/dev/null | sha256sum | head -c 12 || true)
 RUN    := .venv/run-$(call digest,pwd; $(PYTHON) -c 'import sys; print(sys.executable, sys.version)'; cat requirements/run.txt)
 TEST   := .venv/test-$(call digest,cat requirements/test.txt)
 CLIENT := .cache/contract/installed-$(call digest,cat tests/contract/package-lock.json)
+FRAMES := .cache/frameworks/installed-$(call digest,cat tests/contract/frameworks/package-lock.json)
 BUILT  := .cache/built-$(call digest,$(sources) -- . ':!tests' | xargs -0 sha256sum)
 
 ##@ Use
@@ -117,7 +118,7 @@ integration: $(TEST) install ## tests with a local edge on workerd
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/integration
 
-contract: $(TEST) install $(CLIENT) ## wrangler, alchemy and SDKs, unchanged, with the local edge
+contract: $(TEST) install $(CLIENT) $(FRAMES) ## wrangler, alchemy, SDKs and frameworks, unchanged, with the local edge
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/contract
 
@@ -145,8 +146,9 @@ lock: ## update the locked versions of all .in files and of npm
 	lock $$edge/requirements.in -o $$edge/requirements.txt
 	lock requirements/run.in -o requirements/run.txt
 	lock requirements/test.in -c requirements/run.txt -c $$edge/requirements.txt -o requirements/test.txt
-	cd tests/contract
-	$(tools) npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
+	for each in tests/contract tests/contract/frameworks; do
+		$(tools) npm install --prefix $$each --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
+	done
 
 changelog: $(TEST) install ## write the changelog of the version in galaxy.yml from changelogs/fragments
 	@$(tools) antsibull-changelog release --reload-plugins --refresh --update-existing
@@ -181,11 +183,13 @@ $(TEST): $(RUN)
 	$(pip) -r requirements/test.txt
 	touch $@
 
-$(CLIENT): $(TEST)
-	@echo "Installing foreign clients into .cache/contract ..."
+$(CLIENT): PACKAGES := tests/contract
+$(FRAMES): PACKAGES := tests/contract/frameworks
+$(CLIENT) $(FRAMES): $(TEST)
+	@echo "Installing the packages of $(PACKAGES) into $(@D) ..."
 	rm -rf $(@D)
 	mkdir -p $(@D)
-	cp tests/contract/package*.json $(@D)
+	cp $(PACKAGES)/package*.json $(@D)
 	$(tools) npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund
 	touch $@
 

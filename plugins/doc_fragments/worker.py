@@ -44,7 +44,7 @@ options:
     type: path
   entrypoint:
     description:
-      - A TypeScript or JavaScript file that C(esbuild) bundles with all its imports, including packages in
+      - A TypeScript or JavaScript file that O(bundler) bundles with all its imports, including packages in
         C(node_modules).
       - Imported files with the extensions C(.wasm), C(.txt), C(.html), C(.sql) and C(.bin) become separate modules,
         with the types listed at O(path).
@@ -77,8 +77,14 @@ options:
     description:
       - The program that bundles O(entrypoint).
       - V(esbuild) is the default.
+      - V(wrangler) runs C(wrangler deploy --dry-run) with the C(wrangler) that is installed in the project, also in
+        check mode. It reads the nearest C(wrangler.json), C(wrangler.jsonc) or C(wrangler.toml) above the entrypoint,
+        and runs the C(build.command) in it. O(compatibility_date) and O(compatibility_flags) replace those in the file.
+      - C(wrangler) runs without credentials. Variables of the environment other than E(PATH), E(HOME) and a few more
+        are not passed on.
+      - With V(wrangler), the Worker is uploaded again if the output has changed.
     type: str
-    choices: [esbuild]
+    choices: [esbuild, wrangler]
   define:
     description:
       - Compile-time constants. Each identifier in the code of O(entrypoint) is replaced with the given value, encoded

@@ -43,10 +43,10 @@ class ProgramError(Exception):
 class Project:
     """A folder that contains a Worker project, and the programs that deploy it."""
 
-    def __init__(self, folder: Path, edge: Edge, token: str = TOKEN) -> None:
+    def __init__(self, folder: Path, edge: Edge, token: str = TOKEN, packages: Path = INSTALLED) -> None:
         self.folder, self.edge = folder, edge
         folder.mkdir(parents=True)
-        (folder / "node_modules").symlink_to(INSTALLED)
+        (folder / "node_modules").symlink_to(packages)
         home = folder.parent / "home"
         self.environment = {
             **QUIET,

@@ -31,6 +31,7 @@ BASES = (
         "plugins/module_utils/_engine",
         "plugins/module_utils/_resources",
         "plugins/module_utils/_resources/script",
+        "plugins/module_utils/_worker",
         "roles/local_edge/files",
     ),
     *("roles/local_edge/files/local_edge", "roles/local_edge/files/local_edge/api", "changelogs"),

@@ -33,7 +33,6 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worke
     read_modules,
     upload_request,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.nodejs import Compatibility
 
 if t.TYPE_CHECKING:
     from harness import Runner
@@ -130,27 +129,6 @@ def test_source_digest_is_stable_across_releases(
         "esbuild_path": fake_esbuild(entrypoint.parent, "1"),
     }
     assert source.load(source_options).source_digest == source_digest
-
-
-@pytest.mark.parametrize(
-    ("date", "flags", "has_nodejs", "has_polyfills"),
-    [
-        ("2026-11-01", [], True, True),
-        ("2026-11-01", ["no_nodejs_compat"], False, False),
-        ("2026-11-01", ["no_nodejs_compat_v2"], True, False),
-        ("2026-08-03", [], False, False),
-        ("2024-09-23", ["nodejs_compat"], True, True),
-        ("2024-09-22", ["nodejs_compat"], True, False),
-        ("2024-09-22", ["nodejs_compat_v2"], True, True),
-        ("2024-09-23", ["nodejs_compat", "no_nodejs_compat_v2"], True, False),
-        (None, ["nodejs_als"], False, False),
-    ],
-)
-def test_compatibility_decides_on_nodejs(
-    date: str | None, flags: list[str], has_nodejs: bool, has_polyfills: bool
-) -> None:
-    compatibility = Compatibility.from_options({"compatibility_date": date, "compatibility_flags": flags})
-    assert (compatibility.has_nodejs, compatibility.has_polyfills) == (has_nodejs, has_polyfills)
 
 
 def test_bundle_without_esbuild_fails(entrypoint: pathlib.Path) -> None:

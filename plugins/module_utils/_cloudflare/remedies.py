@@ -222,6 +222,16 @@ REMEDIES_BY_MESSAGE: tuple[tuple[str, re.Pattern[str], Remedy], ...] = (
         re.compile("assets binding without assets"),
         Remedy("Declare assets, or remove the binding.", "github.com/alchemy-run/alchemy: issue 914"),
     ),
+    (
+        "script",
+        re.compile(r'No such module "(node:[^"]+)"'),
+        Remedy(
+            "The runtime does not have {0} at this compatibility_date with these compatibility_flags. An entrypoint is"
+            " bundled with a polyfill of it if wrangler is installed in the project (npm install --save-dev wrangler)"
+            " and node is on PATH, or with bundler: wrangler.",
+            f"{DOCS}/workers/runtime-apis/nodejs",
+        ),
+    ),
 )
 
 

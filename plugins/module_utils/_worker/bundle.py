@@ -18,7 +18,7 @@ from .nodejs import Compatibility
 Files = dict[str, bytes]  # content by module name
 
 BUNDLER_OPTIONS: dict[str, t.Mapping[str, t.Any]] = {
-    "bundler": {"type": "str", "choices": ["esbuild"]},
+    "bundler": {"type": "str", "choices": ["esbuild", "wrangler"]},
     "define": {"type": "dict"},
     "alias": {"type": "dict"},
     "loader": {"type": "dict"},
@@ -27,7 +27,6 @@ BUNDLER_OPTIONS: dict[str, t.Mapping[str, t.Any]] = {
     "keep_names": {"type": "bool"},
     "source_map": {"type": "bool"},
 }
-TIMEOUT = 120  # seconds
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,24 @@ class Entrypoint:
     def folder(self) -> str:
         """The folder of the file, without links, since esbuild resolves them too."""
         return os.path.realpath(os.path.dirname(self.path))
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The option C(alias), with paths relative to C(folder). Raise CloudflareError if a file does not exist."""
+        return {
+            name: self._relative(name, str(target)) if str(target).startswith(("./", "../", "/")) else str(target)
+            for name, target in (self.options.get("alias") or {}).items()
+        }
+
+    def _relative(self, name: str, target: str) -> str:
+        path = os.path.normpath(os.path.join(self.folder, target))
+        if not os.path.exists(path):
+            raise CloudflareError(
+                f"alias: the file {path} for {name} does not exist. "
+                "Correct the path, which starts from the folder of the entrypoint."
+            )
+        relative = os.path.relpath(path, self.folder)
+        return relative if relative.startswith("..") else f"./{relative}"
 
 
 @dataclass(frozen=True)
@@ -78,9 +95,17 @@ def nearest_program(entrypoint: str, name: str) -> str | None:
 
 
 def run(
-    command: t.Sequence[str], folder: str, remedy: str, stdin: str = "", environment: t.Mapping[str, str] | None = None
+    command: t.Sequence[str],
+    folder: str,
+    remedy: str,
+    timeout: int,
+    stdin: str = "",
+    environment: t.Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program in a folder and return its output. Raise CloudflareError if it cannot be run, or not in time."""
+    """Run a program in a folder and return its output.
+
+    Raise CloudflareError if it cannot be run, or does not finish in C(timeout) seconds.
+    """
     try:
         # Not AnsibleModule.run_command, since this also runs in the action plugin.
         return subprocess.run(  # pylint: disable=ansible-bad-function
@@ -91,13 +116,13 @@ def run(
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=TIMEOUT,
+            timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         name = os.path.basename(command[0])
         raise CloudflareError(
-            f"entrypoint: {name} did not finish in {TIMEOUT} s in {folder}. Run it by hand to find the cause."
+            f"entrypoint: {name} did not finish in {timeout} s in {folder}. Run it by hand to find the cause."
         ) from error
     except OSError as error:
         raise CloudflareError(f"entrypoint: {command[0]} cannot be run: {error}. {remedy}") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from . import esbuild
+from . import esbuild, wrangler
 from .bundle import Bundle, Entrypoint
 from .nodejs import Compatibility
 
@@ -22,7 +22,10 @@ class Bundler:
     relevant: t.Callable[[Compatibility], Compatibility]
 
 
-BUNDLERS = {"esbuild": Bundler(esbuild.build, lambda compatibility: compatibility.for_nodejs)}
+BUNDLERS = {
+    "esbuild": Bundler(esbuild.build, lambda compatibility: compatibility.for_nodejs),
+    "wrangler": Bundler(wrangler.build, lambda compatibility: compatibility),
+}
 
 
 def bundle(entrypoint: Entrypoint) -> Bundle:

@@ -20,6 +20,7 @@ from . import esbuild_output, nodejs
 from .bundle import Bundle, Entrypoint, nearest_program, run
 
 SCRIPT = os.path.join(os.path.dirname(__file__), "esbuild.mjs")
+TIMEOUT = 120  # seconds
 PACKAGE_MISSING = 3  # exit status of the script
 COPIED_EXTENSIONS = (".wasm", ".txt", ".html", ".sql", ".bin")  # copied unchanged, as separate modules
 OPTIONS: dict[str, t.Any] = {  # of esbuild's API
@@ -56,7 +57,8 @@ def build(entrypoint: Entrypoint) -> Bundle:
     The inputs include neither the version of esbuild nor the fixed OPTIONS nor polyfills of Node.js, so an upgrade
     alone uploads nothing again. Raise CloudflareError with the output of esbuild if it fails.
     """
-    entrypoint = _with_relative_aliases(entrypoint)
+    if aliases := entrypoint.aliases:
+        entrypoint = dataclasses.replace(entrypoint, options={**entrypoint.options, "alias": aliases})
     folder, options = entrypoint.folder, esbuild_options(entrypoint)
     with tempfile.TemporaryDirectory(prefix="tenantry-") as temporary:
         scratch = os.path.realpath(temporary)  # esbuild resolves links too
@@ -134,7 +136,7 @@ def _run_program(entrypoint: Entrypoint, options: t.Mapping[str, t.Any], meta: s
         aliases = {**prefixed, **aliases}
     arguments = command_line({**options, "alias": aliases, "metafile": meta})
     esbuild = find_esbuild(entrypoint.path, entrypoint.options.get("esbuild_path"))
-    return run([esbuild, os.path.basename(entrypoint.path), *arguments], entrypoint.folder, INSTALL_HINT)
+    return run([esbuild, os.path.basename(entrypoint.path), *arguments], entrypoint.folder, INSTALL_HINT, TIMEOUT)
 
 
 def _run_script(
@@ -159,23 +161,5 @@ def _run_script(
             "entryPoints": [os.path.basename(entrypoint.path)],
         },
     }
-    completed = run([node, SCRIPT], folder, INSTALL_HINT, json.dumps(request))
+    completed = run([node, SCRIPT], folder, INSTALL_HINT, TIMEOUT, json.dumps(request))
     return None if completed.returncode == PACKAGE_MISSING else completed
-
-
-def _with_relative_aliases(entrypoint: Entrypoint) -> Entrypoint:
-    """Make the paths of files in C(alias) relative to the entrypoint's folder, and check that the files exist."""
-    aliases = {}
-    for name, target in (entrypoint.options.get("alias") or {}).items():
-        if not str(target).startswith(("./", "../", "/")):
-            aliases[name] = str(target)
-            continue
-        path = os.path.normpath(os.path.join(entrypoint.folder, target))
-        if not os.path.exists(path):
-            raise CloudflareError(
-                f"alias: the file {path} for {name} does not exist. "
-                "Correct the path, which starts from the folder of the entrypoint."
-            )
-        relative = os.path.relpath(path, entrypoint.folder)
-        aliases[name] = relative if relative.startswith("..") else f"./{relative}"
-    return dataclasses.replace(entrypoint, options={**entrypoint.options, "alias": aliases}) if aliases else entrypoint

@@ -16,7 +16,7 @@ import ansible_runner
 import yaml
 from edge_process import TOKEN, Edge
 
-REPOSITORY = pathlib.Path(__file__).parents[3]
+REPOSITORY = pathlib.Path(__file__).parents[2]
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
 COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 COMPLETED_EVENTS = (
