@@ -242,7 +242,7 @@ def test_source_folder_contains_its_modules(tmp_path: pathlib.Path) -> None:
     left_out = sorted([*ignored, ".git/", "node_modules/", "lib/node_modules/", "linked/"])
     assert loaded.left_out == tuple(f"{tmp_path}/{name}" for name in left_out)
     assert [(one.name, one.type) for one in loaded.maps] == [("index.js.map", "application/source-map")]
-    sent = [(name, part[2]) for name, part in upload_request(loaded, {}, [], [])["files"]]
+    sent = [(name, part[2]) for name, part in upload_request(loaded, {}, [], [], {})["files"]]
     assert sent == [
         ("metadata", "application/json"),
         *sorted(types.items()),
