@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from urllib.parse import urlsplit
 
 from edge_process import Edge
 
@@ -19,11 +21,13 @@ ECHOING = """export default { fetch() {
 
 
 class WebSocket:
-    """A WebSocket connection to a host of the edge."""
+    """A WebSocket connection to a host of the edge, with TLS if a context is given."""
 
-    def __init__(self, edge: Edge, host: str, path: str = "/") -> None:
-        address, port = edge.http.removeprefix("http://").split(":")
-        self.socket = socket.create_connection((address, int(port)), timeout=10)
+    def __init__(self, edge: Edge, host: str, path: str = "/", tls: ssl.SSLContext | None = None) -> None:
+        url = urlsplit(edge.ready["https"] if tls else edge.http)
+        self.socket = socket.create_connection((url.hostname, url.port), timeout=10)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()

@@ -312,18 +312,12 @@ class Client:
     def zone_id(self, name: str) -> str | None:
         """Return the id of the zone with exactly this name, or None if the credentials have access to none."""
         name = to_ascii(name.rstrip("."))
-        if name not in self._zones:
-            zone = next((zone for zone in self._zones_named(name) if to_ascii(zone["name"]) == name), None)
-            if not zone:
-                return None
-            self._zones[name] = zone
-        return str(self._zones[name]["id"])
-
-    def _zones_named(self, name: str) -> t.Iterator[dict[str, t.Any]]:
-        """Yield the zones with this name. The API finds international names in Unicode."""
         account_filter = {"account.id": self._account_id} if self._account_id else {}
-        for spelling in dict.fromkeys((to_unicode(name), name)):
-            yield from self.list_all("/zones", name=spelling, per_page=50, **account_filter)
+        for spelling in dict.fromkeys((to_unicode(name), name)):  # the API finds international names in Unicode
+            if name not in self._zones:
+                zones = self.list_all("/zones", name=spelling, per_page=50, **account_filter)
+                self._zones.update((name, zone) for zone in zones if to_ascii(zone["name"]) == name)
+        return str(self._zones[name]["id"]) if name in self._zones else None
 
     def zone_id_for_host(self, host: str) -> str | None:
         """Return the id of the most specific zone of a host name, or None if the credentials have access to none."""

@@ -17,13 +17,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from local_edge import __version__, logs, sockets, supervisor
+from local_edge import __version__, logs, sockets
 from local_edge.probe import command as probe
-from local_edge.runtime.binary import WorkerdUnavailable
 from local_edge.serve_options import API, CommandError, add_serve_options, settings_from_args
+from local_edge.settings import Settings
+
+if TYPE_CHECKING:
+    from local_edge.runtime.config import KeyPair
 
 STOP_TIMEOUT = 15
 
@@ -65,13 +69,51 @@ def bind_socket(option: str, address: str) -> socket.socket:
         ) from None
 
 
+def certificate_maker(arguments: argparse.Namespace) -> Callable[[Settings], KeyPair | None]:
+    """Return a function that makes the certificate of the TLS port, or that returns None without such a port.
+
+    Raise CommandError, before anything is written, if TLS cannot be set up.
+    """
+    if not arguments.https:
+        if arguments.tls_host:
+            raise CommandError("--tls-host: without --https there is no certificate. Add --https HOST:PORT.")
+        return lambda settings: None
+    from local_edge.runtime import certificates
+
+    try:
+        hosts = [certificates.check_host(name) for name in arguments.tls_host]
+    except ValueError:
+        raise CommandError(
+            f"--tls-host: {' '.join(arguments.tls_host)}: use host names such as shop.example.com or *.example.com."
+        ) from None
+
+    def issue(settings: Settings) -> KeyPair:
+        try:
+            return certificates.issue(
+                Path(str(settings.data)) / "tls", [*certificates.default_hosts(settings.zones), *hosts]
+            )
+        except certificates.CertificateError as error:
+            raise CommandError(str(error)) from None
+
+    return issue
+
+
 def serve(arguments: argparse.Namespace) -> int:
     """Run the `serve` command: supervise the control plane and the edge."""
-    api, http = bind_socket("--api", arguments.api), bind_socket("--http", arguments.http)
+    # These imports are slow, and the other commands work without their dependencies.
+    from local_edge import supervisor
+    from local_edge.runtime.binary import WorkerdUnavailable
+
+    make_certificate = certificate_maker(arguments)
+    public = supervisor.Listeners(
+        bind_socket("--api", arguments.api),
+        bind_socket("--http", arguments.http),
+        bind_socket("--https", arguments.https) if arguments.https else None,
+    )
     settings = settings_from_args(arguments)
     lock(Path(str(settings.data)))
     try:
-        asyncio.run(supervisor.serve(settings, arguments.serve_arguments, api, http))
+        asyncio.run(supervisor.serve(settings, arguments.serve_arguments, public, make_certificate(settings)))
     except WorkerdUnavailable as error:
         raise CommandError(str(error)) from None
     return 0
@@ -79,8 +121,8 @@ def serve(arguments: argparse.Namespace) -> int:
 
 def control(arguments: argparse.Namespace) -> int:
     """Run the `control` command: the control plane, as a child of `serve`."""
-    # These imports are slow, and the other commands work without their dependencies.
     from local_edge import control_process
+    from local_edge.runtime.binary import WorkerdUnavailable
     from local_edge.store import IncompatibleStoreError
 
     try:
@@ -181,6 +223,11 @@ def main(arguments: list[str] | None = None) -> int:
         ](parsed)
     except (CommandError, ValueError) as error:
         print(f"local_edge: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(
+            f"local_edge: the Python package {error.name} is missing. Install the packages of requirements.txt.",
+            file=sys.stderr,
+        )
     except sqlite3.Error as error:
         print(
             f"local_edge: --data: the database in {parsed.data} cannot be used ({error}). Choose another folder.",

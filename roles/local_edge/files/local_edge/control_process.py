@@ -90,8 +90,9 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     api, control = (socket.socket(fileno=inherited[name]) for name in ("api_fd", "control_fd"))
     store = Store(str(Path(str(settings.data)) / "edge.db"))
     runtime = Workerd(settings, Folder(Path(inherited["folder"])))
-    addresses = {name: inherited[name] for name in ("api", "http")}
-    state = EdgeState(settings, store, RateLimiter(settings.quota), runtime, addresses=addresses, pid=os.getppid())
+    state = EdgeState(
+        settings, store, RateLimiter(settings.quota), runtime, addresses=inherited["addresses"], pid=os.getppid()
+    )
     inner = server(EdgeBackend(settings, store, runtime.newest, runtime.requested))
     outer = server(create_app(state))
     running = [asyncio.create_task(inner.serve(sockets=[control]))]

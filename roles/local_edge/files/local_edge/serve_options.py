@@ -39,6 +39,14 @@ def add_server_options(add: Callable[..., Any]) -> None:
         metavar="HOST:PORT",
         help=f"address of the Workers (default {HTTP}; port 0: any free port)",
     )
+    add("--https", metavar="HOST:PORT", help="address of the Workers with TLS (default: none; port 0: any free port)")
+    add(
+        "--tls-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="further host name in the certificate of --https, such as *.shop.example.com; repeatable",
+    )
     add("--data", required=True, metavar="DIR", help="folder of all data, such as database and token")
     add(
         "--sweep-seconds",

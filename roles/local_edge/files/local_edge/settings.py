@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import idna
-
 #: Path prefix of the API.
 PREFIX = "/client/v4"
 #: Default account: "local edge", as far as hexadecimal can spell it.
@@ -42,7 +40,11 @@ class Account:
 
 def encoded(host: str) -> str:
     """Return a host name in Punycode. Raise ValueError if that is not possible."""
-    return host if host.isascii() else idna.encode(host, uts46=True).decode()
+    if host.isascii():
+        return host
+    import idna  # `stop` works without the packages of the edge
+
+    return idna.encode(host, uts46=True).decode()
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,11 @@ class Zone:
     @property
     def display_name(self) -> str:
         """The name as the API shows it: in Unicode."""
-        return idna.decode(self.name) if "xn--" in self.name else self.name
+        if "xn--" not in self.name:
+            return self.name
+        import idna
+
+        return idna.decode(self.name)
 
 
 def behavior(doc: str, default: str, *others: str) -> Any:

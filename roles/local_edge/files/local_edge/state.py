@@ -27,7 +27,7 @@ class EdgeState:
     request_log: RequestLog = field(default_factory=RequestLog)
     faults: FaultQueue = field(default_factory=FaultQueue)
     logs: Logs = field(default_factory=Logs)
-    #: The public addresses, `api` and `http`.
+    #: The public addresses: `api`, `http` and, with a TLS port, `https`.
     addresses: Mapping[str, str] = field(default_factory=dict)
     #: The process that the `stop` command terminates.
     pid: int = field(default_factory=os.getpid)

@@ -52,39 +52,60 @@ def ready_line(settings: Settings, addresses: dict[str, str]) -> str:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Listeners:
+    """The public sockets. Without `https`, there is no TLS port."""
+
+    api: socket.socket
+    http: socket.socket
+    https: socket.socket | None = None
+
+    @property
+    def visitors(self) -> dict[str, socket.socket]:
+        """The sockets of the edge, by their names in its configuration."""
+        return {"http": self.http, **({"https": self.https} if self.https else {})}
+
+    def addresses(self) -> dict[str, str]:
+        return {
+            "api": sockets.url(self.api) + PREFIX,
+            **{scheme: sockets.url(listener, scheme) for scheme, listener in self.visitors.items()},
+        }
+
+
 class Supervisor:
     """The two child processes, their sockets and their output."""
 
-    def __init__(self, settings: Settings, arguments: Sequence[str], api: socket.socket, http: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, arguments: Sequence[str], public: Listeners, tls: config.KeyPair | None
+    ) -> None:
         data = str(settings.data)
         program = binary.find_binary(settings.workerd)
         binary.newest_date(program)
-        self.addresses = {"api": sockets.url(api) + PREFIX, "http": sockets.url(http)}
+        self.addresses = public.addresses()
         self.folder, secret = Folder.made(data), secrets.token_hex(8)
         objects = Path(data) / "objects"
         objects.mkdir(mode=0o700, exist_ok=True)
         config.write(
             config.RuntimeConfig(
-                self.folder, self.addresses["api"], settings.egress, settings.max_isolates, objects, secret
+                self.folder, self.addresses["api"], settings.egress, settings.max_isolates, objects, secret, tls
             )
         )
         self.listeners = [sockets.listen_unix(self.folder.control), sockets.listen_unix(self.folder.admin)]
         control, admin = self.listeners
         self.program, self.reader, self.ready = program, LogReader(secret), asyncio.Event()
-        inherited = json.dumps(
-            {"folder": str(self.folder.path), "api_fd": api.fileno(), "control_fd": control.fileno(), **self.addresses}
-        )
+        inherited = {"folder": str(self.folder.path), "addresses": self.addresses}
+        fds = {"api_fd": public.api.fileno(), "control_fd": control.fileno()}
         self.control = SupervisedProcess(
             "control",
-            [sys.executable, "-m", "local_edge", "control", "--inherit", inherited, *arguments],
-            [api.fileno(), control.fileno()],
+            [sys.executable, "-m", "local_edge", "control", "--inherit", json.dumps({**inherited, **fds}), *arguments],
+            list(fds.values()),
             self.on_control_output,
         )
         self.edge = binary.workerd_process(
             "edge",
             program,
             self.folder.config("edge"),
-            {"http": http, "admin": admin},
+            {**public.visitors, "admin": admin},
             self.on_workerd_output,
             self.folder.admin,
             settings.max_memory_mb << 20,
@@ -125,10 +146,12 @@ class Supervisor:
         self.folder.remove()
 
 
-async def serve(settings: Settings, arguments: Sequence[str], api: socket.socket, http: socket.socket) -> None:
+async def serve(
+    settings: Settings, arguments: Sequence[str], public: Listeners, tls: config.KeyPair | None = None
+) -> None:
     """Run until SIGTERM or SIGINT. `arguments` is the command line of the settings, for the control plane."""
     stopped = asyncio.create_task(wait_for_signal())
-    supervisor = Supervisor(settings, arguments, api, http)
+    supervisor = Supervisor(settings, arguments, public, tls)
     try:
         await supervisor.start()
         print(ready_line(settings, supervisor.addresses), flush=True)

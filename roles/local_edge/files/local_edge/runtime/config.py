@@ -43,7 +43,7 @@ const main :Workerd.Worker = (
 );
 """
 #: Headers added to each visitor's request, as on Cloudflare. Each one costs time at every hop, so the list is short.
-INJECTED_HEADERS = '(name = "CF-Connecting-IP", value = "127.0.0.1"), (name = "X-Forwarded-Proto", value = "http")'
+INJECTED_HEADERS = '(name = "CF-Connecting-IP", value = "127.0.0.1"), (name = "X-Forwarded-Proto", value = "{scheme}")'
 #: The fetcher of the edge's own D1 binding. Only the class of that binding is used, so it leads nowhere.
 D1_FETCHER = '(name = "fetcher", service = (name = "main", entrypoint = "NoEgress"))'
 #: A queue that discards its messages: the runtime serializes messages to the V8 format only when it sends them.
@@ -62,6 +62,14 @@ CACHE = """
 
 
 @dataclass(frozen=True)
+class KeyPair:
+    """A certificate and its private key, both in PEM."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True)
 class RuntimeConfig:
     """The settings that differ between runs."""
 
@@ -73,6 +81,8 @@ class RuntimeConfig:
     objects: Path
     #: A secret in the head of each log entry, so that Workers cannot forge entries.
     log: str
+    #: The certificate of the TLS port, None without one.
+    tls: KeyPair | None = None
 
 
 def quoted(text: str) -> str:
@@ -106,6 +116,20 @@ def shim_modules() -> str:
     return f'(name = "SHIMS", json = {quoted(json.dumps(texts))})'
 
 
+def visitor_sockets(tls: KeyPair | None) -> list[str]:
+    """Return the sockets for visitors: HTTP and, if there is a certificate, HTTPS."""
+
+    def options(scheme: str) -> str:
+        return f"injectRequestHeaders = [{INJECTED_HEADERS.format(scheme=scheme)}]"
+
+    plain = f'(name = "http", http = ({options("http")}), service = "main")'
+    if not tls:
+        return [plain]
+    pair = f"privateKey = {quoted(tls.key)}, certificateChain = {quoted(tls.certificate)}"
+    encrypted = f"https = (options = ({options('https')}), tlsOptions = (keypair = ({pair})))"
+    return [plain, f'(name = "https", {encrypted}, service = "main")']
+
+
 def edge(run: RuntimeConfig) -> str:
     """Return the configuration of the edge.
 
@@ -119,7 +143,7 @@ def edge(run: RuntimeConfig) -> str:
         f'(name = "objects", disk = (path = {quoted(str(run.objects))}, writable = true))',
     ]
     sockets = [
-        f'(name = "http", http = (injectRequestHeaders = [{INJECTED_HEADERS}]), service = "main")',
+        *visitor_sockets(run.tls),
         '(name = "admin", http = (), service = (name = "main", entrypoint = "Admin"))',
     ]
     bindings = [
