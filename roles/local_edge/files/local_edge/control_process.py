@@ -33,6 +33,10 @@ from local_edge.settings import Settings
 from local_edge.state import EdgeState
 from local_edge.store import Store
 
+# Seconds after which an idle connection is closed, as by Cloudflare. A client that waits as long and then sends may get
+# an error, so a short time would break clients that pause between requests.
+KEEP_ALIVE = 400
+
 
 class Server(uvicorn.Server):
     """uvicorn without its signal handlers, since this process runs two servers and stops child processes itself."""
@@ -50,6 +54,7 @@ def server(application: Any) -> Server:
             log_level="warning",
             access_log=False,
             loop="asyncio",
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=5,
         )
     )
