@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from edge_process import Edge
 from foreign_clients import BIN, ROOT, Project
 from plays import AnsibleProject
 
 FRAMEWORKS = Path(os.environ.get("FRAMEWORKS", ROOT / ".cache" / "frameworks")) / "node_modules"
 PROJECTS = Path(__file__).parent / "projects"
-HOST = "built.example.com"
+WRANGLER = "node_modules/wrangler/bin/wrangler.js"
 NODEJS = {"compatibility_flags": ["nodejs_compat"]}
 NODEJS_DATES = ("2024-09-23", "2025-10-08", "2026-11-01")
 HONO_RESPONSE = {
@@ -57,11 +59,12 @@ def project_folder(ansible: AnsibleProject, name: str, packages: Path = FRAMEWOR
     return folder
 
 
-def build(edge: Edge, folder: Path, program: str) -> None:
-    """Run the build of a project."""
+def run(edge: Edge, folder: Path, *command: str) -> None:
+    """Run a JavaScript program in a project."""
     runner = Project(folder.parent / "unused", edge, packages=FRAMEWORKS)
     runner.folder = folder
-    runner.run(program, "build", ASTRO_TELEMETRY_DISABLED="1")
+    runner.run(*command, ASTRO_TELEMETRY_DISABLED="1")
+    shutil.rmtree(folder.parent / "unused")
 
 
 def deploy(ansible: AnsibleProject, *workers: dict[str, Any]) -> None:
@@ -80,28 +83,58 @@ def deploy(ansible: AnsibleProject, *workers: dict[str, Any]) -> None:
         ansible.edge.route(f"{options['name']}.example.com/*", options["name"])
 
 
-def test_hono_entrypoint_has_nodejs_at_each_date(ansible: AnsibleProject, edge: Edge) -> None:
-    project_folder(ansible, "hono")
-    names = {f"{bundler}-{date}": (bundler, date) for bundler in ("esbuild", "wrangler") for date in NODEJS_DATES}
-    common = {"entrypoint": "hono/src/index.ts", **NODEJS}
-    workers = [
-        {"name": name, "bundler": bundler, "compatibility_date": date, **common}
-        for name, (bundler, date) in names.items()
-    ]
+def imports(edge: Edge, name: str) -> set[str]:
+    """Return the modules of Node.js that the code of a Worker imports from the runtime."""
+    content = edge.session.get(f"{edge.account}/workers/scripts/{name}/content/v2").text
+    return set(re.findall(r'^(?:import|export) .*"(?:node:)?([^"]+)";$', content, re.MULTILINE))
+
+
+def test_hono_has_nodejs_at_each_date(ansible: AnsibleProject, edge: Edge) -> None:
+    """By entrypoint and by path to the output of wrangler, which import the same modules."""
+    folder, workers = project_folder(ansible, "hono"), []
+    for date in NODEJS_DATES:
+        arguments = ("--name", "x", "--compatibility-date", date, "--compatibility-flags", "nodejs_compat")
+        run(edge, folder, WRANGLER, "deploy", "src/index.ts", "--dry-run", "--outdir", f"dist/{date}", *arguments)
+        common = {"compatibility_date": date, **NODEJS}
+        workers.append({"name": f"entrypoint-{date}", "entrypoint": "hono/src/index.ts", **common})
+        workers.append({"name": f"path-{date}", "path": f"hono/dist/{date}", **common})
     deploy(ansible, *workers)
-    for name, (_bundler, date) in names.items():
-        response = edge.get(f"{name}.example.com").json()
-        assert {key: response[key] for key in HONO_RESPONSE} == HONO_RESPONSE
+    for date in NODEJS_DATES:
         native = "[object process]" if date > "2026" else "[object Object]"
-        assert response["process"] == ["string", native, "production"]
+        for code in ("entrypoint", "path"):
+            assert edge.get(f"{code}-{date}.example.com").json() == {
+                **HONO_RESPONSE,
+                "process": ["string", native, "production"],
+            }
+        assert imports(edge, f"entrypoint-{date}") == imports(edge, f"path-{date}") != set()
 
 
-def test_hono_without_preset_names_both_remedies(ansible: AnsibleProject, tmp_path: Path) -> None:
-    packages = tmp_path / "node_modules"
+def packages_without_preset(folder: Path) -> Path:
+    packages = folder / "node_modules"
     packages.mkdir()
     for name in ("hono", "esbuild", "@esbuild", ".bin"):
         (packages / name).symlink_to(FRAMEWORKS / name)
-    project_folder(ansible, "hono", packages)
+    return packages
+
+
+def test_preset_changes_only_the_digest_of_the_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a Worker that was bundled without polyfills is not uploaded again, except with rebundle."""
+    monkeypatch.setenv("PATH", f"{BIN}:/usr/bin:/bin")
+    folder = tmp_path / "hono"
+    shutil.copytree(PROJECTS / "hono", folder)
+    options = {"entrypoint": str(folder / "src/index.ts"), "compatibility_date": "2025-10-08", **NODEJS}
+    loaded = []
+    for packages in (packages_without_preset(tmp_path), FRAMEWORKS):
+        (folder / "node_modules").unlink(missing_ok=True)
+        (folder / "node_modules").symlink_to(packages)
+        source._read.cache_clear()
+        loaded.append(source.load(options))
+    assert loaded[0].source_digest == loaded[1].source_digest
+    assert loaded[0].bundle_digest != loaded[1].bundle_digest
+
+
+def test_hono_without_preset_names_both_remedies(ansible: AnsibleProject, tmp_path: Path) -> None:
+    project_folder(ansible, "hono", packages_without_preset(tmp_path))
     task = {"tenantry.cloudflare_workers.worker": {"name": "built", "entrypoint": "hono/src/index.ts", **NODEJS}}
     task["tenantry.cloudflare_workers.worker"]["compatibility_date"] = "2025-10-08"
     message = ansible.play([task]).tasks[-1][1]["msg"]
@@ -111,17 +144,7 @@ def test_hono_without_preset_names_both_remedies(ansible: AnsibleProject, tmp_pa
     assert ansible.play([task]).ok().changed == 1
 
 
-def test_hono_path_of_wrangler_output_is_uploaded(ansible: AnsibleProject, edge: Edge) -> None:
-    folder = project_folder(ansible, "hono")
-    runner = Project(folder.parent / "unused", edge, packages=FRAMEWORKS)
-    runner.folder = folder
-    arguments = ("--name", "built", "--compatibility-date", "2025-10-08", "--compatibility-flags", "nodejs_compat")
-    runner.wrangler("deploy", "src/index.ts", "--dry-run", "--outdir", "dist", *arguments)
-    deploy(ansible, {"name": "built", "path": "hono/dist", **NODEJS})
-    assert edge.get(HOST).json()["hash"] == "ca978112"
-
-
-def test_wrangler_bundler_runs_without_credentials(ansible: AnsibleProject) -> None:
+def test_wrangler_bundler_runs_without_credentials(ansible: AnsibleProject, edge: Edge) -> None:
     """Its build command sees the variables that wrangler has. The module has the date and flags of the task."""
     folder = project_folder(ansible, "hono")
     command = "node -e 'require(`fs`).writeFileSync(`seen.json`, JSON.stringify(process.env))'"
@@ -129,15 +152,16 @@ def test_wrangler_bundler_runs_without_credentials(ansible: AnsibleProject) -> N
     (folder / "wrangler.json").write_text(json.dumps(settings))
     options = {"bundler": "wrangler", "define": {"A": {"b": 1}}, "source_map": True}
     deploy(ansible, {"name": "built", "entrypoint": "hono/src/index.ts", **options, **NODEJS})
+    assert edge.get("built.example.com").json()["hash"] == "ca978112"
     seen = json.loads((folder / "seen.json").read_text())
     assert not [name for name in seen if name.startswith(("CLOUDFLARE", "CF_", "ANSIBLE"))]
     assert seen["CI"] == "1" and seen["WRANGLER_SEND_METRICS"] == "false"
-    content = ansible.edge.session.get(f"{ansible.edge.account}/workers/scripts/built/content/v2").content
+    content = edge.session.get(f"{edge.account}/workers/scripts/built/content/v2").content
     assert str(ansible.folder).encode() not in content and b"tenantry-" not in content
 
 
 def test_vite_app_is_deployed_by_path_and_entrypoint(ansible: AnsibleProject, edge: Edge) -> None:
-    build(edge, project_folder(ansible, "vite"), "node_modules/vite/bin/vite.js")
+    run(edge, project_folder(ansible, "vite"), "node_modules/vite/bin/vite.js", "build")
     assets = {
         "directory": "vite/dist/client",
         "not_found_handling": "single-page-application",
@@ -151,7 +175,7 @@ def test_vite_app_is_deployed_by_path_and_entrypoint(ansible: AnsibleProject, ed
 
 
 def test_astro_app_is_rendered_by_path_and_entrypoint(ansible: AnsibleProject, edge: Edge) -> None:
-    build(edge, project_folder(ansible, "astro"), "node_modules/astro/bin/astro.mjs")
+    run(edge, project_folder(ansible, "astro"), "node_modules/astro/bin/astro.mjs", "build")
     edge.call("POST", "/storage/kv/namespaces", json={"title": "sessions"})
     common = {
         **NODEJS,

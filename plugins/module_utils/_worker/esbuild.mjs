@@ -214,7 +214,7 @@ async function main() {
     writeFileSync(request.metafile, JSON.stringify(withoutPolyfills(metafile, packages, options.absWorkingDir)));
     return 0;
   } catch (error) {
-    if (!error.errors) throw error; // else esbuild has printed them
+    if (!error.errors) console.error(error.message); // else esbuild has printed them
     return 1;
   }
 }

@@ -102,8 +102,8 @@ def esbuild_options(entrypoint: Entrypoint) -> dict[str, t.Any]:
     merged["loader"] = {**OPTIONS["loader"], **(given.get("loader") or {})}
     if given.get("conditions"):
         merged["conditions"] = given["conditions"]
-    if given.get("alias"):
-        merged["alias"] = given["alias"]
+    if alias := given.get("alias"):  # an alias of node:fs is one of fs too
+        merged["alias"] = {**{name.removeprefix("node:"): target for name, target in alias.items()}, **alias}
     switches = {
         "minify": given.get("minify"),
         "keepNames": given.get("keep_names"),
@@ -130,10 +130,8 @@ def command_line(options: t.Mapping[str, t.Any]) -> list[str]:
 
 def _run_program(entrypoint: Entrypoint, options: t.Mapping[str, t.Any], meta: str) -> subprocess.CompletedProcess[str]:
     """Run the program esbuild, which takes no plugins: imports of Node.js modules are left to the runtime."""
-    aliases = dict(options.get("alias") or {})
-    if entrypoint.compatibility.has_nodejs:
-        prefixed = {name: aliases.get(f"node:{name}", f"node:{name}") for name in nodejs.MODULES}
-        aliases = {**prefixed, **aliases}
+    prefixed = {name: f"node:{name}" for name in nodejs.MODULES if entrypoint.compatibility.has_nodejs}
+    aliases = {**prefixed, **options.get("alias", {})}
     arguments = command_line({**options, "alias": aliases, "metafile": meta})
     esbuild = find_esbuild(entrypoint.path, entrypoint.options.get("esbuild_path"))
     return run([esbuild, os.path.basename(entrypoint.path), *arguments], entrypoint.folder, INSTALL_HINT, TIMEOUT)
