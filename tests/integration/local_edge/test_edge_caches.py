@@ -30,6 +30,10 @@ export default { async fetch(request) {
   } catch (error) { return Response.json(`${error.name}: ${error.message}`); }
 } };
 """
+DISABLED = (
+    "caches.default is disabled for namespaced scripts. Use `await caches.open(NAME)`, which is private, or set "
+    "`trusted_workers` of the namespace and upload the Worker again."
+)
 HOUR = {"cache-control": "max-age=3600"}
 
 
@@ -399,7 +403,7 @@ def test_cache_untrusted_worker_has_separate_caches(platform: Platform) -> None:
     for client in (of_a, of_b):
         message = client.put()
         assert message == client.match()
-        assert "caches.default is not available" in message
+        assert "caches.default is disabled for namespaced scripts" in message
         assert "caches.open(NAME)" in message
         assert "trusted_workers" in message
     of_a.put("of a", "named")
@@ -412,9 +416,33 @@ def test_cache_untrusted_worker_has_separate_caches(platform: Platform) -> None:
     assert of_a.text("named") is None
 
 
-def test_cache_untrusted_worker_default_cache_at_top_level_fails_with_reason(platform: Platform) -> None:
-    platform.deploy_tenant("a", "const cache = caches.default; export default { fetch: () => new Response('here') };")
-    assert "caches.default is not available" in platform.get("a").text
+TOP_LEVEL = "const cache = caches.default; export default { fetch: () => new Response('here') };"
+
+
+def test_cache_untrusted_worker_reads_default_cache_at_top_level(platform: Platform) -> None:
+    platform.deploy_tenant("a", TOP_LEVEL)
+    assert platform.get("a").text == "here"
+
+
+def test_cache_untrusted_worker_behavior_throw_fails_with_reason(platform: Platform) -> None:
+    platform.deploy_tenant("a", WORKER)
+    cache, behaviors = (
+        Caches(platform.edge, "a.example.com"),
+        platform.edge.api.replace("/client/v4", "/_edge/behaviors"),
+    )
+    assert cache.match() == f"Error: {DISABLED}"
+    platform.edge.session.post(behaviors, json={"untrusted_default_cache": "throw"})
+    try:
+        assert cache.match() == f"Error: {DISABLED}"
+        refused = platform.edge.upload("b", TOP_LEVEL, namespace=platform.namespace)
+        assert refused.status_code == 400
+        assert refused.json()["errors"][0]["code"] == 10021
+        assert "caches.default is disabled" in refused.json()["errors"][0]["message"]
+        platform.edge.deploy("of-account", TOP_LEVEL)
+    finally:
+        platform.edge.session.post(behaviors, json={"untrusted_default_cache": "reject"})
+    platform.deploy_tenant("b", TOP_LEVEL)
+    assert platform.get("b").text == "here"
 
 
 def trust(edge: Edge, namespace: str, trusted: bool = True) -> None:
@@ -436,14 +464,14 @@ def test_cache_trusted_namespace_applies_to_later_uploads(platform: Platform) ->
     for name in (None, "named"):
         new.put("of the namespace", name)
         assert third.text(name) == "of the namespace"
-    assert "caches.default is not available" in old.match()
+    assert "caches.default is disabled for namespaced scripts" in old.match()
     assert old.text("named") is None
     platform.deploy_tenant("old", WORKER)
     assert (old.text(), old.text("named")) == ("of the namespace", "of the namespace")
     trust(edge, platform.namespace, trusted=False)
     assert new.text() == "of the namespace"
     platform.deploy_tenant("new", WORKER)
-    assert "caches.default is not available" in new.match()
+    assert "caches.default is disabled for namespaced scripts" in new.match()
     assert new.text("named") is None
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from control_plane import Client
+from local_edge.errors import invalid
 from local_edge.model.bindings import Binding
 from local_edge.probe import command
 from local_edge.probe.api import Api
@@ -33,7 +34,10 @@ CHOICES = [
 class SlowRuntime:
     """A runtime that delays the validation of marked uploads, so that concurrent writes can conflict."""
 
-    async def validate(self, _source: Any, _config: Any, bindings: Sequence[Binding]) -> Exports:
+    async def validate(self, source: Any, config: Any, bindings: Sequence[Binding]) -> Exports:
+        reads_cache = any(b"caches.default" in module.body for module in source.modules)
+        if config["default_cache"] == "throw" and reads_cache:
+            raise invalid("caches.default is disabled for namespaced scripts.")
         await asyncio.sleep(0.02 if any(one.name.startswith("MARK_") for one in bindings) else 0)
         return Exports()
 

@@ -19,6 +19,7 @@ from local_edge import __version__, auth
 from local_edge.asgi import JsonResponse, read_body
 from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.inspection import Fault, FaultQueue, Logs, RequestLog
+from local_edge.invalidation import Invalidation
 from local_edge.model import scripts
 from local_edge.model.objects import AdminCall
 from local_edge.model.script_scope import ScriptScope
@@ -57,7 +58,7 @@ def routes(state: EdgeState) -> list[Route]:
         route("POST", "/_edge/faults", partial(add_fault, state.faults)),
         route("DELETE", "/_edge/faults", partial(clear_faults, state.faults)),
         route("GET", "/_edge/behaviors", partial(show_behaviors, behaviors)),
-        route("POST", "/_edge/behaviors", partial(set_behaviors, behaviors)),
+        route("POST", "/_edge/behaviors", partial(set_behaviors, state)),
         route("GET", "/_edge/logs", partial(show_logs, state.logs)),
         route("POST", "/_edge/scheduled", partial(trigger_scheduled, state.store, call_admin, default_account)),
         route("GET", "/_edge/analytics", partial(list_data_points, call_admin, default_account)),
@@ -101,9 +102,12 @@ async def show_behaviors(behaviors: Behaviors, _request: Request) -> Any:
     }
 
 
-async def set_behaviors(behaviors: Behaviors, request: Request) -> Any:
+async def set_behaviors(state: EdgeState, request: Request) -> Any:
+    """Set behaviors. Some of them concern running Workers, which the edge loads again."""
+    behaviors = state.settings.behaviors
     for name, value in (await json_object(request)).items():
         behaviors.set(name, str(value))
+    await state.runtime.invalidate([Invalidation.account(account.id) for account in state.settings.accounts])
     return await show_behaviors(behaviors, request)
 
 

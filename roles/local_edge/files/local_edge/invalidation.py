@@ -39,6 +39,11 @@ class Invalidation:
         return cls(Target.SCOPE, scope.key(""))
 
     @classmethod
+    def account(cls, ident: str) -> Invalidation:
+        """All Workers and assets of an account, in all scopes."""
+        return cls(Target.SCOPE, f"{ident}/")
+
+    @classmethod
     def kv_namespace(cls, ident: str) -> Invalidation:
         """All pairs of a KV namespace."""
         return cls(Target.KV_NAMESPACE, ident)

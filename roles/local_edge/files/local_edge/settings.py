@@ -170,6 +170,11 @@ class Behaviors:
     status_of_10018: str = behavior(
         "HTTP status for an upload that fails If-Match or If-None-Match", "412", "400", "ignored"
     )
+    untrusted_default_cache: str = behavior(
+        "Effect of `caches.default` in a namespace without `trusted_workers`: its methods reject, or reading it throws",
+        "reject",
+        "throw",
+    )
     code_of_429: str = behavior("Error code of a request above the rate limit", "971", "10429")
 
     def set(self, name: str, value: str) -> None:

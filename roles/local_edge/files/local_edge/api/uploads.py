@@ -24,6 +24,7 @@ from local_edge.model.script_scope import ScriptScope
 from local_edge.model.script_updates import ScriptUpdate
 from local_edge.model.scripts import Module, Script, Source
 from local_edge.runtime.base import Exports
+from local_edge.runtime.definition import default_cache
 from local_edge.strict_json import loads_strict
 
 #: Maximum size of all modules in bytes: uncompressed, and compressed for distribution.
@@ -270,6 +271,7 @@ def check_assets_binding(served: Mapping[str, Any] | None, after: Sequence[Bindi
 
 async def validate(request: ApiRequest, source: Source, config: Mapping[str, Any], bound: Sequence[Binding]) -> Exports:
     """Start the Worker in the validator and return its exports. A Worker without modules is not started."""
+    config = {**config, "default_cache": default_cache(request.behaviors, request.scope, config)}
     return await request.runtime.validate(source, config, bound) if source.modules else Exports([], has_default=False)
 
 

@@ -21,6 +21,8 @@ from local_edge.probe.sandbox import CODE, MODULE, Sandbox, bindings_of, flat, m
 SECRET = {"name": "SECRET", "type": "secret_text", "text": "throw-away"}
 TAG_LENGTHS = (64, 256, 1024)
 TAG_COUNTS = (8, 10)
+#: The code of an upload that does not start.
+STARTUP_FAILED = 10021
 ROUNDS, CONCURRENCY, MAX_LIST_REQUESTS = 3, 6, 3000
 
 
@@ -291,6 +293,14 @@ def upload_conditionally(box: Sandbox) -> Reply:
     etag = (box.require_result("GET", worker).get("script") or {}).get("etag", "")
     reply = box.upload(worker, headers={"If-Match": f'"{"0" * 64}"'})
     return box.upload(worker, headers={"If-None-Match": f'"{etag}"'}) if reply.ok and etag else reply
+
+
+def read_default_cache(box: Sandbox) -> Reply:
+    """Upload a Worker that reads `caches.default` when it starts."""
+    reply = box.upload(f"{box.tenants}/{box.name()}", code=f"const cache = caches.default;\n{CODE}")
+    if not reply.ok and reply.code != STARTUP_FAILED:
+        raise Inconclusive(f"the upload returned {reply}")
+    return reply
 
 
 def exhaust_rate_limit(box: Sandbox) -> Reply:

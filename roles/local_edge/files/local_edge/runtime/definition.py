@@ -16,6 +16,7 @@ from local_edge.model.bindings import Binding
 from local_edge.model.config import DEFAULT_DATE
 from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Module, Source
+from local_edge.settings import Behaviors
 
 TEXT_KINDS = ("js", "cjs", "script", "text")
 #: Supported kinds of modules. An upload with any other kind is refused.
@@ -48,6 +49,15 @@ KEY = "secret_key"
 #: Bindings whose content, and not only their name, can make the start of a Worker fail.
 STARTUP_BINDINGS = (*BLOB_BINDINGS, KEY)
 SUPPORTED_BINDINGS = (*VALUE_BINDINGS, *SERVICE_BINDINGS, *BLOB_BINDINGS, KEY)
+
+
+def is_trusted(scope: ScriptScope, config: Mapping[str, Any]) -> bool:
+    return not scope.namespace or bool(config.get("trusted", False))
+
+
+def default_cache(behaviors: Behaviors, scope: ScriptScope, config: Mapping[str, Any]) -> str:
+    """Return the effect of `caches.default`: `shared` for trusted Workers, otherwise `reject` or `throw`."""
+    return "shared" if is_trusted(scope, config) else behaviors.untrusted_default_cache
 
 
 def check(source: Source, bindings: Iterable[Binding]) -> None:
@@ -141,4 +151,5 @@ def definition(
         "has_default": config.get("has_default", True),
         "script": is_script(source),
         "classes": {},
+        "default_cache": config.get("default_cache", "shared"),
     }

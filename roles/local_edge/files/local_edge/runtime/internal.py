@@ -24,7 +24,7 @@ from local_edge.model.kv import Pair
 from local_edge.model.queues import Message
 from local_edge.model.script_scope import ScriptScope
 from local_edge.runtime import r2, routing
-from local_edge.runtime.definition import definition
+from local_edge.runtime.definition import default_cache, definition, is_trusted
 from local_edge.runtime.r2 import Reply
 from local_edge.settings import Settings
 from local_edge.store import Store
@@ -104,10 +104,8 @@ class EdgeBackend:
             name,
             lambda: scripts.active_version_info(self.store, script),
         )
-        result["classes"], result["trusted"] = (
-            script.migrations["classes"],
-            not scope.namespace or script.config.get("trusted", False),
-        )
+        result["classes"], result["trusted"] = script.migrations["classes"], is_trusted(scope, script.config)
+        result["default_cache"] = default_cache(self.settings.behaviors, scope, script.config)
         # Trusted Workers share the caches of their namespace. Others have their own, which end with the Worker.
         result["caches"] = scope.key("") if result["trusted"] else f"{script.key}/{script.tag}"
         result["tails"] = [

@@ -117,6 +117,7 @@ class Workerd:
             source.etag,
             config.get("compatibility_date"),
             config.get("compatibility_flags"),
+            config.get("default_cache"),
             sorted(
                 [each.name, each.type, *([dict(each.spec), each.value] if each.type in STARTUP_BINDINGS else [])]
                 for each in bindings

@@ -41,7 +41,7 @@ const MODULE_LOADERS = {
  */
 export function buildWorkerCode(worker, env, ctx, { values, outbound, tails = [] } = {}) {
   const backendFor = (binding) => (ctx ? backendOf(binding, worker, env, ctx) : {});
-  const internalEnv = { keys: worker.keys, ...(ctx && internalEnvOf(worker, env, ctx)) };
+  const internalEnv = { keys: worker.keys, defaultCache: worker.default_cache, ...(ctx && internalEnvOf(worker, env, ctx)) };
   return {
     compatibilityDate: worker.date,
     compatibilityFlags: flagsOf(worker),
@@ -150,7 +150,7 @@ function mainOf({ main, has_default: hasDefault, classes, script }) {
 function probeOf({ main, script }) {
   const user = JSON.stringify(`./${main}`);
   return [
-    `import "./${INTERNAL_DIR}/bindings.js";`,
+    ...["caches", "bindings"].map((name) => `import "./${INTERNAL_DIR}/${name}.js";`),
     script ? `await import(${user}); const user = {};` : `import * as user from ${user};`,
     `import { probeOf } from "./${INTERNAL_DIR}/worker.js";`,
     `export const ${PROBE} = probeOf(user);`,

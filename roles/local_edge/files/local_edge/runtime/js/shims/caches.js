@@ -6,9 +6,8 @@ import { fieldsOf, likeNative } from "./native.js";
 import { internalEnv } from "./worker.js";
 
 const UNTRUSTED =
-  "caches.default is not available: a Worker in an untrusted dispatch namespace does not share a cache with "
-  + "others. Use `await caches.open(NAME)`, which is private, or set `trusted_workers` of the namespace and upload the "
-  + "Worker again.";
+  "caches.default is disabled for namespaced scripts. Use `await caches.open(NAME)`, which is private, or set "
+  + "`trusted_workers` of the namespace and upload the Worker again.";
 const USED = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice.";
 /** Options that Cloudflare's Cache API does not support. */
 const UNSUPPORTED = ["ignoreSearch", "ignoreVary", "cacheName"];
@@ -21,14 +20,26 @@ const names = new WeakMap();
 
 const { open } = CacheStorage.prototype;
 
-// Only trusted Workers have a default `cf`, and only they share caches.
-if (internalEnv.defaultCf) {
-  names.set(caches.default, null);
-} else {
-  const get = () => {
-    throw new Error(UNTRUSTED);
-  };
-  Object.defineProperty(caches, "default", { get, enumerable: true, configurable: true });
+/** The default cache of an untrusted Worker, which must not share a cache with others. */
+let disabled = null;
+
+switch (internalEnv.defaultCache) {
+  case "throw": {
+    const get = () => {
+      throw new Error(UNTRUSTED);
+    };
+    Object.defineProperty(caches, "default", { get, enumerable: true, configurable: true });
+    break;
+  }
+  case "reject":
+    disabled = caches.default;
+  // fall through
+  default:
+    names.set(caches.default, null);
+}
+
+function checkEnabled(cache) {
+  if (cache === disabled) throw new Error(UNTRUSTED);
 }
 
 /** Return the request of a key, which may be a URL. */
@@ -56,6 +67,7 @@ Object.assign(CacheStorage.prototype, {
 
 Object.assign(Cache.prototype, {
   async match(input, options) {
+    checkEnabled(this);
     const request = queriedRequest(input, options, "match");
     if (!request) return undefined;
     const response = await internalEnv.caches.fetch(MATCH_URL, {
@@ -69,11 +81,13 @@ Object.assign(Cache.prototype, {
   },
 
   async put(input, response) {
+    checkEnabled(this);
     if (response?.bodyUsed) throw new TypeError(USED);
     await internalEnv.caches.keep(names.get(this), requestOf(input), response);
   },
 
   async delete(input, options) {
+    checkEnabled(this);
     const request = queriedRequest(input, options, "delete");
     return request !== null && internalEnv.caches.remove(names.get(this), request.url);
   },
