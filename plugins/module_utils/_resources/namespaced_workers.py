@@ -19,10 +19,9 @@ from .._engine.fields import Attributes
 from .._engine.plan import BulkStep
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import ApiObject
-from .._worker import bindings, source
+from .._worker import source
 from .._worker.bundle import BUNDLER_OPTIONS
 from .._worker.fingerprint import OWNER_PREFIX, find_owner
-from .._worker.folder_source import left_out_warnings
 from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
 from .namespaced_worker import NamespacedWorker, script_from_answer, tags_of
@@ -32,12 +31,10 @@ from .script.base import Script
 from .script.mapping import (
     fingerprint_tag_text,
     modified_after_upload,
-    outdated_bundle_warnings,
-    unknown_binding_warnings,
 )
 from .script.planner import ScriptPlan, memo_after
-from .script.secrets import uncompared_secrets_warnings
 from .script.snapshot import LedgerEntry
+from .script.warnings import plan_warnings
 
 PAGE_SIZE = 1000  # Workers in one answer of the listing
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
@@ -144,13 +141,7 @@ class NamespacedWorkers(BulkResource):
 
     def plan_warnings(self, members: t.Sequence[PlannedMember]) -> list[str]:
         plans = [t.cast(ScriptPlan, member.plan) for member in members]
-        unknown = {label for member in members for label in bindings.unknown_types(member.resource.user_params)}
-        return [
-            *uncompared_secrets_warnings(sum(plan.uncompared_secrets for plan in plans)),
-            *outdated_bundle_warnings(sum(plan.is_outdated_bundle for plan in plans)),
-            *left_out_warnings(plan.left_out for plan in plans),
-            *unknown_binding_warnings(unknown),
-        ]
+        return plan_warnings(plans, (member.resource.user_params for member in members))
 
     # -- the current Workers -------------------------------------------------------------------------------------------
 

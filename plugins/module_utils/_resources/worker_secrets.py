@@ -19,8 +19,9 @@ from .._worker.fingerprint import NO_FINGERPRINT, FingerprintTag, find_fingerpri
 from .namespaced_worker import NamespacedWorker
 from .script.base import Script
 from .script.desired import Endpoint
-from .script.secrets import CONTROLS, SPEC, SecretsPolicy, patch_secrets, uncompared_secrets_warnings
+from .script.secrets import CONTROLS, SPEC, SecretsPolicy, patch_secrets
 from .script.snapshot import Snapshot
+from .script.warnings import uncompared_secrets_warnings
 from .worker import Worker
 
 FIELDS = (Field("secrets", SPEC, initial={}, removed={}),)

@@ -125,20 +125,6 @@ def _content(path: str) -> bytes:
         return file.read()
 
 
-def left_out_warnings(left_out: t.Iterable[tuple[str, ...]]) -> list[str]:
-    """Return the warning that files in the folders of Workers are not part of these Workers.
-
-    C(left_out) are the paths of each Worker. Workers that share a source share the tuple, which is read once.
-    """
-    groups = {id(paths): paths for paths in left_out}
-    all_paths = list(dict.fromkeys(path for paths in groups.values() for path in paths))
-    if not all_paths:
-        return []
-    more = ", ..." if len(all_paths) > MAX_NAMES_IN_MESSAGE else ""
-    names = ", ".join(all_paths[:MAX_NAMES_IN_MESSAGE]) + more
-    return [f"path: left out of the upload, since they are not modules of a Worker: {len(all_paths)} ({names})."]
-
-
 def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> str:
     """Return the main module: the named one, else one with a default name, else the only one in C(code)."""
     named = (

@@ -15,8 +15,7 @@ from ..._cloudflare.errors import CloudflareError
 from ..._engine.fields import Attributes
 from ..._engine.plan import Plan
 from ..._engine.resource import ApiObject, Observation
-from ..._worker import bindings, migrations, source
-from ..._worker.folder_source import left_out_warnings
+from ..._worker import migrations, source
 from ..._worker.tag_limits import TagLimits
 from ..._worker.validation import validation_errors
 from .. import references
@@ -27,12 +26,10 @@ from .fields import FIELDS
 from .mapping import (
     COMPUTED,
     COMPUTED_ON_WRITE,
-    outdated_bundle_warnings,
-    unknown_binding_warnings,
 )
 from .planner import ScriptPlan
-from .secrets import uncompared_secrets_warnings
 from .snapshot import Snapshot
+from .warnings import plan_warnings
 
 
 @dataclass(frozen=True)
@@ -115,13 +112,7 @@ class Script(ApiObject):
     def plan(self, observation: Observation) -> ScriptPlan:
         found = t.cast(ScriptObservation, observation)
         plan = planner.plan(t.cast(Resolved, found.resolved), found.snapshot, self.state, self.fields, found.missing)
-        warnings = [
-            *uncompared_secrets_warnings(plan.uncompared_secrets),
-            *outdated_bundle_warnings(int(plan.is_outdated_bundle)),
-            *left_out_warnings([plan.left_out]),
-            *unknown_binding_warnings(bindings.unknown_types(self.user_params)),
-        ]
-        return dataclasses.replace(plan, warnings=tuple(warnings))
+        return dataclasses.replace(plan, warnings=tuple(plan_warnings([plan], [self.user_params])))
 
     def missing_references(self, plan: Plan) -> list[str]:
         comparison = t.cast(ScriptPlan, plan).comparison

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Worker of the API in the shape of the modules, and the warnings about Workers."""
+"""A Worker of the API in the shape of the modules."""
 
 from __future__ import annotations
 
@@ -65,18 +65,3 @@ def settings_from_api(
         "bindings": bindings.from_api(all_bindings, sent_bindings),
         "secrets": {binding["name"]: SENSITIVE for binding in all_bindings if binding["type"] in SECRET_TYPES},
     }
-
-
-def unknown_binding_warnings(types: t.Collection[str]) -> list[str]:
-    """Return the warning that bindings of these types were sent without validation."""
-    names = ", ".join(sorted(types))
-    return (
-        [f"bindings: types that this collection does not know were sent without validation: {names}."] if types else []
-    )
-
-
-def outdated_bundle_warnings(count: int) -> list[str]:
-    """Return the warning that ``count`` Workers run code that other versions of the bundler's packages made."""
-    remedy = "They stay as they are. Set rebundle: true to upload the code that the present versions make."
-    problem = "Workers whose code was bundled by another version of esbuild or of the Node.js preset"
-    return [f"{problem}: {count}. {remedy}"] if count else []

@@ -120,9 +120,3 @@ def patch_secrets(path: str, values: t.Mapping[str, t.Any]) -> Step:
     """Return the write that sets the given secrets of the Worker at ``path`` and removes those that are None."""
     patch = {name: None if value is None else bindings.secret_binding(name, value) for name, value in values.items()}
     return Step("PATCH", f"{path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": MERGE_PATCH})
-
-
-def uncompared_secrets_warnings(count: int) -> list[str]:
-    """Return the warning that ``count`` secrets were left as they are, if any were."""
-    remedy = "Give fingerprint_key (CLOUDFLARE_FINGERPRINT_KEY) to have changed values noticed."
-    return [f"Secrets whose values could not be compared with what exists: {count}. {remedy}"] if count else []
