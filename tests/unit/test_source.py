@@ -278,6 +278,17 @@ def test_source_python_worker_contains_vendored_packages(tmp_path: pathlib.Path)
     assert source.load({"path": folder}).main_module == "entry.py", "a vendored file is not the main module"
 
 
+def test_worker_in_python_is_uploaded_with_vendored_packages(tmp_path: pathlib.Path, run: Runner) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    folder = write_files(tmp_path, {**dict.fromkeys(["entry.py", *VENDORED], "x = 1"), "data.json": "[1]"})
+    worker = {"dispatch_namespace": "tenants", "name": "a", "path": folder, "compatibility_date": "2026-11-01"}
+    made = run.ok("namespaced_worker", **worker)
+    assert {module["name"] for module in made["namespaced_worker"]["modules"]} == {"entry.py", "data.json", *VENDORED}
+    assert made["warnings"] == []
+    for depth in ("fingerprint", "content"):
+        assert not run.ok("namespaced_worker", **worker, drift_detection=depth)["changed"]
+
+
 def test_source_javascript_worker_has_no_vendored_packages(tmp_path: pathlib.Path) -> None:
     loaded = source.load({"path": write_files(tmp_path, dict.fromkeys(["a.js", *VENDORED], CODE))})
     assert [module.name for module in loaded.modules] == [
