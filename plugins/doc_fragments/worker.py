@@ -24,6 +24,8 @@ options:
   content:
     description:
       - The code of the Worker as text, one JavaScript module.
+      - Without O(content), O(path), O(entrypoint) and O(assets), the task changes only other options of an existing
+        Worker. Its code stays. A new Worker needs code.
     type: str
   path:
     description:
@@ -172,7 +174,7 @@ options:
   compatibility_date:
     description:
       - The date that selects the behavior of the Workers runtime. Quote it, for example V('2026-11-01').
-      - A date is always required, because without one Cloudflare applies the behavior of 2021-11-02.
+      - A date is required with code, because without one Cloudflare applies the behavior of 2021-11-02.
     type: str
   compatibility_flags:
     description:
@@ -736,7 +738,7 @@ options:
     description:
       - The owner of the Worker, 1 to 40 lower-case letters, digits and C(-). A tag of the Worker stores it.
       - The module refuses to manage a Worker of another owner, unless O(take_over=true). It adopts a Worker without an
-        owner.
+        owner, unless the task has neither code nor this option.
     type: str
     default: default
   take_over:

@@ -294,7 +294,7 @@ def test_binding_read_without_fingerprint_tag_is_unchanged(
         monkeypatch.setattr(Binding, "to_api", with_server_values)
     repaired = run.ok("worker", **WORKER, bindings=[example])
     assert verbs(repaired) == ["PATCH /script-settings"]
-    assert repaired["diff"]["before"] == repaired["diff"]["after"]
+    assert repaired["diff"][0]["before"] == repaired["diff"][0]["after"]
     assert not run.ok("worker", **WORKER, bindings=[example], drift_detection="settings")["changed"]
 
 

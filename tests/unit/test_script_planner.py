@@ -27,6 +27,9 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
     resolve,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.script.memo import make_memo
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.script.other_options import (
+    differing_options,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.script.planner import (
     ScriptPlan,
     plan,
@@ -131,6 +134,21 @@ class Case:
 VARS, OTHER_VARS = {**WORKER, "vars": {"PLAN": "free"}}, {**WORKER, "vars": {"PLAN": "pro"}}
 SECRET, OTHER_SECRET = {**KEYED, "secrets": {"KEY": "one"}}, {**KEYED, "secrets": {"KEY": "two"}}
 BY_HAND = {"compatibility_date": "2026-11-01", "bindings": [{"name": "PLAN", "type": "plain_text", "text": "hacked"}]}
+KEPT = {**WORKER, "unmanaged_bindings": "keep"}
+
+
+def by_another(values: dict[str, str], params: dict[str, t.Any]) -> Snapshot:
+    """Return the snapshot of a Worker with these vars, of which another task manages some."""
+    bound = [{"name": name, "type": "plain_text", "text": value} for name, value in values.items()]
+    return uploaded(params, "content", settings={"compatibility_date": "2026-11-01", "bindings": bound})
+
+
+def untagged(params: dict[str, t.Any]) -> Snapshot:
+    """Return the snapshot of a Worker that another program uploaded."""
+    snapshot = uploaded(params, "settings")
+    return dataclasses.replace(snapshot, summary={**snapshot.summary, "tags": []})
+
+
 PATCH, PUT, TAGS, SECRETS = "PATCH /settings", "PUT", "PUT /tags", "PATCH /secrets-bulk"
 SESSION = "POST /assets-upload-session"
 
@@ -193,7 +211,19 @@ PLANS = {
     "a var changed by hand, noticed by the date": Case(
         VARS, uploaded(VARS, "content", settings=BY_HAND, has_drifted=True), [PATCH], ["bindings"]
     ),
-    "a write by others that changed nothing": Case(VARS, uploaded(VARS, "content", has_drifted=True), [TAGS]),
+    "a write by others that changed nothing": Case(
+        VARS, uploaded(VARS, "content", has_drifted=True), [TAGS], ["fingerprint"]
+    ),
+    # -- another task with other options
+    "an option less than another task, of no effect": Case(
+        WORKER, uploaded({**WORKER, "logpush": False}, "content"), [TAGS], ["fingerprint"]
+    ),
+    "other vars than another task, all kept": Case(
+        {**KEPT, "vars": {"A": "1"}},
+        by_another({"A": "1", "B": "2"}, {**KEPT, "vars": {"B": "2"}}),
+        [TAGS],
+        ["fingerprint"],
+    ),
     # -- verification, also after an ambiguous result
     "a write that arrived": Case(OTHER_VARS, uploaded(OTHER_VARS), [], verifies=set()),
     "a write that did not arrive": Case(OTHER_VARS, uploaded(VARS, "content"), [PATCH], ["bindings"], verifies=set()),
@@ -214,6 +244,34 @@ PLANS = {
         ["DELETE", PUT],
         ["migration_tag"],
     ),
+    # -- without code
+    "nothing but a name": Case({}, uploaded(VARS, "settings"), []),
+    "a setting without code": Case({"logpush": True}, uploaded(VARS, "settings"), [PATCH], ["logpush"]),
+    "a setting without code that is as declared": Case({"logpush": False}, uploaded(VARS, "settings"), []),
+    "a var without code": Case({"vars": {"PLAN": "pro"}}, uploaded(VARS, "settings"), [PATCH], ["bindings"]),
+    "a var without code, in a bulk run": Case(
+        {"vars": {"PLAN": "pro"}}, uploaded(VARS, "settings"), [PATCH], ["bindings"], is_listed=True
+    ),
+    "a secret without code": Case(
+        {"secrets": {"KEY": "two"}, "fingerprint_key": "a-key"},
+        uploaded(SECRET, "settings"),
+        [SECRETS, TAGS],
+        ["secrets"],
+    ),
+    "the same secret without code": Case(
+        {"secrets": {"KEY": "one"}, "fingerprint_key": "a-key"}, uploaded(SECRET, "settings"), []
+    ),
+    "a tag without code": Case({"tags": ["pro"]}, uploaded(VARS, "settings"), [TAGS], ["tags"]),
+    "a migration without code": Case(
+        {"migrations": [V1, V2]},
+        uploaded({**WORKER, "migrations": [V1]}, "settings"),
+        [PATCH],
+        ["migration_tag"],
+    ),
+    "no code, of a Worker that others have written": Case({}, uploaded(VARS, "settings", has_drifted=True), []),
+    "no code, of a Worker without tags": Case({"vars": {"PLAN": "free"}}, untagged(VARS), []),
+    "a setting without code, predicted for a Worker that does not exist": Case({"logpush": True}, None, [PATCH]),
+    "nothing but a name, predicted for a Worker that does not exist": Case({}, None, [TAGS]),
     "a Worker taken over": Case({**WORKER, "take_over": True}, uploaded(WORKER, owner="them"), [TAGS], ["owner"]),
 }
 
@@ -230,6 +288,32 @@ def test_plan_from_two_values_lists_operations(name: str) -> None:
     assert operations(planned) == case.operations
     if planned.before and planned.after:
         assert list(planned.changed) == list(case.changed)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differing"),
+    [
+        ({}, {"logpush": False}, ["logpush"]),
+        ({"limits": None}, {}, ["limits"]),
+        (
+            {"compatibility_flags": [], "usage_model": "standard"},
+            {"vars": {}},
+            ["compatibility_flags", "usage_model", "vars"],
+        ),
+        ({"vars": {}}, {"bindings": []}, ["bindings"]),
+        ({"vars": {}, "unmanaged_bindings": "keep"}, {"vars": {}}, ["vars"]),
+        ({"limits": {}}, {}, ["limits"]),
+        ({}, {"limits": None, "logpush": False, "placement": None, "usage_model": "standard"}, []),
+    ],
+)
+def test_plan_of_only_the_tag_names_options_of_another_task(
+    ours: dict[str, t.Any], theirs: dict[str, t.Any], differing: list[str]
+) -> None:
+    planned = plan(declare({**WORKER, **ours}), uploaded({**WORKER, **theirs}, "content"))
+    assert operations(planned) == [TAGS] and planned.has_other_options
+    assert planned.comparison and sorted(differing_options(planned.comparison)) == differing
+    (diff,) = planned.extra_diffs()
+    assert diff["before"]["fingerprint"] != diff["after"]["fingerprint"]
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -249,6 +333,11 @@ REFUSALS = {
         {**WORKER, "migrations": [W1]},
         uploaded({**WORKER, "migrations": [V1]}, "settings"),
         "migrations: Worker 'a' has the migration tag 'v1', which is none of 'w1'",
+    ),
+    "a replacement without code": (
+        {"migrations": [W1], "allow_replace": True},
+        uploaded({**WORKER, "migrations": [V1]}, "settings"),
+        "or set allow_replace: true and code",
     ),
     "a replacement that loses a secret": (
         {**KEYED, "migrations": [W1], "allow_replace": True},

@@ -86,8 +86,10 @@ def test_worker_missing_fingerprint_tag_is_restored_without_upload(run: Runner, 
     run.ok("namespaced_worker", **WORKER, tags=["x"])
     call(run, edge, "PUT", "/tags", body=["x"])
     repaired = run.ok("namespaced_worker", **WORKER, tags=["x"])
-    assert verbs(repaired) == ["PUT /tags"]
-    assert repaired["diff"]["before"] == repaired["diff"]["after"]
+    assert verbs(repaired) == ["PUT /tags"] and not repaired["warnings"]
+    whole, tag = repaired["diff"]
+    assert whole["before"] == whole["after"]
+    assert tag["before"] == {"owner": None, "fingerprint": None} and tag["after"]["fingerprint"]
     assert not run.ok("namespaced_worker", **WORKER, tags=["x"])["changed"]
 
 
@@ -97,6 +99,26 @@ def test_worker_as_many_tags_as_its_kind_may_have_round_trip(run: Runner, module
     worker = {key: value for key, value in WORKER.items() if module == "namespaced_worker" or key not in NAMESPACE}
     assert sorted(run.ok(module, **worker, tags=tags)[module]["tags"]) == sorted(tags)
     assert not run.ok(module, **worker, tags=tags)["changed"]
+
+
+@pytest.mark.parametrize("module", ["namespaced_worker", "namespaced_workers"])
+def test_worker_of_two_tasks_with_other_options_is_warned_of(run: Runner, module: str) -> None:
+    single = {key: value for key, value in WORKER.items() if key not in NAMESPACE}
+
+    def deploy(check: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        many = {**NAMESPACE, "owner": "default", "workers": [{**single, **options}]}
+        return run.ok(module, check=check, **(many if module.endswith("s") else {**WORKER, **options}))
+
+    deploy(logpush=False)
+    for options in ({}, {"logpush": False}, {}):
+        predicted, real = (deploy(check=check, **options) for check in (True, False))
+        assert predicted["diff"] == real["diff"] and predicted["warnings"] == real["warnings"]
+        (warning,) = real["warnings"]
+        assert "Only the fingerprint differs" in warning and "Options that differ: logpush." in warning
+        assert real["changed"] and [diff for diff in real["diff"] if diff["before"] != diff["after"]]
+        if module.endswith("s"):
+            assert real[module][0]["changed_fields"] == ["fingerprint"]
+    assert deploy()["warnings"] == [] and not deploy()["changed"]
 
 
 def test_worker_duplicate_tag_is_ignored(run: Runner) -> None:

@@ -12,6 +12,7 @@ import typing as t
 from .._engine.fields import UNKNOWN
 from . import binding_validation, migrations, upload_metadata
 from .bundle import BUNDLER_OPTIONS
+from .settings import UPLOAD_ONLY
 from .source import SOURCE_OPTIONS
 from .tag_limits import TagLimits
 
@@ -19,6 +20,7 @@ NAME = re.compile(r"^[a-z0-9_][a-z0-9_-]{0,62}$")
 OWNER = re.compile(r"^[a-z0-9-]{1,40}$")
 DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
 
+UPLOAD_OPTIONS = ("main_module", "esbuild_path", *BUNDLER_OPTIONS, upload_metadata.NAME, *UPLOAD_ONLY)
 USAGE_MODELS = ("standard", "bundled", "unbound")
 
 Params = t.Mapping[str, t.Any]
@@ -50,7 +52,8 @@ def _identity_errors(name: str, owner: str) -> t.Iterator[str]:
 
 def _required_errors(user_params: Params) -> t.Iterator[str]:
     given_sources = [option for option in SOURCE_OPTIONS if user_params.get(option)]
-    if len(given_sources) > 1 or not (given_sources or user_params.get("assets")):
+    is_emptied = any(option in user_params for option in SOURCE_OPTIONS) and not user_params.get("assets")
+    if len(given_sources) > 1 or (is_emptied and not given_sources):
         problem = f"only one of {', '.join(given_sources)} can be set" if given_sources else "the Worker has no code"
         yield f"{', '.join(SOURCE_OPTIONS)}: {problem}. Set exactly one of these options, or only assets."
     for name in BUNDLER_OPTIONS:
@@ -59,9 +62,17 @@ def _required_errors(user_params: Params) -> t.Iterator[str]:
                 f"{name}: only an entrypoint is bundled, and {given_sources[0]} is uploaded unchanged. "
                 f"Remove {name}, or set entrypoint."
             )
+    if not given_sources and not user_params.get("assets"):
+        yield from (
+            f"{name}: it is a part of the upload of code, which the task does not declare. "
+            f"Set one of {', '.join(SOURCE_OPTIONS)} too, or remove {name}."
+            for name in UPLOAD_OPTIONS
+            if user_params.get(name)
+        )
+        return
     if not user_params.get("compatibility_date"):
         yield (
-            "compatibility_date: the option is required, since Cloudflare's default is 2021-11-02. "
+            "compatibility_date: the option is required with code, since Cloudflare's default is 2021-11-02. "
             "Set a quoted date, such as '2026-11-01'."
         )
 

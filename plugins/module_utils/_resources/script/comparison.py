@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..._engine.fields import CHANGED_UNREAD, Attributes
 from ..._worker import bindings, migrations, settings, upload_metadata
 from ..._worker.binding_types import Binding
-from ..._worker.fingerprint import NO_ASSETS, NO_SECRETS, FingerprintTag, bundle_digest, fingerprint
+from ..._worker.fingerprint import NO_ASSETS, NO_FINGERPRINT, NO_SECRETS, FingerprintTag, bundle_digest, fingerprint
 from ..._worker.source import Source
 from .desired import Desired, Resolved
 from .mapping import assets_from_api, script_from_api, settings_from_api
@@ -54,8 +54,8 @@ class Comparison:
         return self.snapshot.fingerprint_tag if self.snapshot else None
 
     @functools.cached_property
-    def desired_tag(self) -> FingerprintTag:
-        """The fingerprint tag that the Worker must carry. Segments of unmanaged parts stay as they are."""
+    def fingerprint_inputs(self) -> Attributes:
+        """What the fingerprint is a hash of: the source, and the declared settings and bindings."""
         desired, params = self.desired, self.desired.user_params
         hashed: Attributes = {
             "source": self.source.source_digest,
@@ -66,8 +66,15 @@ class Comparison:
         if self.resolved.bindings is not None:
             hashed["bindings"] = self.resolved.bindings
             hashed["owns"] = bindings.ownership_fingerprint(params, desired.unmanaged_bindings)
-        tag = dataclasses.replace(self.current_tag or FingerprintTag(""), fingerprint=fingerprint(hashed))
-        if "assets" in params:
+        return hashed
+
+    @functools.cached_property
+    def desired_tag(self) -> FingerprintTag:
+        """The fingerprint tag that the Worker must carry. Segments of unmanaged parts stay as they are."""
+        desired, tag = self.desired, self.current_tag or FingerprintTag(NO_FINGERPRINT)
+        if desired.source is not None:
+            tag = dataclasses.replace(tag, fingerprint=fingerprint(self.fingerprint_inputs))
+        if "assets" in desired.user_params:
             tag = dataclasses.replace(tag, assets=desired.assets.digest if desired.assets else NO_ASSETS)
         return dataclasses.replace(tag, secrets=desired.secrets.digest) if desired.secrets.is_managed else tag
 
@@ -151,6 +158,8 @@ class Comparison:
     def tag_is_current(self) -> bool:
         """Whether the fingerprint tag is the desired one. A run without the key leaves the secrets' segment alone."""
         current, desired = self.current_tag, self.desired_tag
+        if current is None and self.desired.source is None and not self.desired.secrets.is_managed:
+            return True  # nothing that a tag would attest
         if current and self.desired.secrets.update == "on_create" and current.secrets != NO_SECRETS:
             desired = dataclasses.replace(desired, secrets=current.secrets)
         return current == desired
@@ -159,8 +168,10 @@ class Comparison:
 
     def parts_to_read(self, needs_full_read: bool) -> tuple[str, ...]:
         """Return the parts that the plan needs beside the summary: none, settings, or settings and content."""
-        if self.snapshot is None or self.desired.source is None or self.is_trusted:
+        if self.snapshot is None or self.desired.is_absent or self.is_trusted:
             return ()
+        if self.desired.source is None:  # no fingerprint covers such a declaration
+            return ("settings",)
         if self.depth == "fingerprint" and not needs_full_read and self._from_memo is not None:
             return ()
         if self.fingerprint_matches and self.depth != "content":
@@ -178,26 +189,24 @@ class Comparison:
         current = {**desired.identity, **script_from_api(snapshot.summary, snapshot.tags)}
         if snapshot.subdomain is not None:
             current["workers_dev"] = snapshot.subdomain["enabled"]
-        if desired.source is None:
+        if desired.is_absent:
             return current
         if self.is_trusted:
             attested = self.attributes(None)
             return {**current, "secrets": {}, **{key: attested[key] for key in attested if key not in current}}
         known = self._known_attributes
-        return {
-            **current,
-            **known,
-            "modules": self._current_code[0],
-            "assets": self._current_assets,
-            "secrets": desired.secrets.observed(known["secrets"], self.current_tag),
-        }
+        code = {} if desired.source is None else {"modules": self._current_code[0], "assets": self._current_assets}
+        secrets = desired.secrets.observed(known["secrets"], self.current_tag)
+        return {**current, **known, **code, "secrets": secrets}
 
     @functools.cached_property
     def _known_attributes(self) -> Attributes:
         """Settings, bindings and the names of secrets, from the API or else from the memo."""
         if self.snapshot is None or self.snapshot.settings is None:
             return self._from_memo or {}
-        answer, params, is_attested = self.snapshot.settings, self.desired.user_params, self.fingerprint_matches
+        answer, params = self.snapshot.settings, self.desired.user_params
+        # A task without code has no fingerprint: values that the API does not return are not compared.
+        is_attested = self.desired.source is None or self.fingerprint_matches
         sent_bindings = self.resolved.bindings or [] if is_attested else []
         sent_settings = {
             name: params[name] or [] if is_attested else CHANGED_UNREAD
@@ -250,7 +259,9 @@ class Comparison:
     @property
     def bundle_to_attest(self) -> str:
         """The bundle digest for a fingerprint tag that is written without an upload."""
-        return self._current_bundle if self.is_trusted or self.snapshot is None else self._current_code[1]
+        if self.is_trusted or self.snapshot is None or self.desired.source is None:
+            return self._current_bundle
+        return self._current_code[1]
 
     @property
     def _current_assets(self) -> Attributes | None:
@@ -265,7 +276,7 @@ class Comparison:
         """The existing secrets that must survive a write, as far as their names were read."""
         if self.resolved.expected_secrets is not None:
             return self.resolved.expected_secrets
-        if self.snapshot is None or self.desired.source is None or self.is_trusted:
+        if self.snapshot is None or self.desired.is_absent or self.is_trusted:
             return frozenset()
         return self.desired.secrets.kept(self._known_attributes["secrets"])
 
@@ -279,7 +290,9 @@ class Comparison:
     def attributes(self, before: Attributes | None) -> Attributes:
         """Return the desired values of the managed attributes. Partial ones are merged into ``before``."""
         desired, params = self.desired, self.desired.user_params
-        wanted: Attributes = {**settings.desired(params, before or {}), "owner": desired.owner}
+        wanted: Attributes = settings.desired(params, before or {})
+        if desired.adopts:
+            wanted["owner"] = desired.owner
         if "assets" in params:
             wanted["assets"] = desired.assets.summary if desired.assets else None
         if upload_metadata.NAME in params:

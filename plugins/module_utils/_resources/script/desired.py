@@ -42,7 +42,8 @@ class Desired:
     """A Worker as one task declares it.
 
     ``user_params`` holds the options that the user set, and only those. ``source`` is None if the task manages no code:
-    with ``state: absent``. ``is_listed`` means that the Worker belongs to a bulk run, which reads one listing for all.
+    with ``state: absent``, and if it changes only other parts of an existing Worker. ``is_listed`` means that the
+    Worker belongs to a bulk run, which reads one listing for all.
     """
 
     label: str
@@ -60,6 +61,12 @@ class Desired:
     rebundle: bool = False
     drift_detection: str = "fingerprint"
     is_listed: bool = False
+    is_absent: bool = False
+
+    @property
+    def adopts(self) -> bool:
+        """Whether a Worker without an owner gets the owner of the task. A task without code must name the owner."""
+        return self.source is not None or self.is_listed or "owner" in self.user_params
 
     @classmethod
     def from_options(
@@ -87,6 +94,7 @@ class Desired:
             secrets=SecretsPolicy.from_options(user_params, options),
             migrations=user_params.get("migrations") or [],
             is_listed=is_listed,
+            is_absent=options.get("state") == "absent",
             **{
                 name: options[name]
                 for name in ("unmanaged_bindings", "take_over", "allow_replace", "rebundle", "drift_detection")

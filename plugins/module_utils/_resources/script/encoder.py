@@ -88,9 +88,14 @@ def _settings_to_send(comparison: Comparison, after: Attributes) -> Attributes:
 
 
 def _tags_to_write(comparison: Comparison, after: Attributes, bundle_digest: str) -> list[str]:
-    desired = comparison.desired
+    desired, current = comparison.desired, comparison.current_tag
+    owner = [OWNER_PREFIX + after["owner"]] if after["owner"] else []
     tag = dataclasses.replace(comparison.desired_tag, code=bundle_digest)
-    return [*after["tags"], OWNER_PREFIX + desired.owner, tag.render(desired.endpoint.client.server_time())]
+    if desired.source is not None:
+        return [*after["tags"], *owner, tag.render(desired.endpoint.client.server_time())]
+    # What the tag attests about code was not compared, so its time stays: the next task with code reads the Worker.
+    attests = current is not None or desired.secrets.is_managed
+    return [*after["tags"], *owner, *([tag.render(current.uploaded_at if current else 0)] if attests else [])]
 
 
 def _bindings_to_send(

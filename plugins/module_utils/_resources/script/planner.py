@@ -14,7 +14,7 @@ from ..._engine.fields import Attributes, Field
 from ..._engine.plan import Plan, Step, make_plan
 from ..._worker import migrations, source
 from ..._worker.binding_types import INHERIT
-from . import encoder
+from . import encoder, other_options
 from .comparison import Comparison
 from .desired import Resolved
 from .fields import FIELDS, UPLOADED_FIELDS
@@ -22,6 +22,10 @@ from .mapping import COMPUTED, COMPUTED_ON_WRITE
 from .memo import make_memo
 from .secrets import patch_secrets
 from .snapshot import LedgerMemo, Snapshot
+
+NO_CODE = (
+    "content, path, entrypoint: there is no {}, and a new Worker needs code. Set one of these options, or only assets."
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,18 @@ class ScriptPlan(Plan):
     is_outdated_bundle: bool = False
     left_out: tuple[str, ...] = ()
 
+    @property
+    def has_other_options(self) -> bool:
+        """Whether the Worker is as desired, but by its fingerprint tag was declared with other options."""
+        only_tag = self.changed == (other_options.FINGERPRINT,)
+        return only_tag and self.comparison is not None and other_options.has_other_fingerprint(self.comparison)
+
     def extra_diffs(self) -> list[Attributes]:
-        return module_diffs(self.comparison) if self.comparison else []
+        if self.comparison is None or self.before is None or self.after is None:
+            return []
+        own = set(self.changed) <= other_options.OWN_FIELDS
+        tags = [other_options.tag_diff(self.comparison, self.before, self.after)] if own else []
+        return [*tags, *module_diffs(self.comparison)]
 
 
 def plan(
@@ -49,13 +63,16 @@ def plan(
 ) -> ScriptPlan:
     """Return the plan from the snapshot to the desired Worker. Raises CloudflareError if the user must ask for it."""
     comparison = Comparison(resolved, snapshot)
+    if snapshot is None and resolved.desired.source is None:
+        missing = (*missing, NO_CODE.format(resolved.desired.label))
     found = make_plan(ScriptPlanner(comparison, fields), comparison.current, state, missing)
     uploads = any((step.method, step.path) == ("PUT", resolved.desired.endpoint.path) for step in found.steps)
+    is_update = found.before is not None and found.after is not None
     return ScriptPlan(
         before=found.before,
         after=found.after,
         steps=found.steps,
-        changed=found.changed,
+        changed=found.changed or ((other_options.FINGERPRINT,) if is_update and found.steps else ()),
         missing=found.missing,
         comparison=comparison if found.steps else None,
         uncompared_secrets=comparison.uncompared_secrets,
@@ -72,7 +89,7 @@ def needs_replacement(resolved: Resolved, snapshot: Snapshot) -> bool:
 def memo_after(plan: ScriptPlan) -> LedgerMemo | None:
     """Return the ledger's memo of a Worker once the plan is applied; None if too little of it is known."""
     comparison, after = plan.comparison, plan.after
-    if comparison is None or after is None:
+    if comparison is None or after is None or comparison.desired.source is None:
         return None
     if comparison.is_fully_known:
         return make_memo(after, comparison.resolved.bindings or [])
@@ -146,11 +163,11 @@ class ScriptPlanner:
     def _check_replacement(self, before: Attributes) -> None:
         desired = self.comparison.desired
         declared = ", ".join(map(repr, migrations.tags(desired.migrations)))
-        if not desired.allow_replace:
+        if not desired.allow_replace or desired.source is None:
             raise CloudflareError(
                 f"migrations: {desired.label} has the migration tag {before['migration_tag']!r}, which is none of"
-                f" {declared}. Declare the steps that led there too, or set allow_replace: true to delete the Worker,"
-                " with the data of its Durable Objects, and create it again."
+                f" {declared}. Declare the steps that led there too, or set allow_replace: true and code to delete the"
+                " Worker, with the data of its Durable Objects, and create it again."
             )
         lost = sorted(self.comparison.kept_secrets - set(desired.secrets.values))
         if lost:
@@ -186,6 +203,10 @@ class ScriptPlanner:
     def create(self, after: Attributes) -> list[Step]:
         """Return the writes that create the Worker."""
         switches = "workers_dev" in self.comparison.desired.user_params
+        if self.comparison.desired.source is None:  # a prediction: another task of the run must create the Worker first
+            absent: Attributes = {"bindings": [], "secrets": {}, "tags": []}
+            writes = self._update_script(absent, after, set(self.comparison.attributes(None)) - {"workers_dev"})
+            return [*(writes or [encoder.replace_tags(self.comparison, after)]), *self._subdomain(after, switches)]
         return [*encoder.upload(self.comparison, None, after), *self._subdomain(after, switches)]
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> list[Step]:
@@ -200,14 +221,15 @@ class ScriptPlanner:
         comparison, desired = self.comparison, self.comparison.desired
         removed = desired.secrets.removed(before, after) if "secrets" in changed else {}
         # A bulk run sends bindings with the code: a PATCH would have to name every secret that exists at that moment.
-        if changed & {*UPLOADED_FIELDS, *(["bindings"] if desired.is_listed else [])}:
+        uploaded = {*UPLOADED_FIELDS, *(["bindings"] if desired.is_listed else [])} if desired.source else set()
+        if changed & uploaded:
             first = [patch_secrets(desired.endpoint.path, removed)] if removed else []
             return [*first, *encoder.upload(comparison, before, after)]
         if changed - {"secrets", "tags", "owner"}:
             return [encoder.patch_settings(comparison, before, after, changed)]
         values = {**removed, **desired.secrets.to_send(before, after)} if "secrets" in changed else {}
         steps = [patch_secrets(desired.endpoint.path, values)] if "secrets" in changed else []
-        if changed or not comparison.tag_is_current or comparison.has_drifted:
+        if changed or not comparison.tag_is_current or (comparison.has_drifted and desired.source is not None):
             steps.append(encoder.replace_tags(comparison, after))
         return steps
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import typing as t
 
 from ..._worker import bindings
+from .comparison import Comparison
+from .other_options import differing_options
 from .planner import ScriptPlan
 
 MAX_NAMES = 10
+MAX_WORKERS = 5  # that the search for the options of another task covers
 
 
 def plan_warnings(plans: t.Iterable[ScriptPlan], user_params: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
@@ -22,6 +25,9 @@ def plan_warnings(plans: t.Iterable[ScriptPlan], user_params: t.Iterable[t.Mappi
         *_outdated_bundle_warnings(sum(plan.is_outdated_bundle for plan in all_plans)),
         *_left_out_warnings(plan.left_out for plan in all_plans),
         *_unknown_binding_warnings({label for params in user_params for label in bindings.unknown_types(params)}),
+        *_other_options_warnings(
+            [plan.comparison for plan in all_plans if plan.comparison is not None and plan.has_other_options]
+        ),
     ]
 
 
@@ -58,3 +64,19 @@ def _left_out_warnings(left_out: t.Iterable[tuple[str, ...]]) -> list[str]:
     more = ", ..." if len(all_paths) > MAX_NAMES else ""
     names = ", ".join(all_paths[:MAX_NAMES]) + more
     return [f"path: left out of the upload, since they are not modules of a Worker: {len(all_paths)} ({names})."]
+
+
+def _other_options_warnings(comparisons: t.Sequence[Comparison]) -> list[str]:
+    """Return the warning about these Workers, with the options in which the first of them differ."""
+    if not comparisons:
+        return []
+    names = ", ".join(comparison.desired.label for comparison in comparisons[:MAX_WORKERS])
+    found = sorted({option for comparison in comparisons[:MAX_WORKERS] for option in differing_options(comparison)})
+    more = ", ..." if comparisons[MAX_WORKERS:] else ""
+    text = (
+        "Only the fingerprint differs: another task manages this Worker with other options, or an option that changes"
+        f" nothing was added or removed. Workers: {len(comparisons)}, {names}{more}."
+        f" Options that differ: {', '.join(found) or '(unknown)'}. Set the same options in all tasks that manage a"
+        " Worker: otherwise each run changes its fingerprint."
+    )
+    return [text]
