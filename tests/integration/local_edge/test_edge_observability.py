@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,6 +197,53 @@ def test_tail_worker_receives_requests_logs_and_exceptions(edge: Edge, tail_even
     assert [(one["level"], one["message"]) for one in fine["logs"]] == [("log", ["hi %s", {"a": 1}, "there"])]
     assert [one["level"] for one in failed["logs"]] == ["log"]
     assert [(one["name"], one["message"]) for one in failed["exceptions"]] == [("RangeError", "far")]
+    assert "index.js:3" in failed["exceptions"][0]["stack"] and "__local_edge" not in failed["exceptions"][0]["stack"]
+    assert fine["scriptTags"] == failed["scriptTags"] == []
+    edge.call("PUT", "/workers/scripts/watched/tags", json=["plan-pro", "eu"])
+    edge.get("watched.example.com", "/yes")
+    wait_until(lambda: tail_events()["watched ok"]["scriptTags"] == ["plan-pro", "eu"])
+
+
+TYPESCRIPT = """// A comment, which is not in the output.
+interface Order { id: string }
+
+function fail(order: Order): never {
+  throw new RangeError(`no order ${order.id}`);
+}
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    return fail({ id: new URL(request.url).pathname });
+  },
+};
+"""
+
+
+def test_stack_traces_are_mapped_to_original_sources(edge: Edge, tail_events: Any, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "orders.ts").write_text(TYPESCRIPT)
+    command = ["esbuild", "src/orders.ts", "--bundle", "--minify", "--format=esm", "--sourcemap", "--outfile=index.js"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    code, source_map = (tmp_path / "index.js").read_text(), (tmp_path / "index.js.map").read_text()
+    edge.deploy(
+        "orders",
+        code,
+        files={"index.js.map": ("application/source-map", source_map)},
+        tail_consumers=[{"service": "listener"}],
+    )
+    edge.route("orders.example.com/*", "orders")
+    assert edge.get("orders.example.com", "/7").status_code == 500
+    wait_until(lambda: "orders exception" in tail_events() and bool(log_entries(edge, worker="orders")))
+    ((_worker, level, text),) = log_entries(edge, worker="orders")
+    assert level == "exception"
+    for stack in (text, tail_events()["orders exception"]["exceptions"][0]["stack"]):
+        assert "src/orders.ts:5:9" in stack
+        assert "src/orders.ts:10:12" in stack
+        assert "index.js" not in stack
+    edge.deploy("orders", code, tail_consumers=[{"service": "listener"}])
+    edge.get("orders.example.com", "/8")
+    wait_until(lambda: len(log_entries(edge, worker="orders")) == 2)
+    assert "index.js:" in log_entries(edge, worker="orders")[1][2]
 
 
 CALLED = """

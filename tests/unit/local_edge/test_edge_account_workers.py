@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 from control_plane import CODE, Client, form, secret, settings, text
+from local_edge.errors import ApiError
+from local_edge.model.bindings import Binding
+from local_edge.model.scripts import Source
 from local_edge.model.versions import MAX_VERSIONS
+from local_edge.runtime.definition import check
 
 W = "/workers/scripts"
 OTHER = "export default { fetch() { return new Response('other'); } };"
@@ -311,3 +315,20 @@ def test_upload_service_worker_syntax_is_read_back(client: Client) -> None:
     assert content(client) == body
     client.upload(f"{W}/a", CODE)
     assert client.call("GET", W)[0]["has_modules"] is True
+
+
+def test_workflows_get_returns_the_error_of_an_upload(client: Client) -> None:
+    assert client.call("GET", "/workflows") == []
+    for method, path in (
+        ("GET", "/workflows/payroll"),
+        ("PUT", "/workflows/payroll"),
+        ("GET", "/workflows/payroll/instances"),
+    ):
+        response = client.send(method, path, **({"json": {}} if method == "PUT" else {}))
+        assert response.status_code == 400
+        error = response.json()["errors"][0]
+        assert error["code"] == 10021
+        assert "does not support bindings of type workflow" in error["message"]
+    with pytest.raises(ApiError) as refused:
+        check(Source("index.js", []), [Binding("FLOW", "workflow", {})])
+    assert refused.value.message.replace("binding FLOW", "workflow payroll") == error["message"]

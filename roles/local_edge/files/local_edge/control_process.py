@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,12 @@ import uvicorn
 from local_edge.app import create_app
 from local_edge.inspection import Logs
 from local_edge.model import assets, d1, kv, objects, queues, r2_uploads
+from local_edge.model.script_scope import ScriptScope
 from local_edge.quota import RateLimiter
+from local_edge.runtime import stack_traces
 from local_edge.runtime.folder import Folder
 from local_edge.runtime.internal import EdgeBackend
-from local_edge.runtime.log import LogEntry
+from local_edge.runtime.log import EXCEPTION, LogEntry
 from local_edge.runtime.workerd import Workerd
 from local_edge.settings import Settings
 from local_edge.state import EdgeState
@@ -81,12 +84,15 @@ async def collect_garbage(settings: Settings, store: Store, runtime: Workerd) ->
         await asyncio.sleep(settings.sweep_seconds)
 
 
-async def read_worker_logs(logs: Logs) -> None:
+async def read_worker_logs(logs: Logs, store: Store) -> None:
     """Read the log lines of Workers from stdin, to which the supervisor writes them as JSON."""
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        logs.add(LogEntry(**json.loads(line)))
+        entry = LogEntry(**json.loads(line))
+        if entry.level == EXCEPTION:
+            entry = replace(entry, text=stack_traces.mapped(store, *ScriptScope.of(entry.key), entry.text))
+        logs.add(entry)
 
 
 async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
@@ -103,7 +109,7 @@ async def serve(settings: Settings, inherited: dict[str, Any]) -> None:
     running = [asyncio.create_task(inner.serve(sockets=[control]))]
     background = [
         asyncio.create_task(collect_garbage(settings, store, runtime)),
-        asyncio.create_task(read_worker_logs(state.logs)),
+        asyncio.create_task(read_worker_logs(state.logs, store)),
     ]
     try:
         await runtime.start()

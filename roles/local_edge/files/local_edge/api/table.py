@@ -28,6 +28,7 @@ from local_edge.api import (
     scripts,
     uploads,
     versions,
+    workflows,
     zone_routes,
 )
 from local_edge.api.request import Handler
@@ -38,6 +39,7 @@ NAMESPACED_SCRIPTS = f"{NAMESPACES}/{{namespace}}/scripts"
 WORKERS = f"{ACCOUNT}/workers"
 SCRIPTS = f"{WORKERS}/scripts"
 SERVICE = f"{WORKERS}/services/{{script}}"
+WORKFLOWS = f"{ACCOUNT}/workflows"
 ROUTES = "/zones/{zone}/workers/routes"
 DOMAINS = f"{WORKERS}/domains"
 RECORDS = "/zones/{zone}/dns_records"
@@ -100,6 +102,8 @@ API_ROUTES: tuple[Route, ...] = (
     ("GET", ACCOUNT, accounts.get_account),
     ("GET", "/zones", accounts.list_zones),
     ("GET", "/zones/{zone}", accounts.get_zone),
+    ("GET", WORKFLOWS, workflows.list_workflows),
+    *((method, f"{WORKFLOWS}/{{workflow+}}", workflows.refuse) for method in ("GET", "PUT", "POST", "PATCH", "DELETE")),
     ("GET", NAMESPACES, namespaces.list_namespaces),
     ("POST", NAMESPACES, namespaces.create_namespace),
     ("GET", f"{NAMESPACES}/{{namespace}}", namespaces.get_namespace),

@@ -99,7 +99,12 @@ class Upload:
         if twice:
             raise invalid(f"module {twice[0]!r} was uploaded more than once")
         check_size(modules)
-        return Source(main, modules)
+        maps = [
+            Module(str(file.filename), scripts.SOURCE_MAP, file.body)
+            for file in self.files
+            if file.media_type == SOURCE_MAP
+        ]
+        return Source(main, modules, maps)
 
     @staticmethod
     def module(file: FormPart, name: str, main: str, main_kind: str | None) -> Module:

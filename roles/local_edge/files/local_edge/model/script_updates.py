@@ -176,7 +176,10 @@ def save_source(store: Store, source: Source) -> str:
     if not store.one("select 1 from modules where etag = ?", etag):
         store.db.executemany(
             "insert into modules values (?, ?, ?, ?, ?)",
-            [(etag, position, one.name, one.kind, one.body) for position, one in enumerate(source.modules)],
+            [
+                (etag, position, one.name, one.kind, one.body)
+                for position, one in enumerate((*source.modules, *source.maps))
+            ],
         )
     return etag
 

@@ -23,6 +23,8 @@ NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
 UNKNOWN_CODE = 10021
 #: The only supported environment.
 ENVIRONMENT = "production"
+#: The kind of source maps, which are stored like modules.
+SOURCE_MAP = "source-map"
 #: Terms of a tag filter. A Worker has fewer tags, and SQLite supports more conditions.
 MAX_TERMS = 100
 
@@ -38,15 +40,16 @@ class Module:
 
 @dataclass(frozen=True)
 class Source:
-    """The modules of a Worker. `main` is the name of the entry module."""
+    """The modules of a Worker and their source maps. `main` is the name of the entry module."""
 
     main: str
     modules: Sequence[Module]
+    maps: Sequence[Module] = ()
 
     @property
     def etag(self) -> str:
         digest = hashlib.sha256(self.main.encode())
-        for module in self.modules:
+        for module in (*self.modules, *self.maps):
             digest.update(f"\0{module.name}\0{module.kind}\0{len(module.body)}\0".encode())
             digest.update(module.body)
         return digest.hexdigest()
@@ -211,7 +214,9 @@ def tags_of(store: Store, script: int) -> list[str]:
 
 def source_of(store: Store, content: Script | versions.Content) -> Source:
     rows = store.all("select name, kind, body from modules where etag = ? order by position", content.etag)
-    return Source(content.main, [Module(row["name"], row["kind"], row["body"]) for row in rows])
+    stored = [Module(row["name"], row["kind"], row["body"]) for row in rows]
+    maps = [one for one in stored if one.kind == SOURCE_MAP]
+    return Source(content.main, [one for one in stored if one.kind != SOURCE_MAP], maps)
 
 
 def active_version_info(store: Store, script: Script) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from local_edge.errors import invalid
+from local_edge.errors import ApiError, invalid
 from local_edge.model import migrations
 from local_edge.model.bindings import Binding
 from local_edge.model.config import DEFAULT_DATE
@@ -60,6 +60,13 @@ def default_cache(behaviors: Behaviors, scope: ScriptScope, config: Mapping[str,
     return "shared" if is_trusted(scope, config) else behaviors.untrusted_default_cache
 
 
+def unsupported_binding(subject: str, kind: str) -> ApiError:
+    return invalid(
+        f"{subject}: the local edge does not support bindings of type {kind}. It supports "
+        f"{', '.join(sorted(SUPPORTED_BINDINGS))}."
+    )
+
+
 def check(source: Source, bindings: Iterable[Binding]) -> None:
     """Raise an error for modules and bindings that the edge does not support."""
     for module in source.modules:
@@ -70,10 +77,7 @@ def check(source: Source, bindings: Iterable[Binding]) -> None:
             )
     for binding in bindings:
         if binding.type not in SUPPORTED_BINDINGS:
-            raise invalid(
-                f"binding {binding.name}: the local edge does not support bindings of type {binding.type}. It supports "
-                f"{', '.join(sorted(SUPPORTED_BINDINGS))}."
-            )
+            raise unsupported_binding(f"binding {binding.name}", binding.type)
         if binding.type in BLOB_BINDINGS:
             check_blob(source, binding)
 
@@ -151,5 +155,6 @@ def definition(
         "has_default": config.get("has_default", True),
         "script": is_script(source),
         "classes": {},
+        "has_source_maps": bool(source.maps),
         "default_cache": config.get("default_cache", "shared"),
     }

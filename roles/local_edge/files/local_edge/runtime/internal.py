@@ -23,7 +23,7 @@ from local_edge.model import assets, bindings, d1, kv, objects, queues, scripts
 from local_edge.model.kv import Pair
 from local_edge.model.queues import Message
 from local_edge.model.script_scope import ScriptScope
-from local_edge.runtime import r2, routing
+from local_edge.runtime import r2, routing, stack_traces
 from local_edge.runtime.definition import default_cache, definition, is_trusted
 from local_edge.runtime.r2 import Reply
 from local_edge.settings import Settings
@@ -84,6 +84,9 @@ class EdgeBackend:
                 return self.pair(namespace, request.method, request.query_params, request.headers, body)
             case ["object", kind, ident]:
                 return 200 if objects.register_storage(self.store, kind, ident) else 404, b"", {}
+            case ["stack", account, namespace, name]:
+                scope = ScriptScope(account, namespace)
+                return 200, stack_traces.mapped(self.store, scope, name, body.decode()).encode(), {}
             case ["queue", account, name]:
                 return self.queue(account, name, body)
             case ["file", name]:
@@ -108,6 +111,7 @@ class EdgeBackend:
         result["default_cache"] = default_cache(self.settings.behaviors, scope, script.config)
         # Trusted Workers share the caches of their namespace. Others have their own, which end with the Worker.
         result["caches"] = scope.key("") if result["trusted"] else f"{script.key}/{script.tag}"
+        result["tags"] = scripts.tags_of(self.store, script.id)
         result["tails"] = [
             ScriptScope(scope.account, one.get("namespace", "")).key(one["service"])
             for one in script.config.get("tail_consumers") or []

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_TEXT = 64 * 1024
+#: The level of uncaught exceptions.
+EXCEPTION = "exception"
 
 
 @dataclass(frozen=True)
