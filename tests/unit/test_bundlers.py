@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.remedies import find_remedy
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.nodejs import Compatibility
 
@@ -191,3 +192,10 @@ def test_compatibility_decides_on_nodejs(
 ) -> None:
     compatibility = Compatibility.from_options({"compatibility_date": date, "compatibility_flags": flags})
     assert (compatibility.has_nodejs, compatibility.has_polyfills) == (has_nodejs, has_polyfills)
+
+
+def test_missing_nodejs_module_remedy_names_both_ways() -> None:
+    remedy = find_remedy("script", 10021, 'Uncaught Error: No such module "node:fs".\n  imported from "index.js"')
+    assert "does not have node:fs at this compatibility_date" in remedy
+    assert "npm install --save-dev wrangler" in remedy and "bundler: wrangler" in remedy
+    assert "node:fs" not in find_remedy("script", 10021, 'Uncaught Error: No such module "lib/a.js".')

@@ -47,7 +47,7 @@ with open(__file__ + ".runs", "a") as runs:
 options = dict(argument[2:].partition("=")[::2] for argument in sys.argv[2:])
 code = open(sys.argv[1]).read()
 if "BROKEN" in code:
-    sys.exit("a.ts:1:0: ERROR: Unexpected thing")
+    sys.exit("a.ts:1:0: ERROR: Unexpected thing\\n\\nnode:child_process:981\\n    throw err;\\n\\nNode.js v24")
 os.makedirs(os.path.dirname(options["outfile"]))
 with open(options["outfile"], "w") as out:
     out.write("// VERSION\\n" + code)
@@ -345,7 +345,7 @@ def test_bundle_error_is_reported_and_cached(entrypoint: pathlib.Path) -> None:
     entrypoint.write_text("BROKEN")
     program = fake_esbuild(entrypoint.parent, "1")
     for _tenant in range(3):
-        with pytest.raises(CloudflareError, match=r"could not bundle .*a.ts:\na.ts:1:0: ERROR: Unexpected thing"):
+        with pytest.raises(CloudflareError, match=r"could not bundle .*a.ts:\na.ts:1:0: ERROR: Unexpected thing$"):
             source.load({"entrypoint": str(entrypoint), "esbuild_path": program})
     assert count_runs(program) == 1
 

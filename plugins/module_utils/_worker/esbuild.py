@@ -48,6 +48,8 @@ INSTALL_HINT = (
 )
 NEEDS_NODE = "built into node"  # part of esbuild's message
 NODEJS_COMPAT_HINT = "\nTo use modules of Node.js, set compatibility_flags: [nodejs_compat]."
+# npm's replacement of the program, without install scripts, adds this to a failed run.
+STACK_TRACE = re.compile(r"\n*^node:(?:internal/)?[\w/]+:\d+\n.*", re.MULTILINE | re.DOTALL)
 KEBAB = re.compile(r"(?=[A-Z])")
 
 
@@ -67,7 +69,8 @@ def build(entrypoint: Entrypoint) -> Bundle:
         # Run in the entrypoint's folder, which makes the paths in the output relative to it on every machine.
         completed = _run_script(entrypoint, options, meta) or _run_program(entrypoint, options, meta)
         if completed.returncode:
-            stderr = completed.stderr.strip() or f"no output, exit status {completed.returncode}"
+            stderr = STACK_TRACE.sub("", completed.stderr).strip() or completed.stderr.strip()
+            stderr = stderr or f"no output, exit status {completed.returncode}"
             raise CloudflareError(
                 f"entrypoint: esbuild could not bundle {entrypoint.path}:\n{stderr}"
                 + (NODEJS_COMPAT_HINT if NEEDS_NODE in stderr else "")
