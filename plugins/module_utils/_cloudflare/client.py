@@ -261,7 +261,7 @@ class Client:
         """Read a collection like ``list_all``. Return None if the API refuses, such as without the permission."""
         try:
             return self.list_all(path, headers, **params)
-        except (ApiError, AmbiguousResult):
+        except (ApiError, AmbiguousResult, MalformedResponse):
             return None
 
     def write(self, method: str, path: str, **request_kwargs: t.Any) -> ApiResponse:

@@ -67,6 +67,11 @@ KV_VALUES = Item(
 )
 KV_REPORT = Item("a report", defaults={"unsuccessful_keys": []}, parts={"unsuccessful_keys": str})
 D1_DATABASE = Item("a D1 database", required=("uuid", "name"))
+R2_BUCKET = Item("an R2 bucket", required=("name",))
+HYPERDRIVE = Item("a Hyperdrive configuration", required=("id",))
+VECTORIZE_INDEX = Item("a Vectorize index", required=("name",))
+SECRETS_STORE = Item("a Secrets Store", required=("id",))
+MTLS_CERTIFICATE = Item("an mTLS certificate", required=("id",))
 QUEUE = Item(
     "a queue",
     required=("queue_id", "queue_name"),
@@ -88,9 +93,9 @@ def flatten(worker: t.Any) -> t.Any:
     return {**{key: value for key, value in worker.items() if key != "script"}, **known}
 
 
-def flatten_all(workers: list[t.Any]) -> list[t.Any]:
+def flatten_all(workers: t.Any) -> t.Any:
     """Flatten each Worker of a list."""
-    return [flatten(worker) for worker in workers]
+    return [flatten(worker) for worker in workers] if isinstance(workers, list) else workers
 
 
 def flatten_one(worker: t.Any) -> t.Any:
@@ -109,6 +114,11 @@ def count_deleted(result: t.Any) -> Object:
     if not isinstance(count, int):
         count = len(deleted) if isinstance(deleted, list) else None
     return {"deleted_count": count, "has_more": report.get("has_more") is True}
+
+
+def buckets_of(result: t.Any) -> t.Any:
+    """Return the list of R2 buckets, which is the value of a key."""
+    return result.get("buckets") if isinstance(result, dict) else result
 
 
 # -- the endpoints -----------------------------------------------------------------------------------------------------
@@ -142,17 +152,16 @@ class Shape:
         """Return a result in this shape, with defaults. Raise ShapeError if it cannot be brought into it."""
         if self.result in ("bytes", "unused"):
             return result
-        if self.result == "list":
-            result = [] if result is None else result
-            if not isinstance(result, list):
-                raise ShapeError("is not a list")
         if self.normalize:
             result = self.normalize(result)
-        if self.result == "list":
-            for each in result:
-                self._apply_item(each)
-            return result
-        return self._apply_object(result)
+        if self.result == "object":
+            return self._apply_object(result)
+        result = [] if result is None else result
+        if not isinstance(result, list):
+            raise ShapeError("is not a list")
+        for each in result:
+            self._apply_item(each)
+        return result
 
     def _apply_item(self, value: t.Any) -> None:
         if isinstance(self.item, Item):
@@ -266,6 +275,11 @@ SHAPES: tuple[Shape, ...] = (
     Shape("POST", f"{KV}/{{id}}/bulk/delete", "object", KV_REPORT, f"{SDK}: may be null"),
     Shape("POST", f"{KV}/{{id}}/bulk/get", "object", KV_VALUES, SDK, is_read=True),
     Shape("GET", f"{ACCOUNTS}/d1/database", "list", D1_DATABASE, SDK),
+    Shape("GET", f"{ACCOUNTS}/r2/buckets", "list", R2_BUCKET, f"{SDK}: below buckets", normalize=buckets_of),
+    Shape("GET", f"{ACCOUNTS}/hyperdrive/configs", "list", HYPERDRIVE, SDK),
+    Shape("GET", f"{ACCOUNTS}/vectorize/v2/indexes", "list", VECTORIZE_INDEX, f"{SDK}: all keys optional"),
+    Shape("GET", f"{ACCOUNTS}/secrets_store/stores", "list", SECRETS_STORE, SDK),
+    Shape("GET", f"{ACCOUNTS}/mtls_certificates", "list", MTLS_CERTIFICATE, f"{SDK}: all keys optional"),
     *_collection(QUEUES, QUEUE, f"{SDK}: all keys optional", "POST", "PATCH", "DELETE"),
 )
 

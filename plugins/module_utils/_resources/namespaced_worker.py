@@ -11,7 +11,9 @@ import typing as t
 from .._cloudflare.client import Client
 from .._cloudflare.responses import ApiResponse
 from .._engine.fields import Attributes
+from .._engine.plan import BulkStep
 from .._worker import tag_limits
+from .._worker.fingerprint import OWNER_PREFIX
 from .dispatch_namespace import scripts_path
 from .references import NAMESPACE, missing_message
 from .script.base import Script
@@ -21,6 +23,7 @@ from .script.mapping import SUMMARY_FIELDS, modified_after_upload
 from .script.snapshot import LedgerEntry, Snapshot
 
 CODE_NAMESPACE_NOT_FOUND = 100119
+PAGE_SIZE = 1000  # Workers in one page of the list, and in one deletion by tag
 
 
 class NamespacedWorker(Script):
@@ -72,7 +75,7 @@ class NamespacedWorker(Script):
         found = self.client.get_or_not_found(self.endpoint.path)
         is_missing = found.not_found_code == CODE_NAMESPACE_NOT_FOUND
         missing = (missing_message(NAMESPACE, self.options["dispatch_namespace"]),) if is_missing else ()
-        return script_from_answer(found), missing
+        return script_from_answer(found, self.options["name"]), missing
 
 
 class NamespacedWorkerInfo(ScriptInfo):
@@ -86,14 +89,30 @@ class NamespacedWorkerInfo(ScriptInfo):
 
     def scripts(self) -> t.Iterable[Attributes]:
         if not self.options["name"]:
-            return self.client.list_or_none(self.path(), limit=1000, **self.list_params) or []
-        found = script_from_answer(self.client.get_or_not_found(self.path(self.options["name"])))
+            return self.client.list_or_none(self.path(), limit=PAGE_SIZE, **self.list_params) or []
+        name = self.options["name"]
+        found = script_from_answer(self.client.get_or_not_found(self.path(name)), name)
         return [found] if found else []
 
 
-def script_from_answer(answer: ApiResponse) -> Attributes | None:
+def script_from_answer(answer: ApiResponse, name: str) -> Attributes | None:
     """Return the Worker of a response, or None."""
-    return None if answer.not_found_code else answer.result
+    return {**answer.result, "id": name} if answer.result else None
+
+
+def deletion_by_owner(path: str, owner: str) -> BulkStep:
+    """Return the write that deletes the Workers of an owner, from the path of their namespace's Workers.
+
+    Without a filter it would delete every tenant's, so the filter is never empty and always positive.
+    """
+    query = {"tags": f"{OWNER_PREFIX}{owner}:yes", "limit": PAGE_SIZE}
+    return BulkStep(
+        "DELETE",
+        path,
+        lambda: {"params": query},
+        size=PAGE_SIZE,
+        progress=lambda response: (response.result["deleted_count"], response.result["has_more"]),
+    )
 
 
 def tags_of(client: Client, path: str, script: Attributes) -> list[str]:

@@ -24,7 +24,7 @@ from .._worker.bundle import BUNDLER_OPTIONS
 from .._worker.fingerprint import OWNER_PREFIX, find_owner
 from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
-from .namespaced_worker import NamespacedWorker, script_from_answer, tags_of
+from .namespaced_worker import PAGE_SIZE, NamespacedWorker, deletion_by_owner, script_from_answer, tags_of
 from .references import NAMESPACE, missing_message
 from .routing_records import RoutingRecords, records_to_result
 from .script.base import Script
@@ -36,7 +36,6 @@ from .script.planner import ScriptPlan, memo_after
 from .script.snapshot import LedgerEntry
 from .script.warnings import plan_warnings
 
-PAGE_SIZE = 1000  # Workers in one answer of the listing
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
 COMMON_OPTIONS = (
     "owner",
@@ -174,7 +173,7 @@ class NamespacedWorkers(BulkResource):
     def _read(self, name: str) -> Attributes | None:
         """Read one Worker, which costs less than the whole listing."""
         self._listed.pop(name, None)
-        return script_from_answer(self.client.get_or_not_found(self._path(name)))
+        return script_from_answer(self.client.get_or_not_found(self._path(name)), name)
 
     def names(self) -> t.Iterable[str]:
         return self._owned_names() if self._all_of_owner else list(self._workers)
@@ -282,15 +281,7 @@ class NamespacedWorkers(BulkResource):
     def bulk_step(self, pending: t.Sequence[PlannedMember]) -> BulkStep | None:
         if not self._all_of_owner or len(pending) < 2:
             return None
-        # A deletion without a filter would take every tenant: the filter is never empty and always positive.
-        owned = {"tags": f"{OWNER_PREFIX}{self.options['owner']}:yes", "limit": PAGE_SIZE}
-        return BulkStep(
-            "DELETE",
-            self._path(),
-            lambda: {"params": owned},
-            size=PAGE_SIZE,
-            progress=lambda response: (response.result["deleted_count"], response.result["has_more"]),
-        )
+        return deletion_by_owner(self._path(), self.options["owner"])
 
     def extra_results(self, members: t.Sequence[BulkMember], linked: PlannedMember | None) -> dict[str, t.Any]:
         removed = {
