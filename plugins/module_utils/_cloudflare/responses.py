@@ -34,6 +34,8 @@ class ApiResponse:
     not_found_code: int = 0
     entrypoint: str = ""
     ray_id: str = ""
+    is_bare: bool = False
+    """Whether the result is JSON without an envelope."""
 
 
 def read_response(method: str, path: str, response: requests.Response, url: str) -> ApiResponse:
@@ -56,7 +58,15 @@ def read_response(method: str, path: str, response: requests.Response, url: str)
         code, message = parse_errors(envelope)
     elif response.ok and "text/html" not in content_type:
         entrypoint = response.headers.get("cf-entrypoint", "")
-        return ApiResponse(envelope, {}, response.content, content_type, entrypoint=entrypoint, ray_id=ray_id)
+        return ApiResponse(
+            envelope,
+            {},
+            response.content,
+            content_type,
+            entrypoint=entrypoint,
+            ray_id=ray_id,
+            is_bare=envelope is not None,
+        )
     else:
         code = NOT_AN_API_RESPONSE
         message = f"{response.reason or 'unknown error'} ({network_errors.not_an_api_response(url)})"
@@ -82,7 +92,7 @@ def apply_shape(method: str, path: str, response: ApiResponse) -> ApiResponse:
     if shape is None or response.not_found_code:
         return response
     try:
-        return replace(response, result=shape.apply(response.result))
+        return replace(response, result=shape.apply(response.result, response.is_bare))
     except ShapeError as error:
         message = (
             f"{method} {path}: the response {error}. Run again. If that does not help, check that api_url is the"

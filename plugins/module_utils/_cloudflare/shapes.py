@@ -58,7 +58,7 @@ HOSTNAME = Item(
 )
 KV_NAMESPACE = Item("a KV namespace", required=("id", "title"))
 KV_KEY = Item("a key", required=("name",))
-KV_VALUE = Item("an entry", values=("value",))
+KV_VALUE = Item("an entry", values=("value",), types={"value": str})
 KV_VALUES = Item(
     "entries",
     values=("values",),
@@ -148,10 +148,15 @@ class Shape:
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
-    def apply(self, result: t.Any) -> t.Any:
-        """Return a result in this shape, with defaults. Raise ShapeError if it cannot be brought into it."""
+    def apply(self, result: t.Any, is_bare: bool = False) -> t.Any:
+        """Return a result in this shape, with defaults. Raise ShapeError if it cannot be brought into it.
+
+        ``is_bare`` means that it came without an envelope.
+        """
         if self.result in ("bytes", "unused"):
             return result
+        if is_bare and self.envelope:
+            raise ShapeError("has no envelope")
         if self.normalize:
             result = self.normalize(result)
         if self.result == "object":

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import typing as t
 
@@ -22,9 +23,11 @@ UPLOAD_TOLERANCE = 30.0  # seconds between a fingerprint tag and modified_on; be
 UNKNOWN_ASSETS = "(unknown)"  # the digest of assets that this collection did not upload
 
 
-def parse_timestamp(date: str | None) -> float:
+def parse_timestamp(date: t.Any) -> float:
     """Return a date of the API as whole seconds since 1970, or 0. Python 3.10 cannot parse all fractions."""
-    return datetime.datetime.fromisoformat(date.partition(".")[0].rstrip("Z") + "+00:00").timestamp() if date else 0.0
+    with contextlib.suppress(ValueError):
+        return datetime.datetime.fromisoformat(str(date).partition(".")[0].rstrip("Z") + "+00:00").timestamp()
+    return 0.0
 
 
 def modified_after_upload(summary: Attributes) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,18 @@ class Edge:
     def clear_faults(self) -> None:
         """Remove all injected faults."""
         self.state.faults.waiting.clear()
+
+    def snapshot(self) -> sqlite3.Connection:
+        """Copy all objects, for `restore`."""
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        self.store.db.backup(copy)
+        return copy
+
+    def restore(self, snapshot: sqlite3.Connection) -> None:
+        """Replace all objects by those of a snapshot. Clear requests and faults."""
+        snapshot.backup(self.store.db)
+        self.clear()
+        self.clear_faults()
 
     def reset(self) -> None:
         """Delete all objects, requests and faults, and reset the rate limit and the behaviors."""
