@@ -28,6 +28,7 @@ LAYERS = ("_cloudflare", "_engine", "_worker", "_resources")
 BASES = (
     *("", "docs/development", "plugins", "plugins/module_utils", "plugins/modules", "plugins/action", "requirements"),
     *(
+        "plugins/module_utils/_cloudflare",
         "plugins/module_utils/_engine",
         "plugins/module_utils/_resources",
         "plugins/module_utils/_resources/script",
