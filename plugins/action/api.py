@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -30,11 +31,16 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._ansib
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._ansible_core import call_main
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import HAS_REQUESTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.bulk import MAX_DETAILED_RESULTS
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._interruption import take_signal
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _ansible_core as ansible_core
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
-from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import display, show_progress
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import (
+    controller_stderr,
+    display,
+    show_progress,
+)
 
 MODULES = "ansible_collections.tenantry.cloudflare_workers.plugins.modules."
 IN_PROCESS_SUPPORTED = CORE_SUPPORTS_IN_PROCESS and HAS_REQUESTS
@@ -77,7 +83,7 @@ class ActionModule(NormalActionModule):
         if len(arguments.get("workers") or ()) > MAX_DETAILED_RESULTS and self._shows_progress(variables):
             display(f"{self._task.action}: no progress is shown, because the module runs in a separate process.")
         try:
-            self._task.args = arguments
+            self._task.args = {**arguments, **ansible_core.controller_arguments(self)}
             return t.cast("dict[str, t.Any]", super().run(tmp, variables))
         finally:
             # Ansible returns the task's arguments with the result, which must not carry thousands of Workers again.
@@ -90,8 +96,14 @@ class ActionModule(NormalActionModule):
         super(NormalActionModule, self).run(tmp, variables)
         ansible_core.add_internal_arguments(self, arguments, variables)
         progress = show_progress() if self._shows_progress(variables) else contextlib.nullcontext()
-        with _environment(ansible_core.task_environment(self)), progress:
-            return _run_main(name, arguments)
+        with _environment(ansible_core.task_environment(self)), progress, controller_stderr() as report:
+            main_process = os.getppid()
+            result = _run_main(name, arguments)
+            if number := take_signal() or (signal.SIGTERM if os.getppid() != main_process else 0):
+                # The main process of Ansible reads no more results.
+                report(f"{self._task.action}: {result.get('msg') or 'The run is complete.'}\n")
+                os.kill(os.getpid(), number)
+        return result
 
     def _merge_workers_file(self, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return the arguments with the Workers of ``workers_file`` in ``workers``. They are data, not templates."""

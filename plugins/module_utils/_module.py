@@ -17,11 +17,13 @@ from ._ansible_core import INTERNAL_PREFIX, HookedModule
 from ._arguments import check_identifying_options, check_resolved, select_user_params, validate_elements
 from ._cloudflare.client import HAS_REQUESTS, Client, get_client
 from ._cloudflare.errors import CloudflareError
+from ._cloudflare.interruption import Interrupted
 from ._engine.bulk import MAX_DETAILED_RESULTS, InvalidElement
 from ._engine.converge import ModuleResult, RunOptions
 from ._engine.fields import OptionSpec, mark_unknown
 from ._engine.progress import Progress
 from ._engine.resource import Convergible
+from ._interruption import CONTROLLER_PROCESS, CONTROLLER_TIMEOUT, interruptible, orphan_check
 from ._redaction import MIN_NO_LOG_LENGTH, iter_secrets, mask_no_log, redact
 from ._renamed import add_new_names
 from ._worker.source import PACKED_SOURCES
@@ -35,7 +37,11 @@ AUTH: dict[str, OptionSpec] = {
 }
 STATE: dict[str, OptionSpec] = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 ENV_FALLBACKS = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # in addition to those of the client
-INTERNAL_ARGUMENTS = (PACKED_SOURCES,)  # the action plugin adds them; they are not options and appear in no result
+INTERNAL_ARGUMENTS = (
+    PACKED_SOURCES,
+    CONTROLLER_PROCESS,
+    CONTROLLER_TIMEOUT,
+)  # the action plugin adds them; they are not options and appear in no result
 
 
 class CloudflareModule(HookedModule):
@@ -148,8 +154,15 @@ class CloudflareModule(HookedModule):
         return t.cast("dict[str, OptionSpec]", self.argument_spec[self._list_option]["options"])
 
     def converge(self, kind: type[Convergible], client: Client, user_params: dict[str, t.Any]) -> ModuleResult:
-        """Reconcile with the desired state, or predict the changes in check mode."""
-        return kind(client, user_params, self.params).converge(RunOptions(self.check_mode, self.diff_mode))
+        """Reconcile with the desired state, or predict the changes in check mode. Fail if the run is interrupted."""
+        interruption = client.interruption
+        interruption.start_run(orphan_check(self.params[CONTROLLER_PROCESS]))
+        try:
+            with interruptible(interruption, self.params[CONTROLLER_TIMEOUT] or 0):
+                return kind(client, user_params, self.params).converge(RunOptions(self.check_mode, self.diff_mode))
+        except Interrupted:
+            operations = list(interruption.acknowledged)
+            self.fail(interruption.describe(), changed=bool(operations), operations=operations)
 
 
 def run(kind: type[Convergible]) -> None:

@@ -8,16 +8,22 @@
   before, with ``ansible.executor.task_executor.remove_omit``. Core's own action plugins ``package`` and
   ``gather_facts`` call them. Without them, ``module_defaults`` do not replace omitted arguments.
 * ``ActionBase``: ``_update_module_args``, ``_compute_environment_string`` and ``_play_context``.
-* ``Task``: ``resolved_action``, and ``_parent._play._action_groups``, the groups of modules that the play knows.
+* ``Task``: ``resolved_action``, ``timeout``, ``async_val``, and ``_parent._play._action_groups``, the groups of modules
+  that the play knows.
 
 The parts that modules use are in ``module_utils/_ansible_core.py``.
 """
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible.executor import module_common, task_executor
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._interruption import (
+    CONTROLLER_PROCESS,
+    CONTROLLER_TIMEOUT,
+)
 
 if t.TYPE_CHECKING:
     from ansible.plugins.action import ActionBase
@@ -61,3 +67,14 @@ def task_environment(action: ActionBase) -> dict[str, t.Any]:
 def becomes_another_user(action: ActionBase) -> bool:
     """Whether the task of an action plugin runs with ``become: true``."""
     return bool(action._play_context.become)
+
+
+def controller_arguments(action: ActionBase) -> Arguments:
+    """Return internal arguments for a module in a process of its own: when its run must end.
+
+    Ansible ends neither the process after the timeout of the task nor at its own end. An asynchronous task outlives it.
+    """
+    if action._task.async_val:
+        return {}
+    is_local = action._connection.transport == "local"
+    return {CONTROLLER_PROCESS: os.getppid() if is_local else None, CONTROLLER_TIMEOUT: action._task.timeout}

@@ -59,7 +59,8 @@ def stderr_is_open(process: int) -> bool:
 
 
 def _open_without_blocking(path: str, flags: int) -> int:
-    return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)  # without O_TRUNC, since it may be a file
+    # Without the flag O_TRUNC, since it may be a file.
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def display(text: str, **options: t.Any) -> None:
@@ -69,6 +70,24 @@ def display(text: str, **options: t.Any) -> None:
     """
     if stderr_is_open(os.getppid()):
         Display().display(text, stderr=True, **options)
+
+
+@contextlib.contextmanager
+def controller_stderr() -> t.Iterator[t.Callable[[str], None]]:
+    """Return a function that writes to the standard error of Ansible's main process, even after that has ended."""
+    output = -1
+    with contextlib.suppress(OSError):  # a socket, or no /proc on this system
+        output = _open_without_blocking(STDERR.format(os.getppid()), os.O_WRONLY)
+
+    def write(text: str) -> None:
+        with contextlib.suppress(OSError):
+            os.write(output, text.encode())
+
+    try:
+        yield write
+    finally:
+        if output != -1:
+            os.close(output)
 
 
 def format_duration(seconds: float) -> str:

@@ -37,6 +37,7 @@ from .errors import (
     SettingsError,
 )
 from .hostnames import to_ascii, to_unicode
+from .interruption import Interrupted, Interruption
 from .network_errors import TIMEOUT
 from .rate_limit_state import InFlightRequest
 from .rate_limiter import MAX_WAIT, RateLimiter
@@ -45,6 +46,7 @@ from .responses import ApiResponse, apply_shape, items_of_page, next_page, read_
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
 URL_VARIABLES = ("CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_BASE_URL")
 ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
+READING_METHODS = ("GET", "HEAD")
 IDEMPOTENT_METHODS = ("GET", "PUT", "DELETE")
 MAX_ATTEMPTS = 4
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
@@ -79,7 +81,10 @@ class Client:
     ) -> None:
         self.url = url.rstrip("/")
         self.credentials = credentials
-        self.rate_limiter = rate_limiter or RateLimiter.for_credentials(self.url, credentials.digest)
+        self.interruption = Interruption()
+        self.rate_limiter = rate_limiter or RateLimiter.for_credentials(
+            self.url, credentials.digest, self.interruption.sleep
+        )
         self._account_id = account_id
         self._clock_skew = 0.0
         self._session_pool: list[requests.Session] = []
@@ -108,16 +113,30 @@ class Client:
         Raise ApiError for an error response, AmbiguousResult if the request may have had an effect, and ConnectError if
         it was not sent.
         """
+        is_idempotent = method in IDEMPOTENT_METHODS if idempotent is None else idempotent
+        if method in READING_METHODS or (method == "POST" and is_idempotent):
+            return self._call(method, path, is_idempotent, request_kwargs)
+        with self.interruption.writing(f"{method} {path}"):
+            return self._call(method, path, is_idempotent, request_kwargs)
+
+    def _call(self, method: str, path: str, idempotent: bool, request_kwargs: t.Mapping[str, t.Any]) -> ApiResponse:
+        ambiguous: AmbiguousResult | None = None
+        delay: float | None = 0.0
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            in_flight = self.rate_limiter.acquire()
             try:
-                return self._send_once(in_flight, method, path, request_kwargs)
+                if delay:
+                    self.rate_limiter.sleep(delay)
+                return self._send_once(self.rate_limiter.acquire(), method, path, request_kwargs)
+            except Interrupted:
+                if ambiguous:  # an earlier attempt may have had an effect
+                    raise ambiguous from None
+                raise
             except (ApiError, AmbiguousResult, ConnectError) as error:
-                delay = self._delay(method in IDEMPOTENT_METHODS if idempotent is None else idempotent, error, attempt)
+                ambiguous = error if isinstance(error, AmbiguousResult) else ambiguous
+                delay = self._delay(idempotent, error, attempt)
                 if delay is None:
                     self._note_unsupported(method, path, error)
                     raise
-                self.rate_limiter.sleep(delay)
         raise AssertionError("the last attempt returns or raises")
 
     def _note_unsupported(self, method: str, path: str, error: CloudflareError) -> None:
@@ -144,6 +163,7 @@ class Client:
     ) -> ApiResponse:
         status_and_headers: tuple[t.Any, ...] = ()
         try:
+            self.interruption.check()
             response = self._send(method, path, request_kwargs)
             status_and_headers = (response.status_code, response.headers)
         finally:
@@ -155,7 +175,7 @@ class Client:
     def _send(self, method: str, path: str, request_kwargs: t.Mapping[str, t.Any]) -> requests.Response:
         kwargs = {"timeout": TIMEOUT, "allow_redirects": False, **request_kwargs}
         try:
-            with self._session() as session:
+            with self._session() as session, self.interruption.sending(f"{method} {path}"):
                 response = session.request(method, self.url + path, **kwargs)
         except OSError as error:  # the base class of all errors of requests
             # Not from the error: its text may contain the credentials of a proxy.
@@ -344,7 +364,7 @@ def get_client(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | No
         )
     account_id = options.get("account_id") or first_env(environ, ACCOUNT_VARIABLES) or ""
     key = (url, credentials.digest, account_id)
-    if key not in _clients:
+    if key not in _clients or _clients[key].interruption.reason:  # its threads may still wait for responses
         _clients[key] = Client(credentials, url=url, account_id=account_id)
     return _clients[key]
 

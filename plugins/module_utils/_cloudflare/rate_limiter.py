@@ -58,13 +58,13 @@ class RateLimiter:
         self._wait_lock = threading.Lock()
 
     @classmethod
-    def for_credentials(cls, url: str, secret: str) -> RateLimiter:
+    def for_credentials(cls, url: str, secret: str, sleep: t.Callable[[float], None] = time.sleep) -> RateLimiter:
         """Return the rate limiter of these credentials at this URL.
 
         A server on this machine has no limits until its responses contain some.
         """
         name = hmac.new(secret.encode(), url.encode(), hashlib.sha256).hexdigest()
-        return cls({} if LOOPBACK.match(url) else DEFAULT_LIMITS, LockedFile(name))
+        return cls({} if LOOPBACK.match(url) else DEFAULT_LIMITS, LockedFile(name), sleep=sleep)
 
     def acquire(self) -> InFlightRequest:
         """Wait until the rate limit allows one more request, and count it. The caller must release it.

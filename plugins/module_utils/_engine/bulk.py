@@ -111,10 +111,11 @@ class BulkResource(Convergible):
         if not run.check:
             self._check_prerequisites(members, linked)
         writes = BulkRun(self, run, [*members, *removals])
-        if self.state == "absent":
-            self._remove(writes, linked, members)
-        else:
-            linked = self._write(writes, members, linked, removals)
+        with writes.until_interrupted():
+            if self.state == "absent":
+                self._remove(writes, linked, members)
+            else:
+                linked = self._write(writes, members, linked, removals)
         return self._result(run, writes, [*members, *removals], linked)
 
     def _check_declarations(self) -> None:

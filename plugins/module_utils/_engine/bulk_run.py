@@ -6,18 +6,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
-from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from .._cloudflare.errors import AmbiguousResult, CloudflareError
+from .._cloudflare.interruption import Interrupted
 from .bulk_member import BulkMember, PlannedMember
 from .converge import RunOptions, apply
+from .parallel import in_parallel
 from .plan import BulkStep
 from .progress import Progress
 
 if t.TYPE_CHECKING:
     from .bulk import BulkResource
 
+IN_FLIGHT = "The request was in flight at the interruption, and was possibly carried out. Run again to continue."
 MAX_NAMES_IN_MESSAGE = 10  # names in one message; the result has them all
 
 
@@ -32,6 +35,8 @@ class BulkRun:
         self._max_failures: int | None = bulk.options["max_failures"]
         self._failures = 0
         pending = sum(member.is_pending for member in members)
+        self._interruption = bulk.client.interruption
+        self._in_flight: list[PlannedMember] = []
         self._progress = Progress(bulk.label, pending, bulk.client.rate_limiter)
         for member in members:
             if member.failure:
@@ -55,21 +60,38 @@ class BulkRun:
         if bulk_step and not self._abort_reason:
             self._apply_bulk_step(pending, bulk_step)
             pending = [member for member in pending if member.is_pending]
-        self._apply_each(pending)
-        self._verify(pending)
-        self.operations += [operation for member in pending for operation in member.operations]
+        try:
+            self._apply_each(pending)
+            self._verify(pending)
+        finally:
+            self.operations += [operation for member in pending for operation in member.operations]
+
+    @contextlib.contextmanager
+    def until_interrupted(self) -> t.Iterator[None]:
+        """End the context at an interruption: abort, and fail the members whose writes are still in flight."""
+        try:
+            yield
+        except Interrupted:
+            for member in list(self._in_flight):
+                member.failure = IN_FLIGHT
+                self._count_failure()
+        if self._interruption.reason:
+            self.abort(f"interrupted by {self._interruption.reason}")
 
     def failure_message(self, members: t.Sequence[BulkMember], linked: t.Sequence[PlannedMember]) -> str:
         """Return the message with which the task fails; empty if it does not. Tolerated failures become a warning."""
         failed = [member for member in members if member.failure]
         not_started = sum(member.is_pending for member in (*members, *linked))
         parts = [f"{len(failed)} of {len(members)} failed."] if failed else []
+        if not_started and self._interruption.reason:
+            parts.insert(0, f"{sum(member.changed for member in members)} of {len(members)} changed.")
         named = (*failed[:MAX_NAMES_IN_MESSAGE], *linked)
         parts += [f"{member.name}: {member.failure}" for member in named if member.failure]
         if not_started:
             parts.append(f"Aborted: {self._abort_reason}; {not_started} not started. Run again to continue.")
         message = f"{self._bulk.label}: {' '.join(parts)}" if parts else ""
-        if message and not not_started and self._failures <= (self._max_failures or 0):
+        is_complete = not not_started and not self._interruption.reason
+        if message and is_complete and self._failures <= (self._max_failures or 0):
             self.warnings.append(message)
             return ""
         return message
@@ -115,25 +137,27 @@ class BulkRun:
 
     def _apply_each(self, pending: t.Sequence[PlannedMember]) -> None:
         self._bulk.client.rate_limiter.on_wait = self._progress.wait
-        with ThreadPoolExecutor(self._bulk.options["concurrency"]) as pool:
-            try:
-                for future in as_completed([pool.submit(self._apply, member) for member in pending]):
-                    member = future.result()
-                    if not member.is_linked:
-                        self._progress.advance(member.changed, bool(member.failure))
-            except BaseException:
-                self._abort_reason = "interrupted"
-                raise
+        for member in in_parallel(self._apply, pending, self._bulk.options["concurrency"]):
+            if not member.is_linked:
+                self._progress.advance(member.changed, bool(member.failure))
 
     def _apply(self, member: PlannedMember) -> PlannedMember:
-        if self._abort_reason:
+        if self._abort_reason or self._interruption.reason:
             return member
+        self._in_flight.append(member)
         try:
             apply(member.resource.client, member.plan, member.operations)
         except AmbiguousResult as error:
             member.ambiguous_error = str(error)
         except CloudflareError as error:
             self._fail(member, error)
+        except Interrupted:
+            if member.operations:
+                done, all_steps = len(member.operations), len(member.plan.steps)
+                member.failure = f"Interrupted after {done} of {all_steps} writes. Run again to continue."
+                self._count_failure()
+        finally:
+            self._in_flight.remove(member)
         member.changed = bool(member.operations or member.ambiguous_error)
         return member
 
@@ -162,7 +186,7 @@ class BulkRun:
             if member.ambiguous_error:
                 self._resolve_ambiguous(member, was_carried_out=member not in unsettled)
         late = [member for member in unsettled if not member.failure]
-        if late:
+        if late and not self._interruption.reason:
             names = ", ".join(member.resource.label for member in late[:MAX_NAMES_IN_MESSAGE])
             self.warnings.append(
                 "Cloudflare accepted the writes, but its listing does not show all of them yet:"
@@ -179,7 +203,7 @@ class BulkRun:
     def _wait_until_settled(self, members: t.Sequence[PlannedMember], expected: int = 0) -> list[PlannedMember]:
         """Poll the listing until at most ``expected`` members are not as planned. Return those that are not in time."""
         unsettled = list(members)
-        for _waited in self._run.poll() if unsettled else ():
+        for _waited in self._run.poll() if unsettled and not self._interruption.reason else ():
             self._bulk.client.invalidate()
             self._bulk.refresh([member.name for member in unsettled])
             unsettled = [

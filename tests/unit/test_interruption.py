@@ -1,0 +1,190 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An interrupted run sends no further request, waits only for writes in flight, and reports the writes so far."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import typing as t
+
+import pytest
+import requests
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _interruption
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import client, interruption
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.progress import (
+    Progress,
+    progress_listener,
+)
+from harness import Result, Runner
+from local_edge.testing import Edge
+from tenant import CODE
+
+COUNT = 40
+FLEET = {
+    "dispatch_namespace": "tenants",
+    "owner": "mine",
+    "concurrency": 4,
+    "routing_kv": {"title": "Metadata"},
+    "workers": [
+        {
+            "name": f"t{number:02}",
+            "hostnames": [f"t{number:02}.example.com"],
+            "content": CODE,
+            "compatibility_date": "2026-11-01",
+        }
+        for number in range(COUNT)
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def signals_received() -> t.Iterator[None]:
+    """Drop the signals of the test, and fail if the handlers of the process are not restored."""
+    handlers = {number: signal.getsignal(number) for number in _interruption.REASONS}
+    yield
+    _interruption.take_signal()
+    assert {number: signal.getsignal(number) for number in _interruption.REASONS} == handlers
+    assert signal.alarm(0) == 0
+
+
+@pytest.fixture
+def platform(run: Runner, edge: Edge) -> Edge:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("kv_namespace", title="Metadata")
+    edge.clear()
+    return edge
+
+
+def uploads(edge: Edge) -> set[str]:
+    return {write.rpartition("/")[2] for write in edge.writes() if "/scripts/" in write}
+
+
+def deploy_and_signal(run: Runner, number: int, after: int) -> Result:
+    """Deploy the fleet, and send a signal to this process when some Workers are done, or when the run waits."""
+    sent = threading.Lock()
+
+    def listener(progress: Progress) -> None:
+        if (progress.done == after or progress.waits_until) and sent.acquire(blocking=False):
+            os.kill(os.getpid(), number)
+
+    with progress_listener(listener):
+        return run("namespaced_workers", **FLEET)
+
+
+@pytest.mark.parametrize(("number", "reason"), _interruption.REASONS.items(), ids=str)
+def test_fleet_interrupted_by_signal_stops_and_reports(run: Runner, platform: Edge, number: int, reason: str) -> None:
+    result = deploy_and_signal(run, number, after=5)
+    done = uploads(platform)
+    assert 5 <= len(done) <= 5 + 2 * 4, "only those in flight"
+    assert result["failed"] and result["summary"]["changed"] == len(done) == len(result["operations"])
+    assert f"interrupted by {reason}" in result["msg"]
+    assert f"{len(done)} of {COUNT} changed." in result["msg"] and "Run again to continue." in result["msg"]
+    assert {worker["name"] for worker in result["namespaced_workers"] if worker["changed"]} == done
+    assert _interruption.take_signal() == (None if number == signal.SIGALRM else number)
+
+    platform.clear()
+    assert run.ok("namespaced_workers", **FLEET)["summary"]["changed"] == COUNT - len(done)
+    assert not uploads(platform) & done
+    assert not run.ok("namespaced_workers", **FLEET)["changed"]
+
+
+def test_fleet_interrupted_while_waiting_for_rate_limit_stops(
+    run: Runner, platform: Edge, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # the limit is not that of other tests
+    headers = {"Retry-After": "300"}
+    platform.fault(method="PUT", path=".*/scripts/.*", status=429, code=971, headers=headers, times=COUNT)
+    result = deploy_and_signal(run, signal.SIGTERM, after=-1)
+    assert result["failed"] and "interrupted by the signal SIGTERM" in result["msg"]
+    assert result["summary"]["changed"] == 0 and len(uploads(platform)) <= 4
+
+
+def test_fleet_write_that_does_not_finish_in_time_is_left(
+    run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, released = requests.Session.request, threading.Event()
+
+    def request(session: requests.Session, method: str, url: str, **options: t.Any) -> requests.Response:
+        if method == "PUT" and url.endswith("/scripts/t03"):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+                os.kill(os.getpid(), number)
+            released.wait()
+        return send(session, method, url, **options)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    result = run("namespaced_workers", **FLEET)
+    done = uploads(platform)
+    released.set()
+    unclear = next(worker for worker in result["namespaced_workers"] if worker["name"] == "t03")
+    assert result["failed"] and "possibly carried out" in unclear["msg"] and "t03" not in done
+    assert len(done) < COUNT
+
+
+def test_object_interrupted_reports_acknowledged_writes(
+    run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = requests.Session.request
+
+    def request(session: requests.Session, method: str, url: str, **options: t.Any) -> requests.Response:
+        if method == "GET" and platform.writes():
+            os.kill(os.getpid(), signal.SIGTERM)
+        return send(session, method, url, **options)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    result = run("dispatch_namespace", name="x")
+    assert result["failed"] and result["changed"] and result["operations"] == platform.writes()
+    assert result["msg"] == (f"Interrupted by the signal SIGTERM. Done: {platform.writes()[0]}. Run again to continue.")
+
+
+def test_object_interrupted_in_write_reports_possible_write(
+    run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = requests.Session.request
+
+    def request(session: requests.Session, method: str, url: str, **options: t.Any) -> requests.Response:
+        response = send(session, method, url, **options)
+        if method == "POST":
+            for number in (signal.SIGTERM, signal.SIGALRM):  # the write is in flight, and does not finish in time
+                os.kill(os.getpid(), number)
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    result = run("dispatch_namespace", name="x")
+    assert f"Possibly carried out: {platform.writes()[0]}." in result["msg"]
+
+
+def test_interrupted_client_is_not_used_again(run: Runner, platform: Edge) -> None:
+    first = client.get_client({})
+    first.interruption.begin("a test")
+    with pytest.raises(interruption.Interrupted):
+        first.write("POST", "/accounts")
+    assert client.get_client({}) is not first and platform.requests() == []
+
+
+def test_orphaned_run_sends_no_request(run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_interruption, "_is_ancestor", lambda process: len(platform.writes()) < 5)
+    result = run("namespaced_workers", **FLEET)
+    assert 5 <= len(uploads(platform)) <= 5 + 4
+    assert result["failed"] and "interrupted by the end of Ansible's process" in result["msg"]
+
+
+def test_orphan_check_finds_ancestors_and_their_end() -> None:
+    assert not _interruption.orphan_check(None)() and not _interruption.orphan_check(os.getppid())()
+    program = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program]) as child:
+        assert _interruption.orphan_check(child.pid)(), "not an ancestor"
+        child.kill()
+    script = (
+        "import os, sys; sys.path[:0] = sys.argv[2:]\n"
+        "from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _interruption\n"
+        "print(_interruption.orphan_check(int(sys.argv[1]))())"
+    )
+    command = ["sh", "-c", '"$@"; true', "sh", sys.executable, "-c", script, str(os.getpid()), *sys.path]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n", "a grandparent"
