@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -238,6 +239,30 @@ def test_assets_binding_omitted_with_same_files_is_removed(run: Runner, edge: Ed
     run.ok("namespaced_worker", **unnamed)
     assert binding_names(run, edge) == ["TELL"]
     assert not run.ok("namespaced_worker", **unnamed)["changed"]
+
+
+@pytest.mark.parametrize("config", ["clear", "keep"])
+def test_upload_with_unchanged_assets_keeps_their_configuration(
+    run: Runner, edge: Edge, tenant: Options, config: str
+) -> None:
+    edge.behaviors.upload_without_assets_config = config
+    tenant = {**tenant, "assets": {**tenant["assets"], "not_found_handling": "single-page-application"}}
+    run.ok("namespaced_worker", **tenant)
+
+    def stored() -> t.Any:
+        (row,) = edge.store.all("select config from scripts where name = 'a'")
+        return json.loads(row["config"])["assets"]["config"]
+
+    before = stored()
+    assert before
+    tenant["content"] += "//"
+    uploaded = run.ok("namespaced_worker", **tenant)
+    assert stored() == before and uploaded["warnings"] == []
+    silent = {name: value for name, value in tenant.items() if name != "assets"}
+    assert run.ok("namespaced_worker", **silent, logpush=True)["warnings"] == [], "nothing is uploaded"
+    uploaded = run.ok("namespaced_worker", **{**silent, "content": tenant["content"] + "//"}, logpush=True)
+    assert "Cloudflare may lose their configuration" in uploaded["warnings"][0]
+    assert stored() == (before if config == "keep" else {})
 
 
 def test_assets_without_fingerprint_tag_are_sent_again(run: Runner, edge: Edge, tenant: Options) -> None:

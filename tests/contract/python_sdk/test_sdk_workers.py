@@ -277,6 +277,8 @@ def test_assets_upload_session_deploys_worker(sdk: Cloudflare, edge: Edge, at: P
 
 
 def test_beta_worker_get_returns_worker(sdk: Cloudflare, at: Place) -> None:
-    """The only endpoint of the beta API that clients use."""
+    """Of the beta API, clients use only this and the newest version."""
     found = sdk.workers.beta.workers.get("router", **at)
     assert found.name == "router"
+    version = sdk.workers.beta.workers.versions.get("latest", worker_id="router", **at)
+    assert (version.number, version.assets) == (1, None)

@@ -98,6 +98,15 @@ class Comparison:
         return self.desired.assets is not None and not (self.snapshot and self.snapshot.has_assets)
 
     @property
+    def keeps_undeclared_assets(self) -> bool:
+        """Whether the Worker has assets that the task does not mention."""
+        if self.snapshot is None or "assets" in self.desired.user_params:
+            return False
+        tag = self.current_tag
+        is_attested = tag is not None and tag.assets not in ("", NO_ASSETS)
+        return is_attested or self.snapshot.summary.get("has_assets") is True
+
+    @property
     def _same_source(self) -> bool:
         return self.current_tag is not None and self.current_tag.fingerprint == self.desired_tag.fingerprint
 

@@ -32,13 +32,15 @@ NO_CODE = (
 class ScriptPlan(Plan):
     """A plan, with the comparison that it was made from.
 
-    ``left_out`` are the paths of files in the folder of the Worker that are not part of it.
+    ``left_out`` are the paths of files in the folder of the Worker that are not part of it. ``is_missing_assets`` means
+    that the Worker is uploaded without the declaration of its assets.
     """
 
     comparison: Comparison | None = None
     uncompared_secrets: int = 0
     is_outdated_bundle: bool = False
     left_out: tuple[str, ...] = ()
+    is_missing_assets: bool = False
 
     @property
     def has_other_options(self) -> bool:
@@ -77,6 +79,7 @@ def plan(
         comparison=comparison if found.steps else None,
         uncompared_secrets=comparison.uncompared_secrets,
         is_outdated_bundle=comparison.is_outdated_bundle and not uploads,
+        is_missing_assets=uploads and comparison.keeps_undeclared_assets,
         left_out=resolved.desired.source.left_out if resolved.desired.source else (),
     )
 

@@ -25,6 +25,9 @@ def plan_warnings(plans: t.Iterable[ScriptPlan], user_params: t.Iterable[t.Mappi
         *_outdated_bundle_warnings(sum(plan.is_outdated_bundle for plan in all_plans)),
         *_left_out_warnings(plan.left_out for plan in all_plans),
         *_unknown_binding_warnings({label for params in user_params for label in bindings.unknown_types(params)}),
+        *_missing_assets_warnings(
+            [plan.comparison for plan in all_plans if plan.comparison is not None and plan.is_missing_assets]
+        ),
         *_other_options_warnings(
             [plan.comparison for plan in all_plans if plan.comparison is not None and plan.has_other_options]
         ),
@@ -78,5 +81,19 @@ def _other_options_warnings(comparisons: t.Sequence[Comparison]) -> list[str]:
         f" nothing was added or removed. Workers: {len(comparisons)}, {names}{more}."
         f" Options that differ: {', '.join(found) or '(unknown)'}. Set the same options in all tasks that manage a"
         " Worker: otherwise each run changes its fingerprint."
+    )
+    return [text]
+
+
+def _missing_assets_warnings(comparisons: t.Sequence[Comparison]) -> list[str]:
+    """Return the warning that an upload may lose the configuration of the assets of these Workers."""
+    if not comparisons:
+        return []
+    names = ", ".join(comparison.desired.label for comparison in comparisons[:MAX_WORKERS])
+    more = ", ..." if comparisons[MAX_WORKERS:] else ""
+    text = (
+        "assets: the files stay, but Cloudflare may lose their configuration at an upload that does not contain it:"
+        f" _headers, _redirects, html_handling, not_found_handling and run_worker_first. Workers: {len(comparisons)},"
+        f" {names}{more}. Declare assets too."
     )
     return [text]

@@ -98,6 +98,11 @@ class Behaviors:
     upload_without_code: str = behavior(
         "Effect of an upload without a code part on a Worker that has code", "refuse", "keep"
     )
+    upload_without_assets_config: str = behavior(
+        "Effect of an upload with `keep_assets` and without `assets.config` on the existing configuration",
+        "clear",
+        "keep",
+    )
     inherit_with_keep_bindings: str = behavior(
         "Result of an upload with both `inherit` and `keep_bindings`", "accept", "refuse"
     )

@@ -127,6 +127,7 @@ API_ROUTES: tuple[Route, ...] = (
     ("PUT", f"{WORKERS}/subdomain", account_scripts.put_account_subdomain),
     ("DELETE", f"{WORKERS}/subdomain", account_scripts.delete_account_subdomain),
     ("GET", f"{WORKERS}/workers/{{script}}", account_scripts.get_worker),
+    ("GET", f"{WORKERS}/workers/{{script}}/versions/latest", versions.get_latest),
     ("PATCH", f"{WORKERS}/workers/{{script}}/versions/latest", versions.patch_latest),
     ("GET", f"{WORKERS}/tails/by-consumer/{{script}}", account_scripts.list_tails),
     ("GET", f"{WORKERS}/durable_objects/namespaces", account_scripts.list_durable_objects),

@@ -263,7 +263,7 @@ def assets_after(request: ApiRequest, old: Script | None, metadata: Mapping[str,
     if metadata.get("keep_assets") and before:
         if uploaded and "config" in uploaded:
             return {**before, "config": assets.check_config(uploaded["config"])}
-        return before
+        return before if request.behaviors.upload_without_assets_config == "keep" else {**before, "config": {}}
     if uploaded:
         raise invalid("`assets` must contain the `jwt` of the completed upload session")
     return None

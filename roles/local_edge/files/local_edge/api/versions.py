@@ -143,6 +143,14 @@ async def create_version(request: ApiRequest) -> ApiResponse:
     )
 
 
+async def get_latest(request: ApiRequest) -> ApiResponse:
+    """Return the newest version in the format of the beta API, which includes the configuration of assets."""
+    version = versions.newest(request.store, request.script.id)
+    served = version.content.config.get("assets")
+    found = {"id": version.id, "number": version.number, "created_on": version.created_on, "urls": []}
+    return ApiResponse({**found, **({"assets": {"config": served["config"]}} if served else {})})
+
+
 async def patch_latest(request: ApiRequest) -> ApiResponse:
     """Create a version from the newest one and a merge patch of its `env`, without deploying it.
 

@@ -61,6 +61,24 @@ def upload_without_code(box: Sandbox) -> Reply:
     return reply
 
 
+def upload_without_assets_config(box: Sandbox) -> Any:
+    """Upload a Worker with a configuration of assets, upload it again without, and return what is left of it."""
+    worker = f"{box.scripts}/{box.name()}"
+    newest = f"{worker.replace('/scripts/', '/workers/')}/versions/latest"
+
+    def html_handling() -> Any:
+        return ((box.send("GET", newest).result or {}).get("assets") or {}).get("config", {}).get("html_handling")
+
+    token = box.upload_asset(worker, "<p>probe</p>")
+    replies = [box.upload(worker, assets={"jwt": token, "config": {"html_handling": "none"}})]
+    before = box.poll_until(html_handling, bool)
+    replies.append(box.upload(worker, keep_assets=True, bindings=[marker_binding("2")]))
+    if not all(reply.ok for reply in replies) or before != "none":
+        raise Inconclusive(f"the uploads returned {', '.join(map(str, replies))}, and html_handling was {before!r}")
+    box.settings(worker, marked="2")
+    return html_handling()
+
+
 def inherit_with_keep_bindings(box: Sandbox) -> Reply:
     worker = box.worker(bindings=[marker_binding("1"), SECRET])
     return box.upload(

@@ -98,6 +98,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("upload_without_tags", experiments.upload_without_tags, either("keep", "clear")),
     Question("upload_without_keep_bindings", experiments.upload_without_secrets, either("keep", "clear")),
     Question("upload_without_code", experiments.upload_without_code, by_success("keep", "refuse")),
+    Question("upload_without_assets_config", experiments.upload_without_assets_config, one_of(keep="none", clear=None)),
     Question("inherit_with_keep_bindings", experiments.inherit_with_keep_bindings, by_success("accept", "refuse")),
     Question("namespace_update_without_trusted", experiments.update_trusted_namespace, one_of(keep=True, reset=False)),
     Question("trusted_workers_on_create", experiments.create_trusted_namespace, one_of(honor=True, ignore=False)),

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 import json
 import re
@@ -46,6 +48,7 @@ class Sandbox:
         self.api, self.prefix, self.timeout = api, prefix, timeout
         self.namespaces = f"/accounts/{account}/workers/dispatch/namespaces"
         self.scripts = f"/accounts/{account}/workers/scripts"
+        self.asset_files = f"/accounts/{account}/workers/assets/upload?base64=true"
         self.zone = zone
         self.made: list[str] = []
         self.routes: list[str] = []
@@ -80,13 +83,14 @@ class Sandbox:
         new_names = [body[key] for key in ("name", "pattern") if isinstance(body, dict) and key in body]
         named = all(isinstance(name, str) and name.startswith(self.prefix) for name in new_names) or "/secrets" in path
         creates = method == "POST" and path in (self.namespaces, self.routes_path) and new_names
+        files = method == "POST" and path == self.asset_files
         route = method == "DELETE" and path in [f"{self.routes_path}/{ident}" for ident in self.routes]
         deletes_all = (
             method == "DELETE"
             and re.search(r"/scripts(\?|$)", path)
             and not re.search(r"/scripts\?tags=[^:&]+:yes(&limit=[1-9]\d*)?$", path)
         )
-        if method != "GET" and (".." in path or deletes_all or not named or not (inside or creates or route)):
+        if method != "GET" and (".." in path or deletes_all or not named or not (inside or creates or files or route)):
             raise SandboxViolation(f"{method} {path}")
 
     def register(self, method: str, path: str, body: Any) -> None:
@@ -140,6 +144,15 @@ class Sandbox:
         parts += more_modules
         query = {"excludeScript": "true", **({"bindings_inherit": "strict"} if strict else {})}
         return self.send("PUT", f"{path}?{urlencode(query)}", parts, headers)
+
+    def upload_asset(self, path: str, text: str) -> str:
+        """Upload one file for the Worker at a path. Return the token for the upload of the Worker."""
+        content = base64.b64encode(text.encode()).decode()
+        digest = hashlib.sha256(f"{path}{text}".encode()).hexdigest()[:32]
+        manifest = {"manifest": {"/index.html": {"hash": digest, "size": len(text)}}}
+        session = self.require_result("POST", f"{path}/assets-upload-session", manifest)
+        part, headers = Part(digest, content, "text/html", digest), {"Authorization": f"Bearer {session['jwt']}"}
+        return str((self.require_result("POST", self.asset_files, [part], headers) or {}).get("jwt") or "")
 
     def worker(self, scripts: str = "", **metadata: Any) -> str:
         """Upload a new Worker to `scripts` or the shared namespace, wait until it is visible, and return its path."""
