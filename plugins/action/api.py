@@ -194,7 +194,9 @@ def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     source_options = (
         {name: options[name] for name in SOURCE_SPEC if name in options} for options in _workers(arguments)
     )
-    return source.pack(SOURCE_VALIDATOR.validate(options).validated_parameters for options in source_options)
+    results = (SOURCE_VALIDATOR.validate(options) for options in source_options)
+    # The module itself reports invalid options.
+    return source.pack(result.validated_parameters for result in results if not result.error_messages)
 
 
 def _run_main(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -13,6 +13,7 @@ import sys
 import typing as t
 
 import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.action import api as action
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.remedies import find_remedy
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
@@ -166,6 +167,14 @@ def test_wrangler_error_is_reported_without_colors(entrypoint: pathlib.Path) -> 
     entrypoint.write_text("BROKEN")
     with pytest.raises(CloudflareError, match=r"wrangler could not bundle .*index.ts:\nX \[ERROR\] Unexpected thing$"):
         source.load({**WORKER, "entrypoint": str(entrypoint)})
+
+
+@pytest.mark.parametrize(
+    "options", [{"bundler": "rollup"}, {"define": "A"}, {"alias": ["a"]}, {"conditions": {"a": 1}}]
+)
+def test_pack_leaves_invalid_options_to_the_module(entrypoint: pathlib.Path, options: dict[str, t.Any]) -> None:
+    assert action._pack({**WORKER, "entrypoint": str(entrypoint), **options}) == {}
+    assert len(action._pack({**WORKER, "entrypoint": str(entrypoint)})) == 1
 
 
 def test_bundler_without_entrypoint_is_refused(run: Runner) -> None:

@@ -20,7 +20,6 @@ from .._engine.plan import BulkStep
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import ApiObject
 from .._worker import source
-from .._worker.bundle import BUNDLER_OPTIONS
 from .._worker.fingerprint import OWNER_PREFIX, find_owner
 from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
@@ -64,7 +63,7 @@ def merge(defaults: t.Mapping[str, t.Any], tenant: t.Mapping[str, t.Any]) -> dic
     A tenant's own code, from any source, replaces the default code; bundler options stay for an own entrypoint.
     """
     own_code = any(tenant.get(way) is not None for way in source.SOURCE_OPTIONS)
-    kept = ("esbuild_path", *BUNDLER_OPTIONS) if tenant.get("entrypoint") is not None else ()
+    kept = source.BUNDLING_OPTIONS if tenant.get("entrypoint") is not None else ()
     base = {
         name: value for name, value in defaults.items() if not (own_code and name in source.SPEC and name not in kept)
     }

@@ -35,6 +35,7 @@ SPEC: dict[str, t.Mapping[str, t.Any]] = {
     "esbuild_path": {"type": "path"},
     **BUNDLER_OPTIONS,
 }
+BUNDLING_OPTIONS = ("esbuild_path", *BUNDLER_OPTIONS)
 PACKED_SOURCES = "_controller_sources"  # argument with sources that the controller has read for a module
 SOURCE_OPTIONS = ("content", "path", "entrypoint")
 MAX_DIFF_BYTES = 100_000  # larger modules are not shown in a diff
@@ -166,9 +167,7 @@ def _key(options: t.Mapping[str, t.Any]) -> str:
     """Return everything that a source depends on, as JSON: its absolute path, the options, date and flags."""
     option = next(option for option in PATH_OPTIONS if options.get(option))
     path = os.path.abspath(os.path.join(options.get("source_root") or "", options[option]))
-    loader_options = {
-        name: options[name] for name in ("main_module", "esbuild_path", *BUNDLER_OPTIONS) if options.get(name)
-    }
+    loader_options = {name: options[name] for name in ("main_module", *BUNDLING_OPTIONS) if options.get(name)}
     compatibility = relevant(loader_options, Compatibility.from_options(options)) if option == "entrypoint" else None
     return json.dumps(
         {
