@@ -66,7 +66,7 @@ clean: down ## stop the edge, and delete its data and everything installed here
 ##@ Check
 
 CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs slow sanity package integration contract
-.PHONY: test lint bench soak $(CHECKS)
+.PHONY: test lint matrix bench soak $(CHECKS)
 test: ## run all checks and count them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
@@ -122,6 +122,11 @@ contract: $(TEST) install $(CLIENT) $(FRAMES) ## wrangler, alchemy, SDKs and fra
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/contract
 
+matrix: install ## integration tests with ansible-core 2.16, 2.19 and 2.21 on each installed Python; ONLY='2.21 2.16-3.10' TESTS=PATH
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
+	PATH="$(CURDIR)/.cache/edge/bin:$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" \
+		$(BIN)/python tests/tools/matrix.py $(ONLY) -- $(TESTS)
+
 bench: $(TEST) install $(CLIENT) ## measure loops, uploads, requests, tenants and fleets; ONLY=fleets OPTIONS='--most 100'
 	@$(if $(ONLY),,$(call need,wrk))
 	$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
@@ -140,12 +145,15 @@ soak: $(TEST) install ## an hour of traffic while tenants are created, changed a
 lock: ## update the locked versions of all .in files and of npm
 	@$(PYTHON) -m venv .cache/uv
 	.cache/uv/bin/pip install -qq uv
-	lock() { .cache/uv/bin/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-header --no-annotate "$$@"; }
+	lock() { .cache/uv/bin/uv pip compile -q --universal --python-version $${python:-3.10} --generate-hashes --no-header --no-annotate "$$@"; }
 	edge=roles/local_edge/files
 	lock $$edge/npm.in -o $$edge/npm.txt
 	lock $$edge/requirements.in -o $$edge/requirements.txt
 	lock requirements/run.in -o requirements/run.txt
 	lock requirements/test.in -c requirements/run.txt -c $$edge/requirements.txt -o requirements/test.txt
+	python=3.10 lock requirements/matrix/2.16.in -c $$edge/requirements.txt -o requirements/matrix/2.16.txt
+	python=3.11 lock requirements/matrix/2.19.in -c $$edge/requirements.txt -o requirements/matrix/2.19.txt
+	python=3.12 lock requirements/matrix/2.21.in -c $$edge/requirements.txt -o requirements/matrix/2.21.txt
 	for each in tests/contract tests/contract/frameworks; do
 		$(tools) npm install --prefix $$each --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 	done
