@@ -26,9 +26,14 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
     AmbiguousResult,
     ApiError,
     CloudflareError,
+    parse_errors,
     product_of,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limiter import RateLimiter
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.responses import (
+    ApiResponse,
+    next_page,
+)
 from concurrency import Clock, run_in_threads
 from harness import Runner
 from local_edge.testing import Edge, running
@@ -250,3 +255,56 @@ def test_client_server_time_follows_date_header(monkeypatch: pytest.MonkeyPatch)
         response.headers.update({"Content-Type": "application/json", "Date": date_header})
         assert client.call("GET", "/x").result == 1
         assert abs(client.server_time() - time.time() - ahead) < 2
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        (None, (0, "no reason given")),
+        ("text", (0, "no reason given")),
+        ([None, {}, []], (0, "no reason given")),
+        ([{"code": None, "message": None, "error_chain": None}], (0, "no reason given")),
+        ([{"code": "x", "message": 7}], (0, "7")),
+        ([{"message": "first"}, {"code": "10021", "message": "second"}], (10021, "first; second")),
+        ([{"code": 6003, "message": "a", "error_chain": [None, {}, {"message": "b"}]}], (6003, "a: b")),
+    ],
+)
+def test_parse_errors_thin_envelope_has_no_exception(errors: t.Any, expected: tuple[int, str]) -> None:
+    assert parse_errors({"success": False, "errors": errors}) == expected
+    assert parse_errors({}) == (0, "no reason given")
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({}, None),
+        ({"cursor": "x"}, {"cursor": "x"}),
+        ({"page": 2, "total_pages": 3}, {"page": 3}),
+        ({"total_pages": 3}, {"page": 2}),
+        ({"page": None, "per_page": 5, "total_count": 6}, {"page": 2}),
+        ({"per_page": 0, "total_count": 6}, None),
+        ({"page": "1", "per_page": "5", "total_count": "6", "total_pages": "2"}, None),
+    ],
+)
+def test_next_page_thin_info_has_no_exception(info: dict[str, t.Any], expected: dict[str, t.Any] | None) -> None:
+    assert next_page(ApiResponse(["item"], info), 1) == expected
+    assert next_page(ApiResponse([], {**info, "cursor": None}), 1) is None
+
+
+def test_list_unshaped_response_without_list_is_refused(run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants"
+    result = run("api", path=path, paginate=True)
+    assert result["failed"] and "the response is not a list" in result["msg"]
+
+
+def test_api_module_returns_responses_unchanged(run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    edge.behaviors.namespace_optional_fields, edge.behaviors.list_item_form = "neither", "nested"
+    path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants"
+    assert "trusted_workers" not in run.ok("api", path=path)["api"]
+    code = {"content": "export default { fetch() {} };", "compatibility_date": "2026-11-01"}
+    run.ok("namespaced_worker", dispatch_namespace="tenants", name="a", **code)
+    for paginate in (False, True):
+        (listed,) = run.ok("api", path=f"{path}/scripts", paginate=paginate)["api"]
+        assert listed["script"]["id"] == "a" and "id" not in listed

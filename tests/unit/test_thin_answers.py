@@ -105,11 +105,12 @@ class Transport:
         monkeypatch.setattr(Client, "_send", send_mutated)
 
     def meet(self, method: str, path: str, envelope: t.Any) -> t.Any:
-        endpoint = str(shapes.find(method, path))
+        shape = shapes.find(method, path)
+        endpoint, kinds = str(shape), KINDS if shape and shape.result != "unused" else ("missing",)
         for place, value in paths_of(envelope):
             self.mutations.update(
                 (Mutation(endpoint, place, kind), None)
-                for kind in KINDS
+                for kind in kinds
                 if not (kind == "empty" and value in (None, type(value)())) and not (kind == "null" and value is None)
             )
         if self.mutation and self.mutation.endpoint == endpoint:
