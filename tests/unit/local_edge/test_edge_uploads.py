@@ -97,13 +97,26 @@ def start_upload_session(client: Client, base: str, files: Any = None) -> dict[s
     return found
 
 
-def upload_files(client: Client, token: str, hashes: list[str]) -> Any:
-    parts = [(one, (one, base64.b64encode(b"body " + one.encode()), "text/css")) for one in hashes]
+def upload_files(client: Client, token: str, hashes: list[str], content_type: str | None = "text/css") -> Any:
+    parts = [(one, (one, base64.b64encode(b"body " + one.encode()), content_type)) for one in hashes]
     return client.session.post(
         f"{client.edge.api}{client.account}/workers/assets/upload?base64=true",
         files=parts,
         headers={"Authorization": f"Bearer {token}"},
     )
+
+
+def test_upload_asset_without_content_type_is_a_behavior(client: Client, base: str) -> None:
+    token = start_upload_session(client, base)["jwt"]
+    client.edge.behaviors.set("asset_without_content_type", "refuse")
+    refused = upload_files(client, token, [HASH + "0"], None)
+    assert refused.status_code == 400
+    assert "has no Content-Type; send application/null for none" in refused.text
+    assert client.edge.store.count("select count(*) from assets") == 0
+    assert upload_files(client, token, [HASH + "0"], "application/null").status_code == 202
+    client.edge.behaviors.set("asset_without_content_type", "accept")
+    assert upload_files(client, token, [HASH + "1"], None).status_code == 201
+    assert client.edge.store.all("select content_type from assets where content_type is not null") == []
 
 
 def test_upload_assets_session_files_and_worker_are_stored(client: Client, base: str) -> None:

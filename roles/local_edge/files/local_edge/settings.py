@@ -175,6 +175,11 @@ class Behaviors:
     status_of_10018: str = behavior(
         "HTTP status for an upload that fails If-Match or If-None-Match", "412", "400", "ignored"
     )
+    asset_without_content_type: str = behavior(
+        "Result of uploading an asset whose part has no Content-Type: it is served without one, or refused",
+        "accept",
+        "refuse",
+    )
     untrusted_default_cache: str = behavior(
         "Effect of `caches.default` in a namespace without `trusted_workers`: its methods reject, or reading it throws",
         "reject",

@@ -34,7 +34,11 @@ async def upload(request: ApiRequest) -> ApiResponse:
     session = assets.authorized(request.store, bearer(request))
     if request.media_type != "multipart/form-data":
         raise unsupported_content("multipart/form-data")
-    files = {part.name: (content(request, part), content_type(part)) for part in multipart.read(request)}
+    parts = multipart.read(request)
+    untyped = next((part for part in parts if not part.media_type), None)
+    if untyped and request.behaviors.asset_without_content_type == "refuse":
+        raise bad_body(f"asset {untyped.name!r} has no Content-Type; send {NO_TYPE} for none")
+    files = {part.name: (content(request, part), content_type(part)) for part in parts}
     token = assets.put(request.store, session, files)
     return ApiResponse({"jwt": token}, status=201) if token else ApiResponse({}, status=202)
 

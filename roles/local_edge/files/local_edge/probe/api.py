@@ -39,7 +39,7 @@ class AbortProbe(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a multipart form."""
+    """A part of a multipart form. An empty `content_type` is not sent."""
 
     name: str
     body: str
@@ -49,7 +49,8 @@ class Part:
     def encoded(self) -> str:
         filename = f'; filename="{self.filename}"' if self.filename else ""
         disposition = f'Content-Disposition: form-data; name="{self.name}"{filename}'
-        return f"{disposition}\r\nContent-Type: {self.content_type}\r\n\r\n{self.body}\r\n"
+        content_type = f"Content-Type: {self.content_type}\r\n" if self.content_type else ""
+        return f"{disposition}\r\n{content_type}\r\n{self.body}\r\n"
 
 
 @dataclass(frozen=True)

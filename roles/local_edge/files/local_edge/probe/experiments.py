@@ -313,6 +313,10 @@ def upload_conditionally(box: Sandbox) -> Reply:
     return box.upload(worker, headers={"If-None-Match": f'"{etag}"'}) if reply.ok and etag else reply
 
 
+def upload_untyped_asset(box: Sandbox) -> Reply:
+    return box.send_asset(f"{box.scripts}/{box.name()}", "probe", "")
+
+
 def read_default_cache(box: Sandbox) -> Reply:
     """Upload a Worker that reads `caches.default` when it starts."""
     reply = box.upload(f"{box.tenants}/{box.name()}", code=f"const cache = caches.default;\n{CODE}")

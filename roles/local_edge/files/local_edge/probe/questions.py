@@ -154,6 +154,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("status_of_100120", experiments.create_namespace_twice, status_of(100120)),
     Question("status_of_10035", experiments.write_concurrently, status_of(10035)),
     Question("status_of_10018", experiments.upload_conditionally, status_of(10018)),
+    Question("asset_without_content_type", experiments.upload_untyped_asset, by_success("accept", "refuse")),
     Question("untrusted_default_cache", experiments.read_default_cache, by_success("reject", "throw")),
     Question("code_of_429", experiments.exhaust_rate_limit, lambda reply: str(reply.code), needs="exhaust-budget"),
 )

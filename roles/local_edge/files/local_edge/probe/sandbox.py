@@ -147,12 +147,19 @@ class Sandbox:
 
     def upload_asset(self, path: str, text: str) -> str:
         """Upload one file for the Worker at a path. Return the token for the upload of the Worker."""
+        reply = self.send_asset(path, text, "text/html")
+        if not reply.ok:
+            raise Inconclusive(f"the upload of an asset returned {reply}")
+        return str((reply.result or {}).get("jwt") or "")
+
+    def send_asset(self, path: str, text: str, content_type: str) -> Reply:
+        """Open an upload session for the Worker at a path, and upload one file."""
         content = base64.b64encode(text.encode()).decode()
         digest = hashlib.sha256(f"{path}{text}".encode()).hexdigest()[:32]
         manifest = {"manifest": {"/index.html": {"hash": digest, "size": len(text)}}}
         session = self.require_result("POST", f"{path}/assets-upload-session", manifest)
-        part, headers = Part(digest, content, "text/html", digest), {"Authorization": f"Bearer {session['jwt']}"}
-        return str((self.require_result("POST", self.asset_files, [part], headers) or {}).get("jwt") or "")
+        part, headers = Part(digest, content, content_type, digest), {"Authorization": f"Bearer {session['jwt']}"}
+        return self.send("POST", self.asset_files, [part], headers)
 
     def worker(self, scripts: str = "", **metadata: Any) -> str:
         """Upload a new Worker to `scripts` or the shared namespace, wait until it is visible, and return its path."""
