@@ -32,10 +32,17 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._ansib
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import HAS_REQUESTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.bulk import MAX_DETAILED_RESULTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._interruption import take_signal
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import FILE_WARNINGS
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._option_names import (
+    OPTION_NAMES,
+    OPTION_NAMES_VARIABLE,
+    rename_options,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _ansible_core as ansible_core
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._braces import check_templates
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._progress import (
     controller_stderr,
     display,
@@ -66,11 +73,22 @@ class ActionModule(NormalActionModule):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module that the task names."""
         variables = task_vars or {}
+        names = self._templar.template(variables.get(OPTION_NAMES_VARIABLE, {}))
+        try:
+            return self._run(tmp, variables, names)
+        except AnsibleActionFail as error:
+            if not names:
+                raise
+            raise AnsibleActionFail(rename_options(error.message, names)) from None
+
+    def _run(self, tmp: str | None, variables: dict[str, t.Any], option_names: dict[str, str]) -> dict[str, t.Any]:
         name = self._task.action.rpartition(".")[2]
         in_process = self._use_in_process(variables)
         arguments = self._merge_workers_file(ansible_core.apply_module_defaults(self, variables))
         if name != "api" and arguments.get("state") != "absent":  # a removal needs no source
             arguments = self._resolve_sources(arguments, pack=not in_process)
+        if option_names:
+            arguments[OPTION_NAMES] = option_names
         if in_process:
             return self._run_in_process(name, arguments, tmp, variables)
         return self._run_as_module(arguments, tmp, variables)
@@ -112,7 +130,10 @@ class ActionModule(NormalActionModule):
             return dict(arguments)
         path = os.path.join(arguments.get("source_root") or "", os.path.expanduser(path))
         others = {name: value for name, value in arguments.items() if name != "workers_file"}
-        return {**others, "workers": [*listed, *workers_file.read(self._loader, self._find("workers_file", path))]}
+        workers = workers_file.read(self._loader, self._find("workers_file", path))
+        if not boolean(arguments.get("allow_braces", False), strict=False):
+            others[FILE_WARNINGS] = check_templates(workers)
+        return {**others, "workers": [*listed, *workers]}
 
     def _use_in_process(self, variables: t.Mapping[str, t.Any]) -> bool:
         is_enabled = self._is_enabled("tenantry_in_process", variables)

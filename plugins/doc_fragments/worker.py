@@ -71,7 +71,7 @@ options:
     description:
       - The C(esbuild) program that bundles O(entrypoint).
       - By default, the nearest C(node_modules/.bin/esbuild) in a folder above the entrypoint, otherwise the one on
-        E(PATH).
+        E(PATH), otherwise the one of a local edge that is installed in its default folder.
       - Modules of Node.js are filled in by the package C(esbuild) of the project. If it has another version than this
         program, they are left to the runtime.
     type: path
@@ -683,8 +683,27 @@ options:
         many times faster than YAML.
       - The contents are data and never templates. Encrypted files and encrypted values in YAML are decrypted with
         Ansible Vault. Dates do not need quotes.
+      - A secret that contains a template, such as C({{{{ name }}}}), is refused. For other strings with a template, the
+        module warns. See O(allow_braces).
       - The path refers to the controller and is resolved in the same way as C(path).
     type: path
+  allow_braces:
+    description:
+      - Deploy strings of O(workers_file) that contain C({{{{ }}}}) or C({{% %}}) as they are, without a warning.
+    type: bool
+    default: false
+  secrets_by_worker:
+    description:
+      - Secrets of Workers in O(workers) and O(workers_file), as a dictionary of secrets for each name of a Worker. They
+        are added to the C(secrets) of the Worker, and override those of the same name.
+      - Use it to declare Workers in a file and their secrets in Ansible Vault.
+    type: dict
+  route_patterns:
+    description:
+      - Patterns of the routes to the router. If none of them covers a host name in C(hostnames), the module warns,
+        because no request to this host name reaches the Worker.
+    type: list
+    elements: str
 """
 
     INFO = r"""

@@ -24,6 +24,7 @@ from ._engine.fields import OptionSpec, mark_unknown
 from ._engine.progress import Progress
 from ._engine.resource import Convergible
 from ._interruption import CONTROLLER_PROCESS, CONTROLLER_TIMEOUT, interruptible, orphan_check
+from ._option_names import OPTION_NAMES, rename_options
 from ._redaction import MIN_NO_LOG_LENGTH, iter_secrets, mask_no_log, redact
 from ._renamed import add_new_names
 from ._worker.source import PACKED_SOURCES
@@ -37,11 +38,10 @@ AUTH: dict[str, OptionSpec] = {
 }
 STATE: dict[str, OptionSpec] = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 ENV_FALLBACKS = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # in addition to those of the client
-INTERNAL_ARGUMENTS = (
-    PACKED_SOURCES,
-    CONTROLLER_PROCESS,
-    CONTROLLER_TIMEOUT,
-)  # the action plugin adds them; they are not options and appear in no result
+SECRETS_BY_ELEMENT = ("secrets_by_worker",)  # options with secrets of the elements of the list option
+FILE_WARNINGS = "_file_warnings"  # warnings about a file that only the action plugin reads
+# The action plugin adds them. They are not options and appear in no result.
+INTERNAL_ARGUMENTS = (PACKED_SOURCES, CONTROLLER_PROCESS, CONTROLLER_TIMEOUT, OPTION_NAMES, FILE_WARNINGS)
 
 
 class CloudflareModule(HookedModule):
@@ -62,10 +62,12 @@ class CloudflareModule(HookedModule):
         for name, variable in ENV_FALLBACKS.items():
             if name in self.params and self.params[name] is None:
                 self.params[name] = os.environ.get(variable) or None
-        self.secrets: set[str] = {value for value in (*self.no_log_values, self.params.get("fingerprint_key")) if value}
         self._element_secrets = {
-            secret for element in self._elements for secret in iter_secrets(element, self._element_spec)
+            *(secret for element in self._elements for secret in iter_secrets(element, self._element_spec)),
+            *iter_secrets(self._secrets_by_element, self.argument_spec),
         }
+        known = {*self.no_log_values, self.params.get("fingerprint_key")} - self._element_secrets
+        self.secrets: set[str] = {value for value in known if value}
         self._update_no_log_values()
 
     def _update_no_log_values(self) -> None:
@@ -74,7 +76,8 @@ class CloudflareModule(HookedModule):
         Its time grows with the square of their number, and short values mangle the result. Secrets of many elements are
         therefore only masked by option, and redacted from messages by this module.
         """
-        is_small = len(self._elements) <= MAX_DETAILED_RESULTS
+        sizes = (len(self._elements), *map(len, self._secrets_by_element.values()))
+        is_small = max(sizes) <= MAX_DETAILED_RESULTS
         secrets = self.secrets | (self._element_secrets if is_small else set())
         self.no_log_values: set[str] = {value for value in secrets if len(value) >= MIN_NO_LOG_LENGTH}
 
@@ -90,13 +93,22 @@ class CloudflareModule(HookedModule):
         """Redact every secret of the module in a text, such as a server's error message."""
         return redact(text, (*self.secrets, *self._element_secrets))
 
+    def rename_options(self, text: str) -> str:
+        """Replace the names of options in a text with the variables of the role that runs the module."""
+        return rename_options(text, self._internal.get(OPTION_NAMES) or {})
+
+    def warn_about_file(self) -> None:
+        """Show the warnings about the file that declares elements of the list option."""
+        for warning in self._internal.get(FILE_WARNINGS) or ():
+            self.warn(self.rename_options(warning))
+
     def fail(self, message: str, **result: t.Any) -> t.NoReturn:
         """Fail with a redacted message."""
         self.fail_json(self.redact(message), **result)
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
-        """Fail with the message, and with the new names of renamed options."""
-        super().fail_json(msg=add_new_names(msg, self.argument_spec), **result)
+        """Fail with the message, with the new names of renamed options and with the names of a role's variables."""
+        super().fail_json(msg=self.rename_options(add_new_names(msg, self.argument_spec)), **result)
         raise AssertionError("fail_json does not return")
 
     def prepare_arguments(self, arguments: dict[str, t.Any]) -> None:
@@ -118,6 +130,7 @@ class CloudflareModule(HookedModule):
     def visible_arguments(self) -> dict[str, t.Any]:
         """Return the raw arguments without secrets, and only the number of elements in a long list."""
         module_args: dict[str, t.Any] = mask_no_log(self.raw, self.argument_spec)
+        module_args.update({name: f"({len(value)} elements)" for name, value in self._secrets_by_element.items()})
         count = len(self._elements)
         if count > MAX_DETAILED_RESULTS:
             module_args[self._list_option] = f"({count} elements)"
@@ -150,6 +163,11 @@ class CloudflareModule(HookedModule):
         return elements
 
     @property
+    def _secrets_by_element(self) -> dict[str, dict[str, t.Any]]:
+        """The options that hold secrets of elements of the list option."""
+        return {name: self.params[name] for name in SECRETS_BY_ELEMENT if isinstance(self.params.get(name), dict)}
+
+    @property
     def _element_spec(self) -> dict[str, OptionSpec]:
         return t.cast("dict[str, OptionSpec]", self.argument_spec[self._list_option]["options"])
 
@@ -170,6 +188,7 @@ def run(kind: type[Convergible]) -> None:
     module = CloudflareModule(kind)
     if not HAS_REQUESTS:
         module.fail(missing_required_lib("requests"))
+    module.warn_about_file()
     try:
         user_params = module.user_params()
         client = module.get_client()
@@ -180,10 +199,10 @@ def run(kind: type[Convergible]) -> None:
         trace = module.redact(traceback.format_exc())
         module.fail(f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=trace)
     for warning in outcome.warnings:
-        module.warn(module.redact(warning))
+        module.warn(module.rename_options(module.redact(warning)))
     for member in outcome.value if kind.list_option else ():
         if "msg" in member:
-            member["msg"] = module.redact(member["msg"])
+            member["msg"] = module.rename_options(module.redact(member["msg"]))
     if client.rate_limiter.waited >= 1:
         module.warn(f"Waited {client.rate_limiter.waited:.0f} s for the rate limit or for Cloudflare to recover.")
         client.rate_limiter.waited = 0.0

@@ -37,7 +37,7 @@ options:
   prune_limit:
     description:
       - The maximum number of Workers that O(prune) may delete in one run. Either a count, such as V(25), or a share of
-        the owner's Workers, such as V(10%).
+        the owner's Workers, such as V(10%). A share allows at least one, except V(0%).
       - If more Workers are undeclared, the task fails, names them and changes nothing.
     type: str
     default: 10%
@@ -151,6 +151,12 @@ namespaced_workers:
       returned: if an existing object was changed
       sample: [bindings]
     msg: {description: The error message., type: str, returned: on failure}
+aborted:
+  description:
+    - True if the run stopped before it had tried all objects, for example because more than O(max_failures) failed.
+  returned: success
+  type: bool
+  sample: false
 summary:
   description: The number of Workers.
   returned: success

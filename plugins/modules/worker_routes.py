@@ -138,6 +138,12 @@ worker_routes:
       returned: if an existing object was changed
       sample: [worker]
     msg: {description: The error message., type: str, returned: on failure}
+aborted:
+  description:
+    - True if the run stopped before it had tried all objects, for example because more than O(max_failures) failed.
+  returned: success
+  type: bool
+  sample: false
 summary:
   description: The number of routes.
   returned: success

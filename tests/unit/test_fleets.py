@@ -395,3 +395,96 @@ def test_fleet_large_result_contains_only_changes_and_failures(run: Runner, edge
         {"name": "t050", "changed": True, "failed": False, "changed_fields": ["bindings"]}
     ]
     assert second["summary"] == {"total": 101, "changed": 1, "failed": 0}
+
+
+def test_fleet_share_of_prune_limit_allows_one_departure(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=tenants(3))
+    assert "prune_limit (0%)" in run.refused(
+        "namespaced_workers", **FLEET, workers=tenants(2), prune=True, prune_limit="0%"
+    )
+    assert "prune_limit (10%)" in run.refused("namespaced_workers", **FLEET, workers=tenants(1), prune=True)
+    assert len(run.ok("namespaced_workers", **FLEET, workers=tenants(2), prune=True)["operations"]) == 2
+    assert script_names(run, edge) == ["t000", "t001"]
+
+
+def test_fleet_secrets_by_worker_are_merged_by_name(run: Runner, edge: Edge) -> None:
+    workers = [*tenants(2, secrets={"OWN": SECRET, "BOTH": SECRET}), {"name": "bare", "hostnames": []}]
+    task = {**FLEET, "fingerprint_key": "fingerprint-key-1", "workers": workers}
+    task["defaults"] = {**DEFAULTS, "secrets": {"SHARED": SECRET}}
+    secrets: dict[str, t.Any] = {"t001": {"KEY": f"{SECRET}-k", "BOTH": f"{SECRET}-b"}, "bare": {"KEY": f"{SECRET}-c"}}
+    result = run.ok("namespaced_workers", **task, secrets_by_worker=secrets)
+
+    def names(worker: str) -> list[str]:
+        listed = run.ok("api", path=f"{SCRIPTS.format(edge.account)}/{worker}/secrets")["api"]
+        return sorted(secret["name"] for secret in listed)
+
+    assert names("t000") == ["BOTH", "OWN", "SHARED"]
+    assert names("t001") == ["BOTH", "KEY", "OWN", "SHARED"] and names("bare") == ["KEY", "SHARED"]
+    again = run.ok("namespaced_workers", **task, secrets_by_worker=secrets)
+    assert not again["changed"]
+    secrets["t001"]["BOTH"] = SECRET
+    rotated = run.ok("namespaced_workers", **task, secrets_by_worker=secrets)
+    assert [one["name"] for one in rotated["namespaced_workers"] if one["changed"]] == ["t001"]
+    secrets["t001"] = {"KEY": None}
+    removed = run.ok("namespaced_workers", **task, secrets_by_worker={**secrets, "nobody": {"KEY": SECRET}})
+    assert names("t001") == ["BOTH", "OWN", "SHARED"]
+    assert "secrets_by_worker: nobody is not declared" in str(removed["warnings"])
+    for found in (result, again, rotated, removed):
+        assert SECRET not in json.dumps(found)
+
+
+@pytest.mark.parametrize("count", [2, 120])
+def test_fleet_secrets_by_worker_are_hidden_in_failures(run: Runner, edge: Edge, count: int) -> None:
+    secrets = {f"t{number:03}": {"KEY": SECRET if number else "e"} for number in range(count)}
+    edge.fault(method="PUT", path=".*/scripts/t001$", status=400, code=10021, message=f"echo {SECRET} echo", times=9)
+    result = run("namespaced_workers", **FLEET, workers=tenants(count), secrets_by_worker=secrets)
+    assert "echo ******** echo" in result["msg"] and SECRET not in json.dumps(result)
+    assert result["summary"] == {"total": count, "changed": count - 1, "failed": 1}, (
+        "no text is mangled by a short secret"
+    )
+    assert result["invocation"]["module_args"]["secrets_by_worker"] == f"({count} elements)"
+    assert not result["aborted"]
+
+
+@pytest.mark.parametrize("secrets", [{"t000": SECRET}, {"t000": [SECRET]}, {"t000": None}, SECRET])
+def test_fleet_secrets_by_worker_of_wrong_type_are_refused(run: Runner, edge: Edge, secrets: t.Any) -> None:
+    message = run.refused("namespaced_workers", **FLEET, workers=tenants(1), secrets_by_worker=secrets)
+    assert "secrets_by_worker" in message and SECRET not in message
+    assert edge.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("patterns", "outside"),
+    [
+        (["*.Example.com/*"], []),
+        (["*example.com"], []),
+        (["*/*"], []),
+        (["t000.example.com/api/*", "https://t001.example.com/*"], []),
+        (["*.shop.example.com/*", "t000.example.com/*"], ["t001.example.com"]),
+        (["example.com/*"], ["t000.example.com", "t001.example.com"]),
+        (["t000.bücher.example/*"], ["t000.example.com", "t001.example.com"]),
+        ([], []),
+        (None, []),
+    ],
+)
+def test_fleet_host_names_without_route_are_warned_of(
+    run: Runner, patterns: list[str] | None, outside: list[str]
+) -> None:
+    options = {} if patterns is None else {"route_patterns": patterns}
+    for check in (True, False):
+        warnings = run.ok("namespaced_workers", check=check, **FLEET, workers=tenants(2), **options)["warnings"]
+        assert ("covered by no route" in str(warnings)) == bool(outside)
+        assert all(host in str(warnings) for host in outside)
+
+
+def test_fleet_international_host_names_and_routes_are_compared_in_one_form(run: Runner) -> None:
+    workers = [{"name": "a", "hostnames": ["a.Bücher.example", "a.xn--bcher-kva.example", "a.ä.example"]}]
+    (warning,) = run.ok("namespaced_workers", **FLEET, workers=workers, route_patterns=["*.bücher.example/*"])[
+        "warnings"
+    ]
+    assert warning.startswith("hostnames: a.ä.example is covered by no route")
+
+
+def test_fleet_invalid_route_pattern_is_refused(run: Runner) -> None:
+    message = run.refused("namespaced_workers", **FLEET, workers=tenants(1), route_patterns=["a.*.example.com/*"])
+    assert "'a.*.example.com/*' is no route" in message

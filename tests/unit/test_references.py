@@ -160,8 +160,9 @@ def test_binding_lookup_without_permission_warns_of_nothing(run: Runner, edge: E
 
 def test_tail_consumer_that_is_missing_is_warned_of(run: Runner) -> None:
     tails = [{"service": "nobody"}, {"service": "tail", "namespace": "tenants"}]
-    (warning,) = run.ok("worker", check=True, name="router", **WORKER, tail_consumers=tails)["warnings"]
-    assert warning.startswith("There is no Worker 'nobody'")
+    for option in ("tail_consumers", "streaming_tail_consumers"):
+        (warning,) = run.ok("worker", check=True, name="router", **WORKER, **{option: tails})["warnings"]
+        assert warning.startswith("There is no Worker 'nobody'")
 
 
 def test_missing_references_of_many_workers_are_listed_once(run: Runner, edge: Edge) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.action import api a
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import (
+    esbuild,
     esbuild_output,
     folder_source,
     source,
@@ -131,7 +132,20 @@ def test_source_digest_is_stable_across_releases(
     assert source.load(source_options).source_digest == source_digest
 
 
-def test_bundle_without_esbuild_fails(entrypoint: pathlib.Path) -> None:
+def test_bundle_finds_esbuild_of_installed_local_edge(
+    entrypoint: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / ".cache/tenantry/local_edge/bin/esbuild"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(fake_esbuild(entrypoint.parent, "7"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert esbuild.find_esbuild(str(entrypoint), None) == str(program)
+    assert source.load({"entrypoint": str(entrypoint)}).modules
+
+
+def test_bundle_without_esbuild_fails(entrypoint: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/nowhere")
     with pytest.raises(
         CloudflareError,
         match=r"needs esbuild, which was not found\. Install esbuild beside the entrypoint .*esbuild_path",

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
+from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils._braces import check_templates
 
 SECRET = "hush-hush-do-not-tell-1"
 AB = [{"name": "a"}, {"name": "b"}]
@@ -127,3 +128,39 @@ def test_workers_file_unreadable_is_refused(tmp_path: pathlib.Path) -> None:
     for name in ("folder.json", "missing.json"):
         with pytest.raises(AnsibleActionFail, match=f"workers_file: .*{name} cannot be read"):
             workers_file.read(DataLoader(), str(tmp_path / name))
+
+
+BRACES = "{{ vault_key }}"
+
+
+@pytest.mark.parametrize(
+    ("worker", "found"),
+    [
+        ({"name": "a", "vars": {"PLAN": "{{ plan }}"}}, "1 string with a template: vars.PLAN of 'a'."),
+        (
+            {"name": "a", "vars": {"X": {"y": ["{% if x %}\n{% endif %}"]}}},
+            "1 string with a template: vars.X.y of 'a'.",
+        ),
+        (
+            {"name": "a", "bindings": [{"text": "a {{ b }} c"}, {"text": "{{b}}"}]},
+            "2 strings with a template: bindings.text",
+        ),
+        ({"name": "{{ name }}"}, "1 string with a template: name of '{{ name }}'."),
+        ({"name": "a", "vars": {"{{ key }}": "x"}}, "1 string with a template: vars.(a key) of 'a'."),
+        ("{{ worker }}", "1 string with a template: element of an element."),
+        ({"name": "a", "vars": {"CSS": "a{b{c:d}}", "OPEN": "{{ and {%", "CLOSED": "}} %}"}}, ""),
+    ],
+)
+def test_workers_file_template_is_warned_of(worker: t.Any, found: str) -> None:
+    warnings = check_templates([{"name": "other", "vars": {"PLAN": "pro"}}, worker])
+    assert [found in text for text in warnings] == ([True] if found else [])
+
+
+@pytest.mark.parametrize("secrets", [{"KEY": f"{BRACES} x"}, {"KEY": {"key_jwk": {"k": BRACES}}}, BRACES])
+def test_workers_file_template_in_secret_is_refused_without_its_text(secrets: t.Any) -> None:
+    workers = [{"name": f"t{number}", "secrets": secrets} for number in range(7)]
+    with pytest.raises(AnsibleActionFail) as failure:
+        check_templates([{"name": "a", "vars": {"X": "{{ x }}"}}, *workers])
+    message = str(failure.value)
+    assert message.startswith("workers_file: 7 secrets with a template: secrets") and "of 't4', ... A file" in message
+    assert "vault_key" not in message

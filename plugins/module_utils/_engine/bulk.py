@@ -207,7 +207,11 @@ class BulkResource(Convergible):
             writes.operations,
             diff=diffs if run.diff else None,
             warnings=warnings,
-            extra={"summary": _summary(members), **self.extra_results(members, linked[0] if linked else None)},
+            extra={
+                "summary": _summary(members),
+                "aborted": writes.is_aborted,
+                **self.extra_results(members, linked[0] if linked else None),
+            },
             failure=failure,
         )
 

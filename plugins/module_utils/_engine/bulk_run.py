@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from .bulk import BulkResource
 
 IN_FLIGHT = "The request was in flight at the interruption, and was possibly carried out. Run again to continue."
-MAX_NAMES_IN_MESSAGE = 10  # names in one message; the result has them all
+MAX_NAMES_IN_MESSAGE = 10  # with their errors; the result has them all
 
 
 class BulkRun:
@@ -45,6 +45,11 @@ class BulkRun:
     def is_complete(self, members: t.Sequence[BulkMember]) -> bool:
         """Whether these members became as planned, or would."""
         return not any(member.failure or member.is_pending for member in members)
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether no further write is started."""
+        return bool(self._abort_reason)
 
     def abort(self, reason: str) -> None:
         """Start no further write."""
@@ -85,8 +90,10 @@ class BulkRun:
         parts = [f"{len(failed)} of {len(members)} failed."] if failed else []
         if not_started and self._interruption.reason:
             parts.insert(0, f"{sum(member.changed for member in members)} of {len(members)} changed.")
-        named = (*failed[:MAX_NAMES_IN_MESSAGE], *linked)
+        named, others = (*failed[:MAX_NAMES_IN_MESSAGE], *linked), failed[MAX_NAMES_IN_MESSAGE:]
         parts += [f"{member.name}: {member.failure}" for member in named if member.failure]
+        if others:
+            parts.append(f"Also failed: {', '.join(member.name for member in others)}.")
         if not_started:
             parts.append(f"Aborted: {self._abort_reason}; {not_started} not started. Run again to continue.")
         message = f"{self._bulk.label}: {' '.join(parts)}" if parts else ""

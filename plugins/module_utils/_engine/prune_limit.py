@@ -33,8 +33,10 @@ class PruneLimit:
         return cls(int(match["share"] or match["count"]), is_share=match["share"] is not None)
 
     def allows(self, count: int, total: int) -> bool:
-        """Return whether C(count) of C(total) objects may be deleted."""
-        return 100 * count <= self.number * total if self.is_share else count <= self.number
+        """Return whether C(count) of C(total) objects may be deleted. A share allows at least one, except 0%."""
+        if self.is_share:
+            return 100 * count <= self.number * total or (count == 1 and self.number > 0)
+        return count <= self.number
 
     def raised_to(self, count: int, total: int) -> PruneLimit:
         """Return the lowest limit of the same kind that allows C(count) of C(total)."""

@@ -11,7 +11,6 @@ import re
 import typing as t
 
 from .._cloudflare.errors import CloudflareError
-from .._cloudflare.hostnames import to_ascii, to_unicode
 from .._engine.bulk import MAX_DETAILED_RESULTS, BulkResource, InvalidElement
 from .._engine.bulk_member import BulkMember, PlannedMember, planned
 from .._engine.bulk_run import MAX_NAMES_IN_MESSAGE
@@ -21,6 +20,14 @@ from .._engine.prune_limit import PruneLimit
 from .._engine.resource import ApiObject
 from .._worker import source
 from .._worker.fingerprint import OWNER_PREFIX, find_owner
+from .declared_workers import (
+    add_secrets,
+    by_name,
+    hosts_of,
+    route_warnings,
+    undeclared_warnings,
+    worker_by_host,
+)
 from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
 from .namespaced_worker import PAGE_SIZE, NamespacedWorker, deletion_by_owner, script_from_answer, tags_of
@@ -92,6 +99,9 @@ class NamespacedWorkers(BulkResource):
             },
         },
         "workers_file": {"type": "path"},
+        "allow_braces": {"type": "bool", "default": False},
+        "secrets_by_worker": {"type": "dict", "no_log": True},
+        "route_patterns": {"type": "list", "elements": "str"},
         "defaults": {"type": "dict", "options": WORKER_SPEC},
         "routing_kv": {
             "type": "dict",
@@ -109,8 +119,10 @@ class NamespacedWorkers(BulkResource):
         super().__init__(client, user_params, options)
         self._check_selection()
         self._all_of_owner = "workers" not in user_params
-        self._workers = _by_name(user_params.get("workers") or [])
-        self._hosts = _worker_by_host(self._workers)
+        self._secrets: t.Mapping[str, t.Any] = user_params.get("secrets_by_worker") or {}
+        self._workers = add_secrets(by_name(user_params.get("workers") or []), self._secrets)
+        self._hosts = worker_by_host(self._workers)
+        self._route_warnings = route_warnings(self._hosts, options.get("route_patterns"))
         self._prune_limit = PruneLimit.parse(options["prune_limit"])
         self._defaults = user_params.get("defaults") or {}
         self._option_defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
@@ -136,6 +148,11 @@ class NamespacedWorkers(BulkResource):
     @property
     def label(self) -> str:
         return f"Workers in dispatch namespace {self.options['dispatch_namespace']!r}"
+
+    @property
+    def warnings(self) -> list[str]:
+        found = [*undeclared_warnings(self._workers, self._secrets), *self._route_warnings]
+        return [] if self.state == "absent" else found
 
     def plan_warnings(self, members: t.Sequence[PlannedMember]) -> list[str]:
         plans = [t.cast(ScriptPlan, member.plan) for member in members]
@@ -213,7 +230,7 @@ class NamespacedWorkers(BulkResource):
         declared = self._workers.get(name, {})
         if isinstance(declared, InvalidElement):
             raise CloudflareError(declared.error)
-        for host in _hosts_of(declared):
+        for host in hosts_of(declared):
             if not HOST.fullmatch(host):
                 raise CloudflareError(
                     f"hostnames: {host!r} is not a valid host name. Each is looked up as it is, so a wildcard would"
@@ -299,34 +316,3 @@ class NamespacedWorkers(BulkResource):
                 linked.final_state if linked else None, changed if len(members) > MAX_DETAILED_RESULTS else None
             ),
         }
-
-
-def _by_name(workers: t.Iterable[Attributes]) -> dict[str, Attributes]:
-    """Index the declared Workers by name. Raises if a name is missing or given twice."""
-    found: dict[str, Attributes] = {}
-    for position, worker in enumerate(workers, 1):
-        name = worker.get("name")
-        if not name:
-            raise CloudflareError(f"workers: number {position} has no name. Each Worker needs its own.")
-        if name in found:
-            raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
-        found[str(name)] = worker
-    return found
-
-
-def _worker_by_host(workers: t.Mapping[str, Attributes]) -> dict[str, str]:
-    """Map the declared host names to their Workers. Raises if two Workers declare one host name."""
-    found: dict[str, str] = {}
-    for name, worker in workers.items():
-        for host in _hosts_of(worker):
-            if found.setdefault(host, name) != name:
-                raise CloudflareError(
-                    f"hostnames: {to_unicode(host)} is declared for {found[host]} and for {name}. A host name leads to"
-                    " one Worker."
-                )
-    return found
-
-
-def _hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:
-    hosts = worker.get("hostnames") or []
-    return [to_ascii(host) for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []

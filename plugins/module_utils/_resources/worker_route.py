@@ -57,6 +57,11 @@ def pattern_forms(pattern: str) -> Attributes:
     return {key: scheme + separator + value for key, value in forms.items()}
 
 
+def covers(route_host: str, host: str) -> bool:
+    """Whether the host of a pattern, which may begin with a wildcard, matches a host name. Both are in lower case."""
+    return host.endswith(route_host[1:]) if route_host.startswith("*") else host == route_host
+
+
 def from_api(route: Attributes, zone: str) -> Attributes:
     """Convert an API object, which omits C(script) for a route without a Worker, to a route."""
     return {

@@ -43,6 +43,7 @@ OPTIONS: dict[str, t.Any] = {  # of esbuild's API
 REPEATED = ("external",)  # options that the command line takes once per value
 # Options that are part of the digest of the sources, if they are set.
 DIGESTED_OPTIONS = ("define", "minify", "source_map", "alias", "loader", "conditions", "keep_names")
+LOCAL_EDGE_ESBUILD = "~/.cache/tenantry/local_edge/bin/esbuild"  # in the default local_edge_install_dir of the role
 INSTALL_HINT = (
     "Install esbuild beside the entrypoint (npm install --save-dev esbuild), add it to PATH, or set esbuild_path."
 )
@@ -82,16 +83,20 @@ def build(entrypoint: Entrypoint) -> Bundle:
 
 
 def find_esbuild(entrypoint: str, esbuild_path: str | None) -> str:
-    """Return the path of esbuild: C(esbuild_path), else in the nearest node_modules above the entrypoint, else in PATH.
+    """Return the path of esbuild. Raise CloudflareError if it is not found or not executable.
 
-    Raise CloudflareError if it is not found or not executable.
+    C(esbuild_path) comes first, then the nearest node_modules above the entrypoint, PATH, and an installed local edge.
     """
     if esbuild_path:
         esbuild_path = os.path.abspath(os.path.expanduser(esbuild_path))
         if not os.access(esbuild_path, os.X_OK):
             raise CloudflareError(f"esbuild_path: {esbuild_path} is not an executable file. {INSTALL_HINT}")
         return esbuild_path
-    found = nearest_program(entrypoint, "esbuild") or shutil.which("esbuild")
+    found = (
+        nearest_program(entrypoint, "esbuild")
+        or shutil.which("esbuild")
+        or shutil.which(os.path.expanduser(LOCAL_EDGE_ESBUILD))
+    )
     if not found:
         raise CloudflareError(f"entrypoint: {entrypoint} needs esbuild, which was not found. {INSTALL_HINT}")
     return found

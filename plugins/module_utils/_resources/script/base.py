@@ -31,6 +31,8 @@ from .planner import ScriptPlan
 from .snapshot import Snapshot
 from .warnings import plan_warnings
 
+CONSUMER_OPTIONS = ("tail_consumers", "streaming_tail_consumers")  # their Workers must exist
+
 
 @dataclass(frozen=True)
 class ScriptObservation(Observation):
@@ -117,7 +119,7 @@ class Script(ApiObject):
     def missing_references(self, plan: Plan) -> list[str]:
         comparison = t.cast(ScriptPlan, plan).comparison
         bound = (comparison.resolved.bindings or []) if comparison else []
-        consumers = self.user_params.get("tail_consumers") or []
+        consumers = [one for name in CONSUMER_OPTIONS for one in self.user_params.get(name) or []]
         return references.missing(self.client, references.of_worker(self.options["name"], bound, consumers))
 
     # -- results -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,88 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The declared Workers of a bulk run by name, with their host names and with secrets from elsewhere."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._cloudflare.errors import CloudflareError
+from .._cloudflare.hostnames import to_ascii, to_unicode
+from .._engine.bulk import InvalidElement
+from .._engine.bulk_run import MAX_NAMES_IN_MESSAGE
+from .._engine.fields import Attributes
+from .worker_route import covers, pattern_host
+
+
+def by_name(workers: t.Iterable[Attributes]) -> dict[str, Attributes]:
+    """Index the declared Workers by name. Raises if a name is missing or given twice."""
+    found: dict[str, Attributes] = {}
+    for position, worker in enumerate(workers, 1):
+        name = worker.get("name")
+        if not name:
+            raise CloudflareError(f"workers: number {position} has no name. Each Worker needs its own.")
+        if name in found:
+            raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
+        found[str(name)] = worker
+    return found
+
+
+def worker_by_host(workers: t.Mapping[str, Attributes]) -> dict[str, str]:
+    """Map the declared host names to their Workers. Raises if two Workers declare one host name."""
+    found: dict[str, str] = {}
+    for name, worker in workers.items():
+        for host in hosts_of(worker):
+            if found.setdefault(host, name) != name:
+                raise CloudflareError(
+                    f"hostnames: {to_unicode(host)} is declared for {found[host]} and for {name}. A host name leads to"
+                    " one Worker."
+                )
+    return found
+
+
+def hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:
+    hosts = worker.get("hostnames") or []
+    return [to_ascii(host) for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []
+
+
+def add_secrets(workers: t.Mapping[str, Attributes], secrets: t.Mapping[str, t.Any]) -> dict[str, Attributes]:
+    """Return the Workers with the secrets of each name, which override the Worker's own.
+
+    Raise CloudflareError if the secrets of a Worker are not a dictionary.
+    """
+    for name, own in secrets.items():
+        if not isinstance(own, dict):
+            raise CloudflareError(f"secrets_by_worker: the value of {name!r} is not a dictionary. Set secrets by name.")
+    return {name: _with_secrets(worker, secrets.get(name)) for name, worker in workers.items()}
+
+
+def _with_secrets(worker: Attributes, secrets: t.Mapping[str, t.Any] | None) -> Attributes:
+    if secrets is None or isinstance(worker, InvalidElement):
+        return worker
+    return {**worker, "secrets": {**(worker.get("secrets") or {}), **secrets}}
+
+
+def undeclared_warnings(workers: t.Container[str], secrets: t.Iterable[str]) -> list[str]:
+    """Return a warning if there are secrets for Workers that are not declared."""
+    names = [name for name in secrets if name not in workers]
+    if not names:
+        return []
+    return [f"secrets_by_worker: {_shown(names)} not declared. Correct the names, or remove these secrets."]
+
+
+def route_warnings(hosts: t.Iterable[str], patterns: t.Iterable[str] | None) -> list[str]:
+    """Return a warning about host names that none of the routes covers. None or no patterns: all are covered."""
+    route_hosts = [pattern_host(pattern) for pattern in patterns or ()]
+    outside = [to_unicode(host) for host in hosts if route_hosts and not any(covers(one, host) for one in route_hosts)]
+    warning = (
+        f"hostnames: {_shown(outside)} covered by no route, so no request reaches the Worker. Add a route, or correct"
+        " the host names."
+    )
+    return [warning] if outside else []
+
+
+def _shown(names: t.Sequence[str]) -> str:
+    shown = f"{', '.join(names[:MAX_NAMES_IN_MESSAGE])}{', ...' if len(names) > MAX_NAMES_IN_MESSAGE else ''}"
+    return f"{len(names)} ({shown}) are" if len(names) > 1 else f"{shown} is"
