@@ -58,7 +58,7 @@ def test_module_of_role_names_variables_in_failures_and_warnings(run: Runner) ->
             "compatibility_date": "2026-11-01",
             "content": "export default {}",
         },
-        {"name": "b"},
+        {"name": "b", "compatibility_date": "tomorrow"},
     ]
     task = {"dispatch_namespace": "tenants", "workers": workers, "route_patterns": ["b.example.com/*"]}
     aborted = run("namespaced_workers", **task, max_failures=0, **{OPTION_NAMES: names})

@@ -49,7 +49,7 @@ class BulkRun:
     @property
     def is_aborted(self) -> bool:
         """Whether no further write is started."""
-        return bool(self._abort_reason)
+        return bool(self._abort_reason or self._interruption.reason)
 
     def abort(self, reason: str) -> None:
         """Start no further write."""
