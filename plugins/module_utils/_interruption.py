@@ -27,8 +27,11 @@ _received: list[int] = []
 
 
 def orphan_check(process: int | None) -> t.Callable[[], bool]:
-    """Return a function that checks whether a process is no longer an ancestor of this one; by default its parent."""
-    ancestor = process or os.getppid()
+    """Return a function that checks whether a process is no longer an ancestor of this one.
+
+    It checks the parent instead if the process is None, or no ancestor now, since another service may start modules.
+    """
+    ancestor = process if process and _is_ancestor(process) else os.getppid()
     return lambda: not _is_ancestor(ancestor)
 
 

@@ -175,16 +175,30 @@ def test_orphaned_run_sends_no_request(run: Runner, platform: Edge, monkeypatch:
     assert result["failed"] and "interrupted by the end of Ansible's process" in result["msg"]
 
 
-def test_orphan_check_finds_ancestors_and_their_end() -> None:
-    assert not _interruption.orphan_check(None)() and not _interruption.orphan_check(os.getppid())()
-    program = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", program]) as child:
-        assert _interruption.orphan_check(child.pid)(), "not an ancestor"
+def test_orphan_check_of_other_process_checks_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+        assert not _interruption.orphan_check(child.pid)() and not _interruption.orphan_check(None)()
         child.kill()
+
+
+def test_orphan_check_detects_end_of_ancestor() -> None:
     script = (
-        "import os, sys; sys.path[:0] = sys.argv[2:]\n"
+        "import os, sys, time; sys.path[:0] = sys.argv[3:]\n"
         "from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils import _interruption\n"
-        "print(_interruption.orphan_check(int(sys.argv[1]))())"
+        "is_orphaned = _interruption.orphan_check(int(sys.argv[1]))\n"
+        "print(is_orphaned(), flush=True)\n"
+        "while not is_orphaned(): time.sleep(0.01)\n"
+        "print('orphaned')"
     )
-    command = ["sh", "-c", '"$@"; true', "sh", sys.executable, "-c", script, str(os.getpid()), *sys.path]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n", "a grandparent"
+    # The shell in between stays, as the one that starts a module does.
+    command = '"$@" & wait; exit 0'
+    ancestor = subprocess.Popen(
+        ["sh", "-c", f'sh -c \'{command}\' sh "$0" -c "$1" $$ "$@" & wait', sys.executable, script, *sys.path],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert ancestor.stdout and ancestor.stdout.readline() == "False\n"
+    ancestor.kill()
+    assert ancestor.stdout.readline() == "orphaned\n"
+    ancestor.stdout.close()
+    ancestor.wait()
