@@ -166,7 +166,9 @@ diagrams: ## draw the diagrams of the documentation
 
 # Prerequisites of the targets
 
-edge = { "local_edge_api_port": $(API_PORT), "local_edge_http_port": $(HTTP_PORT), "local_edge_install_dir": "$(CURDIR)/.cache/edge", \
+comma := ,
+edge = { "local_edge_api_port": $(API_PORT), "local_edge_http_port": $(HTTP_PORT), \
+	$(if $(HTTPS_PORT),"local_edge_https_port": $(HTTPS_PORT)$(comma)) "local_edge_install_dir": "$(CURDIR)/.cache/edge", \
 	"local_edge_data_dir": "$(CURDIR)/.cache/edge/data", "local_edge_env_file": "$(CURDIR)/.cache/edge/env" }
 
 # The results of `make probe`.

@@ -68,6 +68,16 @@ def test_worker_routes_each_change_sends_minimal_requests(run: Runner, edge: Edg
     assert count_requests(**routes(), zone="example.com") == (0, 0)
 
 
+def test_worker_routes_host_is_custom_hostname_of_zone(run: Runner) -> None:
+    run.ok("custom_hostname", hostname="www.customer.dev", zone="example.com", ssl={"method": "http", "type": "dv"})
+    declared = routes("www.customer.dev/path", zone="example.com")
+    assert run.ok("worker_routes", **declared)["changed"]
+    assert not run.ok("worker_routes", **declared)["changed"]
+    assert current_routes(run, "example.com") == {"www.customer.dev/path": "router"}
+    elsewhere = failures(run("worker_routes", **routes("www.customer.dev/path", zone="platform.localhost")))
+    assert "10022" in elsewhere["www.customer.dev/path"]
+
+
 def test_worker_routes_zone_lookup_is_cached(run: Runner, edge: Edge) -> None:
     edge.clear()
     run.ok("worker_routes", **routes("a.b.example.com/*", "c.b.example.com/*"))
