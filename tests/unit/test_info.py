@@ -211,7 +211,8 @@ def create_object(run: Runner, case: Case, options: Options) -> list[Options]:
     if created.get("assets"):
         created["assets"] = {"digest": created["assets"]["digest"]}  # Cloudflare lists them for nobody
     if case.resource != "kv_entries":
-        return [without(created, (*case.volatile, "workers_dev"))]  # which is only read where it is managed
+        # workers_dev is only read where it is managed, and no response contains upload_metadata.
+        return [without(created, (*case.volatile, "workers_dev", "upload_metadata"))]
     return [{"key": key, "expiration": None, "metadata": None, **entry} for key, entry in created["entries"].items()]
 
 
