@@ -145,7 +145,8 @@ namespaced_workers:
     changed: {description: True if the Worker was changed., type: bool, returned: success}
     failed: {description: True if the Worker failed., type: bool, returned: success}
     changed_fields:
-      description: The attributes that were changed.
+      description:
+        - The attributes that were changed. V(fingerprint) alone means that only a tag of this collection was changed.
       type: list
       elements: str
       returned: if an existing object was changed

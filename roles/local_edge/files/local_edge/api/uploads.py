@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +26,8 @@ from local_edge.runtime.base import Exports
 from local_edge.runtime.definition import default_cache
 from local_edge.strict_json import loads_strict
 
-#: Maximum size of all modules in bytes: uncompressed, and compressed for distribution.
-MAX_SIZE, MAX_COMPRESSED = 64 * 1024 * 1024, 10 * 1024 * 1024
+#: Maximum size of all modules in bytes, without compression.
+MAX_SIZE = 64 * 1024 * 1024
 MODULE_KINDS = {
     "application/javascript+module": "js",
     "text/javascript+module": "js",
@@ -124,16 +123,9 @@ class Upload:
 
 
 def check_size(modules: Sequence[Module]) -> None:
-    """Raise ApiError if the modules are too large. They are compressed only if the uncompressed size requires it."""
     size = sum(len(module.body) for module in modules)
-    if size > MAX_SIZE or (
-        size > MAX_COMPRESSED and sum(len(zlib.compress(one.body, 1)) for one in modules) > MAX_COMPRESSED
-    ):
-        raise ApiError(
-            413,
-            10027,
-            f"workers.api.error.script_too_large: {size} bytes; a Worker has at most {MAX_COMPRESSED} compressed",
-        )
+    if size > MAX_SIZE:
+        raise ApiError(413, 10027, f"workers.api.error.script_too_large: {size} bytes; a Worker has at most {MAX_SIZE}")
 
 
 def json_part(text: bytes, name: str) -> dict[str, Any]:
