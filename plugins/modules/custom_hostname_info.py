@@ -76,7 +76,7 @@ custom_hostnames:
   elements: dict
   contains:
     id: {description: The ID of the object., type: str, returned: success, sample: 0d89c70d-ad9f-4843-b99f-6cc0252067e9}
-    hostname: {description: The host name, in Punycode., type: str, returned: success, sample: shop.customer.net}
+    hostname: {description: "The host name, in Punycode.", type: str, returned: success, sample: shop.customer.net}
     hostname_unicode: {description: The host name in Unicode., type: str, returned: success, sample: bücher.example}
     zone_id: {description: The ID of the platform's zone., type: str, returned: success}
     status: {description: The status of the host name., type: str, returned: success, sample: pending}

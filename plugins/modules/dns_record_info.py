@@ -78,7 +78,7 @@ dns_records:
   contains:
     id: {description: The ID of the record., type: str, returned: success, sample: 372e67954025e0ba6aaa6d586b9e0b59}
     zone_id: {description: The ID of the zone., type: str, returned: success}
-    name: {description: The name, in Punycode., type: str, returned: success, sample: "*.platform.example.com"}
+    name: {description: "The name, in Punycode.", type: str, returned: success, sample: "*.platform.example.com"}
     name_unicode: {description: The name in Unicode., type: str, returned: success, sample: bücher.example}
     type: {description: The type of the record., type: str, returned: success, sample: AAAA}
     content: {description: The content of the record., type: str, returned: success, sample: "100::"}

@@ -88,7 +88,7 @@ worker_domain:
       type: str
       returned: success
       sample: dbe10b4bc17c295377eabd600e1787fd
-    hostname: {description: The host name, in Punycode., type: str, returned: success, sample: signup.example.com}
+    hostname: {description: "The host name, in Punycode.", type: str, returned: success, sample: signup.example.com}
     hostname_unicode: {description: The host name in Unicode., type: str, returned: success, sample: bücher.example}
     worker: {description: The Worker of the custom domain., type: str, returned: success, sample: example-signup}
     zone_id: {description: The ID of the zone., type: str, returned: success}

@@ -127,10 +127,8 @@ class Client:
                 if delay:
                     self.rate_limiter.sleep(delay)
                 return self._send_once(self.rate_limiter.acquire(), method, path, request_kwargs)
-            except Interrupted:
-                if ambiguous:  # an earlier attempt may have had an effect
-                    raise ambiguous from None
-                raise
+            except Interrupted as interrupted:
+                raise (ambiguous or interrupted) from None  # an earlier attempt may have had an effect
             except (ApiError, AmbiguousResult, ConnectError) as error:
                 ambiguous = error if isinstance(error, AmbiguousResult) else ambiguous
                 delay = self._delay(idempotent, error, attempt)

@@ -21,6 +21,7 @@ from .errors import AmbiguousResult, CloudflareError, ConnectError, SettingsErro
 TIMEOUT = (10, 120)  # seconds to connect, seconds between two bytes of the response
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # those that requests reads, the first one first
 UNUSED_CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # those of OpenSSL, which requests does not read
+PROXY_URL = re.compile(r"(?s)(?:(.*)://)?(?:(.*)@)?(.*)")  # scheme, credentials, host; matches any text
 PROXY_REFUSAL = re.compile(r"Tunnel connection failed: (\d+[^'\")]*)")
 PROXY_REMEDIES = {  # by status
     "403": "Have the proxy allow this host",
@@ -51,8 +52,7 @@ class Proxy:
             return None
         variables = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
         names = [name for name in os.environ if name.lower() in variables and os.environ[name] == value]
-        scheme, _, rest = value.rpartition("://")
-        credentials, _, host = rest.rpartition("@")
+        scheme, credentials, host = t.cast("re.Match[str]", PROXY_URL.fullmatch(value)).groups()
         return cls(names[0] if names else "the system's settings", f"{scheme or 'http'}://{host}", bool(credentials))
 
     def __str__(self) -> str:

@@ -52,7 +52,7 @@ def test_fleet_after_end_of_ansible_writes_nothing(slow_project: AnsibleProject,
     write_tenants(slow_project, COUNT)
     process = start(slow_project, subprocess.DEVNULL, task("namespaced_workers", **SLOW_FLEET))
     wait_until(lambda: len(listed_workers(slow_project)) >= 5, 60)
-    process.kill()  #  the main process alone
+    process.kill()  # the main process alone
     process.wait(30)
     wait_until(lambda: stops_writing(slow_project), 30)
     assert len(listed_workers(slow_project)) < COUNT
