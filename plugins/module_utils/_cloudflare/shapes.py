@@ -37,7 +37,7 @@ SUBDOMAIN = Item("a subdomain", defaults={"enabled": False})
 SCHEDULES = Item("schedules", defaults={"schedules": []}, parts={"schedules": Item("a schedule", required=("cron",))})
 SESSION = Item("an upload session", defaults={"buckets": []}, parts={"buckets": list})
 ROUTE = Item("a route", required=("id", "pattern"))
-DOMAIN = Item("a custom domain", required=("id", "hostname", "zone_id"))
+DOMAIN = Item("a custom domain", required=("id", "hostname", "zone_id", "zone_name"))
 RECORD = Item(
     "a DNS record", required=("id", "name", "type"), defaults={"tags": []}, types={"data": dict}, parts={"tags": str}
 )
@@ -53,6 +53,7 @@ HOSTNAME = Item(
     types={
         **dict.fromkeys(("ssl", "custom_metadata", "ownership_verification"), dict),
         "verification_errors": list,
+        "custom_origin_server": str,
     },
     parts={"ssl": CERTIFICATE, "verification_errors": str},
 )
