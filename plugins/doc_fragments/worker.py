@@ -126,7 +126,7 @@ options:
     description:
       - Static assets, which are files that Cloudflare serves with or without code of the Worker. Omitted suboptions
         have Cloudflare's defaults.
-      - If omitted, assets are unchanged. Null removes them.
+      - If omitted, assets are unchanged. Null removes them with the next upload, so it needs code.
       - A tag of the Worker stores a hash of the files and suboptions, which shows if they have changed. Only files that
         Cloudflare does not have yet are uploaded.
       - The extension of a file determines its content type. The types are the same on every machine and the same as

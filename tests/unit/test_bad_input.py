@@ -38,6 +38,8 @@ def entry_options(**options: t.Any) -> dict[str, t.Any]:
     return {"title": "x", "entries": [{"key": "a", "value": "b", **options}]}
 
 
+NO_CODE = {key: GOOD[key] for key in ("dispatch_namespace", "name")}
+
 INVALID = [
     ("dispatch_namespace", {"name": ""}, "name is empty|name.*null"),
     ("dispatch_namespace", {"name": None}, "name is (null|empty)|name.*required|None.*str"),
@@ -72,6 +74,8 @@ INVALID = [
         {**GOOD, "compatibility_date": "yesterday"},
         "compatibility_date: 'yesterday' is not a valid date",
     ),
+    ("namespaced_worker", {**NO_CODE, "assets": None}, "assets: only an upload of code removes them"),
+    ("namespaced_worker", {**NO_CODE, "compatibility_date": None}, "compatibility_date: null would select"),
     ("namespaced_worker", {**GOOD, "tags": list("abcdefg")}, "tags: 7 tags are set, and the limit is 6"),
     ("worker", {**ROUTER, "tags": list("abcdefghi")}, "tags: 9 tags are set, and the limit is 8"),
     ("namespaced_worker", {**GOOD, "tags": ["a,b"]}, "tags: 'a,b' is not a valid tag"),

@@ -28,6 +28,7 @@ from local_edge.api import table
 from local_edge.testing import Edge
 from test_info import INFOS, create_object, create_prerequisites
 from test_resource_laws import APIS, CASES, CODE, DATE, api_behaviors, prepare_case
+from test_thin_answers import Mutation, Transport
 
 SCRIPTS = "/accounts/a/workers/dispatch/namespaces/tenants/scripts"
 
@@ -98,6 +99,15 @@ def run_rare_requests(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) 
     run.ok("namespaced_workers", **fleet)
     bindings = [{"name": f"B{number}", **binding} for number, binding in enumerate(REFERENCES)]
     run.ok("worker", check=True, name="b", **code, bindings=bindings)
+    details: dict[str, t.Any] = {"detail": "settings"}
+    for scripts, module, scope in (
+        (shapes.SCRIPTS, "worker_info", {}),
+        (shapes.NAMESPACED, "namespaced_worker_info", {"dispatch_namespace": "tenants"}),
+    ):
+        with monkeypatch.context() as patch:
+            transport = Transport(patch)
+            transport.mutation = Mutation(f"GET {scripts}/{{script}}/settings", ("result", "bindings"), "missing")
+            run.ok(module, **scope, **details)
     ident = run.ok("kv_namespace", title="Metadata")["kv_namespace"]["id"]
     run.ok("kv_namespace", id=ident, title="Renamed")
     monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID")

@@ -25,6 +25,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.resource import ApiObject
 from harness import Runner
 from local_edge.testing import Edge
+from tenant import CODE, SECRET, WORKER, get
 from test_info import INFOS, create_object, create_prerequisites
 from test_resource_laws import CASES, Options, prepare_case, resource_classes
 
@@ -94,6 +95,7 @@ class Transport:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.mutation: Mutation | None = None
         self.mutations: dict[Mutation, None] = {}
+        self.hidden: tuple[tuple[str, ...], ...] = ()
         send = Client._send
 
         def send_mutated(client: Client, method: str, path: str, kwargs: t.Any) -> requests.Response:
@@ -115,7 +117,13 @@ class Transport:
             )
         if self.mutation and self.mutation.endpoint == endpoint:
             self.mutation.apply(envelope)
+        for path in self.hidden:
+            Mutation(endpoint, path, "missing").apply(envelope)
         return envelope
+
+    def hide(self, *paths: tuple[str, ...]) -> None:
+        """Leave these keys out of the responses of all endpoints."""
+        self.hidden = paths
 
 
 @pytest.fixture
@@ -193,3 +201,29 @@ def test_module_meets_some_thin_answers(run: Runner, edge: Edge, transport: Tran
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_module_meets_thin_answers(run: Runner, edge: Edge, transport: Transport, scenario: Scenario) -> None:
     print(f"{scenario}: {try_mutations(run, edge, transport, scenario, 1)} mutations")
+
+
+@pytest.mark.parametrize("kind", ["missing", "null"])
+@pytest.mark.parametrize("code", [{}, {"content": f"{CODE}//"}], ids=["without code", "with code"])
+def test_settings_without_bindings_lose_no_secret_and_no_binding(
+    run: Runner, edge: Edge, transport: Transport, code: Options, kind: str
+) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    bindings = [{"name": "AI", "type": "ai"}]
+    run.ok("namespaced_worker", **WORKER, vars={"PLAN": "free"}, bindings=bindings, secrets={"KEY": SECRET})
+    transport.mutation = Mutation(f"GET {shapes.NAMESPACED}/{{script}}/settings", ("result", "bindings"), kind)
+    identity = {name: WORKER[name] for name in ("dispatch_namespace", "name")}
+    date = {"compatibility_date": WORKER["compatibility_date"]} if code else {}
+    run.ok("namespaced_worker", **identity, **code, **date, vars={"PLAN": "pro"})
+    transport.mutation = None
+    found = {binding["name"]: binding["type"] for binding in get(run, edge, "/bindings")}
+    assert found == {"AI": "ai", "KEY": "secret_text", "PLAN": "plain_text"}
+
+
+def test_response_without_tags_keeps_tags_of_worker(run: Runner, edge: Edge, transport: Transport) -> None:
+    run.ok("worker", name="a", content=CODE, compatibility_date="2026-11-01", tags=["plan-pro"])
+    before = run.ok("worker_info")["workers"]
+    transport.hide(("result", EACH, "tags"), ("result", "tags"))
+    run.ok("worker", name="a", logpush=True)
+    transport.hide()
+    assert [worker["tags"] for worker in run.ok("worker_info")["workers"]] == [worker["tags"] for worker in before]

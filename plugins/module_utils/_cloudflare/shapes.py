@@ -25,9 +25,9 @@ ONE_WORKER = Item("a Worker", nulls={"tags": []}, parts={"tags": str})  # its na
 BINDING = Item("a binding", required=("name", "type"))
 SETTINGS = Item(
     "settings",
-    defaults={"bindings": [], "tags": []},
+    defaults={"tags": []},
     types={
-        **dict.fromkeys(("compatibility_flags", "tail_consumers"), list),
+        **dict.fromkeys(("bindings", "compatibility_flags", "tail_consumers"), list),
         **dict.fromkeys(("limits", "observability", "placement", "cache_options"), dict),
     },
     parts={"bindings": BINDING, "tags": str, "tail_consumers": Item("a tail consumer")},
@@ -217,6 +217,7 @@ def _worker_shapes(scripts: str) -> t.Iterator[Shape]:
     yield Shape("DELETE", one, "unused", source=f"{SDK}: null, or no body", envelope=None)
     yield Shape("GET", f"{one}/settings", "object", SETTINGS, f"{SDK}: all keys optional")
     yield Shape("PATCH", f"{one}/settings", "unused", source=SDK)
+    yield Shape("GET", f"{one}/bindings", "list", BINDING, SDK)
     yield Shape("GET", f"{one}/secrets", "list", SECRET, SDK)
     yield Shape("PATCH", f"{one}/secrets-bulk", "unused", source=SDK)
     yield Shape("POST", f"{one}/assets-upload-session", "object", SESSION, f"{SDK}: all keys optional", is_read=True)

@@ -63,6 +63,10 @@ def _required_errors(user_params: Params) -> t.Iterator[str]:
                 f"Remove {name}, or set entrypoint."
             )
     if not given_sources and not user_params.get("assets"):
+        if "assets" in user_params:
+            yield f"assets: only an upload of code removes them. Set one of {', '.join(SOURCE_OPTIONS)} too."
+        if user_params.get("compatibility_date", "") is None:
+            yield "compatibility_date: null would select Cloudflare's default of 2021-11-02. Set a date, or omit it."
         yield from (
             f"{name}: it is a part of the upload of code, which the task does not declare. "
             f"Set one of {', '.join(SOURCE_OPTIONS)} too, or remove {name}."

@@ -54,7 +54,9 @@ def patch_settings(comparison: Comparison, before: Attributes, after: Attributes
     def request() -> t.Mapping[str, t.Any]:
         tags = _tags_to_write(comparison, after, comparison.bundle_to_attest)
         more = comparison.desired.user_params.get(upload_metadata.NAME) or {}
-        return multipart.settings_request({**metadata, "tags": tags, **more})
+        # Omitted tags stay. Those of a response that does not mention any are unknown.
+        current = comparison.snapshot.tags if comparison.snapshot else []
+        return multipart.settings_request({**metadata, **({} if tags == current else {"tags": tags}), **more})
 
     return Step("PATCH", f"{comparison.desired.endpoint.path}/settings", request)
 

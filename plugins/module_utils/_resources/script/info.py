@@ -16,6 +16,7 @@ from ..._engine.info import Info
 from ..._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag
 from ..._worker.multipart import read_modules
 from .mapping import assets_from_api, script_from_api, settings_from_api
+from .reader import with_bindings
 
 TAG_FILTER = re.compile(r"(.+):(yes|no)")  # of Cloudflare's filter by tags
 DETAIL = ("listing", "settings", "content")  # each includes those before it
@@ -85,7 +86,7 @@ class ScriptInfo(Info):
 
     def _settings(self, name: str) -> Attributes:
         found = self.client.get_or_none(self.path(name, "settings"))
-        return settings_from_api(found.result) if found else {}
+        return settings_from_api(with_bindings(self.client, self.path(name), found.result)) if found else {}
 
     def _modules(self, name: str) -> Attributes:
         found = self.client.get_or_none(self.path(name, *self.content), headers={"Accept": "*/*"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ..._engine.fields import Attributes
 from ..._worker import multipart
 from .comparison import Comparison
 from .desired import Resolved
@@ -16,6 +17,16 @@ from .snapshot import Snapshot
 
 if t.TYPE_CHECKING:
     from ..._cloudflare.client import Client
+
+
+def with_bindings(client: Client, path: str, answer: Attributes) -> Attributes:
+    """Return the settings of a Worker with its bindings, which the response may leave out.
+
+    A write that replaces the bindings must name each one that stays, so bindings that were not read are not none.
+    """
+    if answer.get("bindings") is not None:
+        return answer
+    return {**answer, "bindings": client.call("GET", f"{path}/bindings").result}
 
 
 def read(client: Client, resolved: Resolved, summary: Snapshot | None, needs_full_read: bool) -> Snapshot | None:
@@ -27,7 +38,8 @@ def read(client: Client, resolved: Resolved, summary: Snapshot | None, needs_ful
     if summary is None or not parts:
         return summary
     endpoint = resolved.desired.endpoint
-    snapshot = dataclasses.replace(summary, settings=client.call("GET", f"{endpoint.path}/settings").result)
+    answer = client.call("GET", f"{endpoint.path}/settings").result
+    snapshot = dataclasses.replace(summary, settings=with_bindings(client, endpoint.path, answer))
     if "content" not in parts:
         return snapshot
     content = client.call("GET", endpoint.content_path, headers={"Accept": "*/*"})
