@@ -226,7 +226,7 @@ def test_tags_update_list_delete(sdk: Cloudflare, at: Place) -> None:
     ] == ["a", "b", "c=d"]
     assert sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.delete("b", **at, script_name="shop") is None
     assert [*sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.list("shop", **at)] == ["a", "c=d"]
-    with pytest.raises(cloudflare.BadRequestError):
+    with pytest.raises(cloudflare.PermissionDeniedError):
         sdk.workers_for_platforms.dispatch.namespaces.scripts.tags.update(
             "shop", **at, body=[str(number) for number in range(9)]
         )
