@@ -82,8 +82,8 @@ options:
       - V(wrangler) runs C(wrangler deploy --dry-run) with the C(wrangler) that is installed in the project, also in
         check mode. It reads the nearest C(wrangler.json), C(wrangler.jsonc) or C(wrangler.toml) above the entrypoint,
         and runs the C(build.command) in it. O(compatibility_date) and O(compatibility_flags) replace those in the file.
-      - C(wrangler) runs without credentials. Variables of the environment other than E(PATH), E(HOME) and a few more
-        are not passed on.
+      - C(wrangler) runs without credentials. Variables of the environment other than E(PATH) and a few more are not
+        passed on. E(HOME) is an empty temporary folder, so a stored login is not found.
       - With V(wrangler), the Worker is uploaded again if the output has changed.
     type: str
     choices: [esbuild, wrangler]
@@ -696,6 +696,7 @@ options:
     description:
       - Secrets of Workers in O(workers) and O(workers_file), as a dictionary of secrets for each name of a Worker. They
         are added to the C(secrets) of the Worker, and override those of the same name.
+      - A Worker whose C(secrets) are null must have no secrets here.
       - Use it to declare Workers in a file and their secrets in Ansible Vault.
     type: dict
   route_patterns:

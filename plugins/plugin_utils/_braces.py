@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible.errors import AnsibleActionFail
 
-TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+BRACES = (("{{", "}}"), ("{%", "%}"))
 MAX_NAMES = 5  # in a message
 SECRETS = "secrets"
 
@@ -37,15 +36,21 @@ def check_templates(workers: t.Iterable[t.Any]) -> list[str]:
     return [warning] if others else []
 
 
+def _has_template(text: str) -> bool:
+    """Whether opening braces are closed. Linear in the text, which may be the code of a Worker."""
+    positions = ((text.find(opening), closing) for opening, closing in BRACES)
+    return any(start >= 0 and text.find(closing, start + 2) >= 0 for start, closing in positions)
+
+
 def _paths(value: t.Any, path: tuple[str, ...] = ()) -> t.Iterator[tuple[str, ...]]:
     """Yield the paths of all strings with a template, in keys too."""
     match value:
         case str():
-            if "{" in value and TEMPLATE.search(value):
+            if _has_template(value):
                 yield path or ("element",)
         case dict():
             for key, item in value.items():
-                inner = (*path, "(a key)" if TEMPLATE.search(str(key)) else str(key))
+                inner = (*path, "(a key)" if _has_template(str(key)) else str(key))
                 if inner[-1] != str(key):
                     yield inner
                 yield from _paths(item, inner)

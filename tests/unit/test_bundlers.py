@@ -25,13 +25,14 @@ if t.TYPE_CHECKING:
 
 # Writes a module with its arguments, working folder and environment, and what wrangler writes beside it.
 FAKE_WRANGLER = f"""#!{sys.executable}
-import json, os, sys
+import glob, json, os, sys
 if "BROKEN" in open(sys.argv[2]).read():
     print("\\x1b[31mX [ERROR] Unexpected thing\\x1b[0m")
     sys.exit(1)
 out = next(argument.partition("=")[2] for argument in sys.argv if argument.startswith("--outdir="))
 os.makedirs(out)
-seen = [[part for part in sys.argv[1:] if out not in part], os.getcwd(), sorted(os.environ)]
+environment = [*sorted(os.environ), *glob.glob(os.path.expanduser("~/.wrangler"))]
+seen = [[part for part in sys.argv[1:] if out not in part], os.getcwd(), environment]
 files = {{
     "index.js": "export default " + json.dumps(seen),
     "a-query.sql": "SELECT 1",
@@ -61,6 +62,8 @@ def entrypoint(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathl
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "secret-token")
     monkeypatch.setenv("VAULT_PASSWORD", "secret-password")
+    (tmp_path / "home" / ".wrangler").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "wrangler.toml").write_text("")
     file = tmp_path / "src" / "index.ts"
     file.parent.mkdir()
@@ -103,6 +106,7 @@ def test_wrangler_gets_options_and_no_credentials(entrypoint: pathlib.Path) -> N
     ]
     assert folder == str(root)
     assert not {"CLOUDFLARE_API_TOKEN", "VAULT_PASSWORD"} & set(variables)
+    assert not [name for name in variables if name.endswith(".wrangler")], "no stored login"
     assert {"CI", "WRANGLER_SEND_METRICS", "WRANGLER_BUILD_CONDITIONS"} <= set(variables)
 
 

@@ -446,6 +446,21 @@ def test_fleet_secrets_by_worker_are_hidden_in_failures(run: Runner, edge: Edge,
     assert not result["aborted"]
 
 
+def test_fleet_secrets_by_worker_beside_null_secrets_are_refused(run: Runner, edge: Edge) -> None:
+    task = {**FLEET, "workers": [*tenants(1, secrets=None), {"name": "other"}]}
+    message = run.refused("namespaced_workers", **task, secrets_by_worker={"t000": {"KEY": SECRET}})
+    assert "workers: t000 has secrets: null, and secrets_by_worker has secrets for it. Remove one of them." in message
+    assert edge.requests() == []
+
+
+def test_fleet_null_secrets_stay_null_beside_empty_secrets_by_worker(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=tenants(1, secrets={"OLD": SECRET}))
+    task = {**FLEET, "workers": tenants(1, secrets=None), "secrets_by_worker": {"t000": {}}}
+    assert run.ok("namespaced_workers", **task)["changed"]
+    assert run.ok("api", path=f"{SCRIPTS.format(edge.account)}/t000/secrets")["api"] == []
+    assert not run.ok("namespaced_workers", **task)["changed"]
+
+
 @pytest.mark.parametrize("secrets", [{"t000": SECRET}, {"t000": [SECRET]}, {"t000": None}, SECRET])
 def test_fleet_secrets_by_worker_of_wrong_type_are_refused(run: Runner, edge: Edge, secrets: t.Any) -> None:
     message = run.refused("namespaced_workers", **FLEET, workers=tenants(1), secrets_by_worker=secrets)

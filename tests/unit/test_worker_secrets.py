@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import typing as t
 
 import pytest
 import requests
@@ -149,3 +150,50 @@ def test_worker_secrets_named_like_variable_are_refused(run: Runner, edge: Edge)
     run.ok("namespaced_worker", **WORKER, vars={"PLAN": "pro"}, secrets={"THEIRS": SECRET})
     assert "PLAN" in run("worker_secrets", **SECRETS, secrets={"PLAN": SECRET})["msg"]
     assert {one["name"]: one["type"] for one in get(run, edge, "/bindings")}["PLAN"] == "plain_text"
+
+
+ALWAYS: dict[str, t.Any] = {"secrets": {"THEIRS": SECRET + "2"}, "update_secrets": "always"}
+NAMED = {"dispatch_namespace": "tenants", "name": "a"}
+RESENDING: dict[str, tuple[str, dict[str, t.Any]]] = {
+    "worker_secrets": ("worker_secrets", {**NAMED, **ALWAYS}),
+    "without code": ("namespaced_worker", {**NAMED, **ALWAYS}),
+    "with code": ("namespaced_worker", {**WORKER, **ALWAYS}),
+    "settings": ("namespaced_worker", {**NAMED, **ALWAYS, "limits": {"cpu_ms": 50}}),
+    "upload": ("namespaced_worker", {**WORKER, **ALWAYS, "content": CODE + "//"}),
+    "bulk": (
+        "namespaced_workers",
+        {
+            "dispatch_namespace": "tenants",
+            "update_secrets": "always",
+            "workers": [{"name": "a", "secrets": ALWAYS["secrets"]}],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RESENDING)
+def test_secrets_sent_again_without_response_are_no_success(run: Runner, edge: Edge, case: str) -> None:
+    """No read shows if a value was replaced."""
+    module, options = RESENDING[case]
+    edge.fault(method="P[A-Z]+", path=".*/(secrets-bulk|settings|scripts/a)", status=502, times=99, when="before")
+    result = run(module, **options)
+    assert result["failed"] and "502" in result["msg"] and "Run again." in result["msg"]
+    edge.clear_faults()
+    assert run.ok(module, **options)["changed"]
+
+
+@pytest.mark.parametrize("case", ["worker_secrets", "without code", "with code", "bulk"])
+def test_secrets_sent_again_are_retried_after_lost_response(run: Runner, edge: Edge, case: str) -> None:
+    module, options = RESENDING[case]
+    edge.clear()
+    edge.fault(method="PATCH", path=".*/secrets-bulk", status=502, times=1, when="before")
+    assert run.ok(module, **options)["changed"]
+    answers = [one["status"] for one in edge.requests() if one["path"].endswith("/secrets-bulk")]
+    assert answers == [502, 200]
+
+
+def test_secrets_sent_again_verify_lost_response_to_tags(run: Runner, edge: Edge) -> None:
+    run.ok("worker", name="router", content=CODE, compatibility_date="2026-11-01", secrets={"A": SECRET})
+    task = {"name": "router", "secrets": {"A": SECRET, "B": SECRET}, "update_secrets": "always"}
+    edge.fault(method="PATCH", path=".*/script-settings", status=502, times=1, when="after")
+    assert len(run.ok("worker", **task)["operations"]) == 2

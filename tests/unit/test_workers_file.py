@@ -156,6 +156,18 @@ def test_workers_file_template_is_warned_of(worker: t.Any, found: str) -> None:
     assert [found in text for text in warnings] == ([True] if found else [])
 
 
+def test_workers_file_open_braces_are_read_once() -> None:
+    class Text(str):
+        searched = 0
+
+        def find(self, *args: t.Any) -> int:  # type: ignore[override]
+            self.searched += 1
+            return super().find(*args)
+
+    text = Text("{{" * 5_000)
+    assert check_templates([{"name": "a", "content": text}]) == [] and 0 < text.searched <= 4
+
+
 @pytest.mark.parametrize("secrets", [{"KEY": f"{BRACES} x"}, {"KEY": {"key_jwk": {"k": BRACES}}}, BRACES])
 def test_workers_file_template_in_secret_is_refused_without_its_text(secrets: t.Any) -> None:
     workers = [{"name": f"t{number}", "secrets": secrets} for number in range(7)]

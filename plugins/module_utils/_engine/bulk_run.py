@@ -155,7 +155,10 @@ class BulkRun:
         try:
             apply(member.resource.client, member.plan, member.operations)
         except AmbiguousResult as error:
-            member.ambiguous_error = str(error)
+            if member.resource.can_verify(member.plan, member.plan.steps[len(member.operations)]):
+                member.ambiguous_error = str(error)
+            else:
+                self._fail(member, error)
         except CloudflareError as error:
             self._fail(member, error)
         except Interrupted:

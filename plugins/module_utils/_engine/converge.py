@@ -97,10 +97,12 @@ def apply_and_verify(resource: ApiObject, plan: Plan, run: RunOptions) -> Attrib
     """Apply a plan and return the resulting object. Without steps, send and read nothing."""
     if not plan.steps:
         return plan.after
-    problem = "Cloudflare accepted every write"
+    problem, sent = "Cloudflare accepted every write", list[str]()
     try:
-        apply(resource.client, plan, [])
+        apply(resource.client, plan, sent)
     except AmbiguousResult as error:
+        if not resource.can_verify(plan, plan.steps[len(sent)]):
+            raise
         # The write may have been carried out: read, instead of sending it again.
         problem = str(error)
     else:

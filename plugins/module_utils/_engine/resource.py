@@ -105,6 +105,10 @@ class ApiObject(Convergible):
         """Read the object again after the writes of a plan."""
         return self.observe()
 
+    def can_verify(self, plan: Plan, step: Step) -> bool:
+        """Whether a read shows if a step of this plan was carried out, after its response was lost."""
+        return True
+
     @abstractmethod
     def plan(self, observation: Observation) -> Plan:
         """Return the plan from the observation to the desired state, without a request."""

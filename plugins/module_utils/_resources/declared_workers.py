@@ -50,16 +50,20 @@ def hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:
 def add_secrets(workers: t.Mapping[str, Attributes], secrets: t.Mapping[str, t.Any]) -> dict[str, Attributes]:
     """Return the Workers with the secrets of each name, which override the Worker's own.
 
-    Raise CloudflareError if the secrets of a Worker are not a dictionary.
+    Raise CloudflareError if the secrets of a Worker are not a dictionary, or its own ones are null.
     """
     for name, own in secrets.items():
         if not isinstance(own, dict):
             raise CloudflareError(f"secrets_by_worker: the value of {name!r} is not a dictionary. Set secrets by name.")
+        if own and workers.get(name, {}).get("secrets", own) is None:
+            raise CloudflareError(
+                f"workers: {name} has secrets: null, and secrets_by_worker has secrets for it. Remove one of them."
+            )
     return {name: _with_secrets(worker, secrets.get(name)) for name, worker in workers.items()}
 
 
 def _with_secrets(worker: Attributes, secrets: t.Mapping[str, t.Any] | None) -> Attributes:
-    if secrets is None or isinstance(worker, InvalidElement):
+    if not secrets or isinstance(worker, InvalidElement):
         return worker
     return {**worker, "secrets": {**(worker.get("secrets") or {}), **secrets}}
 

@@ -86,6 +86,9 @@ class WorkerSecrets(ApiObject):
         current = {**identity, "secrets": policy.observed(names, worker.fingerprint_tag)}
         return SecretsObservation(current, missing, policy, worker)
 
+    def can_verify(self, plan: Plan, step: Step) -> bool:
+        return self.state == "absent" or self._policy.can_verify(step, self._worker.endpoint.path, plan.before)
+
     def plan(self, observation: Observation) -> Plan:
         found = t.cast(SecretsObservation, observation)
         identity = {name: self.options[name] for name in self.identity if self.options.get(name) is not None}

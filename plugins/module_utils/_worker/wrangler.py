@@ -29,7 +29,7 @@ UNSUPPORTED = {
     "keep_names": "wrangler takes keep_names from its configuration file",
 }
 # Variables that programs of a build need. All others may contain credentials.
-PASSED_VARIABLES = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "NODE_OPTIONS", "NODE_PATH")
+PASSED_VARIABLES = ("PATH", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "NODE_OPTIONS", "NODE_PATH")
 COLOR_CODES = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -115,7 +115,9 @@ def _environment(entrypoint: Entrypoint, scratch: str) -> dict[str, str]:
         "WRANGLER_SEND_METRICS": "false",
         "WRANGLER_SEND_ERROR_REPORTS": "false",
         "WRANGLER_LOG_PATH": os.path.join(scratch, "logs"),
-        "XDG_CONFIG_HOME": os.path.join(scratch, "config"),  # where wrangler would find a login
+        # The two places of a stored login, which wrangler would find.
+        "HOME": scratch,
+        "XDG_CONFIG_HOME": os.path.join(scratch, "config"),
         **({"WRANGLER_BUILD_CONDITIONS": ",".join(conditions)} if conditions else {}),
     }
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..._cloudflare.errors import CloudflareError
 from ..._engine.fields import Attributes
-from ..._engine.plan import Plan
+from ..._engine.plan import Plan, Step
 from ..._engine.resource import ApiObject, Observation
 from ..._worker import migrations, source
 from ..._worker.tag_limits import TagLimits
@@ -110,6 +110,10 @@ class Script(ApiObject):
         if snapshot is not None:
             snapshot = self.read_more(resolved, snapshot)
         return ScriptObservation(None, (*missing, *resolved.missing), resolved, snapshot)
+
+    def can_verify(self, plan: Plan, step: Step) -> bool:
+        policy = secrets.SecretsPolicy.from_options(self.user_params, self.options)
+        return self.state == "absent" or policy.can_verify(step, self.endpoint.path, plan.before)
 
     def plan(self, observation: Observation) -> ScriptPlan:
         found = t.cast(ScriptObservation, observation)

@@ -111,12 +111,25 @@ class SecretsPolicy:
         current = (before or {}).get("secrets", {})
         return {name: value for name, value in self.values.items() if current.get(name) != after["secrets"][name]}
 
+    def can_verify(self, step: Step, path: str, before: Attributes | None) -> bool:
+        """Whether a read shows if a step of the Worker at ``path`` was carried out.
+
+        False if the step sends existing secrets again: neither their names nor the fingerprint tag change.
+        """
+        carries_secrets = step.path in {path, f"{path}/settings", f"{path}/secrets-bulk"}
+        existing = (before or {}).get("secrets", {})
+        return not (self.resend and carries_secrets and any(name in existing for name in self.values))
+
     def sent(self) -> SecretsPolicy:
         """Return the policy after a write: nothing is sent a second time."""
         return dataclasses.replace(self, resend=False)
 
 
 def patch_secrets(path: str, values: t.Mapping[str, t.Any]) -> Step:
-    """Return the write that sets the given secrets of the Worker at ``path`` and removes those that are None."""
+    """Return the write that sets the given secrets of the Worker at ``path`` and removes those that are None.
+
+    It merges absolute values, so a second attempt after a lost response is safe.
+    """
     patch = {name: None if value is None else bindings.secret_binding(name, value) for name, value in values.items()}
-    return Step("PATCH", f"{path}/secrets-bulk", lambda: {"json": {"secrets": patch}, "headers": MERGE_PATCH})
+    request = {"json": {"secrets": patch}, "headers": MERGE_PATCH, "idempotent": True}
+    return Step("PATCH", f"{path}/secrets-bulk", lambda: request)
