@@ -97,6 +97,17 @@ def test_fleet_removal_repeats_deletion_while_workers_remain(run: Runner, edge: 
         assert reads == 3, "one before, one after the deletion by tag, one after the others"
 
 
+def test_fleet_removal_aborted_counts_workers_not_started_as_remaining(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=tenants(4))
+    edge.fault(method="DELETE", path=".*/scripts/.*", status=400, code=10021, message="no", times=1)
+    task = {**REMOVED, "workers": tenants(4), "concurrency": 1, "max_failures": 0}
+    result = run("namespaced_workers", **task)
+    assert result["failed"] and result["aborted"]
+    assert result["remaining"]["workers"] == len(script_names(run, edge)) == 4
+    predicted = run("namespaced_workers", check=True, **task)
+    assert predicted["remaining"]["workers"] == 0 and len(predicted["operations"]) == 4
+
+
 def test_fleet_removal_without_tagged_workers_deletes_each_at_once(run: Runner, edge: Edge) -> None:
     run.ok("namespaced_workers", **FLEET, workers=tenants(5))
     edge.clear()

@@ -303,7 +303,7 @@ class NamespacedWorkers(BulkResource):
         removed = {
             member.name
             for member in planned(members)
-            if member.resource.state == "absent" and member.plan.steps and not member.failure
+            if member.resource.state == "absent" and member.changed and not member.failure
         }
         remaining = {"workers": len([name for name in self._listed if name not in removed])}
         if self._routing_records is None:
