@@ -127,6 +127,105 @@ def test_fleet_write_that_does_not_finish_in_time_is_left(
     assert len(done) < COUNT
 
 
+REMOVAL = {"dispatch_namespace": "tenants", "owner": "mine", "state": "absent"}
+
+
+def remaining(run: Runner, edge: Edge) -> int:
+    path = f"/accounts/{edge.account}/workers/dispatch/namespaces/tenants/scripts"
+    return len(run.ok("api", path=path)["api"])
+
+
+@pytest.mark.parametrize(
+    ("limit", "form", "count"), [("one", "counts", 2), ("all", "null", 1)], ids=["partial", "without a number"]
+)
+def test_fleet_removal_interrupted_after_deletion_by_tag_is_reported(
+    run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch, limit: str, form: str, count: int
+) -> None:
+    run.ok("namespaced_workers", **{**FLEET, "workers": FLEET["workers"][:5]})
+    platform.behaviors.bulk_delete_limit, platform.behaviors.bulk_delete_response = limit, form
+    platform.clear()
+    send = requests.Session.request
+
+    def request(session: requests.Session, method: str, url: str, **options: t.Any) -> requests.Response:
+        response = send(session, method, url, **options)
+        if len(platform.writes()) == count:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return response
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests.Session, "request", request)
+        result = run("namespaced_workers", **REMOVAL)
+    assert result["failed"] and result["aborted"] and len(platform.writes()) == len(result["operations"]) == count
+    assert result["summary"] == {"total": 5, "changed": 5, "failed": 5}
+    assert result["remaining"]["workers"] == 5, "none is known to be deleted"
+    assert "t00: Part of a deletion by tag that was interrupted; possibly deleted. Run again" in result["msg"]
+    _interruption.take_signal()
+    run.ok("namespaced_workers", **REMOVAL)
+    assert remaining(run, platform) == 0 and not run.ok("namespaced_workers", **REMOVAL)["changed"]
+
+
+@pytest.mark.parametrize(("when", "changed"), [("before", 0), ("after", 5)])
+def test_fleet_removal_interrupted_beside_deletion_by_tag_knows_all(
+    run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch, when: str, changed: int
+) -> None:
+    run.ok("namespaced_workers", **{**FLEET, "workers": FLEET["workers"][:5]})
+    platform.behaviors.bulk_delete_limit, platform.behaviors.bulk_delete_response = "all", "counts"
+    write = client.Client.write
+
+    def write_and_interrupt(self: client.Client, *request: t.Any, **options: t.Any) -> t.Any:
+        if when == "before":
+            self.interruption.begin("a test")
+        response = write(self, *request, **options)
+        self.interruption.begin("a test")
+        return response
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client.Client, "write", write_and_interrupt)
+        result = run("namespaced_workers", **REMOVAL)
+    assert result["summary"] == {"total": 5, "changed": changed, "failed": 0}
+    assert result["remaining"]["workers"] == remaining(run, platform) == 5 - changed
+    assert ("5 not started" in result.get("msg", "")) is not bool(changed)
+
+
+def test_fleet_removal_interrupted_in_deletion_by_tag_is_reported(
+    run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.ok("namespaced_workers", **{**FLEET, "workers": FLEET["workers"][:5]})
+    send = requests.Session.request
+
+    def request(session: requests.Session, method: str, url: str, **options: t.Any) -> requests.Response:
+        response = send(session, method, url, **options)
+        if method == "DELETE":
+            for number in (signal.SIGTERM, signal.SIGALRM):  # the response does not arrive in time
+                os.kill(os.getpid(), number)
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    result = run("namespaced_workers", **REMOVAL)
+    assert result["failed"] and result["summary"] == {"total": 5, "changed": 0, "failed": 5}
+    assert "t00: Part of a deletion by tag that was interrupted; possibly deleted." in result["msg"]
+
+
+def test_fleet_removal_refused_between_deletions_by_tag_is_reported(
+    run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.ok("namespaced_workers", **{**FLEET, "workers": FLEET["workers"][:5]})
+    platform.behaviors.bulk_delete_limit = "one"
+    platform.behaviors.bulk_delete_response = "counts"
+    send = requests.Session.request
+
+    def request(session: requests.Session, method: str, url: str, **options: t.Any) -> requests.Response:
+        response = send(session, method, url, **options)
+        if method == "DELETE":
+            platform.fault(method="DELETE", path=".*/scripts", status=403, code=10000, message="no")
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    result = run("namespaced_workers", **REMOVAL)
+    assert result["failed"] and result["summary"] == {"total": 5, "changed": 5, "failed": 5}
+    assert len(result["operations"]) == 1 and remaining(run, platform) == 4
+
+
 def test_object_interrupted_reports_acknowledged_writes(
     run: Runner, platform: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from .bulk import BulkResource
 
 IN_FLIGHT = "The request was in flight at the interruption, and was possibly carried out. Run again to continue."
+BULK_IN_FLIGHT = "Part of a deletion by tag that was interrupted; possibly deleted. Run again to continue."
 MAX_NAMES_IN_MESSAGE = 10  # with their errors; the result has them all
 
 
@@ -113,20 +114,43 @@ class BulkRun:
 
     def _apply_bulk_step(self, pending: t.Sequence[PlannedMember], step: BulkStep) -> None:
         """Send one write for all. Those it did not reach stay pending, and are written one by one."""
-        is_ambiguous, covered = False, None
+        is_ambiguous, covered, earlier = False, None, self._bulk_writes()
         try:
             covered = self._send_bulk_step(step, len(pending))
         except AmbiguousResult:
             is_ambiguous = True
+        except Interrupted:
+            self._end_bulk_step(pending, earlier)
+            raise
         except CloudflareError as error:
             if self._bulk.concerns_all(error):
                 self._fail(pending[0], error)
+                self._end_bulk_step(pending, earlier)
+            return
+        if self._interruption.reason and (covered is None or covered < len(pending)):
+            self._end_bulk_step(pending, earlier)
             return
         unsettled = self._wait_until_settled(pending, 0 if covered is None else max(0, len(pending) - covered))
+        if self._interruption.reason and not is_ambiguous:
+            unsettled = []  # not read, but the answers covered all
         self.operations += [str(step)] if is_ambiguous and len(unsettled) < len(pending) else []
         for member in pending:
             member.changed = member not in unsettled
             self._progress.advance(member.changed, failed=False)
+
+    def _bulk_writes(self) -> tuple[int, int]:
+        """Return the numbers of acknowledged and of ambiguous writes so far."""
+        return len(self.operations), len(self._interruption.ambiguous)
+
+    def _end_bulk_step(self, pending: t.Sequence[PlannedMember], earlier: tuple[int, int]) -> None:
+        """Fail the members of an incomplete write for all, if any part of it may have been carried out."""
+        if self._bulk_writes() == earlier:
+            return
+        for member in pending:
+            member.changed = len(self.operations) > earlier[0]
+            if not member.failure:
+                member.failure = BULK_IN_FLIGHT
+                self._count_failure()
 
     def _send_bulk_step(self, step: BulkStep, count: int) -> int | None:
         """Send the write until none of ``count`` members remains. Return how many it covered, None if unknown."""
