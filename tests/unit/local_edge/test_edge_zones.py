@@ -409,7 +409,9 @@ def test_custom_hostname_over_time_becomes_active() -> None:
         states, url = [created], f"{HOSTNAMES}/{created['id']}"
         while states[-1]["status"] == "pending":
             states.append(client.call("GET", url))
-        assert tuple(dict.fromkeys(one["ssl"]["status"] for one in states)) == custom_hostnames.SSL_STATES
+        seen = list(dict.fromkeys(one["ssl"]["status"] for one in states))
+        # A slow machine may see fewer of them, in the same order.
+        assert seen == [state for state in custom_hostnames.SSL_STATES if state in seen] and seen[-1] == "active"
         (record,) = next(one for one in states if one["ssl"]["status"] == "pending_validation")["ssl"][
             "validation_records"
         ]
