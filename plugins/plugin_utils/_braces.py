@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.text import list_names
 
 BRACES = (("{{", "}}"), ("{%", "%}"))
 MAX_NAMES = 5  # in a message
@@ -68,4 +69,4 @@ def _count(found: t.Sequence[str], noun: str) -> str:
 
 
 def _shown(found: t.Sequence[str]) -> str:
-    return ", ".join(found[:MAX_NAMES]) + (", ..." if len(found) > MAX_NAMES else ".")
+    return list_names(found, MAX_NAMES) + ("" if len(found) > MAX_NAMES else ".")

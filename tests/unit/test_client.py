@@ -94,6 +94,17 @@ def test_client_read_after_lost_connection_or_server_error_is_retried(client: Cl
         client.list_all("/accounts")
 
 
+def test_client_values_are_collected_once_per_listing(client: Client, edge: Edge) -> None:
+    kv = client.account("storage", "kv", "namespaces")
+    assert client.values_if_allowed("title", kv) == frozenset()
+    client.write("POST", kv, json={"title": "x"})
+    values = client.values_if_allowed("title", kv)
+    assert values == {"x"} and client.values_if_allowed("title", kv) is values
+    edge.fault(method="GET", path=".*", status=403, code=10000, message="Authentication error", times=1)
+    client.invalidate()
+    assert client.values_if_allowed("title", kv) is None
+
+
 def test_client_list_all_follows_every_paging_style(client: Client, edge: Edge) -> None:
     kv = client.account("storage", "kv", "namespaces")
     for number in range(13):

@@ -90,6 +90,7 @@ class Client:
         self._session_pool: list[requests.Session] = []
         self._list_lock = threading.Lock()
         self._listings: dict[tuple[str, str], list[t.Any] | CloudflareError] = {}
+        self._indexes: dict[tuple[str, str, str], tuple[list[t.Any], frozenset[str]]] = {}
         self._zones: dict[str, dict[str, t.Any]] = {}
         self._unsupported: set[str] = set()  # endpoints that were answered by "method not allowed"
 
@@ -281,6 +282,21 @@ class Client:
             return self.list_all(path, headers, **params)
         except (ApiError, AmbiguousResult, MalformedResponse):
             return None
+
+    def values_if_allowed(
+        self, key: str, path: str, headers: t.Mapping[str, str] | None = None, /, **params: t.Any
+    ) -> frozenset[str] | None:
+        """Return the values of a key in a collection as texts. Return None if the API refuses.
+
+        They are collected once per listing, since thousands of objects may look for one of them.
+        """
+        listing = self.list_if_allowed(path, headers, **params)
+        if listing is None:
+            return None
+        slot = (key, path, repr((headers, sorted(params.items()))))
+        if slot not in self._indexes or self._indexes[slot][0] is not listing:
+            self._indexes[slot] = (listing, frozenset(str(item.get(key)) for item in listing))
+        return self._indexes[slot][1]
 
     def write(self, method: str, path: str, **request_kwargs: t.Any) -> ApiResponse:
         """Send a request that changes an object, and invalidate the cached lists."""

@@ -14,11 +14,12 @@ from abc import abstractmethod
 
 from .._cloudflare.errors import ApiError, CloudflareError, ConnectError
 from .bulk_member import BulkMember, FailedMember, PlannedMember, planned
-from .bulk_run import MAX_NAMES_IN_MESSAGE, BulkRun
+from .bulk_run import BulkRun
 from .converge import ModuleResult, RunOptions, build_diffs, missing_warnings
 from .fields import OptionSpec
 from .plan import BulkStep
 from .resource import ApiObject, Convergible
+from .text import MAX_NAMES
 
 MAX_DETAILED_RESULTS = 100  # members: the result of a larger run lists only those that changed or failed
 
@@ -123,7 +124,7 @@ class BulkResource(Convergible):
         names = list(self.names())
         errors = [f"{name}: {error}" for name in names if (error := self._declaration_error(name))]
         if errors:
-            shown = " ".join(errors[:MAX_NAMES_IN_MESSAGE])
+            shown = " ".join(errors[:MAX_NAMES])
             raise CloudflareError(
                 f"{self.label}: {len(errors)} of {len(names)} are invalid, and nothing was changed. {shown}"
             )

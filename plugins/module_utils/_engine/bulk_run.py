@@ -16,13 +16,13 @@ from .converge import RunOptions, apply
 from .parallel import in_parallel
 from .plan import BulkStep
 from .progress import Progress
+from .text import MAX_NAMES
 
 if t.TYPE_CHECKING:
     from .bulk import BulkResource
 
 IN_FLIGHT = "The request was in flight at the interruption, and was possibly carried out. Run again to continue."
 BULK_IN_FLIGHT = "Part of a deletion by tag that was interrupted; possibly deleted. Run again to continue."
-MAX_NAMES_IN_MESSAGE = 10  # with their errors; the result has them all
 
 
 class BulkRun:
@@ -91,7 +91,7 @@ class BulkRun:
         parts = [f"{len(failed)} of {len(members)} failed."] if failed else []
         if not_started and self._interruption.reason:
             parts.insert(0, f"{sum(member.changed for member in members)} of {len(members)} changed.")
-        named, others = (*failed[:MAX_NAMES_IN_MESSAGE], *linked), failed[MAX_NAMES_IN_MESSAGE:]
+        named, others = (*failed[:MAX_NAMES], *linked), failed[MAX_NAMES:]
         parts += [f"{member.name}: {member.failure}" for member in named if member.failure]
         if others:
             parts.append(f"Also failed: {', '.join(member.name for member in others)}.")
@@ -221,7 +221,7 @@ class BulkRun:
                 self._resolve_ambiguous(member, was_carried_out=member not in unsettled)
         late = [member for member in unsettled if not member.failure]
         if late and not self._interruption.reason:
-            names = ", ".join(member.resource.label for member in late[:MAX_NAMES_IN_MESSAGE])
+            names = ", ".join(member.resource.label for member in late[:MAX_NAMES])
             self.warnings.append(
                 "Cloudflare accepted the writes, but its listing does not show all of them yet:"
                 f" {len(late)}, such as {names}."

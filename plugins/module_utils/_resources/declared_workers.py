@@ -11,8 +11,8 @@ import typing as t
 from .._cloudflare.errors import CloudflareError
 from .._cloudflare.hostnames import to_ascii, to_unicode
 from .._engine.bulk import InvalidElement
-from .._engine.bulk_run import MAX_NAMES_IN_MESSAGE
 from .._engine.fields import Attributes
+from .._engine.text import list_names
 from .worker_route import covers, pattern_host
 
 
@@ -88,5 +88,4 @@ def route_warnings(hosts: t.Iterable[str], patterns: t.Iterable[str] | None) -> 
 
 
 def _shown(names: t.Sequence[str]) -> str:
-    shown = f"{', '.join(names[:MAX_NAMES_IN_MESSAGE])}{', ...' if len(names) > MAX_NAMES_IN_MESSAGE else ''}"
-    return f"{len(names)} ({shown}) are" if len(names) > 1 else f"{shown} is"
+    return f"{len(names)} ({list_names(names)}) are" if len(names) > 1 else f"{list_names(names)} is"

@@ -13,11 +13,11 @@ import typing as t
 from .._cloudflare.errors import CloudflareError
 from .._engine.bulk import MAX_DETAILED_RESULTS, BulkResource, InvalidElement
 from .._engine.bulk_member import BulkMember, PlannedMember, planned
-from .._engine.bulk_run import MAX_NAMES_IN_MESSAGE
 from .._engine.fields import Attributes
 from .._engine.plan import BulkStep
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import ApiObject
+from .._engine.text import list_names
 from .._worker import source
 from .._worker.fingerprint import OWNER_PREFIX, find_owner
 from .declared_workers import (
@@ -207,8 +207,7 @@ class NamespacedWorkers(BulkResource):
             raise CloudflareError(
                 f"prune: {len(gone)} of the {len(owned)} Workers of owner {self.options['owner']!r} are not declared"
                 " and would be removed, which is more than"
-                f" prune_limit ({limit}): {', '.join(gone[:MAX_NAMES_IN_MESSAGE])}"
-                f"{', ...' if gone[MAX_NAMES_IN_MESSAGE:] else ''}. Nothing was changed. Declare them,"
+                f" prune_limit ({limit}): {list_names(gone)}. Nothing was changed. Declare them,"
                 f" or set prune_limit: {limit.raised_to(len(gone), len(owned))} to delete all of them."
             )
         return gone

@@ -23,11 +23,10 @@ class Kind:
     message: str
     params: t.Mapping[str, int] = field(default_factory=dict)
 
-    def names(self, client: Client, jurisdiction: str) -> set[str] | None:
+    def names(self, client: Client, jurisdiction: str) -> frozenset[str] | None:
         """Return the names of all objects; None if the credentials may not list them."""
         headers = {"cf-r2-jurisdiction": jurisdiction} if jurisdiction else None
-        listed = client.list_if_allowed(client.account(*self.path), headers, **self.params)
-        return None if listed is None else {str(item.get(self.key)) for item in listed}
+        return client.values_if_allowed(self.key, client.account(*self.path), headers, **self.params)
 
 
 CREATE = "Create it first, or correct"
@@ -126,13 +125,9 @@ def _value(binding: t.Any, path: t.Iterable[str]) -> t.Any:
 
 def missing(client: Client, references: t.Iterable[Reference]) -> list[str]:
     """Return a message with the remedy for each reference to an object that does not exist."""
-    names: dict[tuple[str, str], set[str] | None] = {}
     messages = []
     for reference in dict.fromkeys(references):
-        scope = (reference.kind, reference.jurisdiction)
-        if scope not in names:
-            names[scope] = KINDS[reference.kind].names(client, reference.jurisdiction)
-        existing = names[scope]
+        existing = KINDS[reference.kind].names(client, reference.jurisdiction)
         if existing is not None and reference.name not in existing:
             messages.append(missing_message(reference.kind, reference.name))
     return messages

@@ -41,7 +41,7 @@ OPTIONS: dict[str, t.Any] = {  # of esbuild's API
     "color": False,
 }
 REPEATED = ("external",)  # options that the command line takes once per value
-# Options that are part of the digest of the sources, if they are set.
+# Options that are part of the digest of the sources, if they are set. Their order is a part of it too.
 DIGESTED_OPTIONS = ("define", "minify", "source_map", "alias", "loader", "conditions", "keep_names")
 LOCAL_EDGE_ESBUILD = "~/.cache/tenantry/local_edge/bin/esbuild"  # in the default local_edge_install_dir of the role
 INSTALL_HINT = (

@@ -12,7 +12,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .bundle import Files, ancestors, digest
+from .bundle import Files, digest, nearest
 
 # Lets CommonJS packages find modules of Node.js too, since esbuild does not replace their calls of require().
 REQUIRE = (
@@ -92,19 +92,12 @@ def _tsconfig_files(folder: str) -> list[str]:
 
     esbuild reads them, but does not list them among its inputs.
     """
-    nearest = next(
-        (
-            path
-            for above in ancestors(os.path.join(folder, "_"))
-            if os.path.isfile(path := os.path.join(above, "tsconfig.json"))
-        ),
-        None,
-    )
     found: list[str] = []
-    while nearest and nearest not in found and os.path.isfile(nearest):
-        found.append(nearest)
-        with open(nearest, encoding="utf-8", errors="replace") as file:
+    current = nearest(os.path.join(folder, "_"), "tsconfig.json")
+    while current and current not in found and os.path.isfile(current):
+        found.append(current)
+        with open(current, encoding="utf-8", errors="replace") as file:
             extended = EXTENDS.search(file.read())
-        path = os.path.normpath(os.path.join(os.path.dirname(nearest), extended[1])) if extended else ""
-        nearest = path if path.endswith(".json") or not path else f"{path}.json"
+        path = os.path.normpath(os.path.join(os.path.dirname(current), extended[1])) if extended else ""
+        current = path if path.endswith(".json") or not path else f"{path}.json"
     return [os.path.relpath(path, folder) for path in found]

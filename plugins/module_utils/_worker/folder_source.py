@@ -12,11 +12,11 @@ import typing as t
 from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
+from .._engine.text import list_names
 from .module_types import CODE, MODULE_TYPES, VENDORED, extension, is_python
 
 DEFAULT_MAIN_MODULES = tuple(f"{stem}.{ending}" for stem in ("index", "worker", "main") for ending in ("js", "mjs"))
 MAX_MODULES = 5000  # a folder with more is probably the wrong one
-MAX_NAMES_IN_MESSAGE = 10
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,7 @@ def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> 
         raise CloudflareError(
             f"path: {folder} contains no JavaScript. For TypeScript, set entrypoint; esbuild compiles it."
         )
-    found = ", ".join(sorted(code, key=lambda name: (name.count("/"), name))[:MAX_NAMES_IN_MESSAGE]) + (
-        ", ..." if len(code) > MAX_NAMES_IN_MESSAGE else ""
-    )
+    found = list_names(sorted(code, key=lambda name: (name.count("/"), name)))
     problem = (
         f"{main_module!r} is not a code module in {folder}"
         if main_module

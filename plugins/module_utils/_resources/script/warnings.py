@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import typing as t
 
+from ..._engine.text import list_names
 from ..._worker import bindings
 from .comparison import Comparison
 from .other_options import differing_options
 from .planner import ScriptPlan
 
-MAX_NAMES = 10
-MAX_WORKERS = 5  # that the search for the options of another task covers
+MAX_WORKERS = 5  # in a warning; the search for the options of another task covers them too
 
 
 def plan_warnings(plans: t.Iterable[ScriptPlan], user_params: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
@@ -64,8 +64,7 @@ def _left_out_warnings(left_out: t.Iterable[tuple[str, ...]]) -> list[str]:
     all_paths = list(dict.fromkeys(path for paths in groups.values() for path in paths))
     if not all_paths:
         return []
-    more = ", ..." if len(all_paths) > MAX_NAMES else ""
-    names = ", ".join(all_paths[:MAX_NAMES]) + more
+    names = list_names(all_paths)
     return [f"path: left out of the upload, since they are not modules of a Worker: {len(all_paths)} ({names})."]
 
 
@@ -73,12 +72,10 @@ def _other_options_warnings(comparisons: t.Sequence[Comparison]) -> list[str]:
     """Return the warning about these Workers, with the options in which the first of them differ."""
     if not comparisons:
         return []
-    names = ", ".join(comparison.desired.label for comparison in comparisons[:MAX_WORKERS])
     found = sorted({option for comparison in comparisons[:MAX_WORKERS] for option in differing_options(comparison)})
-    more = ", ..." if comparisons[MAX_WORKERS:] else ""
     text = (
         "Only the fingerprint differs: another task manages this Worker with other options, or an option that changes"
-        f" nothing was added or removed. Workers: {len(comparisons)}, {names}{more}."
+        f" nothing was added or removed. Workers: {_count_and_labels(comparisons)}."
         f" Options that differ: {', '.join(found) or '(unknown)'}. Set the same options in all tasks that manage a"
         " Worker: otherwise each run changes its fingerprint."
     )
@@ -89,11 +86,14 @@ def _missing_assets_warnings(comparisons: t.Sequence[Comparison]) -> list[str]:
     """Return the warning that an upload may lose the configuration of the assets of these Workers."""
     if not comparisons:
         return []
-    names = ", ".join(comparison.desired.label for comparison in comparisons[:MAX_WORKERS])
-    more = ", ..." if comparisons[MAX_WORKERS:] else ""
     text = (
         "assets: the files stay, but Cloudflare may lose their configuration at an upload that does not contain it:"
-        f" _headers, _redirects, html_handling, not_found_handling and run_worker_first. Workers: {len(comparisons)},"
-        f" {names}{more}. Declare assets too."
+        " _headers, _redirects, html_handling, not_found_handling and run_worker_first."
+        f" Workers: {_count_and_labels(comparisons)}. Declare assets too."
     )
     return [text]
+
+
+def _count_and_labels(comparisons: t.Sequence[Comparison]) -> str:
+    labels = [comparison.desired.label for comparison in comparisons]
+    return f"{len(labels)}, {list_names(labels, MAX_WORKERS)}"

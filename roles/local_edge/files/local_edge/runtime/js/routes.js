@@ -127,7 +127,7 @@ function ancestors(host) {
 /**
  * Parse a pattern into the end of the host and the start of the path.
  *
- * The scheme is ignored, since the local edge serves only HTTP.
+ * The scheme is ignored: each route is served on the ports with and without TLS.
  */
 function parseRoute(route) {
   const [, star, host, path] = /^(?:https?:\/\/)?(\*?)([^/]*)(.*)$/.exec(route.pattern);
