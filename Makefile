@@ -65,8 +65,8 @@ clean: down ## stop the edge, and delete its data and everything installed here
 
 ##@ Check
 
-CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs slow sanity package integration contract
-.PHONY: test lint matrix bench soak $(CHECKS)
+CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs slow sanity package integration contract sample
+.PHONY: test lint matrix bench soak faults $(CHECKS)
 test: ## run all checks and count them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
@@ -121,6 +121,18 @@ integration: $(TEST) install ## tests with a local edge on workerd
 contract: $(TEST) install $(CLIENT) $(FRAMES) ## wrangler, alchemy, SDKs and frameworks, unchanged, with the local edge
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest tests/contract
+
+# Tests of faults run the plugins of this checkout, in process and in plays.
+FAULTS = ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/live" PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" \
+	LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" pytest --numprocesses auto
+
+sample: $(TEST) $(LIVE) install ## a part of the faults, kills, races, inputs and leaks of make faults, by a fixed seed
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
+	$(FAULTS) -m 'not slow' tests/faults
+
+faults: $(TEST) $(LIVE) install ## all faults, kills, races, inputs and leaks, with their tables in docs/reliability.md; takes hours; TESTS=PATH
+	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
+	$(FAULTS) --write-tables $(or $(TESTS),tests/faults)
 
 matrix: install ## integration tests with ansible-core 2.16, 2.19 and 2.21 on each installed Python; ONLY='2.21 2.16-3.10' TESTS=PATH
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
