@@ -51,8 +51,8 @@ def count_requests(run: Runner, edge: Edge, **options: t.Any) -> tuple[int, int]
 
 def test_fleet_each_change_sends_minimal_requests(run: Runner, edge: Edge) -> None:
     fleet = tenants(12)
-    assert count_requests(run, edge, workers=fleet) == (4, 13), (
-        "Workers, KV namespaces, records, Workers; and the records with the ledger in one write"
+    assert count_requests(run, edge, workers=fleet) == (5, 13), (
+        "Workers, KV namespaces, records, Workers, the new records; and the records with the ledger in one write"
     )
     assert count_requests(run, edge, workers=fleet) == (4, 0), "Workers, KV namespaces, ledger, records"
     fleet[3]["vars"] = {"PLAN": "free"}
@@ -203,7 +203,7 @@ def test_fleet_omitted_settings_survive_upload(run: Runner, edge: Edge) -> None:
 
 def test_fleet_rotated_secret_is_sent_without_upload(run: Runner, edge: Edge) -> None:
     key = {"fingerprint_key": "fingerprint-key-1"}
-    assert count_requests(run, edge, workers=tenants(5, secrets={"KEY": SECRET}), **key) == (4, 6)
+    assert count_requests(run, edge, workers=tenants(5, secrets={"KEY": SECRET}), **key) == (5, 6)
     rotated = tenants(5, secrets={"KEY": SECRET})
     rotated[2]["secrets"] = {"KEY": SECRET + "2"}
     assert count_requests(run, edge, workers=rotated, **key) == (5, 3)
@@ -336,13 +336,14 @@ def test_fleet_prune_removes_undeclared_workers_and_records(run: Runner, edge: E
     fleet = tenants(20)[3:]
     error = run.refused("namespaced_workers", **FLEET, workers=fleet, prune=True)
     assert (
-        "2 of the 19 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit"
-        " (10%): t000, t002." in error
+        "3 of the 20 Workers of owner 'mine' are not declared and would be removed, which is more than prune_limit"
+        " (10%): t000, t002, t001. Of t001, only the routing records belong to this owner. Nothing was changed."
+        in error
     )
     assert error == run.refused("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True)
-    assert "prune_limit: 11%" in error
-    predicted = run.ok("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True, prune_limit="11%")
-    real = run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True, prune_limit="11%")
+    assert "prune_limit: 15%" in error
+    predicted = run.ok("namespaced_workers", check=True, **FLEET, workers=fleet, prune=True, prune_limit="15%")
+    real = run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True, prune_limit="15%")
     assert predicted["operations"] == real["operations"] and predicted["remaining"] == real["remaining"] == {
         "workers": 19,
         "kv_keys": 0,
@@ -351,7 +352,7 @@ def test_fleet_prune_removes_undeclared_workers_and_records(run: Runner, edge: E
         "first the records that lead there"
     )
     assert script_names(run, edge) == ["t001", *(worker["name"] for worker in fleet), "theirs"]
-    assert sorted(real["routing_kv"]["records"]) == ["t001.example.com", *(worker["hostnames"][0] for worker in fleet)]
+    assert sorted(real["routing_kv"]["records"]) == [worker["hostnames"][0] for worker in fleet]
     assert not run.ok("namespaced_workers", **FLEET, workers=fleet, prune=True)["changed"]
 
 

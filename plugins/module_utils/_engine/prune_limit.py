@@ -33,9 +33,12 @@ class PruneLimit:
         return cls(int(match["share"] or match["count"]), is_share=match["share"] is not None)
 
     def allows(self, count: int, total: int) -> bool:
-        """Return whether C(count) of C(total) objects may be deleted. A share allows at least one, except 0%."""
+        """Return whether C(count) of C(total) objects may be deleted.
+
+        A share other than 0% allows one, unless it is the only one: an empty declaration must not delete everything.
+        """
         if self.is_share:
-            return 100 * count <= self.number * total or (count == 1 and self.number > 0)
+            return 100 * count <= self.number * total or (count == 1 < total and self.number > 0)
         return count <= self.number
 
     def raised_to(self, count: int, total: int) -> PruneLimit:

@@ -29,9 +29,11 @@ from .kv_values import (
     entry_from_bytes,
     get_value,
     get_values,
+    has_digest_of_another_value,
     key_info,
     resolve_namespace,
     serialize,
+    without_mark,
 )
 
 MIN_TTL = 60  # seconds
@@ -67,6 +69,11 @@ def parse_entry(entry: t.Mapping[str, t.Any]) -> Attributes:
                 f"entries: {name} of {key!r} has {len(encoded)} bytes, and Cloudflare takes {SIZE_LIMITS[name]}:"
                 " shorten it."
             )
+    if value is not None and entry["value"] != UNKNOWN and has_digest_of_another_value(entry.get("metadata"), value):
+        raise CloudflareError(
+            f"entries: metadata of {key!r} has a digest of another value in {METADATA_KEY!r}, which namespaced_workers"
+            f" would believe. Remove {METADATA_KEY!r} from it."
+        )
     given = {name: entry[name] for name in ("metadata", "expiration") if name in entry}
     if "expiration_ttl" in entry:
         given |= {"expiration": None} if ttl is None else {"expiration_ttl": ttl}
@@ -237,15 +244,14 @@ class KVEntries(Resource):
 
 def _is_managed(key: str, info: Attributes) -> bool:
     """Return whether namespaced_workers manages this key."""
-    return key.startswith(f"{METADATA_KEY}/") or (
-        isinstance(info["metadata"], dict) and METADATA_KEY in info["metadata"]
-    )
+    return key.startswith(f"{METADATA_KEY}/") or without_mark(info["metadata"]) != info["metadata"]
 
 
 def _merge_entry(current: Attributes, entry: Attributes) -> Attributes:
     """Merge a declared entry into the current one.
 
-    A write resets metadata and expiration that it does not mention, so those that the user omits are sent again.
+    A write resets metadata and expiration that it does not mention, so those that the user omits are sent again,
+    except the mark of a routing record, which contains a digest of the value before.
     """
     entry_after: Attributes = {
         **{name: current[name] for name in ("metadata", "expiration") if name in current},
@@ -254,10 +260,13 @@ def _merge_entry(current: Attributes, entry: Attributes) -> Attributes:
     ttl, expiration = entry_after.pop("expiration_ttl", None), current.get("expiration")
     if entry_after.get("expiration") is None:
         entry_after.pop("expiration", None)
-    if ttl is None or (
-        json_equal(entry_after, current) and expiration and expiration <= time.time() + ttl + CLOCK_SKEW
-    ):
+    is_current = json_equal(entry_after, current)
+    if is_current and (ttl is None or (expiration and expiration <= time.time() + ttl + CLOCK_SKEW)):
         return entry_after  # what is as it shall be goes on to its end, unless a new one's would come sooner
+    if "metadata" in entry_after and "metadata" not in entry:
+        entry_after["metadata"] = without_mark(entry_after["metadata"])
+    if ttl is None:
+        return entry_after
     entry_after.pop("expiration", None)
     return {**entry_after, "expiration_ttl": ttl}
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import base64
 import json
 import typing as t
+from functools import partial
 
 from .._cloudflare.client import Client, join
 from .._cloudflare.errors import CloudflareError
-from .._cloudflare.responses import ApiResponse
+from .._cloudflare.responses import ApiResponse, parse_json
 from .._engine.fields import UNKNOWN, Attributes
 from .._engine.plan import Step, json_body
 from .._worker.binding_types import KV_BY_TITLE, NO_KV_NAMESPACE
+from .._worker.fingerprint import fingerprint
 from .kv_namespace import find_by_title
 
 METADATA_KEY = "tenantry"  # marks the routing records' metadata, and prefixes the collection's own keys
+MARK_FIELDS = ("owner", "worker", "digest")
 MAX_BULK_READ, MAX_BULK_WRITE = 100, 10_000  # keys in one request
 MIN_BULK_READ = 8  # keys: fewer are read one by one if a bulk read of them is refused
 REPLACEMENT = "\ufffd"  # in a text, it may stand for bytes that are not UTF-8
@@ -49,8 +52,35 @@ def key_info(found: t.Mapping[str, t.Any]) -> Attributes:
     }
 
 
+def record_mark(metadata: t.Any) -> dict[str, str]:
+    """Return the mark of a routing record in a key's metadata, which may be any JSON value; empty without one."""
+    mark = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    texts = mark.items() if isinstance(mark, dict) else ()
+    return {name: value for name, value in texts if name in MARK_FIELDS and isinstance(value, str)}
+
+
+def has_digest_of_another_value(metadata: t.Any, value: bytes) -> bool:
+    """Whether the mark in the metadata has a digest that is not of this value."""
+    return record_mark(metadata).get("digest") not in (None, fingerprint(parse_json(value)))
+
+
+def without_mark(metadata: t.Any) -> t.Any:
+    """Return the metadata of a key without the mark of a routing record; None if nothing else is left."""
+    if not isinstance(metadata, dict) or METADATA_KEY not in metadata:
+        return metadata
+    return {name: value for name, value in metadata.items() if name != METADATA_KEY} or None
+
+
+def check_stored_count(count: int, answer: ApiResponse) -> None:
+    """Raise CloudflareError if a bulk write of ``count`` keys skipped some."""
+    check_bulk_result(answer)
+    stored = answer.result.get("successful_key_count")
+    if isinstance(stored, int) and stored < count:
+        raise CloudflareError(f"Cloudflare wrote {stored} of {count} keys. Run again.")
+
+
 def check_bulk_result(answer: ApiResponse) -> None:
-    """Raise CloudflareError if a bulk write skipped keys."""
+    """Raise CloudflareError if a bulk write or deletion skipped keys."""
     failed_keys = answer.result["unsuccessful_keys"]
     if failed_keys:
         raise CloudflareError(
@@ -58,16 +88,23 @@ def check_bulk_result(answer: ApiResponse) -> None:
         )
 
 
-def bulk_put(path: str, pairs: t.Iterable[Attributes]) -> list[Step]:
+Check = t.Callable[[t.Sequence[Attributes]], None]
+
+
+def bulk_put(path: str, pairs: t.Iterable[Attributes], check: Check = lambda pairs: None) -> list[Step]:
     """Return the writes that store pairs with ``key``, ``value`` and optionally ``metadata``.
 
-    A callable value is called when it is sent.
+    A callable value is called when it is sent. ``check`` is called before, with the pairs of one write, and may raise.
     """
 
-    def request(batch: t.Sequence[Attributes]) -> t.Callable[[], t.Mapping[str, t.Any]]:
-        return lambda: {"json": [{**pair, "value": _value_to_send(pair["value"])} for pair in batch]}
+    def request(batch: t.Sequence[Attributes]) -> t.Mapping[str, t.Any]:
+        check(batch)
+        return {"json": [{**pair, "value": _value_to_send(pair["value"])} for pair in batch]}
 
-    return [Step("PUT", f"{path}/bulk", request(batch), check_bulk_result) for batch in _batches(pairs)]
+    return [
+        Step("PUT", f"{path}/bulk", partial(request, batch), partial(check_stored_count, len(batch)))
+        for batch in _batches(pairs)
+    ]
 
 
 def _value_to_send(value: t.Any) -> t.Any:

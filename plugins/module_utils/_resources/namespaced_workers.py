@@ -32,7 +32,7 @@ from .dispatch_namespace import scripts_path
 from .ledger import Ledger, dump_ledger, load_ledger
 from .namespaced_worker import PAGE_SIZE, NamespacedWorker, deletion_by_owner, script_from_answer, tags_of
 from .references import NAMESPACE, missing_message
-from .routing_records import RoutingRecords, records_to_result
+from .routing_records import RecordListing, RoutingRecords, claimed_message, list_records, records_to_result
 from .script.base import Script
 from .script.mapping import (
     fingerprint_tag_text,
@@ -129,6 +129,7 @@ class NamespacedWorkers(BulkResource):
         self._common = {option: options.get(option) for option in ("dispatch_namespace", *COMMON_OPTIONS)}
         self._listed: dict[str, Attributes] = {}
         self._ledger: Ledger | None = None  # until the first refresh
+        self._records: RecordListing | None = None  # without routing_kv, and with state: absent
         self._to_prune: list[str] = []
         self._routing_records: RoutingRecords | None = None
 
@@ -176,6 +177,9 @@ class NamespacedWorkers(BulkResource):
         self._listed.update((script["id"], script) for script in scripts or ())
         if self._ledger is None:
             self._ledger = self._read_ledger()
+            routing_kv = self.options.get("routing_kv")
+            if routing_kv and self.state == "present":
+                self._records = list_records(self.client, {**routing_kv, "owner": self.options["owner"]})
 
     def _read_ledger(self) -> Ledger:
         """Load the ledger, unless no Worker exists, or all go and their tags are listed."""
@@ -201,16 +205,22 @@ class NamespacedWorkers(BulkResource):
     def names_to_prune(self) -> t.Collection[str]:
         if not self.options["prune"]:
             return ()
-        owned, limit = self._owned_names(), self._prune_limit
-        self._to_prune = gone = [name for name in owned if name not in self._workers]
-        if not limit.allows(len(gone), len(owned)):
+        # A Worker that no longer exists, or has another owner, is one of them as long as records of this owner lead
+        # to it: a listing that lacks Workers must not remove the records of all.
+        owned = dict.fromkeys(self._owned_names())
+        records = self._records.records_of(self.options["owner"]) if self._records else {}
+        recorded = [worker for host, worker in records.items() if host not in self._hosts]
+        names = dict.fromkeys((*owned, *records.values()))
+        self._to_prune = gone = [name for name in dict.fromkeys((*owned, *recorded)) if name not in self._workers]
+        limit = self._prune_limit
+        if not limit.allows(len(gone), len(names)):
             raise CloudflareError(
-                f"prune: {len(gone)} of the {len(owned)} Workers of owner {self.options['owner']!r} are not declared"
+                f"prune: {len(gone)} of the {len(names)} Workers of owner {self.options['owner']!r} are not declared"
                 " and would be removed, which is more than"
-                f" prune_limit ({limit}): {list_names(gone)}. Nothing was changed. Declare them,"
-                f" or set prune_limit: {limit.raised_to(len(gone), len(owned))} to delete all of them."
+                f" prune_limit ({limit}): {list_names(gone)}. {_only_recorded(gone, owned)}Nothing was changed. Declare"
+                f" them, or set prune_limit: {limit.raised_to(len(gone), len(names))} to delete all of them."
             )
-        return gone
+        return [name for name in gone if name in owned]
 
     def _tags(self, name: str) -> list[str]:
         script = self._listed[name]
@@ -229,12 +239,7 @@ class NamespacedWorkers(BulkResource):
         declared = self._workers.get(name, {})
         if isinstance(declared, InvalidElement):
             raise CloudflareError(declared.error)
-        for host in hosts_of(declared):
-            if not HOST.fullmatch(host):
-                raise CloudflareError(
-                    f"hostnames: {host!r} is not a valid host name. Each is looked up as it is, so a wildcard would"
-                    " never be found."
-                )
+        self._check_hosts(hosts_of(declared))
         params = {**merge(self._defaults, declared), "name": name}
         options = {**self._option_defaults, **params, **self._common, "state": state}
         worker = NamespacedWorker(self.client, params, options)
@@ -244,6 +249,18 @@ class NamespacedWorkers(BulkResource):
         if name in self._listed and entry and entry.fingerprint_tag == fingerprint_tag_text(self._tags(name)):
             worker.ledger_entry = entry
         return worker
+
+    def _check_hosts(self, hosts: t.Iterable[str]) -> None:
+        """Raise CloudflareError for a host name that cannot be looked up, or that belongs to another owner."""
+        for host in hosts:
+            if not HOST.fullmatch(host):
+                raise CloudflareError(
+                    f"hostnames: {host!r} is not a valid host name. Each is looked up as it is, so a wildcard would"
+                    " never be found."
+                )
+            holder = self._records.owner_of(host) if self._records else None
+            if holder not in (None, self.options["owner"]):
+                raise CloudflareError(claimed_message(host, str(holder)))
 
     # -- records and ledger --------------------------------------------------------------------------------------------
 
@@ -264,7 +281,12 @@ class NamespacedWorkers(BulkResource):
                 # Written only after a Worker was: drift is read and repaired before the ledger stores it.
                 "ledger_unchanged": absent or not any(member.plan.steps for member in planned(members)),
             },
-            {**routing_kv, "owner": self.options["owner"], "state": state},
+            {
+                **routing_kv,
+                "owner": self.options["owner"],
+                "drift_detection": self.options["drift_detection"],
+                "state": state,
+            },
         )
         return self._routing_records
 
@@ -315,3 +337,9 @@ class NamespacedWorkers(BulkResource):
                 linked.final_state if linked else None, changed if len(members) > MAX_DETAILED_RESULTS else None
             ),
         }
+
+
+def _only_recorded(gone: t.Sequence[str], owned: t.Container[str]) -> str:
+    """Return a sentence about the Workers that do not exist or have another owner."""
+    names = [name for name in gone if name not in owned]
+    return f"Of {list_names(names)}, only the routing records belong to this owner. " if names else ""

@@ -12,16 +12,57 @@ from __future__ import annotations
 
 import typing as t
 
+from .._cloudflare.client import Client
 from .._cloudflare.errors import CloudflareError
 from .._cloudflare.hostnames import to_unicode
-from .._engine.fields import Attributes, Field
+from .._cloudflare.responses import parse_json
+from .._engine.fields import Attributes, Field, Placeholder
 from .._engine.plan import Step
 from .._engine.resource import Observation, Resource
 from .._worker.binding_types import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_namespace import ROOT
-from .kv_values import METADATA_KEY, bulk_delete, bulk_put, resolve_namespace
+from .kv_values import METADATA_KEY, bulk_delete, bulk_get, bulk_put, record_mark, resolve_namespace
 from .ledger import LEDGER_KEY_PREFIX
+
+UNKNOWN_WORKER = Placeholder("(unknown)")
+DEEP = ("settings", "content")  # depths of drift detection at which the values are compared
+
+
+class RecordListing(t.NamedTuple):
+    """The keys of a KV namespace, except the ledger of the owner. ``marks`` has an empty mark for others' keys."""
+
+    namespace_id: str
+    missing: tuple[str, ...]
+    marks: t.Mapping[str, t.Mapping[str, str]]
+    expiring: frozenset[str]
+    ledger_keys: list[str]
+
+    def owner_of(self, host: str) -> str | None:
+        """Return the owner of a record, None if there is none."""
+        return self.marks.get(host, {}).get("owner")
+
+    def records_of(self, owner: str) -> dict[str, str]:
+        """Return the records of an owner: host name -> Worker."""
+        return {
+            host: mark.get("worker", UNKNOWN_WORKER) for host, mark in self.marks.items() if mark.get("owner") == owner
+        }
+
+
+def list_records(client: Client, options: t.Mapping[str, t.Any]) -> RecordListing:
+    """List the keys of the KV namespace ``title`` or ``namespace_id``. The client caches them until its next write."""
+    namespace_id, missing = resolve_namespace(client, options)
+    keys = None if missing else client.list_or_none(f"{client.account(*ROOT, namespace_id)}/keys", limit=1000)
+    if keys is None and not missing:
+        missing = [NO_KV_NAMESPACE.format(f"with the id {namespace_id}")]
+    ledger = LEDGER_KEY_PREFIX + options["owner"]
+    return RecordListing(
+        namespace_id,
+        tuple(missing),
+        {key["name"]: record_mark(key.get("metadata")) for key in keys or () if key["name"] != ledger},
+        frozenset(key["name"] for key in keys or () if key.get("expiration")),
+        [key["name"] for key in keys or () if key["name"] == ledger],
+    )
 
 
 def records_to_result(found: Attributes | None, workers: t.Collection[str] | None) -> Attributes | None:
@@ -56,40 +97,31 @@ class RoutingRecords(Resource):
         return f"records in KV namespace {self.options.get('title') or self.options['namespace_id']!r}"
 
     def _path(self) -> str:
-        return f"{self.client.account(*ROOT)}/{self._id}"
+        return self.client.account(*ROOT, self._listing.namespace_id)
 
     def observe(self) -> Observation:
-        self._id, missing = resolve_namespace(self.client, self.options)
-        keys = None if missing else self.client.list_or_none(f"{self._path()}/keys", limit=1000)
-        if keys is None and not missing:
-            missing = [NO_KV_NAMESPACE.format(f"with the id {self._id}")]
-        ledger = LEDGER_KEY_PREFIX + self.options["owner"]
-        self._ledger_keys = [key["name"] for key in keys or () if key["name"] == ledger]
-        metadata_by_key = {key["name"]: _mark(key.get("metadata")) for key in keys or () if key["name"] != ledger}
-        self._digests = {host: mark.get("digest") for host, mark in metadata_by_key.items()}
-        owner_by_host = {host: mark["owner"] for host, mark in metadata_by_key.items() if mark.get("owner")}
-        conflicting_host = next(
-            (
-                host
-                for host in self.user_params["records"]
-                if owner_by_host.get(host, self.options["owner"]) != self.options["owner"]
-            ),
-            None,
-        )
-        if conflicting_host:
-            raise CloudflareError(
-                f"hostnames: {conflicting_host} belongs to owner {owner_by_host[conflicting_host]!r} in {self.label}:"
-                " remove it there first."
-            )
-        own_records = {
-            host: mark.get("worker")
-            for host, mark in metadata_by_key.items()
-            if mark.get("owner") == self.options["owner"]
+        self._listing = list_records(self.client, self.options)
+        own_records = self._listing.records_of(self.options["owner"])
+        self.foreign_key_count = len(self._listing.marks) - len(own_records)
+        self._drifted = self._values_drifted()
+        found_records = {**own_records, **self._drifted}
+        exists = own_records or self._listing.ledger_keys or self.state != "absent"
+        found = {"namespace_id": self._listing.namespace_id, "records": found_records} if exists else None
+        return Observation(found, self._listing.missing)
+
+    def _values_drifted(self) -> dict[str, str]:
+        """Return the Workers in the values of declared records that differ, if drift detection compares values."""
+        if self.options["drift_detection"] not in DEEP:
+            return {}
+        hosts = [host for host in self.user_params["records"] if self._has_mark(host)]
+        found = (bulk_get(self.client, self._path(), hosts) if hosts else None) or {}
+        values = {host: found.get(host, {}).get("value") for host in hosts}
+        drifted = {host: _worker_of(value) for host, value in values.items() if value != self._pair(host)["value"]}
+        # Another difference than the Worker is not shown.
+        return {
+            host: UNKNOWN_WORKER if worker == self.user_params["records"][host] else worker
+            for host, worker in drifted.items()
         }
-        self.foreign_key_count = len(metadata_by_key) - len(own_records)
-        exists = own_records or self._ledger_keys or self.state != "absent"
-        found = {"namespace_id": self._id, "records": own_records} if exists else None
-        return Observation(found, tuple(missing))
 
     def desired(self, before: Attributes | None) -> Attributes:
         # A host name that moves to a Worker that failed keeps its record until that Worker exists.
@@ -105,31 +137,53 @@ class RoutingRecords(Resource):
         raise AssertionError("the records of an owner always exist, even if there are none")
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
-        pairs = [self._pair(host, worker) for host, worker in self.user_params["records"].items()]
         removed = [host for host in before["records"] if host not in after["records"]]
-        changed_pairs = [
-            pair for pair in pairs if self._digests.get(pair["key"]) != pair["metadata"][METADATA_KEY]["digest"]
+        pairs = [
+            self._pair(host)
+            for host in self.user_params["records"]
+            if host in self._drifted or not self._has_mark(host)
         ]
+        ledger = [] if self.user_params["ledger_unchanged"] else [self._ledger_pair()]
         return [
-            *bulk_put(
-                self._path(), [*changed_pairs, *([] if self.user_params["ledger_unchanged"] else [self._ledger_pair()])]
-            ),
+            *bulk_put(self._path(), [*pairs, *ledger], self._refuse_claimed),
             *(bulk_delete(self._path(), removed) if removed else []),
         ]
 
     def delete(self, before: Attributes) -> t.Iterable[Step]:
-        return bulk_delete(self._path(), [*before["records"], *self._ledger_keys])
+        return bulk_delete(self._path(), [*before["records"], *self._listing.ledger_keys])
+
+    def _has_mark(self, host: str) -> bool:
+        """Whether the listing shows the record as it is declared."""
+        mark = self._pair(host)["metadata"][METADATA_KEY]
+        return self._listing.marks.get(host) == mark and host not in self._listing.expiring
+
+    def _refuse_claimed(self, pairs: t.Sequence[Attributes]) -> None:
+        """Raise CloudflareError if another owner has claimed a host name of these pairs, even since the listing."""
+        owner = self.options["owner"]
+        hosts = [pair["key"] for pair in pairs if "metadata" in pair and self._listing.owner_of(pair["key"]) != owner]
+        found = (bulk_get(self.client, self._path(), hosts) if hosts else None) or {}
+        owners = {host: record_mark(entry.get("metadata")).get("owner", owner) for host, entry in found.items()}
+        claimed = next((host for host in hosts if owners.get(host, owner) != owner), None)
+        if claimed:
+            raise CloudflareError(claimed_message(claimed, owners[claimed]))
 
     def _ledger_pair(self) -> Attributes:
         return {"key": LEDGER_KEY_PREFIX + self.options["owner"], "value": self.user_params["ledger"]}
 
-    def _pair(self, host: str, worker: str) -> Attributes:
+    def _pair(self, host: str) -> Attributes:
+        worker = self.user_params["records"][host]
         value = {"worker": worker, "state": "active"}
         mark = {"owner": self.options["owner"], "worker": worker, "digest": fingerprint(value)}
         return {"key": host, "value": canonical(value).decode(), "metadata": {METADATA_KEY: mark}}
 
 
-def _mark(metadata: t.Any) -> Attributes:
-    """Return this collection's part of a key's metadata, which may be any JSON value."""
-    mark = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
-    return mark if isinstance(mark, dict) else {}
+def claimed_message(host: str, owner: str) -> str:
+    """Return the error of a host name whose record belongs to another owner."""
+    return f"hostnames: {host} belongs to owner {owner!r} in routing_kv. Remove it there first."
+
+
+def _worker_of(value: t.Any) -> str:
+    """Return the Worker in the value of a key."""
+    found = parse_json(str(value).encode())
+    worker = found.get("worker") if isinstance(found, dict) else None
+    return worker if isinstance(worker, str) else UNKNOWN_WORKER
