@@ -30,10 +30,6 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
     product_of,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limiter import RateLimiter
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.responses import (
-    ApiResponse,
-    next_page,
-)
 from concurrency import Clock, run_in_threads
 from harness import Runner
 from local_edge.testing import Edge, running
@@ -283,23 +279,6 @@ def test_client_server_time_follows_date_header(monkeypatch: pytest.MonkeyPatch)
 def test_parse_errors_thin_envelope_has_no_exception(errors: t.Any, expected: tuple[int, str]) -> None:
     assert parse_errors({"success": False, "errors": errors}) == expected
     assert parse_errors({}) == (0, "no reason given")
-
-
-@pytest.mark.parametrize(
-    ("info", "expected"),
-    [
-        ({}, None),
-        ({"cursor": "x"}, {"cursor": "x"}),
-        ({"page": 2, "total_pages": 3}, {"page": 3}),
-        ({"total_pages": 3}, {"page": 2}),
-        ({"page": None, "per_page": 5, "total_count": 6}, {"page": 2}),
-        ({"per_page": 0, "total_count": 6}, None),
-        ({"page": "1", "per_page": "5", "total_count": "6", "total_pages": "2"}, None),
-    ],
-)
-def test_next_page_thin_info_has_no_exception(info: dict[str, t.Any], expected: dict[str, t.Any] | None) -> None:
-    assert next_page(ApiResponse(["item"], info), 1) == expected
-    assert next_page(ApiResponse([], {**info, "cursor": None}), 1) is None
 
 
 def test_list_unshaped_response_without_list_is_refused(run: Runner, edge: Edge) -> None:

@@ -180,7 +180,7 @@ def test_listed_worker_without_tags_leaves_them_out() -> None:
     assert apply("GET", SCRIPTS, [{"id": "a", "tags": None}])[0]["tags"] == []
 
 
-@pytest.mark.parametrize("result", [None, {}, {"script": None}, {"script": {}}, {"dispatch_namespace": "tenants"}])
+@pytest.mark.parametrize("result", [{}, {"script": None}, {"script": {}}, {"dispatch_namespace": "tenants"}])
 def test_one_worker_without_script_is_absent(result: t.Any) -> None:
     assert apply("GET", f"{SCRIPTS}/a", result) is None
 
@@ -222,12 +222,44 @@ def test_deletion_by_tag_is_counted(result: t.Any, expected: tuple[int | None, b
         (f"{SCRIPTS}/a/settings", {"limits": []}, "contains settings whose limits is not an object"),
         (f"{SCRIPTS}/a/settings", [], "is not an object"),
         ("/accounts/a/workers/dispatch/namespaces/n", None, "is empty"),
+        (f"{SCRIPTS}/a", None, "is empty"),
+        (f"{SCRIPTS}/a/settings", None, "is empty"),
+        *((path, None, "is not a list") for path in (SCRIPTS, f"{SCRIPTS}/a/secrets", "/zones/z/workers/routes")),
+        ("/accounts/a/r2/buckets", {}, "is not a list"),
         ("/zones/z/custom_hostnames", [{"id": "a"}], "contains a custom hostname without hostname"),
     ],
 )
 def test_response_against_its_shape_is_refused(path: str, result: t.Any, problem: str) -> None:
     with pytest.raises(ShapeError, match=problem):
         apply("GET", path, result)
+
+
+def test_list_that_may_be_null_is_empty() -> None:
+    assert apply("GET", f"{SCRIPTS}/a/tags", None) == []
+
+
+FORMS = [
+    ("GET", SCRIPTS, {"envelope"}),
+    ("DELETE", f"{SCRIPTS}/a", {"envelope", "empty"}),
+    ("GET", f"{SCRIPTS}/a/content", {"bytes", "empty"}),
+    ("GET", "/accounts/a/storage/kv/namespaces/n/values/k", {"bytes", "json"}),
+    ("DELETE", SCRIPTS, {"envelope"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "forms"), FORMS)
+def test_endpoint_accepts_its_forms_alone(method: str, path: str, forms: set[str]) -> None:
+    shape = shapes.find(method, path)
+    assert shape is not None
+    found = {form for form in t.get_args(shapes.Form) if shape.accepts(form, 204, {})}
+    assert found == forms
+    assert shape.accepts("empty", 200, None) == ("bytes" in forms or "empty" in forms)
+
+
+@pytest.mark.parametrize(("body", "expected"), [({"deleted_count": 1}, True), ({}, False), ([], False), ("x", False)])
+def test_deletion_by_tag_without_envelope_has_one_of_its_keys(body: t.Any, expected: bool) -> None:
+    shape = shapes.find("DELETE", SCRIPTS)
+    assert shape is not None and shape.accepts("json", 200, body) is expected
 
 
 def test_malformed_response_names_endpoint_and_remedy() -> None:

@@ -39,9 +39,10 @@ from .errors import (
 from .hostnames import to_ascii, to_unicode
 from .interruption import Interrupted, Interruption
 from .network_errors import TIMEOUT
+from .paging import Pages
 from .rate_limit_state import InFlightRequest
 from .rate_limiter import MAX_WAIT, RateLimiter
-from .responses import ApiResponse, apply_shape, items_of_page, next_page, read_response
+from .responses import ApiResponse, apply_shape, read_response
 
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
 URL_VARIABLES = ("CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_BASE_URL")
@@ -167,18 +168,27 @@ class Client:
             status_and_headers = (response.status_code, response.headers)
         finally:
             self.rate_limiter.release(in_flight, *status_and_headers)
-        if date := email.utils.parsedate_tz(response.headers.get("Date")):
-            self._clock_skew = email.utils.mktime_tz(date) - time.time()
+        self._adjust_clock(response.headers.get("Date"))
         return read_response(method, path, response, self.url)
 
+    def _adjust_clock(self, date_header: str | None) -> None:
+        with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):  # a date that cannot be parsed
+            if date := email.utils.parsedate_tz(date_header):
+                self._clock_skew = email.utils.mktime_tz(date) - time.time()
+
     def _send(self, method: str, path: str, request_kwargs: t.Mapping[str, t.Any]) -> requests.Response:
-        kwargs = {"timeout": TIMEOUT, "allow_redirects": False, **request_kwargs}
-        try:
-            with self._session() as session, self.interruption.sending(f"{method} {path}"):
+        kwargs = {"timeout": TIMEOUT, "allow_redirects": False, "stream": True, **request_kwargs}
+        request = f"[{method} {self.url}{path}]"
+        # Errors are not chained: the text of one may contain the credentials of a proxy.
+        with self._session() as session, self.interruption.sending(f"{method} {path}"):
+            try:
                 response = session.request(method, self.url + path, **kwargs)
-        except OSError as error:  # the base class of all errors of requests
-            # Not from the error: its text may contain the credentials of a proxy.
-            raise network_errors.explain(error, self.url, f"[{method} {self.url}{path}]") from None
+            except network_errors.ERRORS as error:
+                raise network_errors.explain(error, self.url, request) from None
+            try:
+                network_errors.read_body(response)
+            except network_errors.ERRORS as error:
+                raise network_errors.explain_body(error, self.url, request) from None
         network_errors.check_not_from_proxy(response, self.url)
         return response
 
@@ -190,6 +200,8 @@ class Client:
         except IndexError:
             session = requests.Session()
             session.auth = lambda request: request  # otherwise ~/.netrc would replace the Authorization header
+            # Otherwise requests would parse the target of a redirect, though it does not follow it.
+            session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
             session.headers.update({**self.credentials.headers, "User-Agent": "tenantry.cloudflare_workers"})
         try:
             yield session
@@ -256,14 +268,11 @@ class Client:
         headers: t.Mapping[str, str] | None,
         params: t.Mapping[str, t.Any],
     ) -> list[t.Any]:
-        items: list[t.Any] = []
-        page = 1
+        pages = Pages(path, params)
         page_params: dict[str, t.Any] | None = {}
         while page_params is not None:
-            response = call("GET", path, params={**params, **page_params}, headers=headers)
-            items += items_of_page("GET", path, response)
-            page_params, page = next_page(response, page), page + 1
-        return items
+            page_params = pages.add(call("GET", path, params={**params, **page_params}, headers=headers))
+        return pages.items
 
     def list_or_none(self, path: str, /, **params: t.Any) -> list[t.Any] | None:
         """Read a collection like ``list_all``. Return None if its parent does not exist."""

@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 
 with contextlib.suppress(ImportError):  # the front end reports it
     import requests
+    import urllib3
 
 from .errors import AmbiguousResult, CloudflareError, ConnectError, SettingsError
 
+# All errors of requests are OSErrors. Some of urllib3 pass through it.
+ERRORS = (OSError, ValueError, *([urllib3.exceptions.HTTPError] if "urllib3" in globals() else []))
 TIMEOUT = (10, 120)  # seconds to connect, seconds between two bytes of the response
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # those that requests reads, the first one first
 UNUSED_CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # those of OpenSSL, which requests does not read
@@ -27,6 +30,7 @@ PROXY_REMEDIES = {  # by status
     "403": "Have the proxy allow this host",
     "407": "Set its user and password in the variable, as in http://user:password@host:port",
 }
+BROKEN_TLS = re.compile("EOF|BAD_RECORD_MAC|DECRYPTION_FAILED|RECORD_LAYER_FAILURE")  # after the connection was made
 PROXY_CLOSED = "it closed the connection"
 PROXY_PROBLEMS = {  # a part of the error's text, and the problem
     "refused": "nothing accepts connections at this address",
@@ -78,19 +82,42 @@ class Proxy:
         return f"add {urlsplit(url).hostname} to NO_PROXY"
 
 
-def explain(error: OSError, url: str, request: str) -> CloudflareError:
+def read_body(response: requests.Response) -> None:
+    """Read the whole body. Raise one of ``ERRORS`` if it is incomplete or cannot be decoded."""
+    size = len(response.content)
+    # urllib3 1 does not check the length.
+    if missing := getattr(response.raw, "length_remaining", None):
+        raise requests.exceptions.ChunkedEncodingError(f"{missing} bytes are missing after {size}")
+
+
+def explain_body(error: Exception, url: str, request: str) -> AmbiguousResult:
+    """Return the error for a response without its whole body."""
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        problem = "cannot be decoded"
+    elif "timed out" in str(error):
+        problem = f"stopped for {TIMEOUT[1]} s"
+    else:
+        problem = "ended before its end"
+    return AmbiguousResult(f"The response of {url}{_via(Proxy.for_url(url))} {problem}. Run again. {request}")
+
+
+def _via(proxy: Proxy | None) -> str:
+    return f" through {proxy}" if proxy else ""
+
+
+def explain(error: Exception, url: str, request: str) -> CloudflareError:
     """Return the error for a request to the API at ``url`` that got no response. ``request`` is its text in messages.
 
     The text of ``error`` may contain the credentials of a proxy.
     """
     proxy = Proxy.for_url(url)
-    via = f" through {proxy}" if proxy else ""
+    via = _via(proxy)
     match error:
         case requests.exceptions.ProxyError() if proxy:
             return proxy.failure(url, error)
         case requests.exceptions.ConnectTimeout():
             return proxy.failure(url, error) if proxy else _timeout(url, request)
-        case requests.exceptions.SSLError() if "EOF" not in str(error):
+        case requests.exceptions.SSLError() if not BROKEN_TLS.search(str(error)):
             return _untrusted(error, url, via)
         case requests.exceptions.ConnectionError() if not proxy and re.search("refused|resolve", str(error)):
             return ConnectError(
@@ -101,6 +128,10 @@ def explain(error: OSError, url: str, request: str) -> CloudflareError:
             return AmbiguousResult(f"The connection to {url}{via} was closed before the response. Run again. {request}")
         case requests.exceptions.Timeout():
             return AmbiguousResult(f"{url} did not respond{via} within {TIMEOUT[1]} s. Run again. {request}")
+        case urllib3.exceptions.HTTPError():
+            return explain_body(error, url, request)
+        case requests.exceptions.InvalidHeader() if isinstance(error.args[0], urllib3.exceptions.HTTPError):
+            return explain_body(error, url, request)
         case requests.exceptions.RequestException():
             reason = type(error).__name__ if proxy and proxy.has_credentials else error
             return SettingsError(
@@ -118,7 +149,7 @@ def _ca_bundle() -> tuple[str, str]:
     return next(((name, os.environ[name]) for name in CA_VARIABLES if os.environ.get(name)), ("", ""))
 
 
-def _unusable_certificates(error: OSError) -> SettingsError | None:
+def _unusable_certificates(error: Exception) -> SettingsError | None:
     """Return the error for CA certificates that do not exist. None if ``error`` has another cause."""
     variable, path = _ca_bundle()
     if not variable or path not in str(error):

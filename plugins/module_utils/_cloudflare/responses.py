@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Responses of the API: the envelope, the shape of the endpoint, and the parameters of the next page."""
+"""Responses of the API: the envelope, and the shape of the endpoint. No other response is believed."""
 
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,18 @@ from .rate_limit_state import retry_after
 
 if t.TYPE_CHECKING:
     import requests
+
+PROBLEMS: t.Mapping[shapes.Form, str] = {
+    "json": "it is JSON without the API's envelope",
+    "bytes": "it is not JSON",
+    "empty": "it is empty",
+    "envelope": "it contains an envelope instead of a file",
+    "unknown": "it is neither JSON that can be parsed nor a file",
+}
+REQUEST_TIMEOUT = 408  # a status after which the request may still be carried out
+MAX_LOCATION = 200  # characters of the target of a redirect in messages
+SURROGATES = re.compile(rb"(?i)\\ud[89a-f]|\xed[\xa0-\xbf]")  # encoded in JSON; possibly valid pairs
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -34,56 +47,94 @@ class ApiResponse:
     not_found_code: int = 0
     entrypoint: str = ""
     ray_id: str = ""
-    is_bare: bool = False
-    """Whether the result is JSON without an envelope."""
 
 
 def read_response(method: str, path: str, response: requests.Response, url: str) -> ApiResponse:
-    """Read a response of the API at ``url``, with or without an envelope.
+    """Read a response of the API at ``url``.
 
-    Raise ApiError or AmbiguousResult if it is not a success.
+    Raise ApiError for an error response and for a redirect. Raise AmbiguousResult if the response is neither an error
+    nor a success in a form of the endpoint: the request may have been carried out.
     """
     content_type, ray_id = response.headers.get("Content-Type", ""), response.headers.get("CF-Ray", "")
-    envelope = parse_json(response.content) if "json" in content_type else None
-    if isinstance(envelope, dict) and "success" in envelope:
-        if envelope["success"] and response.ok:
-            info = envelope.get("result_info")
-            return ApiResponse(
-                envelope.get("result"),
-                info if isinstance(info, dict) else {},
-                response.content,
-                content_type,
-                ray_id=ray_id,
-            )
-        code, message = parse_errors(envelope)
-    elif response.ok and "text/html" not in content_type:
-        entrypoint = response.headers.get("cf-entrypoint", "")
-        return ApiResponse(
-            envelope,
-            {},
-            response.content,
-            content_type,
-            entrypoint=entrypoint,
-            ray_id=ray_id,
-            is_bare=envelope is not None,
-        )
-    else:
-        code = NOT_AN_API_RESPONSE
-        message = f"{response.reason or 'unknown error'} ({network_errors.not_an_api_response(url)})"
-    if response.status_code >= 500:
+    status, body = response.status_code, _parse_body(response, content_type)
+    code, message = NOT_AN_API_RESPONSE, response.reason or "unknown error"
+    if _has_envelope(body) and not body["success"]:
+        code, message = parse_errors(body)
+    elif 200 <= status < 300:
+        form = _form_of(response, content_type, body)
+        if is_believed(method, path, form, status, body):
+            return _success(response, content_type, ray_id, body)
+        message = f"{message}. The response is not one of this endpoint: {PROBLEMS[form]}"
+    elif 300 <= status < 400:
+        location = response.headers.get("Location", "")[:MAX_LOCATION]
+        message = f"{message}, a redirect to {location!r}" if location else message
+    if code == NOT_AN_API_RESPONSE:
+        message = f"{message} ({network_errors.not_an_api_response(url)})"
+    if status >= 500 or status == REQUEST_TIMEOUT or (code == NOT_AN_API_RESPONSE and status < 300):
         raise AmbiguousResult(
-            f"Cloudflare answered {response.status_code}: {message}. Run again."
-            f" [{method} {path}, ray {ray_id or 'none'}]"
+            f"Cloudflare answered {status}: {message}. Run again. [{method} {path}, ray {ray_id or 'none'}]"
         )
-    raise ApiError(method, path, response.status_code, code, message, ray_id, retry_after=retry_after(response.headers))
+    raise ApiError(method, path, status, code, message, ray_id, retry_after=retry_after(response.headers))
+
+
+def is_believed(method: str, path: str, form: shapes.Form, status: int, body: t.Any) -> bool:
+    """Return whether a successful response has a form of its endpoint. Other endpoints have any form of the API."""
+    shape = shapes.find(method, path)
+    return form != "unknown" if shape is None else shape.accepts(form, status, body)
+
+
+def _parse_body(response: requests.Response, content_type: str) -> t.Any:
+    return parse_json(response.content) if "json" in content_type else None
+
+
+def _has_envelope(body: t.Any) -> bool:
+    return isinstance(body, dict) and isinstance(body.get("success"), bool)
+
+
+def _form_of(response: requests.Response, content_type: str, body: t.Any) -> shapes.Form:
+    if not response.content:
+        return "empty"
+    if _has_envelope(body):
+        return "envelope"
+    if "json" in content_type:
+        return "unknown" if body is None else "json"
+    return "unknown" if "text/html" in content_type else "bytes"
+
+
+def _success(response: requests.Response, content_type: str, ray_id: str, body: t.Any) -> ApiResponse:
+    envelope = body if _has_envelope(body) else {"result": body}
+    info = envelope.get("result_info")
+    return ApiResponse(
+        envelope.get("result"),
+        info if isinstance(info, dict) else {},
+        response.content,
+        content_type,
+        entrypoint=response.headers.get("cf-entrypoint", ""),
+        ray_id=ray_id,
+    )
 
 
 def parse_json(content: bytes) -> t.Any:
-    """Parse JSON. Return None if the content is not valid."""
+    """Parse JSON, with U+FFFD for lone surrogates. Return None if the content is not valid, or is too deep."""
     try:
-        return json.loads(content)
-    except ValueError:
+        value = json.loads(content, parse_constant=_refuse_constant)
+        return _without_surrogates(value) if SURROGATES.search(content) else value
+    except (ValueError, RecursionError):
         return None
+
+
+def _refuse_constant(name: str) -> t.NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _without_surrogates(value: t.Any) -> t.Any:
+    if isinstance(value, str):
+        return LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(each) for each in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
+    return value
 
 
 def apply_shape(method: str, path: str, response: ApiResponse) -> ApiResponse:
@@ -92,7 +143,7 @@ def apply_shape(method: str, path: str, response: ApiResponse) -> ApiResponse:
     if shape is None or response.not_found_code:
         return response
     try:
-        return replace(response, result=shape.apply(response.result, response.is_bare))
+        return replace(response, result=shape.apply(response.result))
     except ShapeError as error:
         message = (
             f"{method} {path}: the response {error}. Run again. If that does not help, check that api_url is the"
@@ -101,28 +152,3 @@ def apply_shape(method: str, path: str, response: ApiResponse) -> ApiResponse:
         if method == "GET" or shape.is_read:
             raise MalformedResponse(message) from error
         raise AmbiguousResult(message) from error
-
-
-def items_of_page(method: str, path: str, response: ApiResponse) -> list[t.Any]:
-    """Return the items of a page, which R2 returns below a key. Raise MalformedResponse if there is no list."""
-    items = response.result
-    if isinstance(items, dict):
-        items = next((value for value in items.values() if isinstance(value, list)), items)
-    if not isinstance(items, (list, type(None))):
-        raise MalformedResponse(f"{method} {path}: the response is not a list. Read it without pages.")
-    return items or []
-
-
-def next_page(response: ApiResponse, page: int) -> dict[str, t.Any] | None:
-    """Return the parameters of the next page, or None after the last one. ``page`` is the number of requests so far."""
-    info = response.info
-    if info.get("cursor"):
-        return {"cursor": info["cursor"]}
-    total, size = _number(info.get("total_count")), _number(info.get("per_page"))
-    pages = _number(info.get("total_pages")) or (-(-total // size) if size else 1)  # D1 returns no total_pages
-    page = _number(info.get("page")) or page
-    return {"page": page + 1} if response.result and page < pages else None
-
-
-def _number(value: t.Any) -> int:
-    return value if isinstance(value, int) else 0

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The responses of the API: one shape per endpoint, with the keys that a resource may rely on.
+"""The responses of the API: one shape per endpoint, with its form and the keys that a resource may rely on.
 
-The client applies the shape to each response: it fills in what may be missing, null or empty, and refuses a response
-that lacks a required key. The local edge's contract test and the tests of thin answers read the same table.
+The client believes no other response of these endpoints. It applies the shape to each: it fills in what may be missing,
+null or empty, and refuses a response of another form or without a required key. The local edge's contract test and the
+tests of thin answers read the same table.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ACCOUNT = Item("an account", required=("id",))
 ZONE = Item("a zone", required=("id", "name"))
 NAMESPACE = Item("a dispatch namespace", required=("namespace_name",), defaults={"trusted_workers": False})
 WORKER = Item("a Worker", required=("id",), nulls={"tags": []}, parts={"tags": str})
+UPLOADED = Item("a Worker", types={"etag": str})
 ONE_WORKER = Item("a Worker", nulls={"tags": []}, parts={"tags": str})  # its name is in the path
 BINDING = Item("a binding", required=("name", "type"))
 SETTINGS = Item(
@@ -100,7 +102,9 @@ def flatten_all(workers: t.Any) -> t.Any:
 
 
 def flatten_one(worker: t.Any) -> t.Any:
-    """Return a flat Worker, or None: a success without one means that it does not exist."""
+    """Return a flat Worker, or None: an object without one means that it does not exist."""
+    if worker is None:
+        raise ShapeError("is empty")
     if not isinstance(worker, dict):
         return worker
     return flatten(worker) if worker.get("script") or worker.get("id") else None
@@ -125,16 +129,21 @@ def buckets_of(result: t.Any) -> t.Any:
 # -- the endpoints -----------------------------------------------------------------------------------------------------
 
 ResultKind = t.Literal["list", "object", "bytes", "unused"]
+Form = t.Literal["envelope", "json", "bytes", "empty", "unknown"]
+"""A successful response: JSON in the API's envelope, other JSON, bytes, no content; or none of these, such as HTML."""
+ENVELOPE: tuple[Form, ...] = ("envelope",)
+DELETION_KEYS = ("deleted", "deleted_count", "has_more")
 
 
 @dataclass(frozen=True)
 class Shape:
     """The response of one endpoint.
 
-    ``result`` is the kind of result: a list of ``item``, one ``item``, bytes without an envelope, or a result that
-    nothing depends on. A list may be null, and so may an object without required keys. ``envelope`` is false for a
-    response that is JSON or bytes without an envelope, and None if both occur. ``normalize`` converts a result before
-    it is checked. ``is_read`` tells a POST that only reads from a write. ``source`` is the evidence.
+    ``result`` is the kind of result: a list of ``item``, one ``item``, bytes, or a result that nothing depends on,
+    which may be null. A list or an object may be null only with ``may_be_null``. ``forms`` are the possible forms of a
+    successful response, and ``bare_keys`` the keys of JSON without an envelope, one of which it must have.
+    ``normalize`` converts a result before it is checked. ``is_read`` tells a POST that only reads from a write.
+    ``source`` is the evidence.
     """
 
     method: str
@@ -142,27 +151,37 @@ class Shape:
     result: ResultKind
     item: Item | type = ANY
     source: str = ""
-    envelope: bool | None = True
+    forms: tuple[Form, ...] = ENVELOPE
+    bare_keys: tuple[str, ...] = ()
+    may_be_null: bool = False
     normalize: t.Callable[[t.Any], t.Any] | None = None
     is_read: bool = False
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
-    def apply(self, result: t.Any, is_bare: bool = False) -> t.Any:
-        """Return a result in this shape, with defaults. Raise ShapeError if it cannot be brought into it.
+    def accepts(self, form: Form, status: int, body: t.Any) -> bool:
+        """Return whether a successful response with this status and parsed body has a form of the endpoint.
 
-        ``is_bare`` means that it came without an envelope.
+        Bytes may be none at all, unless the status means that there is no content.
         """
+        if form == "empty" and status == 200 and "bytes" in self.forms:
+            return True
+        has_key = not self.bare_keys or (isinstance(body, dict) and any(key in body for key in self.bare_keys))
+        return form in self.forms and (form != "json" or has_key)
+
+    def apply(self, result: t.Any) -> t.Any:
+        """Return a result in this shape, with defaults. Raise ShapeError if it cannot be brought into it."""
         if self.result in ("bytes", "unused"):
             return result
-        if is_bare and self.envelope:
-            raise ShapeError("has no envelope")
         if self.normalize:
             result = self.normalize(result)
+            if self.normalize is flatten_one and result is None:
+                return None
+        if result is None and self.may_be_null:
+            result = [] if self.result == "list" else {}
         if self.result == "object":
             return self._apply_object(result)
-        result = [] if result is None else result
         if not isinstance(result, list):
             raise ShapeError("is not a list")
         for each in result:
@@ -176,15 +195,8 @@ class Shape:
             check_type(value, self.item, "an element that")
 
     def _apply_object(self, result: t.Any) -> t.Any:
-        item = self.item
-        if result is None and isinstance(item, Item):
-            if item.required or item.values:
-                raise ShapeError("is empty")
-            if self.normalize is flatten_one:
-                return None
-        result = {} if result is None else result
         if not isinstance(result, dict):
-            raise ShapeError("is not an object")
+            raise ShapeError("is empty" if result is None else "is not an object")
         self._apply_item(result)
         return result
 
@@ -194,6 +206,7 @@ SDK = "TypeScript SDK 7.3"
 DOCS = "Cloudflare's documentation"
 WRANGLER = "wrangler 4.164"
 GO = "response bodies in the tests of cloudflare-go 0.115"
+CONTENT_SOURCE = f"{SDK}; {WRANGLER}; 204 for a Worker with only assets"
 LIVE = "observed on the live API by alchemy"
 
 ACCOUNTS = "/accounts/{account_id}"
@@ -213,8 +226,8 @@ def _worker_shapes(scripts: str) -> t.Iterator[Shape]:
     """Yield the endpoints that Workers of an account and of a namespace have in common."""
     one = f"{scripts}/{{script}}"
     yield Shape("GET", scripts, "list", WORKER, f"nested: {OPENAPI}; flat: {DOCS}", normalize=flatten_all)
-    yield Shape("PUT", one, "unused", source=SDK)
-    yield Shape("DELETE", one, "unused", source=f"{SDK}: null, or no body", envelope=None)
+    yield Shape("PUT", one, "object", UPLOADED, SDK)
+    yield Shape("DELETE", one, "unused", source=f"{SDK}: null, or no body", forms=("envelope", "empty"))
     yield Shape("GET", f"{one}/settings", "object", SETTINGS, f"{SDK}: all keys optional")
     yield Shape("PATCH", f"{one}/settings", "unused", source=SDK)
     yield Shape("GET", f"{one}/bindings", "list", BINDING, SDK)
@@ -224,17 +237,20 @@ def _worker_shapes(scripts: str) -> t.Iterator[Shape]:
 
 
 def _collection(root: str, item: Item, source: str, *writes: str) -> t.Iterator[Shape]:
-    """Yield a list and the writes of its objects, whose results nothing depends on. A POST creates one."""
+    """Yield a list and the writes of its objects. A POST creates one. Nothing depends on the results of the others."""
     yield Shape("GET", root, "list", item, source)
     for method in writes:
-        yield Shape(method, root if method == "POST" else f"{root}/{{id}}", "unused", source=source)
+        if method == "POST":
+            yield Shape(method, root, "object", source=source)
+        else:
+            yield Shape(method, f"{root}/{{id}}", "unused", source=source)
 
 
 SHAPES: tuple[Shape, ...] = (
     Shape("GET", "/accounts", "list", ACCOUNT, SDK),
     Shape("GET", "/zones", "list", ZONE, SDK),
     Shape("GET", NAMESPACES, "list", NAMESPACE, f"{OPENAPI}: trusted_workers is optional, false by default"),
-    Shape("POST", NAMESPACES, "unused", source=OPENAPI),
+    Shape("POST", NAMESPACES, "object", source=OPENAPI),
     Shape("GET", f"{NAMESPACES}/{{namespace}}", "object", NAMESPACE, f"{OPENAPI}: all keys optional"),
     Shape("PATCH", f"{NAMESPACES}/{{namespace}}", "unused", source=f"{OPENAPI}: omitted fields are left unchanged"),
     Shape("PUT", f"{NAMESPACES}/{{namespace}}", "unused", source=OPENAPI),
@@ -246,7 +262,8 @@ SHAPES: tuple[Shape, ...] = (
         "object",
         DELETION,
         f"{OPENAPI}: deleted, deleted_count, has_more, without an envelope",
-        envelope=None,
+        forms=("envelope", "json"),
+        bare_keys=DELETION_KEYS,
         normalize=count_deleted,
     ),
     Shape(
@@ -257,17 +274,24 @@ SHAPES: tuple[Shape, ...] = (
         f"{SDK}; {LIVE}: script is null for a missing Worker",
         normalize=flatten_one,
     ),
-    Shape("GET", f"{NAMESPACED}/{{script}}/content", "bytes", source=SDK, envelope=False),
-    Shape("GET", f"{NAMESPACED}/{{script}}/tags", "list", str, f"{DOCS}: null without tags"),
+    Shape("GET", f"{NAMESPACED}/{{script}}/content", "bytes", source=CONTENT_SOURCE, forms=("bytes", "empty")),
+    Shape("GET", f"{NAMESPACED}/{{script}}/tags", "list", str, f"{DOCS}: null without tags", may_be_null=True),
     Shape("PUT", f"{NAMESPACED}/{{script}}/tags", "unused", source=OPENAPI),
     *_worker_shapes(SCRIPTS),
-    Shape("GET", f"{SCRIPTS}/{{script}}/content/v2", "bytes", source=WRANGLER, envelope=False),
+    Shape("GET", f"{SCRIPTS}/{{script}}/content/v2", "bytes", source=CONTENT_SOURCE, forms=("bytes", "empty")),
     Shape("PATCH", f"{SCRIPTS}/{{script}}/script-settings", "unused", source=SDK),
     Shape("GET", f"{SCRIPTS}/{{script}}/subdomain", "object", SUBDOMAIN, SDK),
     Shape("POST", f"{SCRIPTS}/{{script}}/subdomain", "unused", source=SDK),
     Shape("GET", f"{SCRIPTS}/{{script}}/schedules", "object", SCHEDULES, SDK),
     Shape("PUT", f"{SCRIPTS}/{{script}}/schedules", "unused", source=SDK),
-    Shape("POST", f"{WORKERS}/assets/upload", "object", source=f"{DOCS}: a jwt in the last one", is_read=True),
+    Shape(
+        "POST",
+        f"{WORKERS}/assets/upload",
+        "object",
+        source=f"{DOCS}: a jwt in the last one",
+        may_be_null=True,
+        is_read=True,
+    ),
     *_collection(ROUTES, ROUTE, f"{SDK}; {GO}: a new route has only an id", "POST", "PUT", "DELETE"),
     *_collection(DOMAINS, DOMAIN, SDK, "DELETE"),
     Shape("PUT", DOMAINS, "unused", source=SDK),
@@ -277,9 +301,9 @@ SHAPES: tuple[Shape, ...] = (
     *_collection(KV, KV_NAMESPACE, SDK, "POST", "PUT", "DELETE"),
     Shape("GET", f"{KV}/{{id}}", "object", KV_NAMESPACE, SDK),
     Shape("GET", f"{KV}/{{id}}/keys", "list", KV_KEY, SDK),
-    Shape("GET", f"{KV}/{{id}}/values/{{key}}", "bytes", source=SDK, envelope=False),
-    Shape("PUT", f"{KV}/{{id}}/bulk", "object", KV_REPORT, f"{SDK}: may be null"),
-    Shape("POST", f"{KV}/{{id}}/bulk/delete", "object", KV_REPORT, f"{SDK}: may be null"),
+    Shape("GET", f"{KV}/{{id}}/values/{{key}}", "bytes", source=SDK, forms=("bytes", "json")),
+    Shape("PUT", f"{KV}/{{id}}/bulk", "object", KV_REPORT, f"{SDK}: may be null", may_be_null=True),
+    Shape("POST", f"{KV}/{{id}}/bulk/delete", "object", KV_REPORT, f"{SDK}: may be null", may_be_null=True),
     Shape("POST", f"{KV}/{{id}}/bulk/get", "object", KV_VALUES, SDK, is_read=True),
     Shape("GET", f"{ACCOUNTS}/d1/database", "list", D1_DATABASE, SDK),
     Shape("GET", f"{ACCOUNTS}/r2/buckets", "list", R2_BUCKET, f"{SDK}: below buckets", normalize=buckets_of),
