@@ -780,6 +780,8 @@ options:
       - V(fingerprint) trusts the tag of the last upload, unless the Worker was modified since then.
       - V(settings) compares bindings, settings and the names of secrets in every run, with one more request per Worker.
       - V(content) also compares the code, with two more requests per Worker.
+      - With V(settings) and V(content), M(tenantry.cloudflare_workers.namespaced_workers) also compares the values of
+        routing records, with one more request per 100 host names.
     type: str
     choices: [fingerprint, settings, content]
     default: fingerprint

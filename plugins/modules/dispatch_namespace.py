@@ -30,7 +30,9 @@ options:
       - If omitted, the setting is unchanged. Null means V(false).
     type: bool
   force:
-    description: Delete the dispatch namespace even if it contains Workers. The Workers are deleted with it.
+    description:
+      - Delete the dispatch namespace even if it contains Workers. The Workers are deleted with it.
+      - Their routing records remain. M(tenantry.cloudflare_workers.namespaced_workers) deletes them.
     type: bool
     default: false
   state:

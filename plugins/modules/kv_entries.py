@@ -39,7 +39,11 @@ options:
           - Binary entries are read one by one, with two requests each. Set this option to delete such an entry, too.
         type: bool
       metadata:
-        description: Metadata of the key, at most 1024 bytes as JSON. If omitted, it is unchanged. Null removes it.
+        description:
+          - Metadata of the key, at most 1024 bytes as JSON. If omitted, it is unchanged. Null removes it.
+          - The metadata C(tenantry) contains a digest by which M(tenantry.cloudflare_workers.namespaced_workers)
+            recognizes a routing record. A write removes C(tenantry), unless it is declared with the digest of the
+            value.
         type: dict
       expiration:
         description:

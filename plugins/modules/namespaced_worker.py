@@ -28,7 +28,9 @@ options:
     description:
       - V(present) creates or changes the Worker. This requires O(compatibility_date) and at least one of O(content),
         O(path), O(entrypoint) and O(assets).
-      - V(absent) deletes the Worker.
+      - V(absent) deletes the Worker. Its routing records and its entry in the ledger remain, and so do KV namespaces,
+        databases and other objects that it was bound to. Delete it with
+        M(tenantry.cloudflare_workers.namespaced_workers) to delete its routing records first.
     type: str
     choices: [present, absent]
     default: present

@@ -28,7 +28,9 @@ options:
     aliases: [namespace]
   prune:
     description:
-      - Delete undeclared Workers of O(owner) and their routing records. O(owner) is required with this option.
+      - Delete undeclared Workers of O(owner), and all routing records of O(owner) whose host name and Worker are
+        undeclared. O(owner) is required with this option.
+      - A routing record is deleted even if its Worker no longer exists or has another owner.
       - Workers of other owners and Workers without an owner are kept.
       - A Worker is kept until the next run if a routing record still refers to it, because the Worker that should take
         over the host name failed.
@@ -38,6 +40,8 @@ options:
     description:
       - The maximum number of Workers that O(prune) may delete in one run. Either a count, such as V(25), or a share of
         the owner's Workers, such as V(10%). A share allows at least one, except V(0%).
+      - A share never allows the deletion of the only Worker of an owner, unless it is V(100%).
+      - A Worker of which the owner has only routing records counts like the others.
       - If more Workers are undeclared, the task fails, names them and changes nothing.
     type: str
     default: 10%
@@ -47,6 +51,9 @@ options:
       - Each host name has one record. Its key is the host name in lower case, and its value is
         C({"state":"active","worker":"<name>"}).
       - Records of declared Workers are deleted if their host names are no longer declared.
+      - A Worker fails if one of its host names has a record of another owner.
+      - A record is repaired if the metadata of its key differs, as after a write in the dashboard. Its value is
+        compared with O(drift_detection=settings) and O(drift_detection=content).
       - The key C(tenantry/ledger/<owner>) stores the state of each Worker that this collection has written. It is used
         to detect drift, and to plan changes without reading the Workers.
     type: dict
