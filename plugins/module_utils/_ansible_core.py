@@ -51,6 +51,10 @@ class HookedModule(basic.AnsibleModule):
         """Return the arguments that the result shows as ``invocation.module_args``."""
         return dict(self.params)
 
+    def visible_result(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return the result as the user may see it."""
+        return result
+
     @property
     def diff_mode(self) -> bool:
         """Whether the task runs with ``diff: true``."""
@@ -65,7 +69,7 @@ class HookedModule(basic.AnsibleModule):
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         kwargs["invocation"] = {"module_args": self.visible_arguments()}
-        super()._return_formatted(kwargs)
+        super()._return_formatted(self.visible_result(kwargs))
 
 
 def call_main(main: t.Callable[[], None], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -25,8 +25,9 @@ from ._engine.progress import Progress
 from ._engine.resource import Convergible
 from ._interruption import CONTROLLER_PROCESS, CONTROLLER_TIMEOUT, interruptible, orphan_check
 from ._option_names import OPTION_NAMES, rename_options
-from ._redaction import MIN_NO_LOG_LENGTH, iter_secrets, mask_no_log, redact
+from ._redaction import MIN_NO_LOG_LENGTH, Redactor
 from ._renamed import add_new_names
+from ._secret_options import iter_secrets, mask_arguments
 from ._worker.source import PACKED_SOURCES
 
 AUTH: dict[str, OptionSpec] = {
@@ -49,7 +50,9 @@ class CloudflareModule(HookedModule):
 
     def __init__(self, kind: type[Convergible]) -> None:
         self.raw: dict[str, t.Any] = {}
-        self._list_option = kind.list_option
+        self.secrets: set[str] = set()
+        self._element_secrets: set[str] = set()
+        self._kind, self._list_option = kind, kind.list_option
         self._elements: list[t.Any] = []
         self._internal: dict[str, t.Any] = {}
         states = STATE if kind.has_state else {}
@@ -62,36 +65,36 @@ class CloudflareModule(HookedModule):
         for name, variable in ENV_FALLBACKS.items():
             if name in self.params and self.params[name] is None:
                 self.params[name] = os.environ.get(variable) or None
-        self._element_secrets = {
-            *(secret for element in self._elements for secret in iter_secrets(element, self._element_spec)),
-            *iter_secrets(self._secrets_by_element, self.argument_spec),
-        }
-        known = {*self.no_log_values, self.params.get("fingerprint_key")} - self._element_secrets
-        self.secrets: set[str] = {value for value in known if value}
-        self._update_no_log_values()
+        self._add_secrets(*self.no_log_values, self.params.get("fingerprint_key"))
 
-    def _update_no_log_values(self) -> None:
-        """Set the values that ansible-core redacts in every text of the result.
+    def _add_secrets(self, *secrets: t.Any) -> None:
+        """Redact further secrets, from the texts of the result too.
 
-        Its time grows with the square of their number, and short values mangle the result. Secrets of many elements are
-        therefore only masked by option, and redacted from messages by this module.
+        ansible-core would redact them once more, in a time that grows with the square of their number. Short values
+        would mangle the result. Secrets of many elements are therefore redacted from messages only.
         """
+        self.secrets |= {secret for secret in secrets if secret} - self._element_secrets
         sizes = (len(self._elements), *map(len, self._secrets_by_element.values()))
         is_small = max(sizes) <= MAX_DETAILED_RESULTS
-        secrets = self.secrets | (self._element_secrets if is_small else set())
-        self.no_log_values: set[str] = {value for value in secrets if len(value) >= MIN_NO_LOG_LENGTH}
+        shown_secrets = self.secrets | (self._element_secrets if is_small else set())
+        self.no_log_values: set[str] = {value for value in shown_secrets if len(value) >= MIN_NO_LOG_LENGTH}
+        self._redact_result = Redactor(shown_secrets, MIN_NO_LOG_LENGTH)
+        self._redact_message = Redactor((*self.secrets, *self._element_secrets))
 
     def get_client(self) -> Client:
         """Return the client. Its credentials become secrets of the module, even if they come from the environment."""
         client = get_client(self.params)
         client.rate_limiter.on_wait = Progress("", 0, client.rate_limiter).wait
-        self.secrets.update(client.credentials.secrets)
-        self._update_no_log_values()
+        self._add_secrets(*client.credentials.secrets)
         return client
 
     def redact(self, text: str) -> str:
         """Redact every secret of the module in a text, such as a server's error message."""
-        return redact(text, (*self.secrets, *self._element_secrets))
+        return self._redact_message(text)
+
+    def warn(self, warning: str, **kwargs: t.Any) -> None:
+        """Show a redacted warning, with the names of a role's variables."""
+        super().warn(self.rename_options(self.redact(warning)), **kwargs)
 
     def rename_options(self, text: str) -> str:
         """Replace the names of options in a text with the variables of the role that runs the module."""
@@ -100,15 +103,12 @@ class CloudflareModule(HookedModule):
     def warn_about_file(self) -> None:
         """Show the warnings about the file that declares elements of the list option."""
         for warning in self._internal.get(FILE_WARNINGS) or ():
-            self.warn(self.rename_options(warning))
-
-    def fail(self, message: str, **result: t.Any) -> t.NoReturn:
-        """Fail with a redacted message."""
-        self.fail_json(self.redact(message), **result)
+            self.warn(warning)
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
-        """Fail with the message, with the new names of renamed options and with the names of a role's variables."""
-        super().fail_json(msg=self.rename_options(add_new_names(msg, self.argument_spec)), **result)
+        """Fail with the redacted message, the new names of renamed options, and the names of a role's variables."""
+        msg = self.rename_options(add_new_names(self.redact(msg), self.argument_spec))
+        super().fail_json(msg=msg, **result)
         raise AssertionError("fail_json does not return")
 
     def prepare_arguments(self, arguments: dict[str, t.Any]) -> None:
@@ -119,6 +119,7 @@ class CloudflareModule(HookedModule):
         self.raw = copy.deepcopy(
             {key: value for key, value in arguments.items() if not key.startswith(INTERNAL_PREFIX)}
         )
+        self._find_secrets()
         for key, value in self.raw.items():
             texts = (value, *(self._elements if key == self._list_option else ()))
             if any(isinstance(text, str) and "datetime.date(" in text for text in texts):
@@ -127,16 +128,30 @@ class CloudflareModule(HookedModule):
                     " Quote it, as in compatibility_date: '2026-11-01'."
                 )
 
+    def _find_secrets(self) -> None:
+        """Collect the secrets of the arguments before the validation, whose errors may quote them."""
+        by_element = {name: self.raw[name] for name in SECRETS_BY_ELEMENT if name in self.raw}
+        self._element_secrets = {
+            *(iter_secrets(self._elements, self._element_spec) if self._elements else ()),
+            *iter_secrets(by_element, self.argument_spec),
+        }
+        self._add_secrets(*iter_secrets(self.raw, self.argument_spec))
+
     def visible_arguments(self) -> dict[str, t.Any]:
         """Return the raw arguments without secrets, and only the number of elements in a long list."""
-        module_args: dict[str, t.Any] = mask_no_log(self.raw, self.argument_spec)
+        hidden = [name for name, shown_by in self._kind.hidden_options.items() if self.params.get(shown_by) is not True]
+        module_args: dict[str, t.Any] = mask_arguments(self.raw, self.argument_spec, hidden)
         module_args.update({name: f"({len(value)} elements)" for name, value in self._secrets_by_element.items()})
         count = len(self._elements)
         if count > MAX_DETAILED_RESULTS:
             module_args[self._list_option] = f"({count} elements)"
         elif count:
-            module_args[self._list_option] = mask_no_log(self._elements, self._element_spec)
+            module_args[self._list_option] = mask_arguments(self._elements, self._element_spec)
         return module_args
+
+    def visible_result(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return the result without secrets."""
+        return t.cast("dict[str, t.Any]", self._redact_result.redact_values(result))
 
     def user_params(self) -> dict[str, t.Any]:
         """Return the validated options that the user set, without defaults.
@@ -180,26 +195,28 @@ class CloudflareModule(HookedModule):
                 return kind(client, user_params, self.params).converge(RunOptions(self.check_mode, self.diff_mode))
         except Interrupted:
             operations = list(interruption.acknowledged)
-            self.fail(interruption.describe(), changed=bool(operations), operations=operations)
+            self.fail_json(interruption.describe(), changed=bool(operations), operations=operations)
 
 
 def run(kind: type[Convergible]) -> None:
     """Run the module of this kind: converge, then exit with the result or fail."""
     module = CloudflareModule(kind)
     if not HAS_REQUESTS:
-        module.fail(missing_required_lib("requests"))
+        module.fail_json(missing_required_lib("requests"))
     module.warn_about_file()
     try:
         user_params = module.user_params()
         client = module.get_client()
         outcome = module.converge(kind, client, user_params)
     except CloudflareError as error:
-        module.fail(str(error))
+        module.fail_json(str(error))
     except Exception as error:  # pylint: disable=broad-exception-caught  # ansible-core would not redact the traceback
         trace = module.redact(traceback.format_exc())
-        module.fail(f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=trace)
+        module.fail_json(
+            f"This is a bug in tenantry.cloudflare_workers: {type(error).__name__}: {error}", exception=trace
+        )
     for warning in outcome.warnings:
-        module.warn(module.rename_options(module.redact(warning)))
+        module.warn(warning)
     for member in outcome.value if kind.list_option else ():
         if "msg" in member:
             member["msg"] = module.rename_options(module.redact(member["msg"]))
@@ -207,5 +224,5 @@ def run(kind: type[Convergible]) -> None:
         module.warn(f"Waited {client.rate_limiter.waited:.0f} s for the rate limit or for Cloudflare to recover.")
         client.rate_limiter.waited = 0.0
     if outcome.failure:
-        module.fail(outcome.failure, **outcome.as_dict())
+        module.fail_json(outcome.failure, **outcome.as_dict())
     module.exit_json(**outcome.as_dict())

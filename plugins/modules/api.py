@@ -46,10 +46,18 @@ options:
     description: Query parameters.
     type: dict
   body:
-    description: The request body, sent as JSON.
+    description:
+      - The request body, sent as JSON. It may contain secrets, so that RV(ignore:invocation) does not show it.
+      - The response is returned unchanged. Set C(no_log) for a request whose response contains a secret, such as a new
+        API token.
     type: raw
+  show_body:
+    description: Show O(body) in RV(ignore:invocation), which Ansible displays from C(-vvv) on.
+    type: bool
+    default: false
   headers:
-    description: Request headers in addition to those for authentication.
+    description:
+      - Request headers in addition to those for authentication. RV(ignore:invocation) does not show their values.
     type: dict
   paginate:
     description: Request all pages of a C(GET) endpoint and return the combined result.

@@ -41,6 +41,8 @@ class Convergible(ABC):
     """Whether there is an option ``state``."""
     list_option: t.ClassVar[str] = ""
     """The option that lists many objects. Each element is validated by itself, so an invalid one fails alone."""
+    hidden_options: t.ClassVar[t.Mapping[str, str]] = {}
+    """The options whose values C(invocation) shows only if another option, which each is mapped to, is true."""
     needs_full_read: bool = False
     """Whether the run shows the whole object, and not only whether it differs."""
 

@@ -25,7 +25,9 @@ class Api(Convergible):
         "body": {"type": "raw"},
         "headers": {"type": "dict"},
         "paginate": {"type": "bool", "default": False},
+        "show_body": {"type": "bool", "default": False},
     }
+    hidden_options = {"body": "show_body", "headers": ""}
     has_state = False
 
     def converge(self, run: RunOptions) -> ModuleResult:
