@@ -29,7 +29,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._ansib
     IN_PROCESS_SUPPORTED as CORE_SUPPORTS_IN_PROCESS,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._ansible_core import call_main
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import HAS_REQUESTS
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.connections import HAS_REQUESTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.bulk import MAX_DETAILED_RESULTS
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._interruption import take_signal
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._module import FILE_WARNINGS

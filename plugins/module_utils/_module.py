@@ -15,7 +15,8 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ._ansible_core import INTERNAL_PREFIX, HookedModule
 from ._arguments import check_identifying_options, check_resolved, select_user_params, validate_elements
-from ._cloudflare.client import HAS_REQUESTS, Client, get_client
+from ._cloudflare.client import Client, get_client
+from ._cloudflare.connections import HAS_REQUESTS
 from ._cloudflare.errors import CloudflareError
 from ._cloudflare.interruption import Interrupted
 from ._engine.bulk import MAX_DETAILED_RESULTS, InvalidElement

@@ -167,7 +167,7 @@ def test_client_concurrent_requests_use_separate_pooled_sessions(edge: Edge) -> 
             return ""
 
     def open_session(_number: int) -> str:
-        with client._session() as session:
+        with client._connections.session() as session:
             barrier.wait(10)
             return hex(id(session))
 
@@ -176,7 +176,7 @@ def test_client_concurrent_requests_use_separate_pooled_sessions(edge: Edge) -> 
     assert len(set(run_in_threads(8, open_session))) == 8
     for _round in range(5):
         run_in_threads(8, lambda _number: client.call("GET", "/accounts"))
-    assert len(client._session_pool) == 8
+    assert len(client._connections._idle) == 8
     client.close()
     deadline = time.monotonic() + 5
     while len(sockets()) > len(before) and time.monotonic() < deadline:  # the edge closes its ends later

@@ -19,14 +19,8 @@ import time
 import typing as t
 from urllib.parse import quote
 
-try:
-    import requests
-
-    HAS_REQUESTS = True
-except ImportError:  # the front end reports it
-    HAS_REQUESTS = False
-
 from . import network_errors, shapes
+from .connections import Connections
 from .credentials import Credentials, first_env
 from .errors import (
     AmbiguousResult,
@@ -38,11 +32,13 @@ from .errors import (
 )
 from .hostnames import to_ascii, to_unicode
 from .interruption import Interrupted, Interruption
-from .network_errors import TIMEOUT
 from .paging import Pages
 from .rate_limit_state import InFlightRequest
 from .rate_limiter import MAX_WAIT, RateLimiter
 from .responses import ApiResponse, apply_shape, read_response
+
+if t.TYPE_CHECKING:
+    import requests
 
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
 URL_VARIABLES = ("CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_BASE_URL")
@@ -88,7 +84,7 @@ class Client:
         )
         self._account_id = account_id
         self._clock_skew = 0.0
-        self._session_pool: list[requests.Session] = []
+        self._connections = Connections(credentials.headers)
         self._list_lock = threading.Lock()
         self._listings: dict[tuple[str, str], list[t.Any] | CloudflareError] = {}
         self._indexes: dict[tuple[str, str, str], tuple[list[t.Any], frozenset[str]]] = {}
@@ -177,41 +173,14 @@ class Client:
                 self._clock_skew = email.utils.mktime_tz(date) - time.time()
 
     def _send(self, method: str, path: str, request_kwargs: t.Mapping[str, t.Any]) -> requests.Response:
-        kwargs = {"timeout": TIMEOUT, "allow_redirects": False, "stream": True, **request_kwargs}
-        request = f"[{method} {self.url}{path}]"
-        # Errors are not chained: the text of one may contain the credentials of a proxy.
-        with self._session() as session, self.interruption.sending(f"{method} {path}"):
-            try:
-                response = session.request(method, self.url + path, **kwargs)
-            except network_errors.ERRORS as error:
-                raise network_errors.explain(error, self.url, request) from None
-            try:
-                network_errors.read_body(response)
-            except network_errors.ERRORS as error:
-                raise network_errors.explain_body(error, self.url, request) from None
+        with self.interruption.sending(f"{method} {path}"):
+            response = self._connections.send(method, self.url, path, request_kwargs)
         network_errors.check_not_from_proxy(response, self.url)
         return response
 
-    @contextlib.contextmanager
-    def _session(self) -> t.Iterator[requests.Session]:
-        """Take a session from the pool: the latest one returned, whose connection is the most likely to be open."""
-        try:
-            session = self._session_pool.pop()
-        except IndexError:
-            session = requests.Session()
-            session.auth = lambda request: request  # otherwise ~/.netrc would replace the Authorization header
-            # Otherwise requests would parse the target of a redirect, though it does not follow it.
-            session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
-            session.headers.update({**self.credentials.headers, "User-Agent": "tenantry.cloudflare_workers"})
-        try:
-            yield session
-        finally:
-            self._session_pool.append(session)
-
     def close(self) -> None:
         """Close the idle connections."""
-        while self._session_pool:
-            self._session_pool.pop().close()
+        self._connections.close()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
