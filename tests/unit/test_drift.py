@@ -92,6 +92,19 @@ def test_drift_deleted_secret_is_sent_again(run: Runner, edge: Edge) -> None:
     assert secret_names(run, edge) == ["KEY"]
 
 
+def test_drift_secret_with_other_value_is_sent_again(run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_key = {**DRIFTED, "fingerprint_key": "key-of-the-fingerprints-1"}
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "server_time", lambda client: time.time() - 3600)
+        run.ok("namespaced_worker", **with_key)
+    by_hand = {"name": "KEY", "text": "secret-by-hand-1", "type": "secret_text"}
+    call(run, edge, "PUT", "/secrets", body=by_hand)
+    assert verbs(run.ok("namespaced_worker", **with_key)) == ["PATCH /secrets-bulk", "PUT /tags"]
+    (stored,) = edge.store.all("select value from bindings where name = 'KEY'")
+    assert edge.store.unseal(stored["value"]) == SECRET
+    assert not run.ok("namespaced_worker", **with_key)["changed"]
+
+
 def test_drift_changed_code_is_shown_as_diff(run: Runner, edge: Edge) -> None:
     changed_code = CODE.replace("one", "theirs")
     run.ok("namespaced_worker", **{**DRIFTED, "content": changed_code}, drift_detection="content")

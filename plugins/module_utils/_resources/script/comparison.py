@@ -205,7 +205,8 @@ class Comparison:
             return {**current, "secrets": {}, **{key: attested[key] for key in attested if key not in current}}
         known = self._known_attributes
         code = {} if desired.source is None else {"modules": self._current_code[0], "assets": self._current_assets}
-        secrets = desired.secrets.observed(known["secrets"], self.current_tag)
+        # A secret may be among the external changes, and no read shows its value.
+        secrets = desired.secrets.observed(known["secrets"], None if self.has_drifted else self.current_tag)
         return {**current, **known, **code, "secrets": secrets}
 
     @functools.cached_property
