@@ -41,6 +41,10 @@ options:
       - The base URL of the API, including its version. Set it to use the local edge instead of Cloudflare.
       - If omitted, E(CLOUDFLARE_API_BASE_URL) or E(CLOUDFLARE_BASE_URL) is used, and
         V(https://api.cloudflare.com/client/v4) if neither is set.
+      - A URL that begins with C(http://) is accepted for a loopback address only, because the credentials are sent
+        unencrypted. Set the environment variable E(CLOUDFLARE_ALLOW_HTTP) to V(1) to allow other hosts in a trusted
+        network.
+      - Requests to a loopback address are never sent through a proxy.
     type: str
 requirements:
   - Python >= 3.10

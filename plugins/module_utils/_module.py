@@ -42,6 +42,7 @@ STATE: dict[str, OptionSpec] = {"state": {"type": "str", "choices": ["present", 
 ENV_FALLBACKS = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # in addition to those of the client
 SECRETS_BY_ELEMENT = ("secrets_by_worker",)  # options with secrets of the elements of the list option
 FILE_WARNINGS = "_file_warnings"  # warnings about a file that only the action plugin reads
+LONG_WAIT = 60.0  # seconds
 # The action plugin adds them. They are not options and appear in no result.
 INTERNAL_ARGUMENTS = (PACKED_SOURCES, CONTROLLER_PROCESS, CONTROLLER_TIMEOUT, OPTION_NAMES, FILE_WARNINGS)
 
@@ -222,7 +223,8 @@ def run(kind: type[Convergible]) -> None:
         if "msg" in member:
             member["msg"] = module.rename_options(module.redact(member["msg"]))
     if client.rate_limiter.waited >= 1:
-        module.warn(f"Waited {client.rate_limiter.waited:.0f} s for the rate limit or for Cloudflare to recover.")
+        hint = client.rate_limiter.reset_hint if client.rate_limiter.waited >= LONG_WAIT else ""
+        module.warn(f"Waited {client.rate_limiter.waited:.0f} s for the rate limit or for Cloudflare to recover.{hint}")
         client.rate_limiter.waited = 0.0
     if outcome.failure:
         module.fail_json(outcome.failure, **outcome.as_dict())

@@ -27,7 +27,9 @@ description:
     whichever is writable first. If none of them is writable, each process counts its own requests.
   - The response headers C(Ratelimit) and C(Ratelimit-Policy) are respected as well, because other machines and the
     dashboard use the same limit. If Cloudflare refuses a request, all runs on the machine wait for the time that it
-    demands. The module fails if it would have to wait for more than 10 minutes.
+    demands, and then send one request. The module fails if it would have to wait for more than 10 minutes.
+  - No header delays other runs for more than 5 minutes. If a server has reported a wrong limit, delete the file. Errors
+    and warnings about long waits contain its path.
   - If O(api_url) is a loopback address, such as that of the local edge, only the rate limit headers of its responses
     limit the requests.
 options:

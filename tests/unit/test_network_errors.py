@@ -67,6 +67,7 @@ def refused(run: Runner, server: Server) -> t.Callable[..., str]:
 
     def refused(api_url: str, **variables: str) -> str:
         with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("CLOUDFLARE_ALLOW_HTTP", "1")
             for name, value in variables.items():
                 environment.setenv(name, value)
             message = run.refused("dispatch_namespace", name="x", api_url=api_url)
@@ -129,13 +130,19 @@ def test_proxy_with_invalid_url_is_named(refused: Refused, value: str) -> None:
     assert "(HTTPS_PROXY)" in refused(API, HTTPS_PROXY=value)
 
 
-def test_proxy_of_excluded_host_is_not_used(run: Runner, edge: Edge, server: Server) -> None:
+def test_proxy_is_not_used_for_loopback_address(run: Runner, edge: Edge, server: Server) -> None:
     server.answer("407 Proxy Authentication Required")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HTTP_PROXY", f"http://{server.address}")
-        environment.setenv("NO_PROXY", "127.0.0.1,localhost")
+        environment.setenv("NO_PROXY", "example.com")
         run.ok("dispatch_namespace", name="x")
     assert server.requests == 0
+
+
+@pytest.mark.parametrize("excluded", ["api.example.com", "other.example.com"])
+def test_proxy_is_not_used_for_excluded_host(refused: Refused, server: Server, excluded: str) -> None:
+    refused(PLAIN_API, HTTP_PROXY=f"http://{server.address}", NO_PROXY=excluded)
+    assert (server.requests == 0) is (excluded == "api.example.com")
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

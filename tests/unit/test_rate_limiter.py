@@ -20,6 +20,9 @@ import typing as t
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import locked_file
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import (
+    rate_limiter as rate_limiter_module,
+)
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import TIMEOUT, Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.credentials import Credentials
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import ConnectError
@@ -33,7 +36,6 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limiter import (
     DEFAULT_LIMITS,
-    MAX_WAIT,
     RateLimiter,
     is_alive,
 )
@@ -258,15 +260,34 @@ def test_rate_limiter_wait_is_reported_and_counted_once(clock: Clock) -> None:
     assert shared_limiter.waited == 12.0, "overlapping sleeps count once"
 
 
-def test_rate_limiter_long_wait_raises(clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (429, {"Retry-After": "999999"}),
+        (429, {"Ratelimit": '"default";r=0;t=999999'}),
+        (200, {"Ratelimit": '"default";r=0;t=999999', "Ratelimit-Policy": '"default";q=1;w=999999'}),
+    ],
+    ids=["Retry-After", "reset", "window"],
+)
+def test_rate_limiter_absurd_header_delays_for_five_minutes_at_most(
+    clock: Clock, status: int, headers: dict[str, str]
+) -> None:
     rate_limiter = RateLimiter(DEFAULT_LIMITS, clock=clock, sleep=clock.sleep)
+    rate_limiter.release(rate_limiter.acquire(), status, headers)
+    rate_limiter.acquire()
+    assert 300 <= sum(clock.slept) <= 301
+
+
+def test_rate_limiter_long_wait_raises(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limiter_module, "MAX_WAIT", 299)
+    rate_limiter = RateLimiter(DEFAULT_LIMITS, LockedFile("a name"), clock=clock, sleep=clock.sleep)
     rate_limiter.release(rate_limiter.acquire(), 429, {"Retry-After": "7200"})
-    with pytest.raises(ConnectError, match="Run again in 3600 s"):
+    with pytest.raises(ConnectError, match=r"Run again in 300 s\. If .* delete (.*)\.$") as error:
         rate_limiter.acquire()
     assert not clock.slept
-    clock.now += 3600 - MAX_WAIT
+    os.remove(str(error.value).rpartition("delete ")[2].removesuffix("."))
     rate_limiter.acquire()
-    assert clock.slept == [MAX_WAIT]
+    assert not clock.slept
 
 
 @pytest.mark.parametrize(

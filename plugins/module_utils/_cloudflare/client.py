@@ -13,13 +13,13 @@ import contextlib
 import email.utils
 import os
 import random
-import re
 import threading
 import time
 import typing as t
 from urllib.parse import quote
 
 from . import network_errors, shapes
+from .api_url import DEFAULT_URL, resolve_url
 from .connections import Connections
 from .credentials import Credentials, first_env
 from .errors import (
@@ -40,8 +40,6 @@ from .responses import ApiResponse, apply_shape, read_response
 if t.TYPE_CHECKING:
     import requests
 
-DEFAULT_URL = "https://api.cloudflare.com/client/v4"
-URL_VARIABLES = ("CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_BASE_URL")
 ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
 READING_METHODS = ("GET", "HEAD")
 IDEMPOTENT_METHODS = ("GET", "PUT", "DELETE")
@@ -348,12 +346,7 @@ def get_client(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | No
     """
     environ = os.environ if environ is None else environ
     credentials = Credentials.resolve(options.get("api_token"), options.get("api_key"), options.get("email"), environ)
-    url = options.get("api_url") or first_env(environ, URL_VARIABLES) or DEFAULT_URL
-    if not re.match(r"https?://[^/]", url):
-        raise CloudflareError(
-            f"api_url: {url!r} is not a valid URL. It must begin with https:// (or http:// for a local edge) and end in"
-            " /client/v4."
-        )
+    url = resolve_url(options.get("api_url"), environ)
     account_id = options.get("account_id") or first_env(environ, ACCOUNT_VARIABLES) or ""
     key = (url, credentials.digest, account_id)
     if key not in _clients or _clients[key].interruption.reason:  # its threads may still wait for responses

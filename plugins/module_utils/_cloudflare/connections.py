@@ -17,6 +17,7 @@ except ImportError:  # the front end reports it
     HAS_REQUESTS = False
 
 from . import network_errors
+from .api_url import proxies
 from .network_errors import TIMEOUT
 
 
@@ -32,7 +33,8 @@ class Connections:
 
         Raise AmbiguousResult if the request may have had an effect, and ConnectError if it was not sent.
         """
-        kwargs = {"timeout": TIMEOUT, "allow_redirects": False, "stream": True, **request_kwargs}
+        defaults = {"timeout": TIMEOUT, "allow_redirects": False, "stream": True, "proxies": proxies(url)}
+        kwargs = {**defaults, **request_kwargs}
         request = f"[{method} {url}{path}]"
         # Errors are not chained: the text of one may contain the credentials of a proxy.
         with self.session() as session:

@@ -17,6 +17,7 @@ with contextlib.suppress(ImportError):  # the front end reports it
     import requests
     import urllib3
 
+from .api_url import proxies
 from .errors import AmbiguousResult, CloudflareError, ConnectError, SettingsError
 
 # All errors of requests are OSErrors. Some of urllib3 pass through it.
@@ -51,7 +52,9 @@ class Proxy:
     @classmethod
     def for_url(cls, url: str) -> Proxy | None:
         """Return the proxy for requests to this URL, or None if they are sent directly."""
-        value = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+        value = requests.utils.select_proxy(
+            url, requests.utils.get_environ_proxies(url, no_proxy=proxies(url).get("no_proxy"))
+        )
         if not value:
             return None
         variables = (f"{urlsplit(url).scheme}_proxy", "all_proxy")

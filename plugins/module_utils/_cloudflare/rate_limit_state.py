@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 IN_FLIGHT_TIMEOUT = 150.0  # seconds; longer than the timeout of any request
 HEADER_MAX_AGE = 30.0  # seconds for which a reported remainder is used, before one request refreshes it
-MAX_RESET = 3600.0  # seconds; a later reset time is not plausible
+MAX_WINDOW = 300  # seconds; Cloudflare's own. No header stops the requests of all runs for longer
 HEADER_RESOLUTION = 1.0  # seconds; the headers contain integers, rounded up or down
 MIN_POLL_INTERVAL, MAX_POLL_INTERVAL = 0.005, 1.0  # seconds between two checks for a response
 
@@ -223,7 +223,11 @@ class RateLimitState:
 
     def _apply_headers(self, request: InFlightRequest, now: float, status: int, headers: t.Mapping[str, str]) -> None:
         policies = parse_ratelimit(headers.get("Ratelimit-Policy", "")).items()
-        limits = {name: RateLimit(item["q"], item["w"]) for name, item in policies if item.get("q") and item.get("w")}
+        limits = {
+            name: RateLimit(item["q"], min(item["w"], MAX_WINDOW))
+            for name, item in policies
+            if item.get("q") and item.get("w")
+        }
         reported = {name: item for name, item in parse_ratelimit(headers.get("Ratelimit", "")).items() if "r" in item}
         if limits or reported:
             self.limits = {
@@ -250,7 +254,7 @@ class RateLimitState:
     ) -> None:
         previous = self.report
         name = min(reported, key=lambda name: (reported[name]["r"], -reported[name].get("t", 0)))
-        remaining, seconds = reported[name]["r"], min(reported[name].get("t", self.limits[name].window), MAX_RESET)
+        remaining, seconds = reported[name]["r"], min(reported[name].get("t", self.limits[name].window), MAX_WINDOW)
         soonest, reset = request.since + seconds - HEADER_RESOLUTION, now + seconds
         if remaining + len(self.log) + len(self.in_flight) < self.limits[name].quota:
             reset += HEADER_RESOLUTION  # other clients used the quota too, at times that are not in the log
@@ -269,5 +273,5 @@ class RateLimitState:
 
     def _apply_rejection(self, now: float, seconds: float) -> None:
         """Delay all requests for these seconds, after which one may be sent. Ignore the reports of earlier requests."""
-        until = max(now + min(seconds, MAX_RESET), -math.inf if self.report.name else self.report.reset)
+        until = max(now + min(seconds, MAX_WINDOW), -math.inf if self.report.name else self.report.reset)
         self.report = ServerReport(self.started, remaining=0, at=now, soonest=until, reset=until)

@@ -9,17 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import re
 import threading
 import time
 import typing as t
 
+from .api_url import is_loopback
 from .errors import ConnectError
 from .locked_file import LockedFile
 from .rate_limit_state import DEFAULT_LIMIT, InFlightRequest, Limits, RateLimitState
 
 MAX_WAIT = 600  # seconds; a longer wait is an error. Cloudflare blocks for 300.
-LOOPBACK = re.compile(r"https?://(localhost|[^/:]+\.localhost|127\.[\d.]+|\[::1\])(:\d+)?(/|$)")
 DEFAULT_LIMITS: Limits = {"default": DEFAULT_LIMIT}
 T = t.TypeVar("T")
 
@@ -64,7 +63,13 @@ class RateLimiter:
         A server on this machine has no limits until its responses contain some.
         """
         name = hmac.new(secret.encode(), url.encode(), hashlib.sha256).hexdigest()
-        return cls({} if LOOPBACK.match(url) else DEFAULT_LIMITS, LockedFile(name), sleep=sleep)
+        return cls({} if is_loopback(url) else DEFAULT_LIMITS, LockedFile(name), sleep=sleep)
+
+    @property
+    def reset_hint(self) -> str:
+        """How to send requests in spite of the state that all runs share, as a sentence. Empty without such a state."""
+        path = self._locked_file.path
+        return f" If a server has reported a wrong limit, delete {path}." if path else ""
 
     def acquire(self) -> InFlightRequest:
         """Wait until the rate limit allows one more request, and count it. The caller must release it.
@@ -78,7 +83,7 @@ class RateLimiter:
             if request_or_delay > MAX_WAIT:
                 raise ConnectError(
                     "The API rate limit is exhausted, and the request was not sent."
-                    f" Run again in {request_or_delay:.0f} s."
+                    f" Run again in {request_or_delay:.0f} s.{self.reset_hint}"
                 )
             self.sleep(request_or_delay)
 
