@@ -39,6 +39,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._optio
     rename_options,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import merge
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._value_types import mark_invalid
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker import source
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _ansible_core as ansible_core
 from ansible_collections.tenantry.cloudflare_workers.plugins.plugin_utils import _workers_file as workers_file
@@ -101,7 +102,7 @@ class ActionModule(NormalActionModule):
         if len(arguments.get("workers") or ()) > MAX_DETAILED_RESULTS and self._shows_progress(variables):
             display(f"{self._task.action}: no progress is shown, because the module runs in a separate process.")
         try:
-            self._task.args = {**arguments, **ansible_core.controller_arguments(self)}
+            self._task.args = {**mark_invalid(arguments), **ansible_core.controller_arguments(self)}
             return t.cast("dict[str, t.Any]", super().run(tmp, variables))
         finally:
             # Ansible returns the task's arguments with the result, which must not carry thousands of Workers again.
@@ -128,7 +129,7 @@ class ActionModule(NormalActionModule):
         path, listed = arguments.get("workers_file"), arguments.get("workers", [])
         if not isinstance(path, str) or not path or not isinstance(listed, list):  # the module reports the error
             return dict(arguments)
-        path = os.path.join(arguments.get("source_root") or "", os.path.expanduser(path))
+        path = os.path.join(_source_root(arguments), os.path.expanduser(path))
         others = {name: value for name, value in arguments.items() if name != "workers_file"}
         workers = workers_file.read(self._loader, self._find("workers_file", path))
         if not boolean(arguments.get("allow_braces", False), strict=False):
@@ -151,7 +152,7 @@ class ActionModule(NormalActionModule):
 
         With ``pack``, add the contents of the sources for a module that may run on another host.
         """
-        root = arguments.get("source_root")
+        root = _source_root(arguments)
         resolved = self._resolve_paths(arguments, root)
         for name in WORKER_CONTAINERS:
             container = resolved.get(name)
@@ -159,7 +160,8 @@ class ActionModule(NormalActionModule):
                 resolved[name] = self._resolve_paths(container, root)
             elif isinstance(container, (list, tuple)):
                 resolved[name] = [
-                    self._resolve_paths(worker, root) if isinstance(worker, dict) else worker for worker in container
+                    self._resolve_paths_of_element(worker, root) if isinstance(worker, dict) else worker
+                    for worker in container
                 ]
         if pack:
             self._check_assets_local(resolved)
@@ -175,12 +177,20 @@ class ActionModule(NormalActionModule):
                 " Set delegate_to: localhost."
             )
 
-    def _resolve_paths(self, options: t.Mapping[str, t.Any], root: str | None) -> dict[str, t.Any]:
+    def _resolve_paths_of_element(self, worker: t.Mapping[str, t.Any], root: str) -> dict[str, t.Any]:
+        """Return a Worker with absolute paths. The module reports a path that does not exist, for this Worker alone."""
+        try:
+            return self._resolve_paths(worker, root)
+        except AnsibleActionFail:
+            base = os.path.join(self._loader.get_basedir(), root)
+            return _join_paths(worker, base)
+
+    def _resolve_paths(self, options: t.Mapping[str, t.Any], root: str) -> dict[str, t.Any]:
         resolved = dict(options)
         for name in (*source.PATH_OPTIONS, *DIRECTORY_OPTIONS):
             path = options.get(name)
             if isinstance(path, str) and path:
-                resolved[name] = self._find(name, os.path.join(root or "", os.path.expanduser(path)))
+                resolved[name] = self._find(name, os.path.join(root, os.path.expanduser(path)))
         if isinstance(options.get("assets"), dict):
             resolved["assets"] = self._resolve_paths(options["assets"], root)
         return resolved
@@ -193,12 +203,29 @@ class ActionModule(NormalActionModule):
     def _find_or_fail(self, option: str, path: str) -> str:
         try:
             return str(self._find_needle("files", path))
-        except AnsibleError as error:
+        except (AnsibleError, ValueError) as error:  # ValueError: a null character, or one that UTF-8 cannot express
             file_type = "folder" if option in DIRECTORY_OPTIONS else "file"
             remedy = "Correct the path"
             if not os.path.isabs(path):
                 remedy += ", which starts from the playbook's folder, or set source_root"
             raise AnsibleActionFail(f"{option}: {file_type} {path} does not exist. {remedy}.") from error
+
+
+def _source_root(arguments: t.Mapping[str, t.Any]) -> str:
+    """Return the folder of relative paths, "" if it is not given. The module reports one of another type."""
+    root = arguments.get("source_root")
+    return root if isinstance(root, str) else ""
+
+
+def _join_paths(options: t.Mapping[str, t.Any], base: str) -> dict[str, t.Any]:
+    """Return the options of a Worker with the paths of its sources joined to a folder, whether they exist or not."""
+    joined = dict(options)
+    for name in (*source.PATH_OPTIONS, *DIRECTORY_OPTIONS):
+        if isinstance(options.get(name), str) and options[name]:
+            joined[name] = os.path.join(base, os.path.expanduser(options[name]))
+    if isinstance(options.get("assets"), dict):
+        joined["assets"] = _join_paths(options["assets"], base)
+    return joined
 
 
 def _workers(arguments: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
@@ -222,7 +249,7 @@ def _pack(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def _run_main(name: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Run the ``main()`` of a module in this process and return its result."""
-    return call_main(importlib.import_module(MODULES + name).main, arguments)
+    return call_main(importlib.import_module(MODULES + name).main, mark_invalid(arguments))
 
 
 @contextlib.contextmanager

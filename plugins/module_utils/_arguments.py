@@ -14,19 +14,15 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ._cloudflare.errors import CloudflareError
 from ._engine.bulk import InvalidElement
-from ._engine.fields import UNKNOWN, OptionSpec, is_known, mark_unknown
+from ._engine.fields import UNKNOWN, OptionSpec, canonical_option, is_known, mark_unknown
 from ._renamed import add_new_names
+from ._value_types import describe_type_errors
 
 NON_EMPTY_OPTIONS = (
     *("api_token", "api_key", "email", "account_id", "api_url", "fingerprint_key", "owner"),
     *("name", "dispatch_namespace", "pattern", "hostname", "workers_file"),
     *("id", "title", "namespace_id", "zone", "zone_id", "new_name", "queue_name"),
 )
-
-
-def canonical_option(key: str, spec: t.Mapping[str, OptionSpec]) -> str:
-    """Resolve an alias to its option name. Return "" for unknown keys."""
-    return key if key in spec else next((name for name, option in spec.items() if key in option.get("aliases", ())), "")
 
 
 def select_user_params(
@@ -78,6 +74,8 @@ def _validate_element(
             return _invalid({}, str(error))
     if not isinstance(element, dict):
         return _invalid({}, f"{element!r} is not a dictionary")
+    if type_errors := describe_type_errors(element, spec):
+        return _invalid(element, type_errors)
     result = validator.validate(element)
     errors = [
         add_new_names(f"unsupported parameters: {error.msg}", module_spec)

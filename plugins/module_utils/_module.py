@@ -24,11 +24,13 @@ from ._engine.converge import ModuleResult, RunOptions
 from ._engine.fields import OptionSpec, mark_unknown
 from ._engine.progress import Progress
 from ._engine.resource import Convergible
+from ._engine.text import as_message
 from ._interruption import CONTROLLER_PROCESS, CONTROLLER_TIMEOUT, interruptible, orphan_check
 from ._option_names import OPTION_NAMES, rename_options
 from ._redaction import MIN_NO_LOG_LENGTH, Redactor
 from ._renamed import add_new_names
 from ._secret_options import iter_secrets, mask_arguments
+from ._value_types import describe_type_errors
 from ._worker.source import PACKED_SOURCES
 
 AUTH: dict[str, OptionSpec] = {
@@ -96,7 +98,7 @@ class CloudflareModule(HookedModule):
 
     def warn(self, warning: str, **kwargs: t.Any) -> None:
         """Show a redacted warning, with the names of a role's variables."""
-        super().warn(self.rename_options(self.redact(warning)), **kwargs)
+        super().warn(as_message(self.rename_options(self.redact(warning))), **kwargs)
 
     def rename_options(self, text: str) -> str:
         """Replace the names of options in a text with the variables of the role that runs the module."""
@@ -110,7 +112,7 @@ class CloudflareModule(HookedModule):
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         """Fail with the redacted message, the new names of renamed options, and the names of a role's variables."""
         msg = self.rename_options(add_new_names(self.redact(msg), self.argument_spec))
-        super().fail_json(msg=msg, **result)
+        super().fail_json(msg=as_message(msg), **result)
         raise AssertionError("fail_json does not return")
 
     def prepare_arguments(self, arguments: dict[str, t.Any]) -> None:
@@ -129,6 +131,8 @@ class CloudflareModule(HookedModule):
                     f"{key}: this version of ansible-core passes the unquoted date in the value as Python code."
                     " Quote it, as in compatibility_date: '2026-11-01'."
                 )
+        if type_errors := describe_type_errors(self.raw, self.argument_spec):
+            self.fail_json(type_errors)
 
     def _find_secrets(self) -> None:
         """Collect the secrets of the arguments before the validation, whose errors may quote them."""
@@ -221,7 +225,7 @@ def run(kind: type[Convergible]) -> None:
         module.warn(warning)
     for member in outcome.value if kind.list_option else ():
         if "msg" in member:
-            member["msg"] = module.rename_options(module.redact(member["msg"]))
+            member["msg"] = as_message(module.rename_options(module.redact(member["msg"])))
     if client.rate_limiter.waited >= 1:
         hint = client.rate_limiter.reset_hint if client.rate_limiter.waited >= LONG_WAIT else ""
         module.warn(f"Waited {client.rate_limiter.waited:.0f} s for the rate limit or for Cloudflare to recover.{hint}")

@@ -15,8 +15,7 @@ import typing as t
 
 from ansible.module_utils.common.validation import check_type_dict
 
-from ._arguments import canonical_option
-from ._engine.fields import OptionSpec
+from ._engine.fields import OptionSpec, canonical_option
 from ._worker.binding_types import SECRET_TYPES
 
 NO_LOG_PLACEHOLDER = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # as in ansible-core

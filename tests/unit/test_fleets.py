@@ -371,7 +371,8 @@ def test_fleet_prune_keeps_workers_of_other_owners(run: Runner, edge: Edge) -> N
         ({"concurrency": 0}, "concurrency is 0"),
         ({"max_failures": -1}, "max_failures is -1"),
         ({"workers_file": ""}, "workers_file is empty"),
-        ({"workers": [{"name": "a"}, {}]}, "number 2 has no name"),
+        ({"workers": [{"name": "a"}, {}], "prune": True}, "number 2 has no valid name, and prune might remove"),
+        ({"workers": [{"name": "a"}, "b=c"], "prune": True}, "number 2 has no valid name, and prune might remove"),
         ({"workers": [{"name": "a"}, {"name": "a"}]}, "'a' is declared twice"),
     ],
 )
@@ -473,9 +474,16 @@ def test_fleet_null_secrets_stay_null_beside_empty_secrets_by_worker(run: Runner
     assert not run.ok("namespaced_workers", **task)["changed"]
 
 
-@pytest.mark.parametrize("secrets", [{"t000": SECRET}, {"t000": [SECRET]}, {"t000": None}, SECRET])
-def test_fleet_secrets_by_worker_of_wrong_type_are_refused(run: Runner, edge: Edge, secrets: t.Any) -> None:
-    message = run.refused("namespaced_workers", **FLEET, workers=tenants(1), secrets_by_worker=secrets)
+@pytest.mark.parametrize("secrets", [SECRET, [SECRET], None])
+def test_fleet_secrets_by_worker_of_wrong_type_fail_their_worker(run: Runner, edge: Edge, secrets: t.Any) -> None:
+    result = run("namespaced_workers", **FLEET, workers=tenants(2), secrets_by_worker={"t000": secrets})
+    assert result["failed"] and script_names(run, edge) == ["t001"]
+    assert "t000: secrets_by_worker: the value of 't000' is not a dictionary" in result["msg"]
+    assert SECRET not in result["msg"]
+
+
+def test_fleet_secrets_by_worker_that_are_a_text_are_refused(run: Runner, edge: Edge) -> None:
+    message = run.refused("namespaced_workers", **FLEET, workers=tenants(1), secrets_by_worker=SECRET)
     assert "secrets_by_worker" in message and SECRET not in message
     assert edge.requests() == []
 

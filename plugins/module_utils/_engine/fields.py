@@ -14,6 +14,11 @@ Attributes = dict[str, t.Any]
 OptionSpec = t.Mapping[str, t.Any]
 
 
+def canonical_option(key: str, spec: t.Mapping[str, OptionSpec]) -> str:
+    """Resolve an alias to its option name. Return "" for unknown keys."""
+    return key if key in spec else next((name for name, option in spec.items() if key in option.get("aliases", ())), "")
+
+
 def unchanged(value: t.Any) -> t.Any:
     """Normalize nothing."""
     return value

@@ -17,16 +17,42 @@ from .worker_route import covers, pattern_host
 
 
 def by_name(workers: t.Iterable[Attributes]) -> dict[str, Attributes]:
-    """Index the declared Workers by name. Raises if a name is missing or given twice."""
+    """Index the declared Workers by name. Raises if a name is given twice.
+
+    A Worker without a name is an ``InvalidElement``. Its position takes the place of the name.
+    """
     found: dict[str, Attributes] = {}
     for position, worker in enumerate(workers, 1):
-        name = worker.get("name")
-        if not name:
-            raise CloudflareError(f"workers: number {position} has no name. Each Worker needs its own.")
-        if name in found:
+        name = _name(worker)
+        if name is None:
+            found[f"number {position}"] = _invalid(worker, "name: the Worker has no name. Each Worker needs its own.")
+        elif name in found:
             raise CloudflareError(f"workers: {name!r} is declared twice: names must be unique in a dispatch namespace.")
-        found[str(name)] = worker
+        else:
+            found[name] = worker
     return found
+
+
+def check_named(workers: t.Mapping[str, Attributes]) -> None:
+    """Raise CloudflareError if a Worker has no name: pruning would remove the one that it declares."""
+    unnamed = [key for key, worker in workers.items() if isinstance(worker, InvalidElement) and _name(worker) is None]
+    if unnamed:
+        raise CloudflareError(
+            f"workers: {list_names(unnamed)} has no valid name, and prune might remove the Worker that it declares."
+            f" Name it. {t.cast(InvalidElement, workers[unnamed[0]]).error}"
+        )
+
+
+def _name(worker: t.Mapping[str, t.Any]) -> str | None:
+    name = worker.get("name")
+    return str(name) if isinstance(name, (str, int)) and name != "" else None
+
+
+def _invalid(worker: Attributes, error: str) -> InvalidElement:
+    """Return an invalid Worker. The error in its declaration, if it has one, stays."""
+    invalid = InvalidElement(worker)
+    invalid.error = getattr(worker, "error", "") or error
+    return invalid
 
 
 def worker_by_host(workers: t.Mapping[str, Attributes]) -> dict[str, str]:
@@ -50,19 +76,20 @@ def hosts_of(worker: t.Mapping[str, t.Any]) -> list[str]:
 def add_secrets(workers: t.Mapping[str, Attributes], secrets: t.Mapping[str, t.Any]) -> dict[str, Attributes]:
     """Return the Workers with the secrets of each name, which override the Worker's own.
 
-    Raise CloudflareError if the secrets of a Worker are not a dictionary, or its own ones are null.
+    A Worker whose secrets are not a dictionary becomes an ``InvalidElement``. Raise CloudflareError if its own ones are
+    null.
     """
     for name, own in secrets.items():
-        if not isinstance(own, dict):
-            raise CloudflareError(f"secrets_by_worker: the value of {name!r} is not a dictionary. Set secrets by name.")
         if own and workers.get(name, {}).get("secrets", own) is None:
             raise CloudflareError(
                 f"workers: {name} has secrets: null, and secrets_by_worker has secrets for it. Remove one of them."
             )
-    return {name: _with_secrets(worker, secrets.get(name)) for name, worker in workers.items()}
+    return {name: _with_secrets(name, worker, secrets.get(name, {})) for name, worker in workers.items()}
 
 
-def _with_secrets(worker: Attributes, secrets: t.Mapping[str, t.Any] | None) -> Attributes:
+def _with_secrets(name: str, worker: Attributes, secrets: t.Any) -> Attributes:
+    if not isinstance(secrets, dict):
+        return _invalid(worker, f"secrets_by_worker: the value of {name!r} is not a dictionary. Set secrets by name.")
     if not secrets or isinstance(worker, InvalidElement):
         return worker
     return {**worker, "secrets": {**(worker.get("secrets") or {}), **secrets}}

@@ -23,6 +23,7 @@ from .._worker.fingerprint import OWNER_PREFIX, find_owner
 from .declared_workers import (
     add_secrets,
     by_name,
+    check_named,
     hosts_of,
     route_warnings,
     undeclared_warnings,
@@ -121,6 +122,8 @@ class NamespacedWorkers(BulkResource):
         self._all_of_owner = "workers" not in user_params
         self._secrets: t.Mapping[str, t.Any] = user_params.get("secrets_by_worker") or {}
         self._workers = add_secrets(by_name(user_params.get("workers") or []), self._secrets)
+        if options["prune"]:
+            check_named(self._workers)
         self._hosts = worker_by_host(self._workers)
         self._route_warnings = route_warnings(self._hosts, options.get("route_patterns"))
         self._prune_limit = PruneLimit.parse(options["prune_limit"])
