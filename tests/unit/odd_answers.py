@@ -21,7 +21,7 @@ JSON_TYPE: t.Mapping[str, str] = {"Content-Type": "application/json"}
 
 @dataclass
 class OddAnswer:
-    """The response to the next ``times`` requests that match. With ``performed``, the edge carries them out."""
+    """The response to ``times`` matching requests after ``skip`` others. If ``performed``, they have an effect."""
 
     method: str
     path: str
@@ -30,10 +30,21 @@ class OddAnswer:
     headers: t.Mapping[str, str] = field(default_factory=lambda: JSON_TYPE)
     performed: bool = True
     times: int = 1
+    skip: int = 0
 
-    def matches(self, request: requests.PreparedRequest) -> bool:
+    def replaces(self, request: requests.PreparedRequest) -> bool:
+        """Count a request if it matches, and return whether this is the response to it."""
+        if not self._matches(request) or self.times == 0:
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return True
+
+    def _matches(self, request: requests.PreparedRequest) -> bool:
         path = str(request.url).partition("/client/v4")[2].partition("?")[0]
-        return self.times > 0 and bool(re.fullmatch(self.method, str(request.method)) and re.search(self.path, path))
+        return bool(re.fullmatch(self.method, str(request.method)) and re.search(self.path, path))
 
     def response(self, request: requests.PreparedRequest) -> requests.Response:
         """Return a response whose body is read and decoded by urllib3, as one of the network is."""
@@ -53,19 +64,15 @@ class OddAnswers:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.waiting: list[OddAnswer] = []
-        self.bodies: list[bytes] = []
         send = requests.adapters.HTTPAdapter.send
 
         def send_or_replace(
             adapter: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **options: t.Any
         ) -> requests.Response:
-            odd = next((odd for odd in self.waiting if odd.matches(request)), None)
-            if odd is None:
-                return send(adapter, request, **options)
-            odd.times -= 1
-            if odd.performed:
-                assert send(adapter, request, **options).ok
-            return odd.response(request)
+            odd = next((odd for odd in self.waiting if odd.replaces(request)), None)
+            if odd is None or odd.performed:
+                response = send(adapter, request, **options)
+            return odd.response(request) if odd else response
 
         monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send_or_replace)
 
