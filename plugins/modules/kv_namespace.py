@@ -30,10 +30,17 @@ options:
     description: Delete the KV namespace even if it contains keys. The keys are deleted with it.
     type: bool
     default: false
+  owner:
+    description:
+      - With O(state=absent), delete the KV namespace if it contains no other keys than this owner's routing records and
+        ledger, which M(tenantry.cloudflare_workers.namespaced_workers) writes.
+      - Lists of keys are eventually consistent, so these keys may still be listed after they were deleted.
+    type: str
   state:
     description:
       - V(present) creates or changes the KV namespace.
-      - V(absent) deletes the KV namespace. The module fails if it contains keys, unless O(force=true).
+      - V(absent) deletes the KV namespace. The module lists its keys first, and fails if there are any, unless
+        O(force=true).
     type: str
     choices: [present, absent]
     default: present
@@ -60,6 +67,12 @@ EXAMPLES = r"""
   tenantry.cloudflare_workers.kv_namespace:
     id: "{{ metadata.kv_namespace.id }}"
     title: Tenants
+
+- name: Delete the KV namespace of a platform, unless it contains keys of others
+  tenantry.cloudflare_workers.kv_namespace:
+    title: Tenants
+    owner: customer-workers
+    state: absent
 
 - name: Delete the KV namespace with all its keys
   tenantry.cloudflare_workers.kv_namespace:

@@ -353,7 +353,7 @@ def test_kv_namespace_jurisdiction_cannot_be_changed(
 def test_kv_namespace_with_keys_is_deleted_only_with_force(run: Runner) -> None:
     run.ok("kv_namespace", title="x")
     run.ok("kv_entries", title="x", entries=[{"key": "a", "value": "b"}])
-    assert "still contains keys. Set force: true" in run.refused("kv_namespace", title="x", state="absent")
+    assert "Set force: true to delete them too" in run.refused("kv_namespace", title="x", state="absent")
     assert run.ok("kv_namespace", title="x", state="absent", force=True)["changed"]
 
 

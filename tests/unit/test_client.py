@@ -139,7 +139,7 @@ def test_client_listing_is_shared_between_threads(edge: Edge) -> None:
 
 def test_client_listing_overtaken_by_write_is_not_cached(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     kv = client.account("storage", "kv", "namespaces")
-    read = client._pages
+    read = client._read_pages
 
     def read_then_write(*arguments: t.Any) -> list[t.Any]:
         found = read(*arguments)
@@ -147,7 +147,7 @@ def test_client_listing_overtaken_by_write_is_not_cached(client: Client, monkeyp
         client.write("POST", kv, json={"title": "x"})
         return found
 
-    monkeypatch.setattr(client, "_pages", read_then_write)
+    monkeypatch.setattr(client, "_read_pages", read_then_write)
     assert client.list_all(kv) == []
     assert len(client.list_all(kv)) == 1
 

@@ -18,13 +18,14 @@ Page = tuple[list[t.Any], dict[str, t.Any]]
 
 def read(pages: t.Sequence[Page], **params: t.Any) -> tuple[list[t.Any], list[dict[str, t.Any]]]:
     """Read these pages. Return the items, and the parameters of all requests but the first."""
-    listing, requests = Pages("/x", params), list[dict[str, t.Any]]()
+    listing, found, requests = Pages("/x", params), list[t.Any](), list[dict[str, t.Any]]()
     for items, info in pages:
         following = listing.add(ApiResponse(items, info))
+        found += listing.latest
         if following is None:
             break
         requests.append(following)
-    return listing.items, requests
+    return found, requests
 
 
 @pytest.mark.parametrize(

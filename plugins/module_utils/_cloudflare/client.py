@@ -216,7 +216,7 @@ class Client:
             listings = self._listings  # a write replaces it, so that a list from before is not cached
             if key not in listings:
                 try:
-                    listings[key] = self._pages(self.call, path, headers, params)
+                    listings[key] = self._read_pages(path, headers, params)
                 except (ApiError, AmbiguousResult, MalformedResponse) as error:
                     listings[key] = error
             found = listings[key]
@@ -226,20 +226,27 @@ class Client:
 
     def list_unshaped(self, path: str, params: t.Mapping[str, t.Any]) -> list[t.Any]:
         """Read all pages of a collection as the API returns them. Raise CloudflareError if it is not a list."""
-        return self._pages(self.call_unshaped, path, None, params)
+        return list(self._iterate(self.call_unshaped, path, None, params))
+
+    def iterate(self, path: str, /, **params: t.Any) -> t.Iterator[t.Any]:
+        """Yield the objects of a collection, as they are now and not cached. Further pages are read when needed."""
+        return self._iterate(self.call, path, None, params)
+
+    def _read_pages(self, path: str, headers: t.Mapping[str, str] | None, params: t.Mapping[str, t.Any]) -> list[t.Any]:
+        return list(self._iterate(self.call, path, headers, params))
 
     @staticmethod
-    def _pages(
+    def _iterate(
         call: t.Callable[..., ApiResponse],
         path: str,
         headers: t.Mapping[str, str] | None,
         params: t.Mapping[str, t.Any],
-    ) -> list[t.Any]:
+    ) -> t.Iterator[t.Any]:
         pages = Pages(path, params)
         page_params: dict[str, t.Any] | None = {}
         while page_params is not None:
             page_params = pages.add(call("GET", path, params={**params, **page_params}, headers=headers))
-        return pages.items
+            yield from pages.latest
 
     def list_or_none(self, path: str, /, **params: t.Any) -> list[t.Any] | None:
         """Read a collection like ``list_all``. Return None if its parent does not exist."""

@@ -18,15 +18,14 @@ PAGING_PARAMETERS = ("page", "per_page", "limit", "cursor", "order", "direction"
 
 
 class Pages:
-    """The objects of one listing so far. ``params`` are the parameters of its first request."""
+    """The pages of one listing so far, and the objects of the latest. ``params`` are those of its first request."""
 
     def __init__(self, path: str, params: t.Mapping[str, t.Any]) -> None:
-        self.items: list[t.Any] = []
+        self.latest: list[t.Any] = []
         self._path, self._size = path, number(params.get("per_page"))
         self._is_whole = not any(params[name] is not None for name in params if name not in PAGING_PARAMETERS)
-        self._count = 0
+        self._count = self._total = 0  # pages, objects
         self._cursors: set[str] = set()
-        self._latest: list[t.Any] = []
 
     def add(self, response: ApiResponse) -> dict[str, t.Any] | None:
         """Add a page, and return the parameters of the next one, or None after the last one.
@@ -35,9 +34,9 @@ class Pages:
         """
         items, info = self._items_of(response), response.info
         self._count += 1
-        if self._count > 1 and items and items == self._latest and not info:
-            return None  # the endpoint has no pages
-        self.items, self._latest = self.items + items, items
+        if self._count > 1 and items == self.latest and not info:
+            items = []  # the endpoint has no pages
+        self.latest, self._total = items, self._total + len(items)
         if cursor := info.get("cursor"):
             return {"cursor": self._check_cursor(cursor)}
         if "cursor" in info:
@@ -59,7 +58,7 @@ class Pages:
         if items and (self._count < pages or is_full):
             return {"page": self._count + 1}
         if self._is_whole:
-            self._check(total <= len(self.items), f"ends after {len(self.items)} of {total} objects")
+            self._check(total <= self._total, f"ends after {self._total} of {total} objects")
         return None
 
     def _items_of(self, response: ApiResponse) -> list[t.Any]:

@@ -15,6 +15,7 @@ from .._engine.info import Info
 from .._engine.plan import Step, json_body
 from .._engine.resource import Observation, Resource
 from .._worker.binding_types import KV_BY_TITLE
+from .kv_values import belongs_to
 
 ROOT = KV_BY_TITLE.path
 
@@ -46,7 +47,7 @@ class KVNamespace(Resource):
     name = "kv_namespace"
     identity = {"id": {"type": "str"}}
     fields = (Field("title", {"type": "str"}), Field("jurisdiction", {"type": "str"}, initial=None))
-    behavior_options = {"force": {"type": "bool", "default": False}}
+    behavior_options = {"force": {"type": "bool", "default": False}, "owner": {"type": "str"}}
     argument_rules = {"required_one_of": [("title", "id")]}
     computed = ("id",)
 
@@ -57,9 +58,14 @@ class KVNamespace(Resource):
     def observe(self) -> Observation:
         found = self._find()
         if found and self.state == "absent" and not self.options["force"]:
-            keys = self.client.call("GET", self.client.account(*ROOT, found["id"], "keys"), params={"limit": 10})
-            self._key_count = len(keys.result)
+            self._other_key = self._find_other_key(found["id"])
         return Observation(found)
+
+    def _find_other_key(self, ident: str) -> str:
+        """Return the name of a key that does not belong to the owner. Return "" if there is none."""
+        owner = self.options["owner"]
+        keys = self.client.iterate(self.client.account(*ROOT, ident, "keys"), limit=1000)
+        return next((key["name"] for key in keys if owner is None or not belongs_to(owner, key)), "")
 
     def _find(self) -> Attributes | None:
         return (
@@ -68,7 +74,7 @@ class KVNamespace(Resource):
             else find_by_title(self.client, self.options["title"])
         )
 
-    _key_count = 0
+    _other_key = ""
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if before is None and after is not None and self.options.get("id"):
@@ -81,8 +87,10 @@ class KVNamespace(Resource):
                 f"jurisdiction: {self.label} was created with jurisdiction {before['jurisdiction'] or 'null'}, which"
                 " cannot be changed. Set that value, or create a KV namespace with another title."
             )
-        if after is None and self._key_count:
-            raise CloudflareError(f"{self.label} still contains keys. Set force: true to delete them too.")
+        if after is None and self._other_key:
+            raise CloudflareError(
+                f"{self.label} still contains keys, such as {self._other_key!r}. Set force: true to delete them too."
+            )
 
     def create(self, after: Attributes) -> t.Iterable[Step]:
         body = {name: after[name] for name in ("title", "jurisdiction") if after[name] is not None}

@@ -18,7 +18,6 @@ from .._engine.fields import UNKNOWN, Attributes
 from .._engine.plan import Step, json_body
 from .._worker.binding_types import KV_BY_TITLE, NO_KV_NAMESPACE
 from .._worker.fingerprint import fingerprint
-from .kv_namespace import find_by_title
 
 METADATA_KEY = "tenantry"  # marks the routing records' metadata, and prefixes the collection's own keys
 MARK_FIELDS = ("owner", "worker", "digest")
@@ -57,6 +56,13 @@ def record_mark(metadata: t.Any) -> dict[str, str]:
     mark = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
     texts = mark.items() if isinstance(mark, dict) else ()
     return {name: value for name, value in texts if name in MARK_FIELDS and isinstance(value, str)}
+
+
+def belongs_to(owner: str, key: t.Mapping[str, t.Any]) -> bool:
+    """Return whether a listed key is a routing record of this owner, or a part of the owner's ledger."""
+    ledger = f"{METADATA_KEY}/ledger/{owner}"
+    is_ledger = key["name"] == ledger or key["name"].startswith(f"{ledger}/")
+    return is_ledger or record_mark(key.get("metadata")).get("owner") == owner
 
 
 def has_digest_of_another_value(metadata: t.Any, value: bytes) -> bool:
@@ -184,7 +190,7 @@ def resolve_namespace(client: Client, options: t.Mapping[str, t.Any]) -> tuple[s
     if options.get("namespace_id"):
         unknown = options["namespace_id"] == UNKNOWN
         return options["namespace_id"], [NO_KV_NAMESPACE.format("yet")] if unknown else []
-    found = find_by_title(client, options["title"])
+    found = KV_BY_TITLE.find(client, options["title"])
     if found:
         return found["id"], []
     return UNKNOWN, [KV_BY_TITLE.missing_message.format(options["title"])]
