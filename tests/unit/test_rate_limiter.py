@@ -23,10 +23,11 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloud
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import (
     rate_limiter as rate_limiter_module,
 )
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import TIMEOUT, Client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.credentials import Credentials
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import ConnectError
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.locked_file import LockedFile
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.network_errors import TIMEOUT
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limit_state import (
     DEFAULT_LIMIT,
     IN_FLIGHT_TIMEOUT,
