@@ -350,3 +350,33 @@ def test_records_that_were_not_stored_fail_the_run(run: Runner, edge: Edge, monk
     assert result["failed"] and "Cloudflare wrote 1 of 3 keys. Run again." in result["msg"]
     assert run.ok("namespaced_workers", **FLEET, workers=WORKERS)["changed"]
     assert workers_by_host(edge) == {ACME: "acme", BOLT: "bolt"}
+
+
+def test_records_that_cannot_be_written_are_not_tolerated(run: Runner, edge: Edge) -> None:
+    edge.fault(method="PUT", path=".*/bulk", status=400, code=10013, message="no", times=1)
+    result = run("namespaced_workers", **FLEET, workers=WORKERS, max_failures=5)
+    assert result.get("failed") and "routing_kv: " in result["msg"]
+    assert run.ok("namespaced_workers", **FLEET, workers=WORKERS)["changed"]
+    assert workers_by_host(edge) == {ACME: "acme", BOLT: "bolt"}
+
+
+def test_records_that_cannot_be_listed_again_keep_the_report(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge.fault(method="PUT", path=".*/scripts/bolt$", status=400, code=10021, message="no", times=1)
+    refresh = NamespacedWorkers.refresh
+
+    def refresh_then_fail(self: NamespacedWorkers, names: t.Collection[str] | None = None) -> None:
+        refresh(self, names)
+        if names is not None:  # acme is uploaded, bolt failed, and the records are planned again
+            edge.fault(method="GET", path=".*/keys$", status=403, code=10000, message="no", times=9)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NamespacedWorkers, "refresh", refresh_then_fail)
+        result = run("namespaced_workers", **FLEET, workers=WORKERS, max_failures=5)
+    edge.clear_faults()
+    assert result["failed"] and "routing_kv: " in result["msg"]
+    assert [operation.rsplit("/", 1)[1] for operation in result["operations"]] == ["acme"]
+    assert result["summary"] == {"total": 2, "changed": 1, "failed": 1}
+    assert run.ok("namespaced_workers", **FLEET, workers=WORKERS)["changed"]
+    assert workers_by_host(edge) == {ACME: "acme", BOLT: "bolt"}

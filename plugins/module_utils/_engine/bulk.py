@@ -116,7 +116,7 @@ class BulkResource(Convergible):
             if self.state == "absent":
                 self._remove(writes, linked, members)
             else:
-                linked = self._write(writes, members, linked, removals)
+                self._write(writes, members, linked, removals)
         return self._result(run, writes, [*members, *removals], linked)
 
     def _check_declarations(self) -> None:
@@ -172,16 +172,23 @@ class BulkResource(Convergible):
         members: t.Sequence[BulkMember],
         linked: list[PlannedMember],
         removals: t.Sequence[BulkMember],
-    ) -> list[PlannedMember]:
-        """Write the members, then the linked object, then the removals. Return the linked object as it was written."""
+    ) -> None:
+        """Write the members, then the linked object, then the removals."""
         writes.write(planned(members))
         if not writes.is_complete(members):
-            linked = self._plan_linked([member for member in members if not member.is_pending])
+            self._plan_linked_again(writes, linked, members)
         for member in planned(removals):
             member.failure = member.failure or "".join(self.removal_blocker(member.name, one) for one in linked)
         self._write_linked(writes, linked)
         writes.write(planned(removals))
-        return linked
+
+    def _plan_linked_again(self, writes: BulkRun, linked: list[PlannedMember], members: t.Sequence[BulkMember]) -> None:
+        """Plan the linked object for the members that are written. One that cannot be planned fails."""
+        try:
+            linked[:] = self._plan_linked([member for member in members if not member.is_pending])
+        except CloudflareError as error:
+            for member in linked:
+                writes.fail(member, error)
 
     def _write_linked(self, writes: BulkRun, linked: t.Sequence[PlannedMember]) -> None:
         writes.write(linked)

@@ -98,7 +98,8 @@ class BulkRun:
         if not_started:
             parts.append(f"Aborted: {self._abort_reason}; {not_started} not started. Run again to continue.")
         message = f"{self._bulk.label}: {' '.join(parts)}" if parts else ""
-        is_complete = not not_started and not self._interruption.reason
+        # max_failures counts members: without the linked object, none of them may be reachable.
+        is_complete = not not_started and not self._interruption.reason and self.is_complete(linked)
         if message and is_complete and self._failures <= (self._max_failures or 0):
             self.warnings.append(message)
             return ""
@@ -124,7 +125,7 @@ class BulkRun:
             raise
         except CloudflareError as error:
             if self._bulk.concerns_all(error):
-                self._fail(pending[0], error)
+                self.fail(pending[0], error)
                 self._end_bulk_step(pending, earlier)
             return
         if self._interruption.reason and (covered is None or covered < len(pending)):
@@ -182,9 +183,9 @@ class BulkRun:
             if member.resource.can_verify(member.plan, member.plan.steps[len(member.operations)]):
                 member.ambiguous_error = str(error)
             else:
-                self._fail(member, error)
+                self.fail(member, error)
         except CloudflareError as error:
-            self._fail(member, error)
+            self.fail(member, error)
         except Interrupted:
             if member.operations:
                 done, all_steps = len(member.operations), len(member.plan.steps)
@@ -195,7 +196,8 @@ class BulkRun:
         member.changed = bool(member.operations or member.ambiguous_error)
         return member
 
-    def _fail(self, member: PlannedMember, error: CloudflareError) -> None:
+    def fail(self, member: PlannedMember, error: CloudflareError) -> None:
+        """Fail a member, and abort if all others would fail with the same error."""
         member.failure = str(error)
         self._count_failure()
         if self._bulk.concerns_all(error):
