@@ -334,6 +334,28 @@ def test_host_name_claimed_during_the_run_is_not_taken(
     assert len(keys(edge)) == (2 if prune else 3)
 
 
+@pytest.mark.parametrize("metadata", [THEIR_MARK, None])
+def test_record_taken_during_the_run_is_not_deleted(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, metadata: t.Any
+) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=WORKERS)
+    refresh = NamespacedWorkers.refresh
+
+    def claim_then_refresh(self: NamespacedWorkers, names: t.Collection[str] | None = None) -> None:
+        if names == ["bolt"]:
+            overwrite(edge, ACME, metadata=metadata)
+        refresh(self, names)
+
+    task = {**FLEET, "workers": [{**WORKERS[1], "tags": ["x"]}], "prune": True, "prune_limit": "50%"}
+    with monkeypatch.context() as patched:
+        patched.setattr(NamespacedWorkers, "refresh", claim_then_refresh)
+        result = run("namespaced_workers", **task)
+    assert result["failed"] and f"another client has written the record of {ACME} since the run began" in result["msg"]
+    assert run.ok("namespaced_workers", **task)["changed"], "the Worker"
+    assert keys(edge)[ACME] == {"value": TO_BOLT, "metadata": metadata, "expiration": None}
+    assert not run.ok("namespaced_workers", **task)["changed"]
+
+
 # -- writes that were not stored ---------------------------------------------------------------------------------------
 
 

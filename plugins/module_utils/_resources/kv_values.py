@@ -15,7 +15,7 @@ from .._cloudflare.client import Client, join
 from .._cloudflare.errors import CloudflareError
 from .._cloudflare.responses import ApiResponse, parse_json
 from .._engine.fields import UNKNOWN, Attributes
-from .._engine.plan import Step, json_body
+from .._engine.plan import Step
 from .._worker.binding_types import KV_BY_TITLE, NO_KV_NAMESPACE
 from .._worker.fingerprint import fingerprint
 
@@ -26,6 +26,13 @@ MIN_BULK_READ = 8  # keys: fewer are read one by one if a bulk read of them is r
 REPLACEMENT = "\ufffd"  # in a text, it may stand for bytes that are not UTF-8
 MAX_BULK_BYTES = 100_000_000  # bytes in one request
 SIZE_LIMITS = {"key": 512, "value": 25 * 1024 * 1024, "metadata": 1024}  # bytes
+
+
+Check = t.Callable[[t.Sequence[str]], None]  # of the keys of one write
+
+
+def accept(keys: t.Sequence[str]) -> None:
+    """Check nothing."""
 
 
 def serialize(value: t.Any) -> str:
@@ -94,17 +101,14 @@ def check_bulk_result(answer: ApiResponse) -> None:
         )
 
 
-Check = t.Callable[[t.Sequence[Attributes]], None]
-
-
-def bulk_put(path: str, pairs: t.Iterable[Attributes], check: Check = lambda pairs: None) -> list[Step]:
+def bulk_put(path: str, pairs: t.Iterable[Attributes], check: Check = accept) -> list[Step]:
     """Return the writes that store pairs with ``key``, ``value`` and optionally ``metadata``.
 
-    A callable value is called when it is sent. ``check`` is called before, with the pairs of one write, and may raise.
+    A callable value is called when it is sent. ``check`` is called before, with the keys of one write, and may raise.
     """
 
     def request(batch: t.Sequence[Attributes]) -> t.Mapping[str, t.Any]:
-        check(batch)
+        check([pair["key"] for pair in batch])
         return {"json": [{**pair, "value": _value_to_send(pair["value"])} for pair in batch]}
 
     return [
@@ -138,12 +142,15 @@ def get_value(client: Client, path: str, key: str) -> bytes | None:
     return found.content if found else None
 
 
-def bulk_delete(path: str, keys: t.Sequence[str]) -> list[Step]:
-    """Return the requests that delete ``keys``."""
-    return [
-        Step("POST", f"{path}/bulk/delete", json_body(keys[at : at + MAX_BULK_WRITE]), check_bulk_result)
-        for at in range(0, len(keys), MAX_BULK_WRITE)
-    ]
+def bulk_delete(path: str, keys: t.Sequence[str], check: Check = accept) -> list[Step]:
+    """Return the writes that delete ``keys``. ``check`` is called before one is sent, with its keys, and may raise."""
+
+    def request(batch: t.Sequence[str]) -> t.Mapping[str, t.Any]:
+        check(batch)
+        return {"json": batch}
+
+    batches = (keys[at : at + MAX_BULK_WRITE] for at in range(0, len(keys), MAX_BULK_WRITE))
+    return [Step("POST", f"{path}/bulk/delete", partial(request, batch), check_bulk_result) for batch in batches]
 
 
 def bulk_get(client: Client, path: str, keys: t.Sequence[str]) -> dict[str, Attributes] | None:

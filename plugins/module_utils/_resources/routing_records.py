@@ -146,26 +146,39 @@ class RoutingRecords(Resource):
         ledger = [] if self.user_params["ledger_unchanged"] else [self._ledger_pair()]
         return [
             *bulk_put(self._path(), [*pairs, *ledger], self._refuse_claimed),
-            *(bulk_delete(self._path(), removed) if removed else []),
+            *bulk_delete(self._path(), removed, self._refuse_taken),
         ]
 
     def delete(self, before: Attributes) -> t.Iterable[Step]:
-        return bulk_delete(self._path(), [*before["records"], *self._listing.ledger_keys])
+        return bulk_delete(self._path(), [*before["records"], *self._listing.ledger_keys], self._refuse_taken)
 
     def _has_mark(self, host: str) -> bool:
         """Whether the listing shows the record as it is declared."""
         mark = self._pair(host)["metadata"][METADATA_KEY]
         return self._listing.marks.get(host) == mark and host not in self._listing.expiring
 
-    def _refuse_claimed(self, pairs: t.Sequence[Attributes]) -> None:
-        """Raise CloudflareError if another owner has claimed a host name of these pairs, even since the listing."""
-        owner = self.options["owner"]
-        hosts = [pair["key"] for pair in pairs if "metadata" in pair and self._listing.owner_of(pair["key"]) != owner]
+    # Minutes of uploads may lie between the listing and the writes, so other owners' records are looked for again.
+
+    def _refuse_claimed(self, keys: t.Sequence[str]) -> None:
+        """Raise CloudflareError if one of these keys has the record of another owner."""
+        hosts = [key for key in keys if key in self.user_params["records"]]
         found = (bulk_get(self.client, self._path(), hosts) if hosts else None) or {}
-        owners = {host: record_mark(entry.get("metadata")).get("owner", owner) for host, entry in found.items()}
-        claimed = next((host for host in hosts if owners.get(host, owner) != owner), None)
-        if claimed:
-            raise CloudflareError(claimed_message(claimed, owners[claimed]))
+        owners = {host: record_mark(entry.get("metadata")).get("owner") for host, entry in found.items()}
+        for host, owner in owners.items():
+            if owner not in (None, self.options["owner"]):
+                raise CloudflareError(claimed_message(host, str(owner)))
+
+    def _refuse_taken(self, keys: t.Sequence[str]) -> None:
+        """Raise CloudflareError if one of these records is no longer this owner's.
+
+        The listing is cached until a write, so without one it is not requested again.
+        """
+        listing = list_records(self.client, {**self.options, "namespace_id": self._listing.namespace_id})
+        for key in keys:
+            if key in listing.marks and listing.owner_of(key) != self.options["owner"]:
+                raise CloudflareError(
+                    f"hostnames: another client has written the record of {key} since the run began. Run again."
+                )
 
     def _ledger_pair(self) -> Attributes:
         return {"key": LEDGER_KEY_PREFIX + self.options["owner"], "value": self.user_params["ledger"]}
