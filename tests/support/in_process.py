@@ -33,6 +33,7 @@ def edge(control_plane: Edge, monkeypatch: pytest.MonkeyPatch) -> Edge:
     # Not above: the collection is importable only once pytest-ansible has put it on the path.
     from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import client
     from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine import converge
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import ledger
 
     control_plane.reset()
     for name in VARIABLES:
@@ -42,6 +43,7 @@ def edge(control_plane: Edge, monkeypatch: pytest.MonkeyPatch) -> Edge:
     monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", ACCOUNT)
     monkeypatch.setattr(converge, "VERIFY_TIMEOUT", 0.3)
     monkeypatch.setattr(client, "BACKOFF", 0.01)
+    monkeypatch.setattr(ledger, "WRITE_INTERVAL", 0.0)
     client.close_clients()
     return control_plane
 

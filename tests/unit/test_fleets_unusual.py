@@ -61,7 +61,7 @@ def script_requests(edge: Edge) -> list[str]:
 
 def ledger(run: Runner) -> dict[str, t.Any]:
     entries = run.ok("kv_entries_info", title="Metadata", prefix=LEDGER)["kv_entries"]
-    return t.cast("dict[str, t.Any]", json.loads(entries[0]["value"]))
+    return t.cast("dict[str, t.Any]", json.loads(entries[0]["value"])["workers"])
 
 
 def test_ledger_after_tags_change_keeps_entries(run: Runner, edge: Edge) -> None:
@@ -75,7 +75,7 @@ def test_ledger_after_tags_change_keeps_entries(run: Runner, edge: Edge) -> None
     deploy(run, "a", "b", a={"vars": {"PLAN": "free"}, "secrets": {"KEY": "secret-value-1"}})
     assert script_requests(edge) == ["GET ", "PUT /a", "GET "], "nothing was forgotten, so nothing is read"
     after = ledger(run)
-    assert after["b"] == before["b"] and after["a"][3]["secrets"] == before["a"][3]["secrets"] == ["KEY"]
+    assert after["b"] == before["b"] and after["a"]["memo"]["secrets"] == before["a"]["memo"]["secrets"] == ["KEY"]
 
 
 @pytest.mark.parametrize("modified_on", ["all", "content", "all_but_tags"])
@@ -103,19 +103,28 @@ def test_fleet_unmanaged_secret_without_visible_change_is_kept(run: Runner, edge
 
 @pytest.mark.parametrize(
     "invalid",
-    [*INVALID_LEDGERS, '{"a": [STAMP, 1, 2, 3]}', '{"a": [STAMP, 1, 2, {"secrets": ["GONE"]}]}'],
+    [
+        *INVALID_LEDGERS,
+        '{"a": [STAMP, 1, 2, 3]}',
+        '{"a": [STAMP, "1", "2", {"secrets": ["GONE"]}]}',
+        '{"version": 2, "parts": 3, "workers": []}',
+        '{"version": 2, "parts": "x", "written_at": "now", "workers": {"a": {"tag": STAMP, "memo": {"bindings": 5}}}}',
+        '{"version": 2, "workers": {"a": {"tag": STAMP, "etag": ETAG, "modified_on": DATE, "memo": {"bindings": 5}}}}',
+        '{"version": 2, "workers": {"a": {"tag": STAMP, "etag": ETAG, "modified_on": DATE, "memo": {"tags": [5]}}}}',
+    ],
 )
 def test_ledger_invalid_is_rebuilt(run: Runner, invalid: str) -> None:
     deploy(run, "a", "b", a={"vars": {"PLAN": "pro"}})
     valid = ledger(run)
-    run.ok(
-        "kv_entries",
-        title="Metadata",
-        entries=[{"key": LEDGER, "value": invalid.replace("STAMP", json.dumps(valid["a"][0]))}],
-    )
+    for word, key in {"STAMP": "tag", "ETAG": "etag", "DATE": "modified_on"}.items():
+        invalid = invalid.replace(word, json.dumps(valid["a"][key]))
+    run.ok("kv_entries", title="Metadata", entries=[{"key": LEDGER, "value": invalid}])
     deploy(run, "a", "b", a={"vars": {"PLAN": "pro"}})
     assert deploy(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
-    assert {name: len(entry) for name, entry in ledger(run).items()} == {"a": 4, "b": 3}
+    assert {name: sorted(entry) for name, entry in ledger(run).items()} == {
+        "a": ["etag", "memo", "modified_on", "tag"],
+        "b": ["etag", "modified_on", "tag"],
+    }
     assert not deploy(run, "a", "b", a={"vars": {"PLAN": "free"}})["changed"]
 
 

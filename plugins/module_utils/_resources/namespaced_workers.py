@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing as t
 
@@ -19,7 +18,7 @@ from .._engine.prune_limit import PruneLimit
 from .._engine.resource import ApiObject
 from .._engine.text import list_names
 from .._worker import source
-from .._worker.fingerprint import OWNER_PREFIX, find_owner
+from .._worker.fingerprint import find_owner
 from .declared_workers import (
     add_secrets,
     by_name,
@@ -30,17 +29,13 @@ from .declared_workers import (
     worker_by_host,
 )
 from .dispatch_namespace import scripts_path
-from .ledger import Ledger, dump_ledger, load_ledger
+from .fleet_ledger import FleetLedger
+from .ledger import Ledger
 from .namespaced_worker import PAGE_SIZE, NamespacedWorker, deletion_by_owner, script_from_answer, tags_of
 from .references import NAMESPACE, missing_message
 from .routing_records import RecordListing, RoutingRecords, claimed_message, list_records, records_to_result
 from .script.base import Script
-from .script.mapping import (
-    fingerprint_tag_text,
-    modified_after_upload,
-)
-from .script.planner import ScriptPlan, memo_after
-from .script.snapshot import LedgerEntry
+from .script.planner import ScriptPlan
 from .script.warnings import plan_warnings
 
 HOST = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$")
@@ -131,7 +126,7 @@ class NamespacedWorkers(BulkResource):
         self._option_defaults = {option: spec["default"] for option, spec in Script.spec().items() if "default" in spec}
         self._common = {option: options.get(option) for option in ("dispatch_namespace", *COMMON_OPTIONS)}
         self._listed: dict[str, Attributes] = {}
-        self._ledger: Ledger | None = None  # until the first refresh
+        self._ledger: FleetLedger | None = None  # until the first refresh
         self._records: RecordListing | None = None  # without routing_kv, and with state: absent
         self._to_prune: list[str] = []
         self._routing_records: RoutingRecords | None = None
@@ -168,8 +163,8 @@ class NamespacedWorkers(BulkResource):
         return scripts_path(self.client, self.options["dispatch_namespace"], *parts)
 
     def refresh(self, names: t.Collection[str] | None = None) -> None:
-        for name in names or ():  # they were written since the ledger was
-            (self._ledger or {}).pop(name, None)
+        if self._ledger:
+            self._ledger.mark_written(names or ())
         # Members share this mapping, so they observe the latest listing.
         if names is not None and len(names) <= len(self._listed) // PAGE_SIZE:
             self._listed.update((name, script) for name in names if (script := self._read(name)))
@@ -184,14 +179,16 @@ class NamespacedWorkers(BulkResource):
             if routing_kv and self.state == "present":
                 self._records = list_records(self.client, {**routing_kv, "owner": self.options["owner"]})
 
-    def _read_ledger(self) -> Ledger:
+    def _read_ledger(self) -> FleetLedger:
         """Load the ledger, unless no Worker exists, or all go and their tags are listed."""
+        namespace, owner = self.options["dispatch_namespace"], self.options["owner"]
         needed = (
             self.options.get("routing_kv")
             and self._listed
             and not (self._all_of_owner and all("tags" in script for script in self._listed.values()))
         )
-        return load_ledger(self.client, self.options["routing_kv"], self.options["owner"]) if needed else {}
+        loaded = Ledger.load(self.client, self.options["routing_kv"], owner, namespace) if needed else Ledger({})
+        return FleetLedger(loaded, self._listed, self._tags, namespace, owner)
 
     def _read(self, name: str) -> Attributes | None:
         """Read one Worker, which costs less than the whole listing."""
@@ -227,16 +224,9 @@ class NamespacedWorkers(BulkResource):
 
     def _tags(self, name: str) -> list[str]:
         script = self._listed[name]
-        if "tags" not in script and (tags := self._tags_from_ledger(script)):
+        if "tags" not in script and self._ledger and (tags := self._ledger.tags(script)):
             script["tags"] = tags
         return tags_of(self.client, self._path(name), script)
-
-    def _tags_from_ledger(self, script: Attributes) -> list[str]:
-        """Return the tags of a Worker that was not written since the ledger was."""
-        entry = (self._ledger or {}).get(script["id"])
-        if entry is None or entry.memo is None or not entry.is_current(script):
-            return []
-        return [*entry.memo.get("tags", ()), OWNER_PREFIX + self.options["owner"], str(entry.fingerprint_tag)]
 
     def build_resource(self, name: str, state: str) -> NamespacedWorker:
         declared = self._workers.get(name, {})
@@ -247,10 +237,7 @@ class NamespacedWorkers(BulkResource):
         options = {**self._option_defaults, **params, **self._common, "state": state}
         worker = NamespacedWorker(self.client, params, options)
         worker.listing, worker.needs_full_read = self._listed, self.needs_full_read
-        entry = (self._ledger or {}).get(name)
-        # A Worker that was tagged since, as by worker_secrets, has another fingerprint tag than its entry.
-        if name in self._listed and entry and entry.fingerprint_tag == fingerprint_tag_text(self._tags(name)):
-            worker.ledger_entry = entry
+        worker.ledger_entry = self._ledger.entry(name) if self._ledger else None
         return worker
 
     def _check_hosts(self, hosts: t.Iterable[str]) -> None:
@@ -280,9 +267,7 @@ class NamespacedWorkers(BulkResource):
                 "records": {} if absent else {host: name for host, name in self._hosts.items() if name in names},
                 "workers": names | set(self._to_prune),
                 "declared_hosts": set() if absent else set(self._hosts),
-                "ledger": lambda: dump_ledger(self._build_ledger(planned(members))),
-                # Written only after a Worker was: drift is read and repaired before the ledger stores it.
-                "ledger_unchanged": absent or not any(member.plan.steps for member in planned(members)),
+                "ledger": {} if absent or self._ledger is None else self._ledger.values(self.client, planned(members)),
             },
             {
                 **routing_kv,
@@ -292,26 +277,6 @@ class NamespacedWorkers(BulkResource):
             },
         )
         return self._routing_records
-
-    def _build_ledger(self, members: t.Iterable[PlannedMember]) -> Ledger:
-        """Return the ledger of the latest listing. Entries of other Workers of this owner stay."""
-        settled = [
-            member for member in members if member.name in self._listed and not self._modified_since_write(member.name)
-        ]
-        entries = {member.name: self._ledger_entry(member) for member in settled}
-        return {**{name: entry for name, entry in (self._ledger or {}).items() if name in self._listed}, **entries}
-
-    def _modified_since_write(self, name: str) -> bool:
-        """Whether others seem to have written a Worker since this run did: the next run must read it."""
-        return modified_after_upload({**self._listed[name], "tags": self._tags(name)})
-
-    def _ledger_entry(self, member: PlannedMember) -> LedgerEntry:
-        script, previous = self._listed[member.name], (self._ledger or {}).get(member.name)
-        tag_text = fingerprint_tag_text(self._tags(member.name))
-        entry = LedgerEntry(tag_text, script.get("etag"), script.get("modified_on"))
-        if previous and dataclasses.replace(previous, memo=None) == entry:
-            return previous
-        return dataclasses.replace(entry, memo=memo_after(t.cast(ScriptPlan, member.plan)))
 
     def removal_blocker(self, name: str, linked: PlannedMember) -> str:
         records = (linked.plan.after or {}).get("records") or {}

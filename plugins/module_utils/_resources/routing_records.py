@@ -23,7 +23,7 @@ from .._worker.binding_types import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_namespace import ROOT
 from .kv_values import METADATA_KEY, bulk_delete, bulk_get, bulk_put, record_mark, resolve_namespace
-from .ledger import LEDGER_KEY_PREFIX
+from .ledger import is_part_key
 
 UNKNOWN_WORKER = Placeholder("(unknown)")
 DEEP = ("settings", "content")  # depths of drift detection at which the values are compared
@@ -55,13 +55,13 @@ def list_records(client: Client, options: t.Mapping[str, t.Any]) -> RecordListin
     keys = None if missing else client.list_or_none(f"{client.account(*ROOT, namespace_id)}/keys", limit=1000)
     if keys is None and not missing:
         missing = [NO_KV_NAMESPACE.format(f"with the id {namespace_id}")]
-    ledger = LEDGER_KEY_PREFIX + options["owner"]
+    owner = options["owner"]
     return RecordListing(
         namespace_id,
         tuple(missing),
-        {key["name"]: record_mark(key.get("metadata")) for key in keys or () if key["name"] != ledger},
+        {key["name"]: record_mark(key.get("metadata")) for key in keys or () if not is_part_key(key["name"], owner)},
         frozenset(key["name"] for key in keys or () if key.get("expiration")),
-        [key["name"] for key in keys or () if key["name"] == ledger],
+        [key["name"] for key in keys or () if is_part_key(key["name"], owner)],
     )
 
 
@@ -81,8 +81,8 @@ class RoutingRecords(Resource):
     """The records of one owner, and the owner's ledger.
 
     ``user_params`` holds ``records`` (host name -> Worker), ``workers`` (their other records are deleted, except
-    those of ``declared_hosts``), ``ledger`` (a callable that returns the ledger's value once the Workers are written)
-    and ``ledger_unchanged``. With ``state: absent`` all records of the owner are deleted.
+    those of ``declared_hosts``) and ``ledger`` (the keys of the ledger to write, with callables that return their
+    values once the Workers are written). With ``state: absent`` all records of the owner are deleted.
     """
 
     name = "routing_kv"
@@ -143,7 +143,7 @@ class RoutingRecords(Resource):
             for host in self.user_params["records"]
             if host in self._drifted or not self._has_mark(host)
         ]
-        ledger = [] if self.user_params["ledger_unchanged"] else [self._ledger_pair()]
+        ledger = [{"key": key, "value": value} for key, value in self.user_params["ledger"].items()]
         return [
             *bulk_put(self._path(), [*pairs, *ledger], self._refuse_claimed),
             *bulk_delete(self._path(), removed, self._refuse_taken),
@@ -179,9 +179,6 @@ class RoutingRecords(Resource):
                 raise CloudflareError(
                     f"hostnames: another client has written the record of {key} since the run began. Run again."
                 )
-
-    def _ledger_pair(self) -> Attributes:
-        return {"key": LEDGER_KEY_PREFIX + self.options["owner"], "value": self.user_params["ledger"]}
 
     def _pair(self, host: str) -> Attributes:
         worker = self.user_params["records"][host]

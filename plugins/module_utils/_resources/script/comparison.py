@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..._engine.fields import CHANGED_UNREAD, Attributes
 from ..._worker import bindings, migrations, settings, upload_metadata
@@ -19,6 +19,7 @@ from ..._worker.source import Source
 from .desired import Desired, Resolved
 from .mapping import assets_from_api, script_from_api, settings_from_api
 from .memo import from_memo
+from .receipt import Receipt
 from .secrets import SENSITIVE
 from .snapshot import Snapshot
 
@@ -30,11 +31,13 @@ class Comparison:
     """A resolved Worker and its snapshot, None if the Worker does not exist.
 
     The fingerprint tag decides first: if it is the desired one, nothing else is read, and the Worker is trusted to be
-    as the tag attests. Else settings and code are read, or a memo of the ledger replaces them.
+    as the tag attests. Else settings and code are read, or a memo of the ledger replaces them. ``receipt`` is empty
+    until the writes that follow from the comparison are sent.
     """
 
     resolved: Resolved
     snapshot: Snapshot | None
+    receipt: Receipt = field(default_factory=Receipt, repr=False, compare=False)
 
     @property
     def desired(self) -> Desired:

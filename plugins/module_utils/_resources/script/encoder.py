@@ -14,8 +14,9 @@ from ..._engine.plan import Step, json_body
 from ..._worker import bindings, migrations, multipart, settings, upload_metadata
 from ..._worker.assets import UploadSession
 from ..._worker.binding_types import INHERIT, Binding
-from ..._worker.fingerprint import OWNER_PREFIX
+from ..._worker.fingerprint import OWNER_PREFIX, FingerprintTag
 from .comparison import Comparison
+from .mapping import UPLOAD_TOLERANCE
 
 
 def upload(comparison: Comparison, before: Attributes | None, after: Attributes) -> list[Step]:
@@ -30,7 +31,7 @@ def upload(comparison: Comparison, before: Attributes | None, after: Attributes)
 
     def request() -> t.Mapping[str, t.Any]:
         source = comparison.source
-        tags = _tags_to_write(comparison, after, source.bundle_digest)
+        tags = comparison.receipt.sent(_tags_to_write(comparison, after, source.bundle_digest))
         return multipart.upload_request(
             source,
             {**metadata, **_assets_metadata(comparison, session)},
@@ -39,7 +40,7 @@ def upload(comparison: Comparison, before: Attributes | None, after: Attributes)
             desired.user_params.get(upload_metadata.NAME) or {},
         )
 
-    put = Step("PUT", desired.endpoint.path, request)
+    put = Step("PUT", desired.endpoint.path, request, comparison.receipt.acknowledge_upload)
     return [session.step, put] if session else [put]
 
 
@@ -52,7 +53,7 @@ def patch_settings(comparison: Comparison, before: Attributes, after: Attributes
         metadata["bindings"] = _bindings_to_send(comparison, before, after, explicit_inherit=True)
 
     def request() -> t.Mapping[str, t.Any]:
-        tags = _tags_to_write(comparison, after, comparison.bundle_to_attest)
+        tags = comparison.receipt.sent(_tags_to_write(comparison, after, comparison.bundle_to_attest))
         more = comparison.desired.user_params.get(upload_metadata.NAME) or {}
         # Omitted tags stay. Those of a response that does not mention any are unknown.
         current = comparison.snapshot.tags if comparison.snapshot else []
@@ -66,7 +67,8 @@ def replace_tags(comparison: Comparison, after: Attributes) -> Step:
     endpoint = comparison.desired.endpoint
 
     def request() -> t.Mapping[str, t.Any]:
-        return endpoint.tags_to_request(_tags_to_write(comparison, after, comparison.bundle_to_attest))
+        tags = _tags_to_write(comparison, after, comparison.bundle_to_attest)
+        return endpoint.tags_to_request(comparison.receipt.sent(tags))
 
     return Step(endpoint.tags_method, endpoint.tags_path, request)
 
@@ -94,10 +96,15 @@ def _tags_to_write(comparison: Comparison, after: Attributes, bundle_digest: str
     owner = [OWNER_PREFIX + after["owner"]] if after["owner"] else []
     tag = dataclasses.replace(comparison.desired_tag, code=bundle_digest)
     if desired.source is not None:
-        return [*after["tags"], *owner, tag.render(desired.endpoint.client.server_time())]
+        return [*after["tags"], *owner, tag.render(_time_of_write(desired.endpoint.client.server_time(), current))]
     # What the tag attests about code was not compared, so its time stays: the next task with code reads the Worker.
     attests = current is not None or desired.secrets.is_managed
     return [*after["tags"], *owner, *([tag.render(current.uploaded_at if current else 0)] if attests else [])]
+
+
+def _time_of_write(now: float, current: FingerprintTag | None) -> float:
+    """Return the time for a fingerprint tag: another second than that of the tag before, from which it must differ."""
+    return now if current is None else max(now, min(current.uploaded_at + 1, now + UPLOAD_TOLERANCE))
 
 
 def _bindings_to_send(
