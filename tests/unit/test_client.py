@@ -268,10 +268,16 @@ def test_client_server_time_follows_date_header(monkeypatch: pytest.MonkeyPatch)
     ("errors", "expected"),
     [
         (None, (0, "no reason given")),
-        ("text", (0, "no reason given")),
+        ("text", (0, "text")),
+        ({"code": 10021, "message": "one"}, (10021, "one")),
+        ([["a"], 7, True], (0, "['a']; 7; True")),
+        ([{"code": "E_X", "message": "refused"}], (0, "refused (E_X)")),
+        ([{"code": "E_X"}], (0, "(E_X)")),
+        ([{"code": "9" * 5000}], (0, f"({'9' * 3999}... (5002 characters)")),
+        ([{"code": 1.5, "message": "\x1b[31mred\nline", "error_chain": "why"}], (0, "\ufffd[31mred\nline: why")),
         ([None, {}, []], (0, "no reason given")),
         ([{"code": None, "message": None, "error_chain": None}], (0, "no reason given")),
-        ([{"code": "x", "message": 7}], (0, "7")),
+        ([{"code": "x", "message": 7}], (0, "7 (x)")),
         ([{"message": "first"}, {"code": "10021", "message": "second"}], (10021, "first; second")),
         ([{"code": 6003, "message": "a", "error_chain": [None, {}, {"message": "b"}]}], (6003, "a: b")),
     ],
@@ -279,6 +285,7 @@ def test_client_server_time_follows_date_header(monkeypatch: pytest.MonkeyPatch)
 def test_parse_errors_thin_envelope_has_no_exception(errors: t.Any, expected: tuple[int, str]) -> None:
     assert parse_errors({"success": False, "errors": errors}) == expected
     assert parse_errors({}) == (0, "no reason given")
+    assert parse_errors({"error": "denied"}) == (0, "denied")
 
 
 def test_list_unshaped_response_without_list_is_refused(run: Runner, edge: Edge) -> None:

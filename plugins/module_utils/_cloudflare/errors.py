@@ -32,6 +32,9 @@ PRODUCTS = (
 
 NOT_AN_API_RESPONSE = -1  # in place of a code, for responses without the API's envelope
 
+CODE = re.compile("[0-9]{1,9}")
+MAX_TEXT = 4000  # characters of a message of the server
+
 # The codes of a product that mean "not found", in addition to HTTP 404.
 NOT_FOUND_CODES = {
     "kv": {10009, 10013},
@@ -108,17 +111,30 @@ class ApiError(CloudflareError):
 def parse_errors(envelope: t.Mapping[str, t.Any]) -> tuple[int, str]:
     """Return the code and the message of an error envelope, including the causes in ``error_chain``.
 
-    Return code 0 if the envelope contains none. Any part of it may be missing or null.
+    Return code 0 if the envelope contains none. Any part of it may be missing, null or of another type.
     """
-    errors = _objects(envelope.get("errors"))
-    texts = []
-    for error in errors:
-        chain = [link.get("message") for link in _objects(error.get("error_chain"))]
-        texts.append(": ".join(str(text) for text in (error.get("message"), *chain) if text))
-    codes = (str(error.get("code") or "") for error in errors)
-    code = next((int(text) for text in codes if text.isdecimal()), 0)
-    return code, "; ".join(text for text in texts if text) or "no reason given"
+    errors = _errors(envelope.get("errors")) or _errors(envelope.get("error"))
+    codes = (str(error.get("code")) for error in errors)
+    code = next((int(text) for text in codes if CODE.fullmatch(text)), 0)
+    texts = [text for text in map(_text, errors) if text]
+    return code, printable("; ".join(texts)) or "no reason given"
 
 
-def _objects(value: t.Any) -> list[t.Mapping[str, t.Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _errors(value: t.Any) -> list[t.Mapping[str, t.Any]]:
+    """Return errors as objects: one of them, a list of them, or texts instead."""
+    values = value if isinstance(value, list) else [value]
+    return [item if isinstance(item, dict) else {"message": item} for item in values if item]
+
+
+def _text(error: t.Mapping[str, t.Any]) -> str:
+    """Return the message of an error with those of its causes, and a code that is not a number."""
+    chain = [link.get("message") for link in _errors(error.get("error_chain"))]
+    text = ": ".join(str(part) for part in (error.get("message"), *chain) if part)
+    code = error.get("code")
+    return f"{text} ({code})".lstrip() if isinstance(code, str) and code and not CODE.fullmatch(code) else text
+
+
+def printable(text: str) -> str:
+    """Return the beginning of a text of the server, without control characters."""
+    shown = "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text[:MAX_TEXT])
+    return shown if len(text) <= MAX_TEXT else f"{shown}... ({len(text)} characters)"

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from . import network_errors, shapes
-from .errors import NOT_AN_API_RESPONSE, AmbiguousResult, ApiError, MalformedResponse, parse_errors
+from .errors import NOT_AN_API_RESPONSE, AmbiguousResult, ApiError, MalformedResponse, parse_errors, printable
 from .items import ShapeError
 from .rate_limit_state import retry_after
 
@@ -57,7 +57,7 @@ def read_response(method: str, path: str, response: requests.Response, url: str)
     """
     content_type, ray_id = response.headers.get("Content-Type", ""), response.headers.get("CF-Ray", "")
     status, body = response.status_code, _parse_body(response, content_type)
-    code, message = NOT_AN_API_RESPONSE, response.reason or "unknown error"
+    code, message = NOT_AN_API_RESPONSE, printable(response.reason or "unknown error")
     if _has_envelope(body) and not body["success"]:
         code, message = parse_errors(body)
     elif 200 <= status < 300:
