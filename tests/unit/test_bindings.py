@@ -495,6 +495,20 @@ def test_bindings_inherited_survive_worker_replacement(run: Runner) -> None:
     }
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_migrations_with_lost_response_are_sent_once(run: Runner, edge: Edge, method: str) -> None:
+    steps = [{"tag": "v1", "new_sqlite_classes": ["Counter"]}, {"tag": "v2", "new_sqlite_classes": ["Other"]}]
+    run.ok("worker", **WORKER, migrations=steps[:1])
+    code = WORKER if method == "PUT" else {"name": WORKER["name"]}
+    content = {"content": f"{WORKER['content']}//"} if method == "PUT" else {}
+    edge.clear()
+    edge.fault(method=method, path=".*/scripts/w(/settings)?", status=502, times=1, when="after")
+    changed = run.ok("worker", **{**code, **content}, migrations=steps)
+    assert changed["changed"] and changed["worker"]["migration_tag"] == "v2"
+    assert len(edge.writes()) == 1
+    assert not run.ok("worker", **{**code, **content}, migrations=steps)["changed"]
+
+
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 

@@ -182,14 +182,17 @@ def test_secrets_sent_again_without_response_are_no_success(run: Runner, edge: E
     assert run.ok(module, **options)["changed"]
 
 
-@pytest.mark.parametrize("case", ["worker_secrets", "without code", "with code", "bulk"])
-def test_secrets_sent_again_are_retried_after_lost_response(run: Runner, edge: Edge, case: str) -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("case", RESENDING)
+def test_secrets_sent_again_are_retried_after_lost_response(run: Runner, edge: Edge, case: str, when: str) -> None:
     module, options = RESENDING[case]
+    path = {"settings": "/scripts/a/settings", "upload": "/scripts/a"}.get(case, "/secrets-bulk")
     edge.clear()
-    edge.fault(method="PATCH", path=".*/secrets-bulk", status=502, times=1, when="before")
+    edge.fault(method="P[A-Z]+", path=f".*{path}", status=502, times=1, when=when)
     assert run.ok(module, **options)["changed"]
-    answers = [one["status"] for one in edge.requests() if one["path"].endswith("/secrets-bulk")]
+    answers = [one["status"] for one in edge.requests() if one["write"] and one["path"].endswith(path)]
     assert answers == [502, 200]
+    assert not run.ok(module, **{**options, "update_secrets": "on_create"})["changed"]
 
 
 def test_secrets_sent_again_verify_lost_response_to_tags(run: Runner, edge: Edge) -> None:

@@ -32,13 +32,14 @@ def upload(comparison: Comparison, before: Attributes | None, after: Attributes)
     def request() -> t.Mapping[str, t.Any]:
         source = comparison.source
         tags = comparison.receipt.sent(_tags_to_write(comparison, after, source.bundle_digest))
-        return multipart.upload_request(
+        request = multipart.upload_request(
             source,
             {**metadata, **_assets_metadata(comparison, session)},
             all_bindings,
             tags,
             desired.user_params.get(upload_metadata.NAME) or {},
         )
+        return {**request, "idempotent": _is_idempotent(metadata)}
 
     put = Step("PUT", desired.endpoint.path, request, comparison.receipt.acknowledge_upload)
     return [session.step, put] if session else [put]
@@ -57,7 +58,8 @@ def patch_settings(comparison: Comparison, before: Attributes, after: Attributes
         more = comparison.desired.user_params.get(upload_metadata.NAME) or {}
         # Omitted tags stay. Those of a response that does not mention any are unknown.
         current = comparison.snapshot.tags if comparison.snapshot else []
-        return multipart.settings_request({**metadata, **({} if tags == current else {"tags": tags}), **more})
+        request = multipart.settings_request({**metadata, **({} if tags == current else {"tags": tags}), **more})
+        return {**request, "idempotent": _is_idempotent(metadata)}
 
     return Step("PATCH", f"{comparison.desired.endpoint.path}/settings", request)
 
@@ -122,6 +124,11 @@ def _bindings_to_send(
     if before and (explicit_inherit or any(binding["type"] == INHERIT for binding in bound)):
         bound += [bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new]
     return [*bound, *(bindings.secret_binding(name, value) for name, value in new.items())]
+
+
+def _is_idempotent(metadata: Attributes) -> bool:
+    """Return whether the write may be repeated: it replaces values, but migrations are steps from the current one."""
+    return "migrations" not in metadata
 
 
 def _pending_migrations(comparison: Comparison, before: Attributes | None) -> Attributes:
