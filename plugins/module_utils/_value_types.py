@@ -28,10 +28,14 @@ from ._engine.text import list_names, shorten
 
 MAX_DEPTH = 100  # of nested lists and dictionaries; JSON libraries fail at about 1000
 MARK = "\ufdd0"  # not a character, so that no valid text contains it
-DEEP = "deep"
+REASONS = {  # of marks
+    "deep": f"is nested more than {MAX_DEPTH} levels deep",
+    "large": "is a number of too many digits",
+    "type": "has a type that JSON lacks, such as a set or bytes",
+}
 SURROGATE = re.compile("[\ud800-\udfff]")
-INVALID = re.compile(f"{MARK}(?:{DEEP}|[0-9a-f]{{4}})|{SURROGATE.pattern}")
-TOO_DEEP = f"{{}}: the value is nested more than {MAX_DEPTH} levels deep. Set a flatter one."
+INVALID = re.compile(f"{MARK}({'|'.join(REASONS)})|{MARK}([0-9a-f]{{4}})|({SURROGATE.pattern})")
+MAX_BITS = 4096  # of an integer; Python converts no more than 4300 digits to text
 MAX_QUOTED = 60  # characters of a value in a message
 MAX_ERRORS = 3  # in a message
 MAX_EXAMPLES = 3  # suboptions in a message
@@ -139,32 +143,44 @@ def _json_error(path: str, value: t.Any, depth: int = 0) -> str:
             errors = (_json_error(f"{path}[{position}]", item, depth + 1) for position, item in enumerate(value))
         case _:
             return ""
-    return next(filter(None, errors), "") if depth < MAX_DEPTH else TOO_DEEP.format(path.split(".")[0].split("[")[0])
+    return next(filter(None, errors), "") if depth < MAX_DEPTH else _reason_error(path, "deep")
 
 
 def _unicode_error(subject: str, text: str) -> str:
     """Return the error of a text with half of a surrogate pair, as in a file name that is not UTF-8."""
     if text.isascii() or not (found := INVALID.search(text)):
         return ""
-    if found[0] == MARK + DEEP:
-        return TOO_DEEP.format(subject.split(".")[0].split("[")[0])
-    number = found[0].removeprefix(MARK).upper() if found[0].startswith(MARK) else f"{ord(found[0]):04X}"
+    reason, marked, surrogate = found.groups()
+    if reason:
+        return _reason_error(subject, reason)
+    number = marked.upper() if marked else f"{ord(surrogate):04X}"
     return f"{subject} contains U+{number}, which is not a valid character. Remove it."
 
 
-def mark_invalid(value: t.Any, depth: int = 0) -> t.Any:
+def _reason_error(path: str, reason: str) -> str:
+    return f"{shorten(path, MAX_QUOTED)}: the value {REASONS[reason]}. Set another one."
+
+
+def mark_invalid(value: t.Any, parents: tuple[int, ...] = ()) -> t.Any:
     """Replace what the serialization of arguments refuses with marks, which C(describe_type_errors) refuses by name.
 
-    ansible-core would fail before the module starts, for all elements of a list.
+    ansible-core would fail before the module starts, for all elements of a list. C(parents) are the ids of the
+    containers around the value, which may contain itself in YAML.
     """
     match value:
         case str():
             return value if value.isascii() else SURROGATE.sub(lambda half: f"{MARK}{ord(half[0]):04x}", value)
-        case dict() | list() if depth > MAX_DEPTH + 1:
-            return MARK + DEEP
+        case dict() | list() | tuple() if len(parents) > MAX_DEPTH + 1 or id(value) in parents:
+            return MARK + "deep"
         case dict():
-            return {mark_invalid(key): mark_invalid(item, depth + 1) for key, item in value.items()}
+            inner = (*parents, id(value))
+            return {mark_invalid(key): mark_invalid(item, inner) for key, item in value.items()}
         case list() | tuple():
-            return [mark_invalid(item, depth + 1) for item in value]
+            inner = (*parents, id(value))
+            return [mark_invalid(item, inner) for item in value]
+        case bytes() | set() | frozenset():
+            return MARK + "type"
+        case int() if value.bit_length() > MAX_BITS:
+            return MARK + "large"
         case _:
             return value

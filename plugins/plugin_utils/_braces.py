@@ -9,10 +9,15 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.text import list_names
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.text import (
+    as_message,
+    list_names,
+    shorten,
+)
 
 BRACES = (("{{", "}}"), ("{%", "%}"))
 MAX_NAMES = 5  # in a message
+MAX_LENGTH = 100  # characters of a name in a message
 SECRETS = "secrets"
 
 
@@ -22,8 +27,8 @@ def check_templates(workers: t.Iterable[t.Any]) -> list[str]:
     The texts contain names of Workers and options, and no values.
     """
     found = [(worker, path) for worker in workers for path in _paths(worker)]
-    secrets = [f"{'.'.join(path)} of {_name(worker)}" for worker, path in found if path[0] == SECRETS]
-    others = [f"{'.'.join(path)} of {_name(worker)}" for worker, path in found if path[0] != SECRETS]
+    secrets = [f"{_path(path)} of {_name(worker)}" for worker, path in found if path[0] == SECRETS]
+    others = [f"{_path(path)} of {_name(worker)}" for worker, path in found if path[0] != SECRETS]
     if secrets:
         raise AnsibleActionFail(
             f"workers_file: {_count(secrets, 'secret')} with a template: {_shown(secrets)} A file contains data, so"
@@ -60,8 +65,12 @@ def _paths(value: t.Any, path: tuple[str, ...] = ()) -> t.Iterator[tuple[str, ..
                 yield from _paths(item, path)
 
 
+def _path(parts: t.Iterable[str]) -> str:
+    return as_message(shorten(".".join(parts), MAX_LENGTH))
+
+
 def _name(worker: t.Any) -> str:
-    return repr(worker.get("name")) if isinstance(worker, dict) else "an element"
+    return shorten(repr(worker.get("name")), MAX_LENGTH) if isinstance(worker, dict) else "an element"
 
 
 def _count(found: t.Sequence[str], noun: str) -> str:

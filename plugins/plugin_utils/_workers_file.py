@@ -17,9 +17,13 @@ import typing as t
 import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import CloudflareError
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._value_types import mark_invalid
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._worker.regular_file import check_regular
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
+MAX_SIZE = 1024**3  # bytes
 TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
 
 
@@ -33,6 +37,10 @@ def read(loader: DataLoader, path: str) -> list[t.Any]:
         raise AnsibleActionFail(f"workers_file: {path} has an unsupported extension. Use one of {', '.join(PARSERS)}.")
     format_name, parse = PARSERS[extension]
     try:
+        check_regular("workers_file", path, MAX_SIZE)
+    except CloudflareError as error:
+        raise AnsibleActionFail(str(error)) from None
+    try:
         content, _show_content = loader._get_file_contents(path)
         workers = parse(loader, content.decode("utf-8-sig"))
     except AnsibleError as error:
@@ -45,7 +53,7 @@ def read(loader: DataLoader, path: str) -> list[t.Any]:
         raise AnsibleActionFail(
             f"workers_file: {path} does not contain a list. Declare the Workers as a list of dictionaries with a name."
         )
-    return workers
+    return [mark_invalid(worker) for worker in workers]
 
 
 def _describe_error(error: Exception) -> str:

@@ -473,7 +473,7 @@ def test_assets_unservable_files_are_listed(
     message = read_error(site)
     for part in (
         "out.txt is a link to a path outside the folder",
-        "broken.txt is not a file",
+        "broken.txt is not readable: No such file",
         "again is a link to a folder, and such links are not followed",
         "large.bin has 21 bytes, and the limit is 20",
         "_worker.js/ is the code of a Worker and would be public",

@@ -125,8 +125,8 @@ def test_workers_file_vaulted_value_is_decrypted(tmp_path: pathlib.Path) -> None
 
 def test_workers_file_unreadable_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "folder.json").mkdir()
-    for name in ("folder.json", "missing.json"):
-        with pytest.raises(AnsibleActionFail, match=f"workers_file: .*{name} cannot be read"):
+    for name, problem in (("folder.json", "a folder"), ("missing.json", "not readable: No such file")):
+        with pytest.raises(AnsibleActionFail, match=f"workers_file: .*{name} is {problem}"):
             workers_file.read(DataLoader(), str(tmp_path / name))
 
 

@@ -20,6 +20,12 @@ def list_names(names: t.Sequence[str], limit: int = MAX_NAMES) -> str:
     return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
 
 
+def list_errors(errors: t.Sequence[str], limit: int = 5) -> str:
+    """Join errors with semicolons. Of more than ``limit``, show the first ones and the number of the others."""
+    more = f"; and {len(errors) - limit} more" if len(errors) > limit else ""
+    return "; ".join(errors[:limit]) + more
+
+
 def as_message(text: str) -> str:
     """Return a text as a message: of limited length, without control characters, and valid in UTF-8."""
     shown = text if text.isascii() else text.encode(errors="backslashreplace").decode()

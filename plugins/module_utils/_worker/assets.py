@@ -21,9 +21,11 @@ from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
 from .._engine.plan import Step
+from .._engine.text import list_errors
 from .content_types import content_type, earlier_extension, has_earlier_type
 from .fingerprint import canonical, fingerprint
 from .gitignore import GitignoreMatcher
+from .regular_file import kind_error, leads_out, name_error, read_regular
 
 if t.TYPE_CHECKING:
     from .._cloudflare.client import Client
@@ -50,8 +52,8 @@ IGNORE = ".assetsignore"
 ALWAYS_IGNORED = (f"/{IGNORE}", *(f"/{name}" for name in RULES), ".DS_Store", ".git", "node_modules")
 WORKER_SCRIPT = "_worker.js"  # a Worker, or a folder with its modules, that build tools write into the folder
 MAX_FILE_SIZE = 25 * 1024 * 1024  # bytes
+MAX_TEXT_SIZE = 25 * 1024 * 1024  # bytes of a rule file or of .assetsignore
 MAX_FILES = 100_000  # of a paid plan; a free plan accepts a fifth
-MAX_FILES_IN_MESSAGE = 5
 LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -84,7 +86,7 @@ class File:
 
     def read(self) -> bytes:
         """Return the content. Raise CloudflareError if it no longer matches the digest."""
-        content = _content(self.path)
+        content = read_regular("assets", self.path, MAX_FILE_SIZE)
         if hashlib.sha256(content).hexdigest() != self.digest:
             raise CloudflareError(f"assets: {self.path} changed during the upload. Run again.")
         return content
@@ -194,14 +196,14 @@ def _file_error(root: str, name: str) -> str | None:
         return f"{top}{'/' if below else ''} is the code of a Worker and would be public"
     if undecodable := _undecodable(name):
         return f"{undecodable} contains a percent sign that does not begin an encoded character such as %20"
-    if name != name.encode(errors="replace").decode():
-        return f"{name!r} is not a valid UTF-8 name"
-    if not os.path.realpath(path).startswith(os.path.join(root, "")):
+    if error := name_error(name):
+        return error
+    if leads_out(root, path):
         return f"{name} is a link to a path outside the folder"
     if os.path.isdir(path):
         return f"{name} is a link to a folder, and such links are not followed"
-    if not os.path.isfile(path):
-        return f"{name} is not a file"
+    if kind := kind_error(path):
+        return f"{name} is {kind}"
     if os.path.getsize(path) > MAX_FILE_SIZE:
         return f"{name} has {os.path.getsize(path)} bytes, and the limit is {MAX_FILE_SIZE}"
     return None
@@ -232,28 +234,21 @@ def _raise_errors(directory: str, errors: t.Sequence[str], count: int) -> None:
             f"assets: {directory} contains {count} files, and the limit is {MAX_FILES}. Exclude some with {IGNORE}."
         )
     if errors:
-        more = f"; and {len(errors) - MAX_FILES_IN_MESSAGE} more" if len(errors) > MAX_FILES_IN_MESSAGE else ""
         raise CloudflareError(
-            f"assets: {directory}: {'; '.join(errors[:MAX_FILES_IN_MESSAGE])}{more}. "
-            f"Correct this, or exclude it with a line in {IGNORE}."
+            f"assets: {directory}: {list_errors(errors)}. Correct this, or exclude it with a line in {IGNORE}."
         )
 
 
 def _file(root: str, name: str) -> File:
-    content = _content(os.path.join(root, name))
+    content = read_regular("assets", os.path.join(root, name), MAX_FILE_SIZE)
     return File(f"/{name}", os.path.join(root, name), len(content), hashlib.sha256(content).hexdigest())
-
-
-def _content(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _text(root: str, name: str) -> str:
     """Return the text of a file in the folder, or "" if it does not exist."""
     path = os.path.join(root, name)
     try:
-        return _content(path).decode() if os.path.isfile(path) else ""
+        return read_regular("assets", path, MAX_TEXT_SIZE).decode() if os.path.isfile(path) else ""
     except UnicodeDecodeError as error:
         raise CloudflareError(f"assets: {path} is not UTF-8. Save it as UTF-8.") from error
 

@@ -124,7 +124,7 @@ def run(
         raise CloudflareError(
             f"entrypoint: {name} did not finish in {timeout} s in {folder}. Run it by hand to find the cause."
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in an argument
         raise CloudflareError(f"entrypoint: {command[0]} cannot be run: {error}. {remedy}") from error
 
 

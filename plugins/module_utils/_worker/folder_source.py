@@ -12,8 +12,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._cloudflare.errors import CloudflareError
-from .._engine.text import list_names
+from .._engine.text import list_errors, list_names
 from .module_types import CODE, MODULE_TYPES, VENDORED, extension, is_python
+from .regular_file import kind_error, leads_out, name_error, read_regular
 
 DEFAULT_MAIN_MODULES = tuple(f"{stem}.{ending}" for stem in ("index", "worker", "main") for ending in ("js", "mjs"))
 MAX_MODULES = 5000  # a folder with more is probably the wrong one
@@ -71,10 +72,11 @@ def read(folder: str, main_module: str | None, max_bytes: int) -> FolderSource:
         vendored, unused = _select(folder, VENDORED, VENDORED_FILES if is_python(main) else MODULES)
         names, left_out = [*names, *vendored], [*left_out, *unused]
     names.sort()
+    _check_files(folder, names)
     _check_limits(folder, names, max_bytes)
     return FolderSource(
         main,
-        {name: _content(os.path.join(folder, name)) for name in names},
+        {name: read_regular("path", os.path.join(folder, name), max_bytes) for name in names},
         tuple(os.path.join(folder, name) for name in sorted(left_out)),
     )
 
@@ -106,6 +108,26 @@ def _raise_error(error: OSError) -> t.NoReturn:
     raise error
 
 
+def _check_files(folder: str, names: t.Iterable[str]) -> None:
+    """Raise CloudflareError with the names of files that are not regular files inside the folder."""
+    errors = [error for name in names if (error := _file_error(folder, name))]
+    if errors:
+        raise CloudflareError(
+            f"path: {folder}: {list_errors(errors)}. Replace them with regular files, or remove them from the folder."
+        )
+
+
+def _file_error(folder: str, name: str) -> str:
+    path = os.path.join(folder, name)
+    if error := name_error(name):
+        return error
+    if leads_out(folder, path):
+        return f"{name} is a link to a path outside the folder"
+    if kind := kind_error(path):
+        return f"{name} is {kind}"
+    return ""
+
+
 def _check_limits(folder: str, names: t.Sequence[str], max_bytes: int) -> None:
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     if len(names) > MAX_MODULES:
@@ -118,11 +140,6 @@ def _check_limits(folder: str, names: t.Sequence[str], max_bytes: int) -> None:
             f"path: {folder} contains {size} bytes in {len(names)} modules, and the limit is {max_bytes}. "
             "Remove files that the Worker does not need."
         )
-
-
-def _content(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def find_main(folder: str, code: t.Collection[str], main_module: str | None) -> str:

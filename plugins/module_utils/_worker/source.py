@@ -26,6 +26,7 @@ from .bundlers import bundle, relevant
 from .fingerprint import bundle_digest
 from .module_types import CODE, COMPILED, ES_MODULE, MODULE_TYPES, SOURCE_MAP, extension, module_content, module_type
 from .nodejs import Compatibility
+from .regular_file import check_regular, name_error, read_regular
 
 SPEC: dict[str, t.Mapping[str, t.Any]] = {
     "content": {"type": "str"},
@@ -213,13 +214,13 @@ def _from_path(path: str, options: t.Mapping[str, t.Any], compatibility: Compati
     if extension(path) in COMPILED:
         raise CloudflareError(f"path: {path} is not JavaScript. Set it as entrypoint; esbuild compiles it.")
     name = options.get("main_module") or os.path.basename(path)
-    with open(path, "rb") as file:
-        return _source("path", name, {name: file.read()})
+    return _source("path", name, {name: read_regular("path", path, MAX_SIZE)})
 
 
 def _from_entrypoint(entrypoint: str, options: t.Mapping[str, t.Any], compatibility: Compatibility) -> Source:
     if os.path.isdir(entrypoint):
         raise CloudflareError(f"entrypoint: {entrypoint} is a folder. Set the file in it that imports the others.")
+    check_regular("entrypoint", entrypoint, MAX_SIZE)
     name = options.get("main_module") or os.path.splitext(os.path.basename(entrypoint))[0] + ".js"
     _check_name(name, [ending for ending, kind in CODE.items() if kind == ES_MODULE])
     bundled = bundle(Entrypoint(entrypoint, name, options, compatibility))
@@ -257,6 +258,8 @@ def _check_name(main: str, extensions: t.Collection[str]) -> None:
             f"main_module: {main!r} does not have a valid extension. "
             f"Use one of {', '.join(extensions)}, which sets the type of the module."
         )
+    if error := name_error(main):
+        raise CloudflareError(f"main_module: {error}. Use letters, digits and punctuation.")
     if os.path.isabs(main) or os.path.normpath(main) != main or main.startswith(".."):
         raise CloudflareError(
             f"main_module: {main!r} is not a valid module name. "

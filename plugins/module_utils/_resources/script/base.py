@@ -100,10 +100,12 @@ class Script(ApiObject):
         return self._observe(t.cast(ScriptPlan, plan))
 
     def _observe(self, written: ScriptPlan | None) -> ScriptObservation:
+        desired = None if written else self.desired_state()  # first: its sources may be invalid
         summary, missing = self.read_summary()
-        if written is None:
-            resolved = resolve(self.desired_state(), self.client)
+        if desired:
+            resolved = resolve(desired, self.client)
         else:
+            written = t.cast(ScriptPlan, written)
             before = t.cast(Comparison, written.comparison)
             resolved = before.resolved.for_verification(before.kept_secrets)
         snapshot = reader.read(self.client, resolved, summary, self.needs_full_read)
