@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import get_client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.converge import RunOptions
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.dispatch_namespace import (
@@ -14,6 +15,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
 from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE
+from test_thin_answers import Transport
 
 TENANT = {"name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
 
@@ -60,3 +62,19 @@ def test_dispatch_namespace_without_patch_is_put_from_then_on(run: Runner, edge:
     options = {"name": "b", "new_name": "c"}  # the client of the latest run is used again, as in a loop
     DispatchNamespace(get_client({}), options, {**options, "state": "present", "force": False}).converge(RunOptions())
     assert [request["method"] for request in edge.requests() if request["method"] != "GET"] == ["PUT"]
+
+
+def test_dispatch_namespace_put_sends_no_trust_that_was_not_read(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.ok("dispatch_namespace", name="old", trusted_workers=True)
+    edge.behaviors.namespace_patch = "405"
+    transport = Transport(monkeypatch)
+    transport.hide(("result", "trusted_workers"))
+    run.ok("dispatch_namespace", name="old", new_name="new")
+    transport.hide()
+    assert run.ok("dispatch_namespace", name="new")["dispatch_namespace"]["trusted_workers"] is True
+    transport.hide(("result", "trusted_workers"))
+    run.ok("dispatch_namespace", name="new", new_name="newer", trusted_workers=False)
+    transport.hide()
+    assert run.ok("dispatch_namespace", name="newer")["dispatch_namespace"]["trusted_workers"] is False

@@ -20,7 +20,7 @@ from .items import Item, Object, ShapeError, check_type, fill
 
 ACCOUNT = Item("an account", required=("id",))
 ZONE = Item("a zone", required=("id", "name"))
-NAMESPACE = Item("a dispatch namespace", required=("namespace_name",), defaults={"trusted_workers": False})
+NAMESPACE = Item("a dispatch namespace", required=("namespace_name",), types={"trusted_workers": bool})
 WORKER = Item("a Worker", required=("id",), nulls={"tags": []}, parts={"tags": str})
 UPLOADED = Item("a Worker", types={"etag": str})
 ONE_WORKER = Item("a Worker", nulls={"tags": []}, parts={"tags": str})  # its name is in the path

@@ -29,7 +29,8 @@ def from_api(namespace: t.Mapping[str, t.Any]) -> Attributes:
     """Convert an API object, which has C(namespace_name) for the name, to a dispatch namespace."""
     return {
         "name": namespace["namespace_name"],
-        **{key: namespace.get(key) for key in ("trusted_workers", *COMPUTED, *COMPUTED_ON_WRITE)},
+        "trusted_workers": bool(namespace.get("trusted_workers")),
+        **{key: namespace.get(key) for key in (*COMPUTED, *COMPUTED_ON_WRITE)},
     }
 
 
@@ -54,7 +55,13 @@ class DispatchNamespace(Resource):
 
     def _read(self, name: str) -> Attributes | None:
         found = self.client.get_or_none(self._path(name))
-        return from_api(found.result) if found else None
+        if found is None:
+            return None
+        self._is_trust_known = self._is_trust_known or found.result.get("trusted_workers") is not None
+        return from_api(found.result)
+
+    _is_trust_known = False
+    """Whether a response contained ``trusted_workers``, whose default is false."""
 
     def observe(self) -> Observation:
         old, new_name = self._read(self.options["name"]), self.options.get("new_name")
@@ -88,8 +95,10 @@ class DispatchNamespace(Resource):
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         path = self._path(before["name"])
-        # A PUT may reset what it omits.
-        put = Step("PUT", path, json_body({"name": after["name"], "trusted_workers": after["trusted_workers"]}))
+        # A PUT may reset what it omits. A value that was neither read nor declared is left to the API.
+        is_known = self._is_trust_known or "trusted_workers" in self.user_params
+        trust = {"trusted_workers": after["trusted_workers"]} if is_known else {}
+        put = Step("PUT", path, json_body({"name": after["name"], **trust}))
         patch = Step("PATCH", path, json_body({name: after[name] for name in changed}), fallback=put)
         return [patch] if changed else []
 
