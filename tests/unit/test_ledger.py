@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
 import typing as t
 
 import pytest
 import requests
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.rate_limiter import RateLimiter
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import ledger as ledgers
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import (
@@ -151,6 +153,59 @@ def test_ledger_unchanged_worker_is_remembered_as_it_was_planned(
         deploy(run, {"name": "a"}, {"name": "b"})
     assert deploy(run, {"name": "a"}, {"name": "b"})["changed"] and code(edge) == CODE
     assert not deploy(run, {"name": "a"}, {"name": "b"})["changed"]
+
+
+# -- two owners --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("take_over", [False, True])
+@pytest.mark.parametrize("exists", [False, True])
+def test_fleet_worker_taken_by_other_owner_fails(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, exists: bool, take_over: bool
+) -> None:
+    if exists:
+        deploy(run, {"name": "a"}, {"name": "b"})
+    mine = [{"name": name, "hostnames": [f"{name}.example.com"], "vars": {"PLAN": "pro"}} for name in ("a", "b")]
+    theirs = {"owner": "yours", "take_over": True, "routing_kv": {"title": "Metadata"}}
+    with monkeypatch.context() as patched:
+        meanwhile(patched, "refresh", lambda: deploy(run, {"name": "a", "content": OTHER_CODE}, **theirs))
+        result = run("namespaced_workers", **{**FLEET, "workers": mine, "take_over": take_over})
+    assert result["failed"] and result["summary"] == {"total": 2, "changed": 2, "failed": 1}
+    assert "a: Owner 'yours' has taken the Worker since this run wrote it." in result["msg"]
+    assert list(result["routing_kv"]["records"]) == ["b.example.com"] and code(edge) == OTHER_CODE
+    assert "b" in stored(run) and stored(run).get("a", {}).get("tag") not in call(run, edge, "GET", "/tags")
+    again = run("namespaced_workers", **{**FLEET, "workers": mine})
+    assert "belongs to owner 'yours'" in again["msg"] and not again["changed"]
+    assert deploy(run, *mine, take_over=True)["changed"] and code(edge) == CODE
+    assert not deploy(run, *mine)["changed"]
+
+
+def test_fleet_worker_taken_over_beside_stale_listing_is_only_late(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(run, {"name": "a", "content": OTHER_CODE}, owner="yours")
+    with monkeypatch.context() as patched:
+        listing = run.ok("api", path=SCRIPT.format(account=edge.account).rpartition("/")[0])["api"]
+        patched.setattr(Client, "list_or_none", lambda client, path, **params: copy.deepcopy(listing))
+        result = deploy(run, {"name": "a"}, take_over=True, routing_kv=None)
+    assert "does not show all of them yet: 1," in str(result["warnings"]) and "Another client" not in str(result)
+    assert code(edge) == CODE
+
+
+def test_fleet_unreadable_verification_keeps_the_result(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(run, {"name": "a"})
+    changed = {"name": "a", "vars": {"PLAN": "pro"}}
+    with monkeypatch.context() as patched:
+        fault = {"method": "GET", "path": ".*/tenants/scripts.*", "status": 502, "message": "no", "times": 99}
+        meanwhile(patched, "refresh", lambda: edge.fault(**fault))
+        result = deploy(run, changed)
+    edge.clear_faults()
+    assert result["changed"] and "It could not be read: " in str(result["warnings"]) and "a" not in stored(run)
+    again = deploy(run, changed)
+    assert again["summary"]["changed"] == 0 and again["operations"] and "a" in stored(run), "only the ledger"
+    assert not deploy(run, changed)["changed"]
 
 
 # -- a lost ledger -----------------------------------------------------------------------------------------------------

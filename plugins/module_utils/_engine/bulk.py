@@ -86,6 +86,14 @@ class BulkResource(Convergible):
         """Return why an object to prune must stay for now, by the linked object; empty if it need not."""
         return ""
 
+    def taken_error(self, member: PlannedMember) -> str:
+        """Return the error of a written member that another owner has taken since; empty if none has."""
+        return ""
+
+    def was_overwritten(self, member: PlannedMember) -> bool:
+        """Whether the listing shows a later write of another client in place of this run's write."""
+        return False
+
     def bulk_step(self, pending: t.Sequence[PlannedMember]) -> BulkStep | None:
         """Return one write that replaces those of all pending members, if there is one."""
         return None

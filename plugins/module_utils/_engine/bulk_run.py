@@ -16,7 +16,7 @@ from .converge import RunOptions, apply
 from .parallel import in_parallel
 from .plan import BulkStep
 from .progress import Progress
-from .text import MAX_NAMES
+from .text import MAX_NAMES, list_names
 
 if t.TYPE_CHECKING:
     from .bulk import BulkResource
@@ -35,6 +35,7 @@ class BulkRun:
         self._abort_reason = ""
         self._max_failures: int | None = bulk.options["max_failures"]
         self._failures = 0
+        self._read_error = ""
         pending = sum(member.is_pending for member in members)
         self._interruption = bulk.client.interruption
         self._in_flight: list[PlannedMember] = []
@@ -223,10 +224,27 @@ class BulkRun:
                 self._resolve_ambiguous(member, was_carried_out=member not in unsettled)
         late = [member for member in unsettled if not member.failure]
         if late and not self._interruption.reason:
-            names = ", ".join(member.resource.label for member in late[:MAX_NAMES])
+            self._report_late(late)
+
+    def _report_late(self, late: t.Sequence[PlannedMember]) -> None:
+        """Fail the members that others have taken, and warn of the others whose acknowledged writes do not show."""
+        for member in late:
+            if error := self._bulk.taken_error(member):
+                member.failure = error
+                self._count_failure()
+        late = [member for member in late if not member.failure]
+        overwritten = [member.resource.label for member in late if self._bulk.was_overwritten(member)]
+        if not late:
+            return
+        reason = f" It could not be read: {self._read_error}" if self._read_error else ""
+        self.warnings.append(
+            "Cloudflare accepted the writes, but its listing does not show all of them yet:"
+            f" {len(late)}, such as {list_names([member.resource.label for member in late])}.{reason}"
+        )
+        if overwritten:
             self.warnings.append(
-                "Cloudflare accepted the writes, but its listing does not show all of them yet:"
-                f" {len(late)}, such as {names}."
+                f"Another client has written {list_names(overwritten)} since this run did. Run again, unless that is"
+                " what you want."
             )
 
     def _resolve_ambiguous(self, member: PlannedMember, was_carried_out: bool) -> None:
@@ -241,12 +259,20 @@ class BulkRun:
         unsettled = list(members)
         for _waited in self._run.poll() if unsettled and not self._interruption.reason else ():
             self._bulk.client.invalidate()
-            self._bulk.refresh([member.name for member in unsettled])
-            unsettled = [
-                member
-                for member in unsettled
-                if member.resource.plan(member.resource.observe_written(member.plan)).steps
-            ]
+            try:
+                self._bulk.refresh([member.name for member in unsettled])
+            except CloudflareError as error:  # the writes were acknowledged all the same
+                self._read_error = str(error)
+                break
+            unsettled = [member for member in unsettled if not self._is_settled(member)]
             if len(unsettled) <= expected:
                 break
         return unsettled
+
+    @staticmethod
+    def _is_settled(member: PlannedMember) -> bool:
+        """Whether a member is as planned. It is not if it cannot be planned any more, such as with another owner."""
+        try:
+            return not member.resource.plan(member.resource.observe_written(member.plan)).steps
+        except CloudflareError:
+            return False

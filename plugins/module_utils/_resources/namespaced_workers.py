@@ -35,6 +35,7 @@ from .namespaced_worker import PAGE_SIZE, NamespacedWorker, deletion_by_owner, s
 from .references import NAMESPACE, missing_message
 from .routing_records import RecordListing, RoutingRecords, claimed_message, list_records, records_to_result
 from .script.base import Script
+from .script.mapping import fingerprint_tag_text
 from .script.planner import ScriptPlan
 from .script.warnings import plan_warnings
 
@@ -282,6 +283,20 @@ class NamespacedWorkers(BulkResource):
         records = (linked.plan.after or {}).get("records") or {}
         hosts = ", ".join(host for host, worker in records.items() if worker == name)
         return f"It stays, since it still answers for {hosts}: the Worker that replaces it failed." if hosts else ""
+
+    def taken_error(self, member: PlannedMember) -> str:
+        holder = find_owner(self._tags(member.name)) if self.was_overwritten(member) else None
+        if holder in (None, self.options["owner"]):
+            return ""
+        return f"Owner {holder!r} has taken the Worker since this run wrote it. Decide which of the two declares it."
+
+    def was_overwritten(self, member: PlannedMember) -> bool:
+        comparison = t.cast(ScriptPlan, member.plan).comparison
+        if comparison is None or self.state == "absent" or member.name not in self._listed:
+            return False
+        before = comparison.snapshot.tags if comparison.snapshot else []
+        earlier = {fingerprint_tag_text(before), comparison.receipt.fingerprint_tag}
+        return fingerprint_tag_text(self._tags(member.name)) not in earlier
 
     def bulk_step(self, pending: t.Sequence[PlannedMember]) -> BulkStep | None:
         if not self._all_of_owner or len(pending) < 2:
