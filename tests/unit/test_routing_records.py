@@ -12,6 +12,7 @@ import typing as t
 import pytest
 import requests
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import Client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources import routing_records
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.namespaced_workers import (
     NamespacedWorkers,
 )
@@ -310,6 +311,17 @@ def test_host_name_of_another_owner_fails_its_worker_alone(run: Runner, edge: Ed
     assert (BOLT in keys(edge)) is not check
 
 
+@pytest.fixture(params=["by page", "one by one"])
+def _reads_before_writes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, edge: Edge) -> None:
+    """Records are looked at again in both ways: as a list, and by name if there are many pages of others."""
+    if request.param == "by page":
+        return
+    monkeypatch.setattr(routing_records, "PAGE_SIZE", 10)
+    for number in range(11):
+        overwrite(edge, f"other{number}.example.com", metadata={"tenantry": {"owner": "others"}})
+
+
+@pytest.mark.usefixtures("_reads_before_writes")
 @pytest.mark.parametrize("prune", [False, True])
 def test_host_name_claimed_during_the_run_is_not_taken(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, prune: bool
@@ -328,12 +340,23 @@ def test_host_name_claimed_during_the_run_is_not_taken(
         result = run("namespaced_workers", **task)
     assert result["failed"] and f"hostnames: {ACME} belongs to owner 'theirs'" in result["msg"]
     assert keys(edge)[ACME] == {"value": TO_BOLT, "metadata": THEIR_MARK, "expiration": None}
-    assert len(keys(edge)) == 3, "the record of a Worker that stays"
+    assert "old.example.com" in keys(edge), "the record of a Worker that stays"
     result = run("namespaced_workers", **task)
     assert result["summary"]["failed"] == 1 and f"acme: hostnames: {ACME} belongs to owner 'theirs'" in result["msg"]
-    assert len(keys(edge)) == (2 if prune else 3)
+    assert ("old.example.com" in keys(edge)) is not prune
 
 
+@pytest.mark.usefixtures("_reads_before_writes")
+def test_records_and_ledger_are_removed_after_another_look(run: Runner, edge: Edge) -> None:
+    run.ok("namespaced_workers", **FLEET, workers=WORKERS)
+    assert converge(run, edge, workers=WORKERS[:1], prune=True, prune_limit="50%")["changed"]
+    assert (ACME in keys(edge), BOLT in keys(edge)) == (True, False)
+    removed = run.ok("namespaced_workers", **NAMESPACE, owner="mine", routing_kv={"title": "Metadata"}, state="absent")
+    assert removed["changed"] and not edge.store.all("select key from kv where key like 'tenantry/%'")
+    assert not any(key["metadata"]["tenantry"]["owner"] == "mine" for key in keys(edge).values())
+
+
+@pytest.mark.usefixtures("_reads_before_writes")
 @pytest.mark.parametrize("metadata", [THEIR_MARK, None])
 def test_record_taken_during_the_run_is_not_deleted(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, metadata: t.Any

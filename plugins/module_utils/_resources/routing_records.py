@@ -22,9 +22,10 @@ from .._engine.resource import Observation, Resource
 from .._worker.binding_types import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_namespace import ROOT
-from .kv_values import METADATA_KEY, bulk_delete, bulk_get, bulk_put, record_mark, resolve_namespace
+from .kv_values import MAX_BULK_READ, METADATA_KEY, bulk_delete, bulk_get, bulk_put, record_mark, resolve_namespace
 from .ledger import is_part_key
 
+PAGE_SIZE = 1000  # keys in one page of the list
 UNKNOWN_WORKER = Placeholder("(unknown)")
 DEEP = ("settings", "content")  # depths of drift detection at which the values are compared
 
@@ -52,7 +53,7 @@ class RecordListing(t.NamedTuple):
 def list_records(client: Client, options: t.Mapping[str, t.Any]) -> RecordListing:
     """List the keys of the KV namespace ``title`` or ``namespace_id``. The client caches them until its next write."""
     namespace_id, missing = resolve_namespace(client, options)
-    keys = None if missing else client.list_or_none(f"{client.account(*ROOT, namespace_id)}/keys", limit=1000)
+    keys = None if missing else client.list_or_none(f"{client.account(*ROOT, namespace_id)}/keys", limit=PAGE_SIZE)
     if keys is None and not missing:
         missing = [NO_KV_NAMESPACE.format(f"with the id {namespace_id}")]
     owner = options["owner"]
@@ -162,23 +163,28 @@ class RoutingRecords(Resource):
     def _refuse_claimed(self, keys: t.Sequence[str]) -> None:
         """Raise CloudflareError if one of these keys has the record of another owner."""
         hosts = [key for key in keys if key in self.user_params["records"]]
-        found = (bulk_get(self.client, self._path(), hosts) if hosts else None) or {}
-        owners = {host: record_mark(entry.get("metadata")).get("owner") for host, entry in found.items()}
-        for host, owner in owners.items():
-            if owner not in (None, self.options["owner"]):
-                raise CloudflareError(claimed_message(host, str(owner)))
+        for host, mark in self._current_marks(hosts).items():
+            if mark.get("owner") not in (None, self.options["owner"]):
+                raise CloudflareError(claimed_message(host, mark["owner"]))
 
     def _refuse_taken(self, keys: t.Sequence[str]) -> None:
-        """Raise CloudflareError if one of these records is no longer this owner's.
-
-        The listing is cached until a write, so without one it is not requested again.
-        """
-        listing = list_records(self.client, {**self.options, "namespace_id": self._listing.namespace_id})
-        for key in keys:
-            if key in listing.marks and listing.owner_of(key) != self.options["owner"]:
+        """Raise CloudflareError if one of these records is no longer this owner's."""
+        hosts = [key for key in keys if key in self._listing.marks]
+        for host, mark in self._current_marks(hosts).items():
+            if mark.get("owner") != self.options["owner"]:
                 raise CloudflareError(
-                    f"hostnames: another client has written the record of {key} since the run began. Run again."
+                    f"hostnames: another client has written the record of {host} since the run began. Run again."
                 )
+
+    def _current_marks(self, hosts: t.Sequence[str]) -> dict[str, t.Mapping[str, str]]:
+        """Return the marks that these keys have now, in the fewest requests: none if the listing is still cached."""
+        if not hosts:
+            return {}
+        if -(-len(hosts) // MAX_BULK_READ) < len(self._listing.marks) / PAGE_SIZE:
+            entries = bulk_get(self.client, self._path(), hosts) or {}
+            return {host: record_mark(entry["metadata"]) for host, entry in entries.items() if "metadata" in entry}
+        marks = list_records(self.client, {**self.options, "namespace_id": self._listing.namespace_id}).marks
+        return {host: marks[host] for host in hosts if host in marks}
 
     def _pair(self, host: str) -> Attributes:
         worker = self.user_params["records"][host]
