@@ -18,6 +18,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine import converge
+from credulous_client import believe_everything
 from harness import Runner
 from local_edge.testing import Edge
 from odd_answers import JSON_TYPE, OddAnswers, envelope
@@ -129,3 +130,14 @@ def test_module_believes_none_of_all_odd_answers(run: Runner, edge: Edge, odd: O
 @pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.stage != "gather"], ids=str)
 def test_module_converges_after_odd_answer(run: Runner, edge: Edge, odd: OddAnswers, scenario: Scenario) -> None:
     assert try_each_request(run, edge, odd, scenario, QUICK_SHARE) == []
+
+
+def test_client_that_believes_every_response_is_noticed(
+    run: Runner, edge: Edge, odd: OddAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    believe_everything(monkeypatch)
+    with pytest.raises(AssertionError):
+        try_all_reads(run, odd, Scenario("kv_namespace", "remove"), 1)
+    odd.clear()
+    edge.reset()
+    assert try_each_request(run, edge, odd, Scenario("kv_entries", "create"), QUICK_SHARE)
