@@ -14,6 +14,9 @@ import threading
 import typing as t
 
 import pytest
+import urllib3
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import get_client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import AmbiguousResult
 from harness import Runner
 from local_edge.testing import Edge
 
@@ -161,3 +164,58 @@ def test_ca_variable_without_effect_is_named(refused: Refused, server: Server) -
     server.response = b"not TLS"
     message = refused(f"https://{server.address}/client/v4", SSL_CERT_FILE="/nowhere/ca.pem")
     assert "the variable SSL_CERT_FILE has no effect" in message and "set REQUESTS_CA_BUNDLE" in message
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+BODY = b'{"success": true, "result": []}'
+BROKEN = {
+    "truncated": HEAD + b"Content-Length: 500\r\n\r\n" + BODY,
+    "without length": HEAD + b"\r\n" + BODY[:-1],
+    "chunk without end": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1f\r\n" + BODY,
+    "chunk of wrong size": HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + BODY,
+    "not gzip": HEAD + b"Content-Encoding: gzip\r\n\r\n" + BODY,
+    "not deflate": HEAD + b"Content-Encoding: deflate\r\n\r\n" + BODY,
+    "two lengths": HEAD + b"Content-Length: 5, 6\r\n\r\n" + BODY,
+    "no HTTP": b"not HTTP at all\r\n\r\n",
+    "status of another form": b"HTTP/1.1 OK\r\n\r\n",
+    "many headers": HEAD + b"X: y\r\n" * 200 + b"\r\n" + BODY,
+    "long header": HEAD + b"X: " + b"y" * 70_000 + b"\r\n\r\n" + BODY,
+    "only a head": HEAD,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("response", BROKEN)
+def test_broken_response_to_read_is_retried(refused: Refused, server: Server, response: str) -> None:
+    server.response = BROKEN[response]
+    message = refused(f"http://{server.address}/client/v4")
+    assert "Run again." in message and "cannot be sent" not in message and "GET " in message
+    assert server.requests == 4
+
+
+@pytest.mark.parametrize("response", BROKEN)
+@pytest.mark.parametrize(
+    ("method", "path", "attempts"), [("PUT", "/accounts/a/workers/scripts/b", 4), ("POST", "/accounts/a/queues", 1)]
+)
+def test_broken_response_to_write_is_ambiguous(
+    edge: Edge, server: Server, response: str, method: str, path: str, attempts: int
+) -> None:
+    server.response = BROKEN[response]
+    client = get_client({"api_url": f"http://{server.address}/client/v4"})
+    with pytest.raises(AmbiguousResult, match="Run again"):
+        client.write(method, path, json={})
+    assert server.requests == attempts
+
+
+def test_length_of_response_is_checked_without_urllib3(
+    refused: Refused, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with urllib3 1, which does not check it."""
+    create = urllib3.HTTPResponse.__init__
+
+    def create_leniently(self: urllib3.HTTPResponse, *arguments: t.Any, **options: t.Any) -> None:
+        create(self, *arguments, **{**options, "enforce_content_length": False})
+
+    monkeypatch.setattr(urllib3.HTTPResponse, "__init__", create_leniently)
+    server.response = BROKEN["truncated"]
+    assert "ended before its end" in refused(f"http://{server.address}/client/v4")

@@ -71,6 +71,11 @@ def test_listing_that_contradicts_itself_is_refused(pages: t.Sequence[Page], pro
         read(pages)
 
 
+def test_count_may_be_that_of_page_or_of_listing() -> None:
+    for count in (1, 3):
+        assert read([([1, 2], {"cursor": "a", "count": 2}), ([3], {"cursor": "", "count": count})])[0] == [1, 2, 3]
+
+
 def test_total_of_listing_with_filter_is_not_compared() -> None:
     info = {"page": 1, "per_page": 20, "total_count": 3}
     assert read([(["a"], info)], name="a", per_page=20) == (["a"], [])

@@ -40,7 +40,8 @@ class Pages:
         if cursor := info.get("cursor"):
             return {"cursor": self._check_cursor(cursor)}
         if "cursor" in info:
-            self._check(number(info.get("count")) <= len(items), f"has {len(items)} of {info['count']} objects")
+            # The count may be that of the page or of the whole listing.
+            self._check(number(info.get("count")) <= self._total, f"has {self._total} of {info.get('count')} objects")
             return None
         return self._next_number(items, info)
 
