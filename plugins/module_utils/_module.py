@@ -42,6 +42,7 @@ AUTH: dict[str, OptionSpec] = {
 }
 STATE: dict[str, OptionSpec] = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 ENV_FALLBACKS = {"fingerprint_key": "CLOUDFLARE_FINGERPRINT_KEY"}  # in addition to those of the client
+SECRET_VARIABLES = ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", *ENV_FALLBACKS.values())
 SECRETS_BY_ELEMENT = ("secrets_by_worker",)  # options with secrets of the elements of the list option
 FILE_WARNINGS = "_file_warnings"  # warnings about a file that only the action plugin reads
 LONG_WAIT = 60.0  # seconds
@@ -141,7 +142,8 @@ class CloudflareModule(HookedModule):
             *(iter_secrets(self._elements, self._element_spec) if self._elements else ()),
             *iter_secrets(by_element, self.argument_spec),
         }
-        self._add_secrets(*iter_secrets(self.raw, self.argument_spec))
+        variables = (os.environ.get(name, "").strip() for name in SECRET_VARIABLES)
+        self._add_secrets(*variables, *iter_secrets(self.raw, self.argument_spec))
 
     def visible_arguments(self) -> dict[str, t.Any]:
         """Return the raw arguments without secrets, and only the number of elements in a long list."""
@@ -157,7 +159,7 @@ class CloudflareModule(HookedModule):
 
     def visible_result(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the result without secrets."""
-        return t.cast("dict[str, t.Any]", self._redact_result.redact_values(result))
+        return {key: self._redact_result.redact_values(value) for key, value in result.items()}
 
     def user_params(self) -> dict[str, t.Any]:
         """Return the validated options that the user set, without defaults.

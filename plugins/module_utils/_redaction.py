@@ -102,12 +102,12 @@ class Redactor:
         return "".join((*parts, text[position:])) if parts else text
 
     def redact_values(self, value: t.Any) -> t.Any:
-        """Redact the texts in a value, at every depth. The keys of dictionaries remain."""
+        """Redact the texts in a value and the keys of dictionaries, at every depth."""
         match value:
             case str():
                 return self(value)
             case dict():
-                return {key: self.redact_values(item) for key, item in value.items()}
+                return {self.redact_values(key): self.redact_values(item) for key, item in value.items()}
             case list() | tuple():
                 return [self.redact_values(item) for item in value]
         return value

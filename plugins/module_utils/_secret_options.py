@@ -45,7 +45,8 @@ def _mask_value(name: str, value: t.Any, option: OptionSpec) -> t.Any:
     if value is None:
         return None
     if option.get("no_log"):
-        return dict.fromkeys(value, NO_LOG_PLACEHOLDER) if isinstance(value, dict) else NO_LOG_PLACEHOLDER
+        shows_names = isinstance(value, dict) and option["type"] == "dict"
+        return dict.fromkeys(value, NO_LOG_PLACEHOLDER) if shows_names else NO_LOG_PLACEHOLDER
     if name == URL_OPTION:
         return URL_CREDENTIALS.sub(NO_LOG_PLACEHOLDER, str(value))
     suboptions = option.get("options")
@@ -87,7 +88,13 @@ def iter_secrets(raw: t.Any, spec: Spec) -> t.Iterator[str]:
 def _iter_option(key: str, value: t.Any, option: OptionSpec) -> t.Iterator[str]:
     if option.get("no_log"):
         yield from _iter_texts(value)
-        yield from _iter_texts(_parse(value) if option["type"] == "dict" else None)
+        if option["type"] != "dict":
+            yield from _iter_texts(list(value) if isinstance(value, dict) else None)
+        elif isinstance(value, str):
+            parsed = _parse(value)
+            yield from _iter_texts(parsed)
+            # Other texts than JSON may be a secret with an equals sign.
+            yield from _iter_texts(list(parsed or ()) if not value.lstrip().startswith("{") else None)
         return
     yield from iter_secrets(value, option["options"]) if option.get("options") else ()
     yield from _iter_bindings(value)

@@ -155,7 +155,7 @@ def test_redact_values_at_every_depth() -> None:
     secret, value = "hush-hush-1", urlencode({"q": "hush-hush-1 x"})
     assert Redactor([secret]).redact_values({"a": [{"b": secret}, (value, 1, None, True)], secret: "c"}) == {
         "a": [{"b": REDACTED}, [f"q={REDACTED}+x", 1, None, True]],
-        secret: "c",
+        REDACTED: "c",
     }
 
 
