@@ -46,7 +46,12 @@ def _form(escapes: str) -> t.Iterator[Piece]:
 
 
 def _entity(entity: str) -> t.Iterator[Piece]:
-    yield html.unescape(entity), len(entity)
+    digits = entity[2:-1].lower()
+    if entity[1] != "#":
+        yield html.unescape(entity), len(entity)
+        return
+    number = int(digits.lstrip("x"), 16 if digits.startswith("x") else 10)
+    yield chr(min(number, sys.maxunicode)), len(entity)
 
 
 def _removed(text: str) -> t.Iterator[Piece]:

@@ -15,6 +15,7 @@ import re
 import typing as t
 from urllib.parse import quote
 
+from ._cloudflare.errors import printable
 from ._decoders import decodings
 
 REDACTED = "********"
@@ -31,7 +32,7 @@ Span = tuple[int, int]
 def encoded_forms(secret: str) -> set[str]:
     """Return the texts that reveal a secret: itself, its lines, and both in base64, base64url and hexadecimal."""
     lines = [line.strip() for line in secret.splitlines()]
-    plain = {secret, *(line for line in lines if len(line) >= MIN_LINE_LENGTH)}
+    plain = {secret, printable(secret, len(secret)), *(line for line in lines if len(line) >= MIN_LINE_LENGTH)}
     contents = {text.encode(errors="surrogatepass") for text in (secret, *_escaped(secret))}
     return {
         *plain,

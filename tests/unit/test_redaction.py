@@ -17,6 +17,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 import requests
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import printable
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._redaction import REDACTED, Redactor
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._secret_options import (
     NO_LOG_PLACEHOLDER,
@@ -30,6 +31,7 @@ from tenant import WORKER
 SECRETS = {
     "a token": "dGhpc-is_A.token0123456789",
     "punctuation": "p\"a'ss\\w/o&r<d>+%41 =100%",
+    "control characters": "p\x1bss\x00w\xa0rd\r\nends",
     "letters beyond ASCII": "pässwörd-ключ-🔑-ende",
     "several lines": "-----BEGIN KEY-----\nMIIEvQIBADANBg/kqhki+EFAASC\nBKcwggSjAgEAAoIB\n-----END KEY-----\n",
     "JSON": '{"user": "admin", "password": "h\\u00e9ll/o"}',
@@ -47,6 +49,7 @@ def go_json(text: str) -> str:
 
 WHOLE: dict[str, Encoder] = {
     "plain": str,
+    "printable": lambda text: printable(text, len(text)),
     "JSON": json_text,
     "JSON in Unicode": lambda text: json_text(text, ensure_ascii=False),
     "JSON of Go": go_json,
@@ -230,6 +233,12 @@ def test_module_error_of_server_that_quotes_secret_is_redacted(run: Runner, edge
     edge.fault(method="PUT", status=400, message=f"the value {encode(secret)} is refused")
     result = run("namespaced_worker", **WORKER, secrets={"KEY": secret})
     assert result["failed"] and f"the value {REDACTED} is refused" in result["msg"]
+
+
+def test_module_error_of_server_that_cuts_secret_is_redacted(run: Runner, edge: Edge) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    edge.fault(method="PUT", status=400, message=f"the value {HUSH[:8]}...")
+    assert f"the value {REDACTED}... [" in run("namespaced_worker", **WORKER, secrets={"KEY": HUSH})["msg"]
 
 
 @pytest.mark.parametrize("module", ["namespaced_worker", "namespaced_workers"])

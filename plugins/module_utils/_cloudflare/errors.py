@@ -84,7 +84,9 @@ class ApiError(CloudflareError):
     def __str__(self) -> str:
         hint = find_remedy(product_of(self.path), self.code, self.message)
         code = f", code {self.code}" if self.code > 0 else ""
-        problem = f"Cloudflare answered {self.status}{code}: {self.message.rstrip('.')}."
+        # An ellipsis stays: it may have cut a secret, which is found by it.
+        text = self.message if self.message.endswith("...") else f"{self.message.rstrip('.')}."
+        problem = f"Cloudflare answered {self.status}{code}: {text}"
         if self.retry_after:
             problem += f" Retry after {self.retry_after:.0f} s."
         request = f"[{self.method} {self.path}" + (f", ray {self.ray_id}]" if self.ray_id else "]")
@@ -134,7 +136,7 @@ def _text(error: t.Mapping[str, t.Any]) -> str:
     return f"{text} ({code})".lstrip() if isinstance(code, str) and code and not CODE.fullmatch(code) else text
 
 
-def printable(text: str) -> str:
+def printable(text: str, limit: int = MAX_TEXT) -> str:
     """Return the beginning of a text of the server, without control characters."""
-    shown = "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text[:MAX_TEXT])
-    return shown if len(text) <= MAX_TEXT else f"{shown}... ({len(text)} characters)"
+    shown = "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text[:limit])
+    return shown if len(text) <= limit else f"{shown}... ({len(text)} characters)"

@@ -66,7 +66,7 @@ def read_response(method: str, path: str, response: requests.Response, url: str)
             return _success(response, content_type, ray_id, body)
         message = f"{message}. The response is not one of this endpoint: {PROBLEMS[form]}"
     elif 300 <= status < 400:
-        location = response.headers.get("Location", "")[:MAX_LOCATION]
+        location = printable(response.headers.get("Location", ""), MAX_LOCATION)
         message = f"{message}, a redirect to {location!r}" if location else message
     if code == NOT_AN_API_RESPONSE:
         message = f"{message} ({network_errors.not_an_api_response(url)})"
