@@ -37,20 +37,35 @@ class Entrance:
         self.edge, self._app = edge, create_app(edge.state)
         self.requests: list[str] = []
         self._hooks: dict[tuple[int, str], Hook] = {}
+        self._held: asyncio.Event | None = None
         self._server = Server(uvicorn.Config(self, lifespan="off", log_level="error", access_log=False))
         self._started = threading.Event()
         self.api = ""
 
     def at(self, number: int, when: str, hook: Hook) -> None:
-        """Call a hook in the event loop at a moment of a request. The first request has the number 0."""
+        """Call a hook in the event loop at a moment of a request, and hold all later requests until it has ended.
+
+        The first request has the number 0.
+        """
         assert when in WHEN
-        self._hooks[number, when] = hook
+
+        async def hold() -> None:
+            self._held = asyncio.Event()
+            try:
+                await hook()
+            finally:
+                self._held.set()
+                self._held = None
+
+        self._hooks[number, when] = hold
 
     def clear(self) -> None:
         self.requests.clear()
         self._hooks.clear()
 
     async def __call__(self, scope: t.Any, receive: Receive, send: Send) -> None:
+        if self._held:
+            await self._held.wait()
         number = len(self.requests)
         self.requests.append(f"{scope['method']} {scope['path'].removeprefix(PREFIX)}")
         await self._call(number, "before")

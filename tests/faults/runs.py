@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import multiprocessing
 import operator
@@ -22,6 +23,7 @@ Result = dict[str, t.Any]
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
+NUMBERS = itertools.count()
 TIMEOUT = 600  # seconds: longer than any run takes; its end is a failure of the test, never a result
 
 
@@ -39,9 +41,12 @@ class Task:
 
 def run_tasks(tasks: t.Sequence[Task], environment: t.Mapping[str, str], output: pathlib.Path) -> None:
     """Run tasks until one fails. Append each result to a file as a line of JSON."""
+    from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine import converge
+
     for name in [name for name in os.environ if name.startswith("CLOUDFLARE_")]:
         del os.environ[name]
     os.environ.update(environment)
+    converge.VERIFY_TIMEOUT = 1.0  # seconds: no read of the edge lags behind a write
     registered: Result = {}
     with output.open("a") as file:
         for task in tasks:
@@ -69,10 +74,10 @@ def run_module(task: Task) -> Result:
 class Run:
     """A started run. Its results are complete once it has ended."""
 
-    def __init__(self, tasks: t.Sequence[Task], environment: t.Mapping[str, str], output: pathlib.Path) -> None:
-        self.output = output
-        output.write_text("")
-        self.process = CONTEXT.Process(target=run_tasks, args=(tasks, environment, output))
+    def __init__(self, tasks: t.Sequence[Task], environment: t.Mapping[str, str], folder: pathlib.Path) -> None:
+        self.output = folder / f"run-{next(NUMBERS)}.jsonl"
+        self.output.touch()
+        self.process = CONTEXT.Process(target=run_tasks, args=(tasks, environment, self.output))
         self.process.start()
 
     def kill(self) -> None:

@@ -23,7 +23,8 @@ Parts = dict[str, t.Any]
 class Worker:
     """A stored Worker. ``parts`` are code, settings and bindings with the values of secrets, each by a name.
 
-    ``promise`` is the part of the fingerprint tag that the parts must match, without its time.
+    ``promise`` is the part of the fingerprint tag that the parts must match, without its time. It is empty if it covers
+    an id, which differs between two accounts.
     """
 
     owner: str
@@ -86,12 +87,15 @@ def _read_worker(edge: Edge, row: t.Any) -> Worker:
     titles = {one["id"]: one["title"] for one in edge.store.all("select * from kv_namespaces")}
     parts: Parts = {"code": row["etag"], "settings": json.loads(row["config"])}
     parts["tags"] = [tag for tag in tags if tag not in marks and not tag.startswith(OWNER_TAG)]
+    has_ids = False
     for one in edge.store.all("select * from bindings where script = ?", row["id"]):
-        spec = {key: titles.get(value, value) for key, value in json.loads(one["spec"]).items()}
+        raw = json.loads(one["spec"])
+        spec = {key: titles.get(value, value) if isinstance(value, str) else value for key, value in raw.items()}
+        has_ids = has_ids or spec != raw
         parts[f"binding {one['name']}"] = [one["type"], spec, edge.store.unseal(one["value"])]
     return Worker(
         owner="".join(tag.removeprefix(OWNER_TAG) for tag in tags if tag.startswith(OWNER_TAG)),
-        promise="".join(FINGERPRINT_TAG.sub(r"\g<fingerprint>", tag) for tag in marks),
+        promise="" if has_ids else "".join(FINGERPRINT_TAG.sub(r"\g<fingerprint>", tag) for tag in marks),
         parts=parts,
         listed=("".join(marks), row["etag"], row["modified_on"]),
     )
@@ -118,7 +122,7 @@ def violations(now: Account, *states: Account, owner: str = "mine") -> list[str]
     """Return what does not hold of an account between some states, of which the first is the one before.
 
     Each part of each Worker is as in one of the states. A new fingerprint tag promises what is stored. A record leads
-    to a Worker that exists and is meant. The objects of all other owners are as before.
+    to the Worker of one of the states. The objects of all other owners are as before.
     """
     return [
         *_lost_parts(now, states),
@@ -126,6 +130,12 @@ def violations(now: Account, *states: Account, owner: str = "mine") -> list[str]
         *_wrong_records(now, states),
         *_changed_neighbors(now, states[0], owner),
     ]
+
+
+def dangling_records(now: Account) -> list[str]:
+    """Return the host names that lead to a Worker that does not exist."""
+    names = {name for _namespace, name in now.workers}
+    return [host for host, (_owner, worker) in now.records().items() if worker not in names]
 
 
 def _lost_parts(now: Account, states: t.Sequence[Account]) -> t.Iterator[str]:
@@ -156,12 +166,10 @@ def _broken_promises(now: Account, states: t.Sequence[Account]) -> t.Iterator[st
 
 
 def _wrong_records(now: Account, states: t.Sequence[Account]) -> t.Iterator[str]:
-    current, known, names = now.records(), [state.records() for state in states], {name for _space, name in now.workers}
+    current, known = now.records(), [state.records() for state in states]
     for host, (owner, worker) in current.items():
         if (owner, worker) not in [records.get(host) for records in known]:
             yield f"doubled: {host} leads to {worker}"
-        if worker not in names:
-            yield f"lost: {host} leads to {worker}, which does not exist"
     for host in set.intersection(*map(set, known)) - current.keys():
         yield f"lost: the record of {host}"
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ..._engine.fields import UNKNOWN, Attributes
@@ -16,7 +17,12 @@ from ..._worker.assets import UploadSession
 from ..._worker.binding_types import INHERIT, Binding
 from ..._worker.fingerprint import OWNER_PREFIX, FingerprintTag
 from .comparison import Comparison
-from .mapping import UPLOAD_TOLERANCE
+from .mapping import UPLOAD_TOLERANCE, parse_timestamp
+
+if t.TYPE_CHECKING:
+    from ..._cloudflare.responses import ApiResponse
+
+CREATION_TOLERANCE = 1.0  # seconds between the dates of one creation in two responses, which may be rounded
 
 
 def upload(comparison: Comparison, before: Attributes | None, after: Attributes) -> list[Step]:
@@ -41,8 +47,27 @@ def upload(comparison: Comparison, before: Attributes | None, after: Attributes)
         )
         return {**request, "idempotent": _is_idempotent(metadata)}
 
-    put = Step("PUT", desired.endpoint.path, request, comparison.receipt.acknowledge_upload)
+    on_response = functools.partial(_acknowledge_upload, comparison, before, after)
+    put = Step("PUT", desired.endpoint.path, request, on_response)
     return [session.step, put] if session else [put]
+
+
+def _acknowledge_upload(
+    comparison: Comparison, before: Attributes | None, after: Attributes, response: ApiResponse
+) -> None:
+    """Read the response of an upload. Upload a Worker again, whole, if its update has created it.
+
+    An update leaves out what stays, such as secrets. If another client has deleted the Worker since it was read,
+    nothing stays, and the fingerprint tag would attest what does not exist.
+    """
+    worker = response.result if isinstance(response.result, dict) else {}
+    created, known = (parse_timestamp(values.get("created_on")) for values in (worker, before or {}))
+    if not known or created <= known + CREATION_TOLERANCE:
+        comparison.receipt.acknowledge_upload(response)
+        return
+    client = comparison.desired.endpoint.client
+    for step in upload(comparison, None, after):
+        step.on_response(client.write(step.method, step.path, **step.request()))
 
 
 def patch_settings(comparison: Comparison, before: Attributes, after: Attributes, changed: t.Collection[str]) -> Step:
