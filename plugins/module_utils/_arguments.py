@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -15,14 +16,17 @@ from ansible.module_utils.errors import UnsupportedError
 from ._cloudflare.errors import CloudflareError
 from ._engine.bulk import InvalidElement
 from ._engine.fields import UNKNOWN, OptionSpec, canonical_option, is_known, mark_unknown
+from ._engine.text import shorten
 from ._renamed import add_new_names
-from ._value_types import describe_type_errors
+from ._value_types import MAX_QUOTED, describe_type_errors
 
 NON_EMPTY_OPTIONS = (
     *("api_token", "api_key", "email", "account_id", "api_url", "fingerprint_key", "owner"),
     *("name", "dispatch_namespace", "pattern", "hostname", "workers_file"),
     *("id", "title", "namespace_id", "zone", "zone_id", "new_name", "queue_name"),
 )
+CREDENTIALS = ("api_token", "api_key", "fingerprint_key")  # never quoted
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def select_user_params(
@@ -95,11 +99,16 @@ def _invalid(element: dict[str, t.Any], error: str) -> InvalidElement:
 
 
 def check_identifying_options(user_params: t.Mapping[str, t.Any], spec: t.Mapping[str, OptionSpec]) -> None:
-    """Raise CloudflareError for an identifying option or a credential that is null or empty."""
+    """Raise CloudflareError for an identifying option or a credential that is null, empty or unprintable."""
     for name, value in user_params.items():
-        if _is_identifying(name, spec[name]) and value in (None, ""):
+        if not _is_identifying(name, spec[name]):
+            continue
+        if value in (None, ""):
             problem = "null" if value is None else "empty"
             raise CloudflareError(f"{name} is {problem}. Set a value, or omit the option if it is optional.")
+        if isinstance(value, str) and name not in CREDENTIALS and (found := UNPRINTABLE.search(value)):
+            shown = shorten(repr(value), MAX_QUOTED)
+            raise CloudflareError(f"{name}: {shown} contains the control character U+{ord(found[0]):04X}. Remove it.")
 
 
 def check_resolved(user_params: t.Mapping[str, t.Any], spec: t.Mapping[str, OptionSpec]) -> None:

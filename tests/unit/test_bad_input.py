@@ -179,9 +179,9 @@ INVALID = [
         fleet_options(workers=None, owner="mine", state="absent"),
         "workers: give the Workers that are meant",
     ),
-    ("namespaced_worker", {**GOOD, "name": "a\n"}, "is not a valid Worker name"),
+    ("namespaced_worker", {**GOOD, "name": "a\n"}, r"name: 'a\\n' contains the control character U\+000A"),
     ("namespaced_worker", {**GOOD, "secrets": {"K": {"x": 1}}}, "secrets: K is a dict"),
-    ("worker_route", {**ROUTE, "pattern": "a.example.com/*\n"}, "is no route"),
+    ("worker_route", {**ROUTE, "pattern": "a.example.com/*\n"}, "pattern: .* contains the control character"),
     ("worker_route", {**ROUTE, "zone_id": "../zones"}, "Check zone_id"),
     (
         "dispatch_namespace",

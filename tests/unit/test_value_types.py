@@ -107,3 +107,27 @@ def test_message_quotes_long_values_in_part(run: Runner, size: int) -> None:
         assert next(iter(options)) in error and len(error) < 10_000 and "\x1b" not in error
     members = run("namespaced_workers", **FLEET, workers=[{"name": "a", "usage_model": "x" * size}])
     assert len(members["msg"]) < 10_000 and len(members["namespaced_workers"][0]["msg"]) < 10_000
+
+
+@pytest.mark.parametrize("character", ["\n", "\0", "\x1b", "\x9b", "\u2028", "\u202e"])
+@pytest.mark.parametrize(
+    ("module", "option", "others"),
+    [
+        ("dispatch_namespace", "name", {}),
+        ("kv_namespace", "title", {}),
+        ("kv_namespace_info", "id", {}),
+        ("queue", "queue_name", {}),
+        ("custom_hostname", "hostname", {"zone": "example.com"}),
+        ("worker_route", "pattern", {"worker": "a"}),
+        ("worker_schedule", "worker", {"crons": []}),
+        ("dns_record", "zone", {"name": "a.example.com", "type": "A"}),
+        ("dispatch_namespace_info", "account_id", {}),
+        ("api", "path", {}),
+    ],
+)
+def test_module_name_with_control_character_is_refused(
+    run: Runner, edge: Edge, module: str, option: str, others: dict[str, t.Any], character: str
+) -> None:
+    message = run.refused(module, **{**others, option: f"/a{character}b"})
+    assert message.startswith(option) and character not in message
+    assert edge.requests() == []
