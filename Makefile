@@ -29,6 +29,7 @@ pip     = $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
 digest = $(shell { $(1); } 2>/dev/null | sha256sum | head -c 12 || true)
 RUN    := .venv/run-$(call digest,pwd; $(PYTHON) -c 'import sys; print(sys.executable, sys.version)'; cat requirements/run.txt)
 TEST   := .venv/test-$(call digest,cat requirements/test.txt)
+MUTATE := .venv/mutation-$(call digest,cat requirements/mutation.txt)
 CLIENT := .cache/contract/installed-$(call digest,cat tests/contract/package-lock.json)
 FRAMES := .cache/frameworks/installed-$(call digest,cat tests/contract/frameworks/package-lock.json)
 BUILT  := .cache/built-$(call digest,$(sources) -- . ':!tests' | xargs -0 sha256sum)
@@ -66,7 +67,7 @@ clean: down ## stop the edge, and delete its data and everything installed here
 ##@ Check
 
 CHECKS := unit lint-types lint-style lint-playbooks lint-changelog lint-docs slow sanity package integration contract sample
-.PHONY: test lint matrix bench soak faults $(CHECKS)
+.PHONY: test lint matrix bench soak faults mutation $(CHECKS)
 test: ## run all checks and count them
 	@$(PYTHON) tests/tools/tally.py $(CHECKS)
 
@@ -134,6 +135,9 @@ faults: $(TEST) $(LIVE) install ## all faults, kills, races, inputs and leaks, w
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
 	$(FAULTS) --write-tables $(or $(TESTS),tests/faults)
 
+mutation: $(MUTATE) ## mutation testing of the engine and the API client; ONLY='_engine/plan.py' SAMPLE=500 SEED=1; all of it takes hours
+	@$(BIN)/python tests/mutation $(ONLY) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),,--write-table)
+
 matrix: install ## integration tests with ansible-core 2.16, 2.19 and 2.21 on each installed Python; ONLY='2.21 2.16-3.10' TESTS=PATH
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
 	PATH="$(CURDIR)/.cache/edge/bin:$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" \
@@ -163,6 +167,7 @@ lock: ## update the locked versions of all .in files and of npm
 	lock $$edge/requirements.in -o $$edge/requirements.txt
 	lock requirements/run.in -o requirements/run.txt
 	lock requirements/test.in -c requirements/run.txt -c $$edge/requirements.txt -o requirements/test.txt
+	lock requirements/mutation.in -c requirements/test.txt -o requirements/mutation.txt
 	python=3.10 lock requirements/matrix/2.16.in -c $$edge/requirements.txt -o requirements/matrix/2.16.txt
 	python=3.11 lock requirements/matrix/2.19.in -c $$edge/requirements.txt -o requirements/matrix/2.19.txt
 	python=3.12 lock requirements/matrix/2.21.in -c $$edge/requirements.txt -o requirements/matrix/2.21.txt
@@ -203,6 +208,11 @@ $(RUN):
 $(TEST): $(RUN)
 	@echo "Installing the tools of the checks into .venv ..."
 	$(pip) -r requirements/test.txt
+	touch $@
+
+$(MUTATE): $(TEST)
+	@echo "Installing the tools of mutation testing into .venv ..."
+	$(pip) -r requirements/mutation.txt
 	touch $@
 
 $(CLIENT): PACKAGES := tests/contract

@@ -34,6 +34,8 @@ BASES = (
         "plugins/module_utils/_resources/script",
         "plugins/module_utils/_worker",
         "roles/local_edge/files",
+        "tests/mutation",
+        "tests/unit",
     ),
     *("roles/local_edge/files/local_edge", "roles/local_edge/files/local_edge/api", "changelogs"),
 )

@@ -1,0 +1,44 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A pytest plugin: writes the tests that run each line of the measured folders, as JSON, to ``MUTATION_CONTEXTS``.
+
+The shape is ``{path: {line: [test id]}}``. Without this environment variable it does nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import typing as t
+
+import coverage
+import pytest
+
+DATA = os.environ.get("MUTATION_CONTEXTS", "")
+MEASURED = ["*/plugins/module_utils/_engine/*", "*/plugins/module_utils/_cloudflare/*"]
+measurement = coverage.Coverage(data_file=None, config_file=False, include=MEASURED)
+measurement.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> t.Generator[None, object, object]:
+    measurement.switch_context(item.nodeid)
+    try:
+        return (yield)
+    finally:
+        measurement.switch_context("")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    measurement.stop()
+    data = measurement.get_data()
+    lines = {
+        os.path.relpath(path, session.config.rootpath): {
+            line: [test for test in tests if test] for line, tests in data.contexts_by_lineno(path).items()
+        }
+        for path in data.measured_files()
+    }
+    pathlib.Path(DATA).write_text(json.dumps(lines), encoding="utf-8")
