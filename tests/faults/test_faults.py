@@ -1,0 +1,116 @@
+# Copyright: Contributors to the tenantry.cloudflare_workers project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every fault of every request of every module: a run converges, or fails clearly and the next run converges."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+import typing as t
+
+import pytest
+import yaml
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import client
+from conftest import Count
+from harness import Result, Runner
+from in_process import ACCOUNT, TOKEN, ZONES
+from local_edge.testing import Edge, running
+from play_server import PlayServer
+from proxy import FaultProxy, proxy_of
+from scenarios import ROLE, ROLE_SCENARIOS, SCENARIOS, BoundRole, RoleScenario, Scenario
+from test_resource_laws import Options
+from trials import Laboratory
+from virtual_time import VirtualTime
+
+Role = t.Callable[[Options, bool], Result]
+SEED, SAMPLE = 14, 6  # of each scenario
+SHOWN = 30  # problems of one scenario
+
+
+@pytest.fixture(scope="session")
+def proxy(control_plane: Edge) -> t.Iterator[FaultProxy]:
+    with running(token=TOKEN, accounts=[ACCOUNT], zones=ZONES) as replica:
+        replica.store.cipher = control_plane.store.cipher
+        with proxy_of(control_plane, replica) as proxy:
+            yield proxy
+
+
+@pytest.fixture(scope="session")
+def virtual_time() -> VirtualTime:
+    return VirtualTime()
+
+
+@pytest.fixture
+def laboratory(
+    run: Runner, proxy: FaultProxy, virtual_time: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> Laboratory:
+    virtual_time.install(monkeypatch)
+    monkeypatch.setenv("CLOUDFLARE_API_BASE_URL", proxy.api)
+    return Laboratory(run, proxy, virtual_time, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def play_server() -> t.Iterator[PlayServer]:
+    server = PlayServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def role(play_server: PlayServer, virtual_time: VirtualTime, tmp_path: pathlib.Path) -> Role:
+    """Run the role platform with these variables, in check mode or not."""
+    playbook = tmp_path / "site.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "roles": [ROLE]}]))
+
+    def run_role(variables: Options, check: bool) -> Result:
+        job = {"playbook": str(playbook), "variables": variables, "check": check}
+        environment = {name: value for name, value in os.environ.items() if name.startswith(("CLOUDFLARE_", "XDG_"))}
+        job |= {"environment": environment, "timeout": client.TIMEOUT, "waited": virtual_time.waited}
+        return play_server.play(job)
+
+    return run_role
+
+
+def try_faults(laboratory: Laboratory, scenario: Scenario | BoundRole, count: Count, sample: int | None) -> list[str]:
+    """Try all faults of a scenario or a sample, count the outcomes, and return everything that is wrong."""
+    trials = laboratory.prepare(scenario)
+    if sample:
+        trials = random.Random(f"{SEED} {scenario}").sample(trials, min(sample, len(trials)))
+    wrong = []
+    for trial in trials:
+        verdict = laboratory.try_fault(trial)
+        wrong += [f"{scenario}: {trial}: {verdict.outcome}: {problem}" for problem in verdict.problems]
+        if verdict.outcome != "not met":
+            figures = {name: int(verdict.outcome == name) for name in ("converged", "warned", "failed")}
+            count("faults", scenario.group, tried=1, **figures, wrong=int(bool(verdict.problems)))
+    return wrong
+
+
+def check(wrong: list[str]) -> None:
+    if wrong:
+        pytest.fail("\n".join([f"{len(wrong)} problems:", *wrong[:SHOWN]]), pytrace=False)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_scenario_meets_some_faults(laboratory: Laboratory, count: Count, scenario: Scenario) -> None:
+    check(try_faults(laboratory, scenario, count, SAMPLE))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_scenario_meets_all_faults(laboratory: Laboratory, count: Count, scenario: Scenario) -> None:
+    check(try_faults(laboratory, scenario, count, None))
+
+
+@pytest.mark.parametrize("scenario", ROLE_SCENARIOS, ids=str)
+def test_role_meets_some_faults(laboratory: Laboratory, count: Count, role: Role, scenario: RoleScenario) -> None:
+    check(try_faults(laboratory, scenario.bind(role), count, SAMPLE))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ROLE_SCENARIOS, ids=str)
+def test_role_meets_all_faults(laboratory: Laboratory, count: Count, role: Role, scenario: RoleScenario) -> None:
+    check(try_faults(laboratory, scenario.bind(role), count, None))
