@@ -30,7 +30,8 @@ TABLES = {
 VOLATILE = re.compile(
     r"id|version|position|deployed|cert|domain|(.*_)?(created|modified|validated)_(on|at|since)|validated_since"
 )
-TIME = re.compile(r"(tenantry\.1(?:\.[0-9a-f]{16}\.[0-9a-f]{8})(?:\.[0-9a-f]{10})?)\.[0-9a-z]{6}(?=\.|$)")
+#: A fingerprint tag. Its fingerprint covers ids, and it contains a time.
+FINGERPRINT_TAG = re.compile(r"(tenantry\.1)\.[0-9a-f]{16}(\.[0-9a-f]{8}(?:\.[0-9a-f]{10})?)\.[0-9a-z]{6}(?=\.|$)")
 LEDGER = "tenantry/ledger/"
 State = dict[str, list[str]]
 
@@ -68,7 +69,7 @@ def _comparable(value: t.Any, names: dict[str, str]) -> t.Any:
         return {key: _comparable(inner, names) for key, inner in value.items() if not VOLATILE.fullmatch(key)}
     if isinstance(value, list):
         return [_comparable(inner, names) for inner in value]
-    return TIME.sub(r"\1.*", names.get(value, value)) if isinstance(value, str) else value
+    return FINGERPRINT_TAG.sub(r"\1.*\2.*", names.get(value, value)) if isinstance(value, str) else value
 
 
 def differences(state: State, twin: State) -> list[str]:

@@ -230,3 +230,12 @@ LASTING = (
     "stalled in the body",
     "acknowledged, not stored",
 )
+
+#: Responses below 400 that are not the API's.
+BELIEVABLE = tuple(name for name, reply in FOREIGN.items() if reply.status < 400)
+
+#: Responses that an endpoint without an envelope may give: any bytes can be the value of a key or the code of a Worker.
+ANY_BYTES = (
+    *(name for name, reply in FOREIGN.items() if 200 <= reply.status < 300 and reply.content_type != HTML),
+    *("as text", "without Content-Type", "not UTF-8", "UTF-16"),
+)

@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 from ansible.cli.playbook import PlaybookCLI
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import connections
 from virtual_time import VirtualTime
 
 
@@ -25,7 +25,7 @@ def play(job: dict[str, t.Any]) -> dict[str, t.Any]:
     time = VirtualTime()
     time.sleep(job["waited"])
     time.install(pytest.MonkeyPatch())
-    client.TIMEOUT = tuple(job["timeout"])
+    connections.TIMEOUT = tuple(job["timeout"])
     variables = json.dumps({**job["variables"], "ansible_connection": "local"})
     options = ["-i", "localhost,", "-e", variables, *(["--check"] if job["check"] else [])]
     code = PlaybookCLI(["ansible-playbook", *options, job["playbook"]]).run()

@@ -13,8 +13,10 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import client
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import connections
 from conftest import Count
+from credulous_client import believe_everything
+from disturbances import BELIEVABLE
 from harness import Result, Runner
 from in_process import ACCOUNT, TOKEN, ZONES
 from local_edge.testing import Edge, running
@@ -26,7 +28,9 @@ from trials import Laboratory
 from virtual_time import VirtualTime
 
 Role = t.Callable[[Options, bool], Result]
-SEED, SAMPLE = 14, 6  # of each scenario
+SEED = 14
+SAMPLE, ROLE_SAMPLE, ROLE_TRIALS = 6, 2, 150  # trials of each scenario; a play takes a second
+NOTICED = 25  # of each of two scenarios: trials that a client which believes every response must fail
 SHOWN = 30  # problems of one scenario
 
 
@@ -68,7 +72,7 @@ def role(play_server: PlayServer, virtual_time: VirtualTime, tmp_path: pathlib.P
     def run_role(variables: Options, check: bool) -> Result:
         job = {"playbook": str(playbook), "variables": variables, "check": check}
         environment = {name: value for name, value in os.environ.items() if name.startswith(("CLOUDFLARE_", "XDG_"))}
-        job |= {"environment": environment, "timeout": client.TIMEOUT, "waited": virtual_time.waited}
+        job |= {"environment": environment, "timeout": connections.TIMEOUT, "waited": virtual_time.waited}
         return play_server.play(job)
 
     return run_role
@@ -107,10 +111,27 @@ def test_scenario_meets_all_faults(laboratory: Laboratory, count: Count, scenari
 
 @pytest.mark.parametrize("scenario", ROLE_SCENARIOS, ids=str)
 def test_role_meets_some_faults(laboratory: Laboratory, count: Count, role: Role, scenario: RoleScenario) -> None:
-    check(try_faults(laboratory, scenario.bind(role), count, SAMPLE))
+    check(try_faults(laboratory, scenario.bind(role), count, ROLE_SAMPLE))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ROLE_SCENARIOS, ids=str)
-def test_role_meets_all_faults(laboratory: Laboratory, count: Count, role: Role, scenario: RoleScenario) -> None:
-    check(try_faults(laboratory, scenario.bind(role), count, None))
+def test_role_meets_many_faults(laboratory: Laboratory, count: Count, role: Role, scenario: RoleScenario) -> None:
+    check(try_faults(laboratory, scenario.bind(role), count, ROLE_TRIALS))
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("queue_info, gather", "GET"), ("kv_namespace, remove", "GET"), ("worker_secrets, change", "P")],
+)
+def test_client_that_believes_every_response_is_noticed(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A test of the tests."""
+    believe_everything(monkeypatch)
+    trials = [
+        trial
+        for trial in laboratory.prepare(next(one for one in SCENARIOS if one.name == name))
+        if trial.fault.name in BELIEVABLE and trial.times == 1 and trial.key.startswith("GET")
+    ]
+    assert sum(bool(laboratory.try_fault(trial).problems) for trial in trials) >= NOTICED
