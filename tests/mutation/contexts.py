@@ -4,7 +4,7 @@
 
 """A pytest plugin: writes the tests that run each line of the measured folders, as JSON, to ``MUTATION_CONTEXTS``.
 
-The shape is ``{path: {line: [test id]}}``. Without this environment variable it does nothing.
+The shape is ``{path: {line: [test id]}}``. Tests that fail are left out.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import typing as t
 import coverage
 import pytest
 
-DATA = os.environ.get("MUTATION_CONTEXTS", "")
+DATA = os.environ["MUTATION_CONTEXTS"]
 MEASURED = ["*/plugins/module_utils/_engine/*", "*/plugins/module_utils/_cloudflare/*"]
 measurement = coverage.Coverage(data_file=None, config_file=False, include=MEASURED)
 measurement.start()
+failed: set[str] = set()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,12 +33,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> t.Generator[None, object, obje
         measurement.switch_context("")
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        failed.add(report.nodeid)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     measurement.stop()
     data = measurement.get_data()
     lines = {
         os.path.relpath(path, session.config.rootpath): {
-            line: [test for test in tests if test] for line, tests in data.contexts_by_lineno(path).items()
+            line: [test for test in tests if test and test not in failed]
+            for line, tests in data.contexts_by_lineno(path).items()
         }
         for path in data.measured_files()
     }

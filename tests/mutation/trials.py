@@ -33,7 +33,7 @@ PRELOADED = (
     *("ansible.module_utils.basic", "ansible.plugins.action", "ansible.plugins.loader", "ansible.parsing.dataloader"),
 )
 OPTIONS = (
-    *("-q", "-x", "--no-header", "--tb=line", "--assert=plain"),
+    *("-q", "--no-header", "--tb=line", "--assert=plain"),
     *(part for name in ("cacheprovider", "xdist", "hypothesispytest") for part in ("-p", f"no:{name}")),
 )
 TESTS = ("tests/unit", "--ignore=tests/unit/local_edge")  # those that may run plugins
@@ -84,12 +84,12 @@ class Trials:
         if status != NOT_SWAPPED:
             return (status if status in (PASSED, TIMED_OUT) else FAILED), failed
         with self._changed(path, mutated):
-            status = self.run(tests)
+            status = self.run(tests, "-x")
             if self._is_unknown_test(status):  # the names of its cases are made from what was changed
-                status = self.run(sorted({test.partition("[")[0] for test in tests}))
+                status = self.run(sorted({test.partition("[")[0] for test in tests}), "-x")
         if self._is_unknown_test(status) or status == PASSED:
             return PASSED, ""
-        return (status if status == TIMED_OUT else FAILED), self._failed_test()
+        return (status if status == TIMED_OUT else FAILED), next(iter(self.failed_tests()), "")
 
     def _ask(self, path: str, source: str, mutated: str, tests: t.Sequence[str]) -> tuple[int, str]:
         from collected import Request
@@ -121,7 +121,7 @@ class Trials:
             file.write_text(original, encoding="utf-8")
 
     def run(self, tests: t.Sequence[str], *options: str, timeout: float = TIMEOUT) -> int:
-        """Run tests until the first failure. Return pytest's exit status, or ``TIMED_OUT``."""
+        """Run tests. Return pytest's exit status, or ``TIMED_OUT``."""
         process = os.fork()
         if not process:
             os.setsid()
@@ -153,9 +153,10 @@ class Trials:
         output = self.output
         return status == USAGE_ERROR and "not found:" in output and "ERROR collecting" not in output
 
-    def _failed_test(self) -> str:
-        found = [line.split(" ", 1)[1] for line in self.output.splitlines() if line.startswith("FAILED ")]
-        return found[0].split(" - ")[0] if found else ""
+    def failed_tests(self) -> list[str]:
+        """Return the tests that failed in the last run."""
+        lines = self.output.splitlines()
+        return [line.split(" ", 1)[1].split(" - ")[0] for line in lines if line.startswith(("FAILED ", "ERROR "))]
 
 
 def _copy(checkout: pathlib.Path, root: pathlib.Path) -> None:
