@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import interruption
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.errors import (
