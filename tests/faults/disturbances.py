@@ -172,30 +172,56 @@ STALLS: dict[str, t.Callable[[Reply], Wire]] = {
     "stalled before the response": raw(lambda reply: b"", Ending.STALLED),
     "stalled in the body": raw(cut, Ending.STALLED),
 }
+ORDER, STALE = "repeated, late or undone", "stale reads"
 #: Deliveries that are not those of HTTP, with genuine responses or none.
 DELIVERIES = (
-    Fault("delivered twice", delivery=Delivery.TWICE),
-    Fault("delivered twice, response lost", BROKEN["closed before the response"], Delivery.TWICE),
-    Fault("delivered after the run", BROKEN["closed before the response"], Delivery.LATE),
-    Fault("acknowledged, not stored", delivery=Delivery.UNDONE),
-    Fault("two stale reads", delivery=Delivery.ONCE, stale_reads=2),
-    Fault("stale reads until the end", delivery=Delivery.ONCE, stale_reads=FOREVER),
-    Fault("response lost, two stale reads", BROKEN["closed before the response"], Delivery.ONCE, 2),
-    Fault("not delivered, two stale reads", BROKEN["closed before the response"], Delivery.NEVER, 2),
+    Fault(ORDER, "delivered twice", delivery=Delivery.TWICE),
+    Fault(ORDER, "delivered twice, response lost", BROKEN["closed before the response"], Delivery.TWICE),
+    Fault(ORDER, "delivered after the run", BROKEN["closed before the response"], Delivery.LATE),
+    Fault(ORDER, "acknowledged, not stored", delivery=Delivery.UNDONE),
+    Fault(STALE, "two stale reads", delivery=Delivery.ONCE, stale_reads=2),
+    Fault(STALE, "stale reads until the end", delivery=Delivery.ONCE, stale_reads=FOREVER),
+    Fault(STALE, "response lost, two stale reads", BROKEN["closed before the response"], Delivery.ONCE, 2),
+    Fault(STALE, "not delivered, two stale reads", BROKEN["closed before the response"], Delivery.NEVER, 2),
 )
 
-NEVER_CANNED = {**LIMITS, **FOREIGN, **REFUSALS}
+
+def faults_of_replies(delivery: Delivery, *tables: t.Mapping[str, Reply]) -> t.Iterator[Fault]:
+    for table in tables:
+        for name, reply in table.items():
+            yield Fault(kind_of(name, reply), name, canned(reply), delivery)
+
+
+def kind_of(name: str, reply: Reply) -> str:
+    if name in LIMITS:
+        return "rate limit"
+    if name in REFUSALS:
+        return "error in an odd form"
+    kinds = {2: "success that is not the API's", 3: "redirect", 4: "error of a proxy", 5: "error of a server"}
+    return kinds[reply.status // 100]
+
+
+def faults_of_bytes(
+    kind: str, delivery: Delivery, table: t.Mapping[str, t.Callable[[Reply], Wire]]
+) -> t.Iterator[Fault]:
+    for name, respond in table.items():
+        yield Fault(kind, name, respond, delivery)
+
+
+LOST = {name: respond for name, respond in BROKEN.items() if "before the response" in name}
+CUT, STALL = "broken connection or encoding", "stalled connection"
 WRITE_FAULTS = (
-    *(Fault(name, canned(reply)) for name, reply in NEVER_CANNED.items()),
-    *(Fault(name, canned(reply), Delivery.ONCE) for name, reply in FOREIGN.items()),
-    *(Fault(name, respond) for name, respond in BROKEN.items() if "before the response" in name),
-    *(Fault(name, respond, Delivery.ONCE) for name, respond in BROKEN.items()),
-    *(Fault(name, respond, delivery) for name, respond in STALLS.items() for delivery in (Delivery.ONCE,)),
+    *faults_of_replies(Delivery.NEVER, LIMITS, FOREIGN, REFUSALS),
+    *faults_of_replies(Delivery.ONCE, FOREIGN),
+    *faults_of_bytes(CUT, Delivery.NEVER, LOST),
+    *faults_of_bytes(CUT, Delivery.ONCE, BROKEN),
+    *faults_of_bytes(STALL, Delivery.ONCE, STALLS),
     *DELIVERIES,
 )
 READ_FAULTS = (
-    *(Fault(name, canned(reply)) for name, reply in NEVER_CANNED.items()),
-    *(Fault(name, respond, Delivery.ONCE) for name, respond in {**BROKEN, **STALLS}.items()),
+    *faults_of_replies(Delivery.NEVER, LIMITS, FOREIGN, REFUSALS),
+    *faults_of_bytes(CUT, Delivery.ONCE, BROKEN),
+    *faults_of_bytes(STALL, Delivery.ONCE, STALLS),
 )
 
 #: One fault of each kind, which is also tried on all attempts of a request.

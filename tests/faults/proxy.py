@@ -101,6 +101,7 @@ class Fault:
     ``stale_reads`` is the number of later reads that return the state before the run.
     """
 
+    kind: str
     name: str
     respond: t.Callable[[Reply], Wire] = lambda reply: Wire(reply.encode())
     delivery: Delivery = Delivery.NEVER

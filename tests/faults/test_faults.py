@@ -89,7 +89,9 @@ def try_faults(laboratory: Laboratory, scenario: Scenario | BoundRole, count: Co
         wrong += [f"{scenario}: {trial}: {verdict.outcome}: {problem}" for problem in verdict.problems]
         if verdict.outcome != "not met":
             figures = {name: int(verdict.outcome == name) for name in ("converged", "warned", "failed")}
-            count("faults", scenario.group, tried=1, **figures, wrong=int(bool(verdict.problems)))
+            figures = {"tried": 1, **figures, "wrong": int(bool(verdict.problems))}
+            count("faults", trial.fault.kind, **figures)
+            count("faults by module", scenario.group, **figures)
     return wrong
 
 

@@ -42,6 +42,8 @@ def test_write_table_without_its_comments_is_refused(tmp_path: pathlib.Path) -> 
     assert page.read_text() == "nothing"
 
 
-@pytest.mark.parametrize("name", ["faults", "kills", "races", "soak", "inputs", "secrets", "mutation"])
+@pytest.mark.parametrize(
+    "name", ["faults", "faults by module", "kills", "races", "soak", "inputs", "secrets", "mutation"]
+)
 def test_reliability_page_has_a_place_for_each_table(name: str) -> None:
     assert PAGE.read_text().count(f"<!-- begin {name} -->") == PAGE.read_text().count(f"<!-- end {name} -->") == 1
