@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare import shapes
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._cloudflare.client import get_client
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.converge import RunOptions
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resources.dispatch_namespace import (
@@ -15,7 +16,7 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._resou
 from harness import Runner
 from local_edge.testing import Edge
 from tenant import CODE
-from test_thin_answers import Transport
+from test_thin_answers import Mutation, Transport
 
 TENANT = {"name": "a", "content": CODE, "compatibility_date": "2026-11-01"}
 
@@ -62,6 +63,16 @@ def test_dispatch_namespace_without_patch_is_put_from_then_on(run: Runner, edge:
     options = {"name": "b", "new_name": "c"}  # the client of the latest run is used again, as in a loop
     DispatchNamespace(get_client({}), options, {**options, "state": "present", "force": False}).converge(RunOptions())
     assert [request["method"] for request in edge.requests() if request["method"] != "GET"] == ["PUT"]
+
+
+def test_dispatch_namespace_with_worker_that_count_omits_is_kept(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.ok("dispatch_namespace", name="tenants")
+    run.ok("namespaced_worker", dispatch_namespace="tenants", **TENANT)
+    transport = Transport(monkeypatch)
+    transport.mutation = Mutation(f"GET {shapes.NAMESPACES}/{{namespace}}", ("result", "script_count"), "empty")
+    assert "still contains 1 Workers" in run.refused("dispatch_namespace", name="tenants", state="absent")
 
 
 def test_dispatch_namespace_put_sends_no_trust_that_was_not_read(

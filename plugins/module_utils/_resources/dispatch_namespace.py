@@ -17,6 +17,7 @@ from .._engine.resource import Observation, Resource
 
 ROOT = ("workers", "dispatch", "namespaces")
 COMPUTED = ("namespace_id", "script_count", "created_on", "created_by")
+MAX_COUNT = 10  # Workers that are counted before a deletion
 COMPUTED_ON_WRITE = ("modified_on", "modified_by")
 
 
@@ -71,10 +72,10 @@ class DispatchNamespace(Resource):
                 f"new_name: {self.label} cannot be renamed, because {new_name!r} already exists. Remove one of them."
             )
         found = old or new
-        if found and found["script_count"] is None and self.state == "absent":
-            found["script_count"] = len(
-                self.client.call("GET", scripts_path(self.client, found["name"]), params={"limit": 10}).result
-            )
+        if found and not found["script_count"] and self.state == "absent" and not self.options["force"]:
+            # A count may be missing or old, and the deletion would delete the Workers too.
+            listed = self.client.get_or_none(scripts_path(self.client, found["name"]), params={"limit": MAX_COUNT})
+            found["script_count"] = len(listed.result) if listed else 0
         return Observation(found)
 
     def desired(self, before: Attributes | None) -> Attributes:
