@@ -55,7 +55,10 @@ options:
       - A record is repaired if the metadata of its key differs, as after a write in the dashboard. Its value is
         compared with O(drift_detection=settings) and O(drift_detection=content).
       - The key C(tenantry/ledger/<owner>) stores the state of each Worker that this collection has written. It is used
-        to detect drift, and to plan changes without reading the Workers.
+        to detect drift, and to plan changes without reading the Workers. A large ledger has further keys
+        C(tenantry/ledger/<owner>/<n>).
+      - The ledger is a cache. If it was deleted, or an earlier run could not write it, the next run writes it. Such a
+        run is changed, and lists the write in RV(operations), even if no Worker changes.
     type: dict
     suboptions:
       title:

@@ -70,6 +70,18 @@ def test_drift_without_difference_renews_fingerprint_tag_once(run: Runner, edge:
     assert count_requests(run, edge, **DRIFTED) == 1
 
 
+def test_drift_lost_renewal_of_fingerprint_tag_is_no_change(run: Runner, edge: Edge) -> None:
+    """The listing shows a tag that attests the same, but not the one that was sent."""
+    tags = get(run, edge, "/tags")
+    worker = {key: value for key, value in DRIFTED.items() if key not in NAMESPACE}
+    edge.fault(method="PUT", path=".*/tags", status=502, message="no", when="before", times=8)
+    assert run("namespaced_worker", **DRIFTED)["failed"]
+    result = run("namespaced_workers", **NAMESPACE, workers=[worker])
+    assert result["failed"] and not result["changed"] and not result["operations"]
+    assert get(run, edge, "/tags") == tags
+    assert verbs(run.ok("namespaced_worker", **DRIFTED)) == ["PUT /tags"]
+
+
 def test_drift_detection_level_determines_requests(run: Runner, edge: Edge) -> None:
     renew_fingerprint_tag(run)
     costs = {

@@ -180,6 +180,22 @@ def test_fleet_worker_taken_by_other_owner_fails(
     assert not deploy(run, *mine)["changed"]
 
 
+@pytest.mark.parametrize("routing_kv", [{"title": "Metadata"}, None])
+def test_fleet_prune_keeps_worker_taken_by_other_owner(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, routing_kv: dict[str, str] | None
+) -> None:
+    deploy(run, {"name": "a"}, {"name": "b"}, routing_kv=routing_kv)
+    theirs = {"owner": "yours", "take_over": True}
+    task = {**FLEET, "workers": [{"name": "b", "vars": {"PLAN": "pro"}}], "prune": True, "prune_limit": 1}
+    task["routing_kv"] = routing_kv
+    with monkeypatch.context() as patched:
+        meanwhile(patched, "refresh", lambda: deploy(run, {"name": "a", "content": OTHER_CODE}, **theirs))
+        result = run("namespaced_workers", **task)
+    assert result["failed"] and "a: It stays, since owner 'yours' has taken it" in result["msg"]
+    assert code(edge) == OTHER_CODE
+    assert not run.ok("namespaced_workers", **task)["changed"]
+
+
 def test_fleet_worker_taken_over_beside_stale_listing_is_only_late(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,8 +82,8 @@ class BulkResource(Convergible):
         """
         return None
 
-    def removal_blocker(self, name: str, linked: PlannedMember) -> str:
-        """Return why an object to prune must stay for now, by the linked object; empty if it need not."""
+    def removal_blocker(self, name: str, linked: PlannedMember | None) -> str:
+        """Return why an object to prune must stay, by the listing and the linked object; empty if it need not."""
         return ""
 
     def taken_error(self, member: PlannedMember) -> str:
@@ -186,7 +186,9 @@ class BulkResource(Convergible):
         if not writes.is_complete(members):
             self._plan_linked_again(writes, linked, members)
         for member in planned(removals):
-            member.failure = member.failure or "".join(self.removal_blocker(member.name, one) for one in linked)
+            blocker = self.removal_blocker(member.name, linked[0] if linked else None)
+            if blocker and not member.failure:
+                writes.fail(member, CloudflareError(blocker))
         self._write_linked(writes, linked)
         writes.write(planned(removals))
 

@@ -52,7 +52,7 @@ def is_part_key(key: str, owner: str) -> bool:
 
 def part_of(name: str, parts: int) -> int:
     """Return the number of the part with the entry of a Worker."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % parts
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % parts if parts > 1 else 0
 
 
 @dataclass(frozen=True)

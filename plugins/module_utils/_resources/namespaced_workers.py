@@ -279,8 +279,11 @@ class NamespacedWorkers(BulkResource):
         )
         return self._routing_records
 
-    def removal_blocker(self, name: str, linked: PlannedMember) -> str:
-        records = (linked.plan.after or {}).get("records") or {}
+    def removal_blocker(self, name: str, linked: PlannedMember | None) -> str:
+        holder = find_owner(self._listed.get(name, {}).get("tags") or [])
+        if holder not in (None, self.options["owner"]):
+            return f"It stays, since owner {holder!r} has taken it since the run began."
+        records = ((linked.plan.after if linked else None) or {}).get("records") or {}
         hosts = ", ".join(host for host, worker in records.items() if worker == name)
         return f"It stays, since it still answers for {hosts}: the Worker that replaces it failed." if hosts else ""
 
@@ -292,11 +295,11 @@ class NamespacedWorkers(BulkResource):
 
     def was_overwritten(self, member: PlannedMember) -> bool:
         comparison = t.cast(ScriptPlan, member.plan).comparison
-        if comparison is None or self.state == "absent" or member.name not in self._listed:
+        tags = self._listed.get(member.name, {}).get("tags")
+        if comparison is None or tags is None or member.resource.state == "absent":
             return False
         before = comparison.snapshot.tags if comparison.snapshot else []
-        earlier = {fingerprint_tag_text(before), comparison.receipt.fingerprint_tag}
-        return fingerprint_tag_text(self._tags(member.name)) not in earlier
+        return fingerprint_tag_text(tags) not in (fingerprint_tag_text(before), comparison.receipt.fingerprint_tag)
 
     def bulk_step(self, pending: t.Sequence[PlannedMember]) -> BulkStep | None:
         if not self._all_of_owner or len(pending) < 2:

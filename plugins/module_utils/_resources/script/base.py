@@ -107,7 +107,7 @@ class Script(ApiObject):
         else:
             written = t.cast(ScriptPlan, written)
             before = t.cast(Comparison, written.comparison)
-            resolved = before.resolved.for_verification(before.kept_secrets)
+            resolved = before.resolved.for_verification(before.kept_secrets, before.receipt.written_at)
         snapshot = reader.read(self.client, resolved, summary, self.needs_full_read)
         if snapshot is not None:
             snapshot = self.read_more(resolved, snapshot)

@@ -157,6 +157,7 @@ class Comparison:
             and self.depth == "fingerprint"
             and self.fingerprint_matches
             and self.current_tag == self.desired_tag
+            and not self._precedes_write
             and not self.lacks_assets
             and not self.desired.secrets.resend
         )
@@ -174,7 +175,12 @@ class Comparison:
             return True  # nothing that a tag would attest
         if current and self.desired.secrets.update == "on_create" and current.secrets != NO_SECRETS:
             desired = dataclasses.replace(desired, secrets=current.secrets)
-        return current == desired
+        return current == desired and not self._precedes_write
+
+    @property
+    def _precedes_write(self) -> bool:
+        """Whether the fingerprint tag is older than the one that was sent by the write to verify."""
+        return self.current_tag is not None and self.current_tag.uploaded_at < self.resolved.written_at
 
     # -- what must still be read? --------------------------------------------------------------------------------------
 

@@ -107,13 +107,15 @@ class Resolved:
     """A desired Worker whose bindings carry ids instead of names.
 
     ``bindings`` is None if the task declares none. ``missing`` names the prerequisites that do not exist, each with its
-    remedy. ``expected_secrets`` is set to verify a write: the secrets that must have survived it.
+    remedy. ``expected_secrets`` and ``written_at`` are set to verify a write: the secrets that must have survived it,
+    and the time of the fingerprint tag that was sent, which no earlier tag may replace.
     """
 
     desired: Desired
     bindings: list[Binding] | None = None
     missing: tuple[str, ...] = ()
     expected_secrets: frozenset[str] | None = None
+    written_at: float = 0.0
 
     @property
     def is_verification(self) -> bool:
@@ -125,10 +127,10 @@ class Resolved:
         """The names of the declared bindings, except those that stay as they are."""
         return {binding["name"] for binding in self.bindings or [] if binding["type"] != INHERIT}
 
-    def for_verification(self, kept_secrets: frozenset[str]) -> Resolved:
+    def for_verification(self, kept_secrets: frozenset[str], written_at: float = 0.0) -> Resolved:
         """Return the same Worker as it must be found after a write."""
         desired = dataclasses.replace(self.desired, secrets=self.desired.secrets.sent())
-        return dataclasses.replace(self, desired=desired, expected_secrets=kept_secrets)
+        return dataclasses.replace(self, desired=desired, expected_secrets=kept_secrets, written_at=written_at)
 
 
 def resolve(desired: Desired, client: Client) -> Resolved:

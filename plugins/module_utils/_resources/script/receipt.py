@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ..._cloudflare.responses import ApiResponse
+from ..._worker.fingerprint import find_fingerprint_tag
 from .mapping import fingerprint_tag_text
 
 
@@ -23,6 +24,12 @@ class Receipt:
     fingerprint_tag: str | None = None
     etag: str | None = None
     modified_on: str | None = None
+
+    @property
+    def written_at(self) -> float:
+        """The time of the fingerprint tag that was sent last, in seconds since 1970, or 0."""
+        tag = find_fingerprint_tag([self.fingerprint_tag] if self.fingerprint_tag else [])
+        return tag.uploaded_at if tag else 0.0
 
     def sent(self, tags: list[str]) -> list[str]:
         """Record the fingerprint tag among the tags of a write, and return them."""
