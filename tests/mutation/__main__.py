@@ -20,7 +20,7 @@ import yaml
 from mutants import Mutant, changed_lines, mutants_of
 from processes import TIMED_OUT
 from selection import Contexts, Selection
-from trials import FAILED, PASSED, TESTS, Trials
+from trials import FAILED, FAST, PASSED, TESTS, Trials
 
 HERE = pathlib.Path(__file__).parent
 CHECKOUT = HERE.parents[1]
@@ -31,24 +31,50 @@ MAX_EQUIVALENT, MIN_SCORE = 3, 90  # percent
 
 
 def measure(trials: Trials) -> Contexts:
-    """Return the tests that run each line, without those that fail. Kept until plugins or tests change."""
-    digest = hashlib.sha256(repr(trials.tests).encode())
-    for file in sorted((*trials.root.glob("plugins/**/*.py"), *trials.root.glob("tests/unit/**/*.py"))):
-        digest.update(file.read_bytes())
-    data = FOLDER / f"contexts-{digest.hexdigest()[:12]}.json"
-    if not data.exists():
-        print("Measuring which tests run which lines ...", flush=True)
-        os.environ["MUTATION_CONTEXTS"] = str(data)
-        status = trials.run(trials.tests, "-p", "contexts", timeout=3 * 3600)
-        if status == FAILED:
-            print(
-                f"These tests fail without a mutant and are left out:\n{', '.join(trials.failed_tests())}", flush=True
-            )
-        elif status != PASSED:
-            data.unlink(missing_ok=True)
-            sys.exit(f"The tests cannot be run: pytest returned {status}.\n{trials.output[-4000:]}")
-    contexts: Contexts = json.loads(data.read_text(encoding="utf-8"))
+    """Return the tests that run each line, without those that fail.
+
+    They are kept for each file of tests, until it changes, or the plugins do.
+    """
+    kept = {name: FOLDER / "contexts" / f"{digest}.json" for name, digest in _digests(trials).items()}
+    stale = [name for name, file in kept.items() if not file.exists()]
+    if stale:
+        print(f"Measuring which lines the tests in {len(stale)} files run ...", flush=True)
+        for name, lines in _measure_files(trials, stale).items():
+            kept[name].parent.mkdir(exist_ok=True)
+            kept[name].write_text(json.dumps(lines), encoding="utf-8")
+    contexts: dict[str, dict[str, list[str]]] = {}
+    for file in kept.values():
+        for path, lines in json.loads(file.read_text(encoding="utf-8")).items():
+            for line, tests in lines.items():
+                contexts.setdefault(path, {}).setdefault(line, []).extend(tests)
     return contexts
+
+
+def _digests(trials: Trials) -> dict[str, str]:
+    plugins = hashlib.sha256()
+    files = sorted(trials.root.glob("tests/unit/test_*.py"))
+    others = {*trials.root.glob("plugins/**/*.py"), *trials.root.glob("tests/unit/*.py")} - set(files)
+    for file in sorted(others):
+        plugins.update(file.read_bytes())
+    names = {file.relative_to(trials.root).as_posix(): file for file in files}
+    return {
+        name: hashlib.sha256(plugins.digest() + file.read_bytes()).hexdigest()[:16]
+        for name, file in names.items()
+        if name in trials.tests or trials.tests == TESTS
+    }
+
+
+def _measure_files(trials: Trials, names: list[str]) -> dict[str, dict[str, dict[str, list[str]]]]:
+    data = FOLDER / "measured.json"
+    data.unlink(missing_ok=True)
+    os.environ["MUTATION_CONTEXTS"] = str(data)
+    status = trials.run(names, "-p", "contexts", *FAST, timeout=3 * 3600)
+    if status == FAILED:
+        print(f"Without a mutant these fail, and are left out: {', '.join(trials.failed_tests())}", flush=True)
+    elif status != PASSED:
+        sys.exit(f"The tests cannot be run: pytest returned {status}.\n{trials.output[-4000:]}")
+    measured: dict[str, dict[str, dict[str, list[str]]]] = json.loads(data.read_text(encoding="utf-8"))
+    return {name: measured.get(name, {}) for name in names}
 
 
 class Run:
@@ -125,7 +151,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     options = parse_arguments()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    trials = Trials(CHECKOUT, FOLDER, options.test or TESTS)
+    trials = Trials(CHECKOUT, FOLDER, tuple(options.test) or TESTS)
     files = sorted(file for folder in MUTATED for file in (trials.root / folder).glob("*.py"))
     sources = {file.relative_to(trials.root).as_posix(): file.read_text(encoding="utf-8") for file in files}
     chosen = [path for path in sources if any(part in path for part in options.paths or [""])]

@@ -4,7 +4,7 @@
 
 """A pytest plugin: writes the tests that run each line of the measured folders, as JSON, to ``MUTATION_CONTEXTS``.
 
-The shape is ``{path: {line: [test id]}}``. Tests that fail are left out.
+The shape is ``{test file: {path: {line: [test id]}}}``. Tests that fail are left out.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     measurement.stop()
     data = measurement.get_data()
-    lines = {
-        os.path.relpath(path, session.config.rootpath): {
-            line: [test for test in tests if test and test not in failed]
-            for line, tests in data.contexts_by_lineno(path).items()
-        }
-        for path in data.measured_files()
-    }
-    pathlib.Path(DATA).write_text(json.dumps(lines), encoding="utf-8")
+    found: dict[str, dict[str, dict[int, list[str]]]] = {}
+    for path in data.measured_files():
+        name = os.path.relpath(path, session.config.rootpath)
+        for line, tests in data.contexts_by_lineno(path).items():
+            for test in filter(None, {*tests} - failed):
+                lines = found.setdefault(test.partition("::")[0], {}).setdefault(name, {})
+                lines.setdefault(line, []).append(test)
+    pathlib.Path(DATA).write_text(json.dumps(found), encoding="utf-8")

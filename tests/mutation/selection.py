@@ -12,7 +12,7 @@ import typing as t
 from collections import Counter, defaultdict
 
 Contexts = t.Mapping[str, t.Mapping[str, t.Sequence[str]]]  # path -> line -> tests
-MAX_TESTS = 120  # per mutant
+MAX_TESTS = 80  # per mutant
 
 
 class Selection:
