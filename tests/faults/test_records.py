@@ -215,4 +215,4 @@ def test_records_of_two_owners_survive_other_clients(
             platform.others.act()
         platform.play(dice.choice(OWNERS), platform.others.act if dice.random() < 0.4 else None)
     platform.settle()
-    count("races", "records of two owners", tried=rounds, lost=0, doubled=0)
+    count("races", "records of two owners at random", races=rounds, lost=0, doubled=0, not_converged=0)

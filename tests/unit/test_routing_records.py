@@ -96,8 +96,11 @@ def converge(run: Runner, edge: Edge, **options: t.Any) -> dict[str, t.Any]:
 def test_record_overwritten_with_kv_entries_is_repaired(run: Runner, edge: Edge, depth: str) -> None:
     before = keys(edge)
     entry = {"key": ACME, "value": {"state": "active", "worker": "bolt"}}
-    assert run.ok("kv_entries", title="Metadata", entries=[entry])["changed"]
-    assert not run.ok("kv_entries", title="Metadata", entries=[entry])["changed"]
+    for check in (True, False):
+        (warning,) = run.ok("kv_entries", check=check, title="Metadata", entries=[entry])["warnings"]
+        assert "this writes the keys of routing records" in warning and f": {ACME}. Declare" in warning
+    again = run.ok("kv_entries", title="Metadata", entries=[entry])
+    assert not again["changed"] and not again["warnings"]
     assert keys(edge)[ACME] == {"value": TO_BOLT, "metadata": None, "expiration": None}
     converge(run, edge, workers=WORKERS, drift_detection=depth)
     assert keys(edge) == before
@@ -221,6 +224,40 @@ def test_entry_with_digest_of_another_value_is_refused(run: Runner, edge: Edge) 
     before = run.ok("kv_entries", title="Metadata", entries=[stored])
     assert before["changed"], "a backup is restored"
     assert not run.ok("namespaced_workers", **FLEET, workers=WORKERS, drift_detection="settings")["changed"]
+
+
+# -- KV is eventually consistent ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_run_with_an_older_listing_changes_nothing_for_visitors(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch, prune: bool
+) -> None:
+    """Records of the second run are not listed yet, and removed ones still are."""
+    listings: list[t.Any] = []
+    list_or_none = Client.list_or_none
+
+    def keep(client: Client, path: str, /, **params: t.Any) -> t.Any:
+        found = list_or_none(client, path, **params)
+        if path.endswith("/keys"):
+            listings.append(found)
+        return found
+
+    def recall(client: Client, path: str, /, **params: t.Any) -> t.Any:
+        return listings[0] if path.endswith("/keys") else list_or_none(client, path, **params)
+
+    run.ok("namespaced_workers", **FLEET, workers=WORKERS)
+    task = {**FLEET, "workers": [{**WORKERS[1], "hostnames": [BOLT, "new.example.com"]}], "prune": prune}
+    task["prune_limit"] = "50%"
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "list_or_none", keep)
+        run.ok("namespaced_workers", **task)
+    before = keys(edge)
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "list_or_none", recall)
+        run.ok("namespaced_workers", **task)
+    assert keys(edge) == before
+    assert not run.ok("namespaced_workers", **task)["changed"]
 
 
 # -- records that lead to nothing declared -----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from .._engine.info import Info
 from .._engine.plan import Step
 from .._engine.prune_limit import PruneLimit
 from .._engine.resource import Observation, Resource
+from .._engine.text import list_names
 from .._worker.binding_types import NO_KV_NAMESPACE
 from .kv_namespace import ROOT
 from .kv_values import (
@@ -31,6 +32,7 @@ from .kv_values import (
     get_values,
     has_digest_of_another_value,
     key_info,
+    record_mark,
     resolve_namespace,
     serialize,
     without_mark,
@@ -204,6 +206,16 @@ class KVEntries(Resource):
     def desired(self, before: Attributes | None) -> Attributes:
         current = (before or {}).get("entries", {})
         return {"entries": {key: _merge_entry(current.get(key, {}), entry) for key, entry in self._declared.items()}}
+
+    def plan_warnings(self, before: Attributes | None) -> t.Iterable[str]:
+        written = _entries_to_write(before, self.desired(before)) if self.state == "present" else {}
+        current: dict[str, Attributes] = before["entries"] if before else {}
+        records = [key for key in written if "owner" in record_mark(current.get(key, {}).get("metadata"))]
+        if records:
+            yield (
+                f"entries: this writes the keys of routing records, which namespaced_workers will overwrite:"
+                f" {list_names(records)}. Declare their host names there instead."
+            )
 
     def guard(self, before: Attributes | None, after: Attributes | None) -> None:
         if after is None:
