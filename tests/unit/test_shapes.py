@@ -243,7 +243,7 @@ FORMS = [
     ("DELETE", f"{SCRIPTS}/a", {"envelope", "empty"}),
     ("GET", f"{SCRIPTS}/a/content", {"bytes", "empty"}),
     ("GET", "/accounts/a/storage/kv/namespaces/n/values/k", {"bytes", "json"}),
-    ("DELETE", SCRIPTS, {"envelope"}),
+    ("DELETE", SCRIPTS, {"envelope", "empty"}),
 ]
 
 

@@ -261,8 +261,9 @@ SHAPES: tuple[Shape, ...] = (
         NAMESPACED,
         "object",
         DELETION,
+        # A listing follows each deletion, so that nothing depends on a response without content.
         f"{OPENAPI}: deleted, deleted_count, has_more, without an envelope",
-        forms=("envelope", "json"),
+        forms=("envelope", "json", "empty"),
         bare_keys=DELETION_KEYS,
         normalize=count_deleted,
     ),
