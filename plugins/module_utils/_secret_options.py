@@ -20,7 +20,7 @@ from ._worker.binding_types import SECRET_TYPES
 
 NO_LOG_PLACEHOLDER = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # as in ansible-core
 SHOWN_OF_BINDINGS = ("name", "type")  # the attributes of a secret binding that are no secrets
-URL_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*(?=@)")
+URL_CREDENTIALS = re.compile(r"(?s)(?<=//).*(?=@)")
 URL_OPTION, HEADERS_OPTION = "api_url", "headers"
 SENSITIVE_HEADER = re.compile(r"(?i)auth|cookie|token|secret|key|passw|credential")
 

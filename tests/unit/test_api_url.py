@@ -70,7 +70,10 @@ def test_api_url_invalid_is_refused(url: str) -> None:
         resolve_url(url, {"CLOUDFLARE_ALLOW_HTTP": "1"})
 
 
-@pytest.mark.parametrize("url", ["https://user:hush-hush@example.com/v4", "https://hush-hush@[::1]", "//:hush-hush@x"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://user:hush-hush@example.com/v4", "https://hush-hush@[::1]", "//:hush-hush@x", "http://a:/hush-hush/@x"],
+)
 def test_api_url_with_credentials_is_refused_without_showing_them(run: Runner, edge: Edge, url: str) -> None:
     result = run("kv_namespace", title="x", api_url=url)
     assert "api_url: the URL contains a user or a password" in result["msg"]

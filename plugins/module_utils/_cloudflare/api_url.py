@@ -27,7 +27,7 @@ def resolve_url(api_url: str | None, environ: t.Mapping[str, str]) -> str:
     Raise CloudflareError if it is not valid, or if the credentials would cross a network unencrypted.
     """
     url = api_url or first_env(environ, URL_VARIABLES) or DEFAULT_URL
-    if "@" in url.partition("//")[2].partition("/")[0]:  # the message does not show them
+    if "@" in url:  # the message does not show them
         raise CloudflareError("api_url: the URL contains a user or a password. Remove them, and set api_token.")
     if not URL.fullmatch(url):
         raise CloudflareError(
