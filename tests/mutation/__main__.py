@@ -80,9 +80,9 @@ def _measure_files(trials: Trials, names: list[str]) -> dict[str, dict[str, dict
 class Run:
     """The trials of mutants. Outcomes are kept, so that an interrupted run continues. Survivors are tried again."""
 
-    def __init__(self, trials: Trials, sources: t.Mapping[str, str]) -> None:
+    def __init__(self, trials: Trials, sources: t.Mapping[str, str], most: int) -> None:
         self._trials, self._sources = trials, sources
-        self._selection = Selection(measure(trials))
+        self._selection = Selection(measure(trials), most)
         self._file = FOLDER / "outcomes.jsonl"
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
         self._known = {entry[0]: (entry[1], entry[2]) for entry in map(json.loads, lines)}
@@ -144,6 +144,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=0, help="number of mutants; all without it")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--test", action="append", default=[], help="a file of tests; all unit tests without any")
+    parser.add_argument("--most", type=int, default=100, help="maximum number of tests per mutant")
     parser.add_argument("--write-table", action="store_true", help="write the table into docs/reliability.md")
     return parser.parse_args()
 
@@ -156,7 +157,7 @@ def main() -> int:
     sources = {file.relative_to(trials.root).as_posix(): file.read_text(encoding="utf-8") for file in files}
     chosen = [path for path in sources if any(part in path for part in options.paths or [""])]
     mutants = sample([mutant for path in chosen for mutant in mutants_of(path, sources[path])], options.seed)
-    run = Run(trials, sources)
+    run = Run(trials, sources, options.most)
     counts: dict[str, Counter[str]] = {}
     wanted = options.sample or len(mutants)
     done = 0

@@ -12,19 +12,18 @@ import typing as t
 from collections import Counter, defaultdict
 
 Contexts = t.Mapping[str, t.Mapping[str, t.Sequence[str]]]  # path -> line -> tests
-MAX_TESTS = 80  # per mutant
 
 
 class Selection:
-    """Chooses tests. ``killers`` are the tests that detected other mutants, which are tried first."""
+    """Chooses at most ``most`` tests per mutant. ``killers`` detected other mutants, and are tried first."""
 
-    def __init__(self, contexts: Contexts) -> None:
-        self._contexts = contexts
+    def __init__(self, contexts: Contexts, most: int) -> None:
+        self._contexts, self._most = contexts, most
         self._breadth = Counter(test for lines in contexts.values() for tests in lines.values() for test in tests)
         self.killers: dict[str, list[str]] = defaultdict(list)
 
     def tests(self, path: str, source: str, line: int) -> list[str]:
-        """Return at most ``MAX_TESTS`` tests, in the order in which they are to run."""
+        """Return the tests, in the order in which they are to run."""
         lines = self._contexts.get(path, {})
         found: set[str] = set()
         for first, last in enclosing_spans(source, line):
@@ -36,7 +35,7 @@ class Selection:
         for test in sorted(found - set(first_ones), key=lambda test: (self._breadth[test], test)):
             by_file[test.partition("::")[0]].append(test)
         turns = itertools.chain.from_iterable(itertools.zip_longest(*by_file.values()))
-        return [*first_ones, *filter(None, turns)][:MAX_TESTS]
+        return [*first_ones, *filter(None, turns)][: self._most]
 
     def report(self, path: str, test: str) -> None:
         """Try this test first for the next mutants of the file, since it detected one."""
