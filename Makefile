@@ -131,9 +131,9 @@ sample: $(TEST) $(LIVE) install ## a part of the faults, kills, races, inputs an
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
 	$(FAULTS) -m 'not slow' tests/faults
 
-faults: $(TEST) $(LIVE) install ## all faults, kills, races, inputs and leaks, with their tables in docs/reliability.md; takes hours; TESTS=PATH
+faults: $(TEST) $(LIVE) install ## all faults, kills, races, inputs and leaks, with their tables in docs/reliability.md; takes hours; TESTS=PATH SHARE=10 tries a tenth of the faults
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
-	$(FAULTS) --write-tables $(or $(TESTS),tests/faults)
+	$(FAULTS) --write-tables $(if $(SHARE),--share $(SHARE)) $(or $(TESTS),tests/faults)
 
 mutation: $(MUTATE) ## mutation testing of the engine and the API client; ONLY='_engine/plan.py' SAMPLE=500 SEED=1; all of it takes hours
 	@$(BIN)/python tests/mutation $(ONLY) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),,--write-table)

@@ -51,6 +51,8 @@ def account_state(edge: Edge) -> State:
                 kept["script"] = workers.get(row["script"], row["script"])
             if table == "scripts":
                 del kept["tag"]  # random
+                if "subdomain" in kept["extras"]:
+                    kept["extras"]["subdomain"].setdefault("previews_enabled", False)
             if table == "bindings":
                 kept["value"] = edge.store.unseal(row["value"])
             label = " ".join(str(kept.pop(name)) for name in identity)

@@ -29,6 +29,7 @@ class Count(t.Protocol):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-tables", action="store_true", help="write the tables into docs/reliability.md")
+    parser.addoption("--share", type=int, default=1, help="try one fault of so many in the exhaustive tests of faults")
 
 
 @pytest.fixture
@@ -47,9 +48,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    share = config.getoption("--share")
     for name, counts in sorted(TABLES.items()):
+        note = f"One of {share} trials, by seed." if share > 1 and name.startswith("faults") else ""
         header, rows = counts.table()
         terminalreporter.section(name)
         terminalreporter.write_line(format_table(header, rows))
         if config.getoption("--write-tables") and exitstatus == 0:
-            write_table(name, header, rows)
+            write_table(name, header, rows, note)

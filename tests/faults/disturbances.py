@@ -50,6 +50,14 @@ LIMITS = {
     "400 with code 971": Reply(400, refusal(971, "Please wait and consider throttling")),
     "409 with code 10035": Reply(409, refusal(10035, "Conflicting write")),
 }
+#: Envelopes with odd results.
+RESULTS = {
+    "without a result": b'{"success": true}',
+    "with a text as result": envelope(result="done"),
+    "with a number as result": envelope(result=1),
+    "with null in a list": envelope(result=[None]),
+    "with a list in a list": envelope(result=[[]]),
+}
 #: Responses of servers and of proxies before them. The request may have been carried out or not.
 FOREIGN = {
     **{f"{status}, HTML": Reply(status, PAGE, HTML) for status in (400, 403, 404, 408, 410, 413, 451)},
@@ -78,11 +86,7 @@ FOREIGN = {
     "200, success is null": Reply(200, envelope(None, result=None)),
     '200, success is "true"': Reply(200, envelope("true", result=None)),
     '200, success is "false"': Reply(200, envelope("false", result=None)),
-    "200, success without a result": Reply(200, b'{"success": true}'),
-    "200, success with a text as result": Reply(200, envelope(result="done")),
-    "200, success with a number as result": Reply(200, envelope(result=1)),
-    "200, success with null in a list": Reply(200, envelope(result=[None])),
-    "200, success with a list in a list": Reply(200, envelope(result=[[]])),
+    **{f"200, success {rest}": Reply(200, content) for rest, content in RESULTS.items()},
     "200, deep JSON": Reply(200, b"[" * 100_000),
 }
 #: Refusals of the API in odd forms, which never have an effect.
@@ -222,6 +226,12 @@ READ_FAULTS = (
     *faults_of_replies(Delivery.NEVER, LIMITS, FOREIGN, REFUSALS),
     *faults_of_bytes(CUT, Delivery.ONCE, BROKEN),
     *faults_of_bytes(STALL, Delivery.ONCE, STALLS),
+)
+
+#: Acknowledgments of a write in a form of the API, although it was not stored.
+FALSE_ACKNOWLEDGMENTS = (
+    "acknowledged, not stored",
+    *(f"200, success {rest}, not delivered" for rest in RESULTS),
 )
 
 #: One fault of each kind, which is also tried on all attempts of a request.

@@ -78,17 +78,19 @@ def role(play_server: PlayServer, virtual_time: VirtualTime, tmp_path: pathlib.P
     return run_role
 
 
-def try_faults(laboratory: Laboratory, scenario: Scenario | BoundRole, count: Count, sample: int | None) -> list[str]:
-    """Try all faults of a scenario or a sample, count the outcomes, and return everything that is wrong."""
+def try_faults(
+    laboratory: Laboratory, scenario: Scenario | BoundRole, count: Count, sample: int = 0, share: int = 1
+) -> list[str]:
+    """Try a sample of the faults of a scenario, or a share, count the outcomes, and return everything that is wrong."""
     trials = laboratory.prepare(scenario)
-    if sample:
-        trials = random.Random(f"{SEED} {scenario}").sample(trials, min(sample, len(trials)))
+    number = min(sample or -(-len(trials) // share), len(trials))
+    trials = random.Random(f"{SEED} {scenario}").sample(trials, number)
     wrong = []
     for trial in trials:
         verdict = laboratory.try_fault(trial)
         wrong += [f"{scenario}: {trial}: {verdict.outcome}: {problem}" for problem in verdict.problems]
         if verdict.outcome != "not met":
-            figures = {name: int(verdict.outcome == name) for name in ("converged", "warned", "failed")}
+            figures = {name: int(verdict.outcome == name) for name in ("converged", "warned", "believed", "failed")}
             figures = {"tried": 1, **figures, "wrong": int(bool(verdict.problems))}
             count("faults", trial.fault.kind, **figures)
             count("faults by module", scenario.group, **figures)
@@ -100,26 +102,40 @@ def check(wrong: list[str]) -> None:
         pytest.fail("\n".join([f"{len(wrong)} problems:", *wrong[:SHOWN]]), pytrace=False)
 
 
+@pytest.fixture
+def sampled(request: pytest.FixtureRequest, count: Count) -> Count:
+    """Count, unless the exhaustive tests of the same run do."""
+    return count if "not slow" in request.config.getoption("markexpr") else lambda _table, _row, **_figures: None
+
+
+@pytest.fixture
+def share(request: pytest.FixtureRequest) -> int:
+    """Return the number of trials of which the exhaustive tests try one."""
+    return int(request.config.getoption("--share"))
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_scenario_meets_some_faults(laboratory: Laboratory, count: Count, scenario: Scenario) -> None:
-    check(try_faults(laboratory, scenario, count, SAMPLE))
+def test_scenario_meets_some_faults(laboratory: Laboratory, sampled: Count, scenario: Scenario) -> None:
+    check(try_faults(laboratory, scenario, sampled, SAMPLE))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_scenario_meets_all_faults(laboratory: Laboratory, count: Count, scenario: Scenario) -> None:
-    check(try_faults(laboratory, scenario, count, None))
+def test_scenario_meets_all_faults(laboratory: Laboratory, count: Count, share: int, scenario: Scenario) -> None:
+    check(try_faults(laboratory, scenario, count, share=share))
 
 
 @pytest.mark.parametrize("scenario", ROLE_SCENARIOS, ids=str)
-def test_role_meets_some_faults(laboratory: Laboratory, count: Count, role: Role, scenario: RoleScenario) -> None:
-    check(try_faults(laboratory, scenario.bind(role), count, ROLE_SAMPLE))
+def test_role_meets_some_faults(laboratory: Laboratory, sampled: Count, role: Role, scenario: RoleScenario) -> None:
+    check(try_faults(laboratory, scenario.bind(role), sampled, ROLE_SAMPLE))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ROLE_SCENARIOS, ids=str)
-def test_role_meets_many_faults(laboratory: Laboratory, count: Count, role: Role, scenario: RoleScenario) -> None:
-    check(try_faults(laboratory, scenario.bind(role), count, ROLE_TRIALS))
+def test_role_meets_many_faults(
+    laboratory: Laboratory, count: Count, role: Role, share: int, scenario: RoleScenario
+) -> None:
+    check(try_faults(laboratory, scenario.bind(role), count, ROLE_TRIALS // share))
 
 
 @pytest.mark.parametrize("name", ["queue_info, gather", "kv_namespace, remove"])
