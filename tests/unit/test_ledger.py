@@ -143,6 +143,20 @@ def test_ledger_change_by_hand_between_upload_and_verification_is_repaired(
     assert not deploy(run, worker)["changed"]
 
 
+def test_ledger_secret_set_by_hand_at_once_after_the_upload_is_repaired(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other uploads show that the dates of responses and lists are equal, so any other date is another write."""
+    secret = {"name": "BY_HAND", "text": SECRET, "type": "secret_text"}
+    workers = [{"name": "a", "secrets": None}, {"name": "b"}]
+    with monkeypatch.context() as patched:
+        meanwhile(patched, "refresh", lambda: call(run, edge, "PUT", "/secrets", body=secret))
+        deploy(run, *workers)
+    assert secret_names(run, edge) == ["BY_HAND"]
+    assert deploy(run, *workers)["changed"] and secret_names(run, edge) == []
+    assert not deploy(run, *workers)["changed"]
+
+
 def test_ledger_unchanged_worker_is_remembered_as_it_was_planned(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,12 +17,13 @@ from .._cloudflare.client import Client
 from .._engine.bulk_member import PlannedMember
 from .._engine.fields import Attributes
 from .._worker.fingerprint import OWNER_PREFIX, find_fingerprint_tag, user_tags
-from .ledger import Entries, Ledger, part_key, part_of
+from .ledger import EQUAL_DATES, Entries, Ledger, part_key, part_of
 from .script.mapping import fingerprint_tag_text, modified_after_upload, parse_timestamp
 from .script.planner import ScriptPlan, memo_after
+from .script.receipt import Receipt
 from .script.snapshot import LedgerEntry
 
-LATER = 2  # seconds between the dates of an upload's response and of the listing; from then on, others have written
+LATER = 2  # seconds between the dates of a response and of the listing, if the API was not seen to return equal ones
 NO_ENTRY = LedgerEntry()
 
 
@@ -87,14 +88,20 @@ class FleetLedger:
 
         def value(number: int) -> str:
             self._ledger.wait(client)
-            return self._ledger.dump_part(entries(), number, parts, self._dispatch_namespace)
+            header = {"parts": parts, "dispatch_namespace": self._dispatch_namespace, **self._date_header(members)}
+            return self._ledger.dump_part(entries(), number, header)
 
         return {part_key(self._owner, number): functools.partial(value, number) for number in sorted(numbers)}
 
     def _entries(self, members: t.Sequence[PlannedMember]) -> Entries:
         """Return the entries of all listed Workers, those of other members of this owner included."""
         old = self._ledger.entries
-        written = {member.name: self._written_entry(member) for member in members if member.name in self._written}
+        has_equal_dates = bool(self._date_header(members))
+        written = {
+            member.name: self._written_entry(member, has_equal_dates)
+            for member in members
+            if member.name in self._written
+        }
         new = {
             name: self._with_other_keys(name, entry) for name, entry in {**(self._unchanged or {}), **written}.items()
         }
@@ -133,14 +140,23 @@ class FleetLedger:
         has_other_tags = previous.memo is not None and sorted(previous.memo.get("tags", ())) != user_tags(tags)
         return has_other_tags or old_segments != (new.fingerprint, new.assets, new.secrets)
 
-    def _written_entry(self, member: PlannedMember) -> LedgerEntry:
+    def _date_header(self, members: t.Sequence[PlannedMember]) -> dict[str, bool]:
+        """Return whether uploads and lists of this API return equal dates, as far as this or an earlier run saw."""
+        was_seen = self._ledger.has_equal_dates or any(
+            receipt.modified_on and receipt.modified_on == self._listing.get(member.name, {}).get("modified_on")
+            for member in members
+            if (receipt := _receipt(member))
+        )
+        return {EQUAL_DATES: True} if was_seen else {}
+
+    def _written_entry(self, member: PlannedMember, has_equal_dates: bool) -> LedgerEntry:
         """Return the entry of a Worker after a write: an empty one unless the listing shows this very write.
 
         If the listing shows the fingerprint tag of the write beside other code or a later date, another client has
         written since. The entry then holds the values before that, so that the next run reads the Worker.
         """
-        plan, script = t.cast(ScriptPlan, member.plan), self._listing.get(member.name)
-        receipt, snapshot = (plan.comparison.receipt, plan.comparison.snapshot) if plan.comparison else (None, None)
+        plan, script, receipt = t.cast(ScriptPlan, member.plan), self._listing.get(member.name), _receipt(member)
+        snapshot = plan.comparison.snapshot if plan.comparison else None
         if script is None or receipt is None or receipt.fingerprint_tag is None:
             return NO_ENTRY
         if plan.comparison and plan.comparison.desired.source is None and plan.comparison.has_drifted:
@@ -153,10 +169,18 @@ class FleetLedger:
         previous = None if snapshot is None or snapshot.modules is not None else snapshot.summary.get("etag")
         etag = receipt.etag or previous
         has_other_code = None not in (etag, listed.etag) and etag != listed.etag
-        if has_other_code or _is_later(listed.modified_on, receipt.modified_on):
+        if has_other_code or _is_later(listed.modified_on, receipt.modified_on, has_equal_dates):
             return LedgerEntry(receipt.fingerprint_tag, etag or listed.etag, receipt.modified_on)
         return listed
 
 
-def _is_later(listed: str | None, acknowledged: str | None) -> bool:
-    return bool(acknowledged) and parse_timestamp(listed) - parse_timestamp(acknowledged) >= LATER
+def _receipt(member: PlannedMember) -> Receipt | None:
+    comparison = t.cast(ScriptPlan, member.plan).comparison
+    return comparison.receipt if comparison else None
+
+
+def _is_later(listed: str | None, acknowledged: str | None, has_equal_dates: bool) -> bool:
+    """Whether another client has written since the response, by its date and that of the listing."""
+    if not acknowledged or listed == acknowledged:
+        return False
+    return has_equal_dates or parse_timestamp(listed) - parse_timestamp(acknowledged) >= LATER

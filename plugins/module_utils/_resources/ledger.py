@@ -8,8 +8,8 @@ A Worker whose etag or modification date differs from its entry has drifted. The
 
 It consists of parts, each the value of one key. Their number is a power of two, so that each value stays below
 ``MAX_PART_BYTES``. A part is a JSON object: C(version), C(parts), C(dispatch_namespace), C(written_at) in seconds since
-1970, and C(workers), the entries by name. Unknown keys of parts and entries are kept. Version 1 is an object of
-entries.
+1970, C(equal_dates), and C(workers), the entries by name. Unknown keys of parts and entries are kept. Version 1 is an
+object of entries.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ LEDGER_KEY_PREFIX = f"{METADATA_KEY}/ledger/"  # followed by the owner; the slas
 MAX_PART_BYTES = 10 * 1024 * 1024
 MAX_PARTS = 64
 ENTRY_BYTES = 1024  # the assumed size of an entry, until there is a ledger to measure
+EQUAL_DATES = "equal_dates"
 WRITE_INTERVAL = 1.0  # seconds between two writes of a key; KV allows one a second
 
 clock = time.time  # tests replace it
@@ -96,6 +97,11 @@ class Ledger:
         """The number of parts as they were read."""
         return max(1, len(self.documents))
 
+    @property
+    def has_equal_dates(self) -> bool:
+        """Whether an earlier run saw that uploads and lists of this API return equal dates."""
+        return any(document.get(EQUAL_DATES) is True for document in self.documents)
+
     def parts_for(self, workers: int) -> int:
         """Return the number of parts for this number of Workers. It never becomes smaller."""
         entry_bytes = self.size / len(self.entries) if self.entries else ENTRY_BYTES
@@ -111,14 +117,16 @@ class Ledger:
         if 0 <= elapsed < WRITE_INTERVAL:
             client.rate_limiter.sleep(WRITE_INTERVAL - elapsed)
 
-    def dump_part(self, entries: Entries, number: int, parts: int, dispatch_namespace: str) -> str:
-        """Return the value of a part's key. Without space for all memos, they are left out."""
-        own = {name: entry.to_json() for name, entry in entries.items() if part_of(name, parts) == number}
+    def dump_part(self, entries: Entries, number: int, header: Document) -> str:
+        """Return the value of a part's key. Without space for all memos, they are left out.
+
+        ``header`` has the number of parts and further keys.
+        """
+        own = {name: entry.to_json() for name, entry in entries.items() if part_of(name, header["parts"]) == number}
         document = {
             **(self.documents[number] if number < len(self.documents) else {}),
             "version": VERSION,
-            "parts": parts,
-            "dispatch_namespace": dispatch_namespace,
+            **header,
             "written_at": round(clock(), 3),
         }
         value = _dump({**document, "workers": own})
