@@ -462,3 +462,35 @@ def test_records_that_cannot_be_listed_again_keep_the_report(
     assert result["summary"] == {"total": 2, "changed": 1, "failed": 1}
     assert run.ok("namespaced_workers", **FLEET, workers=WORKERS)["changed"]
     assert workers_by_host(edge) == {ACME: "acme", BOLT: "bolt"}
+
+
+@pytest.mark.usefixtures("_fleet")
+@pytest.mark.parametrize("tags", [[], ["x"]])
+@pytest.mark.parametrize(("when", "fails"), [("after", False), ("before", True)])
+def test_record_deletion_without_response_is_verified(
+    run: Runner, edge: Edge, tags: list[str], when: str, fails: bool
+) -> None:
+    task = {**FLEET, "workers": [WORKERS[0], {"name": "bolt", "tags": tags}]}
+    edge.fault(method="POST", path=".*/bulk/delete", status=502, when=when, times=1)
+    edge.clear()
+    result = run("namespaced_workers", **task)
+    assert bool(result.get("failed")) is fails and (BOLT in keys(edge)) is fails
+    if not fails:
+        assert result["operations"] == edge.writes()
+    assert bool(run.ok("namespaced_workers", **task)["changed"]) is fails
+    assert list(keys(edge)) == [ACME]
+
+
+def test_ledger_without_response_fails_without_a_wait(run: Runner, edge: Edge) -> None:
+    workers = [{"name": "acme"}]
+    edge.fault(method="PUT", path=".*/bulk", status=502, times=4)
+    assert "routing_kv: " in run("namespaced_workers", **FLEET, workers=workers)["msg"]
+    run.ok("namespaced_workers", **FLEET, workers=workers)
+    assert not run.ok("namespaced_workers", **FLEET, workers=workers)["changed"]
+
+
+def test_records_without_response_are_verified(run: Runner, edge: Edge) -> None:
+    edge.fault(method="PUT", path=".*/bulk", status=502, when="after", times=4)
+    result = run.ok("namespaced_workers", **FLEET, workers=WORKERS)
+    assert result["changed"] and workers_by_host(edge) == {ACME: "acme", BOLT: "bolt"}
+    assert not run.ok("namespaced_workers", **FLEET, workers=WORKERS)["changed"]

@@ -17,7 +17,7 @@ from .._cloudflare.errors import CloudflareError
 from .._cloudflare.hostnames import to_unicode
 from .._cloudflare.responses import parse_json
 from .._engine.fields import Attributes, Field, Placeholder
-from .._engine.plan import Step
+from .._engine.plan import Plan, Step
 from .._engine.resource import Observation, Resource
 from .._worker.binding_types import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
@@ -110,6 +110,14 @@ class RoutingRecords(Resource):
         found = {"namespace_id": self._listing.namespace_id, "records": found_records} if exists else None
         return Observation(found, self._listing.missing)
 
+    def observe_written(self, plan: Plan) -> Observation:
+        # Only records show whether a write was carried out. The next run writes a ledger that was lost.
+        self.user_params = {**self.user_params, "ledger": {}}
+        return self.observe()
+
+    def can_verify(self, plan: Plan, step: Step) -> bool:
+        return step.method == "POST" or bool(self._pairs_to_write())
+
     def _values_drifted(self) -> dict[str, str]:
         """Return the Workers in the values of declared records that differ, if drift detection compares values."""
         if self.options["drift_detection"] not in DEEP:
@@ -139,19 +147,21 @@ class RoutingRecords(Resource):
 
     def update(self, before: Attributes, after: Attributes, changed: t.Collection[str]) -> t.Iterable[Step]:
         removed = [host for host in before["records"] if host not in after["records"]]
-        pairs = [
-            self._pair(host)
-            for host in self.user_params["records"]
-            if host in self._drifted or not self._has_mark(host)
-        ]
         ledger = [{"key": key, "value": value} for key, value in self.user_params["ledger"].items()]
         return [
-            *bulk_put(self._path(), [*pairs, *ledger], self._refuse_claimed),
+            *bulk_put(self._path(), [*self._pairs_to_write(), *ledger], self._refuse_claimed),
             *bulk_delete(self._path(), removed, self._refuse_taken),
         ]
 
     def delete(self, before: Attributes) -> t.Iterable[Step]:
         return bulk_delete(self._path(), [*before["records"], *self._listing.ledger_keys], self._refuse_taken)
+
+    def _pairs_to_write(self) -> list[Attributes]:
+        return [
+            self._pair(host)
+            for host in self.user_params["records"]
+            if host in self._drifted or not self._has_mark(host)
+        ]
 
     def _has_mark(self, host: str) -> bool:
         """Whether the listing shows the record as it is declared."""
