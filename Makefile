@@ -151,9 +151,10 @@ bench: $(TEST) install $(CLIENT) ## measure loops, uploads, requests, tenants an
 			$(BIN)/python tests/bench/$$each.py $(OPTIONS)
 	done
 
-soak: $(TEST) install ## an hour of traffic while tenants are created, changed and deleted; MINUTES=5 and RATE=100 requests a second
+soak: $(TEST) install ## an hour of a platform under a rate limit: tenants come, change, drift and go; MINUTES=5 and RATE=100 visits a second
 	@$(BIN)/ansible-playbook $(NAME).local_edge -e '$(edge)' -e local_edge_state=installed >/dev/null
-	LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" $(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
+	PATH="$(CURDIR)/.cache/edge/bin:$(CURDIR)/$(BIN):$$PATH" LOCAL_EDGE_WORKERD="$(CURDIR)/.cache/edge/bin/workerd" \
+		$(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
 
 ##@ Maintain
 

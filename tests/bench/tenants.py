@@ -13,8 +13,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
-from edge_process import Edge, Platform
-from soak import memory_mb
+from edge_process import Edge, Platform, memory_mb
 
 VISITED, LOADED, RESIDENT, STEPS = 10_000, 400, 1_000, 10
 TENANT = "export default {{ fetch: () => new Response('tenant {}') }};"

@@ -27,17 +27,20 @@ class Operator:
     def __init__(self, edge: Edge, way: Entrance, folder: pathlib.Path) -> None:
         self.edge, self.way, self.folder = edge, way, folder
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "CLOUDFLARE_API_BASE_URL": self.way.api,
+            "CLOUDFLARE_API_TOKEN": self.edge.token,
+            "CLOUDFLARE_ACCOUNT_ID": self.edge.account,
+        }
+
     def start(self, tasks: t.Sequence[Task], *hooks: Hook) -> Run:
         started: concurrent.futures.Future[Run] = concurrent.futures.Future()
         self.way.clear()
         for number, when, hook in hooks:
             self.way.at(number, when, functools.partial(_call_with, started, hook))
-        environment = {
-            "CLOUDFLARE_API_BASE_URL": self.way.api,
-            "CLOUDFLARE_API_TOKEN": self.edge.token,
-            "CLOUDFLARE_ACCOUNT_ID": self.edge.account,
-        }
-        started.set_result(Run(tasks, environment, self.folder))
+        started.set_result(Run(tasks, self.environment, self.folder))
         return started.result()
 
     def complete(self, tasks: t.Sequence[Task]) -> Run:

@@ -75,7 +75,7 @@ class Edge:
 
     def stop(self) -> None:
         self.process.terminate()
-        assert self.process.wait(10) == 0, self.log.read_text()
+        assert self.process.wait(60) == 0, self.log.read_text()
 
     def children(self) -> dict[str, int]:
         """Map process names to ids: `control` for the control plane, the name of the configuration for each workerd."""
@@ -208,7 +208,13 @@ class Platform:
         return self.edge.get(f"{name}.example.com", path, **options)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def memory_mb(pid: int) -> float:
+    """Return the resident memory of a process in megabytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * 4096 / 1024 / 1024
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Poll until the condition is met. Fail after the given number of seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

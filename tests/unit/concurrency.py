@@ -32,7 +32,7 @@ def run_in_threads(count: int, call: t.Callable[[int], t.Any]) -> list[t.Any]:
     ready = threading.Barrier(count)
 
     def wait_and_call(number: int) -> t.Any:
-        ready.wait(10)
+        ready.wait(60)
         return call(number)
 
     with ThreadPoolExecutor(count) as threads:

@@ -269,7 +269,7 @@ def test_fleet_large_hides_secrets_only_in_failures(run: Runner, edge: Edge) -> 
 
 
 def test_fleet_workers_are_written_concurrently(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    barrier = threading.Barrier(4, timeout=10)
+    barrier = threading.Barrier(4, timeout=60)
     call = Client.call
 
     def call_together(client: Client, method: str, path: str, *arguments: t.Any, **options: t.Any) -> t.Any:

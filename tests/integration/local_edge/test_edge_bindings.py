@@ -176,7 +176,7 @@ def wait_for_window(period: int, needed: float) -> None:
 def test_rate_limit_counts_by_key_and_namespace(edge: Edge) -> None:
     one, other = dataset(), dataset()
     three = "[(await r.limit({ key: 'a' })).success, (await r.limit({ key: 'a' })).success, (await r.limit({ key: 'a' })).success]"
-    wait_for_window(60, 5)
+    wait_for_window(60, 20)
     assert run_with_rate_limit(edge, three, one) == [True, True, False]
     assert run_with_rate_limit(edge, three, other) == [True, True, False]
     assert run_with_rate_limit(edge, "r.limit({ key: 'b' })", one) == {"success": True}
@@ -188,7 +188,7 @@ def test_rate_limit_counts_by_key_and_namespace(edge: Edge) -> None:
 
 def test_rate_limit_new_window_resets_count(edge: Edge) -> None:
     namespace = dataset()
-    wait_for_window(10, 2)
+    wait_for_window(10, 6)
     assert [run_with_rate_limit(edge, "r.limit({ key: 'a' })", namespace, 1, 10)["success"] for _time in range(2)] == [
         True,
         False,

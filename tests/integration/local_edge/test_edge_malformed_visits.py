@@ -29,7 +29,7 @@ def echo_platform(platform: Platform) -> Iterator[Platform]:
     assert platform.get("a").ok
     before = platform.edge.children()["edge"]
     yield platform
-    assert platform.get("a", timeout=2).json()[0] == "GET"
+    assert platform.get("a").json()[0] == "GET"
     assert platform.edge.children()["edge"] == before
 
 

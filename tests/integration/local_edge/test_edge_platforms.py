@@ -82,7 +82,7 @@ def test_router_pattern_finds_customer(edge_with_shop: Edge, pattern_name: str) 
             "custom_metadata": {"worker": "shop"},
         }
         created = edge_with_shop.call("POST", hostnames, json=body)
-        wait_until(lambda: edge_with_shop.call("GET", f"{hostnames}/{created['id']}")["status"] == "active", 10)
+        wait_until(lambda: edge_with_shop.call("GET", f"{hostnames}/{created['id']}")["status"] == "active")
     deploy_router(edge_with_shop, ROUTERS[pattern_name])
     host, path = KNOWN_CUSTOMERS[pattern_name]
     assert edge_with_shop.get(host, path).text == f"shop {path}"

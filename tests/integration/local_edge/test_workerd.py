@@ -95,7 +95,7 @@ class Program:
         try:
             self.get()
         except requests.ConnectionError:
-            return self.process.wait(10) != 0
+            return self.process.wait(60) != 0
         return False
 
 
