@@ -34,6 +34,7 @@ KINDS = {name: kind for name, kind in resource_classes(Convergible).items() if n
 MODULES = sorted(KINDS)
 SAMPLE, ALL = 8, 260  # examples for each module and property
 MAX_PLACES = 4  # odd values in one run
+COLUMNS = ("refused_before_any_request", "failed_later", "accepted")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -61,15 +62,21 @@ def check_texts(result: t.Mapping[str, t.Any]) -> None:
     json.dumps(result)
 
 
+def add_row(count: Count, module: str, outcomes: t.Mapping[str, int]) -> None:
+    figures = {column: outcomes.get(column, 0) for column in COLUMNS}
+    count("inputs", module, tried=sum(figures.values()), **figures, tracebacks=0)
+
+
 def outcome(edge: Edge, result: t.Mapping[str, t.Any]) -> str:
     """Return the column of a result in the table."""
     if not result.get("failed"):
         return "accepted"
-    return "refused_by_the_API" if edge.requests() else "refused_before_any_request"
+    return "failed_later" if edge.requests() else "refused_before_any_request"
 
 
 def try_wrong_types(run: Runner, edge: Edge, module: str, examples: int, count: Count) -> None:
     options, all_places, kind = prepare(run, module), places_of(module), KINDS[module]
+    outcomes: dict[str, int] = {}
 
     @tries(examples)
     @given(st.data())
@@ -84,9 +91,10 @@ def try_wrong_types(run: Runner, edge: Edge, module: str, examples: int, count: 
             assert edge.requests() == [], result["msg"]
         assert place.names[0] in result["msg"] or place.names[0] == kind.list_option, result["msg"]
         assert place.names[-1] in result["msg"], result["msg"]
+        outcomes[outcome(edge, result)] = outcomes.get(outcome(edge, result), 0) + 1
 
     refuses()
-    count("inputs", module, tried=examples, refused_before_any_request=examples, tracebacks=0)
+    add_row(count, module, outcomes)
 
 
 def try_odd_values(run: Runner, edge: Edge, module: str, examples: int, count: Count) -> None:
@@ -110,7 +118,7 @@ def try_odd_values(run: Runner, edge: Edge, module: str, examples: int, count: C
         outcomes[column] = outcomes.get(column, 0) + 1
 
     survives()
-    count("inputs", module, tried=sum(outcomes.values()), tracebacks=0, **outcomes)
+    add_row(count, module, outcomes)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -33,7 +33,7 @@ from requests.structures import CaseInsensitiveDict
 from test_inputs import check_texts
 from test_thin_answers import SCENARIOS, Scenario, is_verified
 
-SAMPLE, ALL = 3, 60  # examples for each scenario
+SAMPLE, ALL = 3, 20  # examples for each scenario
 MAX_REQUESTS = 300  # of one run; more is an endless loop
 STATUSES = (
     200,

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -106,6 +109,37 @@ def test_workers_file_relative_path_is_found(project: AnsibleProject, in_process
     assert listed == [["beside"], ["more", "files"], ["role"], ["root"], ["beside"]]
     bound = project.edge.call("GET", "/workers/dispatch/namespaces/tenants/scripts/beside/bindings")
     assert {one["name"]: one["text"] for one in bound} == {"TEXT": "{{ nothing }}", "DATE": "2026-11-01"}
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_fleet_invalid_elements_fail_alone(project: AnsibleProject, in_process: bool) -> None:
+    project.variable("tenantry_in_process", in_process)
+    fleet = {name: value for name, value in FLEET.items() if name != "routing_kv"}
+    folder = project.folder / "project"
+    (folder / "sources").mkdir()
+    (folder / "sources/good.js").write_text(FLEET["defaults"]["content"])
+    (folder / "sources/out.js").symlink_to("/etc/hostname")
+    os.mkfifo(folder / "fifo.js")
+    errors = {
+        "missing": ({"path": "nowhere.js"}, "path: file .*/nowhere.js does not exist"),
+        "outside": ({"path": "sources", "main_module": "good.js"}, "path: .*: out.js is a link to a path outside"),
+        "fifo": ({"path": "fifo.js"}, "path: .*/fifo.js is a FIFO"),
+        "half": ({"vars": {"A": "\ud800"}}, "vars.A contains U\\+D800"),
+        "named": ({"path": "\udce9.js"}, "path contains U\\+DCE9"),
+        "flat": ({"observability": True}, "observability: a boolean is not a dictionary"),
+        "deep": ({"vars": {"A": functools.reduce(lambda inner, _level: [inner], range(200), 1)}}, "levels deep"),
+    }
+    workers = [{"name": name, **options} for name, (options, _message) in errors.items()]
+    (folder / "tenants.json").write_text(json.dumps([*workers, {"name": "good", "path": "sources/good.js"}]))
+    project.play([task("dispatch_namespace", name="tenants")]).ok()
+    for changed in (True, False):
+        play = project.play([task("namespaced_workers", **fleet)])
+        assert play.code != 0 and "Traceback" not in play.stdout
+        results = {one["name"]: one for one in play.tasks[-1][1]["namespaced_workers"]}
+        for name, (_options, message) in errors.items():
+            assert re.search(message, results[name]["msg"]), results[name]
+        assert results["good"]["changed"] is changed
+        assert listed_workers(project) == {"good"}
 
 
 @pytest.mark.parametrize("in_process", [True, False])
