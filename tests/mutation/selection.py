@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tests that may detect a mutant: those that run its line, the most specific ones of each file first."""
+"""The tests that may detect a mutant: those that run its line, the most specific ones and those of each file first."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ class Selection:
             if found:
                 break
         first_ones = [test for test in self.killers[path] if test in found]
+        specific = sorted(found - set(first_ones), key=lambda test: (self._breadth[test], test))
         by_file: dict[str, list[str]] = defaultdict(list)
-        for test in sorted(found - set(first_ones), key=lambda test: (self._breadth[test], test)):
+        for test in specific:
             by_file[test.partition("::")[0]].append(test)
-        turns = itertools.chain.from_iterable(itertools.zip_longest(*by_file.values()))
-        return [*first_ones, *filter(None, turns)][: self._most]
+        varied = filter(None, itertools.chain.from_iterable(itertools.zip_longest(*by_file.values())))
+        alternating = itertools.chain.from_iterable(zip(specific, varied, strict=True))
+        return list(dict.fromkeys((*first_ones, *alternating)))[: self._most]
 
     def report(self, path: str, test: str) -> None:
         """Try this test first for the next mutants of the file, since it detected one."""
