@@ -45,6 +45,7 @@ INVALID_LEDGERS = (
     '{"a": 1}',
     '{"a": [1, 2, 3, 4], "b": [], "c": null}',
     '{"a": [null, null, null, {"bindings": 5}]}',
+    '{"version": 2, "parts": 0, "workers": {"a": 5, "b": {"tag": 1}}}',
 )
 
 
