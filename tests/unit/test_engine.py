@@ -31,7 +31,12 @@ from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engin
     json_body,
 )
 from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.prune_limit import PruneLimit
-from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.text import list_names
+from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine.text import (
+    as_message,
+    list_errors,
+    list_names,
+    shorten,
+)
 
 
 @pytest.mark.parametrize("timeout", [0.0, 0.05, 1.0, 20.0, 100.0, 3600.0])
@@ -141,6 +146,35 @@ def test_in_parallel_raises_error_of_call(error: BaseException) -> None:
 def test_list_names_shows_first_ten(count: int, shown: int) -> None:
     names = [f"n{number}" for number in range(count)]
     assert list_names(names) == ", ".join([*names[:shown], *(["..."] if count > shown else [])])
+
+
+@pytest.mark.parametrize(("count", "more"), [(0, ""), (1, ""), (5, ""), (6, "; and 1 more"), (9, "; and 4 more")])
+def test_list_errors_shows_first_five(count: int, more: str) -> None:
+    errors = [f"e{number}" for number in range(count)]
+    assert list_errors(errors) == "; ".join(errors[:5]) + more
+
+
+def test_as_message_is_printable_and_valid() -> None:
+    assert as_message("Bücher ❤\n\tx") == "Bücher ❤\n\tx"
+    assert as_message("a\ud800b") == r"a\ud800b"
+    assert as_message("\x00\x08\x0b\x1b\x1f\x7f\x9f\r") == r"\x00\x08\x0b\x1b\x1f\x7f\x9f\x0d"
+
+
+def test_as_message_keeps_beginning_and_remedy_of_long_text() -> None:
+    assert as_message("a" * 8000) == "a" * 8000
+    shown = as_message("b" * 8000 + "z" * 501)
+    assert shown.startswith("b" * 7500 + "... (501 characters omitted)") and shown.endswith(")" + "z" * 500)
+
+
+@pytest.mark.parametrize(
+    ("text", "tail", "expected"),
+    [
+        *(("abcdef", 0, "abcdef"), ("abcdefg", 0, "abcdef... (1 characters omitted)")),
+        ("abcdefgh", 2, "abcd... (2 characters omitted)gh"),
+    ],
+)
+def test_shorten_cuts_texts_over_limit(text: str, tail: int, expected: str) -> None:
+    assert shorten(text, 6, tail) == expected
 
 
 @pytest.mark.parametrize(
