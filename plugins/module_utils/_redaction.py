@@ -24,7 +24,8 @@ MIN_REDACT_LENGTH = 4  # characters: the same for messages, which may quote a se
 MIN_LINE_LENGTH = 8  # characters of one line of a longer secret
 MAX_ENCODING_DEPTH = 3  # encodings around a secret, such as JSON in JSON in a query string
 MAX_DECODED_LENGTH = 100_000  # characters; in a longer text, secrets are found as they are and in base64
-ELLIPSIS = re.compile(r"…|\.\.\.")  # where a text was cut, possibly within a secret
+# Where a text was cut, possibly within a secret, and within an escape sequence.
+CUT = re.compile(r"(?:%[0-9A-Fa-f]?|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|&#?\w{0,8})?(…|\.\.\.)")
 
 Span = tuple[int, int]
 
@@ -114,7 +115,7 @@ class Redactor:
         return value
 
     def _find(self, text: str, depth: int) -> t.Iterator[Span]:
-        cuts = [match.start() for match in ELLIPSIS.finditer(text)]
+        cuts = {match.start(group) for match in CUT.finditer(text) for group in (0, 1)}
         for start in range(len(text) - MIN_REDACT_LENGTH + 1):
             if forms := self._index.get(text[start : start + MIN_REDACT_LENGTH]):
                 yield from ((start, end) for end in forms.ends(text, start, cuts))

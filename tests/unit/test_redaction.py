@@ -118,6 +118,16 @@ def test_redact_secret_that_is_cut(encode: Encoder, ellipsis: str) -> None:
         assert Redactor([secret])(f"got {encode(secret[:length])}{ellipsis}") == f"got {REDACTED}{ellipsis}"
 
 
+@pytest.mark.parametrize("name", ["URL", "URL in a URL", "JSON", "repr", "HTML", "numeric entities", "base64"])
+def test_redact_secret_that_is_cut_within_escape_sequence(name: str) -> None:
+    secret = SECRETS["punctuation"]
+    encoded = WHOLE[name](secret)
+    for length in range(len(WHOLE[name](secret[:6])), len(encoded)):
+        redacted = Redactor([secret])(f"got {encoded[:length]}...")
+        assert redacted.startswith(f"got {REDACTED}"), redacted
+        assert len(redacted) <= len(f"got {REDACTED}%2526...")
+
+
 def test_redact_overlapping_secrets_leave_nothing() -> None:
     assert Redactor(["hush-hush", "hush-hush-1", "1-bind"])("x hush-hush-1-bind y") == f"x {REDACTED} y"
 
