@@ -222,7 +222,21 @@ WRITE_FAULTS = (
     *faults_of_bytes(STALL, Delivery.ONCE, STALLS),
     *DELIVERIES,
 )
+EMPTY_LIST = "an empty list"
+
+
+def empty_list(reply: Reply) -> Wire:
+    """Answer with no objects, in the form of the endpoint. Other responses stay."""
+    answer = json.loads(reply.body) if reply.status == 200 and "json" in reply.content_type else None
+    if not isinstance(answer, dict) or not isinstance(answer.get("result"), list):
+        return Wire(reply.encode())
+    info = {"page": 1, "per_page": 100, "count": 0, "total_count": 0, "total_pages": 0}
+    content = envelope(result=[], **({"result_info": info} if answer.get("result_info") else {}))
+    return Wire(Reply(200, content, headers=reply.headers).encode())
+
+
 READ_FAULTS = (
+    Fault(STALE, EMPTY_LIST, empty_list, Delivery.ONCE),
     *faults_of_replies(Delivery.NEVER, LIMITS, FOREIGN, REFUSALS),
     *faults_of_bytes(CUT, Delivery.ONCE, BROKEN),
     *faults_of_bytes(STALL, Delivery.ONCE, STALLS),
