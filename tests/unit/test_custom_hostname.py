@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import typing as t
 
 import pytest
+from custom_hostname_age import set_age
 from harness import Runner, count_requests
 from local_edge.testing import Edge, running
 
@@ -96,11 +98,13 @@ def test_custom_hostname_wait_for_validation_records_returns_them(
     from ansible_collections.tenantry.cloudflare_workers.plugins.module_utils._engine import converge
 
     monkeypatch.setattr(converge, "POLL_MAX_INTERVAL", 0.1)
-    with active_after(edge, 4) as to:
+    with running(accounts=[edge.account], zones=["platform.localhost"], custom_hostname_seconds=4000) as other:
+        to = {"api_url": other.api, "api_token": other.token}
         first = run.ok("custom_hostname", **SHOP, **to)["custom_hostname"]
         assert (first["status"], first["ssl_status"]) == ("pending", "initializing")
         assert [record["name"] for record in first["dns_records"]] == ["_cf-custom-hostname.shop.customer.net"]
-        later = run.ok("custom_hostname", **SHOP, **to, wait_for="validation_records", wait_timeout=6)
+        threading.Timer(0.5, set_age, [other, 1500]).start()
+        later = run.ok("custom_hostname", **SHOP, **to, wait_for="validation_records", wait_timeout=60)
     assert not later["changed"]
     dns_records = later["custom_hostname"]["dns_records"]
     assert [(record["name"], record["type"]) for record in dns_records] == [
