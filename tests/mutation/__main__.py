@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -159,19 +161,21 @@ def main() -> int:
     mutants = sample([mutant for path in chosen for mutant in mutants_of(path, sources[path])], options.seed)
     run = Run(trials, sources, options.most)
     counts: dict[str, Counter[str]] = {}
-    wanted = options.sample or len(mutants)
-    done = 0
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):  # a run that is ended reports what it has
+        for path, outcome in itertools.islice(outcomes(run, mutants), options.sample or None):
+            counts.setdefault(path.partition("module_utils/")[2], Counter())[outcome] += 1
+    return report(options, counts, len(mutants))
+
+
+def outcomes(run: Run, mutants: t.Iterable[Mutant]) -> t.Iterator[tuple[str, str]]:
+    """Yield file and outcome of each mutant that is another program. Print those that were not detected."""
     for mutant in mutants:
-        if done == wanted:
-            break
         found = run.outcome(mutant)
         if found:
-            done += 1
             outcome, text = found
-            counts.setdefault(mutant.path.partition("module_utils/")[2], Counter())[outcome] += 1
             if outcome != KILLED:
                 print(f"{outcome}: {text}", flush=True)
-    return report(options, counts, len(mutants))
+            yield mutant.path, outcome
 
 
 def report(options: argparse.Namespace, counts: t.Mapping[str, Counter[str]], possible: int) -> int:

@@ -110,7 +110,7 @@ def mutants_of(path: str, source: str) -> list[Mutant]:
 def ignored_spans(tree: ast.Module) -> list[Span]:
     """Return the spans that mypy checks instead of tests.
 
-    These are annotations, imports for types alone, ``abstractmethod`` and ``frozen``.
+    These are annotations, protocols, imports for types alone, ``abstractmethod`` and ``frozen``.
     """
     return [span for node in ast.walk(tree) for part in _typing_parts(node) for span in _span(part)]
 
@@ -122,6 +122,7 @@ def _typing_parts(node: ast.AST) -> t.Iterator[ast.AST | None]:
     elif isinstance(node, ast.ClassDef):
         keywords = [each for call in node.decorator_list if isinstance(call, ast.Call) for each in call.keywords]
         yield from (each for each in keywords if each.arg == "frozen")
+        yield node if any(ast.unparse(base).endswith("Protocol") for base in node.bases) else None
     elif isinstance(node, (ast.arg, ast.AnnAssign)):
         yield node.annotation
     elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
