@@ -151,7 +151,7 @@ def test_parse_json_never_fails(content: bytes, expected: t.Any) -> None:
 @pytest.mark.parametrize(("method", "error"), [("GET", MalformedResponse), ("POST", AmbiguousResult)])
 def test_response_without_required_key_is_refused(method: str, error: type[Exception]) -> None:
     result: t.Any = [{}] if method == "GET" else {}
-    path = "/accounts/a/storage/kv/namespaces"
+    path = "/zones/z/dns_records"
     with pytest.raises(error, match="ray none"):
         apply_shape(method, path, ApiResponse(result))
     with pytest.raises(error, match="ray 8c1"):
