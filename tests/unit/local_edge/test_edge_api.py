@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -194,3 +196,25 @@ def test_handler_raises_returns_500_and_logs_no_secret(
     logged = capfd.readouterr().err
     assert "RuntimeError" in logged
     assert "s3cret" not in logged
+
+
+def test_clock_ahead_dates_responses_and_objects_and_expires_keys(client: Client) -> None:
+    """A day is far above what a slow machine could take."""
+    namespace = client.kv()
+    client.call("PUT", f"/storage/kv/namespaces/{namespace}/values/k?expiration_ttl=60", data="v")
+    url = f"{client.edge.api.removesuffix('/client/v4')}/_edge/clock"
+    begin = parsedate_to_datetime(client.send("GET", "/workers/dispatch/namespaces").headers["date"])
+    assert client.session.post(url, json={"offset": 86400}).json()["offset"] == 86400
+    response = client.send("GET", f"/storage/kv/namespaces/{namespace}/keys")
+    assert response.json()["result"] == []
+    assert (parsedate_to_datetime(response.headers["date"]) - begin).total_seconds() >= 86400
+    client.namespace("late")
+    created = client.call("GET", "/workers/dispatch/namespaces/late")["created_on"]
+    assert (datetime.fromisoformat(created.replace("Z", "+00:00")) - begin).total_seconds() >= 86400
+
+
+@pytest.mark.parametrize("offset", ["1", None, True, [1]])
+def test_clock_offset_that_is_no_number_is_refused(client: Client, offset: object) -> None:
+    url = f"{client.edge.api.removesuffix('/client/v4')}/_edge/clock"
+    assert client.session.post(url, json={"offset": offset}).status_code == 400
+    assert client.edge.clock.offset == 0

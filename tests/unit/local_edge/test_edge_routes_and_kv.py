@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from control_plane import Client
-from local_edge.model import kv
 
 
 def test_route_create_update_delete_returns_current_state(client: Client) -> None:
@@ -203,10 +202,9 @@ def test_kv_put_invalid_value_is_refused(
     assert client.error("PUT", namespace_path + path, **options)[1] == code
 
 
-def test_kv_expired_key_is_absent(client: Client, namespace_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kv_expired_key_is_absent(client: Client, namespace_path: str) -> None:
     client.call("PUT", f"{namespace_path}/values/k?expiration_ttl=60", data=b"x")
-    now = kv.clock()
-    monkeypatch.setattr(kv, "clock", lambda: now + 61)
+    client.edge.clock.offset = 61
     assert client.error("GET", f"{namespace_path}/values/k") == (404, 10009)
     assert client.call("GET", f"{namespace_path}/keys") == []
 

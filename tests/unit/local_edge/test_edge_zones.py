@@ -249,7 +249,10 @@ def test_dns_names_record_below_name_implies_it() -> None:
     store = Store()
     with store.write():
         for name, proxied in (("*", True), ("a.b.c", False), ("a.b.c", True)):
-            dns.create(store, dns.read({**a_record(name, f"192.0.2.{proxied + 1}"), "proxied": proxied}, ZONE))
+            dns.create(
+                store,
+                dns.read({**a_record(name, f"192.0.2.{proxied + 1}"), "proxied": proxied}, ZONE, store.clock.now()),
+            )
     assert dns.names(store, ZONE) == {
         "example.com": False,
         "*.example.com": True,
@@ -425,7 +428,7 @@ def test_custom_hostname_over_time_becomes_active() -> None:
 
 def test_custom_hostname_state_time_in_future_is_first_state() -> None:
     """A timestamp in the future, after a clock change, is treated as the first state."""
-    assert custom_hostnames.state(("pending", "active"), "2999-01-01T00:00:00Z", 4) == "pending"
+    assert custom_hostnames.state(("pending", "active"), "2999-01-01T00:00:00Z", 4, 0.0) == "pending"
 
 
 @pytest.mark.slow

@@ -56,6 +56,7 @@ def server(application: Any) -> Server:
             lifespan="off",
             log_level="warning",
             access_log=False,
+            date_header=False,
             loop="asyncio",
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=5,

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from local_edge import __version__, auth
 from local_edge.asgi import JsonResponse, read_body
+from local_edge.clock import Clock
 from local_edge.errors import ApiError, bad_body, bad_parameter
 from local_edge.inspection import Fault, FaultQueue, Logs, RequestLog
 from local_edge.invalidation import Invalidation
@@ -59,6 +60,8 @@ def routes(state: EdgeState) -> list[Route]:
         route("DELETE", "/_edge/faults", partial(clear_faults, state.faults)),
         route("GET", "/_edge/behaviors", partial(show_behaviors, behaviors)),
         route("POST", "/_edge/behaviors", partial(set_behaviors, state)),
+        route("GET", "/_edge/clock", partial(show_clock, state.store.clock)),
+        route("POST", "/_edge/clock", partial(set_clock, state)),
         route("GET", "/_edge/logs", partial(show_logs, state.logs)),
         route("POST", "/_edge/scheduled", partial(trigger_scheduled, state.store, call_admin, default_account)),
         route("GET", "/_edge/analytics", partial(list_data_points, call_admin, default_account)),
@@ -109,6 +112,21 @@ async def set_behaviors(state: EdgeState, request: Request) -> Any:
         behaviors.set(name, str(value))
     await state.runtime.invalidate([Invalidation.account(account.id) for account in state.settings.accounts])
     return await show_behaviors(behaviors, request)
+
+
+async def show_clock(clock: Clock, _request: Request) -> Any:
+    return {"time": clock.now(), "offset": clock.offset}
+
+
+async def set_clock(state: EdgeState, request: Request) -> Any:
+    """Set the clock of the API ahead of the machine's: `{"offset": 86400}`, in seconds."""
+    offset = (await json_object(request)).get("offset")
+    if isinstance(offset, bool) or not isinstance(offset, (int, float)):
+        raise bad_body("`offset` must be a number of seconds")
+    state.store.clock.offset = float(offset)
+    # The edge compares its copies of the custom hostnames' activation with the machine's clock.
+    await state.runtime.invalidate([Invalidation.routes()])
+    return await show_clock(state.store.clock, request)
 
 
 async def show_logs(logs: Logs, request: Request) -> Any:

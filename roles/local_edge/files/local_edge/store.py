@@ -14,13 +14,13 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from local_edge.blobs import Blobs
+from local_edge.clock import Clock
 
 SCHEMA = """
 create table if not exists namespaces (
@@ -184,10 +184,11 @@ class Store:
     """The database. `path` None keeps it in memory.
 
     The folder of the database also contains the file `key`, which encrypts its secrets, and the folder `r2` with the
-    contents of R2 objects.
+    contents of R2 objects. `clock` dates the objects.
     """
 
     def __init__(self, path: str | None = None) -> None:
+        self.clock = Clock()
         if path:
             ensure_private_file(Path(path))
         self.blobs = Blobs(Path(path).with_name("r2") if path else None)
@@ -277,8 +278,3 @@ def load_or_create_key(path: Path) -> bytes:
             file.flush()
             os.fsync(file.fileno())
     return key
-
-
-def now() -> str:
-    """Return the current time in the format of the API."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -40,7 +40,7 @@ class Edge:
         self.account = state.settings.accounts[0].id
         self.zones = {zone.name: zone.id for zone in state.settings.zones}
         self.behaviors = state.settings.behaviors
-        self.store = state.store
+        self.store, self.clock = state.store, state.store.clock
 
     def requests(self) -> list[dict[str, Any]]:
         """Return all requests since the last `clear`, in the format of `GET /_edge/requests`."""
@@ -76,10 +76,11 @@ class Edge:
         self.clear_faults()
 
     def reset(self) -> None:
-        """Delete all objects, requests and faults, and reset the rate limit and the behaviors."""
+        """Delete all objects, requests and faults, and reset clock, rate limit and behaviors."""
 
         async def wipe() -> None:
             self.state.store.reset()
+            self.state.store.clock.offset = 0
             self.state.faults.waiting.clear()
             self.state.rate_limiter.reset()
             self.state.request_log.clear()
@@ -129,7 +130,9 @@ def running(
     state = EdgeState(built, store, RateLimiter(built.quota))
     listener = sockets.listen("127.0.0.1", 0)
     server = Server(
-        uvicorn.Config(create_app(state), lifespan="off", log_level="error", access_log=False, loop="asyncio")
+        uvicorn.Config(
+            create_app(state), lifespan="off", log_level="error", access_log=False, date_header=False, loop="asyncio"
+        )
     )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=[server.serve(sockets=[listener])], daemon=True)

@@ -16,7 +16,6 @@ from local_edge.invalidation import Invalidation
 from local_edge.model import bindings, cron, script_updates, scripts, subdomains
 from local_edge.model.script_updates import ScriptUpdate
 from local_edge.model.scripts import ENVIRONMENT, Script
-from local_edge.store import now
 
 SUBDOMAIN_OFF = {"enabled": False, "previews_enabled": False}
 
@@ -34,7 +33,7 @@ async def get_schedules(request: ApiRequest) -> ApiResponse:
 
 async def put_schedules(request: ApiRequest) -> ApiResponse:
     """Replace the cron triggers."""
-    body, time = request.json(), now()
+    body, time = request.json(), request.now()
     if not isinstance(body, list) or not all(
         isinstance(one, dict) and isinstance(one.get("cron"), str) for one in body
     ):

@@ -105,7 +105,8 @@ class CloudflareApi:
                 response.status_code != 405 and self.is_write(request.method, path),
             )
         )
-        for name, value in {**self.rate_limiter.headers(), "cf-ray": os.urandom(8).hex() + "-EDGE"}.items():
+        own_headers = {"cf-ray": os.urandom(8).hex() + "-EDGE", "date": self.store.clock.date()}
+        for name, value in {**self.rate_limiter.headers(), **own_headers}.items():
             response.headers.setdefault(name, value)
         return response
 

@@ -17,7 +17,6 @@ from local_edge.errors import ApiError
 from local_edge.invalidation import Invalidation
 from local_edge.model import custom_hostnames, dns
 from local_edge.model.custom_hostnames import HOSTNAME_STATES, ORIGIN_STATES, refuse
-from local_edge.store import now
 
 MAX_HOSTNAMES = 50_000
 IDENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -47,8 +46,8 @@ def bad_json(_why: str) -> ApiError:
 def to_api(request: ApiRequest, row: Any) -> dict[str, Any]:
     """Return a custom hostname in its current state, which depends on the time."""
     spec, seconds, ident = json.loads(row["spec"]), request.settings.custom_hostname_seconds, row["id"]
-    ssl = spec.pop("ssl")
-    status = custom_hostnames.state(HOSTNAME_STATES, row["created_at"], seconds)
+    ssl, time = spec.pop("ssl"), request.store.clock.time()
+    status = custom_hostnames.state(HOSTNAME_STATES, row["created_at"], seconds, time)
     proof = custom_hostnames.ownership(ident, row["hostname"]) if status == "pending" else {}
     return {
         "id": ident,
@@ -59,7 +58,7 @@ def to_api(request: ApiRequest, row: Any) -> dict[str, Any]:
         "created_at": row["created_at"],
         "ssl": ssl
         and custom_hostnames.ssl_to_api(
-            custom_hostnames.token(ident), row["hostname"], ssl, row["validated_since"], seconds
+            custom_hostnames.token(ident), row["hostname"], ssl, row["validated_since"], seconds, time
         ),
     }
 
@@ -128,7 +127,7 @@ async def list_hostnames(request: ApiRequest) -> ApiResponse:
 
 
 async def create_hostname(request: ApiRequest) -> ApiResponse:
-    body, zone, time = request.json_object(bad_json), request.params["zone"], now()
+    body, zone, time = request.json_object(bad_json), request.params["zone"], request.now()
     name = custom_hostnames.check_name(body.get("hostname"))
     if request.store.one("select 1 from custom_hostnames where zone = ? and hostname = ?", zone, name):
         raise ApiError(409, 1406, "Duplicate custom hostname found.")
@@ -153,7 +152,7 @@ async def patch_hostname(request: ApiRequest) -> ApiResponse:
     row, body = find(request), request.json_object(bad_json)
     spec, since = (
         read(request, body, json.loads(row["spec"])),
-        now() if body.get("ssl") is not None else row["validated_since"],
+        request.now() if body.get("ssl") is not None else row["validated_since"],
     )
     with request.store.write() as db:
         db.execute(
@@ -193,7 +192,12 @@ def fallback_origin(request: ApiRequest) -> dict[str, Any]:
     row = request.store.one("select * from fallback_origins where zone = ?", request.params["zone"])
     if row is None:
         raise ApiError(404, 1551, "Resource not found")
-    status = custom_hostnames.state(ORIGIN_STATES, row["updated_at"], request.settings.custom_hostname_seconds)
+    status = custom_hostnames.state(
+        ORIGIN_STATES,
+        row["updated_at"],
+        request.settings.custom_hostname_seconds,
+        request.store.clock.time(),
+    )
     return {
         "origin": row["origin"],
         "status": status,
@@ -209,7 +213,7 @@ async def get_fallback_origin(request: ApiRequest) -> ApiResponse:
 
 async def put_fallback_origin(request: ApiRequest) -> ApiResponse:
     """Set the fallback origin of a zone. With `--require-dns` it must have a proxied DNS record."""
-    zone, time = zone_of(request), now()
+    zone, time = zone_of(request), request.now()
     origin = custom_hostnames.check_name(
         request.json_object(bad_json).get("origin"), "custom origin hostname", 1415, reserved=False
     )

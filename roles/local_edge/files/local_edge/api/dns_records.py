@@ -100,7 +100,7 @@ async def get_record(request: ApiRequest) -> ApiResponse:
 
 
 async def create_record(request: ApiRequest) -> ApiResponse:
-    record = dns.read(request.json_object(bad_json), zone_of(request))
+    record = dns.read(request.json_object(bad_json), zone_of(request), request.now())
     with request.store.write():
         dns.create(request.store, record)
     request.invalidate(Invalidation.routes())
@@ -138,7 +138,7 @@ async def batch_records(request: ApiRequest) -> ApiResponse:
         "deletes": lambda one: dns.delete(request.store, zone.id, one.get("id")),
         "patches": lambda one: dns.merge(request.store, zone, one.get("id"), one),
         "puts": lambda one: dns.overwrite(request.store, zone, one.get("id"), one),
-        "posts": lambda one: dns.create(request.store, dns.read(one, zone)),
+        "posts": lambda one: dns.create(request.store, dns.read(one, zone, request.now())),
     }
     batch = {name: body.get(name) or [] for name in actions}
     if not all(isinstance(items, list) and all(isinstance(one, dict) for one in items) for items in batch.values()):

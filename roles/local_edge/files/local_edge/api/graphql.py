@@ -11,7 +11,6 @@ from typing import Any
 from local_edge import auth
 from local_edge.api.request import ApiRequest, ApiResponse
 from local_edge.model import r2
-from local_edge.store import now
 
 FIELD = "r2StorageAdaptiveGroups"
 SIZES = (
@@ -40,7 +39,7 @@ def groups(request: ApiRequest, account: str, name: str) -> list[dict[str, Any]]
     """Return the current size of a bucket. `name` is the bucket name, or jurisdiction, underscore and bucket name."""
     jurisdiction, _separator, bare = name.rpartition("_")
     row = request.store.one(SIZES, account, jurisdiction or r2.DEFAULT, bare)
-    return [{"max": dict(row), "dimensions": {"datetime": now()}}] if row and row["objectCount"] else []
+    return [{"max": dict(row), "dimensions": {"datetime": request.now()}}] if row and row["objectCount"] else []
 
 
 def graphql(data: Any, *errors: str) -> ApiResponse:

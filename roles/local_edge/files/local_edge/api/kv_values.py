@@ -17,6 +17,7 @@ from local_edge.errors import ApiError
 from local_edge.invalidation import Invalidation
 from local_edge.model import kv
 from local_edge.model.kv import Pair
+from local_edge.store import Store
 from local_edge.strict_json import loads_strict
 
 MAX_BULK, MAX_BULK_GET = 10_000, 100
@@ -63,7 +64,7 @@ async def put_value(request: ApiRequest) -> ApiResponse:
             raise refuse_body("the part `value` is missing")
         value = parts["value"].body
         metadata = kv.encoded_metadata(read_metadata(parts["metadata"].body)) if "metadata" in parts else None
-    expiration = kv.expiry(request.query.get("expiration"), request.query.get("expiration_ttl"))
+    expiration = kv.expiry(request.store, request.query.get("expiration"), request.query.get("expiration_ttl"))
     put(request, namespace, [Pair(key, kv.check_value(value), metadata, expiration)])
     return ApiResponse({})
 
@@ -101,7 +102,7 @@ def read_bulk(request: ApiRequest, least: int = 1) -> list[Any]:
     return body
 
 
-def bulk_pair(raw: Any) -> Pair:
+def bulk_pair(store: Store, raw: Any) -> Pair:
     """Read a pair of a bulk write. Raise ApiError if it is invalid."""
     if not isinstance(raw, dict) or not isinstance(raw.get("value"), str):
         raise refuse_body("each entry needs `key` and `value`, both strings")
@@ -113,7 +114,7 @@ def bulk_pair(raw: Any) -> Pair:
         kv.check_key(raw.get("key")),
         kv.check_value(value),
         kv.encoded_metadata(raw.get("metadata")),
-        kv.expiry(raw.get("expiration"), raw.get("expiration_ttl")),
+        kv.expiry(store, raw.get("expiration"), raw.get("expiration_ttl")),
     )
 
 
@@ -123,7 +124,7 @@ def bulk_response(count: int) -> ApiResponse:
 
 async def bulk_put(request: ApiRequest) -> ApiResponse:
     namespace = find(request)["id"]
-    pairs = [bulk_pair(raw) for raw in read_bulk(request)]
+    pairs = [bulk_pair(request.store, raw) for raw in read_bulk(request)]
     put(request, namespace, pairs)
     return bulk_response(len(pairs))
 

@@ -13,7 +13,6 @@ from local_edge.errors import ApiError, bad_body, method_not_allowed, namespace_
 from local_edge.invalidation import Invalidation
 from local_edge.model import assets, script_updates, scripts
 from local_edge.model.script_scope import ScriptScope
-from local_edge.store import now
 
 SELECT = (
     "select *, (select count(*) from scripts where scripts.account = namespaces.account and"
@@ -99,7 +98,7 @@ async def get_namespace(request: ApiRequest) -> ApiResponse:
 
 async def create_namespace(request: ApiRequest) -> ApiResponse:
     body = request.json_object()
-    name, time = check_name(body.get("name")), now()
+    name, time = check_name(body.get("name")), request.now()
     trusted = read_trusted(body, False) and request.behaviors.trusted_workers_on_create == "honor"
     check_name_free(request, name)
     with request.store.write() as db:
@@ -132,7 +131,7 @@ def update_namespace(request: ApiRequest, keeps_trusted: bool) -> ApiResponse:
     with request.store.write() as db:
         db.execute(
             "update namespaces set name = ?, trusted = ?, modified_on = ? where account = ? and name = ?",
-            (name, trusted, now(), request.account, old["namespace_name"]),
+            (name, trusted, request.now(), request.account, old["namespace_name"]),
         )
         db.execute(
             "update scripts set namespace = ? where account = ? and namespace = ?",

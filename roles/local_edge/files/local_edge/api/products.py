@@ -13,7 +13,6 @@ from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse, Handler, paged
 from local_edge.errors import ApiError, bad_body
-from local_edge.store import now
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Product:
         with request.store.write() as db:
             db.execute(
                 "insert into products values (?, ?, ?, ?, ?, ?)",
-                (request.account, self.kind, ident, name, json.dumps(spec), now()),
+                (request.account, self.kind, ident, name, json.dumps(spec), request.now()),
             )
         request.params["object"] = ident
         return await self.get_object(request)

@@ -16,7 +16,6 @@ from local_edge.errors import ApiError, bad_body, invalid
 from local_edge.invalidation import Invalidation
 from local_edge.model import queues, scripts
 from local_edge.model.queues import Message, Metrics, Queue
-from local_edge.store import now
 
 #: Defaults of a pull: number of messages, and lease in milliseconds with its maximum.
 BATCH, LEASE, MAX_LEASE = 5, 30_000, 12 * 60 * 60 * 1000
@@ -63,7 +62,10 @@ class Queues(Product):
             raise ApiError(*self.already_exists)
         spec = json.loads(row["spec"])
         kept = spec.get("settings") or {} if request.method == "PATCH" else {}
-        spec |= {"settings": {**kept, **queues.check_settings(body.get("settings"))}, "modified_on": now()}
+        spec |= {
+            "settings": {**kept, **queues.check_settings(body.get("settings"))},
+            "modified_on": request.now(),
+        }
         with request.store.write() as db:
             db.execute(
                 "update products set name = ?, spec = ? where account = ? and kind = ? and id = ?",

@@ -88,6 +88,10 @@ class ApiRequest:
     def media_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    def now(self) -> str:
+        """Return the time in the format of the API."""
+        return self.store.clock.now()
+
     def json(self, error: Callable[[str], ApiError] = bad_body) -> Any:
         """Parse the body as JSON, regardless of its Content-Type. `error` builds the ApiError for a malformed body."""
         try:

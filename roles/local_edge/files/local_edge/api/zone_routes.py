@@ -16,7 +16,6 @@ from local_edge.invalidation import Invalidation
 from local_edge.model import custom_hostnames, patterns, scripts
 from local_edge.model.script_scope import ScriptScope
 from local_edge.settings import Zone
-from local_edge.store import now
 
 MAX_ROUTES = 1000
 
@@ -130,7 +129,7 @@ def replace_routes(
         )
         db.executemany(
             "insert into routes values (?, ?, ?, ?, ?)",
-            [(uuid.uuid4().hex, *route, script, now()) for route in desired if route not in current],
+            [(uuid.uuid4().hex, *route, script, request.now()) for route in desired if route not in current],
         )
         for zone, _pattern in desired:
             if request.store.count("select count(*) from routes where zone = ?", zone) > MAX_ROUTES:
@@ -172,7 +171,10 @@ async def create_route(request: ApiRequest) -> ApiResponse:
     if request.store.count("select count(*) from routes where zone = ?", request.params["zone"]) >= MAX_ROUTES:
         raise too_many()
     with request.store.write() as db:
-        db.execute("insert into routes values (?, ?, ?, ?, ?)", (ident, request.params["zone"], pattern, script, now()))
+        db.execute(
+            "insert into routes values (?, ?, ?, ?, ?)",
+            (ident, request.params["zone"], pattern, script, request.now()),
+        )
     request.invalidate(Invalidation.routes())
     row = {"id": ident, "pattern": pattern, "script": script}
     return ApiResponse({"id": ident} if request.behaviors.route_create_response == "id" else to_api(row))

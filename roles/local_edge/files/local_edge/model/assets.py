@@ -19,7 +19,7 @@ from local_edge.errors import ApiError, bad_body, invalid
 from local_edge.model import asset_rules
 from local_edge.model.config import ASSETS, checked
 from local_edge.model.script_scope import ScriptScope
-from local_edge.store import Store, now
+from local_edge.store import Store
 
 #: Files of a manifest, bytes of a file, and seconds that a token is valid.
 MAX_FILES, MAX_SIZE, LIFETIME = 100_000, 25 * 1024 * 1024, 3600
@@ -88,7 +88,7 @@ def begin(store: Store, scope: ScriptScope, manifest: Mapping[str, Mapping[str, 
                 scope.account,
                 scope.namespace,
                 json.dumps({path: one["hash"] for path, one in manifest.items()}),
-                now(),
+                store.clock.now(),
             ),
         )
     sizes = {one["hash"]: one["size"] for one in manifest.values()}

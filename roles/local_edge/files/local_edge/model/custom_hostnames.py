@@ -153,9 +153,9 @@ def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def state(states: Sequence[str], since: str, seconds: float) -> str:
-    """Return the current one of the states that are passed through in equal shares of `seconds`."""
-    elapsed = (datetime.now(tz=parse_time(since).tzinfo) - parse_time(since)).total_seconds()
+def state(states: Sequence[str], since: str, seconds: float, time: float) -> str:
+    """Return the state at `time` of those that are passed through in equal shares of `seconds`."""
+    elapsed = time - parse_time(since).timestamp()
     return states[-1] if elapsed >= seconds else states[max(0, int(elapsed / seconds * (len(states) - 1)))]
 
 
@@ -182,9 +182,11 @@ def validation_records(method: str, hosts: Sequence[str], secret: str) -> list[d
     return [{"status": "pending", **records[method](host.removeprefix("*."), token(host, secret))} for host in hosts]
 
 
-def ssl_to_api(ident: str, hostname: str, ssl: Mapping[str, Any], since: str, seconds: float) -> dict[str, Any]:
+def ssl_to_api(
+    ident: str, hostname: str, ssl: Mapping[str, Any], since: str, seconds: float, time: float
+) -> dict[str, Any]:
     """Return a certificate: with validation records while they are pending, with an issuer once it is active."""
-    status = "active" if ssl.get("custom_certificate") else state(SSL_STATES, since, seconds)
+    status = "active" if ssl.get("custom_certificate") else state(SSL_STATES, since, seconds, time)
     hosts = [hostname, *([f"*.{hostname}"] if ssl["wildcard"] else [])]
     shown = {"id": ident, **ssl, "status": status, "hosts": hosts}
     if status == "active":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import jwt
 
 from local_edge.errors import ApiError
-from local_edge.store import Store, now
+from local_edge.store import Store
 
 #: Literals, names and comments, which may contain semicolons, and the semicolons between statements.
 SQL_TOKENS = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|;""", re.DOTALL)
@@ -49,7 +49,7 @@ def open_file(store: Store, database: str, etag: str = "") -> str:
     """Create a file of a database without content and return its name."""
     name = f"{database}-{uuid.uuid4().hex[:16]}.sql"
     with store.write() as db:
-        db.execute("insert into d1_files values (?, ?, ?, null, ?)", (name, database, etag, now()))
+        db.execute("insert into d1_files values (?, ?, ?, null, ?)", (name, database, etag, store.clock.now()))
     return name
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from local_edge.errors import ApiError
 from local_edge.model.dns_types import NAME, RECORD_TYPES, RecordType, is_whole, refuse
 from local_edge.settings import Zone
-from local_edge.store import Store, now
+from local_edge.store import Store
 
 AUTOMATIC = 1
 #: Types that resolve to an address. They can be proxied.
@@ -131,9 +131,9 @@ def find(store: Store, zone: str, ident: object) -> Record:
     return of_row(row)
 
 
-def read(body: Mapping[str, Any], zone: Zone, before: Record | None = None) -> Record:
-    """Return the record described by a request body. It replaces `before` if given."""
-    name, time = body.get("type"), now()
+def read(body: Mapping[str, Any], zone: Zone, time: str, before: Record | None = None) -> Record:
+    """Return the record described by a request body at `time`. It replaces `before` if given."""
+    name = body.get("type")
     record_type = RECORD_TYPES.get(name) if isinstance(name, str) else None
     if record_type is None or not isinstance(name, str):
         raise refuse(f"type must be one of {', '.join(RECORD_TYPES)}.")
@@ -245,7 +245,7 @@ def overwrite(store: Store, zone: Zone, ident: object, body: Mapping[str, Any]) 
     """Replace a record with the one described by a request body."""
     before = find(store, zone.id, ident)
     check_writable(before)
-    record = read(body, zone, before)
+    record = read(body, zone, store.clock.now(), before)
     check_conflicts(store, record)
     store.db.execute(
         "update dns_records set type = ?, name = ?, content = ?, proxied = ?, extras = ?, modified_on = ? where id = ?",
@@ -281,7 +281,7 @@ def conflicts(store: Store, zone: str, name: str) -> list[Record]:
 
 def create_domain_record(store: Store, zone: Zone, name: str, domain: str) -> None:
     """Create the proxied record of a custom domain, with the discard prefix that Cloudflare uses."""
-    record = read({"type": "AAAA", "name": name, "content": "100::", "proxied": True}, zone)
+    record = read({"type": "AAAA", "name": name, "content": "100::", "proxied": True}, zone, store.clock.now())
     create(store, replace(record, domain=domain))
 
 

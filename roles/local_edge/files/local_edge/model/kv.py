@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,10 +31,6 @@ class Pair:
     value: bytes
     metadata: str | None = None
     expiration: int | None = None
-
-
-def clock() -> int:
-    return int(time.time())
 
 
 def missing_namespace() -> ApiError:
@@ -108,16 +103,17 @@ def integer(value: Any, name: str) -> int | None:
     return int(text)
 
 
-def expiry(expiration: Any, ttl: Any) -> int | None:
+def expiry(store: Store, expiration: Any, ttl: Any) -> int | None:
     """Return the expiration in seconds since the epoch, None for none. `ttl` takes precedence."""
+    now = int(store.clock.time())
     seconds, moment = integer(ttl, "expiration_ttl"), integer(expiration, "expiration")
     if seconds is not None:
         if seconds < MIN_TTL:
             raise ApiError(
                 400, 10034, f"invalid expiration_ttl of {seconds}: expiration_ttl must be at least {MIN_TTL}"
             )
-        return clock() + seconds
-    if moment is not None and moment < clock() + MIN_TTL:
+        return now + seconds
+    if moment is not None and moment < now + MIN_TTL:
         raise ApiError(
             400, 10034, f"invalid expiration of {moment}: it must be at least {MIN_TTL} seconds in the future"
         )
@@ -153,7 +149,7 @@ def put(store: Store, namespace: str, pairs: Iterable[Pair]) -> None:
 
 
 def get(store: Store, namespace: str, key: str) -> Pair | None:
-    row = store.one(f"select * from kv where namespace = ? and key = ? and {LIVE}", namespace, key, clock())
+    row = store.one(f"select * from kv where namespace = ? and key = ? and {LIVE}", namespace, key, store.clock.time())
     return Pair(row["key"], row["value"], row["metadata"], row["expiration"]) if row else None
 
 
@@ -172,7 +168,7 @@ def keys(store: Store, namespace: str, prefix: str, after: str, limit: int) -> t
         after,
         prefix,
         prefix + "\U0010ffff",
-        clock(),
+        store.clock.time(),
         limit + 1,
     )
     page = rows[:limit]
@@ -192,4 +188,4 @@ def described(row: Any) -> dict[str, Any]:
 def collect_garbage(store: Store) -> None:
     """Delete expired keys. Reads skip them anyway."""
     with store.write() as db:
-        db.execute("delete from kv where expiration <= ?", (clock(),))
+        db.execute("delete from kv where expiration <= ?", (store.clock.time(),))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_edge.errors import ApiError
-from local_edge.store import Store, now
+from local_edge.store import Store
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 DEFAULT = "default"
@@ -82,7 +82,7 @@ def create(store: Store, account: str, jurisdiction: str, name: str, location: s
         db.execute(
             "insert into r2_buckets (account, jurisdiction, name, location, storage_class, created_on)"
             " values (?, ?, ?, ?, ?, ?)",
-            (account, jurisdiction, name, location, storage_class, now()),
+            (account, jurisdiction, name, location, storage_class, store.clock.now()),
         )
 
 

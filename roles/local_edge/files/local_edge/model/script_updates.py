@@ -16,7 +16,7 @@ from local_edge.model.bindings import Binding
 from local_edge.model.config import UNVERSIONED
 from local_edge.model.script_scope import ScriptScope
 from local_edge.model.scripts import Script, Source, find, get
-from local_edge.store import Store, now
+from local_edge.store import Store
 
 UPSERT = (
     "insert into scripts"
@@ -49,7 +49,7 @@ def write(
 ) -> Script:
     """Create or change a Worker in one transaction."""
     with store.write() as db:
-        old, time = find(store, scope, name), now()
+        old, time = find(store, scope, name), store.clock.now()
         kept = update.version.content if update.version else old
         etag = save_source(store, update.source) if update.source else kept.etag if kept else ""
         main = update.source.main if update.source else kept.main if kept else ""

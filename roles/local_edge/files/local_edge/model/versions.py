@@ -13,7 +13,7 @@ from typing import Any
 
 from local_edge.errors import ApiError
 from local_edge.model.bindings import Binding
-from local_edge.store import Store, now
+from local_edge.store import Store
 
 #: Versions and deployments stored for each Worker.
 MAX_VERSIONS = 100
@@ -70,7 +70,7 @@ def insert(store: Store, script: int, content: Content, annotations: Mapping[str
             json.dumps(dict(content.config)),
             store.seal(bindings),
             json.dumps(dict(annotations)),
-            now(),
+            store.clock.now(),
         ),
     )
     return ident
@@ -94,7 +94,7 @@ def deploy(store: Store, script: int, versions: Sequence[Mapping[str, Any]], ann
     ident = str(uuid.uuid4())
     store.db.execute(
         "insert into deployments values (?, ?, ?, ?, ?)",
-        (ident, script, json.dumps([dict(one) for one in versions]), json.dumps(dict(annotations)), now()),
+        (ident, script, json.dumps([dict(one) for one in versions]), json.dumps(dict(annotations)), store.clock.now()),
     )
     store.db.execute(
         "delete from deployments where script = ?1 and rowid not in"

@@ -159,7 +159,7 @@ class EdgeBackend:
         self.requested.add(Invalidation.kv_namespace(namespace))
         if method == "PUT":
             metadata = kv.check_metadata(unquote(headers["x-metadata"])) if "x-metadata" in headers else None
-            expiration = kv.expiry(query.get("expiration"), query.get("expiration_ttl"))
+            expiration = kv.expiry(self.store, query.get("expiration"), query.get("expiration_ttl"))
             kv.put(self.store, namespace, [Pair(key, kv.check_value(body), metadata, expiration)])
         elif method == "DELETE":
             kv.delete(self.store, namespace, [key])

@@ -60,14 +60,18 @@ def domains(store: Store) -> list[dict[str, Any]]:
 
 
 def hostnames(settings: Settings, store: Store) -> list[dict[str, Any]]:
-    """Return custom hostnames with the time of their activation, so that no notification is needed then."""
+    """Return custom hostnames with the time of their activation, so that no notification is needed then.
+
+    It is a time of the machine's clock, since the edge compares it with that.
+    """
+    offset = int(store.clock.offset * 1000)
     rows = [(row, json.loads(row["spec"])) for row in store.all("select * from custom_hostnames order by created_at")]
     return [
         {
             "hostname": row["hostname"],
             "zone": row["zone"],
             "wildcard": bool((spec["ssl"] or {}).get("wildcard")),
-            "from": custom_hostnames.active_from(row["created_at"], settings.custom_hostname_seconds),
+            "from": custom_hostnames.active_from(row["created_at"], settings.custom_hostname_seconds) - offset,
             "metadata": spec.get("custom_metadata"),
         }
         for row, spec in rows
