@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local_edge import __version__, auth
+from local_edge.access import Access
 from local_edge.asgi import JsonResponse, read_body
 from local_edge.clock import Clock
 from local_edge.errors import ApiError, bad_body, bad_parameter
@@ -60,6 +61,8 @@ def routes(state: EdgeState) -> list[Route]:
         route("DELETE", "/_edge/faults", partial(clear_faults, state.faults)),
         route("GET", "/_edge/behaviors", partial(show_behaviors, behaviors)),
         route("POST", "/_edge/behaviors", partial(set_behaviors, state)),
+        route("GET", "/_edge/access", partial(show_access, settings.access)),
+        route("POST", "/_edge/access", partial(set_access, settings.access)),
         route("GET", "/_edge/clock", partial(show_clock, state.store.clock)),
         route("POST", "/_edge/clock", partial(set_clock, state)),
         route("GET", "/_edge/logs", partial(show_logs, state.logs)),
@@ -112,6 +115,19 @@ async def set_behaviors(state: EdgeState, request: Request) -> Any:
         behaviors.set(name, str(value))
     await state.runtime.invalidate([Invalidation.account(account.id) for account in state.settings.accounts])
     return await show_behaviors(behaviors, request)
+
+
+async def show_access(access: Access, _request: Request) -> Any:
+    return {"granted": access.granted(), "missing": sorted(access.missing)}
+
+
+async def set_access(access: Access, request: Request) -> Any:
+    """Withdraw permissions of the token and products of the account: `{"missing": ["DNS Write"]}`. Grant all others."""
+    missing = (await json_object(request)).get("missing")
+    if not isinstance(missing, list) or not all(isinstance(name, str) for name in missing):
+        raise bad_body("`missing` must be a list of names")
+    access.set_missing(missing)
+    return await show_access(access, request)
 
 
 async def show_clock(clock: Clock, _request: Request) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from local_edge.access import Access
 from local_edge.settings import Behaviors, Quota, Settings, accounts_and_zones, generated_token
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
@@ -67,6 +68,13 @@ def add_account_options(add: Callable[..., Any]) -> None:
     add("--token", help="API token (default: LOCAL_EDGE_TOKEN, then DIR/token, which is created if it is missing)")
     add("--account", action="append", default=[], metavar="ID[:NAME]", help="account of the token; repeatable")
     add("--zone", action="append", default=[], metavar="NAME", help="zone of the first account; repeatable")
+    add(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="permission of the token or product of the account that is missing, such as 'DNS Write'; repeatable",
+    )
     add("--key", help="legacy global API key to accept as well; requires --email")
     add("--email", help="email address of --key")
 
@@ -160,6 +168,8 @@ def settings_from_args(arguments: argparse.Namespace) -> Settings:
     for text in arguments.behavior:
         name, _separator, value = text.partition("=")
         behaviors.set(name, value)
+    access = Access()
+    access.set_missing(arguments.without)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
     if (
         min(arguments.max_isolates, arguments.sweep_seconds) < 1
@@ -190,4 +200,5 @@ def settings_from_args(arguments: argparse.Namespace) -> Settings:
         workerd=arguments.workerd,
         data=str(folder),
         behaviors=behaviors,
+        access=access,
     )

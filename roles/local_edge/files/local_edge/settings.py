@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local_edge.access import Access
+
 #: Path prefix of the API.
 PREFIX = "/client/v4"
 #: Default account: "local edge", as far as hexadecimal can spell it.
@@ -250,6 +252,7 @@ class Settings:
     workerd: str | None = None
     data: str | None = None
     behaviors: Behaviors = field(default_factory=Behaviors)
+    access: Access = field(default_factory=Access)
 
     def account(self, ident: str) -> Account | None:
         return next((account for account in self.accounts if account.id == ident), None)

@@ -39,7 +39,7 @@ class Edge:
         self.token = state.settings.token
         self.account = state.settings.accounts[0].id
         self.zones = {zone.name: zone.id for zone in state.settings.zones}
-        self.behaviors = state.settings.behaviors
+        self.behaviors, self.access = state.settings.behaviors, state.settings.access
         self.store, self.clock = state.store, state.store.clock
 
     def requests(self) -> list[dict[str, Any]]:
@@ -76,11 +76,12 @@ class Edge:
         self.clear_faults()
 
     def reset(self) -> None:
-        """Delete all objects, requests and faults, and reset clock, rate limit and behaviors."""
+        """Delete all objects, requests and faults, and reset clock, access, rate limit and behaviors."""
 
         async def wipe() -> None:
             self.state.store.reset()
             self.state.store.clock.offset = 0
+            self.state.settings.access.set_missing(())
             self.state.faults.waiting.clear()
             self.state.rate_limiter.reset()
             self.state.request_log.clear()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from local_edge.api.request import ApiRequest, ApiResponse, paged
+from local_edge.errors import ApiError
 from local_edge.settings import Account, Settings, Zone
 
 CREATED = "2024-01-01T00:00:00.000000Z"
@@ -51,7 +52,36 @@ def derived_id(kind: str, text: str) -> str:
 async def verify_token(request: ApiRequest) -> ApiResponse:
     """Return the status of the token. It never expires, so `not_before` and `expires_on` are absent."""
     message = {"code": 10000, "message": "This API Token is valid and active", "type": None}
-    return ApiResponse({"id": derived_id("token", request.settings.token), "status": "active"}, messages=[message])
+    return ApiResponse({"id": token_id(request.settings), "status": "active"}, messages=[message])
+
+
+async def get_token(request: ApiRequest) -> ApiResponse:
+    """Return the token with its permissions, in one policy for all accounts and zones."""
+    if request.params["token"] != token_id(request.settings):
+        raise ApiError(404, 1001, "Invalid API Token")
+    resources = {f"com.cloudflare.api.account.{account.id}": "*" for account in request.settings.accounts}
+    policy = {
+        "id": derived_id("policy", request.settings.token),
+        "effect": "allow",
+        "resources": {**resources, "com.cloudflare.api.account.zone.*": "*"},
+        "permission_groups": [
+            {"id": derived_id("permission", name), "name": name} for name in request.settings.access.granted()
+        ],
+    }
+    return ApiResponse(
+        {
+            "id": token_id(request.settings),
+            "name": "local edge",
+            "status": "active",
+            "issued_on": CREATED,
+            "modified_on": CREATED,
+            "policies": [policy],
+        }
+    )
+
+
+def token_id(settings: Settings) -> str:
+    return derived_id("token", settings.token)
 
 
 def user_id(settings: Settings) -> str:
@@ -172,7 +202,8 @@ async def list_memberships(request: ApiRequest) -> ApiResponse:
 
 
 async def list_accounts(request: ApiRequest) -> ApiResponse:
-    return listed(request, ACCOUNT_FIELDS, map(account_object, request.settings.accounts))
+    readable = request.settings.accounts if request.settings.access.permits("/accounts", is_write=False) else ()
+    return listed(request, ACCOUNT_FIELDS, map(account_object, readable))
 
 
 async def get_account(request: ApiRequest) -> ApiResponse:
@@ -182,7 +213,8 @@ async def get_account(request: ApiRequest) -> ApiResponse:
 
 
 async def list_zones(request: ApiRequest) -> ApiResponse:
-    return listed(request, ZONE_FIELDS, map(zone_object, request.settings.zones))
+    readable = request.settings.zones if request.settings.access.permits("/zones", is_write=False) else ()
+    return listed(request, ZONE_FIELDS, map(zone_object, readable))
 
 
 async def get_zone(request: ApiRequest) -> ApiResponse:

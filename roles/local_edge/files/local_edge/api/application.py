@@ -140,6 +140,7 @@ class CloudflareApi:
         handler = handlers.get(request.method)
         if handler is None:
             raise method_not_allowed(request.method)
+        self.settings.access.check(path, self.is_write(request.method, path))
         api_request = ApiRequest(
             self.store,
             self.settings,

@@ -96,8 +96,10 @@ def account_routes(one: str) -> Iterator[Route]:
 API_ROUTES: tuple[Route, ...] = (
     ("GET", "/user", accounts.get_user),
     ("GET", "/user/tokens/verify", accounts.verify_token),
+    ("GET", "/user/tokens/{token}", accounts.get_token),
     ("GET", "/memberships", accounts.list_memberships),
     ("GET", f"{ACCOUNT}/tokens/verify", accounts.verify_token),
+    ("GET", f"{ACCOUNT}/tokens/{{token}}", accounts.get_token),
     ("GET", "/accounts", accounts.list_accounts),
     ("GET", ACCOUNT, accounts.get_account),
     ("GET", "/zones", accounts.list_zones),
