@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -320,10 +321,10 @@ export default { async fetch(request, { DATA: kv }) {
 class Store:
     """A KV namespace, used by two Workers and by the API."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Edge, code: str = READ_WRITE) -> None:
         self.edge = edge
-        self.kv = kv_worker(edge, READ_WRITE, "reader")
-        kv_worker(edge, READ_WRITE, "writer", self.kv)
+        self.kv = kv_worker(edge, code, "reader")
+        kv_worker(edge, code, "writer", self.kv)
         self.path = f"{edge.account}/storage/kv/namespaces/{self.kv}"
 
     def read(self, key: str, session: Any = requests) -> Any:
@@ -427,6 +428,29 @@ def test_kv_cached_read_expires_with_pair(store: Store) -> None:
     assert store.read("k") == "short"
     time.sleep(max(0.0, expiration - time.time()) + 0.2)
     assert store.read("k") is None
+
+
+def test_kv_read_with_cached_reads_is_late_by_cache_ttl(tmp_path: Path) -> None:
+    """A missing key is cached too. What a Worker wrote shows at once."""
+    edge = Edge(tmp_path / "data", "--kv-reads", "cached")
+    try:
+        check_cached_reads(edge)
+    finally:
+        edge.stop()
+
+
+def check_cached_reads(edge: Edge) -> None:
+    store = Store(edge, READ_WRITE.replace("kv.get(key)", "kv.get(key, { cacheTtl: 30 })"))
+    assert store.read("a") is store.read("b") is None
+    since = time.monotonic()
+    store.api("PUT", "/values/a", data="new")
+    assert store.read("a") is None
+    store.worker("PUT", "b", data="own")
+    assert store.read("b") == "own"
+    while store.read("a") is None and time.monotonic() < since + 300:
+        time.sleep(0.5)
+    assert store.read("a") == "new"
+    assert time.monotonic() - since >= 25
 
 
 def test_kv_namespace_recreated_is_empty(edge: Edge) -> None:

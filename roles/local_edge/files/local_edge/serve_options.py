@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local_edge.access import Access
-from local_edge.settings import Behaviors, Quota, Settings, accounts_and_zones, generated_token
+from local_edge.settings import KV_READS, Behaviors, Quota, Settings, accounts_and_zones, generated_token
 
 API, HTTP = "127.0.0.1:8788", "127.0.0.1:8787"
 #: Megabytes for the edge itself and a few Workers.
@@ -112,6 +112,12 @@ def add_emulation_options(add: Callable[..., Any]) -> None:
         help="answer only on hosts with a proxied DNS record, as Cloudflare does",
     )
     add(
+        "--kv-reads",
+        choices=KV_READS,
+        default=KV_READS[0],
+        help="value of a KV key in Workers: the latest, or for cacheTtl seconds (60) the one that was read before",
+    )
+    add(
         "--custom-hostname-seconds",
         type=int,
         default=4,
@@ -195,6 +201,7 @@ def settings_from_args(arguments: argparse.Namespace) -> Settings:
         max_isolates=arguments.max_isolates,
         max_memory_mb=arguments.max_memory_mb,
         require_dns=arguments.require_dns,
+        kv_reads=arguments.kv_reads,
         custom_hostname_seconds=arguments.custom_hostname_seconds,
         sweep_seconds=arguments.sweep_seconds,
         workerd=arguments.workerd,

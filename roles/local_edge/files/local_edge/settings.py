@@ -22,6 +22,8 @@ PREFIX = "/client/v4"
 #: Default account: "local edge", as far as hexadecimal can spell it.
 ACCOUNT_ID = "10ca1ed9e00000000000000000000001"
 DEFAULT_ZONES = ("platform.localhost", "example.com")
+#: What a Worker reads from KV: the latest value, or what it read within `cacheTtl`, as on Cloudflare.
+KV_READS = ("latest", "cached")
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,7 @@ class Settings:
     max_isolates: int = 400
     max_memory_mb: int = 4096
     require_dns: bool = False
+    kv_reads: str = KV_READS[0]
     custom_hostname_seconds: float = 4
     sweep_seconds: float = 60
     workerd: str | None = None

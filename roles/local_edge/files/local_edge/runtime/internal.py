@@ -108,6 +108,7 @@ class EdgeBackend:
             lambda: scripts.active_version_info(self.store, script),
         )
         result["classes"], result["trusted"] = script.migrations["classes"], is_trusted(scope, script.config)
+        result["kv_reads"] = self.settings.kv_reads
         result["default_cache"] = default_cache(self.settings.behaviors, scope, script.config)
         # Trusted Workers share the caches of their namespace. Others have their own, which end with the Worker.
         result["caches"] = scope.key("") if result["trusted"] else f"{script.key}/{script.tag}"

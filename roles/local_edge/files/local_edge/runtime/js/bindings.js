@@ -9,7 +9,10 @@
  * Without `shim`, the stub is used unchanged.
  */
 const BINDINGS = {
-  kv_namespace: { backend: ({ namespace_id: namespace }) => ["KV", { namespace }], shim: () => ["kv", "kvNamespace"] },
+  kv_namespace: {
+    backend: ({ namespace_id: namespace }, { kv_reads: reads }) => ["KV", { namespace, reads }],
+    shim: () => ["kv", "kvNamespace"],
+  },
   r2_bucket: {
     backend: ({ bucket_name: bucket, jurisdiction = "default" }, { account }) => [
       "R2",

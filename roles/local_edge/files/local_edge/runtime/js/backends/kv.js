@@ -11,6 +11,10 @@ const CAPACITY = 32 * 1024 * 1024;
 const MAX_SIZE = 1024 * 1024;
 /** `{pair}` by namespace and key. The pair of a missing key is null. */
 const cache = new LruCache(CAPACITY, MAX_SIZE);
+/** The same for the setting `kv_reads` cached: until `cacheTtl` has passed, whatever the API writes. */
+const stale = new LruCache(CAPACITY, MAX_SIZE);
+/** The default of `cacheTtl` in seconds. */
+const CACHE_TTL = 60;
 /** The limit for the values of one bulk read, in bytes. */
 const MAX_TOTAL = 25 * 1024 * 1024;
 /** Incremented with every change, so that a read that overlaps a change is not cached. */
@@ -32,7 +36,15 @@ export function invalidateAllPairs() {
 
 export class KV extends WorkerEntrypoint {
   /** Return `{value: ArrayBuffer, metadata: JSON or null}` of one key, or null. */
-  async read(key) {
+  async read(key, cacheTtl = CACHE_TTL) {
+    if (this.ctx.props.reads !== "cached") return this.#latest(key);
+    const name = nameOf(this.ctx.props.namespace, key);
+    const found = stale.get(name) ?? { pair: await this.#latest(key) };
+    if (!stale.get(name)) stale.set(name, found, found.pair?.value.byteLength ?? 0, Date.now() + cacheTtl * 1000);
+    return found.pair;
+  }
+
+  async #latest(key) {
     const name = nameOf(this.ctx.props.namespace, key);
     const found = cache.get(name);
     if (found) return found.pair;
@@ -44,11 +56,11 @@ export class KV extends WorkerEntrypoint {
   }
 
   /** Return the same for several keys, in their order. They are read in turn, so that the limit is never exceeded. */
-  async readAll(keys) {
+  async readAll(keys, cacheTtl) {
     const pairs = [];
     let total = 0;
     for (const key of keys) {
-      const pair = await this.read(key);
+      const pair = await this.read(key, cacheTtl);
       pairs.push(pair);
       total += pair?.value.byteLength ?? 0;
       if (total > MAX_TOTAL) {
@@ -83,7 +95,7 @@ export class KV extends WorkerEntrypoint {
       await this.#call(method, "", query, init);
     } finally {
       generation += 1;
-      cache.delete(nameOf(this.ctx.props.namespace, query.key));
+      for (const each of [cache, stale]) each.delete(nameOf(this.ctx.props.namespace, query.key));
     }
   }
 

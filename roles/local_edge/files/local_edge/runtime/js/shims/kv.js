@@ -181,7 +181,7 @@ class KvNamespace {
   /** Read a valid key. */
   async #one({ key, type = "text", cacheTtl }) {
     checkedTtl("GET", { cacheTtl });
-    const found = await this.#stub.read(key);
+    const found = await this.#stub.read(key, cacheTtl);
     if (!found) return { value: null, metadata: null, cacheStatus: null };
     const reader = READERS.get(type);
     if (!reader) {
@@ -204,7 +204,7 @@ class KvNamespace {
       checkedLength("GET_BULK", key);
     }
     checkedTtl("GET_BULK", { cacheTtl });
-    const found = await this.#stub.readAll(keys);
+    const found = await this.#stub.readAll(keys, cacheTtl);
     const read = ({ value, metadata }) => shaped(READERS.get(type || "text")(value), JSON.parse(metadata));
     try {
       return new Map(
