@@ -166,6 +166,20 @@ def load_or_create_token(folder: Path) -> str:
     return token
 
 
+def check_numbers(arguments: argparse.Namespace) -> None:
+    """Raise ValueError for a number that is too low."""
+    if (
+        min(arguments.max_isolates, arguments.sweep_seconds) < 1
+        or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0
+    ):
+        raise ValueError(
+            "--max-isolates and --sweep-seconds must be at least 1, --latency-ms and --custom-hostname-seconds "
+            "at least 0"
+        )
+    if arguments.max_memory_mb < MIN_MEMORY_MB:
+        raise ValueError(f"--max-memory-mb must be at least {MIN_MEMORY_MB}")
+
+
 def settings_from_args(arguments: argparse.Namespace) -> Settings:
     """Convert the options of `serve` to settings. Raise ValueError for an invalid one."""
     behaviors = Behaviors()
@@ -177,16 +191,7 @@ def settings_from_args(arguments: argparse.Namespace) -> Settings:
     access = Access()
     access.set_missing(arguments.without)
     accounts, zones = accounts_and_zones(arguments.account, arguments.zone)
-    if (
-        min(arguments.max_isolates, arguments.sweep_seconds) < 1
-        or min(arguments.latency_ms, arguments.custom_hostname_seconds) < 0
-    ):
-        raise ValueError(
-            "--max-isolates and --sweep-seconds must be at least 1, --latency-ms and --custom-hostname-seconds "
-            "at least 0"
-        )
-    if arguments.max_memory_mb < MIN_MEMORY_MB:
-        raise ValueError(f"--max-memory-mb must be at least {MIN_MEMORY_MB}")
+    check_numbers(arguments)
     folder = data_folder(arguments.data)
     token = arguments.token or os.environ.get("LOCAL_EDGE_TOKEN") or load_or_create_token(folder)
     return Settings(
