@@ -39,6 +39,8 @@ options:
       - Files with other extensions, hidden files such as C(.env), C(wrangler.json), C(node_modules), C(__pycache__),
         C(package.json), C(package-lock.json), C(tsconfig*.json) and links to folders are left out of a folder. A
         warning counts them and lists the first.
+      - Links to files inside the folder are followed. Links to files outside it, FIFOs, sockets, devices, and names
+        that are not UTF-8 or contain control characters are refused.
       - The folder C(python_modules) of a Python Worker contains vendored packages. All its files except C(*.pyc) are
         uploaded as data, as wrangler does, and C(.js) and C(.mjs) in C(python_modules/workers) as ES modules.
       - The path refers to the controller. A relative path is resolved as M(ansible.builtin.template) resolves its

@@ -15,7 +15,8 @@ description:
   - One list request per 1000 Workers finds the differences. Only changed Workers are written, several in parallel.
   - With O(routing_kv), each changed Worker takes one request. Without it, reading the Worker takes two more requests.
   - An invalid or failed Worker does not prevent changes to the others. The task then fails and names it, unless
-    O(max_failures) allows the failure.
+    O(max_failures) allows the failure. A value of a wrong type, a missing source and an element without a name are such
+    failures. With O(prune), an element without a name refuses the whole task, because its Worker would be deleted.
   - If a run is interrupted, the next run continues where it stopped.
   - Requests stay within the API's rate limit, which all runs of a user on one machine share.
   - Long runs show their progress as a bar on a terminal and as a line every ten seconds in a log. If the module runs in
