@@ -37,9 +37,9 @@ FAMILIES = (
 
 #: Endpoints of the SDK that the edge does not serve: prefixes of names, each with its reason.
 OUT: dict[str, str] = {
-    "user.": "a user's profile, billing and tokens are no part of the contract; who it is and whether the token is good are (§1.2)",
+    "user.": "a user's profile, billing and tokens are no part of the contract; who it is, and what the token is good for, are (§1.2)",
     "memberships.": "joining and leaving accounts is for the dashboard; clients read the listing",
-    "accounts.": "members, billing, logs and tokens of an account are no part of the contract; looking it up and verifying are (§1.2, §1.3)",
+    "accounts.": "members, billing, logs and tokens of an account are no part of the contract; looking it up and reading its own token are (§1.2, §1.3)",
     "zones.": "zones are options of the edge; the contract looks them up (§1.3)",
     "workers.account_settings.": "no client of the contract asks for an account's defaults",
     "workers.beta.": "the JSON API of Workers is in beta and knows no Workers of dispatch namespaces (§11)",
@@ -107,6 +107,17 @@ def test_token_verify_returns_active(edge: Edge, sdk: Cloudflare) -> None:
     assert of_user and of_account
     assert of_user.status == of_account.status == "active"
     assert of_user.id == of_account.id
+
+
+def test_token_get_returns_permissions(edge: Edge, sdk: Cloudflare) -> None:
+    verified = sdk.user.tokens.verify()
+    assert verified
+    of_user = sdk.user.tokens.get(verified.id)
+    of_account = sdk.accounts.tokens.get(verified.id, account_id=edge.account)
+    assert of_user and of_account and of_user.policies and of_account.policies
+    for policy in (*of_user.policies, *of_account.policies):
+        assert policy.effect == "allow"
+        assert "Workers Scripts Write" in [group.name for group in policy.permission_groups]
 
 
 def test_user_get_returns_user(edge: Edge, sdk: Cloudflare) -> None:
