@@ -253,12 +253,26 @@ def test_client_response_without_envelope_is_reported(edge: Edge, run: Runner) -
     assert "check that api_url ends in /client/v4" in run.refused("dispatch_namespace", name="x", api_url=site)
 
 
+def odd_dates(ahead: int) -> list[tuple[str, int]]:
+    """Return headers that change nothing: without a date, or with one that cannot be."""
+    dates = (
+        "",
+        "Wed, 31 Feb 99999 25:61:61 GMT",
+        "Mon, 01 Jan 9999999999999999999 00:00:00 GMT",
+        "Wed, 01 Jan 2026 99999999999:00:00 GMT",
+        "Wed, 01 Jan 2026 10:00:00 +9999999999",
+        "Mon, 01 Jan 1900 00:00:00 GMT",
+        "Mon, 01 Jan 2125 00:00:00 GMT",
+    )
+    return [(date, ahead) for date in dates]
+
+
 def test_client_server_time_follows_date_header(monkeypatch: pytest.MonkeyPatch) -> None:
     response = requests.Response()
     response.status_code, response._content = 200, b'{"success": true, "result": 1}'
     monkeypatch.setattr(requests.Session, "request", lambda *_arguments, **_options: response)
     client = Client(Credentials.resolve("token", None, None, {}))
-    for date_header, ahead in (("soon", 0), (email.utils.formatdate(time.time() + 3600), 3600), ("", 3600)):
+    for date_header, ahead in (("soon", 0), (email.utils.formatdate(time.time() + 3600), 3600), *odd_dates(3600)):
         response.headers.update({"Content-Type": "application/json", "Date": date_header})
         assert client.call("GET", "/x").result == 1
         assert abs(client.server_time() - time.time() - ahead) < 2

@@ -44,6 +44,7 @@ ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
 READING_METHODS = ("GET", "HEAD")
 IDEMPOTENT_METHODS = ("GET", "PUT", "DELETE")
 MAX_ATTEMPTS = 4
+MAX_CLOCK_SKEW = 400 * 86_400  # seconds: with a clock further off, no certificate would be valid
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
 CODE_CONFLICT = 10035  # like status 429, it means that the request had no effect
 REFUSED_CONTENT = (400, 413)  # statuses of a request that asks for something the server does not return
@@ -167,8 +168,9 @@ class Client:
 
     def _adjust_clock(self, date_header: str | None) -> None:
         with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):  # a date that cannot be parsed
-            if date := email.utils.parsedate_tz(date_header):
-                self._clock_skew = email.utils.mktime_tz(date) - time.time()
+            date = email.utils.parsedate_tz(date_header)
+            skew = email.utils.mktime_tz(date) - time.time() if date else self._clock_skew
+            self._clock_skew = skew if abs(skew) <= MAX_CLOCK_SKEW else self._clock_skew
 
     def _send(self, method: str, path: str, request_kwargs: t.Mapping[str, t.Any]) -> requests.Response:
         with self.interruption.sending(f"{method} {path}"):
