@@ -29,6 +29,7 @@ FLEET: dict[str, t.Any] = {
 ACME, BOLT = "acme.example.com", "bolt.example.com"
 WORKERS = [{"name": "acme", "hostnames": [ACME]}, {"name": "bolt", "hostnames": [BOLT]}]
 TO_BOLT = '{"state":"active","worker":"bolt"}'
+SLOW = pytest.mark.slow
 DEPTHS = ("fingerprint", "settings", "content")
 
 
@@ -112,10 +113,7 @@ def test_record_overwritten_with_kv_entries_is_repaired(run: Runner, edge: Edge,
     [
         (TO_BOLT, "bolt"),
         ('{"state":"paused","worker":"acme"}', "(unknown)"),
-        ('{"worker":["acme"]}', "(unknown)"),
-        ("null", "(unknown)"),
-        ("", "(unknown)"),
-        ("\u00e4", "(unknown)"),
+        *(pytest.param(value, "(unknown)", marks=SLOW) for value in ('{"worker":["acme"]}', "null", "", "\u00e4")),
     ],
 )
 def test_record_with_value_of_another_digest_is_repaired(run: Runner, edge: Edge, value: str, shown: str) -> None:
@@ -147,11 +145,11 @@ MARK = {"owner": "mine", "worker": "acme"}
     [
         lambda mark: {},
         lambda mark: {"metadata": {"tenantry": {**mark, "worker": "bolt"}}},
-        lambda mark: {"metadata": {"tenantry": {**mark, "digest": None}}},
+        pytest.param(lambda mark: {"metadata": {"tenantry": {**mark, "digest": None}}}, marks=SLOW),
         lambda mark: {"metadata": {"tenantry": {**mark, "worker": ["acme"]}}},
-        lambda mark: {"metadata": {"tenantry": {"owner": "mine"}}},
-        lambda mark: {"metadata": {"tenantry": "mine"}},
-        lambda mark: {"metadata": [1]},
+        pytest.param(lambda mark: {"metadata": {"tenantry": {"owner": "mine"}}}, marks=SLOW),
+        pytest.param(lambda mark: {"metadata": {"tenantry": "mine"}}, marks=SLOW),
+        pytest.param(lambda mark: {"metadata": [1]}, marks=SLOW),
         lambda mark: {"metadata": {"tenantry": mark}, "expiration_ttl": 600},
     ],
 )
@@ -175,7 +173,7 @@ def test_record_of_undeclared_tenant_stays_with_any_metadata(run: Runner, edge: 
     assert sorted(keys(edge)) == [ACME, BOLT, "text.example.com"]
 
 
-@pytest.mark.parametrize(("count", "requests_each"), [(1, 1), (100, 1), (101, 2)])
+@pytest.mark.parametrize(("count", "requests_each"), [pytest.param(1, 1, marks=SLOW), (100, 1), (101, 2)])
 def test_record_values_are_compared_by_hundreds(run: Runner, edge: Edge, count: int, requests_each: int) -> None:
     workers = [{"name": "acme", "hostnames": [f"h{number}.example.com" for number in range(count)]}]
     run.ok("namespaced_workers", **FLEET, workers=workers)
@@ -465,7 +463,7 @@ def test_records_that_cannot_be_listed_again_keep_the_report(
 
 
 @pytest.mark.usefixtures("_fleet")
-@pytest.mark.parametrize("tags", [[], ["x"]])
+@pytest.mark.parametrize("tags", [pytest.param([], marks=SLOW), ["x"]])
 @pytest.mark.parametrize(("when", "fails"), [("after", False), ("before", True)])
 def test_record_deletion_without_response_is_verified(
     run: Runner, edge: Edge, tags: list[str], when: str, fails: bool
