@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 
-sys.path += [str(pathlib.Path(__file__).parents[1] / folder) for folder in ("support", "faults")]
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))  # before this folder, which has another report.py
 sys.path += os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)
 from report import write_table
 from soak import Report, start_soak
