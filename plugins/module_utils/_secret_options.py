@@ -22,6 +22,7 @@ NO_LOG_PLACEHOLDER = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # as in ansible-core
 SHOWN_OF_BINDINGS = ("name", "type")  # the attributes of a secret binding that are no secrets
 URL_CREDENTIALS = re.compile(r"(?s)(?<=//).*(?=@)")
 URL_OPTION, HEADERS_OPTION = "api_url", "headers"
+NAME = re.compile(r"[A-Za-z_]+")
 SENSITIVE_HEADER = re.compile(r"(?i)auth|cookie|token|secret|key|passw|credential")
 
 Spec = t.Mapping[str, OptionSpec]
@@ -88,13 +89,13 @@ def iter_secrets(raw: t.Any, spec: Spec) -> t.Iterator[str]:
 def _iter_option(key: str, value: t.Any, option: OptionSpec) -> t.Iterator[str]:
     if option.get("no_log"):
         yield from _iter_texts(value)
-        if option["type"] != "dict":
-            yield from _iter_texts(list(value) if isinstance(value, dict) else None)
-        elif isinstance(value, str):
+        if option["type"] != "dict" and isinstance(value, dict):
+            yield from _secret_keys(value)
+        elif option["type"] == "dict" and isinstance(value, str):
             parsed = _parse(value)
             yield from _iter_texts(parsed)
             # Other texts than JSON may be a secret with an equals sign.
-            yield from _iter_texts(list(parsed or ()) if not value.lstrip().startswith("{") else None)
+            yield from _secret_keys(parsed or {}) if not value.lstrip().startswith("{") else ()
         return
     yield from iter_secrets(value, option["options"]) if option.get("options") else ()
     yield from _iter_bindings(value)
@@ -105,6 +106,11 @@ def _iter_option(key: str, value: t.Any, option: OptionSpec) -> t.Iterator[str]:
     elif key == URL_OPTION:
         for credentials in URL_CREDENTIALS.findall(str(value)):
             yield from (credentials, credentials.partition(":")[2])
+
+
+def _secret_keys(value: t.Mapping[t.Any, t.Any]) -> list[str]:
+    """Return the keys that are not mere names."""
+    return [str(key) for key in value if not NAME.fullmatch(str(key))]
 
 
 def _iter_bindings(value: t.Any) -> t.Iterator[str]:

@@ -228,6 +228,19 @@ def test_arguments_without_secrets_are_shown() -> None:
     assert not set(iter_secrets(arguments, SPEC))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "secrets"),
+    [
+        ({"api_token": {"token": HUSH}}, {HUSH}),
+        ({"api_token": {HUSH: "x"}}, {HUSH, "x"}),
+        ({"secrets": f"KEY={HUSH}"}, {HUSH, f"KEY={HUSH}"}),
+        ({"secrets": f"{HUSH}="}, {HUSH, f"{HUSH}=", ""}),
+    ],
+)
+def test_arguments_keys_that_are_not_names_are_secrets(arguments: dict[str, t.Any], secrets: set[str]) -> None:
+    assert set(iter_secrets(arguments, SPEC)) == secrets
+
+
 def test_arguments_headers_that_authenticate_are_secrets() -> None:
     headers = {"Authorization": f"Bearer {HUSH}", "CF-Access-Client-Secret": "hush-hush-2", "Accept": "text/html"}
     assert set(iter_secrets({"headers": headers}, SPEC)) == {f"Bearer {HUSH}", HUSH, "hush-hush-2"}
