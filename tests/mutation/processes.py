@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The end of forks."""
+"""The end of forks, and of tests that do not end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import os
 import signal
 import time
 
+CPU_SECONDS = 20  # of one test; independent of other programs on the machine
 TIMED_OUT = -1000  # below the negative numbers of signals
+
+
+class CpuLimit:
+    """A pytest plugin that ends the process if a test takes longer than ``CPU_SECONDS``."""
+
+    def pytest_runtest_setup(self) -> None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
 
 
 def wait(process: int, timeout: float) -> int:
@@ -27,4 +35,5 @@ def wait(process: int, timeout: float) -> int:
             os.killpg(process, signal.SIGKILL)
     if not ended:
         os.waitpid(process, 0)
-    return os.waitstatus_to_exitcode(status) if ended else TIMED_OUT
+    exit_code = os.waitstatus_to_exitcode(status) if ended else TIMED_OUT
+    return TIMED_OUT if exit_code == -signal.SIGVTALRM else exit_code

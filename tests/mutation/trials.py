@@ -22,7 +22,7 @@ import subprocess
 import sys
 import typing as t
 
-from processes import TIMED_OUT, wait
+from processes import TIMED_OUT, CpuLimit, wait
 
 if t.TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -39,7 +39,7 @@ OPTIONS = (
 TESTS = ("tests/unit", "--ignore=tests/unit/local_edge")  # those that may run plugins
 FAST = ("-m", "not slow")
 PASSED, FAILED, USAGE_ERROR = 0, 1, 4
-TIMEOUT = 600  # seconds for a mutant: long, so that only one that does not end exceeds it on a slow machine
+TIMEOUT = 600  # seconds for a mutant, so that only one that sleeps exceeds it on a slow machine
 
 
 class Trials:
@@ -126,7 +126,7 @@ class Trials:
         process = os.fork()
         if not process:
             os.setsid()
-            self._run_here("output", [*options, *tests])
+            self._run_here("output", [*options, *tests], CpuLimit())
         status = wait(process, timeout)
         shutil.rmtree(self._folder / "tmp-output", ignore_errors=True)
         return status
