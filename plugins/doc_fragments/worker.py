@@ -746,7 +746,8 @@ options:
     description:
       - The condition for sending the values of existing secrets.
       - V(on_change) sends all declared secrets if any of them changed, according to one keyed hash in a tag of the
-        Worker, or if another client changed the Worker. It requires O(fingerprint_key) and is the default with it.
+        Worker, or if another client changed the Worker. An upload of code always sends them. It requires
+        O(fingerprint_key) and is the default with it.
       - V(on_create) never sends them. It is the default without a key, and a warning counts the secrets that were not
         compared.
       - V(always) sends them in every run, so every run reports a change.

@@ -157,6 +157,21 @@ def test_ledger_secret_set_by_hand_at_once_after_the_upload_is_repaired(
     assert not deploy(run, *workers)["changed"]
 
 
+def test_fleet_secret_set_by_hand_before_the_upload_is_replaced(
+    run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fingerprint tag of the upload attests the declared value."""
+    workers = [{"name": "a", "secrets": {"KEY": SECRET}}]
+    options = {"fingerprint_key": "fingerprint-key-1"}
+    deploy(run, *workers, **options)
+    by_hand = {"name": "KEY", "text": "by-hand-1", "type": "secret_text"}
+    with monkeypatch.context() as patched:
+        meanwhile(patched, "linked_resource", lambda: call(run, edge, "PUT", "/secrets", body=by_hand))
+        deploy(run, {**workers[0], "vars": {"PLAN": "pro"}}, **options)
+    row = edge.store.one("select value from bindings where name = 'KEY'")
+    assert edge.store.unseal(row["value"]) == SECRET
+
+
 def test_ledger_unchanged_worker_is_remembered_as_it_was_planned(
     run: Runner, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,6 +146,8 @@ def _bindings_to_send(
     policy = comparison.desired.secrets
     bound = bindings.to_api(after.get("bindings", current), comparison.resolved.bindings or [], current)
     new = policy.to_send(before, after) if policy.declared else {}
+    if policy.declared and policy.update == "on_change" and not explicit_inherit:
+        new = policy.values  # of an upload, whose tag attests all values: another client may have changed one since
     if before and (explicit_inherit or any(binding["type"] == INHERIT for binding in bound)):
         bound += [bindings.inherit(name) for name in before["secrets"] if name in after["secrets"] and name not in new]
     return [*bound, *(bindings.secret_binding(name, value) for name, value in new.items())]
