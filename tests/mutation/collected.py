@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 import pytest
-from processes import CpuLimit, wait
+from processes import Limits, wait
 from swapping import changed_functions, swap
 
 NOT_SWAPPED = 99  # exit status
@@ -30,7 +30,7 @@ class Request:
     timeout: float
 
 
-class Server(CpuLimit):
+class Server(Limits):
     """A pytest plugin that answers requests instead of running all tests."""
 
     def __init__(self, connection: Connection) -> None:

@@ -18,7 +18,7 @@ from cosmic_ray.plugins import get_operator
 
 # One replacement of each kind: most of the others are no program, and any test detects them.
 REPLACEMENTS = {
-    "BinaryOperator": ("Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "FloorDiv_Mul", "Mod_Mul", "BitOr_BitAnd"),
+    "BinaryOperator": ("Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "FloorDiv_Mul", "Mod_Add", "BitOr_BitAnd"),
     "ComparisonOperator": (
         *("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is"),
         *("Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt"),

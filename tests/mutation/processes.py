@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import time
 
 CPU_SECONDS = 20  # of one test; independent of other programs on the machine
+MEMORY = 8 * 2**30  # bytes of addresses
 TIMED_OUT = -1000  # below the negative numbers of signals
 
 
-class CpuLimit:
-    """A pytest plugin that ends the process if a test takes longer than ``CPU_SECONDS``."""
+class Limits:
+    """A pytest plugin that ends the process if a test takes longer than ``CPU_SECONDS``, and limits its memory."""
+
+    @staticmethod
+    def pytest_sessionstart() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
     def pytest_runtest_setup(self) -> None:
-        signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
 
 
 def wait(process: int, timeout: float) -> int:
@@ -36,4 +42,4 @@ def wait(process: int, timeout: float) -> int:
     if not ended:
         os.waitpid(process, 0)
     exit_code = os.waitstatus_to_exitcode(status) if ended else TIMED_OUT
-    return TIMED_OUT if exit_code == -signal.SIGVTALRM else exit_code
+    return TIMED_OUT if exit_code == -signal.SIGPROF else exit_code

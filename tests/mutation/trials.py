@@ -22,7 +22,7 @@ import subprocess
 import sys
 import typing as t
 
-from processes import TIMED_OUT, CpuLimit, wait
+from processes import TIMED_OUT, Limits, wait
 
 if t.TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -126,7 +126,7 @@ class Trials:
         process = os.fork()
         if not process:
             os.setsid()
-            self._run_here("output", [*options, *tests], CpuLimit())
+            self._run_here("output", [*options, *tests], Limits())
         status = wait(process, timeout)
         shutil.rmtree(self._folder / "tmp-output", ignore_errors=True)
         return status
