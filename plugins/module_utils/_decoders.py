@@ -38,7 +38,15 @@ def _backslash(escape: str) -> t.Iterator[Piece]:
 
 
 def _percent(escapes: str) -> t.Iterator[Piece]:
-    yield from _from_utf8(bytes.fromhex(escapes.replace("%", "")), 3)
+    content = bytes.fromhex(escapes.replace("%", ""))
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        if error.start and error.end == len(content):  # the last character is cut
+            yield from _from_utf8(content[: error.start], 3)
+            yield "\ufffd", (len(content) - error.start) * 3
+            return
+    yield from _from_utf8(content, 3)
 
 
 def _form(escapes: str) -> t.Iterator[Piece]:
@@ -63,7 +71,7 @@ DECODERS: tuple[tuple[re.Pattern[str], t.Callable[[str], t.Iterator[Piece]]], ..
     # JSON, Python's repr, JavaScript
     (
         re.compile(
-            rf"(?s)(?:\\x{HEX}{{2}})+|\\u[dD][89abAB]{HEX}{{2}}\\u[dD][c-fC-F]{HEX}{{2}}|\\u{HEX}{{4}}|\\U000{HEX}{{5}}|\\."
+            rf"(?s)(?:\\x{HEX}{{2}})+|\\u[dD][89abAB]{HEX}{{2}}\\u[dD][c-fC-F]{HEX}{{2}}|\\u{HEX}{{4}}|\\U000{HEX}{{5}}|\\[^xuU]"
         ),
         _backslash,
     ),

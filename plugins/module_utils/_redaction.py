@@ -25,7 +25,7 @@ MIN_LINE_LENGTH = 8  # characters of one line of a longer secret
 MAX_ENCODING_DEPTH = 3  # encodings around a secret, such as JSON in JSON in a query string
 MAX_DECODED_LENGTH = 100_000  # characters; in a longer text, secrets are found as they are and in base64
 # Where a text was cut, possibly within a secret, and within an escape sequence.
-CUT = re.compile(r"(?:%[0-9A-Fa-f]?|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|&#?\w{0,8})?(…|\.\.\.)")
+CUT = re.compile(r"\ufffd?(?:%[0-9A-Fa-f]?|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|&#?\w{0,8})?(…|\.\.\.)")
 
 Span = tuple[int, int]
 
