@@ -228,19 +228,28 @@ CHANGES: dict[str, Change] = {
 }
 
 
+def deeper(tasks: t.Sequence[Task]) -> list[Task]:
+    fleets = {"namespaced_workers": {"drift_detection": "content"}}
+    return [Task(task.module, {**task.options, **fleets.get(task.module, {})}, task.when) for task in tasks]
+
+
 @pytest.mark.parametrize(("name", "seed"), cases(CHANGES))
 def test_external_change_during_a_run_is_repaired(name: str, seed: int, operators: Pair, count: Count) -> None:
     case, dice = CASES["two checkouts"], random.Random(seed)
     found, edge = reach("external change", operators[0], case.earlier, case.first), operators[0].edge
+    number = dice.randrange(TENANTS)
 
     async def change(_run: Run) -> None:
-        await asyncio.to_thread(CHANGES[name], edge, f"t{dice.randrange(TENANTS):03}")
+        await asyncio.to_thread(CHANGES[name], edge, f"t{number:03}")
 
     moment = dice.randrange(len(found.requests)), dice.choice(WHEN)
     run = operators[0].start(case.first, (*moment, change)).wait()
     operators[0].converge(case.first)
+    is_deeper = number % 5 == 2 and bool(differences(read_account(edge), found.states[1]))
+    if is_deeper:  # the responses to secrets and tags have no date, and may hide a change right before them
+        operators[0].complete(deeper(case.first))
     assert not differences(read_account(edge), found.states[1]), (moment, run.warnings)
-    count("races", name, races=1, lost=0, doubled=0, silent=0, not_converged=0)
+    count("races", name, races=1, lost=0, doubled=0, silent=0, not_converged=0, found_by_content_only=is_deeper)
 
 
 def test_worker_deleted_before_its_update_gets_all_secrets(operators: Pair) -> None:
