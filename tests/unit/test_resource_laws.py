@@ -276,7 +276,7 @@ CASES = {
 
 
 def resource_classes(*bases: type[Convergible]) -> dict[str, type[Convergible]]:
-    """Find every kind that is made of one of these."""
+    """Find every kind of the collection that is made of one of these."""
     for folder in _resources.__path__:
         for file in pathlib.Path(folder).glob("*.py"):
             importlib.import_module(f"{_resources.__name__}.{file.stem}")
@@ -284,7 +284,7 @@ def resource_classes(*bases: type[Convergible]) -> dict[str, type[Convergible]]:
     while pending:
         kind = pending.pop()
         pending += kind.__subclasses__()
-        if hasattr(kind, "name"):
+        if hasattr(kind, "name") and kind.__module__.startswith(_resources.__name__):  # tests have kinds of their own
             found[kind.name] = kind
     return found
 
