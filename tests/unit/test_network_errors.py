@@ -219,3 +219,18 @@ def test_length_of_response_is_checked_without_urllib3(
     monkeypatch.setattr(urllib3.HTTPResponse, "__init__", create_leniently)
     server.response = BROKEN["truncated"]
     assert "ended before its end" in refused(f"http://{server.address}/client/v4")
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts/a/workers/scripts/b/content/v2", "/accounts/a/storage/kv/namespaces/b/values/c"]
+)
+@pytest.mark.parametrize(
+    "response", [b"HTTP/1.1 200 OK\r\nContent-", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\npart"]
+)
+def test_bytes_of_unknown_length_are_not_believed(edge: Edge, server: Server, response: bytes, path: str) -> None:
+    """A response that is cut in its headers is valid HTTP: an empty file."""
+    server.response = response
+    client = get_client({"api_url": f"http://{server.address}/client/v4"})
+    with pytest.raises(AmbiguousResult, match="it has no length"):
+        client.get_or_none(path)
+    assert server.requests == 4

@@ -35,7 +35,8 @@ def response(
     made = requests.Response()
     made.status_code, made.reason = status, "Reason"
     made._content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    made.headers.update({"Content-Type": content_type, "CF-Ray": "8c1", **headers})
+    length = str(len(made.content))
+    made.headers.update({"Content-Type": content_type, "Content-Length": length, "CF-Ray": "8c1", **headers})
     return made
 
 

@@ -23,9 +23,11 @@ PROBLEMS: t.Mapping[shapes.Form, str] = {
     "json": "it is JSON without the API's envelope",
     "bytes": "it is not JSON",
     "empty": "it is empty",
+    "endless": "it has no length, so that its end is unknown",
     "envelope": "it contains an envelope instead of a file",
     "unknown": "it is neither JSON that can be parsed nor a file",
 }
+LENGTH_HEADERS = ("Content-Length", "Transfer-Encoding")
 REQUEST_TIMEOUT = 408  # a status after which the request may still be carried out
 MAX_LOCATION = 200  # characters of the target of a redirect in messages
 SURROGATES = re.compile(rb"(?i)\\ud[89a-f]|\xed[\xa0-\xbf]")  # encoded in JSON; possibly valid pairs
@@ -92,13 +94,20 @@ def _has_envelope(body: t.Any) -> bool:
 
 
 def _form_of(response: requests.Response, content_type: str, body: t.Any) -> shapes.Form:
-    if not response.content:
-        return "empty"
     if _has_envelope(body):
         return "envelope"
-    if "json" in content_type:
+    if "json" in content_type and response.content:
         return "unknown" if body is None else "json"
+    if not _has_end(response):
+        return "endless"
+    if not response.content:
+        return "empty"
     return "unknown" if "text/html" in content_type else "bytes"
+
+
+def _has_end(response: requests.Response) -> bool:
+    """Whether the response is known to be whole. It may be cut in its headers, too, which is no error of HTTP."""
+    return response.status_code == 204 or any(name in response.headers for name in LENGTH_HEADERS)
 
 
 def _success(response: requests.Response, content_type: str, ray_id: str, body: t.Any) -> ApiResponse:

@@ -129,7 +129,7 @@ def buckets_of(result: t.Any) -> t.Any:
 # -- the endpoints -----------------------------------------------------------------------------------------------------
 
 ResultKind = t.Literal["list", "object", "bytes", "unused"]
-Form = t.Literal["envelope", "json", "bytes", "empty", "unknown"]
+Form = t.Literal["envelope", "json", "bytes", "empty", "endless", "unknown"]
 """A successful response: JSON in the API's envelope, other JSON, bytes, no content; or none of these, such as HTML."""
 ENVELOPE: tuple[Form, ...] = ("envelope",)
 DELETION_KEYS = ("deleted", "deleted_count", "has_more")
