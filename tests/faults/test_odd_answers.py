@@ -173,8 +173,11 @@ class Server:
 
         monkeypatch.setattr(Client, "_send", answer_oddly)
         monkeypatch.setattr(converge, "VERIFY_TIMEOUT", 0.0)
-        # A wait that an odd answer demands takes no time, and is not shared with the next run.
-        limiter = lambda *_arguments: RateLimiter({}, clock=clock, sleep=clock.sleep)  # noqa: E731
+
+        def limiter(*_arguments: t.Any) -> RateLimiter:
+            """Wait without taking time, and without sharing the wait with the next run."""
+            return RateLimiter({}, clock=clock, sleep=clock.sleep)
+
         monkeypatch.setattr(RateLimiter, "for_credentials", limiter)
 
     def start(self, answer: OddAnswer | None) -> None:

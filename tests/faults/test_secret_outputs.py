@@ -53,10 +53,10 @@ class CallbackModule(CallbackBase):
 """
 
 
-def module(name: str, /, **options: t.Any) -> dict[str, t.Any]:
+def module(kind: str, /, **options: t.Any) -> dict[str, t.Any]:
     return {
-        "name": f"Task {name}",
-        PREFIX + name: {"api_token": "{{ secret.token }}", **options},
+        "name": f"Task {kind}",
+        PREFIX + kind: {"api_token": "{{ secret.token }}", **options},
         "ignore_errors": True,
     }
 

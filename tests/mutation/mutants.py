@@ -101,9 +101,9 @@ def mutants_of(path: str, source: str) -> list[Mutant]:
     found = []
     for name, operator in OPERATORS.items():
         positions = [span for node in nodes for span in operator.mutation_positions(node)]
-        for occurrence, (start, _) in enumerate(positions):
-            if not any(begin <= start < end for begin, end in ignored):
-                found.append(Mutant(path, name, occurrence, start[0]))
+        for occurrence, span in enumerate(positions):
+            if not any(begin <= span[0] < end for begin, end in ignored):
+                found.append(Mutant(path, name, occurrence, span[0][0]))
     return found
 
 
