@@ -98,7 +98,7 @@ class RoutingRecords(Resource):
         return f"records in KV namespace {self.options.get('title') or self.options['namespace_id']!r}"
 
     def _path(self) -> str:
-        return self.client.account(*ROOT, self._listing.namespace_id)
+        return f"{self.client.account(*ROOT)}/{self._listing.namespace_id}"  # unquoted: it may be a placeholder
 
     def observe(self) -> Observation:
         self._listing = list_records(self.client, self.options)
