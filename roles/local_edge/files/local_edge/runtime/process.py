@@ -17,7 +17,7 @@ from pathlib import Path
 
 from local_edge.runtime import uds_http
 
-HEALTH_INTERVAL, HEALTH_TIMEOUT, MAX_FAILURES = 0.25, 0.5, 2
+HEALTH_INTERVAL, HEALTH_TIMEOUT, MAX_FAILURES = 0.25, 0.5, 3
 #: A child that uses little CPU time is starved, not looping: its timeout is multiplied by this factor.
 IDLE_TOLERANCE = 4
 #: Seconds until a started child must be healthy, and until a terminated child must have exited.
@@ -147,8 +147,9 @@ class SupervisedProcess:
             if alive or took > HEALTH_TIMEOUT + 0.25 or pid != self.pid:
                 failures = 0.0
                 continue
-            busy = used is None or spent is None or spent - used > took / 2
-            failures += 1 if busy else 1 / IDLE_TOLERANCE
+            # Not by the clock: on a busy machine, little of the time of a check may have been the child's.
+            work = 1.0 if used is None or spent is None else (spent - used) / HEALTH_TIMEOUT
+            failures += max(work, 1 / IDLE_TOLERANCE)
             if failures >= MAX_FAILURES:
                 log(self.name, "does not answer, killing it")
                 self.kill()
