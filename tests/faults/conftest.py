@@ -48,6 +48,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # a worker of xdist has only a part of the counts
+        return
     share = config.getoption("--share")
     for name, counts in sorted(TABLES.items()):
         note = f"One of {share} trials, by seed." if share > 1 and name.startswith("faults") else ""
