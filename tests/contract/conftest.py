@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from edge_process import Edge
+from edge_process import Edge, running_edge
 from foreign_clients import INSTALLED, Project, clear_request_log, unserved_requests
 
 
 @pytest.fixture(scope="session")
 def session_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     assert INSTALLED.is_dir(), "the foreign clients are not installed: run `make contract`"
-    edge = Edge(tmp_path_factory.mktemp("edge") / "data")
-    yield edge
-    edge.stop()
+    with running_edge(tmp_path_factory.mktemp("edge") / "data") as edge:
+        yield edge
 
 
 @pytest.fixture

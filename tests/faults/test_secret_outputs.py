@@ -16,7 +16,7 @@ import pathlib
 import typing as t
 
 import pytest
-from edge_process import TOKEN, Edge
+from edge_process import TOKEN, Edge, running_edge
 from leaks import find_leaks, header_marker, marker, multiline_marker
 from plays import AnsibleProject, Play
 from test_redaction import WHOLE
@@ -124,9 +124,8 @@ TASKS: list[dict[str, t.Any]] = [
 
 @pytest.fixture(scope="module")
 def edge_process(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
-    edge = Edge(tmp_path_factory.mktemp("edge") / "data")
-    yield edge
-    edge.stop()
+    with running_edge(tmp_path_factory.mktemp("edge") / "data") as edge:
+        yield edge
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,16 @@ export default { async fetch(request, env) {
   }
 } };
 """
+
+
+@contextlib.contextmanager
+def running_edge(data: Path, *options: str) -> Iterator[Edge]:
+    """Start an edge with the options of `serve`, and stop it in the end."""
+    edge = Edge(data, *options)
+    try:
+        yield edge
+    finally:
+        edge.stop()
 
 
 class Platform:

@@ -20,6 +20,7 @@ from .._worker.binding_types import KV_BY_TITLE, NO_KV_NAMESPACE
 from .._worker.fingerprint import fingerprint
 
 METADATA_KEY = "tenantry"  # marks the routing records' metadata, and prefixes the collection's own keys
+LEDGER_KEY_PREFIX = f"{METADATA_KEY}/ledger/"  # followed by the owner; the slashes keep it apart from host names
 MARK_FIELDS = ("owner", "worker", "digest")
 MAX_BULK_READ, MAX_BULK_WRITE = 100, 10_000  # keys in one request
 MIN_BULK_READ = 8  # keys: fewer are read one by one if a bulk read of them is refused
@@ -65,11 +66,15 @@ def record_mark(metadata: t.Any) -> dict[str, str]:
     return {name: value for name, value in texts if name in MARK_FIELDS and isinstance(value, str)}
 
 
+def is_part_key(key: str, owner: str) -> bool:
+    """Whether a key belongs to the ledger of an owner."""
+    base = LEDGER_KEY_PREFIX + owner
+    return key == base or (key.startswith(f"{base}/") and key[len(base) + 1 :].isdecimal())
+
+
 def belongs_to(owner: str, key: t.Mapping[str, t.Any]) -> bool:
     """Return whether a listed key is a routing record of this owner, or a part of the owner's ledger."""
-    ledger = f"{METADATA_KEY}/ledger/{owner}"
-    is_ledger = key["name"] == ledger or key["name"].startswith(f"{ledger}/")
-    return is_ledger or record_mark(key.get("metadata")).get("owner") == owner
+    return is_part_key(key["name"], owner) or record_mark(key.get("metadata")).get("owner") == owner
 
 
 def has_digest_of_another_value(metadata: t.Any, value: bytes) -> bool:

@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from .._cloudflare.client import Client
 from .._cloudflare.responses import parse_json
 from .kv_namespace import ROOT
-from .kv_values import METADATA_KEY, get_value, resolve_namespace
+from .kv_values import LEDGER_KEY_PREFIX, get_value, resolve_namespace
 from .script.snapshot import LedgerEntry
 
 VERSION = 2
-LEDGER_KEY_PREFIX = f"{METADATA_KEY}/ledger/"  # followed by the owner; the slashes keep it apart from host names
 MAX_PART_BYTES = 10 * 1024 * 1024
 MAX_PARTS = 64
 ENTRY_BYTES = 1024  # the assumed size of an entry, until there is a ledger to measure
@@ -43,12 +42,6 @@ Document = dict[str, t.Any]  # a part as JSON
 def part_key(owner: str, number: int) -> str:
     """Return the key of a part."""
     return LEDGER_KEY_PREFIX + owner + (f"/{number}" if number else "")
-
-
-def is_part_key(key: str, owner: str) -> bool:
-    """Whether a key belongs to the ledger of an owner."""
-    base = LEDGER_KEY_PREFIX + owner
-    return key == base or (key.startswith(f"{base}/") and key[len(base) + 1 :].isdecimal())
 
 
 def part_of(name: str, parts: int) -> int:

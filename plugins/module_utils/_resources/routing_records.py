@@ -22,8 +22,16 @@ from .._engine.resource import Observation, Resource
 from .._worker.binding_types import NO_KV_NAMESPACE
 from .._worker.fingerprint import canonical, fingerprint
 from .kv_namespace import ROOT
-from .kv_values import MAX_BULK_READ, METADATA_KEY, bulk_delete, bulk_get, bulk_put, record_mark, resolve_namespace
-from .ledger import is_part_key
+from .kv_values import (
+    MAX_BULK_READ,
+    METADATA_KEY,
+    bulk_delete,
+    bulk_get,
+    bulk_put,
+    is_part_key,
+    record_mark,
+    resolve_namespace,
+)
 
 PAGE_SIZE = 1000  # keys in one page of the list
 UNKNOWN_WORKER = Placeholder("(unknown)")

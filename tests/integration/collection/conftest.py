@@ -10,16 +10,15 @@ import pathlib
 import typing as t
 
 import pytest
-from edge_process import Edge
+from edge_process import Edge, running_edge
 from fleet_plays import FAST_PROGRESS, task
 from plays import AnsibleProject
 
 
 @pytest.fixture(scope="session")
 def session_edge(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
-    edge = Edge(tmp_path_factory.mktemp("edge") / "data")
-    yield edge
-    edge.stop()
+    with running_edge(tmp_path_factory.mktemp("edge") / "data") as edge:
+        yield edge
 
 
 @pytest.fixture
@@ -32,9 +31,8 @@ def project(session_edge: Edge, tmp_path: pathlib.Path) -> AnsibleProject:
 
 @pytest.fixture(scope="session")
 def slow_edge(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Edge]:
-    edge = Edge(tmp_path_factory.mktemp("slow") / "data", "--latency-ms", "50")
-    yield edge
-    edge.stop()
+    with running_edge(tmp_path_factory.mktemp("slow") / "data", "--latency-ms", "50") as edge:
+        yield edge
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from edge_process import Edge, Platform
+from edge_process import Edge, Platform, running_edge
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -18,9 +18,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module")
 def module_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    edge = Edge(tmp_path_factory.mktemp("edge") / "data")
-    yield edge
-    edge.stop()
+    with running_edge(tmp_path_factory.mktemp("edge") / "data") as edge:
+        yield edge
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import requests
-from edge_process import FILES, Edge
+from edge_process import FILES, Edge, running_edge
 
 pytestmark = pytest.mark.integration
 
@@ -432,11 +432,8 @@ def test_kv_cached_read_expires_with_pair(store: Store) -> None:
 
 def test_kv_read_with_cached_reads_is_late_by_cache_ttl(tmp_path: Path) -> None:
     """A missing key is cached too. What a Worker wrote shows at once."""
-    edge = Edge(tmp_path / "data", "--kv-reads", "cached")
-    try:
+    with running_edge(tmp_path / "data", "--kv-reads", "cached") as edge:
         check_cached_reads(edge)
-    finally:
-        edge.stop()
 
 
 def check_cached_reads(edge: Edge) -> None:

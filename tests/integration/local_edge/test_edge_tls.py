@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from edge_process import ECHO, FILES, Edge
+from edge_process import ECHO, FILES, Edge, running_edge
 from web_socket import ECHOING, WebSocket
 
 pytestmark = pytest.mark.integration
@@ -38,13 +38,12 @@ HOSTS = (
 
 @pytest.fixture(scope="module")
 def tls_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    edge = Edge(tmp_path_factory.mktemp("edge") / "data", *OPTIONS)
-    edge.deploy("router", ECHO)
-    edge.route("*.example.com/*", "router")
-    edge.deploy("talk", ECHOING)
-    edge.route("talk.example.com/*", "talk")
-    yield edge
-    edge.stop()
+    with running_edge(tmp_path_factory.mktemp("edge") / "data", *OPTIONS) as edge:
+        edge.deploy("router", ECHO)
+        edge.route("*.example.com/*", "router")
+        edge.deploy("talk", ECHOING)
+        edge.route("talk.example.com/*", "talk")
+        yield edge
 
 
 def trusting(edge: Edge) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from edge_process import Edge
+from edge_process import Edge, running_edge
 from web_socket import ECHOING
 
 pytestmark = pytest.mark.integration
@@ -42,9 +42,8 @@ BLOCKED = "gives Workers no way out"
 @pytest.fixture(scope="module")
 def module_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """Provide an edge on which custom hostnames are active at once."""
-    edge = Edge(tmp_path_factory.mktemp("edge") / "data", "--custom-hostname-seconds", "0")
-    yield edge
-    edge.stop()
+    with running_edge(tmp_path_factory.mktemp("edge") / "data", "--custom-hostname-seconds", "0") as edge:
+        yield edge
 
 
 @pytest.fixture
